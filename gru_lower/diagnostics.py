@@ -1,0 +1,139 @@
+"""Coded diagnostics: every finding, refusal and doubt has a code, a severity and a hint.
+
+A code is registered once, in :data:`CODES`, and means the same thing everywhere: on the
+command line, in the JSON report and in ``docs/diagnostics``. The hundreds tell the subject:
+
+====== ====================================================
+GL0xx  reading and writing files
+GL1xx  a GRU that breaks the operator's rules
+GL2xx  a GRU whose meaning is ambiguous or differs by runtime
+GL3xx  lowering: what was kept, and why
+GL5xx  verification
+GL9xx  gru-lower itself
+====== ====================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Code:
+    """One registered code.
+
+    Attributes:
+        severity: How bad it is when nothing else says so.
+        title: What the code means, in a few words.
+        hint: What to do about it, in one line.
+
+    """
+
+    severity: Severity
+    title: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding in one place.
+
+    Attributes:
+        code: A key of :data:`CODES`.
+        message: One line saying what was found, with the numbers or names that matter.
+        scope: The scope's path (``"main/if_7.then_branch"``), ``""`` where there is none.
+        node: The site id or node name, ``""`` where there is none.
+        severity: ``"error"``, ``"warning"`` or ``"note"``.
+        hint: One line saying what to do about it.
+
+    """
+
+    code: str
+    message: str
+    scope: str
+    node: str
+    severity: Severity
+    hint: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return the object that stands in the JSON report's ``diagnostics``."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "scope": self.scope,
+            "node": self.node,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
+
+CODES: dict[str, Code] = {}
+
+
+def diagnostic(code: str, message: str, *, scope: str = "", node: str = "", hint: str | None = None) -> Diagnostic:
+    """Build a diagnostic of a registered code, with the code's own severity and, unless given, its own hint."""
+    entry = CODES[code]
+    return Diagnostic(code, message, scope, node, entry.severity, entry.hint if hint is None else hint)
+
+
+def _register(severity: Severity, entries: dict[str, tuple[str, str]]) -> None:
+    CODES.update({code: Code(severity, title, hint) for code, (title, hint) in entries.items()})
+
+
+_register(
+    "error",
+    {
+        "GL001": ("The file cannot be read", "check the path and its permissions"),
+        "GL002": ("The file is something else than an ONNX model", "export the model to ONNX first"),
+        "GL003": ("The file is a damaged or incomplete ONNX model", "copy or export it again"),
+        "GL004": ("The output cannot be written", "choose another -o, or allow replacing with --overwrite"),
+        "GL005": ("The model is too large for one file", "save it with external data"),
+        "GL006": ("External data is missing, too short or out of place", "copy the data file beside the model"),
+        "GL007": ("A tensor's data does not fit its shape", "export the model again"),
+        "GL008": ("A request cannot be understood", "see gru-lower --help"),
+        "GL101": ("GRU: an input or output is missing", "export the model again"),
+        "GL102": ("GRU: an attribute is unknown or mistyped", "check the model's opset against the attribute"),
+        "GL103": ("GRU: the direction is unknown", "use forward, reverse or bidirectional"),
+        "GL104": ("GRU: activations are unknown or too few", "name two per direction"),
+        "GL106": ("GRU: clip is not above 0", "remove the attribute where no clipping is meant"),
+        "GL107": ("GRU: hidden_size is unknown or contradicts R", "set hidden_size to R's last dimension"),
+        "GL108": ("GRU: the inputs' shapes contradict each other", "export the model again"),
+        "GL109": ("GRU: element types differ or are not taken", "cast the inputs to one float type"),
+        "GL110": ("GRU: layout is neither 0 nor 1", "set layout to 0 (time-major) or 1 (batch-major)"),
+        "GL112": ("GRU: the model imports no ONNX opset", "add an opset_import for the default domain"),
+        "GL901": ("gru-lower itself failed", "please report it with the model, or a part of it"),
+    },
+)
+_register(
+    "warning",
+    {
+        "GL105": ("GRU: more activation parameters than are used", "drop the values that no function takes"),
+        "GL201": (
+            "GRU: an activation's default differs between runtimes",
+            "write activation_alpha and activation_beta out; gru-lower does, with onnxruntime's values",
+        ),
+        "GL202": (
+            "GRU: activation parameters read differently by position",
+            "list values only for functions that take them",
+        ),
+        "GL203": ("GRU: bfloat16 below opset 22", "raise the model's opset to 22"),
+        "GL501": ("The rewritten model was not verified", "see the reason; hand in inputs with --inputs"),
+        "GL502": ("Only the rewritten sites were verified", "see the reason the whole model was not run"),
+    },
+)
+_register(
+    "note",
+    {
+        "GL111": ("GRU: an attribute is a parameter of the function around", "inline the function first"),
+        "GL301": ("Kept: lowering needs opset 7 or newer", "convert the model: onnx.version_converter"),
+        "GL302": ("Kept: the form needs a static sequence length", "fix the sequence length, or use --form scan"),
+        "GL303": ("Kept: the form needs a sequence length of 1", "use --form auto"),
+        "GL304": ("Kept: the form needs a newer opset", "use another --form, or convert the model"),
+        "GL305": ("Kept: masks need a newer opset", "convert the model to opset 11 or newer"),
+        "GL306": ("Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
+        "GL310": ("onnxruntime runs this GRU itself, and faster", "lower only for runtimes without GRU"),
+    },
+)

@@ -1,0 +1,198 @@
+"""A model in memory: the bytes as they were read, the ModelProto as it is now.
+
+The ModelProto is the truth and no other representation is ever exported over it. Where nothing
+was edited, :func:`save` writes the very bytes that were read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnx
+from google.protobuf.message import DecodeError, EncodeError
+
+from gru_lower.errors import InvalidModel, Unsupported
+from gru_lower.graph import external, sniff
+from gru_lower.graph.files import atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROTOBUF_LIMIT = 2**31 - 1
+
+
+@dataclass
+class Model:
+    """One ONNX model and where it came from.
+
+    Attributes:
+        proto: The model. Passes edit it through :mod:`gru_lower.graph.splice` and set :attr:`modified`.
+        raw: The bytes it was read from; ``None`` for a model handed over in memory.
+        path: The file it was read from; ``None`` for bytes and protos.
+        modified: Whether :attr:`proto` differs from :attr:`raw`.
+
+    """
+
+    proto: onnx.ModelProto
+    raw: bytes | None = None
+    path: Path | None = None
+    modified: bool = False
+    _names: set[str] | None = field(default=None, repr=False)
+
+    @property
+    def base_dir(self) -> Path | None:
+        """The folder that external data locations are relative to."""
+        return None if self.path is None else self.path.parent
+
+    @property
+    def ir_version(self) -> int:
+        """The model's IR version; below 4 every initializer has to be a graph input as well."""
+        return self.proto.ir_version
+
+    def copy(self) -> Model:
+        """Return a model whose edits leave this one alone."""
+        proto = onnx.ModelProto()
+        proto.CopyFrom(self.proto)
+        return Model(proto, self.raw, self.path, self.modified)
+
+    def to_bytes(self) -> bytes:
+        """Serialise: the bytes as read where nothing was edited.
+
+        Raises:
+            Unsupported: The model is larger than a protobuf message may be (2 GiB).
+
+        """
+        if not self.modified and self.raw is not None:
+            return self.raw
+        try:
+            return self.proto.SerializeToString()
+        except (EncodeError, ValueError) as error:
+            raise Unsupported(
+                f"the model is too large to be written as one file ({error})",
+                code="GL005",
+                hint="save it with external data first: onnx.save(model, path, save_as_external_data=True)",
+            ) from error
+
+    def sha256(self) -> str:
+        """Return the digest of :meth:`to_bytes`, as the report names it."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+def load(source: str | Path) -> Model:
+    """Read a model from a file without touching its external data.
+
+    Args:
+        source: Path of an ``.onnx`` file.
+
+    Raises:
+        InvalidModel: The file is missing, unreadable, something else than ONNX, or truncated.
+
+    """
+    path = Path(source)
+    if not path.exists():
+        raise InvalidModel(f"{path}: no such file", code="GL001", hint=sniff.missing_hint(path))
+    if path.is_dir():
+        what, hint = sniff.recognise_folder(path)
+        raise InvalidModel(f"{path}: {what}", code="GL002", hint=hint)
+    try:
+        if path.stat().st_size > PROTOBUF_LIMIT:
+            raise Unsupported(
+                f"{path}: larger than the 2 GiB a protobuf message may have",
+                code="GL005",
+                hint="save it with external data: onnx.save(model, path, save_as_external_data=True)",
+            )
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InvalidModel(
+            f"{path}: cannot be read ({error.strerror or error})", code="GL001", hint="check the file's permissions"
+        ) from error
+    return parse(raw, path=path)
+
+
+def parse(raw: bytes, *, path: Path | None = None) -> Model:
+    """Parse the bytes of an ``.onnx`` file.
+
+    Args:
+        raw: The file's content.
+        path: Where it came from: for messages, and for external data, which is looked up beside it.
+
+    Raises:
+        InvalidModel: The bytes are no ONNX model, or only the beginning of one.
+
+    """
+    name = "the input" if path is None else str(path)
+    found = sniff.recognise(raw, path)
+    if found is not None:
+        what, hint = found
+        raise InvalidModel(f"{name}: {what}", code="GL002", hint=hint)
+    try:
+        proto = onnx.ModelProto.FromString(raw)
+    except DecodeError as error:
+        raise InvalidModel(
+            f"{name}: not a readable ONNX model: the protobuf message is damaged or cut short",
+            code="GL003",
+            hint="copy or export the file again; compare its size with the original",
+        ) from error
+    if not proto.HasField("graph") or not proto.ir_version or not proto.opset_import:
+        missing = [
+            text
+            for text, absent in (
+                ("ir_version", not proto.ir_version),
+                ("opset_import", not proto.opset_import),
+                ("graph", not proto.HasField("graph")),
+            )
+            if absent
+        ]
+        raise InvalidModel(
+            f"{name}: not a whole ONNX model: it has no {', no '.join(missing)}",
+            code="GL003",
+            hint="the file may be cut short or be something else; check it with onnx.checker.check_model",
+        )
+    return Model(proto, raw, path)
+
+
+def save(model: Model, target: Path, *, overwrite: bool = False) -> None:
+    """Write a model atomically: external data first, the model last; on failure nothing is left behind.
+
+    Args:
+        model: What to write.
+        target: Path of the file; its external data goes beside it.
+        overwrite: Whether an existing target may be replaced.
+
+    Raises:
+        Unsupported: The target exists and ``overwrite`` is false, or its folder cannot be written.
+
+    """
+    check_target(target, overwrite=overwrite)
+    raw = model.to_bytes()
+    undo: Callable[[], None] = lambda: None  # noqa: E731
+    if model.base_dir is not None and model.base_dir.resolve() != target.parent.resolve():
+        undo = external.carry(model.proto, model.base_dir, target.parent, overwrite=overwrite)
+    try:
+        atomic_write(target, io.BytesIO(raw))
+    except OSError as error:
+        undo()
+        raise Unsupported(
+            f"{target}: cannot be written ({error.strerror or error})", code="GL004", hint="choose another -o"
+        ) from error
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Refuse a target that cannot or must not be written, before any work is done.
+
+    Raises:
+        Unsupported: The target exists and ``overwrite`` is false, is a folder, or its folder does not exist.
+
+    """
+    if target.is_dir():
+        raise Unsupported(f"{target}: is a folder", code="GL004", hint="name a file with -o")
+    if target.exists() and not overwrite:
+        raise Unsupported(
+            f"{target}: already exists", code="GL004", hint="choose another -o, or allow it with --overwrite"
+        )
+    if not target.parent.is_dir():
+        raise Unsupported(f"{target.parent}: no such folder", code="GL004", hint="create it, or choose another -o")

@@ -1,0 +1,211 @@
+"""The places a node can stand in: the main graph, If/Loop/Scan bodies at any depth, local functions.
+
+Scopes are walked here and nowhere else. A body sees the values of the scopes around it; a
+function sees only its own. Values are looked up by (scope, name), since sibling bodies may use
+the same names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import onnx
+from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+ONNX_DOMAINS = ("", "ai.onnx")
+
+
+class Scope:
+    """One graph or function of a model, with its definitions and uses.
+
+    The indices are built when first asked for and are not kept up to date over edits:
+    :func:`gru_lower.graph.splice.apply` is done with the scopes it was given.
+
+    Attributes:
+        path: ``main``, ``main/if_7.then_branch`` or ``function my.domain::Wrap``.
+        proto: The GraphProto or FunctionProto.
+        parent: The scope around it whose values it sees; ``None`` for the main graph and functions.
+        opsets: Opset version by domain, ``""`` for ONNX's own.
+        ir_version: The model's.
+
+    """
+
+    def __init__(
+        self,
+        path: str,
+        proto: GraphProto | FunctionProto,
+        parent: Scope | None,
+        opsets: dict[str, int],
+        ir_version: int,
+    ) -> None:
+        """Hold on to the parts; :func:`walk` makes the scopes of a model."""
+        self.path = path
+        self.proto = proto
+        self.parent = parent
+        self.opsets = opsets
+        self.ir_version = ir_version
+
+    @property
+    def nodes(self) -> Any:  # noqa: ANN401 - protobuf's repeated container has no public type
+        """The scope's nodes, in order."""
+        return self.proto.node
+
+    @property
+    def opset(self) -> int:
+        """The version of ONNX's own opset in this scope, 0 if it is not imported."""
+        return self.opsets.get("", 0)
+
+    @property
+    def function(self) -> FunctionProto | None:
+        """The function this scope is in, if it is in one."""
+        scope: Scope | None = self
+        while scope is not None:
+            if isinstance(scope.proto, FunctionProto):
+                return scope.proto
+            scope = scope.parent
+        return None
+
+    @property
+    def holds_initializers(self) -> bool:
+        """Whether constants may be initializers here: not in functions, and not where every one must be an input."""
+        return isinstance(self.proto, GraphProto) and self.ir_version >= 4  # noqa: PLR2004 - the version that freed them
+
+    @cached_property
+    def inputs(self) -> dict[str, onnx.ValueInfoProto | None]:
+        """Formal inputs by name; a function's have no type."""
+        if isinstance(self.proto, FunctionProto):
+            return dict.fromkeys(self.proto.input)
+        return {value.name: value for value in self.proto.input}
+
+    @cached_property
+    def outputs(self) -> list[str]:
+        """The names of the formal outputs."""
+        if isinstance(self.proto, FunctionProto):
+            return list(self.proto.output)
+        return [value.name for value in self.proto.output]
+
+    @cached_property
+    def initializers(self) -> dict[str, onnx.TensorProto]:
+        """Dense initializers by name."""
+        if isinstance(self.proto, FunctionProto):
+            return {}
+        return {tensor.name: tensor for tensor in self.proto.initializer}
+
+    @cached_property
+    def producers(self) -> dict[str, int]:
+        """Index of the node that produces a value."""
+        return {name: index for index, node in enumerate(self.nodes) for name in node.output if name}
+
+    @cached_property
+    def uses(self) -> Counter[str]:
+        """How often a value is used here: by nodes, by bodies inside them, as a formal output."""
+        count: Counter[str] = Counter(self.outputs)
+        for node in self.nodes:
+            count.update(node_uses(node))
+        return count
+
+    def defines(self, name: str) -> bool:
+        """Whether the value is defined in this very scope."""
+        return name in self.producers or name in self.inputs or name in self.initializers or name in self._sparse
+
+    @cached_property
+    def _sparse(self) -> set[str]:
+        if isinstance(self.proto, FunctionProto):
+            return set()
+        return {tensor.values.name for tensor in self.proto.sparse_initializer}
+
+    def find(self, name: str) -> Scope | None:
+        """Return the scope that defines a value visible from here."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.defines(name):
+                return scope
+            scope = scope.parent
+        return None
+
+    def site(self, index: int) -> str:
+        """Return the id of a node: ``scope#index:first_output``; names may be empty or double."""
+        node = self.nodes[index]
+        first = next((name for name in node.output if name), "")
+        return f"{self.path}#{index}:{first}"
+
+
+def is_onnx(node: NodeProto, op_type: str | None = None) -> bool:
+    """Whether a node is of ONNX's own domain, and of the given operator if one is given."""
+    return node.domain in ONNX_DOMAINS and (op_type is None or node.op_type == op_type)
+
+
+def subgraphs(node: NodeProto) -> Iterator[tuple[str, GraphProto]]:
+    """Yield ``(attribute name, body)`` for every graph a node holds."""
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.GRAPH or attribute.HasField("g"):
+            yield attribute.name, attribute.g
+        for position, graph in enumerate(attribute.graphs):
+            yield f"{attribute.name}[{position}]", graph
+
+
+def node_uses(node: NodeProto) -> Iterator[str]:
+    """Yield every value a node uses, the captures of its bodies included."""
+    yield from (name for name in node.input if name)
+    for _, body in subgraphs(node):
+        yield from captures(body)
+
+
+def captures(graph: GraphProto) -> Iterator[str]:
+    """Yield the values a body uses that it does not define itself."""
+    own = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
+    own.update(tensor.values.name for tensor in graph.sparse_initializer)
+    for node in graph.node:
+        own.update(node.output)
+    for node in graph.node:
+        yield from (name for name in node_uses(node) if name not in own)
+    yield from (value.name for value in graph.output if value.name not in own)
+
+
+def _opsets(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    return {("" if entry.domain in ONNX_DOMAINS else entry.domain): entry.version for entry in imports}
+
+
+def walk(model: onnx.ModelProto) -> Iterator[Scope]:
+    """Yield every scope of a model, a scope before the bodies inside it: the main graph first, then functions."""
+    opsets = _opsets(model.opset_import)
+    yield from _descend(Scope("main", model.graph, None, opsets, model.ir_version))
+    for function in model.functions:
+        name = f"function {function.domain}::{function.name}"
+        if getattr(function, "overload", ""):
+            name += f":{function.overload}"
+        yield from _descend(Scope(name, function, None, _opsets(function.opset_import) or opsets, model.ir_version))
+
+
+def _descend(scope: Scope) -> Iterator[Scope]:
+    yield scope
+    holders = [(index, node) for index, node in enumerate(scope.nodes) if _holds_graph(node)]
+    names = Counter(node.name for _, node in holders)
+    for index, node in holders:
+        label = node.name if node.name and names[node.name] == 1 else f"{node.op_type.lower()}#{index}"
+        for attribute, body in subgraphs(node):
+            yield from _descend(Scope(f"{scope.path}/{label}.{attribute}", body, scope, scope.opsets, scope.ir_version))
+
+
+def _holds_graph(node: NodeProto) -> bool:
+    return any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
+
+
+def all_names(model: onnx.ModelProto) -> set[str]:
+    """Return every name of a value or a node anywhere in a model: a new name outside it shadows nothing."""
+    names: set[str] = set()
+    for scope in walk(model):
+        names.update(scope.inputs, scope.outputs, scope.initializers)
+        for node in scope.nodes:
+            names.add(node.name)
+            names.update(node.input)
+            names.update(node.output)
+        if isinstance(scope.proto, GraphProto):
+            names.update(tensor.values.name for tensor in scope.proto.sparse_initializer)
+            names.update(value.name for value in scope.proto.value_info)
+    return names

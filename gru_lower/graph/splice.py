@@ -1,0 +1,237 @@
+"""Edits: nodes out, a replacement in, in the very GraphProto or FunctionProto they belong to.
+
+A pass collects :class:`Edit` s and applies them once. Untouched messages are moved, never rebuilt,
+so unknown fields, order and every byte of them survive. What an edit made dead goes with it:
+initializers, value_info and quantization annotations of values that are gone, and producers that
+nothing else used. What was dead before stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import onnx
+from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto
+
+from gru_lower.graph.scopes import Scope, all_names, node_uses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from gru_lower.graph.model import Model
+
+SOURCE_KEY = "gru_lower.source"
+METADATA_IR_VERSION = 10
+FREE_INITIALIZERS_IR_VERSION = 4
+
+
+@dataclass
+class Edit:
+    """One replacement in one scope.
+
+    Attributes:
+        scope: Where.
+        removed: Indices of the nodes that go; the first one's name, doc_string and metadata_props live on.
+        nodes: What comes in their place, in order.
+        initializers: The constants the new nodes need, under unique names.
+        value_info: Types of new values, as far as they are known.
+
+    """
+
+    scope: Scope
+    removed: list[int]
+    nodes: list[NodeProto]
+    initializers: list[TensorProto] = field(default_factory=list)
+    value_info: list[ValueInfoProto] = field(default_factory=list)
+
+
+class Names:
+    """Hands out names that no scope of the model uses yet.
+
+    Args:
+        model: The model whose names are taken.
+
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        """Collect the names that are taken."""
+        self._taken = all_names(model)
+        self._taken.add("")
+        self._prefixes: set[str] = set()
+
+    def prefix(self, wanted: str) -> str:
+        """Reserve a prefix for the names of one site; ``_1`` and so on where it was given out before."""
+        name, count = wanted, 0
+        while name in self._prefixes:
+            count += 1
+            name = f"{wanted}_{count}"
+        self._prefixes.add(name)
+        return name
+
+    def unique(self, wanted: str) -> str:
+        """Return ``wanted``, or ``wanted_1`` and so on where that is taken."""
+        name, count = wanted, 0
+        while name in self._taken:
+            count += 1
+            name = f"{wanted}_{count}"
+        self._taken.add(name)
+        return name
+
+
+def apply(model: Model, edits: Iterable[Edit]) -> bool:
+    """Apply edits to a model and remove what they made dead.
+
+    Args:
+        model: Edited in place and marked as modified.
+        edits: Any number, at most one for each node.
+
+    Returns:
+        Whether there were any.
+
+    """
+    by_scope: dict[int, list[Edit]] = {}
+    for edit in edits:
+        by_scope.setdefault(id(edit.scope), []).append(edit)
+    if not by_scope:
+        return False
+    suspects = _Suspects()
+    for group in by_scope.values():
+        _replace_nodes(group[0].scope, group, suspects)
+    suspects.sweep()
+    model.modified = True
+    return True
+
+
+def _replace_nodes(scope: Scope, edits: list[Edit], suspects: _Suspects) -> None:
+    nodes = scope.nodes
+    keys: list[tuple[bool, int, int]] = [(False, index, 0) for index in range(len(nodes))]
+    for edit in edits:
+        _hand_on(nodes[edit.removed[0]], edit, scope.ir_version)
+        for index in edit.removed:
+            keys[index] = (True, index, 0)
+            suspects.add(scope, chain(node_uses(nodes[index]), nodes[index].output))
+    for edit in edits:
+        anchor = max(edit.removed)
+        fresh = [*_constant_nodes(edit), *edit.nodes]
+        keys.extend((False, anchor, step) for step in range(len(fresh)))
+        nodes.extend(fresh)
+        if isinstance(scope.proto, GraphProto):
+            if scope.holds_initializers:
+                scope.proto.initializer.extend(edit.initializers)
+            scope.proto.value_info.extend(edit.value_info)
+    _sort_and_cut(nodes, keys)
+
+
+def _sort_and_cut(nodes: Any, keys: list[tuple[bool, int, int]]) -> None:  # noqa: ANN401 - protobuf's repeated container
+    """Put the nodes in the order of their keys and drop those whose key begins with True, without copying any."""
+    in_order = iter(keys)
+    nodes.sort(key=lambda _node: next(in_order))
+    kept = sum(not gone for gone, _, _ in keys)
+    del nodes[kept:]
+
+
+def _constant_nodes(edit: Edit) -> list[NodeProto]:
+    """Spell the edit's constants as nodes where the scope cannot hold them as initializers."""
+    if edit.scope.holds_initializers:
+        return []
+    return [constant_node(tensor) for tensor in edit.initializers]
+
+
+def constant_node(tensor: TensorProto) -> NodeProto:
+    """Return a Constant node that produces the tensor under the tensor's name."""
+    node = NodeProto(op_type="Constant", name=tensor.name, output=[tensor.name])
+    attribute = node.attribute.add(name="value", type=onnx.AttributeProto.TENSOR)
+    attribute.t.CopyFrom(tensor)
+    return node
+
+
+def _hand_on(old: NodeProto, edit: Edit, ir_version: int) -> None:
+    """Give the replaced node's documentation to the node that produces its first used output; name the source on all."""
+    if not edit.nodes:
+        return
+    outputs = [name for name in old.output if name]
+    heir = next(
+        (node for output in outputs for node in edit.nodes if output in node.output),
+        edit.nodes[-1],
+    )
+    heir.doc_string = old.doc_string
+    if ir_version >= METADATA_IR_VERSION:
+        heir.metadata_props.extend(old.metadata_props)
+        source = old.name or (outputs[0] if outputs else old.op_type)
+        for node in edit.nodes:
+            if node is not heir:
+                node.metadata_props.add(key=SOURCE_KEY, value=source)
+
+
+class _Suspects:
+    """Values an edit may have left without a user, by scope."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[Scope, set[str]]] = {}
+
+    def add(self, scope: Scope, names: Iterable[str]) -> None:
+        """Suspect values visible from a scope; each is filed under the scope that defines it."""
+        for name in names:
+            home = scope.find(name) or scope
+            self._found.setdefault(id(home), (home, set()))[1].add(name)
+
+    def sweep(self) -> None:
+        """Remove what is unused now, inner scopes first: a body's captures may free values around it."""
+        while self._found:
+            deepest = max(self._found, key=lambda key: _depth(self._found[key][0]))
+            scope, names = self._found.pop(deepest)
+            self._sweep_scope(scope, names)
+
+    def _sweep_scope(self, scope: Scope, names: set[str]) -> None:
+        now = Scope(scope.path, scope.proto, scope.parent, scope.opsets, scope.ir_version)
+        uses, work = now.uses, list(names)
+        dead_nodes: set[int] = set()
+        gone: set[str] = set()
+        while work:
+            name = work.pop()
+            if uses[name] or name in gone:
+                continue
+            index = now.producers.get(name)
+            if index is None:
+                if name not in now.inputs or name in now.initializers:
+                    gone.add(name)
+                continue
+            node = now.nodes[index]
+            if any(uses[output] for output in node.output if output):
+                continue
+            dead_nodes.add(index)
+            gone.update(node.output)
+            used = Counter(node_uses(node))
+            uses.subtract(used)
+            own = [value for value in used if now.defines(value)]
+            work.extend(own)
+            if now.parent is not None:
+                self.add(now.parent, (value for value in used if not now.defines(value)))
+        _sort_and_cut(now.nodes, [(index in dead_nodes, index, 0) for index in range(len(now.nodes))])
+        if isinstance(now.proto, GraphProto):
+            _forget(now, now.proto, gone)
+
+
+def _depth(scope: Scope) -> int:
+    return 0 if scope.parent is None else 1 + _depth(scope.parent)
+
+
+def _forget(scope: Scope, graph: GraphProto, gone: set[str]) -> None:
+    """Take initializers, types and annotations of vanished values out of a graph."""
+    kept: set[str] = set()
+    for name in gone & scope.initializers.keys() & scope.inputs.keys():
+        if scope.ir_version >= FREE_INITIALIZERS_IR_VERSION:
+            kept.add(name)  # a default the model's user may override: part of its interface
+    lost = gone - kept
+    _drop(graph.initializer, lambda tensor: tensor.name in lost)
+    _drop(graph.value_info, lambda value: value.name in lost)
+    _drop(graph.quantization_annotation, lambda annotation: annotation.tensor_name in lost)
+    if scope.ir_version < FREE_INITIALIZERS_IR_VERSION:
+        _drop(graph.input, lambda value: value.name in lost and value.name in scope.initializers)
+
+
+def _drop(container: Any, condition: Callable[[Any], bool]) -> None:  # noqa: ANN401 - protobuf's repeated container
+    _sort_and_cut(container, [(condition(item), index, 0) for index, item in enumerate(container)])

@@ -1,0 +1,88 @@
+"""The eleven activation functions a GRU may name, as data.
+
+Which of alpha and beta a function takes, its defaults, and whether its values are bounded are
+facts of the operator; where the operator leaves a default open, onnxruntime's is taken and
+``ambiguous`` says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the operator says of one function.
+
+    Attributes:
+        name: Its canonical spelling.
+        alpha: Default of alpha, ``None`` where the function takes none.
+        beta: Default of beta, ``None`` where the function takes none.
+        bounded: Whether its values stay within fixed limits for every input and parameter.
+        ambiguous: Why a default cannot be relied on, ``""`` where it can.
+
+    """
+
+    name: str
+    alpha: float | None = None
+    beta: float | None = None
+    bounded: bool = False
+    ambiguous: str = ""
+
+
+KINDS = {
+    kind.name.lower(): kind
+    for kind in (
+        Kind("Sigmoid", bounded=True),
+        Kind("Tanh", bounded=True),
+        Kind("Relu"),
+        Kind("HardSigmoid", 0.2, 0.5, bounded=True),
+        Kind("LeakyRelu", 0.01),
+        Kind("ThresholdedRelu", 0.0, ambiguous="the operator's default alpha is 1, onnxruntime's is 0"),
+        Kind("Affine", 0.0, 0.0, ambiguous="no operator default; onnxruntime takes alpha = beta = 0, a constant 0"),
+        Kind(
+            "ScaledTanh",
+            0.0,
+            0.0,
+            bounded=True,
+            ambiguous="no operator default; onnxruntime takes alpha = beta = 0, a constant 0",
+        ),
+        Kind("Elu", 1.0),
+        Kind("Softsign", bounded=True),
+        Kind("Softplus"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One function with the parameters it uses.
+
+    Attributes:
+        name: Canonical name, a ``Kind.name``.
+        alpha: Its alpha, ``None`` where the function takes none.
+        beta: Its beta, ``None`` where the function takes none.
+
+    """
+
+    name: str
+    alpha: float | None = None
+    beta: float | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether its values stay within fixed limits."""
+        return KINDS[self.name.lower()].bounded
+
+    @property
+    def complements(self) -> bool:
+        """Whether f(v) + f(-v) = 1 for every v."""
+        return self.name == "Sigmoid" or (self.name == "HardSigmoid" and self.beta == 0.5)  # noqa: PLR2004 - one half
+
+    def __str__(self) -> str:
+        """Return the name, with the parameters where there are any."""
+        given = [f"{value:g}" for value in (self.alpha, self.beta) if value is not None]
+        return f"{self.name}({', '.join(given)})" if given else self.name
+
+
+SIGMOID, TANH = Activation("Sigmoid"), Activation("Tanh")

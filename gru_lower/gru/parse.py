@@ -1,0 +1,302 @@
+"""Read a GRU node into a :class:`GruSpec`, checking every rule of the operator. The codes are in spec.py."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from onnx import AttributeProto, TensorProto, helper
+
+from gru_lower.diagnostics import Diagnostic, diagnostic
+from gru_lower.gru.activations import KINDS, SIGMOID, TANH, Activation
+from gru_lower.gru.spec import FLOAT_TYPES, INPUTS, VERSIONS, Direction, GruSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.graph.facts import Dims, Facts
+    from gru_lower.graph.scopes import Scope
+
+LIST, STRINGS, NUMBER, WHOLE, TEXT = (
+    AttributeProto.FLOATS,
+    AttributeProto.STRINGS,
+    AttributeProto.FLOAT,
+    AttributeProto.INT,
+    AttributeProto.STRING,
+)
+ATTRIBUTES: dict[str, tuple[Any, int, int]] = {
+    "activation_alpha": (LIST, 1, 999),
+    "activation_beta": (LIST, 1, 999),
+    "activations": (STRINGS, 1, 999),
+    "clip": (NUMBER, 1, 999),
+    "direction": (TEXT, 1, 999),
+    "hidden_size": (WHOLE, 1, 999),
+    "layout": (WHOLE, 14, 999),
+    "linear_before_reset": (WHOLE, 3, 999),
+    "output_sequence": (WHOLE, 1, 6),
+}
+"""Attribute: its type, the first and the last operator version that have it."""
+MAX_OUTPUTS = 2
+REQUIRED = ("X", "W", "R")
+BFLOAT16_VERSION = 22
+
+
+@dataclass
+class Parsed:
+    """What came of reading one GRU node.
+
+    Attributes:
+        spec: The view, ``None`` where the node breaks a rule.
+        diagnostics: Errors (then there is no spec), warnings and notes, in the order they were found.
+
+    """
+
+    spec: GruSpec | None = None
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+
+class _Broken(Exception):  # noqa: N818 - control flow within this module
+    """The node breaks a rule."""
+
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint = code, message, hint
+
+
+def parse(scope: Scope, index: int, facts: Facts) -> Parsed:
+    """Read the GRU node at an index of a scope.
+
+    Args:
+        scope: Where the node stands.
+        index: Which of its nodes.
+        facts: The side table of the same, unedited model.
+
+    Returns:
+        The spec, or the reasons why there is none.
+
+    """
+    result = Parsed()
+    site = scope.site(index)
+    reader = _Reader(scope, index, facts, result.diagnostics)
+    try:
+        result.spec = reader.read()
+    except _Broken as broken:
+        result.diagnostics.append(
+            diagnostic(broken.code, broken.message, scope=scope.path, node=site, hint=broken.hint)
+        )
+    return result
+
+
+class _Reader:
+    """Reads one node; each method checks one group of rules."""
+
+    def __init__(self, scope: Scope, index: int, facts: Facts, found: list[Diagnostic]) -> None:
+        self.scope, self.node, self.facts, self.found = scope, scope.nodes[index], facts, found
+        self.site = scope.site(index)
+
+    def read(self) -> GruSpec:
+        if self.scope.opset < 1:
+            raise _Broken("GL112", "the scope imports no opset of ONNX's own domain")
+        version = max(v for v in VERSIONS if v <= self.scope.opset)
+        inputs, outputs = self.names(version)
+        values = self.attributes(version)
+        layout = self.layout(values)
+        names = self.direction(values)
+        functions = self.activations(values, len(names))
+        sizes = self.sizes(values, inputs, len(names), layout)
+        return GruSpec(
+            version=version,
+            elem_type=self.elem_type(inputs, version),
+            directions=tuple(
+                Direction(i, name == "reverse", functions[2 * i], functions[2 * i + 1]) for i, name in enumerate(names)
+            ),
+            linear_before_reset=bool(values.get("linear_before_reset", 0)),
+            layout=layout,
+            clip=self.clip(values),
+            inputs=inputs,
+            Y=outputs[0],
+            Y_h=outputs[1],
+            **sizes,
+        )
+
+    def note(self, code: str, message: str) -> None:
+        self.found.append(diagnostic(code, message, scope=self.scope.path, node=self.site))
+
+    def names(self, version: int) -> tuple[dict[str, str], list[str]]:
+        node = self.node
+        if len(node.input) > len(INPUTS) or len(node.output) > MAX_OUTPUTS:
+            raise _Broken("GL101", f"{len(node.input)} inputs and {len(node.output)} outputs; at most 6 and 2 exist")
+        inputs = {key: name for key, name in zip(INPUTS, node.input, strict=False) if name}
+        missing = [key for key in REQUIRED if key not in inputs]
+        if missing:
+            raise _Broken("GL101", f"the required input {missing[0]} is missing")
+        outputs = [*node.output, "", ""][:2]
+        if not any(outputs):
+            raise _Broken("GL101", "it has no output")
+        if version == 1 and not outputs[1]:
+            raise _Broken("GL101", "opset 1 requires the output Y_h")
+        return inputs, outputs
+
+    def attributes(self, version: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for attribute in self.node.attribute:
+            name = attribute.name
+            if attribute.ref_attr_name:
+                raise _Broken("GL111", f"attribute {name} refers to the function's parameter {attribute.ref_attr_name}")
+            kind, first, last = ATTRIBUTES.get(name, (None, 0, 0))
+            if not first <= version <= last:
+                raise _Broken("GL102", f"attribute {name} is unknown to GRU of opset {version}")
+            if attribute.type != kind:
+                wanted = AttributeProto.AttributeType.Name(kind)
+                raise _Broken("GL102", f"attribute {name} has to be of type {wanted}")
+            value = helper.get_attribute_value(attribute)
+            if kind == TEXT:
+                value = value.decode("utf-8", "replace")
+            elif kind == STRINGS:
+                value = [entry.decode("utf-8", "replace") for entry in value]
+            values[name] = value
+        return values
+
+    def layout(self, values: dict[str, Any]) -> int:
+        layout = int(values.get("layout", 0))
+        if layout not in (0, 1):
+            raise _Broken("GL110", f"layout is {layout}; only 0 and 1 exist")
+        return layout
+
+    def direction(self, values: dict[str, Any]) -> tuple[str, ...]:
+        name = str(values.get("direction", "forward")).lower()
+        if name == "foward":  # the default as the first schema of the operator spells it
+            name = "forward"
+        if name == "bidirectional":
+            return ("forward", "reverse")
+        if name not in ("forward", "reverse"):
+            raise _Broken("GL103", f"direction is {values['direction']!r}")
+        return (name,)
+
+    def clip(self, values: dict[str, Any]) -> float | None:
+        clip = values.get("clip")
+        if clip is None:
+            return None
+        if not clip > 0 or math.isinf(clip):
+            raise _Broken("GL106", f"clip is {clip:g}; it has to be a number above 0")
+        return float(clip)
+
+    def activations(self, values: dict[str, Any], directions: int) -> list[Activation]:
+        alphas, betas = list(values.get("activation_alpha", ())), list(values.get("activation_beta", ()))
+        names = values.get("activations") or []
+        if not names:
+            self.surplus(0, 0, alphas, betas)
+            return [SIGMOID, TANH] * directions
+        if len(names) != 2 * directions:
+            raise _Broken("GL104", f"{len(names)} activations for {directions} direction(s); two each are needed")
+        kinds = []
+        for name in names:
+            if name.lower() not in KINDS:
+                raise _Broken("GL104", f"unknown activation {name!r}; known are {', '.join(k.name for k in KINDS.values())}")
+            kinds.append(KINDS[name.lower()])
+        for label, given, taken in (
+            ("activation_alpha", alphas, [kind.alpha is not None for kind in kinds]),
+            ("activation_beta", betas, [kind.beta is not None for kind in kinds]),
+        ):
+            self.by_position(label, given, taken)
+        next_alpha, next_beta = iter(alphas), iter(betas)
+        result = []
+        for kind in kinds:
+            alpha = None if kind.alpha is None else next(next_alpha, None)
+            beta = None if kind.beta is None else next(next_beta, None)
+            lacking = (kind.alpha is not None and alpha is None) or (kind.beta is not None and beta is None)
+            if kind.ambiguous and lacking:
+                self.note("GL201", f"{kind.name} without explicit parameters: {kind.ambiguous}")
+            result.append(
+                Activation(kind.name, kind.alpha if alpha is None else alpha, kind.beta if beta is None else beta)
+            )
+        used = [sum(kind.alpha is not None for kind in kinds), sum(kind.beta is not None for kind in kinds)]
+        self.surplus(*used, alphas, betas)
+        return result
+
+    def by_position(self, label: str, given: Sequence[float], taken: Sequence[bool]) -> None:
+        """Note lists that a reader by position would understand differently."""
+        in_order = list(given[: sum(taken)])
+        by_index = [value for value, takes in zip(given, taken, strict=False) if takes]
+        if given and in_order != by_index:
+            self.note("GL202", f"{label} {list(given)} is consumed in order by the functions that take it")
+
+    def surplus(self, alpha_used: int, beta_used: int, alphas: list[float], betas: list[float]) -> None:
+        for label, used, given in (("activation_alpha", alpha_used, alphas), ("activation_beta", beta_used, betas)):
+            if len(given) > used:
+                self.note("GL105", f"{label} has {len(given)} values, of which {used} are used")
+
+    def elem_type(self, inputs: dict[str, str], version: int) -> int:
+        seen = {key: self.facts.elem_type(self.scope, name) for key, name in inputs.items() if key != "sequence_lens"}
+        known = {key: kind for key, kind in seen.items() if kind}
+        kinds = set(known.values())
+        if len(kinds) > 1:
+            listed = ", ".join(f"{key} {TensorProto.DataType.Name(kind).lower()}" for key, kind in known.items())
+            raise _Broken("GL109", f"the inputs' types differ: {listed}")
+        elem_type = kinds.pop() if kinds else 0
+        if elem_type and elem_type not in FLOAT_TYPES:
+            raise _Broken("GL109", f"the inputs are of type {TensorProto.DataType.Name(elem_type).lower()}, not a float type")
+        if elem_type == TensorProto.BFLOAT16 and version < BFLOAT16_VERSION:
+            self.note("GL203", f"GRU takes bfloat16 from opset {BFLOAT16_VERSION}; this one is of opset {self.scope.opset}")
+        lens = inputs.get("sequence_lens")
+        lens_type = self.facts.elem_type(self.scope, lens) if lens else 0
+        if lens_type not in (0, TensorProto.INT32):
+            raise _Broken("GL109", f"sequence_lens is {TensorProto.DataType.Name(lens_type).lower()}, not int32")
+        return elem_type
+
+    def sizes(self, values: dict[str, Any], inputs: dict[str, str], d: int, layout: int) -> dict[str, int | None]:
+        """Solve for T, B, I and H over the shapes of all inputs, and find contradictions."""
+        given = int(values["hidden_size"]) if "hidden_size" in values else None
+        if given is not None and given < 1:
+            raise _Broken("GL107", f"hidden_size is {given}")
+        r_shape = self.shape(inputs, "R", 3)
+        hidden = given if given is not None else _fixed(r_shape, 2)
+        if hidden is None and r_shape is not None and isinstance(r_shape[1], int):
+            hidden = r_shape[1] // 3
+        if hidden is None:
+            raise _Broken("GL107", "hidden_size is not given, and R's shape is unknown")
+        solved: dict[str, int | None] = {"T": None, "B": None, "I": None}
+        data = ("B", "T", "I") if layout else ("T", "B", "I")
+        state = ("B", d, hidden) if layout else (d, "B", hidden)
+        expected: dict[str, tuple[int | str, ...]] = {
+            "R": (d, 3 * hidden, hidden),
+            "W": (d, 3 * hidden, "I"),
+            "B": (d, 6 * hidden),
+            "X": data,
+            "sequence_lens": ("B",),
+            "initial_h": state,
+        }
+        for key, wanted in expected.items():
+            shape = self.shape(inputs, key, len(wanted))
+            for axis, (have, want) in enumerate(zip(shape or (), wanted, strict=False)):
+                if not isinstance(have, int):
+                    continue
+                size = solved[want] if isinstance(want, str) else want
+                if isinstance(want, str) and size is None:
+                    solved[want] = have
+                elif have != size:
+                    code = "GL107" if key == "R" else "GL108"
+                    raise _Broken(code, f"{key} has shape {_spell(shape)}: axis {axis} should be {size}")
+        return {
+            "hidden_size": hidden,
+            "input_size": solved["I"],
+            "seq_length": solved["T"],
+            "batch_size": solved["B"],
+        }
+
+    def shape(self, inputs: dict[str, str], key: str, rank: int) -> Dims | None:
+        name = inputs.get(key)
+        shape = None if name is None else self.facts.shape(self.scope, name)
+        if shape is not None and len(shape) != rank:
+            raise _Broken("GL108", f"{key} has shape {_spell(shape)}; {rank} axes are needed")
+        return shape
+
+
+def _fixed(shape: Dims | None, axis: int) -> int | None:
+    size = None if shape is None else shape[axis]
+    return size if isinstance(size, int) else None
+
+
+def _spell(shape: Dims | None) -> str:
+    return str(["?" if dim is None else dim for dim in shape or ()]).replace("'", "")

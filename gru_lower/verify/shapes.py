@@ -1,0 +1,145 @@
+"""A model's inputs, and which of their dims are one and the same unknown size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import onnx
+
+from gru_lower.errors import GruLowerError
+
+Dim = int | str
+
+_NO_OVERRIDE_BELOW_IR = 4
+
+
+class Unfeedable(GruLowerError):  # noqa: N818 - reads as a finding, like the other public names
+    """No inputs can be generated for a model; the message says why."""
+
+
+class BadInputs(GruLowerError):  # noqa: N818
+    """The shapes or inputs that were given do not fit the model."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a model.
+
+    Attributes:
+        name: Its name.
+        elem_type: A ``TensorProto.DataType``; 0 if it is no tensor.
+        dims: Sizes; a string for an unknown one (``"INPUT:AXIS"`` if it has no name); None if the rank is unknown.
+        default: The initializer it overrides, if it need not be fed.
+
+    """
+
+    name: str
+    elem_type: int
+    dims: tuple[Dim, ...] | None
+    default: onnx.TensorProto | None = None
+
+
+def inputs_of(model: onnx.ModelProto) -> dict[str, Input]:
+    """Return the inputs a caller may feed. Below ir_version 4, those with an initializer are constants and left out."""
+    graph = model.graph
+    defaults = {tensor.name: tensor for tensor in graph.initializer}
+    defaults |= {sparse.values.name: sparse.values for sparse in graph.sparse_initializer}
+    found = {}
+    for value in graph.input:
+        default = defaults.get(value.name)
+        if default is None or model.ir_version >= _NO_OVERRIDE_BELOW_IR:
+            found[value.name] = Input(value.name, value.type.tensor_type.elem_type, _dims(value), default)
+    return found
+
+
+def _dims(value: onnx.ValueInfoProto) -> tuple[Dim, ...] | None:
+    tensor = value.type.tensor_type
+    if not tensor.HasField("shape"):
+        return None
+    return tuple(
+        dim.dim_value
+        # Some exporters write -1 for "unknown".
+        if dim.WhichOneof("value") == "dim_value" and dim.dim_value >= 0
+        else dim.dim_param or f"{value.name}:{axis}"
+        for axis, dim in enumerate(tensor.shape.dim)
+    )
+
+
+class Sizes:
+    """Unknown sizes, which of them are equal, and those that are known after all."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._parent: dict[str, str] = {}
+        self._known: dict[str, int] = {}
+
+    def unify(self, a: Dim, b: Dim, where: str) -> None:
+        """Take two sizes for one.
+
+        Raises:
+            BadInputs: They are known and differ.
+
+        """
+        a, b = self.find(a), self.find(b)
+        if isinstance(a, str):
+            if isinstance(b, str):
+                if a != b:
+                    self._parent[b] = a
+            else:
+                self._known[a] = b
+        elif isinstance(b, str):
+            self._known[b] = a
+        elif a != b:
+            msg = f"{where} is {a} in one place and {b} in another"
+            raise BadInputs(msg, hint="give shapes that agree, as in --shape INPUT=2,7,64")
+
+    def find(self, dim: Dim) -> Dim:
+        """Return the size if it is known, else the one name that stands for all that equal it."""
+        while isinstance(dim, str) and dim in self._parent:
+            dim = self._parent[dim]
+        return self._known.get(dim, dim) if isinstance(dim, str) else dim
+
+    def unknown(self, inputs: Mapping[str, Input]) -> list[str]:
+        """Return the names still unknown, in order of appearance."""
+        found = (self.find(dim) for spec in inputs.values() for dim in spec.dims or ())
+        return list(dict.fromkeys(dim for dim in found if isinstance(dim, str)))
+
+
+def narrow(
+    inputs: Mapping[str, Input], other: Mapping[str, Input], shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[dict[str, Input], Sizes]:
+    """Bind dims to the shapes that were given, and to those of the other model.
+
+    Raises:
+        BadInputs: A given shape names no input, has another rank, or contradicts a static dim.
+
+    """
+    unknown = [name for name in shapes if name not in inputs]
+    if unknown:
+        msg = f"a shape is given for {unknown[0]!r}, but the model has no such input"
+        raise BadInputs(msg, hint=f"its inputs are {', '.join(map(repr, inputs))}")
+    sizes, narrowed = Sizes(), dict(inputs)
+    for name, spec in inputs.items():
+        if spec.dims is None and name in shapes:
+            narrowed[name] = Input(name, spec.elem_type, tuple(shapes[name]), spec.default)
+        elif spec.dims is None and name in other:
+            narrowed[name] = Input(name, spec.elem_type, other[name].dims, spec.default)
+    for name, spec in narrowed.items():
+        for dims in _same_rank(spec, other.get(name), shapes.get(name)):
+            for axis, (a, b) in enumerate(zip(spec.dims or (), dims, strict=True)):
+                sizes.unify(a, b, f"axis {axis} of input {name!r}")
+    return narrowed, sizes
+
+
+def _same_rank(spec: Input, other: Input | None, shape: tuple[int, ...] | None) -> Iterator[tuple[Dim, ...]]:
+    """Yield the other model's static dims and the given shape, if they have the rank of `spec`."""
+    rank = len(spec.dims or ())
+    if shape is not None:
+        if len(shape) != rank:
+            msg = f"the shape given for {spec.name!r} has {len(shape)} dims, its input {rank}"
+            raise BadInputs(msg, hint=f"the model says {list(spec.dims or ())}")
+        yield shape
+    if other is not None and other.dims is not None and len(other.dims) == rank:
+        # Names mean nothing across models: only what is known there narrows.
+        yield tuple(b if isinstance(b, int) else a for a, b in zip(spec.dims or (), other.dims, strict=True))

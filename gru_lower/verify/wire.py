@@ -1,0 +1,114 @@
+"""Frames between the parent and its worker: a JSON header, then the raw bytes of arrays.
+
+A frame is the header's length (4 bytes, little-endian), the header as JSON, a blob and the arrays' buffers, in the
+order and of the sizes the header gives. Numpy's own formats are not used: they cannot hold bfloat16, and pickle
+would let a model's output run code.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BufferedReader, BufferedWriter
+from typing import Any
+
+import numpy as np
+
+from gru_lower.verify.result import Array, Feeds
+
+_LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message: what it says, a blob (a serialised model) and named arrays."""
+
+    header: dict[str, Any]
+    arrays: Feeds
+    blob: bytes = b""
+
+
+def write_frame(
+    stream: BufferedWriter, header: Mapping[str, Any], arrays: Mapping[str, Array] | None = None, blob: bytes = b""
+) -> None:
+    """Write one frame and flush.
+
+    Raises:
+        TypeError: A value is no tensor, but a sequence, a map or an absent optional.
+
+    """
+    packed = [_pack(name, value) for name, value in (arrays or {}).items()]
+    head = json.dumps({"header": header, "blob": len(blob), "arrays": [about for about, _ in packed]}).encode()
+    stream.write(_LENGTH.pack(len(head)))
+    stream.write(head)
+    stream.write(blob)
+    for _, buffer in packed:
+        stream.write(buffer)
+    stream.flush()
+
+
+def read_frame(stream: BufferedReader) -> Frame:
+    """Read one frame.
+
+    Raises:
+        EOFError: The other side is gone.
+
+    """
+    (length,) = _LENGTH.unpack(_read(stream, _LENGTH.size))
+    head = json.loads(_read(stream, length))
+    blob = bytes(_read(stream, head["blob"]))
+    arrays = {about["name"]: _unpack(about, _read(stream, about["bytes"])) for about in head["arrays"]}
+    return Frame(head["header"], arrays, blob)
+
+
+def dtype_of(name: str) -> np.dtype[Any]:
+    """Return the numpy dtype of that name, those that ml_dtypes adds (bfloat16, float8, int4) included."""
+    try:
+        return np.dtype(name)
+    except TypeError:
+        import ml_dtypes  # noqa: PLC0415 - only models with such types pay for the import
+
+        return np.dtype(getattr(ml_dtypes, name))
+
+
+def _pack(name: str, value: Array) -> tuple[dict[str, Any], memoryview]:
+    if not isinstance(value, (np.ndarray, np.generic)):
+        kind = {list: "a sequence", dict: "a map", type(None): "an absent optional"}.get(type(value), str(type(value)))
+        msg = f"{name!r} is {kind}, not a tensor"
+        raise TypeError(msg)
+    array = np.asarray(value)
+    about: dict[str, Any] = {"name": name, "shape": array.shape}
+    if array.dtype.kind in "OUST":
+        dtype, data = "string", json.dumps([_text(item) for item in array.ravel().tolist()]).encode()
+        buffer = memoryview(data)
+    else:
+        native = array.astype(array.dtype.newbyteorder("="), copy=False)
+        dtype, buffer = native.dtype.name, np.ascontiguousarray(native).reshape(-1).view(np.uint8).data
+    return about | {"dtype": dtype, "bytes": buffer.nbytes}, buffer
+
+
+def _unpack(about: Mapping[str, Any], data: bytearray) -> Array:
+    shape = tuple(about["shape"])
+    if about["dtype"] == "string":
+        texts = np.empty(shape, dtype=object)
+        texts.ravel()[:] = json.loads(data)
+        return texts
+    return np.frombuffer(data, dtype=dtype_of(about["dtype"])).reshape(shape)
+
+
+def _text(item: object) -> str:
+    return item.decode("utf-8", "surrogateescape") if isinstance(item, bytes) else str(item)
+
+
+def _read(stream: BufferedReader, count: int) -> bytearray:
+    """Read exactly `count` bytes, into memory that arrays may go on using and change."""
+    data = bytearray(count)
+    view, have = memoryview(data), 0
+    while have < count:
+        got = stream.readinto(view[have:])
+        if not got:
+            raise EOFError
+        have += got
+    return data

@@ -1,0 +1,43 @@
+"""The checks a change goes through, each in an environment of its own: ``nox``, or ``nox -s SESSION``."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["tests", "lint"]
+# A machine with one Python runs what it can; .ci/run fails on its own account.
+nox.options.error_on_missing_interpreters = False
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Run the tests against an installed package; arguments after ``--`` go to pytest."""
+    session.install(".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run the linters and both type checkers. The layering is one of the tests."""
+    session.install(".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure which lines and branches the tests reach, those of the worker processes included."""
+    session.install("-e", ".[dev]")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def readme(session: nox.Session) -> None:
+    """Run the README's first two commands as they stand, in a copy of the checkout and an environment of its own."""
+    session.install(".[test]")
+    session.run("pytest", "-m", "readme", "tests/test_readme.py")

@@ -1,0 +1,115 @@
+"""What installs is what the tree holds, with and without symlinks in the checkout."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LINKS = {"passes": "../passes", "cli": "../cli"}
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def packages_in_tree() -> dict[str, Path]:
+    """Return every folder that holds Python files, under the dotted name it installs as."""
+    found = {}
+    for top, prefix in {"gru_lower": "", "passes": "gru_lower.", "cli": "gru_lower."}.items():
+        for source in (ROOT / top).rglob("*.py"):
+            folder = source.parent.relative_to(ROOT)
+            if folder.parts[:2] not in {("gru_lower", "passes"), ("gru_lower", "cli")}:
+                found[prefix + ".".join(folder.parts)] = source.parent
+    return found
+
+
+def build(checkout: Path, kind: str, destination: Path) -> Path:
+    """Build a ``wheel`` or an ``editable`` wheel with the build backend, as pip would, and return the file."""
+    destination.mkdir()
+    program = f"import sys, setuptools.build_meta as backend; backend.build_{kind}(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, destination],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next(destination.glob("*.whl"))
+
+
+@pytest.fixture(scope="module", params=["symlinks", "text files"])
+def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of what a build reads, once as git checks it out with ``core.symlinks=false``."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(ROOT / name, copy)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "gru_lower", copy / "gru_lower", symlinks=True, ignore=ignored)
+    for name, target in LINKS.items():
+        shutil.copytree(ROOT / name, copy / name, ignore=ignored)
+        link = copy / "gru_lower" / name
+        link.unlink()
+        if request.param == "symlinks":
+            link.symlink_to(target)
+        else:
+            link.write_text(target, encoding="utf-8")
+    return copy
+
+
+def test_every_package_is_listed() -> None:
+    assert sorted(packages_in_tree()) == sorted(PROJECT["tool"]["setuptools"]["packages"])
+
+
+def test_every_package_says_it_is_one() -> None:
+    # A folder without __init__.py would install, and yet be left out by every tool that looks for packages.
+    assert [name for name, folder in packages_in_tree().items() if not (folder / "__init__.py").is_file()] == []
+
+
+@pytest.mark.parametrize(("name", "target"), LINKS.items())
+def test_the_folders_stand_in_the_package(name: str, target: str) -> None:
+    link = ROOT / "gru_lower" / name
+    if link.is_symlink():
+        assert link.readlink() == Path(target)
+    else:
+        assert link.read_text(encoding="utf-8").strip() == target
+
+
+def test_wheel_holds_the_package_and_nothing_else(checkout: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(build(checkout, "wheel", tmp_path / "wheel")) as wheel:
+        files = {PurePosixPath(name) for name in wheel.namelist()}
+        entry_points = next(name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
+        assert "gru-lower = gru_lower.cli.main:main" in wheel.read(entry_points).decode()
+    installed = {str(file.parent).replace("/", ".") for file in files if file.suffix == ".py"}
+    assert installed == set(packages_in_tree())
+    assert {file.parts[0] for file in files if ".dist-info" not in file.parts[0]} == {"gru_lower"}
+    data = {file for pattern in ("py.typed", "**/*.json", "**/*.toml") for file in (ROOT / "gru_lower").glob(pattern)}
+    assert {PurePosixPath(file.relative_to(ROOT).as_posix()) for file in data} <= files
+    assert PurePosixPath("gru_lower/py.typed") in files
+    assert any(file.match("gru_lower/schema/*.json") for file in files)
+    assert any(file.match("*.dist-info/licenses/LICENSE") for file in files)
+
+
+def test_editable_install_finds_every_package(checkout: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    with zipfile.ZipFile(build(checkout, "editable", tmp_path / "wheel")) as wheel:
+        wheel.extractall(site)
+    # The install's own finder goes first: the interpreter running this may have gru_lower installed already.
+    program = (
+        "import importlib.util, site, sys; before = list(sys.meta_path); site.addsitedir(sys.argv[1]);"
+        "sys.meta_path.sort(key=lambda finder: finder in before);"
+        "[print(importlib.util.find_spec(name).origin) for name in sys.argv[2:]]"
+    )
+    names = sorted(packages_in_tree())
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, site, *names], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    origins = [Path(line).resolve() for line in done.stdout.splitlines()]
+    assert len(origins) == len(names)
+    assert all(origin.is_relative_to(checkout.resolve()) for origin in origins), done.stdout
