@@ -134,6 +134,7 @@ _register(
         "GL304": ("Kept: the form needs a newer opset", "use another --form, or convert the model"),
         "GL305": ("Kept: masks need a newer opset", "convert the model to opset 11 or newer"),
         "GL306": ("Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
+        "GL010": ("The kind of object that was handed in cannot hold everything", "hand in a ModelProto or a path"),
         "GL310": ("onnxruntime runs this GRU itself, and faster", "lower only for runtimes without GRU"),
     },
 )

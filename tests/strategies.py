@@ -139,7 +139,7 @@ class GruCase:
         if not self.spelled_out:
             inputs, outputs = _trimmed(inputs), _trimmed(outputs)
         opset = helper.make_opsetid("", self.opset)
-        ir_version = helper.find_min_ir_version_for([opset])
+        ir_version = 3 if self.opset < 9 else helper.find_min_ir_version_for([opset])
         # Before IR 4 an initializer had to be listed among the graph's inputs too.
         listed = [name for name in present if ir_version < 4 or name not in self.constants]
         graph = helper.make_graph(
@@ -173,6 +173,11 @@ class GruCase:
             and 0 not in self.sizes
         )
 
+    @property
+    def jumps(self) -> bool:
+        """Whether an activation is discontinuous, so that a rounding error may become a large one."""
+        return any(name.lower() == "thresholdedrelu" for name in self.attributes.get("activations", ()))
+
     def _info(self, name: str, dtype: np.dtype[Any]) -> onnx.ValueInfoProto:
         T, N, I, H, D = self.sizes
         t, n = (T, N) if self.static else ("T", "N")
@@ -205,10 +210,10 @@ class _Knobs:
         self._choose = choose
         self.fixed: dict[str, Any] = {}
         for name, value in fixed.items():
-            options = value.options if isinstance(value, AnyOf) else value
-            self.fixed[name] = choose(options) if isinstance(options, range) or options is not value else value
+            options = value.options if isinstance(value, AnyOf) else value if isinstance(value, range) else (value,)
+            self.fixed[name] = choose(options) if len(options) > 1 else options[0]
 
-    def __call__(self, name: str, options: Sequence[Any]) -> Any:  # noqa: ANN401 - a knob's value is of its own type
+    def __call__(self, name: str, options: Sequence[Any]) -> Any:
         return self.fixed[name] if name in self.fixed else self._choose(options)
 
 

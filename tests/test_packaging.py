@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -99,15 +100,18 @@ def test_editable_install_finds_every_package(checkout: Path, tmp_path: Path) ->
     site = tmp_path / "site"
     with zipfile.ZipFile(build(checkout, "editable", tmp_path / "wheel")) as wheel:
         wheel.extractall(site)
-    # The install's own finder goes first: the interpreter running this may have gru_lower installed already.
+    # Without -S and with the finders as they come, a gru_lower already installed for this interpreter would answer.
     program = (
         "import importlib.util, site, sys; before = list(sys.meta_path); site.addsitedir(sys.argv[1]);"
-        "sys.meta_path.sort(key=lambda finder: finder in before);"
-        "[print(importlib.util.find_spec(name).origin) for name in sys.argv[2:]]"
+        "sys.meta_path.sort(key=lambda finder: finder in before); sys.path.append(sys.argv[2]);"
+        "[print(importlib.util.find_spec(name).origin) for name in sys.argv[3:]]"
     )
-    names = sorted(packages_in_tree())
+    names, dependencies = sorted(packages_in_tree()), sysconfig.get_path("purelib")
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program, site, *names], capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-S", "-c", program, site, dependencies, *names],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     origins = [Path(line).resolve() for line in done.stdout.splitlines()]

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import assume, given, settings
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
-from strategies import ACTIVATIONS, BFLOAT16, AnyOf, GruCase, gru_cases, random_case
 
 from gru_lower.errors import InvalidModel
 from gru_lower.gru.reference import gru
+from strategies import ACTIVATIONS, BFLOAT16, AnyOf, GruCase, gru_cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class GRU(OpRun):
         B: Array | None = None,
         sequence_lens: Array | None = None,
         initial_h: Array | None = None,
-        **attributes: Any,  # noqa: ANN401
+        **attributes: Any,
     ) -> tuple[Array, Array]:
         given = {name: value for name, value in attributes.items() if value is not None}
         return gru(X, W, R, B, sequence_lens, initial_h, **given)
@@ -67,7 +67,7 @@ def probe(function: str, x: float, alpha: list[float] | None = None, beta: list[
     return float(Y.item())
 
 
-def unit(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - inputs and attributes alike
+def unit(**changes: Any) -> dict[str, Any]:
     """Return the arguments of a small legal GRU: T 3, batch 2, I 2, H 4."""
     rng = np.random.default_rng(0)
     shapes = {"X": (3, 2, 2), "W": (1, 12, 2), "R": (1, 12, 4), "B": (1, 24), "initial_h": (1, 2, 4)}
@@ -87,7 +87,7 @@ def test_equals_onnxruntime(case: GruCase) -> None:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # collecting builds the vectors of every operator
 def test_equals_the_vectors_of_onnx() -> None:
-    from onnx.backend.test.case.node import collect_testcases  # noqa: TID253
+    from onnx.backend.test.case.node import collect_testcases
 
     cases = collect_testcases("GRU")
     assert {case.name for case in cases} >= {"test_gru_defaults", "test_gru_seq_length", "test_gru_batchwise"}
@@ -178,27 +178,18 @@ def test_any_linear_before_reset_but_zero_is_one() -> None:
     assert not np.allclose(outputs[0], outputs[1])
 
 
-@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
-def test_padding_is_never_read(direction: str) -> None:
-    case = random_case(
-        np.random.default_rng(3),
-        T=5,
-        N=4,
-        direction=direction,
-        sequence_lens=[0, 2, 5, 1],
-        nan_padding=True,
-        layout=None,
-    )
-    assert np.isnan(case.X).any()
-    assert case.sequence_lens is not None
-    Y, Y_h = (
-        gru(*case.inputs.values(), direction=direction)
-        if len(case.inputs) == 6
-        else gru(case.X, case.W, case.R, case.B, case.sequence_lens, case.initial_h, direction=direction)
-    )
-    assert np.isfinite(Y).all()
-    assert np.isfinite(Y_h).all()
-    assert not Y[np.arange(5)[:, None] >= case.sequence_lens].any()
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+@pytest.mark.parametrize("junk", [np.nan, np.inf])
+def test_padding_is_never_read(direction: str, junk: float) -> None:
+    arguments = unit(sequence_lens=[0, 2], direction=direction)
+    clean = gru(**arguments)
+    padding = np.arange(3)[:, None] >= [0, 2]
+    arguments["X"][padding] = junk
+    Y, Y_h = gru(**arguments)
+    np.testing.assert_array_equal(Y, clean[0])
+    np.testing.assert_array_equal(Y_h, clean[1])
+    assert not Y[:, 0][padding].any()
+    assert Y[:, 0][~padding].all()
 
 
 def test_reverse_reverses_the_valid_prefix() -> None:
@@ -246,12 +237,12 @@ def test_no_steps_and_no_sequences() -> None:
     assert (Y.shape, Y_h.shape) == ((3, 1, 0, 4), (1, 0, 4))
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, BFLOAT16])
+@pytest.mark.parametrize("dtype", [np.dtype(np.float16), np.dtype(np.float32), BFLOAT16])
 def test_every_type_is_computed_in_float64(dtype: np.dtype[Any]) -> None:
     arguments = {name: value.astype(dtype) for name, value in unit().items()}
     Y, Y_h = gru(**arguments, direction=b"forward", hidden_size=4)
     exact = gru(**{name: value.astype(np.float64) for name, value in arguments.items()})
-    assert (Y.dtype, Y_h.dtype) == (np.float64, np.float64)
+    assert {Y.dtype, Y_h.dtype} == {np.dtype(np.float64)}
     np.testing.assert_array_equal(Y, exact[0])
 
 
@@ -283,32 +274,3 @@ def test_what_breaks_the_rules_is_refused_with_a_hint(changes: dict[str, Any], m
     with pytest.raises(InvalidModel, match=message) as caught:
         gru(**unit(**changes))
     assert caught.value.hint
-
-
-@given(gru_cases(opset=AnyOf((*range(7, 25), 1, 3))))
-def test_the_strategy_makes_legal_models(case: GruCase) -> None:
-    model = case.model()
-    onnx.checker.check_model(model, full_check=True)
-    assert [output.name for output in model.graph.output] == list(case.expected())
-    assert set(case.feeds()) | case.constants == set(case.inputs)
-    assert all(np.isfinite(values).all() for values in case.expected().values())
-
-
-@given(gru_cases(T=AnyOf((0, 1)), N=AnyOf((0, 1))))
-def test_the_strategy_makes_empty_sizes(case: GruCase) -> None:
-    onnx.checker.check_model(case.model(), full_check=True)
-    assert case.runs_in_onnxruntime <= (0 not in case.sizes)
-    T, N, _I, H, D = case.sizes
-    shape = (N, T, D, H) if case.attributes.get("layout") else (T, D, N, H)
-    assert "Y" not in case.outputs or case.expected()["Y"].shape == shape
-
-
-def test_a_fixed_knob_is_kept_and_an_unknown_one_refused() -> None:
-    case = random_case(np.random.default_rng(0), dtype=BFLOAT16, T=20, layout=1, direction="reverse", clip=2.0)
-    assert (case.opset >= 22, case.X.shape[1], case.attributes["clip"]) == (True, 20, 2.0)
-    assert (
-        random_case(np.random.default_rng(0), seed=1).X.tolist()
-        == random_case(np.random.default_rng(0), seed=1).X.tolist()
-    )
-    with pytest.raises(TypeError, match="no such knob: layuot"):
-        random_case(np.random.default_rng(0), layuot=1)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import onnx
-from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto
+from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
 from gru_lower.graph.scopes import Scope, all_names, node_uses
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 SOURCE_KEY = "gru_lower.source"
 METADATA_IR_VERSION = 10
 FREE_INITIALIZERS_IR_VERSION = 4
+CONSTANT_OF_ANY_TYPE_OPSET = 9
+CONSTANT_TYPES = (TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE)
 
 
 @dataclass
@@ -137,15 +140,25 @@ def _constant_nodes(edit: Edit) -> list[NodeProto]:
     """Spell the edit's constants as nodes where the scope cannot hold them as initializers."""
     if edit.scope.holds_initializers:
         return []
-    return [constant_node(tensor) for tensor in edit.initializers]
+    return [node for tensor in edit.initializers for node in constant_nodes(tensor, edit.scope.opset)]
 
 
-def constant_node(tensor: TensorProto) -> NodeProto:
-    """Return a Constant node that produces the tensor under the tensor's name."""
+def constant_nodes(tensor: TensorProto, opset: int) -> list[NodeProto]:
+    """Return nodes that produce the tensor under its name: a Constant, where need be with a Cast.
+
+    Before opset 9 a Constant holds floats only; whole numbers are held as float64, which is exact up to 2^53.
+    """
     node = NodeProto(op_type="Constant", name=tensor.name, output=[tensor.name])
     attribute = node.attribute.add(name="value", type=onnx.AttributeProto.TENSOR)
     attribute.t.CopyFrom(tensor)
-    return node
+    if opset >= CONSTANT_OF_ANY_TYPE_OPSET or tensor.data_type in CONSTANT_TYPES:
+        return [node]
+    values = numpy_helper.to_array(tensor).astype(np.float64)
+    attribute.t.CopyFrom(numpy_helper.from_array(values, f"{tensor.name}/float64"))
+    node.name = node.output[0] = f"{tensor.name}/float64"
+    cast = NodeProto(op_type="Cast", name=tensor.name, input=[node.output[0]], output=[tensor.name])
+    cast.attribute.add(name="to", type=onnx.AttributeProto.INT, i=tensor.data_type)
+    return [node, cast]
 
 
 def _hand_on(old: NodeProto, edit: Edit, ir_version: int) -> None:

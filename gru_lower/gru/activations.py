@@ -2,12 +2,14 @@
 
 Which of alpha and beta a function takes, its defaults, and whether its values are bounded are
 facts of the operator; where the operator leaves a default open, onnxruntime's is taken and
-``ambiguous`` says so.
+``ambiguous`` says so. Attributes are float32, so defaults are float32 values too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ KINDS = {
         Kind("Sigmoid", bounded=True),
         Kind("Tanh", bounded=True),
         Kind("Relu"),
-        Kind("HardSigmoid", 0.2, 0.5, bounded=True),
-        Kind("LeakyRelu", 0.01),
+        Kind("HardSigmoid", float(np.float32(0.2)), 0.5, bounded=True),
+        Kind("LeakyRelu", float(np.float32(0.01))),
         Kind("ThresholdedRelu", 0.0, ambiguous="the operator's default alpha is 1, onnxruntime's is 0"),
         Kind("Affine", 0.0, 0.0, ambiguous="no operator default; onnxruntime takes alpha = beta = 0, a constant 0"),
         Kind(

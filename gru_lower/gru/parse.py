@@ -165,7 +165,7 @@ class _Reader:
         return layout
 
     def direction(self, values: dict[str, Any]) -> tuple[str, ...]:
-        name = str(values.get("direction", "forward")).lower()
+        name = str(values.get("direction", "forward"))
         if name == "foward":  # the default as the first schema of the operator spells it
             name = "forward"
         if name == "bidirectional":

@@ -5,20 +5,26 @@ Values are followed forwards from each input, through operators that keep them, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import onnx
 
-from gru_lower.verify.shapes import Dim, Input
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
-_KEEP_VALUES = {"Cast", "Identity", "Unsqueeze", "Reshape", "Squeeze", "Transpose", "Flatten", "Expand", "Split", "Slice"}
+    from gru_lower.verify.shapes import Dim, Input
+
+# fmt: off
+_KEEP_VALUES = {
+    "Cast", "Identity", "Unsqueeze", "Reshape", "Squeeze", "Transpose", "Flatten", "Expand", "Split", "Slice",
+}
 _KEEP_AXES = {
-    "Identity", "Cast", "Dropout", "Relu", "LeakyRelu", "Elu", "Selu", "Gelu", "PRelu", "Tanh", "Sigmoid", "HardSigmoid",
-    "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization", "Clip", "Neg", "Exp", "Log", "Sqrt", "Abs",
-    "Add", "Sub", "Mul", "Div", "Where", "MatMul", "Gemm", "QuantizeLinear", "DequantizeLinear",
-}  # fmt: skip
+    "Identity", "Cast", "Dropout", "Relu", "LeakyRelu", "Elu", "Selu", "Gelu", "PRelu", "Tanh", "Sigmoid",
+    "HardSigmoid", "Softmax", "LogSoftmax", "Clip", "Neg", "Exp", "Log", "Sqrt", "Abs", "LayerNormalization",
+    "BatchNormalization", "Add", "Sub", "Mul", "Div", "Where", "MatMul", "Gemm", "QuantizeLinear", "DequantizeLinear",
+}
+# fmt: on
 _RECURRENT = {"GRU", "LSTM", "RNN"}
 _X, _WEIGHTS, _LENS, _INITIAL_H = 0, (1, 2), 4, 5
 
@@ -68,8 +74,9 @@ class Roles:
             for node, position in self._scopes[key].users.get(value, ()):
                 yield from self._role(self._scopes[key], node, position)
                 function = self._functions.get((node.domain, node.op_type))
-                after = [((node.domain, node.op_type), function.input[position])] if function else []
-                after += [(key, inner) for inner in _followed(node, position)]
+                after = [(key, inner) for inner in _followed(node, position)]
+                if function is not None and position < len(function.input):
+                    after.append(((node.domain, node.op_type), function.input[position]))
                 pending += [step for step in after if step not in seen]
                 seen.update(after)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-import onnx
+from typing import TYPE_CHECKING
 
 from gru_lower.errors import GruLowerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import onnx
 
 Dim = int | str
 
@@ -91,8 +94,10 @@ class Sizes:
         elif isinstance(b, str):
             self._known[b] = a
         elif a != b:
-            msg = f"{where} is {a} in one place and {b} in another"
-            raise BadInputs(msg, hint="give shapes that agree, as in --shape INPUT=2,7,64")
+            raise BadInputs(
+                f"{where} is {a} in one place and {b} in another",
+                hint="give shapes that agree, as in --shape INPUT=2,7,64",
+            )
 
     def find(self, dim: Dim) -> Dim:
         """Return the size if it is known, else the one name that stands for all that equal it."""
@@ -117,8 +122,10 @@ def narrow(
     """
     unknown = [name for name in shapes if name not in inputs]
     if unknown:
-        msg = f"a shape is given for {unknown[0]!r}, but the model has no such input"
-        raise BadInputs(msg, hint=f"its inputs are {', '.join(map(repr, inputs))}")
+        raise BadInputs(
+            f"a shape is given for {unknown[0]!r}, but the model has no such input",
+            hint=f"its inputs are {', '.join(map(repr, inputs))}",
+        )
     sizes, narrowed = Sizes(), dict(inputs)
     for name, spec in inputs.items():
         if spec.dims is None and name in shapes:
@@ -137,8 +144,10 @@ def _same_rank(spec: Input, other: Input | None, shape: tuple[int, ...] | None) 
     rank = len(spec.dims or ())
     if shape is not None:
         if len(shape) != rank:
-            msg = f"the shape given for {spec.name!r} has {len(shape)} dims, its input {rank}"
-            raise BadInputs(msg, hint=f"the model says {list(spec.dims or ())}")
+            raise BadInputs(
+                f"the shape given for {spec.name!r} has {len(shape)} dims, its input {rank}",
+                hint=f"the model says {list(spec.dims or ())}",
+            )
         yield shape
     if other is not None and other.dims is not None and len(other.dims) == rank:
         # Names mean nothing across models: only what is known there narrows.

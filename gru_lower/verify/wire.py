@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BufferedReader, BufferedWriter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.verify.result import Array, Feeds
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from io import BufferedReader, BufferedWriter
+
+    from gru_lower.verify.result import Array, Feeds
 
 _LENGTH = struct.Struct("<I")
 
@@ -44,8 +46,7 @@ def write_frame(
     stream.write(_LENGTH.pack(len(head)))
     stream.write(head)
     stream.write(blob)
-    for _, buffer in packed:
-        stream.write(buffer)
+    stream.writelines(buffer for _, buffer in packed)
     stream.flush()
 
 
@@ -68,12 +69,13 @@ def dtype_of(name: str) -> np.dtype[Any]:
     try:
         return np.dtype(name)
     except TypeError:
-        import ml_dtypes  # noqa: PLC0415 - only models with such types pay for the import
+        import ml_dtypes
 
-        return np.dtype(getattr(ml_dtypes, name))
+        added: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+        return added
 
 
-def _pack(name: str, value: Array) -> tuple[dict[str, Any], memoryview]:
+def _pack(name: str, value: object) -> tuple[dict[str, Any], memoryview]:
     if not isinstance(value, (np.ndarray, np.generic)):
         kind = {list: "a sequence", dict: "a map", type(None): "an absent optional"}.get(type(value), str(type(value)))
         msg = f"{name!r} is {kind}, not a tensor"

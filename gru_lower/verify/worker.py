@@ -7,24 +7,103 @@ BYTES limits its data (0: no limit).
 
 from __future__ import annotations
 
+import ctypes
 import os
 import queue
 import signal
 import sys
 import threading
-from io import BufferedReader, BufferedWriter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from gru_lower.verify.engines import ENGINES, Engine
-from gru_lower.verify.result import Feeds
-from gru_lower.verify.wire import Frame, read_frame, write_frame
+import numpy as np
+
+from gru_lower.verify.wire import Frame, dtype_of, read_frame, write_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from io import BufferedReader, BufferedWriter
+
+    from gru_lower.verify.result import Array, Feeds
+
+# onnxruntime's names of the tensor types that it cannot exchange as numpy arrays -> the dtype's name.
+_RAW_TYPES = {
+    "tensor(bfloat16)": "bfloat16",
+    "tensor(float8e4m3fn)": "float8_e4m3fn",
+    "tensor(float8e4m3fnuz)": "float8_e4m3fnuz",
+    "tensor(float8e5m2)": "float8_e5m2",
+    "tensor(float8e5m2fnuz)": "float8_e5m2fnuz",
+}
+
+
+class Engine(Protocol):
+    """A loaded model."""
+
+    def run(self, feeds: Feeds, outputs: Sequence[str] | None) -> Feeds:
+        """Run once; `outputs` None gives all."""
+
+
+class OnnxRuntime:
+    """A session on onnxruntime's CPU provider, with one thread, so that its results repeat."""
+
+    def __init__(self, model: bytes, base_dir: str | None) -> None:
+        """Build the session; external data is looked for in `base_dir`."""
+        import onnxruntime
+
+        fatal_only = 4
+        onnxruntime.set_default_logger_severity(fatal_only)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = fatal_only
+        if base_dir is not None:
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", base_dir)
+        self._ort = onnxruntime
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._types = {output.name: output.type for output in self._session.get_outputs()}
+
+    def run(self, feeds: Feeds, outputs: Sequence[str] | None) -> Feeds:
+        """Run once, through numpy where every type allows it."""
+        names = list(self._types) if outputs is None else list(outputs)
+        raw_in = any(array.dtype.name in _RAW_TYPES.values() for array in feeds.values())
+        if not raw_in and not any(self._types.get(name) in _RAW_TYPES for name in names):
+            return dict(zip(names, self._session.run(names, feeds), strict=True))
+        return self._run_raw(feeds, names)
+
+    def _run_raw(self, feeds: Feeds, names: list[str]) -> Feeds:
+        binding = self._session.io_binding()
+        kept = []  # onnxruntime reads these buffers, it does not copy them
+        for name, array in feeds.items():
+            if array.dtype.name in _RAW_TYPES.values():
+                from onnx.helper import np_dtype_to_tensor_dtype
+
+                raw = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")
+                elem_type = int(np_dtype_to_tensor_dtype(array.dtype))
+                value = self._ort.OrtValue.ortvalue_from_numpy_with_onnx_type(raw, elem_type)
+                kept.append((raw, value))
+                binding.bind_ortvalue_input(name, value)
+            else:
+                binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        for name in names:
+            binding.bind_output(name)
+        self._session.run_with_iobinding(binding)
+        return {name: _array(value) for name, value in zip(names, binding.get_outputs(), strict=True)}
+
+
+def _array(value: Any) -> Array:  # noqa: ANN401 - onnxruntime's OrtValue, which has no types
+    if value.data_type() not in _RAW_TYPES:
+        plain: Array = value.numpy()
+        return plain
+    dtype, shape = dtype_of(_RAW_TYPES[value.data_type()]), tuple(value.shape())
+    size = int(np.prod(shape)) * dtype.itemsize
+    data = ctypes.string_at(value.data_ptr(), size) if size else b""
+    return np.frombuffer(data, dtype=dtype).reshape(shape)
 
 
 def main(memory: int) -> None:
     """Serve until the parent closes stdin."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what ends
     requests, replies = _take_streams()
-    limit_memory(memory)
+    _limit_memory(memory)
     inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
     engines: dict[int, Engine] = {}
@@ -38,14 +117,14 @@ def main(memory: int) -> None:
         del frame  # or a large feed would stay until the next one has arrived
 
 
-def limit_memory(limit: int) -> None:
+def _limit_memory(limit: int) -> None:
     """Limit this process's data to `limit` bytes where the platform can, and forbid core files.
 
     RLIMIT_DATA, not RLIMIT_AS: mapped libraries and weight files are no danger and would count.
     """
     try:
-        import resource  # noqa: PLC0415 - not on Windows
-    except ImportError:
+        import resource
+    except ImportError:  # Windows
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -53,7 +132,7 @@ def limit_memory(limit: int) -> None:
         try:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
         except (ValueError, OSError) as error:
-            print(f"no memory limit: {error}", file=sys.stderr)  # noqa: T201 - the parent keeps this stream
+            sys.stderr.write(f"no memory limit: {error}\n")
 
 
 def _take_streams() -> tuple[BufferedReader, BufferedWriter]:
@@ -76,8 +155,9 @@ def _receive(requests: BufferedReader, inbox: queue.SimpleQueue[Frame]) -> None:
     except EOFError:
         status = 0
     except MemoryError:
-        print("MemoryError: the inputs or the model exceed the worker's memory", file=sys.stderr)  # noqa: T201
+        sys.stderr.write("MemoryError: the inputs or the model exceed the worker's memory\n")
     finally:
+        sys.stderr.flush()
         os._exit(status)
 
 
@@ -86,12 +166,20 @@ def _answer(frame: Frame, engines: dict[int, Engine]) -> Feeds:
     handle = request["handle"]
     match request["command"]:
         case "load":
-            engines[handle] = ENGINES[request["runtime"]](frame.blob, request["base_dir"])
+            engines[handle] = _load(request["runtime"], frame.blob, request["base_dir"])
         case "run":
             return engines[handle].run(frame.arrays, request["outputs"])
         case "unload":
             engines.pop(handle, None)
     return {}
+
+
+def _load(runtime: str, model: bytes, base_dir: str | None) -> Engine:
+    if runtime == "onnxruntime":
+        return OnnxRuntime(model, base_dir)
+    from gru_lower.verify.evaluator import Reference
+
+    return Reference(model, base_dir)
 
 
 def _kind(error: Exception) -> str:

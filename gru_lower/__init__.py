@@ -1,0 +1,61 @@
+"""gru-lower: lower, fuse, legalise and verify GRU in ONNX models.
+
+The public calls are handed on from :mod:`gru_lower.passes.api` when they are first used, so that
+importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gru_lower.errors import (
+        GruLowerError,
+        InternalError,
+        InvalidModel,
+        NotEquivalent,
+        Remaining,
+        Unsupported,
+    )
+    from gru_lower.gru import reference
+    from gru_lower.passes.api import Result, inspect, lower, verify
+
+_HOMES = {
+    **dict.fromkeys(("Result", "inspect", "lower", "verify"), "gru_lower.passes.api"),
+    **dict.fromkeys(
+        ("GruLowerError", "InternalError", "InvalidModel", "NotEquivalent", "Remaining", "Unsupported"),
+        "gru_lower.errors",
+    ),
+}
+
+__all__ = [
+    "GruLowerError",
+    "InternalError",
+    "InvalidModel",
+    "NotEquivalent",
+    "Remaining",
+    "Result",
+    "Unsupported",
+    "__version__",
+    "inspect",
+    "lower",
+    "reference",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Load a public name when it is first used."""
+    if name == "reference":
+        return importlib.import_module("gru_lower.gru.reference")
+    if name == "__version__":
+        return importlib.import_module("gru_lower.report").tool_version()
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'gru_lower' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted(__all__)

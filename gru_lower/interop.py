@@ -1,0 +1,91 @@
+"""Whatever holds an ONNX model goes in, and the same kind comes out.
+
+A path, bytes, a ModelProto, a graphsurgeon Graph, an onnx_ir Model, a torch ONNXProgram. None of the
+optional packages is imported unless an object of its own was handed in, and no object is ever changed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import onnx
+
+from gru_lower.diagnostics import Diagnostic, diagnostic
+from gru_lower.errors import InvalidModel
+from gru_lower.graph import model as graph_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gru_lower.graph.model import Model
+
+
+class Source:
+    """A model that was handed in, and the way back to its kind.
+
+    Attributes:
+        model: The model, safe to edit.
+        notes: What the way in or back loses.
+
+    """
+
+    def __init__(self, model: Model, back: Callable[[onnx.ModelProto], Any], notes: list[Diagnostic]) -> None:
+        """Hold the parts; :func:`read` makes sources."""
+        self.model = model
+        self.notes = notes
+        self._back = back
+
+    def restore(self, proto: onnx.ModelProto) -> Any:  # noqa: ANN401 - whatever kind was handed in
+        """Return a result as the kind of object that was handed in; a path and bytes give a ModelProto."""
+        return self._back(proto)
+
+
+def read(source: Any) -> Source:  # noqa: ANN401 - whatever holds a model
+    """Take in a model.
+
+    Args:
+        source: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or torch.onnx.ONNXProgram.
+
+    Raises:
+        InvalidModel: It is none of these, or the file is no readable model.
+
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return Source(graph_model.load(Path(source)), _same, [])
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return Source(graph_model.parse(bytes(source)), _same, [])
+    if isinstance(source, onnx.ModelProto):
+        proto = onnx.ModelProto()
+        proto.CopyFrom(source)
+        return Source(graph_model.Model(proto), _same, [])
+    package = type(source).__module__.partition(".")[0]
+    if package == "onnx_graphsurgeon":
+        return _from_graphsurgeon(source)
+    if package == "onnx_ir":
+        import onnx_ir  # noqa: PLC0415 - optional, and there, since the object is its own
+
+        return Source(graph_model.Model(onnx_ir.to_proto(source)), onnx_ir.from_proto, [])
+    if package == "torch" and hasattr(source, "model_proto"):
+        proto = onnx.ModelProto()
+        proto.CopyFrom(source.model_proto)
+        return Source(graph_model.Model(proto), _same, [])
+    raise InvalidModel(
+        f"cannot take a {type(source).__module__}.{type(source).__qualname__} for a model",
+        code="GL002",
+        hint="hand in a path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram",
+    )
+
+
+def _same(proto: onnx.ModelProto) -> onnx.ModelProto:
+    return proto
+
+
+def _from_graphsurgeon(graph: Any) -> Source:  # noqa: ANN401 - graphsurgeon is untyped
+    import onnx_graphsurgeon as gs  # noqa: PLC0415 - heavy, and only needed here
+
+    note = diagnostic(
+        "GL010", "an onnx_graphsurgeon.Graph holds no metadata_props, doc_strings or quantization annotations"
+    )
+    return Source(graph_model.Model(gs.export_onnx(graph.copy())), gs.import_onnx, [note])

@@ -1,0 +1,107 @@
+"""The report of one run: what became of every GRU, what was verified, what there is to say.
+
+:meth:`Report.to_json` gives version 1 of the JSON report, held to ``schema/report-1.json``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gru_lower.graph.scopes import ONNX_DOMAINS, walk
+
+if TYPE_CHECKING:
+    import onnx
+
+    from gru_lower.diagnostics import Diagnostic
+    from gru_lower.verify.result import Verification
+
+SCHEMA_VERSION = 1
+
+
+class SiteEntry(Protocol):
+    """What a report needs of a site: passes hand in their own type."""
+
+    site: str
+    action: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of the report's ``sites``."""
+        ...
+
+
+@dataclass
+class File:
+    """A model that was read or written.
+
+    Attributes:
+        path: Its path, ``None`` for one in memory, ``"-"`` for a pipe.
+        sha256: Digest of its bytes.
+
+    """
+
+    path: str | None
+    sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that stands in the JSON report."""
+        return {"path": self.path, "sha256": self.sha256}
+
+
+@dataclass
+class Report:
+    """What one run did.
+
+    Attributes:
+        command: ``"lower"``, ``"inspect"``, ``"verify"``.
+        input: The model that was read.
+        output: The model that was written, ``None`` where none was.
+        sites: One entry per GRU.
+        op_counts: Nodes by operator over every scope, ``before`` and ``after``.
+        verification: The verdict.
+        diagnostics: Everything else there is to say.
+
+    """
+
+    command: str
+    input: File
+    verification: Verification
+    output: File | None = None
+    sites: list[Any] = field(default_factory=list)
+    op_counts: dict[str, dict[str, int]] = field(default_factory=lambda: {"before": {}, "after": {}})
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON report, version 1."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "tool": "gru-lower",
+            "version": tool_version(),
+            "command": self.command,
+            "input": self.input.to_json(),
+            "output": None if self.output is None else self.output.to_json(),
+            "sites": [site.to_json() for site in self.sites],
+            "op_counts": self.op_counts,
+            "verification": self.verification.to_json(),
+            "diagnostics": [found.to_json() for found in self.diagnostics],
+        }
+
+
+def tool_version() -> str:
+    """Return the installed version of gru-lower."""
+    try:
+        return version("gru-lower")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0+unknown"
+
+
+def count_ops(model: onnx.ModelProto) -> dict[str, int]:
+    """Count nodes by operator over every scope, the most frequent first."""
+    counts: Counter[str] = Counter(
+        node.op_type if node.domain in ONNX_DOMAINS else f"{node.domain}::{node.op_type}"
+        for scope in walk(model)
+        for node in scope.nodes
+    )
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,115 @@
+"""Whether two models can be fed the same and asked for the same, and in which types they compute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from gru_lower.verify.shapes import BadInputs, Input, inputs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from gru_lower.verify.result import Array, Feeds
+
+_COARSEST_FIRST = {TensorProto.BFLOAT16: "bfloat16", TensorProto.FLOAT16: "float16"}
+
+
+def interface_difference(a: onnx.ModelProto, b: onnx.ModelProto) -> str:
+    """Return the first difference between the inputs or outputs of two models in one line; "" if there is none.
+
+    Inputs may come in any order, dims may be static in one and unknown in the other, and inputs that need not be fed
+    may be missing; outputs must come in the same order.
+    """
+    ours, theirs = inputs_of(a), inputs_of(b)
+    for name, spec in ours.items():
+        if name not in theirs and spec.default is None:
+            return f"input {name!r} is gone"
+        if name in theirs and (difference := _input_difference(spec, theirs[name])):
+            return difference
+    for name, spec in theirs.items():
+        if name not in ours and spec.default is None and name not in {value.name for value in a.graph.input}:
+            return f"input {name!r} is new"
+    before, after = ([output.name for output in model.graph.output] for model in (a, b))
+    if before != after:
+        return f"outputs {before} became {after}"
+    for first, second in zip(a.graph.output, b.graph.output, strict=True):
+        types = first.type.tensor_type.elem_type, second.type.tensor_type.elem_type
+        if all(types) and types[0] != types[1]:
+            return f"output {first.name!r} is {_type(types[0])} in one model and {_type(types[1])} in the other"
+    return ""
+
+
+def _input_difference(a: Input, b: Input) -> str:
+    if a.elem_type != b.elem_type:
+        return f"input {a.name!r} is {_type(a.elem_type)} in one model and {_type(b.elem_type)} in the other"
+    if a.dims is None or b.dims is None:
+        return ""
+    fits = len(a.dims) == len(b.dims) and all(
+        isinstance(x, str) or isinstance(y, str) or x == y for x, y in zip(a.dims, b.dims, strict=True)
+    )
+    return "" if fits else f"input {a.name!r} has shape {list(a.dims)} in one model and {list(b.dims)} in the other"
+
+
+def fitted(model: onnx.ModelProto, given: Mapping[str, Array]) -> Feeds:
+    """Return given inputs in the types the model declares, without those that are constants below ir_version 4.
+
+    Raises:
+        BadInputs: One is missing, unknown, or of a type that does not convert.
+
+    """
+    known = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
+    for name in given:
+        if name not in known:
+            raise BadInputs(
+                f"inputs were given for {name!r}, but the model has no such input",
+                hint=f"its inputs are {', '.join(map(repr, known))}",
+            )
+    wanted = inputs_of(model)
+    for name, spec in wanted.items():
+        if name not in given and spec.default is None:
+            raise BadInputs(
+                f"no values were given for input {name!r}", hint="the file needs an array for every input, by name"
+            )
+    return {name: _converted(name, np.asarray(array), known[name]) for name, array in given.items() if name in wanted}
+
+
+def _converted(name: str, array: Array, elem_type: int) -> Array:
+    if elem_type == TensorProto.STRING:
+        return array.astype(object)
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(elem_type)
+    if array.dtype == dtype:
+        return array
+    if array.dtype.kind == "V" and array.dtype.itemsize == dtype.itemsize:
+        return array.view(dtype)  # numpy's files keep bfloat16 as two bytes of nothing
+    if not np.can_cast(array.dtype, dtype, casting="same_kind"):
+        raise BadInputs(f"the values given for {name!r} are {array.dtype.name}, its input takes {_type(elem_type)}")
+    return array.astype(dtype)
+
+
+def coarsest_float(model: onnx.ModelProto) -> str | None:
+    """Return "bfloat16" or "float16" if anything in the model is of that type: weights, casts, inputs; else None."""
+    used = {value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)}
+    used.update(tensor.data_type for tensor in model.graph.initializer)
+    nodes = [model.graph.node, *(function.node for function in model.functions)]
+    used.update(elem_type for part in nodes for elem_type in _types_made(part))
+    return next((name for elem_type, name in _COARSEST_FIRST.items() if elem_type in used), None)
+
+
+def _types_made(nodes: Iterable[onnx.NodeProto]) -> Iterator[int]:
+    for node in nodes:
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.name == "to":
+                yield attribute.i
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                yield attribute.t.data_type
+            elif attribute.type == onnx.AttributeProto.GRAPH:
+                yield from (tensor.data_type for tensor in attribute.g.initializer)
+                yield from _types_made(attribute.g.node)
+
+
+def _type(elem_type: int) -> str:
+    return TensorProto.DataType.Name(elem_type).lower() if elem_type else "no tensor"

@@ -1,0 +1,190 @@
+"""Whether one rewritten node or region computes the same as its replacement, alone and with its real weights."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import onnx
+
+from gru_lower.verify.cases import NAMES
+from gru_lower.verify.compare import compare_site, magnitudes, tolerance_for
+from gru_lower.verify.feeds import candidate_feeds
+from gru_lower.verify.result import Verification
+from gru_lower.verify.runtime import RunFailure, Worker
+from gru_lower.verify.shapes import Unfeedable
+from gru_lower.verify.side import Side
+from gru_lower.verify.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from gru_lower.verify.result import Array, Feeds, Status, VerifyOptions
+    from gru_lower.verify.runtime import Runtime
+
+_FEWEST_TRIES = 12
+
+
+@dataclass(frozen=True)
+class SitePair:
+    """A site and its replacement, as models of their own with the same input and output names.
+
+    Attributes:
+        site: Its id (``"main#12:Y"``).
+        original: The node or region.
+        replacement: What replaces it.
+        reference: Computes its outputs in float64, by output name; None if nothing does.
+        base_dir: The folder of both models' external data.
+        feeds: Inputs captured from the whole model, one dict per case; generated ones if None.
+        initial_h: The input that is the initial state, or its value; it sets the scale errors are measured on.
+
+    """
+
+    site: str
+    original: onnx.ModelProto
+    replacement: onnx.ModelProto
+    reference: Callable[[Feeds], Feeds] | None = None
+    base_dir: Path | None = None
+    feeds: Sequence[Feeds] | None = None
+    initial_h: str | Array | None = None
+
+
+def verify_site(pair: SitePair, options: VerifyOptions, worker: Worker | None = None) -> Verification:
+    """Run original and replacement on the same inputs and compare both with float64, by `compare_site`'s rule.
+
+    The original runs in onnxruntime where that can; if there is a float64 reference it need not run at all. The
+    replacement runs in onnxruntime; in onnx's reference evaluator only if onnxruntime runs neither.
+
+    Args:
+        pair: The two, as models of their own.
+        options: Tolerances and limits; shapes, where inputs are generated.
+        worker: A running worker to use; one is started and ended if None.
+
+    Raises:
+        BadInputs: The shapes in `options` do not fit.
+
+    """
+    own = Worker(timeout=options.timeout, memory=options.memory) if worker is None else nullcontext(worker)
+    try:
+        with (
+            own as running,
+            Side(running, pair.original, pair.base_dir) as original,
+            Side(running, pair.replacement, pair.base_dir) as replacement,
+        ):
+            return _Site(pair, options, original, replacement).verify()
+    except Unfeedable as error:
+        return Verification("inconclusive", "site", message=error.message)
+
+
+@dataclass
+class _Site:
+    pair: SitePair
+    options: VerifyOptions
+    original: Side
+    replacement: Side
+
+    def verify(self) -> Verification:
+        """Compare on the captured inputs, or on generated ones until there are enough cases."""
+        wanted = self.options.cases if self.pair.feeds is None else len(self.pair.feeds)
+        tally, cases = Tally(), 0
+        notes: dict[str, None] = {}  # in order, each once
+        for feeds in self._candidates():
+            before, refusal = self._run_original(feeds)
+            if refusal is not None:
+                notes[f"the original does not run in onnxruntime: {refusal}"] = None
+            if before is None and self.pair.reference is None:
+                continue
+            try:
+                after, runtime = self._run_replacement(feeds, fall_back=refusal is not None)
+            except RunFailure as failure:
+                status: Status = "inconclusive" if refusal is not None or failure.kind == "memory" else "different"
+                message = f"the replacement fails ({failure.kind}): {failure}"
+                return Verification(status, "site", message="; ".join([message, *notes]))
+            if runtime != "onnxruntime":
+                notes[f"the replacement ran in {NAMES[runtime]}"] = None
+            self._compare(tally, cases, feeds, before, after)
+            cases += 1
+            if cases == wanted:
+                break
+        if not cases:
+            return Verification("inconclusive", "site", message="; ".join(notes) or "there were no inputs")
+        found = tally.verification("site")
+        return replace(found, message="; ".join(filter(None, [found.message, *notes])))
+
+    def _candidates(self) -> Iterable[Feeds]:
+        if self.pair.feeds is not None:
+            return self.pair.feeds
+        options = self.options
+        endless = candidate_feeds(
+            self.pair.original,
+            seed=options.seed,
+            shapes=options.shapes,
+            other=self.pair.replacement,
+            zero_lengths=options.zero_length_state is not None and self.pair.reference is not None,
+        )
+        return islice(endless, max(_FEWEST_TRIES, 4 * options.cases))
+
+    def _run_original(self, feeds: Feeds) -> tuple[Feeds | None, RunFailure | None]:
+        """Return its outputs, if anything runs it that is needed, and why onnxruntime does not."""
+        try:
+            return self.original.run("onnxruntime", feeds), None
+        except RunFailure as refusal:
+            if self.pair.reference is not None:
+                return None, refusal
+            try:
+                return self.original.run("reference", feeds), refusal
+            except RunFailure:
+                return None, refusal
+
+    def _run_replacement(self, feeds: Feeds, *, fall_back: bool) -> tuple[Feeds, Runtime]:
+        try:
+            return self.replacement.run("onnxruntime", feeds), "onnxruntime"
+        except RunFailure as refusal:
+            if not fall_back:
+                raise
+            try:
+                return self.replacement.run("reference", feeds), "reference"
+            except RunFailure:
+                raise refusal from None
+
+    def _compare(self, tally: Tally, case: int, feeds: Feeds, before: Feeds | None, after: Feeds) -> None:
+        truth = {} if self.pair.reference is None else self.pair.reference(feeds)
+        state = feeds.get(self.pair.initial_h) if isinstance(self.pair.initial_h, str) else self.pair.initial_h
+        scale = 0.0 if state is None else float(magnitudes(state).max(initial=0.0))
+        for name, actual in after.items():
+            expected = None if before is None else before[name]
+            limits = tolerance_for(actual.dtype, rtol=self.options.rtol, atol=self.options.atol)
+            tally.add(case, name, compare_site(expected, actual, truth.get(name), limits, scale))
+
+
+def capture(
+    model: onnx.ModelProto, value_names: Sequence[str], feeds: Feeds, worker: Worker, base_dir: Path | None = None
+) -> Feeds:
+    """Run a model in onnxruntime and return values of its main graph, inputs and initializers included.
+
+    Args:
+        model: The whole model; it is not changed.
+        value_names: Which values.
+        feeds: The model's inputs.
+        worker: Where to run.
+        base_dir: The folder of its external data.
+
+    Raises:
+        RunFailure: The model does not run.
+
+    """
+    outputs = {output.name for output in model.graph.output}
+    probed = onnx.ModelProto()
+    probed.CopyFrom(model)
+    # onnxruntime infers the type of an output that declares none.
+    probed.graph.output.extend(
+        onnx.ValueInfoProto(name=name) for name in dict.fromkeys(value_names) if name not in outputs
+    )
+    handle = worker.load(probed, base_dir)
+    try:
+        return worker.run(handle, feeds, list(dict.fromkeys(value_names)))
+    finally:
+        worker.unload(handle)

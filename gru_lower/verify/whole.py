@@ -1,0 +1,180 @@
+"""Whether two whole models compute the same."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from gru_lower.verify.cases import NAMES, RUNTIMES, run_original, run_rewrite
+from gru_lower.verify.chaos import movement_if_chaotic, nudge
+from gru_lower.verify.compare import compare, tolerance_for
+from gru_lower.verify.feeds import candidate_feeds
+from gru_lower.verify.interface import coarsest_float, fitted, interface_difference
+from gru_lower.verify.labels import accuracies, distances
+from gru_lower.verify.result import Verification
+from gru_lower.verify.runtime import RunFailure, Worker
+from gru_lower.verify.shapes import BadInputs, Unfeedable
+from gru_lower.verify.side import Side
+from gru_lower.verify.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    import onnx
+
+    from gru_lower.verify.cases import Case
+    from gru_lower.verify.result import Feeds, Status, VerifyOptions
+    from gru_lower.verify.runtime import Runtime
+
+_FEWEST_TRIES = 12
+_SLOW = 0.1  # share of the time limit: an original that takes more may have a correct rewrite that exceeds it
+
+
+def verify_models(
+    a: onnx.ModelProto,
+    b: onnx.ModelProto,
+    *,
+    options: VerifyOptions,
+    base_dir_a: Path | None = None,
+    base_dir_b: Path | None = None,
+    worker: Worker | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Verification:
+    """Run two models on the same inputs and compare all outputs.
+
+    Each runs in onnxruntime if it does, else in onnx's reference evaluator. Where the outputs differ, but those of `a`
+    move as much when its inputs change in the last bits, the verdict is "inconclusive" and `chaotic` is set: whole
+    outputs cannot decide then.
+
+    Args:
+        a: The original.
+        b: The rewrite.
+        options: Tolerances, inputs and limits.
+        base_dir_a: The folder of the original's external data.
+        base_dir_b: The folder of the rewrite's.
+        worker: A running worker to use, with its own limits; one is started and ended if None.
+        progress: Called with one line per step.
+
+    Raises:
+        BadInputs: Shapes, inputs or expected outputs in `options` do not fit the model or each other.
+
+    """
+    difference = interface_difference(a, b)
+    if difference:
+        return Verification("different", "model", message=difference)
+    if options.expected is not None and len(options.expected) != len(options.inputs or ()):
+        raise BadInputs(
+            f"{len(options.inputs or ())} inputs were given, and {len(options.expected)} expected outputs",
+            hint="give one set of expected outputs for each set of inputs",
+        )
+
+    def candidates() -> Iterable[Feeds]:
+        if options.inputs is not None:
+            return [fitted(a, given) for given in options.inputs]
+        zeros = options.zero_length_state == "zero"
+        endless = candidate_feeds(a, seed=options.seed, shapes=options.shapes, other=b, zero_lengths=zeros)
+        return islice(endless, max(_FEWEST_TRIES, 4 * options.cases))
+
+    own = Worker(timeout=options.timeout, memory=options.memory) if worker is None else nullcontext(worker)
+    try:
+        with own as running, Side(running, a, base_dir_a) as before, Side(running, b, base_dir_b) as after:
+            pair = _Pair(before, after, options, coarsest_float(a), progress or (lambda _: None))
+            return pair.verify(candidates)
+    except Unfeedable as error:
+        return Verification("inconclusive", "model", message=error.message)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    before: Side
+    after: Side
+    options: VerifyOptions
+    computed_in: str | None
+    say: Callable[[str], None]
+
+    def verify(self, candidates: Callable[[], Iterable[Feeds]]) -> Verification:
+        """Run the original in the first runtime it runs in, the rewrite on the same inputs, and compare."""
+        given = self.options.inputs
+        wanted = self.options.cases if given is None else len(given)
+        refusals: list[str] = []
+        cases: list[Case] = []
+        runtime = RUNTIMES[0]
+        for runtime in RUNTIMES:
+            cases, failure = run_original(self.before, runtime, candidates(), wanted, self.say)
+            if cases:
+                break
+            refusals.append(f"{NAMES[runtime]}: {failure}")
+            if failure is not None and failure.kind in {"timeout", "memory"}:
+                break  # the reference is slower and larger
+        if not cases:
+            return Verification("inconclusive", "model", message=f"the original does not run. {'. '.join(refusals)}")
+        notes = [f"the original ran in {NAMES[runtime]}, not in {refusal}" for refusal in refusals]
+        if given is not None and len(cases) < wanted:
+            notes.append(f"the original runs on {len(cases)} of {wanted} given inputs")
+
+        try:
+            outputs, ran_in = run_rewrite(self.after, RUNTIMES if refusals else RUNTIMES[:1], cases, self.say)
+        except RunFailure as error:
+            return self._failed(error, notes, original_ran_in=runtime)
+        found = self._tally(cases, outputs).verification("model")
+        if found.status == "different" and ran_in != runtime:
+            found = self._doubt_runtimes(found, cases, runtime)
+        if found.status == "different":
+            found = self._doubt_chaos(found, cases, outputs, runtime)
+        if self.options.expected is not None:
+            right = [self.options.expected[case.number] for case in cases]
+            first = [case.outputs for case in cases]
+            found.accuracy = accuracies(right, first, outputs)
+            notes.append(distances(right, first, outputs))
+        return replace(found, message="; ".join(filter(None, (found.message, *notes))))
+
+    def _failed(self, failure: RunFailure, notes: list[str], *, original_ran_in: Runtime) -> Verification:
+        """Return the verdict on a rewrite that fails on inputs the original runs on."""
+        slow = self.before.slowest > _SLOW * self.before.worker.timeout
+        limits = failure.kind == "memory" or (failure.kind == "timeout" and slow)
+        status: Status = "inconclusive" if limits or original_ran_in == "reference" else "different"
+        message = f"the rewrite fails where the original runs ({failure.kind}): {failure}"
+        return Verification(status, "model", message="; ".join([message, *notes]))
+
+    def _tally(self, cases: Sequence[Case], outputs: Sequence[Feeds]) -> Tally:
+        tally, options = Tally(), self.options
+        for case, actual in zip(cases, outputs, strict=True):
+            for name, expected in case.outputs.items():
+                limits = tolerance_for(
+                    expected.dtype, rtol=options.rtol, atol=options.atol, computed_in=self.computed_in
+                )
+                tally.add(case.number, name, compare(expected, actual[name], limits))
+        return tally
+
+    def _doubt_runtimes(self, found: Verification, cases: Sequence[Case], runtime: Runtime) -> Verification:
+        """Take back a difference between two runtimes' results if the original's finds none."""
+        try:
+            outputs, _ = run_rewrite(self.after, [runtime], cases, self.say)
+        except RunFailure:
+            return found
+        if self._tally(cases, outputs).failing:
+            return found
+        message = f"equal in {NAMES[runtime]}, but onnxruntime computes the rewrite otherwise: {found.message}"
+        return replace(found, status="inconclusive", message=message)
+
+    def _doubt_chaos(
+        self, found: Verification, cases: Sequence[Case], outputs: Sequence[Feeds], runtime: Runtime
+    ) -> Verification:
+        """Take back a difference that the original's own last bits explain, in every case that differs."""
+        failing = self._tally(cases, outputs).failing
+        largest, change = 0.0, 0.0
+        for case, actual in zip(cases, outputs, strict=True):
+            names = [entry.output for entry in failing if entry.case == case.number]
+            if names:
+                self.say("how far the original moves by itself")
+                moved = movement_if_chaotic(
+                    lambda feeds: self.before.run(runtime, feeds), case.feeds, case.outputs, actual, names
+                )
+                if moved is None:
+                    return found
+                largest, change = max(largest, moved), max(change, nudge(case.feeds))
+        message = f"chaotic: outputs move by {largest:.2g} when inputs change by {change:.2g} of themselves"
+        return replace(found, status="inconclusive", chaotic=True, message=f"{message}; {found.message}")

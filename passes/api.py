@@ -1,0 +1,223 @@
+"""The public calls. ``import gru_lower`` hands them on; the command line is a face of the same calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from gru_lower import interop
+from gru_lower.errors import InvalidModel
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.gru.parse import parse
+from gru_lower.passes import pipeline, registry, verdict
+from gru_lower.passes.base import Context, Site
+from gru_lower.report import File, Report, count_ops
+from gru_lower.verify.result import Verification, VerifyOptions
+from gru_lower.verify.whole import verify_models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import onnx
+
+    from gru_lower.graph.model import Model
+    from gru_lower.verify.result import Feeds
+
+
+
+@dataclass
+class Result:
+    """What a call gives back.
+
+    Attributes:
+        model: The new model, of the kind that was handed in (a path or bytes give a ModelProto).
+        report: What was done and how it was verified.
+        held: The model as :func:`gru_lower.graph.model.save` takes it.
+
+    """
+
+    model: Any
+    report: Report
+    held: Model = field(repr=False)
+
+
+def lower(  # noqa: PLR0913 - the options of one call
+    model: Any,  # noqa: ANN401 - whatever holds a model
+    *,
+    form: str = "auto",
+    verify: bool = True,
+    passes: str | None = None,
+    zero_length_state: str = "zero",
+    rtol: float | None = None,
+    atol: float | None = None,
+    cases: int = 3,
+    seed: int = 0,
+    inputs: Sequence[Feeds] | None = None,
+    expected: Sequence[Feeds] | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Result:
+    """Replace every GRU node by operators that every runtime has, and check that the model still computes the same.
+
+    Args:
+        model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed.
+        form: ``"auto"``, ``"scan"``, ``"unroll"`` or ``"step"``.
+        verify: Whether to run both models and compare.
+        passes: A pipeline to run instead, such as ``"normalize-gru,lower-gru{form=scan}"``.
+        zero_length_state: What Y_h is for a sequence of length 0: ``"zero"``, as in onnxruntime, or ``"initial"``.
+        rtol: Relative tolerance; by default it depends on the output's type.
+        atol: Absolute tolerance; by default it depends on the output's type.
+        cases: How many generated inputs to compare on.
+        seed: Seed of the generated inputs.
+        inputs: Inputs to compare on instead, a dict of arrays by input name each.
+        expected: What is right for each of ``inputs``: labels or values by output name.
+        shapes: Shapes to generate for inputs, by name.
+        progress: Called with ``(what, done, total)``.
+
+    Returns:
+        The model and the report. A verdict of ``"different"`` is in the report; nothing is raised for it.
+
+    Raises:
+        InvalidModel: The model cannot be read, or a GRU in it breaks the operator's rules.
+        Unsupported: An option's value is unknown.
+
+    """
+    source = interop.read(model)
+    todo = registry.parse(passes or f"lower-gru{{form={form},zero_length_state={zero_length_state}}}")
+    original = source.model
+    held = original.copy()
+    report_to = progress or _silent
+    result = pipeline.run(todo, held, Context(progress=report_to))
+    _refuse_invalid(result.sites, result.diagnostics)
+    options = VerifyOptions(
+        rtol=rtol,
+        atol=atol,
+        cases=cases,
+        seed=seed,
+        inputs=None if inputs is None else list(inputs),
+        expected=None if expected is None else list(expected),
+        shapes=dict(shapes or {}),
+        zero_length_state="initial" if zero_length_state == "initial" else None,
+    )
+    report = Report(
+        command="lower",
+        input=_file(original),
+        verification=_not_run("nothing was changed" if not result.modified else "not asked for"),
+        sites=result.sites,
+        op_counts={"before": count_ops(original.proto), "after": count_ops(held.proto)},
+        diagnostics=source.notes + result.diagnostics,
+    )
+    if verify and result.modified:
+        report.verification = verdict.judge(original, held, result.sites, options, report_to)
+        report.diagnostics += verdict.remarks(report.verification)
+    return Result(source.restore(held.proto), report, held)
+
+
+def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
+    """List every GRU of a model: where it stands, which variant it is, what is wrong or doubtful about it.
+
+    Args:
+        model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram.
+
+    Raises:
+        InvalidModel: The model cannot be read.
+
+    """
+    source = interop.read(model)
+    held = source.model
+    counts = count_ops(held.proto)
+    report = Report("inspect", _file(held), _not_run("nothing was changed"), op_counts={"before": counts, "after": counts})
+    report.diagnostics += source.notes
+    facts = Facts(held)
+    for scope in walk(held.proto):
+        for index, node in enumerate(scope.nodes):
+            if not is_onnx(node, "GRU"):
+                continue
+            parsed = parse(scope, index, facts)
+            site = Site(scope.site(index), scope.path, node.name, parsed.spec, "seen")
+            if parsed.spec is None:
+                site.code, site.message = parsed.diagnostics[-1].code, parsed.diagnostics[-1].message
+            report.sites.append(site)
+            report.diagnostics += parsed.diagnostics
+    return report
+
+
+def verify(  # noqa: PLR0913 - the options of one call
+    a: Any,  # noqa: ANN401 - whatever holds a model
+    b: Any,  # noqa: ANN401
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+    cases: int = 3,
+    seed: int = 0,
+    inputs: Sequence[Feeds] | None = None,
+    expected: Sequence[Feeds] | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Verification:
+    """Tell whether two models compute the same, by running both on the same inputs.
+
+    Args:
+        a: The original; any kind of model that :func:`lower` takes.
+        b: The model to compare with it.
+        rtol: Relative tolerance; by default it depends on the output's type.
+        atol: Absolute tolerance; by default it depends on the output's type.
+        cases: How many generated inputs to compare on.
+        seed: Seed of the generated inputs.
+        inputs: Inputs to compare on instead.
+        expected: What is right for each of ``inputs``.
+        shapes: Shapes to generate for inputs, by name.
+        progress: Called with a line on what is going on.
+
+    Raises:
+        InvalidModel: A model cannot be read.
+
+    """
+    left, right = interop.read(a).model, interop.read(b).model
+    options = VerifyOptions(
+        rtol=rtol,
+        atol=atol,
+        cases=cases,
+        seed=seed,
+        inputs=None if inputs is None else list(inputs),
+        expected=None if expected is None else list(expected),
+        shapes=dict(shapes or {}),
+    )
+    return verify_models(
+        left.proto, right.proto, base_dir_a=left.base_dir, base_dir_b=right.base_dir, options=options, progress=progress
+    )
+
+
+def kept(report: Report) -> list[Site]:
+    """Return the GRUs a run had to leave."""
+    return [site for site in report.sites if site.action == "kept" and site.code]
+
+
+def written(report: Report, path: str, held: Model) -> Report:
+    """Return the report with the file that was written."""
+    return replace(report, output=File(path, held.sha256()))
+
+
+def _refuse_invalid(sites: list[Site], found: list[Any]) -> None:
+    broken = next((d for d in found if d.severity == "error"), None)
+    if broken is not None:
+        more = sum(site.spec is None for site in sites) - 1
+        also = f" (and {more} more GRU nodes)" if more > 0 else ""
+        raise InvalidModel(broken.message + also, code=broken.code, node=broken.node, hint=broken.hint)
+
+
+def _file(model: Model) -> File:
+    return File(None if model.path is None else str(model.path), model.sha256())
+
+
+def _not_run(why: str) -> Verification:
+    return Verification(status="not_run", scope="model", message=why)
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    return None
+
+
+__all__ = ["Result", "inspect", "kept", "lower", "verify", "written"]
+

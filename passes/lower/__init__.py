@@ -1,0 +1,1 @@
+"""Lowering: GRU nodes become Scan, unrolled or single-step subgraphs."""

@@ -1,0 +1,82 @@
+"""Which form a GRU is lowered to, and why; or why it is kept.
+
+    1. Below opset 7 nothing is lowered (GL301): the operators a lowering needs are not there yet.
+    2. step needs T = 1 (GL303), unroll a static T (GL302), scan opset 9 (GL304).
+    3. sequence_lens needs Where, from opset 9, and with a dynamic T Range, from opset 11 (GL305).
+    4. auto: T = 1 → step; T ≤ 8 → unroll; otherwise scan, or unroll where the opset has no Scan that serves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gru_lower.gru.spec import GruSpec
+
+FORMS = ("auto", "scan", "unroll", "step")
+FIRST_OPSET, WHERE_OPSET, SCAN_OPSET, RANGE_OPSET = 7, 9, 9, 11
+UNROLL_UP_TO = 8
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The form chosen, or the code that says why there is none.
+
+    Attributes:
+        form: ``"scan"``, ``"unroll"``, ``"step"``, or ``""`` for none.
+        reason: Why, in a few words.
+        code: The diagnostic code where there is no form.
+
+    """
+
+    form: str
+    reason: str
+    code: str | None = None
+
+
+def choose(spec: GruSpec, opset: int, wanted: str) -> Choice:
+    """Choose the form for one GRU.
+
+    Args:
+        spec: The GRU.
+        opset: The opset of its scope.
+        wanted: One of :data:`FORMS`.
+
+    """
+    if opset < FIRST_OPSET:
+        return Choice("", f"its opset is {opset}; lowering needs {FIRST_OPSET}", "GL301")
+    if "sequence_lens" in spec.inputs:
+        needed = RANGE_OPSET if spec.seq_length is None else WHERE_OPSET
+        if opset < needed:
+            return Choice("", f"sequence_lens needs opset {needed} here; the model has {opset}", "GL305")
+    if spec.elem_type == 0:
+        return Choice("", "the element type of its inputs cannot be told", "GL306")
+    length = spec.seq_length
+    if wanted == "auto":
+        return _auto(length, opset)
+    if wanted == "step" and length != 1:
+        return Choice("", f"form step needs a sequence length of 1; it is {_spell(length)}", "GL303")
+    if wanted == "unroll" and length is None:
+        return Choice("", "form unroll needs a static sequence length", "GL302")
+    if wanted == "scan" and opset < SCAN_OPSET:
+        return Choice("", f"form scan needs opset {SCAN_OPSET}; the model has {opset}", "GL304")
+    if wanted == "scan" and length == 0:
+        return Choice("unroll", "Scan takes no sequence of length 0")
+    return Choice(wanted, "as asked")
+
+
+def _auto(length: int | None, opset: int) -> Choice:
+    if length == 1:
+        return Choice("step", "the sequence length is 1")
+    if length is not None and length <= UNROLL_UP_TO:
+        return Choice("unroll", f"the sequence length is {length}, at most {UNROLL_UP_TO}")
+    if opset >= SCAN_OPSET:
+        return Choice("scan", "the sequence length is " + ("dynamic" if length is None else f"{length}"))
+    if length is not None:
+        return Choice("unroll", f"opset {opset} has no Scan that serves")
+    return Choice("", f"opset {opset} has no Scan that serves, and the sequence length is dynamic", "GL304")
+
+
+def _spell(length: int | None) -> str:
+    return "dynamic" if length is None else str(length)

@@ -1,0 +1,283 @@
+"""The emitter: ONNX operators as methods, each spelled as the model's own opset wants it.
+
+It authors graphsurgeon nodes, appended directly, and turns them into a :class:`Template`. What an
+opset spells otherwise is decided here and nowhere else, so the forms read as equations.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import onnx_graphsurgeon as gs
+from onnx import TensorProto, helper, numpy_helper
+
+from gru_lower.passes.lower.template import Template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gru_lower.gru.activations import Activation
+
+Value = gs.Variable
+AXES_INPUT, SPLIT_OUTPUTS, SLICE_INPUTS, CLIP_INPUTS, GEMM_NO_C, SHAPE_RANGE = 13, 18, 10, 11, 11, 15
+"""Opsets from which: axes and split are inputs; Split counts outputs; Slice and Clip take inputs; Gemm's C may be
+absent; Shape takes a range."""
+RECTIFIERS_BF16, THRESHOLDED_RELU, BROADCAST_MIN_MAX, WHERE = 22, 10, 8, 9
+
+
+class Emitter:
+    """Authors one graph, or one body of another emitter's node.
+
+    Args:
+        opset: The opset of the model the nodes are for.
+        elem_type: ``TensorProto.DataType`` of the GRU.
+        around: The emitter of the graph around a body; names are unique over both.
+
+    """
+
+    def __init__(self, opset: int, elem_type: int, around: Emitter | None = None) -> None:
+        """Start an empty graph."""
+        self.opset = opset
+        self.elem_type = elem_type
+        self.graph = gs.Graph(opset=opset)
+        self.constants: dict[str, TensorProto] = {}
+        self._body_names: dict[int, frozenset[str]] = {}
+        self._values: dict[str, Value] = {}
+        self._shared: dict[str, Value] = {}
+        self._counts: dict[str, int] = {} if around is None else around._counts
+
+    # -- values ---------------------------------------------------------------------------------------
+
+    def value(self, name: str) -> Value:
+        """Return the free value of a name: a formal input or a weight."""
+        if name not in self._values:
+            self._values[name] = Value(name)
+        return self._values[name]
+
+    def tensor(self, name: str, values: Any, elem_type: int | None = None) -> Value:  # noqa: ANN401 - anything numpy takes
+        """Return a small constant, of the GRU's type unless another is given."""
+        kind = self.elem_type if elem_type is None else elem_type
+        array = np.asarray(values).astype(helper.tensor_dtype_to_np_dtype(kind))
+        key = next((k for k, t in self.constants.items() if _same(t, array, kind)), None)
+        if key is None:
+            key = self._local(name)
+            self.constants[key] = numpy_helper.from_array(array, key)
+        return self.value(key)
+
+    def ints(self, name: str, values: Sequence[int]) -> Value:
+        """Return a constant int64 vector, such as a shape or axes."""
+        return self.tensor(name, list(values), TensorProto.INT64)
+
+    def op(self, op_type: str, inputs: Sequence[Value | None], name: str, **attributes: Any) -> Value:  # noqa: ANN401
+        """Append a node with one output."""
+        return self.multi(op_type, inputs, [name], **attributes)[0]
+
+    def multi(self, op_type: str, inputs: Sequence[Value | None], names: Sequence[str], **attributes: Any) -> list[Value]:  # noqa: ANN401
+        """Append a node with the named outputs, ``""`` for one that is not wanted."""
+        outputs = [Value(self._local(name) if name else "") for name in names]
+        self._values.update({output.name: output for output in outputs})
+        actual = [gs.Variable.empty() if value is None else value for value in inputs]
+        label = next(output.name for output in outputs if output.name)
+        self.graph.nodes.append(gs.Node(op_type, name=label, attrs=attributes, inputs=actual, outputs=outputs))
+        return outputs
+
+    def _local(self, name: str) -> str:
+        count = self._counts.get(name, 0)
+        self._counts[name] = count + 1
+        return f"{name}_{count}" if count else name
+
+    # -- views ----------------------------------------------------------------------------------------
+
+    def reshape(self, x: Value, shape: Sequence[int] | Value, name: str) -> Value:
+        """Reshape to constant dims or to the dims a value holds."""
+        return self.op("Reshape", [x, shape if isinstance(shape, gs.Variable) else self.ints(f"{name}_shape", shape)], name)
+
+    def transpose(self, x: Value, perm: Sequence[int], name: str) -> Value:
+        """Permute the axes."""
+        return self.op("Transpose", [x], name, perm=list(perm))
+
+    def unsqueeze(self, x: Value, axes: Sequence[int], name: str) -> Value:
+        """Insert axes of length 1."""
+        return self._axes("Unsqueeze", x, axes, name)
+
+    def squeeze(self, x: Value, axes: Sequence[int], name: str) -> Value:
+        """Remove axes of length 1."""
+        return self._axes("Squeeze", x, axes, name)
+
+    def _axes(self, op_type: str, x: Value, axes: Sequence[int], name: str) -> Value:
+        if self.opset < AXES_INPUT:
+            return self.op(op_type, [x], name, axes=list(axes))
+        return self.op(op_type, [x, self.ints("axes", axes)], name)
+
+    def split(self, x: Value, parts: int, names: Sequence[str], axis: int = 0) -> list[Value]:
+        """Split into equal parts along an axis; one part is the value itself."""
+        if parts == 1:
+            return [x]
+        extra = {"num_outputs": parts} if self.opset >= SPLIT_OUTPUTS else {}
+        return self.multi("Split", [x], names, axis=axis, **extra)
+
+    def stack(self, values: Sequence[Value], axis: int, name: str) -> Value:
+        """Join values along a new axis."""
+        lifted = [self.unsqueeze(value, [axis], f"{name}_{i}" if len(values) > 1 else name) for i, value in enumerate(values)]
+        return lifted[0] if len(lifted) == 1 else self.op("Concat", lifted, name, axis=axis)
+
+    def slice(self, x: Value, start: int, end: int, axis: int, name: str) -> Value:
+        """Take a constant range of an axis."""
+        if self.opset < SLICE_INPUTS:
+            return self.op("Slice", [x], name, starts=[start], ends=[end], axes=[axis])
+        bounds = [self.ints("start", [start]), self.ints("end", [end]), self.ints("axes", [axis])]
+        return self.op("Slice", [x, *bounds], name)
+
+    def dim(self, x: Value, axis: int, name: str) -> Value:
+        """Return a dim as an int64 vector of length 1."""
+        if self.opset >= SHAPE_RANGE:
+            return self.op("Shape", [x], name, start=axis, end=axis + 1)
+        return self.op("Gather", [self.op("Shape", [x], f"{name}_shape"), self.ints("index", [axis])], name, axis=0)
+
+    # -- arithmetic -----------------------------------------------------------------------------------
+
+    def gemm(self, a: Value, b: Value, c: Value | None, name: str, *, negate: bool = False) -> Value:
+        """Return ``a bᵀ + c``, or its negative."""
+        attributes: dict[str, Any] = {"transB": 1}
+        if negate:
+            attributes["alpha"] = -1.0
+        if c is None:
+            if self.opset >= GEMM_NO_C:
+                return self.op("Gemm", [a, b], name, **attributes)
+            c = self.tensor("zero", [0.0])
+        return self.op("Gemm", [a, b, c], name, **attributes)
+
+    def where(self, condition: Value, yes: Value, no: float, name: str) -> Value:
+        """Return ``yes`` where the condition holds and a constant elsewhere."""
+        return self.op("Where", [condition, yes, self.tensor("fill", no)], name)
+
+    def clip(self, x: Value, bound: float, name: str) -> Value:
+        """Bound every element to [-bound, bound]."""
+        if self.elem_type == TensorProto.DOUBLE:
+            return self._at_most(self._at_least(x, -bound, f"{name}_above"), bound, name)
+        if self.opset < CLIP_INPUTS:
+            return self.op("Clip", [x], name, min=-bound, max=bound)
+        return self.op("Clip", [x, self.tensor("lower", -bound), self.tensor("upper", bound)], name)
+
+    def activation(self, fn: Activation, x: Value, name: str) -> Value:
+        """Apply one of the operator's eleven functions.
+
+        Some have no float64 kernel in onnxruntime, and no bfloat16 type before opset 22: there they are
+        spelled with arithmetic that has.
+        """
+        plain = self.elem_type == TensorProto.DOUBLE or (
+            self.elem_type == TensorProto.BFLOAT16 and self.opset < RECTIFIERS_BF16
+        )
+        alpha, beta = fn.alpha or 0.0, fn.beta or 0.0
+        match fn.name:
+            case "Sigmoid" | "Tanh" | "Relu":
+                return self.op(fn.name, [x], name)
+            case "Affine":
+                return self._affine(x, alpha, beta, name)
+            case "ScaledTanh":
+                inner = self.op("Tanh", [self._affine(x, beta, 0.0, f"{name}_scaled")], f"{name}_tanh")
+                return self._affine(inner, alpha, 0.0, name)
+            case "HardSigmoid" if plain:
+                line = self._affine(x, alpha, beta, f"{name}_line")
+                return self._at_most(self._at_least(line, 0.0, f"{name}_above"), 1.0, name)
+            case "LeakyRelu" if plain:
+                below = self.op("Mul", [self._at_most(x, 0.0, f"{name}_below"), self.tensor("alpha", alpha)], f"{name}_negative")
+                return self.op("Add", [self._at_least(x, 0.0, f"{name}_above"), below], name)
+            case "Elu" if plain:
+                grown = self.op("Exp", [self._at_most(x, 0.0, f"{name}_below")], f"{name}_exp")
+                below = self._affine(self._affine(grown, 1.0, -1.0, f"{name}_expm1"), alpha, 0.0, f"{name}_negative")
+                return self.op("Add", [self._at_least(x, 0.0, f"{name}_above"), below], name)
+            case "ThresholdedRelu" if plain or self.opset < THRESHOLDED_RELU:
+                passes = self.op("Greater", [x, self.tensor("alpha", alpha)], f"{name}_passes")
+                if self.opset >= WHERE:
+                    return self.where(passes, x, 0.0, name)
+                return self.op("Mul", [x, self.op("Cast", [passes], f"{name}_mask", to=self.elem_type)], name)
+            case "Softsign" if plain:
+                size = self._affine(self.op("Abs", [x], f"{name}_abs"), 1.0, 1.0, f"{name}_size")
+                return self.op("Div", [x, size], name)
+            case "Softplus" if plain:
+                fall = self.op("Exp", [self.op("Neg", [self.op("Abs", [x], f"{name}_abs")], f"{name}_neg")], f"{name}_exp")
+                tail = self.op("Log", [self._affine(fall, 1.0, 1.0, f"{name}_sum")], f"{name}_log")
+                return self.op("Add", [self._at_least(x, 0.0, f"{name}_above"), tail], name)
+            case "HardSigmoid":
+                return self.op(fn.name, [x], name, alpha=alpha, beta=beta)
+            case "LeakyRelu" | "Elu" | "ThresholdedRelu":
+                return self.op(fn.name, [x], name, alpha=alpha)
+            case _:
+                return self.op(fn.name, [x], name)
+
+    def _affine(self, x: Value, scale: float, offset: float, name: str) -> Value:
+        if scale != 1.0:
+            x = self.op("Mul", [x, self.tensor("scale", scale)], f"{name}_product" if offset else name)
+        return self.op("Add", [x, self.tensor("offset", offset)], name) if offset else x
+
+    def _at_least(self, x: Value, bound: float, name: str) -> Value:
+        """Return max(x, bound); Max does not broadcast before opset 8, Relu has no need to."""
+        if self.opset >= BROADCAST_MIN_MAX:
+            return self.op("Max", [x, self.tensor("bound", bound)], name)
+        above = self.op("Relu", [self._affine(x, 1.0, -bound, f"{name}_rest")], f"{name}_excess")
+        return self._affine(above, 1.0, bound, name)
+
+    def _at_most(self, x: Value, bound: float, name: str) -> Value:
+        """Return min(x, bound)."""
+        if self.opset >= BROADCAST_MIN_MAX:
+            return self.op("Min", [x, self.tensor("bound", bound)], name)
+        above = self.op("Relu", [self._affine(x, -1.0, bound, f"{name}_rest")], f"{name}_room")
+        return self._affine(above, -1.0, bound, name)
+
+    def formal(self, name: str) -> Value:
+        """Add a formal input to a body."""
+        value = self.value(self._local(name))
+        self.graph.inputs.append(value)
+        return value
+
+    def shared(self, key: str, make: Callable[[], Value]) -> Value:
+        """Return the value made the first time the key was used."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
+
+    # -- results --------------------------------------------------------------------------------------
+
+    def with_body(self, op_type: str, inputs: Sequence[Value], names: Sequence[str], body: Emitter, **attributes: Any) -> list[Value]:  # noqa: ANN401
+        """Append a node whose body another emitter wrote; the body holds the weights and constants it uses itself."""
+        body.graph.name = "body"
+        outputs = self.multi(op_type, inputs, names, body=body.graph, **attributes)
+        made = {value.name for node in body.graph.nodes for value in node.outputs}
+        made.update(value.name for value in body.graph.inputs)
+        used = {value.name for node in body.graph.nodes for value in node.inputs if value.name}
+        self._body_names[id(self.graph.nodes[-1])] = frozenset(used - made)
+        self.constants.update(body.constants)
+        return outputs
+
+    def template(self, results: Mapping[str, Value]) -> Template:
+        """Turn what was written into a template with the named results."""
+        exported = gs.export_onnx(self.graph, do_type_check=False).graph
+        bodies = {i: self._body_names[id(n)] for i, n in enumerate(self.graph.nodes) if id(n) in self._body_names}
+        for index in bodies:
+            for attribute in exported.node[index].attribute:
+                if attribute.type == onnx.AttributeProto.GRAPH:
+                    _declare(attribute.g, self.elem_type)
+        outputs = {key: value.name for key, value in results.items()}
+        return Template(tuple(exported.node), outputs, dict(self.constants), bodies)
+
+
+def _declare(body: onnx.GraphProto, elem_type: int) -> None:
+    """Give a body's inputs an element type and no shape, and its outputs a rank besides.
+
+    Some runtimes refuse symbolic dims on a body's inputs; onnxruntime wants the rank of the outputs, which its
+    own inference does not find behind a Reshape to computed dims.
+    """
+    for value in (*body.input, *body.output):
+        kind = TensorProto.BOOL if value.name.startswith("mask") else elem_type
+        value.ClearField("type")
+        value.type.tensor_type.elem_type = kind
+    for value in body.output:
+        value.type.tensor_type.shape.dim.add()
+        value.type.tensor_type.shape.dim.add()
+
+
+def _same(tensor: TensorProto, array: np.ndarray[Any, np.dtype[Any]], kind: int) -> bool:
+    return tensor.data_type == kind and list(tensor.dims) == list(array.shape) and tensor.raw_data == array.tobytes()

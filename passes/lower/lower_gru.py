@@ -1,0 +1,137 @@
+"""The pass ``lower-gru``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from onnx import NodeProto
+
+from gru_lower.diagnostics import diagnostic
+from gru_lower.errors import InternalError
+from gru_lower.graph import splice
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.scopes import Scope, is_onnx, subgraphs, walk
+from gru_lower.gru.parse import parse
+from gru_lower.passes.base import Change, Context, Pass, PassResult, Site
+from gru_lower.passes.lower import choose, scan, unroll
+from gru_lower.passes.lower.template import Assembly
+from gru_lower.passes.lower.variant import mask_recipe, variant_of
+from gru_lower.passes.lower.weights import gate_tensors
+
+if TYPE_CHECKING:
+    from gru_lower.diagnostics import Diagnostic
+    from gru_lower.graph.model import Model
+    from gru_lower.gru.spec import GruSpec
+    from gru_lower.passes.lower.template import Binding
+
+
+@dataclass(frozen=True)
+class LowerOptions:
+    """Options of ``lower-gru``.
+
+    Attributes:
+        form: ``auto``, ``scan``, ``unroll`` or ``step``.
+        zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
+
+    """
+
+    form: str = field(default="auto", metadata={"choices": choose.FORMS})
+    zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
+
+
+class LowerGru(Pass):
+    """Replace GRU nodes by Scan, unrolled or single-step subgraphs.
+
+    Per step, with the input's part of every gate computed for all steps at once:
+
+        zt = f(clip(Xzt + Ht_1 Rzᵀ))
+        rt = f(clip(Xrt + Ht_1 Rrᵀ))
+        ht = g(clip(Xht + (rt ∘ Ht_1) Rhᵀ))              linear_before_reset = 0
+        ht = g(clip(Xht + rt ∘ (Ht_1 Rhᵀ + Rbh)))        linear_before_reset ≠ 0
+        Ht = ht + zt ∘ (Ht_1 - ht)
+
+    Rules:
+        1. A GRU is replaced only if all of it is understood; otherwise it is kept, with a code.
+        2. The form is chosen by :mod:`gru_lower.passes.lower.choose`.
+        3. The node's outputs keep their names; its type is kept inside; its opset is never changed.
+        4. Constant weights are cut by bytes, external ones become views; others are split in the graph.
+        5. What the replaced node alone used goes with it.
+    """
+
+    name = "lower-gru"
+    Options = LowerOptions
+
+    def run(self, model: Model, ctx: Context) -> PassResult:
+        """Lower every GRU in every scope."""
+        result = PassResult(modified=False)
+        facts, names = Facts(model), splice.Names(model.proto)
+        edits: list[splice.Edit] = []
+        found = [
+            (scope, index)
+            for scope in walk(model.proto)
+            for index, node in enumerate(scope.nodes)
+            if is_onnx(node, "GRU")
+        ]
+        for done, (scope, index) in enumerate(found, 1):
+            ctx.progress("lowering", done, len(found))
+            parsed = parse(scope, index, facts)
+            result.diagnostics += parsed.diagnostics
+            site = Site(scope.site(index), scope.path, scope.nodes[index].name, parsed.spec, "kept")
+            result.sites.append(site)
+            if parsed.spec is None:
+                reason = next(d for d in reversed(parsed.diagnostics))
+                site.code, site.message = reason.code, reason.message
+                continue
+            choice = choose.choose(parsed.spec, scope.opset, self.options.form)
+            site.code, site.message = choice.code, choice.reason
+            if not choice.form:
+                result.diagnostics.append(_kept(choice, site))
+                continue
+            edit, site.change = self._replace(model, scope, index, parsed.spec, choice.form, facts, names)
+            site.action, site.form = "lowered", choice.form
+            site.nodes_after = sum(_count(node) for node in edit.nodes)
+            edits.append(edit)
+        result.modified = splice.apply(model, edits)
+        return result
+
+    def ensures(self, model: Model, result: PassResult) -> None:
+        """Hold the pass to its word: a GRU is left exactly where a site says it was kept."""
+        left = sum(is_onnx(node, "GRU") for scope in walk(model.proto) for node in scope.nodes)
+        kept = sum(site.action == "kept" for site in result.sites)
+        if left != kept:
+            raise InternalError(f"{left} GRU nodes are left, {kept} were to be kept", code="GL901")
+
+    def _replace(
+        self, model: Model, scope: Scope, index: int, spec: GruSpec, form: str, facts: Facts, names: splice.Names
+    ) -> tuple[splice.Edit, Change]:
+        node = scope.nodes[index]
+        constants = {
+            key: tensor
+            for key, name in spec.inputs.items()
+            if (tensor := facts.constant(scope, name)) is not None
+        }
+        weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
+        dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())
+        v = variant_of(spec, scope.opset, dynamic, mask_recipe(spec), self.options.zero_length_state)
+        bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
+        bindings |= {key: name for key, name in spec.inputs.items() if key not in weights}
+        results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
+        assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h))
+        if form == "scan":
+            assembly.add(scan.template(v), bindings, results)
+        else:
+            unroll.assemble(assembly, v, bindings, results)
+        original = NodeProto()
+        original.CopyFrom(node)
+        change = Change(original, assembly.nodes, assembly.initializers, constants, scope.opsets)
+        return splice.Edit(scope, [index], assembly.nodes, assembly.initializers), change
+
+
+def _kept(choice: choose.Choice, site: Site) -> Diagnostic:
+    code = choice.code or "GL901"
+    return diagnostic(code, choice.reason, scope=site.scope, node=site.site)
+
+
+def _count(node: NodeProto) -> int:
+    return 1 + sum(_count(inner) for _, body in subgraphs(node) for inner in body.node)

@@ -1,0 +1,255 @@
+"""What every form shares: weights per gate, masks, the input's projection, the step, the shaping of outputs.
+
+Local names are the specification's: ``Wz`` [H, I], ``Rz`` [H, H], ``bz`` [H] (every bias of the gate that
+may be added to the projection) and ``Rbh`` [H], with ``reverse_`` before those of a second direction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import TensorProto
+
+from gru_lower.gru.cell import Projection, step
+from gru_lower.gru.spec import GATES, Direction
+
+if TYPE_CHECKING:
+    from gru_lower.gru.activations import Activation
+    from gru_lower.passes.lower.emit import Emitter, Value
+    from gru_lower.passes.lower.variant import Variant
+
+
+def prefix_of(direction: Direction) -> str:
+    """Return what stands before the local names of a direction."""
+    return "reverse_" if direction.index else ""
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Which steps of which sequences are valid.
+
+    Attributes:
+        steps: [T, B, 1] bool.
+        rows: [T·B, 1] bool.
+        nonempty: [B, 1] bool, or ``None`` where no output depends on it.
+
+    """
+
+    steps: Value
+    rows: Value
+    nonempty: Value | None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a recurrence starts from.
+
+    Attributes:
+        x: X with time first, [T, B, I]; padding is 0 where there is a mask.
+        rows: The same as [T·B, I].
+        states: The initial state of each direction, [B, H]; ``None`` for zeros.
+        mask: The mask, or ``None`` without sequence_lens.
+
+    """
+
+    x: Value
+    rows: Value
+    states: list[Value | None]
+    mask: Mask | None
+
+
+def inputs(e: Emitter, v: Variant) -> Inputs:
+    """Bring the node's inputs into the shape the recurrence wants."""
+    x = e.value("X")
+    if v.layout:
+        x = e.transpose(x, [1, 0, 2], "X_time_major")
+    mask = _mask(e, v, x) if v.mask else None
+    if mask is not None:
+        x = e.where(mask.steps, x, 0.0, "X_valid")
+    if v.input_size is None:
+        rows = e.op("Flatten", [x], "X_rows", axis=2)
+    else:
+        rows = e.reshape(x, [-1, v.input_size], "X_rows")
+    return Inputs(x, rows, _initial_states(e, v), mask)
+
+
+def needs_nonempty(v: Variant) -> bool:
+    """Whether the last state of a sequence of length 0 is something else than the recurrence leaves."""
+    return "initial_h" in v.has and "Y_h" in v.wants and bool(v.mask) and v.zero_length_state == "zero"
+
+
+def _mask(e: Emitter, v: Variant, x: Value) -> Mask:
+    lens = e.value("sequence_lens")
+    if v.seq_length is None:
+        one, zero = e.tensor("one_step", 1, TensorProto.INT32), e.tensor("first_step", 0, TensorProto.INT32)
+        steps = e.squeeze(e.op("Cast", [e.dim(x, 0, "length")], "length_int32", to=TensorProto.INT32), [0], "length_scalar")
+        time = e.unsqueeze(e.op("Range", [zero, steps, one], "t"), [1], "t_column")
+    else:
+        time = e.tensor("t", [[t] for t in range(v.seq_length)], TensorProto.INT32)
+    valid = e.op("Less", [time, lens], "valid")
+    nonempty = None
+    if needs_nonempty(v):
+        above = e.op("Less", [e.tensor("no_step", 0, TensorProto.INT32), lens], "nonempty")
+        nonempty = e.unsqueeze(above, [1], "nonempty_column")
+    return Mask(e.unsqueeze(valid, [2], "mask_steps"), e.reshape(valid, [-1, 1], "mask_rows"), nonempty)
+
+
+def _initial_states(e: Emitter, v: Variant) -> list[Value | None]:
+    if "initial_h" not in v.has:
+        return [None] * len(v.directions)
+    axis = 1 if v.layout else 0
+    names = ["initial", "reverse_initial"][: len(v.directions)]
+    parts = e.split(e.value("initial_h"), len(v.directions), [f"{name}_h_slice" for name in names], axis)
+    return [e.squeeze(part, [axis], f"{name}_state") for part, name in zip(parts, names, strict=True)]
+
+
+def zero_state(e: Emitter, v: Variant, x: Value) -> Value:
+    """Return a state of zeros, [B, H]."""
+    if v.batch_size is not None:
+        return e.tensor("zero_state", np.zeros((v.batch_size, v.hidden_size)))
+    shape = e.op("Concat", [e.dim(x, 1, "batch"), e.ints("width", [v.hidden_size])], "state_shape", axis=0)
+    return e.op("Expand", [e.tensor("zero", [[0.0]]), shape], "zero_state")
+
+
+def dynamic_weights(e: Emitter, v: Variant) -> None:
+    """Cut W, R and B into gates in the graph, where they are not constant."""
+    d, h = len(v.directions), v.hidden_size
+    for key in ("W", "R"):
+        if key in v.dynamic:
+            rows = e.reshape(e.value(key), [d * 3 * h, -1], f"{key}_rows")
+            names = [f"{prefix_of(n)}{key}{gate}" for n in v.directions for gate in GATES]
+            e.split(rows, 3 * d, names)
+    if "B" not in v.dynamic:
+        return
+    flat = e.reshape(e.value("B"), [-1], "B_flat")
+    names = [f"{prefix_of(n)}{side}b{gate}" for n in v.directions for side in "WR" for gate in GATES]
+    parts = dict(zip(names, e.split(flat, 6 * d, names), strict=True))
+    for direction in v.directions:
+        p = prefix_of(direction)
+        for gate in GATES:
+            if gate == "h" and v.linear_before_reset:
+                e.op("Identity", [parts[f"{p}Wbh"]], f"{p}bh")
+            else:
+                e.op("Add", [parts[f"{p}Wb{gate}"], parts[f"{p}Rb{gate}"]], f"{p}b{gate}")
+
+
+def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Projection[Value]:
+    """Return ``X Wᵀ + b`` of each gate for all steps at once, each of shape [T·B, H].
+
+    With the mask recipe ``gate`` the z entry is that of u = 1 - z, with -inf where a step is not valid.
+    """
+    p = prefix_of(direction)
+    parts: dict[str, Value] = {}
+    for gate in GATES:
+        negate = gate == "z" and v.mask == "gate"
+        bias = e.value(f"{p}b{gate}") if "B" in v.has else None
+        name = f"{p}X{'u' if negate else gate}"
+        weight = e.value(f"{p}W{gate}")
+        if negate and bias is not None:
+            value = e.op("Gemm", [given.rows, weight, bias], name, alpha=-1.0, beta=-1.0, transB=1)
+        else:
+            value = e.gemm(given.rows, weight, bias, name, negate=negate)
+        if negate and given.mask is not None:
+            value = e.where(given.mask.rows, value, float("-inf"), f"{name}_valid")
+        parts[gate] = value
+    return Projection(**parts)
+
+
+class StepAlgebra:
+    """The algebra of :func:`gru_lower.gru.cell.step` that emits nodes.
+
+    Args:
+        e: Where to.
+        v: The variant.
+        direction: Whose weights to use.
+
+    """
+
+    def __init__(self, e: Emitter, v: Variant, direction: Direction) -> None:
+        """Hold on to the parts."""
+        self._e, self._v, self._p = e, v, prefix_of(direction)
+
+    def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
+        """Return one Gemm; for u = 1 - z its negated product."""
+        negate = gate == "z" and self._v.mask == "gate"
+        return self._e.gemm(state, self._e.value(f"{self._p}R{gate}"), plus, f"pre_{gate}", negate=negate)
+
+    def recurrent_candidate(self, state: Value | None) -> Value | None:
+        """Return ``state Rhᵀ + Rbh``."""
+        bias = self._e.value(f"{self._p}Rbh") if "B" in self._v.has else None
+        return bias if state is None else self._e.gemm(state, self._e.value(f"{self._p}Rh"), bias, "recurrent_h")
+
+    def clip(self, value: Value) -> Value:
+        """Clip, if the variant does."""
+        return value if self._v.clip is None else self._e.clip(value, self._v.clip, f"{value.name}_clipped")
+
+    def activation(self, function: Activation, value: Value, name: str) -> Value:
+        """Apply an activation."""
+        return self._e.activation(function, value, name)
+
+    def mul(self, left: Value, right: Value, name: str) -> Value:
+        """Multiply."""
+        return self._e.op("Mul", [left, right], name)
+
+    def add(self, left: Value, right: Value, name: str) -> Value:
+        """Add."""
+        return self._e.op("Add", [left, right], name)
+
+    def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
+        """Return ``ht + zt ∘ (state - ht)``, or with u = 1 - z ``state + u ∘ (ht - state)``."""
+        if self._v.mask == "gate":
+            if state is None:
+                return self.mul(zt, ht, "Ht")
+            return self.add(state, self.mul(zt, self._e.op("Sub", [ht, state], "change"), "update"), "Ht")
+        if state is None:
+            return self._e.op("Sub", [ht, self.mul(zt, ht, "kept")], "Ht")
+        return self.add(ht, self.mul(zt, self._e.op("Sub", [state, ht], "change"), "update"), "Ht")
+
+
+def emit_step(
+    e: Emitter, v: Variant, direction: Direction, xt: Projection[Value], ht_1: Value | None, mask: Value | None
+) -> Value:
+    """Emit one step.
+
+    Args:
+        e: Where to.
+        v: The variant.
+        direction: Whose weights and activations.
+        xt: The projection of the step, [B, H] each.
+        ht_1: The state before, or ``None`` for zeros.
+        mask: [B, 1] bool with the recipe ``where``: the state stays where it is false.
+
+    """
+    ht = step(StepAlgebra(e, v, direction), direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
+    if v.mask != "where" or mask is None:
+        return ht
+    return e.op("Where", [mask, ht, e.tensor("zero", 0.0) if ht_1 is None else ht_1], "Ht_valid")
+
+
+def finish(e: Emitter, v: Variant, mask: Mask | None, y: Value | None, states: list[Value]) -> dict[str, Value]:
+    """Shape the node's outputs.
+
+    Args:
+        e: Where to.
+        v: The variant.
+        mask: The mask, or ``None`` without sequence_lens.
+        y: All states, [T, D, B, H], or ``None`` where Y is not asked for.
+        states: The last state of each direction, [B, H].
+
+    Returns:
+        Y and Y_h, of those that are asked for.
+
+    """
+    results = {}
+    if y is not None:
+        if mask is not None:
+            y = e.where(e.unsqueeze(mask.steps, [1], "mask_Y"), y, 0.0, "Y_valid")
+        results["Y"] = e.transpose(y, [2, 0, 1, 3], "Y_batch_major") if v.layout else y
+    if "Y_h" in v.wants:
+        if mask is not None and mask.nonempty is not None:
+            names = [f"{prefix_of(d)}last_state" for d in v.directions]
+            states = [e.where(mask.nonempty, s, 0.0, name) for s, name in zip(states, names, strict=True)]
+        results["Y_h"] = e.stack(states, 1 if v.layout else 0, "Yh")
+    return results

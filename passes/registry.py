@@ -1,0 +1,80 @@
+"""The passes by name, loaded when first asked for, and the language of ``--passes``.
+
+    normalize-gru,lower-gru{form=scan zero_length_state=initial}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import re
+from typing import Any
+
+from gru_lower.errors import Unsupported
+from gru_lower.passes.base import Pass
+
+PASSES = {
+    "normalize-gru": ("gru_lower.passes.normalize", "NormalizeGru"),
+    "lower-gru": ("gru_lower.passes.lower.lower_gru", "LowerGru"),
+}
+"""Name: the module and the class."""
+
+_SPEC = re.compile(r"\s*([a-z][a-z-]*)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
+
+
+def load(name: str) -> type[Pass]:
+    """Return a pass class.
+
+    Raises:
+        Unsupported: There is no pass of that name.
+
+    """
+    if name not in PASSES:
+        near = difflib.get_close_matches(name, PASSES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known passes: {', '.join(PASSES)}"
+        raise Unsupported(f"there is no pass {name!r}", code="GL008", hint=hint)
+    module, attribute = PASSES[name]
+    found: type[Pass] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def parse(spec: str) -> list[Pass]:
+    """Read a pipeline such as ``"normalize-gru,lower-gru{form=scan}"``.
+
+    Raises:
+        Unsupported: The text is no pipeline, or names an unknown pass, option or value.
+
+    """
+    passes: list[Pass] = []
+    position = 0
+    while position < len(spec):
+        match = _SPEC.match(spec, position)
+        if match is None:
+            raise Unsupported(
+                f"cannot read the pipeline from {spec[position:]!r} on",
+                code="GL008",
+                hint='write it like "normalize-gru,lower-gru{form=scan}"',
+            )
+        kind = load(match.group(1))
+        passes.append(kind(_options(kind, match.group(2) or "")))
+        position = match.end()
+    if not passes:
+        raise Unsupported("the pipeline is empty", code="GL008", hint=f"known passes: {', '.join(PASSES)}")
+    return passes
+
+
+def _options(kind: type[Pass], text: str) -> Any:  # noqa: ANN401 - each pass has its own options type
+    fields = {field.name: field for field in dataclasses.fields(kind.Options)}
+    values: dict[str, Any] = {}
+    for word in re.split(r"[\s,]+", text.strip()) if text.strip() else []:
+        key, equals, value = word.partition("=")
+        key = key.replace("-", "_")
+        if key not in fields or not equals:
+            known = ", ".join(fields) or "none"
+            raise Unsupported(f"{kind.name} has no option {word!r}", code="GL008", hint=f"its options: {known}")
+        allowed = fields[key].metadata.get("choices")
+        if allowed and value not in allowed:
+            raise Unsupported(f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint=f"one of {', '.join(allowed)}")
+        values[key] = value
+    return kind.Options(**values)

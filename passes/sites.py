@@ -1,0 +1,113 @@
+"""A rewritten site by itself: the original and its replacement as two small models with the same inputs.
+
+Constants stay what they are; every other input of the GRU becomes an input of both models, with the
+sizes that are known. The float64 reference runs on the same feeds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from gru_lower.graph import external
+from gru_lower.graph.scopes import node_uses
+from gru_lower.gru import reference
+from gru_lower.verify.site import SitePair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gru_lower.gru.spec import GruSpec
+    from gru_lower.passes.base import Change, Site
+
+Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
+BODY_INITIALIZERS_IR_VERSION = 4
+
+
+def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: str) -> SitePair | None:
+    """Build the two models of a site, ``None`` for a site at which nothing was replaced.
+
+    Args:
+        site: A lowered or normalised site.
+        ir_version: The model's IR version.
+        base_dir: Where external data lies.
+        zero_length_state: What Y_h is for a sequence of length 0.
+
+    """
+    change, spec = site.change, site.spec
+    if change is None or spec is None:
+        return None
+    original = onnx.NodeProto()
+    original.CopyFrom(change.original)
+    before = [_named(tensor, spec.inputs[key]) for key, tensor in change.constants.items()]
+    used = {name for node in change.nodes for name in node_uses(node)}
+    after = change.initializers + [tensor for tensor in before if tensor.name in used]
+    version = max(ir_version, BODY_INITIALIZERS_IR_VERSION)
+
+    def model(nodes: list[onnx.NodeProto], initializers: list[TensorProto]) -> onnx.ModelProto:
+        unique = {tensor.name: tensor for tensor in initializers}
+        graph = helper.make_graph(nodes, "site", _inputs(spec, change), _outputs(spec), list(unique.values()))
+        imports = [helper.make_opsetid(domain, number) for domain, number in change.opsets.items()]
+        return helper.make_model(graph, opset_imports=imports, ir_version=version)
+
+    return SitePair(
+        site=site.site,
+        original=model([original], before),
+        replacement=model(change.nodes, after),
+        reference=_reference(spec, change, base_dir, zero_length_state),
+        base_dir=base_dir,
+        feeds=None,
+    )
+
+
+def _named(tensor: TensorProto, name: str) -> TensorProto:
+    copy = TensorProto()
+    copy.CopyFrom(tensor)
+    copy.name = name
+    return copy
+
+
+def _inputs(spec: GruSpec, change: Change) -> list[onnx.ValueInfoProto]:
+    d, h = spec.num_directions, spec.hidden_size
+    t = "T" if spec.seq_length is None else spec.seq_length
+    b = "B" if spec.batch_size is None else spec.batch_size
+    i = "I" if spec.input_size is None else spec.input_size
+    shapes: dict[str, list[int | str]] = {
+        "X": [b, t, i] if spec.layout else [t, b, i],
+        "W": [d, 3 * h, i],
+        "R": [d, 3 * h, h],
+        "B": [d, 6 * h],
+        "sequence_lens": [b],
+        "initial_h": [b, d, h] if spec.layout else [d, b, h],
+    }
+    result: dict[str, onnx.ValueInfoProto] = {}
+    for key, name in spec.inputs.items():
+        if key not in change.constants:
+            kind = TensorProto.INT32 if key == "sequence_lens" else spec.elem_type
+            result[name] = helper.make_tensor_value_info(name, kind, shapes[key])
+    return list(result.values())
+
+
+def _outputs(spec: GruSpec) -> list[onnx.ValueInfoProto]:
+    return [helper.make_tensor_value_info(name, spec.elem_type, None) for name in (spec.Y, spec.Y_h) if name]
+
+
+def _reference(
+    spec: GruSpec, change: Change, base_dir: Path | None, zero_length_state: str
+) -> Callable[[Arrays], Arrays]:
+    attributes = {key: value for key, value in spec.attributes().items() if key != "output_sequence"}
+    attributes["linear_before_reset"] = int(spec.linear_before_reset)
+
+    def run(feeds: Arrays) -> Arrays:
+        values = {
+            key: external.to_array(change.constants[key], base_dir) if key in change.constants else feeds[name]
+            for key, name in spec.inputs.items()
+        }
+        y, y_h = reference.gru(**values, **attributes, zero_length_state=zero_length_state)
+        return {name: value for name, value in ((spec.Y, y), (spec.Y_h, y_h)) if name}
+
+    return run
