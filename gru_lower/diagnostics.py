@@ -94,6 +94,7 @@ _register(
         "GL006": ("External data is missing, too short or out of place", "copy the data file beside the model"),
         "GL007": ("A tensor's data does not fit its shape", "export the model again"),
         "GL008": ("A request cannot be understood", "see gru-lower --help"),
+        "GL009": ("Given inputs cannot be read or do not fit the model", "an .npz with the inputs' names as keys"),
         "GL101": ("GRU: an input or output is missing", "export the model again"),
         "GL102": ("GRU: an attribute is unknown or mistyped", "check the model's opset against the attribute"),
         "GL103": ("GRU: the direction is unknown", "use forward, reverse or bidirectional"),
@@ -127,6 +128,7 @@ _register(
 _register(
     "note",
     {
+        "GL010": ("The kind of object that was handed in cannot hold everything", "hand in a ModelProto or a path"),
         "GL111": ("GRU: an attribute is a parameter of the function around", "inline the function first"),
         "GL301": ("Kept: lowering needs opset 7 or newer", "convert the model: onnx.version_converter"),
         "GL302": ("Kept: the form needs a static sequence length", "fix the sequence length, or use --form scan"),
@@ -134,7 +136,6 @@ _register(
         "GL304": ("Kept: the form needs a newer opset", "use another --form, or convert the model"),
         "GL305": ("Kept: masks need a newer opset", "convert the model to opset 11 or newer"),
         "GL306": ("Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
-        "GL010": ("The kind of object that was handed in cannot hold everything", "hand in a ModelProto or a path"),
         "GL310": ("onnxruntime runs this GRU itself, and faster", "lower only for runtimes without GRU"),
     },
 )

@@ -84,12 +84,7 @@ def lower(  # noqa: PLR0913 - the options of one call
 
     """
     source = interop.read(model)
-    todo = registry.parse(passes or f"lower-gru{{form={form},zero_length_state={zero_length_state}}}")
-    original = source.model
-    held = original.copy()
-    report_to = progress or _silent
-    result = pipeline.run(todo, held, Context(progress=report_to))
-    _refuse_invalid(result.sites, result.diagnostics)
+    pipeline_spec = passes or lowering(form, zero_length_state)
     options = VerifyOptions(
         rtol=rtol,
         atol=atol,
@@ -98,20 +93,51 @@ def lower(  # noqa: PLR0913 - the options of one call
         inputs=None if inputs is None else list(inputs),
         expected=None if expected is None else list(expected),
         shapes=dict(shapes or {}),
-        zero_length_state="initial" if zero_length_state == "initial" else None,
+        zero_length_state="initial" if zero_length_state == "initial" else "zero",
     )
+    result = lower_model(source.model, pipeline_spec, options if verify else None, progress)
+    result.report.diagnostics[:0] = source.notes
+    result.model = source.restore(result.model)
+    return result
+
+
+def lowering(form: str, zero_length_state: str) -> str:
+    """Return the default pipeline of :func:`lower` as ``--passes`` spells it."""
+    return f"lower-gru{{form={form},zero_length_state={zero_length_state}}}"
+
+
+def lower_model(
+    original: Model,
+    passes: str,
+    options: VerifyOptions | None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Result:
+    """Do what :func:`lower` does for a model that has been read already.
+
+    Args:
+        original: The model; not changed.
+        passes: The pipeline.
+        options: How to verify, ``None`` not to.
+        progress: Called with ``(what, done, total)``.
+
+    """
+    todo = registry.parse(passes)
+    held = original.copy()
+    say = progress or _silent
+    result = pipeline.run(todo, held, Context(progress=say))
+    _refuse_invalid(result.sites, result.diagnostics)
     report = Report(
         command="lower",
         input=_file(original),
-        verification=_not_run("nothing was changed" if not result.modified else "not asked for"),
+        verification=_not_run("not asked for" if result.modified else "nothing was changed"),
         sites=result.sites,
         op_counts={"before": count_ops(original.proto), "after": count_ops(held.proto)},
-        diagnostics=source.notes + result.diagnostics,
+        diagnostics=result.diagnostics,
     )
-    if verify and result.modified:
-        report.verification = verdict.judge(original, held, result.sites, options, report_to)
+    if options is not None and result.modified:
+        report.verification = verdict.judge(original, held, result.sites, options, say)
         report.diagnostics += verdict.remarks(report.verification)
-    return Result(source.restore(held.proto), report, held)
+    return Result(held.proto, report, held)
 
 
 def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
@@ -184,9 +210,26 @@ def verify(  # noqa: PLR0913 - the options of one call
         expected=None if expected is None else list(expected),
         shapes=dict(shapes or {}),
     )
-    return verify_models(
+    return verify_pair(left, right, options, progress).verification
+
+
+def verify_pair(
+    left: Model, right: Model, options: VerifyOptions, progress: Callable[[str], None] | None = None
+) -> Report:
+    """Do what :func:`verify` does for models that have been read already, and report on it.
+
+    Args:
+        left: The original.
+        right: The model to compare with it.
+        options: How to verify.
+        progress: Called with a line on what is going on.
+
+    """
+    verification = verify_models(
         left.proto, right.proto, base_dir_a=left.base_dir, base_dir_b=right.base_dir, options=options, progress=progress
     )
+    counts = {"before": count_ops(left.proto), "after": count_ops(right.proto)}
+    return Report("verify", _file(left), verification, output=_file(right), op_counts=counts)
 
 
 def kept(report: Report) -> list[Site]:

@@ -170,4 +170,6 @@ def _environment() -> dict[str, str]:
     if root not in paths:
         paths.insert(0, root)
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return os.environ | one_thread | {"PYTHONPATH": os.pathsep.join(paths)}
+    # From 1.29 on, onnxruntime reports each session, with names and hashes of the model, to its maker.
+    private = {"ORT_DISABLE_TELEMETRY": "1"}
+    return os.environ | one_thread | private | {"PYTHONPATH": os.pathsep.join(paths)}

@@ -32,8 +32,9 @@ class VerifyOptions:
         shapes: Input name -> the shape to generate for it.
         inputs: Given inputs, one dict per case, instead of generated ones.
         expected: Output name -> what is right, one dict per case of `inputs`: integer labels or values.
-        zero_length_state: "zero" feeds sequences of length 0 too; they are left out if None or "initial", where
-            the original in onnxruntime and its rewrite differ on purpose.
+        zero_length_state: What the rewrite gives as the last state of a sequence of length 0. If set, such sequences
+            are fed where the two should agree: to whole models if "zero", as onnxruntime has it, and to sites that
+            have a float64 reference. None feeds none.
 
     """
 

@@ -49,6 +49,7 @@ class OnnxRuntime:
         """Build the session; external data is looked for in `base_dir`."""
         import onnxruntime
 
+        onnxruntime.disable_telemetry_events()  # where the environment variable is not heeded: on Windows
         fatal_only = 4
         onnxruntime.set_default_logger_severity(fatal_only)
         options = onnxruntime.SessionOptions()
@@ -193,7 +194,7 @@ def _one_line(error: Exception) -> str:
     if text.startswith("[ONNXRuntimeError]"):
         text = text.split(" : ", 3)[-1]
         text = " ".join(word for word in text.split() if not word.startswith("/onnxruntime_src/"))
-    return text or type(error).__name__
+    return text.rstrip(".") or type(error).__name__
 
 
 if __name__ == "__main__":

@@ -1,0 +1,21 @@
+"""``gru-lower inspect``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gru_lower.cli import options
+
+
+@click.command("inspect", short_help="List every GRU of a model.")
+@click.argument("model", type=options.MODEL)
+@options.rendering
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
+    """List every GRU of MODEL: where it stands, which variant it is, what is wrong or doubtful about it."""
+    from gru_lower.cli import render  # noqa: PLC0415 - heavy imports stay out of --help
+    from gru_lower.passes import api  # noqa: PLC0415
+
+    render.Talk(o).inspected(api.inspect(options.source(o["model"])))
+    return 0

@@ -1,0 +1,75 @@
+"""``gru-lower lower``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gru_lower.cli import options
+
+FORMS = ("auto", "scan", "unroll", "step")
+
+
+@click.command("lower", short_help="Replace GRU nodes by operators every runtime has.")
+@click.argument("model", type=options.MODEL)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Where to write; - is stdout.  [default: MODEL.lowered.onnx]",
+)
+@click.option("--form", type=click.Choice(FORMS), default="auto", show_default=True, help="What a GRU becomes.")
+@click.option(
+    "--zero-length-state",
+    type=click.Choice(["zero", "initial"]),
+    default="zero",
+    show_default=True,
+    help="Y_h of a sequence of length 0.",
+)
+@click.option("--passes", metavar="SPEC", help='Run these passes instead: "normalize-gru,lower-gru{form=scan}".')
+@click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
+@click.option("--dry-run", is_flag=True, help="Do everything but write.")
+@click.option("--verify/--no-verify", default=True, show_default=True, help="Compare with the original.")
+@click.option("--require-verified", is_flag=True, help="Exit 1 if nothing could be verified.")
+@click.option("--keep-different", is_flag=True, help="Write a result that differs, as MODEL.different.onnx.")
+@options.verification
+@options.rendering
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
+    """Replace every GRU of MODEL by Scan, unrolled or single-step subgraphs, and verify the result.
+
+    auto: a sequence length of 1 becomes a single step, up to 8 unrolled steps, anything else a Scan.
+    onnxruntime's own GRU is faster than any of these: lower for runtimes that lack it.
+    """
+    from gru_lower.cli import render  # noqa: PLC0415 - heavy imports stay out of --help
+    from gru_lower.graph.model import check_target, save  # noqa: PLC0415
+    from gru_lower.interop import read  # noqa: PLC0415
+    from gru_lower.passes import api  # noqa: PLC0415
+
+    path, output = o["model"], options.target(o["model"], o["output"], "lowered")
+    piped = str(output) == "-"
+    talk = render.Talk(o, to_stderr=piped)
+    source = read(options.source(path)).model
+    if not piped and not o["dry_run"]:
+        options.refuse_same(path, output, overwrite=o["overwrite"])
+        check_target(output, overwrite=o["overwrite"])
+    with talk.progress() as progress:
+        passes = o["passes"] or api.lowering(o["form"], o["zero_length_state"])
+        how = options.verify_options(o, source.proto, zero_length_state=o["zero_length_state"])
+        result = api.lower_model(source, passes, how if o["verify"] else None, progress)
+    report = result.report
+    different = report.verification.status == "different"
+    if different and o["keep_different"] and not piped:
+        output = output.with_name(f"{output.name.removesuffix('.onnx')}.different.onnx")
+    if not o["dry_run"] and (not different or (o["keep_different"] and not piped)):
+        if piped:
+            sys.stdout.buffer.write(result.held.to_bytes())
+            sys.stdout.buffer.flush()
+        else:
+            save(result.held, output, overwrite=o["overwrite"])
+        report = api.written(report, str(output), result.held)
+    talk.lowered(report)
+    unverified = o["require_verified"] and report.verification.status != "equivalent" and result.held.modified
+    return 1 if different or unverified or api.kept(report) else 0

@@ -1,0 +1,134 @@
+"""``gru-lower``: the group of commands, its default command, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gru_lower.errors import GruLowerError, InternalError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT = "lower"
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group whose first word may also be a model: then the command is ``lower``.
+
+    Commands are imported when they are used, so that ``--help`` answers at once.
+    """
+
+    modules = {  # noqa: RUF012 - click reads it, nothing writes it
+        "lower": "Replace GRU nodes by Scan, unrolled or single-step subgraphs (the default command).",
+        "inspect": "List every GRU of a model: where it stands, which variant it is, what is doubtful.",
+        "verify": "Tell whether two models compute the same.",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands, in the order a person would meet them."""
+        del ctx
+        return list(self.modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        del ctx
+        if cmd_name not in self.modules:
+            return None
+        import importlib  # noqa: PLC0415 - --help does without
+
+        command: click.Command = importlib.import_module(f"gru_lower.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.modules.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the default command in front of a model, or of options that are not the group's own."""
+        own = {name for parameter in self.get_params(ctx) for name in (*parameter.opts, *parameter.secondary_opts)}
+        if args and args[0] not in own and args[0] not in self.modules:
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest what may have been meant where the first word is neither a command nor a file."""
+        if args[0] == DEFAULT and len(args) > 1:
+            word = args[1]
+            looks_like_word = not word.startswith("-") and "." not in word and "/" not in word
+            if looks_like_word and not Path(word).exists():
+                near = difflib.get_close_matches(word, self.modules, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"commands: {', '.join(self.modules)}"
+                raise click.UsageError(f"{word!r} is neither a command nor a file; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done or clean, 1 findings, 2 wrong usage or input, 3 a bug in gru-lower.",
+)
+@click.version_option(package_name="gru-lower", prog_name="gru-lower")
+def cli() -> None:
+    """Lower and verify GRU in ONNX models.
+
+    "gru-lower MODEL" is "gru-lower lower MODEL".
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Args:
+        argv: The arguments, the process's own by default.
+
+    """
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: no error a user can cause prints a traceback."""
+    try:
+        code = cli.main(args=None if argv is None else list(argv), prog_name="gru-lower", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except GruLowerError as error:
+        _say(error)
+        return error.exit_code
+    except BrokenPipeError:
+        return 0
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is a bug of ours and has to say so
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exc()
+        _say(InternalError(f"{type(error).__name__}: {error}", code="GL901", hint="please report it with the model"))
+        return InternalError.exit_code
+    return _code(code)
+
+
+def _code(value: Any) -> int:  # noqa: ANN401 - whatever a command returns
+    return value if isinstance(value, int) else 0
+
+
+def _say(error: GruLowerError) -> None:
+    code = f" {error.code}" if error.code else ""
+    where = f" {error.node}:" if error.node else ""
+    click.echo(f"{click.style(f'error{code}:', fg='red', bold=True)}{where} {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  {click.style('hint:', bold=True)} {error.hint}", err=True)

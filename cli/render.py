@@ -1,0 +1,165 @@
+"""What a person or a program reads: tables and sentences, or the JSON report. Data to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gru_lower.report import Report
+    from gru_lower.verify.result import Verification
+
+MIN_WIDTH = 100
+STYLES = {"equivalent": "bold green", "different": "bold red", "inconclusive": "bold yellow", "not_run": "dim"}
+SEVERITY_STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}
+
+
+class Talk:
+    """Prints for one run of one command.
+
+    Args:
+        o: The command's option values: output_format, quiet, verbose, no_color.
+        to_stderr: Whether stdout is taken by a model.
+
+    """
+
+    def __init__(self, o: dict[str, Any], *, to_stderr: bool = False) -> None:
+        """Set up the two consoles."""
+        self._json = o["output_format"] == "json"
+        self._quiet, self._verbose = o["quiet"], o["verbose"]
+        plain = True if o["no_color"] else None
+        self._out = _console(sys.stderr if to_stderr else sys.stdout, plain)
+        self._err = _console(sys.stderr, plain)
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str, int, int], None]]:
+        """Show a bar on stderr while it takes long, if a person is watching."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        hidden = self._quiet or self._json or not self._err.is_terminal
+        with Progress(*columns, console=self._err, transient=True, disable=hidden) as bar:
+            task = bar.add_task("reading", total=1)
+            yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+    def lowered(self, report: Report) -> None:
+        """Print what became of a model."""
+        if self._as_json(report):
+            return
+        done = [site for site in report.sites if site.action not in ("kept", "seen")]
+        if not report.sites:
+            self._line("There is no GRU in this model: it is written unchanged, byte for byte.")
+        elif not self._quiet:
+            self._out.print(_site_table(report))
+        if done and not self._quiet:
+            self._out.print(_op_table(report))
+        self._verification(report.verification)
+        self._diagnostics(report)
+        if done and not self._quiet and any(site.form for site in done):
+            self._line("onnxruntime's own GRU kernel is faster than any lowered form: lower for runtimes without one.", "dim")
+        if report.output is not None and report.output.path != "-":
+            self._line(f"Wrote {report.output.path}")
+        elif report.output is None:
+            different = report.verification.status == "different"
+            self._line("Nothing written: the result differs; see --keep-different." if different else "Nothing written (dry run).")
+
+    def inspected(self, report: Report) -> None:
+        """Print the GRUs of a model."""
+        if self._as_json(report):
+            return
+        if report.sites:
+            self._out.print(_site_table(report))
+        else:
+            self._line("There is no GRU in this model.")
+        self._diagnostics(report)
+
+    def verified(self, report: Report) -> None:
+        """Print a verdict."""
+        if not self._as_json(report):
+            self._verification(report.verification)
+
+    def _as_json(self, report: Report) -> bool:
+        if self._json:
+            self._out.file.write(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n")
+        return self._json
+
+    def _line(self, text: str, style: str = "") -> None:
+        if not self._quiet:
+            self._out.print(Text(text, style=style), soft_wrap=True)
+
+    def _verification(self, found: Verification) -> None:
+        if found.status == "not_run" or (self._quiet and found.status == "equivalent"):
+            if found.status == "not_run":
+                self._line(f"Verification: not run ({found.message})")
+            return
+        text = Text("Verification: ")
+        text.append(found.status, style=STYLES[found.status])
+        text.append(f" (scope: {found.scope}, {found.cases} case{'' if found.cases == 1 else 's'})")
+        self._out.print(text, soft_wrap=True)
+        if found.max_abs_error is not None:
+            where = ""
+            if found.worst is not None:
+                where = f", at {found.worst.output}{list(found.worst.index)}"
+            relative = "-" if found.max_rel_error is None else f"{found.max_rel_error:.2g}"
+            self._out.print(
+                Text(f"  largest error: {found.max_abs_error:.2g} absolute, {relative} relative{where}"), soft_wrap=True
+            )
+        for each in found.accuracy:
+            before, after, count = each.before, each.after, each.count
+            self._out.print(
+                Text(
+                    f"  accuracy of {each.output}: {before:.2%} before, {after:.2%} after "
+                    f"({round(before * count)} and {round(after * count)} of {count})"
+                ),
+                soft_wrap=True,
+            )
+        if found.message:
+            self._out.print(Text(f"  {found.message}"), soft_wrap=True)
+
+    def _diagnostics(self, report: Report) -> None:
+        for found in report.diagnostics:
+            if found.severity == "note" and self._quiet:
+                continue
+            text = Text(f"{found.severity} {found.code}: ", style=SEVERITY_STYLES[found.severity])
+            text.append(f"{found.node}: " if found.node else "", style="default")
+            text.append(found.message, style="default")
+            self._err.print(text, soft_wrap=True)
+            if found.hint:
+                self._err.print(Text(f"  hint: {found.hint}"), soft_wrap=True)
+
+
+def _console(stream: Any, plain: bool | None) -> Console:  # noqa: ANN401, FBT001 - a stream; a switch with a name
+    console = Console(file=stream, no_color=plain, highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = max(console.width, MIN_WIDTH)
+    return console
+
+
+def _site_table(report: Report) -> Table:
+    table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
+    lowered = report.command == "lower"
+    for name in ("site", "variant", *(("became", "nodes") if lowered else ()), "remark"):
+        table.add_column(name, overflow="fold", justify="right" if name == "nodes" else "left")
+    for site in report.sites:
+        variant = site.spec.describe() if site.spec is not None else "?"
+        remark = f"{site.code}: {site.message}" if site.code else site.message
+        became = site.form or site.action
+        middle = (became, f"{site.nodes_before} → {site.nodes_after}") if lowered else ()
+        table.add_row(site.site, variant, *middle, remark)
+    return table
+
+
+def _op_table(report: Report) -> Text:
+    before, after = report.op_counts["before"], report.op_counts["after"]
+    names = sorted(before.keys() | after.keys(), key=lambda name: (-abs(after.get(name, 0) - before.get(name, 0)), name))
+    parts = [
+        f"{name} {before.get(name, 0)} → {after.get(name, 0)}" for name in names if before.get(name) != after.get(name)
+    ]
+    return Text("Operators: " + ", ".join(parts))
