@@ -14,8 +14,8 @@ from gru_lower.cli import options
 @options.rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """List every GRU of MODEL: where it stands, which variant it is, what is wrong or doubtful about it."""
-    from gru_lower.cli import render  # noqa: PLC0415 - heavy imports stay out of --help
-    from gru_lower.passes import api  # noqa: PLC0415
+    from gru_lower.cli import render
+    from gru_lower.passes import api
 
     render.Talk(o).inspected(api.inspect(options.source(o["model"])))
     return 0

@@ -43,10 +43,10 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     auto: a sequence length of 1 becomes a single step, up to 8 unrolled steps, anything else a Scan.
     onnxruntime's own GRU is faster than any of these: lower for runtimes that lack it.
     """
-    from gru_lower.cli import render  # noqa: PLC0415 - heavy imports stay out of --help
-    from gru_lower.graph.model import check_target, save  # noqa: PLC0415
-    from gru_lower.interop import read  # noqa: PLC0415
-    from gru_lower.passes import api  # noqa: PLC0415
+    from gru_lower.cli import render
+    from gru_lower.graph.model import check_target, save
+    from gru_lower.interop import read
+    from gru_lower.passes import api
 
     path, output = o["model"], options.target(o["model"], o["output"], "lowered")
     piped = str(output) == "-"

@@ -40,7 +40,7 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in self.modules:
             return None
-        import importlib  # noqa: PLC0415 - --help does without
+        import importlib
 
         command: click.Command = importlib.import_module(f"gru_lower.cli.{cmd_name}").command
         return command
@@ -114,7 +114,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except Exception as error:  # noqa: BLE001 - whatever it is, it is a bug of ours and has to say so
-        import traceback  # noqa: PLC0415
+        import traceback
 
         traceback.print_exc()
         _say(InternalError(f"{type(error).__name__}: {error}", code="GL901", hint="please report it with the model"))

@@ -63,12 +63,18 @@ class Talk:
         self._verification(report.verification)
         self._diagnostics(report)
         if done and not self._quiet and any(site.form for site in done):
-            self._line("onnxruntime's own GRU kernel is faster than any lowered form: lower for runtimes without one.", "dim")
+            self._line(
+                "onnxruntime's own GRU kernel is faster than any lowered form: lower for runtimes without one.", "dim"
+            )
         if report.output is not None and report.output.path != "-":
             self._line(f"Wrote {report.output.path}")
         elif report.output is None:
             different = report.verification.status == "different"
-            self._line("Nothing written: the result differs; see --keep-different." if different else "Nothing written (dry run).")
+            self._line(
+                "Nothing written: the result differs; see --keep-different."
+                if different
+                else "Nothing written (dry run)."
+            )
 
     def inspected(self, report: Report) -> None:
         """Print the GRUs of a model."""
@@ -88,7 +94,7 @@ class Talk:
     def _as_json(self, report: Report) -> bool:
         if self._json:
             self._out.file.write(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n")
-        return self._json
+        return bool(self._json)
 
     def _line(self, text: str, style: str = "") -> None:
         if not self._quiet:
@@ -135,7 +141,7 @@ class Talk:
                 self._err.print(Text(f"  hint: {found.hint}"), soft_wrap=True)
 
 
-def _console(stream: Any, plain: bool | None) -> Console:  # noqa: ANN401, FBT001 - a stream; a switch with a name
+def _console(stream: Any, plain: bool | None) -> Console:  # noqa: ANN401 - a stream; a switch with a name
     console = Console(file=stream, no_color=plain, highlight=False, markup=False)
     if not console.is_terminal:
         console.width = max(console.width, MIN_WIDTH)
@@ -158,7 +164,9 @@ def _site_table(report: Report) -> Table:
 
 def _op_table(report: Report) -> Text:
     before, after = report.op_counts["before"], report.op_counts["after"]
-    names = sorted(before.keys() | after.keys(), key=lambda name: (-abs(after.get(name, 0) - before.get(name, 0)), name))
+    names = sorted(
+        before.keys() | after.keys(), key=lambda name: (-abs(after.get(name, 0) - before.get(name, 0)), name)
+    )
     parts = [
         f"{name} {before.get(name, 0)} → {after.get(name, 0)}" for name in names if before.get(name) != after.get(name)
     ]

@@ -16,9 +16,9 @@ from gru_lower.cli import options
 @options.rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Run models A and B on the same inputs and compare their outputs. Exit code 0: equivalent, 1: not."""
-    from gru_lower.cli import render  # noqa: PLC0415 - heavy imports stay out of --help
-    from gru_lower.interop import read  # noqa: PLC0415
-    from gru_lower.passes import api  # noqa: PLC0415
+    from gru_lower.cli import render
+    from gru_lower.interop import read
+    from gru_lower.passes import api
 
     talk = render.Talk(o)
     left, right = read(options.source(o["a"])).model, read(options.source(o["b"])).model

@@ -20,7 +20,9 @@ class GruLowerError(Exception):
 
     exit_code = 2
 
-    def __init__(self, message: str, *, code: str | None = None, node: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str | None = None, node: str | None = None, hint: str | None = None
+    ) -> None:
         """Keep the parts: the renderers lay them out."""
         super().__init__(message)
         self.message = message

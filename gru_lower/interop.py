@@ -64,7 +64,7 @@ def read(source: Any) -> Source:  # noqa: ANN401 - whatever holds a model
     if package == "onnx_graphsurgeon":
         return _from_graphsurgeon(source)
     if package == "onnx_ir":
-        import onnx_ir  # noqa: PLC0415 - optional, and there, since the object is its own
+        import onnx_ir
 
         return Source(graph_model.Model(onnx_ir.to_proto(source)), onnx_ir.from_proto, [])
     if package == "torch" and hasattr(source, "model_proto"):
@@ -83,7 +83,7 @@ def _same(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _from_graphsurgeon(graph: Any) -> Source:  # noqa: ANN401 - graphsurgeon is untyped
-    import onnx_graphsurgeon as gs  # noqa: PLC0415 - heavy, and only needed here
+    import onnx_graphsurgeon as gs
 
     note = diagnostic(
         "GL010", "an onnx_graphsurgeon.Graph holds no metadata_props, doc_strings or quantization annotations"

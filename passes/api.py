@@ -19,11 +19,8 @@ from gru_lower.verify.whole import verify_models
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import onnx
-
     from gru_lower.graph.model import Model
     from gru_lower.verify.result import Feeds
-
 
 
 @dataclass
@@ -42,7 +39,7 @@ class Result:
     held: Model = field(repr=False)
 
 
-def lower(  # noqa: PLR0913 - the options of one call
+def lower(
     model: Any,  # noqa: ANN401 - whatever holds a model
     *,
     form: str = "auto",
@@ -153,7 +150,9 @@ def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
     source = interop.read(model)
     held = source.model
     counts = count_ops(held.proto)
-    report = Report("inspect", _file(held), _not_run("nothing was changed"), op_counts={"before": counts, "after": counts})
+    report = Report(
+        "inspect", _file(held), _not_run("nothing was changed"), op_counts={"before": counts, "after": counts}
+    )
     report.diagnostics += source.notes
     facts = Facts(held)
     for scope in walk(held.proto):
@@ -169,7 +168,7 @@ def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
     return report
 
 
-def verify(  # noqa: PLR0913 - the options of one call
+def verify(
     a: Any,  # noqa: ANN401 - whatever holds a model
     b: Any,  # noqa: ANN401
     *,
@@ -263,4 +262,3 @@ def _silent(_what: str, _done: int, _total: int) -> None:
 
 
 __all__ = ["Result", "inspect", "kept", "lower", "verify", "written"]
-

@@ -1,6 +1,6 @@
 """The passes by name, loaded when first asked for, and the language of ``--passes``.
 
-    normalize-gru,lower-gru{form=scan zero_length_state=initial}
+normalize-gru,lower-gru{form=scan zero_length_state=initial}
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import dataclasses
 import difflib
 import importlib
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gru_lower.errors import Unsupported
-from gru_lower.passes.base import Pass
+
+if TYPE_CHECKING:
+    from gru_lower.passes.base import Pass
 
 PASSES = {
     "normalize-gru": ("gru_lower.passes.normalize", "NormalizeGru"),
@@ -75,6 +77,8 @@ def _options(kind: type[Pass], text: str) -> Any:  # noqa: ANN401 - each pass ha
             raise Unsupported(f"{kind.name} has no option {word!r}", code="GL008", hint=f"its options: {known}")
         allowed = fields[key].metadata.get("choices")
         if allowed and value not in allowed:
-            raise Unsupported(f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint=f"one of {', '.join(allowed)}")
+            raise Unsupported(
+                f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint=f"one of {', '.join(allowed)}"
+            )
         values[key] = value
     return kind.Options(**values)

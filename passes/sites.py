@@ -6,7 +6,7 @@ sizes that are known. The float64 reference runs on the same feeds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import onnx
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
     from gru_lower.passes.base import Change, Site
 
+ZeroLength = Literal["zero", "initial"]
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 BODY_INITIALIZERS_IR_VERSION = 4
 
 
-def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: str) -> SitePair | None:
+def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: ZeroLength) -> SitePair | None:
     """Build the two models of a site, ``None`` for a site at which nothing was replaced.
 
     Args:
@@ -97,7 +98,7 @@ def _outputs(spec: GruSpec) -> list[onnx.ValueInfoProto]:
 
 
 def _reference(
-    spec: GruSpec, change: Change, base_dir: Path | None, zero_length_state: str
+    spec: GruSpec, change: Change, base_dir: Path | None, zero_length_state: ZeroLength
 ) -> Callable[[Arrays], Arrays]:
     attributes = {key: value for key, value in spec.attributes().items() if key != "output_sequence"}
     attributes["linear_before_reset"] = int(spec.linear_before_reset)
@@ -107,7 +108,8 @@ def _reference(
             key: external.to_array(change.constants[key], base_dir) if key in change.constants else feeds[name]
             for key, name in spec.inputs.items()
         }
-        y, y_h = reference.gru(**values, **attributes, zero_length_state=zero_length_state)
+        inputs: dict[str, Any] = values
+        y, y_h = reference.gru(**inputs, **attributes, zero_length_state=zero_length_state)
         return {name: value for name, value in ((spec.Y, y), (spec.Y_h, y_h)) if name}
 
     return run

@@ -1,10 +1,10 @@
 """The verdict on a rewritten model: every site by itself, then the whole model, put together.
 
-    1. A site that differs decides: the rewrite is different, and the site is named.
-    2. A whole model that agrees makes it equivalent, at scope "model".
-    3. A whole model that differs is different, unless the original is itself chaotic and every site agrees.
-    4. A whole model that cannot be run, with sites that all agree, is equivalent at scope "site".
-    5. Otherwise nothing could be told: inconclusive.
+1. A site that differs decides: the rewrite is different, and the site is named.
+2. A whole model that agrees makes it equivalent, at scope "model".
+3. A whole model that differs is different, unless the original is itself chaotic and every site agrees.
+4. A whole model that cannot be run, with sites that all agree, is equivalent at scope "site".
+5. Otherwise nothing could be told: inconclusive.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def test_a_hang_is_ended_in_time_and_the_next_run_works(worker: Worker) -> None:
     endless, double = worker.load(parsed(ENDLESS)), worker.load(parsed(DOUBLE))
     x = {"x": np.ones(2, np.float32)}
     started = time.monotonic()
-    with pytest.raises(RunFailure, match="within 0.5 s") as failure:
+    with pytest.raises(RunFailure, match=r"within 0\.5 s") as failure:
         worker.run(endless, x, timeout=0.5)
     assert failure.value.kind == "timeout"
     assert time.monotonic() - started < 5

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-
 @dataclass(frozen=True)
 class View:
     """Where an external tensor's bytes are.
@@ -257,4 +256,3 @@ def _copy_ranges(source: Path, target: Path, views: list[View]) -> None:
 
 
 __all__ = ["View", "carry", "is_external", "itemsize", "resolve", "rows", "set_view", "tensors", "to_array", "view"]
-

@@ -110,27 +110,33 @@ class Facts:
 def is_static(info: ValueInfoProto) -> bool:
     """Whether a tensor type says its element type and every dim."""
     tensor = info.type.tensor_type
-    return bool(tensor.elem_type and tensor.HasField("shape") and all(dim.HasField("dim_value") for dim in tensor.shape.dim))
+    return bool(tensor.elem_type and tensor.HasField("shape") and all(is_known(dim) for dim in tensor.shape.dim))
 
 
 def dims_of(info: ValueInfoProto) -> Dims:
-    """Return the dims of a tensor type that has a shape."""
-    return tuple(
-        dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or None) for dim in info.type.tensor_type.shape.dim
-    )
+    """Return the dims of a tensor type that has a shape; a negative number, as some exporters write, is unknown."""
+    return tuple(dim.dim_value if is_known(dim) else (dim.dim_param or None) for dim in info.type.tensor_type.shape.dim)
+
+
+def is_known(dim: onnx.TensorShapeProto.Dimension) -> bool:
+    """Whether a dim says its length."""
+    return dim.HasField("dim_value") and dim.dim_value >= 0
 
 
 def _meet(left: Dims, right: Dims) -> Dims:
     if len(left) != len(right):
         return left
-    return tuple(a if isinstance(a, int) else b if isinstance(b, int) else a or b for a, b in zip(left, right, strict=True))
+    return tuple(
+        a if isinstance(a, int) else b if isinstance(b, int) else a or b for a, b in zip(left, right, strict=True)
+    )
 
 
 def constant_of(node: NodeProto) -> TensorProto | None:
     """Return the tensor of a Constant node, or ``None`` for a sparse or string one."""
     for attribute in node.attribute:
         if attribute.name == "value" and not attribute.ref_attr_name:
-            return attribute.t
+            tensor: TensorProto = attribute.t
+            return tensor
         numbers = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
         if attribute.name in numbers and not attribute.ref_attr_name:
             values = np.asarray(helper.get_attribute_value(attribute), numbers[attribute.name])
@@ -250,7 +256,7 @@ def _infer_function(
     scope: Scope,
     table: dict[str, dict[str, ValueInfoProto]],
 ) -> dict[str, dict[str, ValueInfoProto]]:
-    """Infer a function's values from the types at its first call; shapes are kept only where one call is all there is."""
+    """Infer a function's values from the types at its first call; shapes only where it is the only call."""
     graph = GraphProto(name="function")
     graph.node.extend(function.node)
     for formal, actual in zip(function.input, call.input, strict=False):

@@ -69,7 +69,7 @@ class Model:
         if not self.modified and self.raw is not None:
             return self.raw
         try:
-            return self.proto.SerializeToString()
+            return bytes(self.proto.SerializeToString())
         except (EncodeError, ValueError) as error:
             raise Unsupported(
                 f"the model is too large to be written as one file ({error})",

@@ -73,7 +73,7 @@ class Scope:
     @property
     def holds_initializers(self) -> bool:
         """Whether constants may be initializers here: not in functions, and not where every one must be an input."""
-        return isinstance(self.proto, GraphProto) and self.ir_version >= 4  # noqa: PLR2004 - the version that freed them
+        return isinstance(self.proto, GraphProto) and self.ir_version >= 4
 
     @cached_property
     def inputs(self) -> dict[str, onnx.ValueInfoProto | None]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EXPORT_KERAS = 'export it with Keras: model.export("model.onnx", format="onnx")'
 EXPORT_TORCH = 'export it with PyTorch: torch.onnx.export(model, inputs, "model.onnx")'
@@ -32,7 +35,10 @@ def recognise(raw: bytes, path: Path | None) -> tuple[str, str] | None:
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return "a Keras HDF5 file, not ONNX", EXPORT_KERAS
     if head[4:8] == b"TFL3":
-        return "a TensorFlow Lite model, not ONNX", "convert it: python -m tf2onnx.convert --tflite X --output model.onnx"
+        return (
+            "a TensorFlow Lite model, not ONNX",
+            "convert it: python -m tf2onnx.convert --tflite X --output model.onnx",
+        )
     if head[4:8] == b"ORTM":
         return "an onnxruntime .ort model, not ONNX", "use the .onnx file that it was made from"
     if head.startswith(b"\x1f\x8b"):

@@ -162,7 +162,7 @@ def constant_nodes(tensor: TensorProto, opset: int) -> list[NodeProto]:
 
 
 def _hand_on(old: NodeProto, edit: Edit, ir_version: int) -> None:
-    """Give the replaced node's documentation to the node that produces its first used output; name the source on all."""
+    """Give a replaced node's documentation to the node with its first used output; name the source on the others."""
     if not edit.nodes:
         return
     outputs = [name for name in old.output if name]

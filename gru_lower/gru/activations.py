@@ -79,7 +79,7 @@ class Activation:
     @property
     def complements(self) -> bool:
         """Whether f(v) + f(-v) = 1 for every v."""
-        return self.name == "Sigmoid" or (self.name == "HardSigmoid" and self.beta == 0.5)  # noqa: PLR2004 - one half
+        return self.name == "Sigmoid" or (self.name == "HardSigmoid" and self.beta == 0.5)
 
     def __str__(self) -> str:
         """Return the name, with the parameters where there are any."""

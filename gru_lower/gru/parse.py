@@ -104,7 +104,8 @@ class _Reader:
         layout = self.layout(values)
         names = self.direction(values)
         functions = self.activations(values, len(names))
-        sizes = self.sizes(values, inputs, len(names), layout)
+        hidden_size = self.hidden_size(values, inputs)
+        solved = self.sizes(inputs, len(names), hidden_size, layout)
         return GruSpec(
             version=version,
             elem_type=self.elem_type(inputs, version),
@@ -117,7 +118,10 @@ class _Reader:
             inputs=inputs,
             Y=outputs[0],
             Y_h=outputs[1],
-            **sizes,
+            hidden_size=hidden_size,
+            input_size=solved["I"],
+            seq_length=solved["T"],
+            batch_size=solved["B"],
         )
 
     def note(self, code: str, message: str) -> None:
@@ -193,7 +197,9 @@ class _Reader:
         kinds = []
         for name in names:
             if name.lower() not in KINDS:
-                raise _Broken("GL104", f"unknown activation {name!r}; known are {', '.join(k.name for k in KINDS.values())}")
+                raise _Broken(
+                    "GL104", f"unknown activation {name!r}; known are {', '.join(k.name for k in KINDS.values())}"
+                )
             kinds.append(KINDS[name.lower()])
         for label, given, taken in (
             ("activation_alpha", alphas, [kind.alpha is not None for kind in kinds]),
@@ -211,8 +217,8 @@ class _Reader:
             result.append(
                 Activation(kind.name, kind.alpha if alpha is None else alpha, kind.beta if beta is None else beta)
             )
-        used = [sum(kind.alpha is not None for kind in kinds), sum(kind.beta is not None for kind in kinds)]
-        self.surplus(*used, alphas, betas)
+        alpha_used, beta_used = (sum(kind.alpha is not None for kind in kinds), sum(k.beta is not None for k in kinds))
+        self.surplus(alpha_used, beta_used, alphas, betas)
         return result
 
     def by_position(self, label: str, given: Sequence[float], taken: Sequence[bool]) -> None:
@@ -236,17 +242,20 @@ class _Reader:
             raise _Broken("GL109", f"the inputs' types differ: {listed}")
         elem_type = kinds.pop() if kinds else 0
         if elem_type and elem_type not in FLOAT_TYPES:
-            raise _Broken("GL109", f"the inputs are of type {TensorProto.DataType.Name(elem_type).lower()}, not a float type")
+            raise _Broken(
+                "GL109", f"the inputs are of type {TensorProto.DataType.Name(elem_type).lower()}, not a float type"
+            )
         if elem_type == TensorProto.BFLOAT16 and version < BFLOAT16_VERSION:
-            self.note("GL203", f"GRU takes bfloat16 from opset {BFLOAT16_VERSION}; this one is of opset {self.scope.opset}")
+            self.note(
+                "GL203", f"GRU takes bfloat16 from opset {BFLOAT16_VERSION}; this one is of opset {self.scope.opset}"
+            )
         lens = inputs.get("sequence_lens")
         lens_type = self.facts.elem_type(self.scope, lens) if lens else 0
         if lens_type not in (0, TensorProto.INT32):
             raise _Broken("GL109", f"sequence_lens is {TensorProto.DataType.Name(lens_type).lower()}, not int32")
         return elem_type
 
-    def sizes(self, values: dict[str, Any], inputs: dict[str, str], d: int, layout: int) -> dict[str, int | None]:
-        """Solve for T, B, I and H over the shapes of all inputs, and find contradictions."""
+    def hidden_size(self, values: dict[str, Any], inputs: dict[str, str]) -> int:
         given = int(values["hidden_size"]) if "hidden_size" in values else None
         if given is not None and given < 1:
             raise _Broken("GL107", f"hidden_size is {given}")
@@ -256,6 +265,10 @@ class _Reader:
             hidden = r_shape[1] // 3
         if hidden is None:
             raise _Broken("GL107", "hidden_size is not given, and R's shape is unknown")
+        return hidden
+
+    def sizes(self, inputs: dict[str, str], d: int, hidden: int, layout: int) -> dict[str, int | None]:
+        """Solve for T, B and I over the shapes of all inputs, and find contradictions."""
         solved: dict[str, int | None] = {"T": None, "B": None, "I": None}
         data = ("B", "T", "I") if layout else ("T", "B", "I")
         state = ("B", d, hidden) if layout else (d, "B", hidden)
@@ -278,12 +291,7 @@ class _Reader:
                 elif have != size:
                     code = "GL107" if key == "R" else "GL108"
                     raise _Broken(code, f"{key} has shape {_spell(shape)}: axis {axis} should be {size}")
-        return {
-            "hidden_size": hidden,
-            "input_size": solved["I"],
-            "seq_length": solved["T"],
-            "batch_size": solved["B"],
-        }
+        return solved
 
     def shape(self, inputs: dict[str, str], key: str, rank: int) -> Dims | None:
         name = inputs.get(key)

@@ -28,17 +28,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from onnx import TensorProto, helper
 
-from gru_lower.gru.activations import Activation
-
 if TYPE_CHECKING:
     from onnx import NodeProto
+
+    from gru_lower.gru.activations import Activation
 
 DirectionName = Literal["forward", "reverse", "bidirectional"]
 VERSIONS = (1, 3, 7, 14, 22)
 """Opsets in which the operator changed."""
 GATES = ("z", "r", "h")
 """The gates in the order in which W, R and B hold them."""
-FLOAT_TYPES = {
+FLOAT_TYPES: dict[int, str] = {
     TensorProto.FLOAT16: "float16",
     TensorProto.FLOAT: "float32",
     TensorProto.DOUBLE: "float64",
@@ -135,11 +135,11 @@ class GruSpec:
             result["activation_beta"] = betas
         if self.clip is not None:
             result["clip"] = self.clip
-        if self.version >= 3:  # noqa: PLR2004 - opset 3 brought the attribute
+        if self.version >= 3:
             result["linear_before_reset"] = int(self.linear_before_reset)
         if self.layout:
             result["layout"] = self.layout
-        if self.version < 7 and self.Y:  # noqa: PLR2004 - opset 7 dropped the attribute
+        if self.version < 7 and self.Y:
             result["output_sequence"] = 1
         return result
 

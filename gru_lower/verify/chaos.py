@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.verify.compare import eps, errors, is_float, magnitudes
+from gru_lower.verify.compare import eps, errors, is_float, magnitudes, stands_out
 from gru_lower.verify.runtime import RunFailure
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ _STEPS = 8  # of the last bit: what two correct float32 sigmoids differ by
 _SAMPLES = 3
 _FACTOR = 4.0
 _AMPLIFIED = 16.0  # less is no chaos: a float16 model moves that much by rounding
-_GROSS = 1000.0
-_FEW = 0.01
 
 
 def movement_if_chaotic(
@@ -28,8 +26,8 @@ def movement_if_chaotic(
     """Return how far a chaotic original's outputs move on their own; None if that does not explain the difference.
 
     It does if, in each of the outputs, a relative change of the inputs comes out at least 16 times as large, the
-    largest difference is at most 4 times the largest movement, and nearly no element differs while standing still (by
-    1000 times its own movement): a wrong first step stays wrong.
+    largest difference is at most 4 times the largest movement, and no difference `stands_out` where next to nothing
+    moves: a wrong first step stays wrong.
 
     Args:
         run: Runs the original once.
@@ -54,8 +52,7 @@ def movement_if_chaotic(
         amplified = moved.max() >= _AMPLIFIED * nudge(feeds) * magnitudes(original[name]).max()
         if not np.isfinite(gap).all() or not amplified or gap.max() > _FACTOR * moved.max():
             return None
-        differs = gap > gap.max() / _GROSS
-        if np.mean(gap[differs] > _GROSS * moved[differs]) > _FEW:
+        if stands_out(gap, moved):
             return None
         largest = max(largest, float(moved.max()))
     return largest

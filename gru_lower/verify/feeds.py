@@ -26,6 +26,7 @@ _SMALL = (2, 3, 5, 7, 4, 6)
 # (sizes, batch size): None for "the same". What needs 16, 50 or 100 frames, or a batch of 1, comes to run here.
 _LADDER = ((5, 1), (16, None), (50, 1), (100, 2), (200, 1), (64, None), (128, 1), (256, 2), (400, 1), (1000, 1))
 _FIRST_RUNG = 4
+_FEWEST_TRIES = 12
 _MOST_ELEMENTS = 1 << 26
 
 
@@ -87,6 +88,11 @@ def candidate_feeds(
     roles = {name: role for name in inputs for role in islice(uses.of(name), 1)}
     bounds = {name: _bound(spec, roles.get(name), inputs, sizes) for name, spec in inputs.items()}
     return _candidates(_Plan(inputs, sizes, roles, bounds, zero_lengths), seed)
+
+
+def tries(cases: int) -> int:
+    """Return how many candidates to try before giving up on finding that many a model runs on."""
+    return max(_FEWEST_TRIES, 4 * cases)
 
 
 def _candidates(plan: _Plan, seed: int) -> Iterator[Feeds]:

@@ -24,7 +24,7 @@ class Side:
     Attributes:
         worker: Where it runs.
         runtime: What it was last loaded into.
-        slowest: Seconds its longest load or run took.
+        slowest: Seconds its longest run took.
 
     """
 
@@ -67,14 +67,11 @@ class Side:
         return outputs
 
     def _load(self, runtime: Runtime) -> int:
-        started = time.monotonic()
         try:
-            handle = self.worker.load(self._model, self._base_dir, runtime)
+            return self.worker.load(self._model, self._base_dir, runtime)
         except RunFailure as failure:
             self._refused[runtime] = failure  # it would be again, and may have taken long to say so
             raise
-        self.slowest = max(self.slowest, time.monotonic() - started)
-        return handle
 
     def _unload(self) -> None:
         if self.runtime is not None:

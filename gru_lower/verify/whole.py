@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gru_lower.verify.cases import NAMES, RUNTIMES, run_original, run_rewrite
 from gru_lower.verify.chaos import movement_if_chaotic, nudge
 from gru_lower.verify.compare import compare, tolerance_for
-from gru_lower.verify.feeds import candidate_feeds
+from gru_lower.verify.feeds import candidate_feeds, tries
 from gru_lower.verify.interface import coarsest_float, fitted, interface_difference
 from gru_lower.verify.labels import accuracies, distances
 from gru_lower.verify.result import Verification
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gru_lower.verify.result import Feeds, Status, VerifyOptions
     from gru_lower.verify.runtime import Runtime
 
-_FEWEST_TRIES = 12
 _SLOW = 0.1  # share of the time limit: an original that takes more may have a correct rewrite that exceeds it
 
 
@@ -76,7 +75,7 @@ def verify_models(
             return [fitted(a, given) for given in options.inputs]
         zeros = options.zero_length_state == "zero"
         endless = candidate_feeds(a, seed=options.seed, shapes=options.shapes, other=b, zero_lengths=zeros)
-        return islice(endless, max(_FEWEST_TRIES, 4 * options.cases))
+        return islice(endless, tries(options.cases))
 
     own = Worker(timeout=options.timeout, memory=options.memory) if worker is None else nullcontext(worker)
     try:
@@ -85,6 +84,10 @@ def verify_models(
             return pair.verify(candidates)
     except Unfeedable as error:
         return Verification("inconclusive", "model", message=error.message)
+    except BadInputs as error:
+        if options.shapes or options.inputs is not None:
+            raise
+        return Verification("different", "model", message=f"no inputs fit both models: {error.message}")
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,8 @@ class _Pair:
     def _failed(self, failure: RunFailure, notes: list[str], *, original_ran_in: Runtime) -> Verification:
         """Return the verdict on a rewrite that fails on inputs the original runs on."""
         slow = self.before.slowest > _SLOW * self.before.worker.timeout
-        limits = failure.kind == "memory" or (failure.kind == "timeout" and slow)
+        loading = self.after.runtime is None
+        limits = failure.kind == "memory" or (failure.kind == "timeout" and (slow or loading))
         status: Status = "inconclusive" if limits or original_ran_in == "reference" else "different"
         message = f"the rewrite fails where the original runs ({failure.kind}): {failure}"
         return Verification(status, "model", message="; ".join([message, *notes]))

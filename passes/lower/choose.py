@@ -1,9 +1,9 @@
 """Which form a GRU is lowered to, and why; or why it is kept.
 
-    1. Below opset 7 nothing is lowered (GL301): the operators a lowering needs are not there yet.
-    2. step needs T = 1 (GL303), unroll a static T (GL302), scan opset 9 (GL304).
-    3. sequence_lens needs Where, from opset 9, and with a dynamic T Range, from opset 11 (GL305).
-    4. auto: T = 1 → step; T ≤ 8 → unroll; otherwise scan, or unroll where the opset has no Scan that serves.
+1. Below opset 7 nothing is lowered (GL301): the operators a lowering needs are not there yet.
+2. step needs T = 1 (GL303), unroll a static T (GL302), scan opset 9 (GL304).
+3. sequence_lens needs Where, from opset 9, and with a dynamic T Range, from opset 11 (GL305).
+4. auto: T = 1 → step; T ≤ 8 → unroll; otherwise scan, or unroll where the opset has no Scan that serves.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ opset spells otherwise is decided here and nowhere else, so the forms read as eq
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -18,13 +18,12 @@ from gru_lower.passes.lower.template import Template
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gru_lower.gru.activations import Activation
 
-Value = gs.Variable
-AXES_INPUT, SPLIT_OUTPUTS, SLICE_INPUTS, CLIP_INPUTS, GEMM_NO_C, SHAPE_RANGE = 13, 18, 10, 11, 11, 15
-"""Opsets from which: axes and split are inputs; Split counts outputs; Slice and Clip take inputs; Gemm's C may be
-absent; Shape takes a range."""
-RECTIFIERS_BF16, THRESHOLDED_RELU, BROADCAST_MIN_MAX, WHERE = 22, 10, 8, 9
+Value: TypeAlias = Any
+"""A graphsurgeon Variable; graphsurgeon ships no types."""
+AXES_INPUT, SPLIT_OUTPUTS, SLICE_INPUTS, GEMM_NO_C, SHAPE_RANGE = 13, 18, 10, 11, 15
+"""Opsets from which: axes and split are inputs; Split counts outputs; Slice takes inputs; Gemm's C may be absent;
+Shape takes a range."""
 
 
 class Emitter:
@@ -46,14 +45,14 @@ class Emitter:
         self._body_names: dict[int, frozenset[str]] = {}
         self._values: dict[str, Value] = {}
         self._shared: dict[str, Value] = {}
-        self._counts: dict[str, int] = {} if around is None else around._counts
+        self.counts: dict[str, int] = {} if around is None else around.counts
 
     # -- values ---------------------------------------------------------------------------------------
 
     def value(self, name: str) -> Value:
         """Return the free value of a name: a formal input or a weight."""
         if name not in self._values:
-            self._values[name] = Value(name)
+            self._values[name] = gs.Variable(name)
         return self._values[name]
 
     def tensor(self, name: str, values: Any, elem_type: int | None = None) -> Value:  # noqa: ANN401 - anything numpy takes
@@ -74,9 +73,15 @@ class Emitter:
         """Append a node with one output."""
         return self.multi(op_type, inputs, [name], **attributes)[0]
 
-    def multi(self, op_type: str, inputs: Sequence[Value | None], names: Sequence[str], **attributes: Any) -> list[Value]:  # noqa: ANN401
+    def multi(
+        self,
+        op_type: str,
+        inputs: Sequence[Value | None],
+        names: Sequence[str],
+        **attributes: Any,  # noqa: ANN401 - whatever the operator takes
+    ) -> list[Value]:
         """Append a node with the named outputs, ``""`` for one that is not wanted."""
-        outputs = [Value(self._local(name) if name else "") for name in names]
+        outputs = [gs.Variable(self._local(name) if name else "") for name in names]
         self._values.update({output.name: output for output in outputs})
         actual = [gs.Variable.empty() if value is None else value for value in inputs]
         label = next(output.name for output in outputs if output.name)
@@ -84,15 +89,17 @@ class Emitter:
         return outputs
 
     def _local(self, name: str) -> str:
-        count = self._counts.get(name, 0)
-        self._counts[name] = count + 1
+        count = self.counts.get(name, 0)
+        self.counts[name] = count + 1
         return f"{name}_{count}" if count else name
 
     # -- views ----------------------------------------------------------------------------------------
 
     def reshape(self, x: Value, shape: Sequence[int] | Value, name: str) -> Value:
         """Reshape to constant dims or to the dims a value holds."""
-        return self.op("Reshape", [x, shape if isinstance(shape, gs.Variable) else self.ints(f"{name}_shape", shape)], name)
+        return self.op(
+            "Reshape", [x, shape if isinstance(shape, gs.Variable) else self.ints(f"{name}_shape", shape)], name
+        )
 
     def transpose(self, x: Value, perm: Sequence[int], name: str) -> Value:
         """Permute the axes."""
@@ -120,7 +127,9 @@ class Emitter:
 
     def stack(self, values: Sequence[Value], axis: int, name: str) -> Value:
         """Join values along a new axis."""
-        lifted = [self.unsqueeze(value, [axis], f"{name}_{i}" if len(values) > 1 else name) for i, value in enumerate(values)]
+        lifted = [
+            self.unsqueeze(value, [axis], f"{name}_{i}" if len(values) > 1 else name) for i, value in enumerate(values)
+        ]
         return lifted[0] if len(lifted) == 1 else self.op("Concat", lifted, name, axis=axis)
 
     def slice(self, x: Value, start: int, end: int, axis: int, name: str) -> Value:
@@ -135,8 +144,6 @@ class Emitter:
         if self.opset >= SHAPE_RANGE:
             return self.op("Shape", [x], name, start=axis, end=axis + 1)
         return self.op("Gather", [self.op("Shape", [x], f"{name}_shape"), self.ints("index", [axis])], name, axis=0)
-
-    # -- arithmetic -----------------------------------------------------------------------------------
 
     def gemm(self, a: Value, b: Value, c: Value | None, name: str, *, negate: bool = False) -> Value:
         """Return ``a bᵀ + c``, or its negative."""
@@ -153,80 +160,6 @@ class Emitter:
         """Return ``yes`` where the condition holds and a constant elsewhere."""
         return self.op("Where", [condition, yes, self.tensor("fill", no)], name)
 
-    def clip(self, x: Value, bound: float, name: str) -> Value:
-        """Bound every element to [-bound, bound]."""
-        if self.elem_type == TensorProto.DOUBLE:
-            return self._at_most(self._at_least(x, -bound, f"{name}_above"), bound, name)
-        if self.opset < CLIP_INPUTS:
-            return self.op("Clip", [x], name, min=-bound, max=bound)
-        return self.op("Clip", [x, self.tensor("lower", -bound), self.tensor("upper", bound)], name)
-
-    def activation(self, fn: Activation, x: Value, name: str) -> Value:
-        """Apply one of the operator's eleven functions.
-
-        Some have no float64 kernel in onnxruntime, and no bfloat16 type before opset 22: there they are
-        spelled with arithmetic that has.
-        """
-        plain = self.elem_type == TensorProto.DOUBLE or (
-            self.elem_type == TensorProto.BFLOAT16 and self.opset < RECTIFIERS_BF16
-        )
-        alpha, beta = fn.alpha or 0.0, fn.beta or 0.0
-        match fn.name:
-            case "Sigmoid" | "Tanh" | "Relu":
-                return self.op(fn.name, [x], name)
-            case "Affine":
-                return self._affine(x, alpha, beta, name)
-            case "ScaledTanh":
-                inner = self.op("Tanh", [self._affine(x, beta, 0.0, f"{name}_scaled")], f"{name}_tanh")
-                return self._affine(inner, alpha, 0.0, name)
-            case "HardSigmoid" if plain:
-                line = self._affine(x, alpha, beta, f"{name}_line")
-                return self._at_most(self._at_least(line, 0.0, f"{name}_above"), 1.0, name)
-            case "LeakyRelu" if plain:
-                below = self.op("Mul", [self._at_most(x, 0.0, f"{name}_below"), self.tensor("alpha", alpha)], f"{name}_negative")
-                return self.op("Add", [self._at_least(x, 0.0, f"{name}_above"), below], name)
-            case "Elu" if plain:
-                grown = self.op("Exp", [self._at_most(x, 0.0, f"{name}_below")], f"{name}_exp")
-                below = self._affine(self._affine(grown, 1.0, -1.0, f"{name}_expm1"), alpha, 0.0, f"{name}_negative")
-                return self.op("Add", [self._at_least(x, 0.0, f"{name}_above"), below], name)
-            case "ThresholdedRelu" if plain or self.opset < THRESHOLDED_RELU:
-                passes = self.op("Greater", [x, self.tensor("alpha", alpha)], f"{name}_passes")
-                if self.opset >= WHERE:
-                    return self.where(passes, x, 0.0, name)
-                return self.op("Mul", [x, self.op("Cast", [passes], f"{name}_mask", to=self.elem_type)], name)
-            case "Softsign" if plain:
-                size = self._affine(self.op("Abs", [x], f"{name}_abs"), 1.0, 1.0, f"{name}_size")
-                return self.op("Div", [x, size], name)
-            case "Softplus" if plain:
-                fall = self.op("Exp", [self.op("Neg", [self.op("Abs", [x], f"{name}_abs")], f"{name}_neg")], f"{name}_exp")
-                tail = self.op("Log", [self._affine(fall, 1.0, 1.0, f"{name}_sum")], f"{name}_log")
-                return self.op("Add", [self._at_least(x, 0.0, f"{name}_above"), tail], name)
-            case "HardSigmoid":
-                return self.op(fn.name, [x], name, alpha=alpha, beta=beta)
-            case "LeakyRelu" | "Elu" | "ThresholdedRelu":
-                return self.op(fn.name, [x], name, alpha=alpha)
-            case _:
-                return self.op(fn.name, [x], name)
-
-    def _affine(self, x: Value, scale: float, offset: float, name: str) -> Value:
-        if scale != 1.0:
-            x = self.op("Mul", [x, self.tensor("scale", scale)], f"{name}_product" if offset else name)
-        return self.op("Add", [x, self.tensor("offset", offset)], name) if offset else x
-
-    def _at_least(self, x: Value, bound: float, name: str) -> Value:
-        """Return max(x, bound); Max does not broadcast before opset 8, Relu has no need to."""
-        if self.opset >= BROADCAST_MIN_MAX:
-            return self.op("Max", [x, self.tensor("bound", bound)], name)
-        above = self.op("Relu", [self._affine(x, 1.0, -bound, f"{name}_rest")], f"{name}_excess")
-        return self._affine(above, 1.0, bound, name)
-
-    def _at_most(self, x: Value, bound: float, name: str) -> Value:
-        """Return min(x, bound)."""
-        if self.opset >= BROADCAST_MIN_MAX:
-            return self.op("Min", [x, self.tensor("bound", bound)], name)
-        above = self.op("Relu", [self._affine(x, -1.0, bound, f"{name}_rest")], f"{name}_room")
-        return self._affine(above, -1.0, bound, name)
-
     def formal(self, name: str) -> Value:
         """Add a formal input to a body."""
         value = self.value(self._local(name))
@@ -241,7 +174,14 @@ class Emitter:
 
     # -- results --------------------------------------------------------------------------------------
 
-    def with_body(self, op_type: str, inputs: Sequence[Value], names: Sequence[str], body: Emitter, **attributes: Any) -> list[Value]:  # noqa: ANN401
+    def with_body(
+        self,
+        op_type: str,
+        inputs: Sequence[Value],
+        names: Sequence[str],
+        body: Emitter,
+        **attributes: Any,  # noqa: ANN401 - whatever the operator takes
+    ) -> list[Value]:
         """Append a node whose body another emitter wrote; the body holds the weights and constants it uses itself."""
         body.graph.name = "body"
         outputs = self.multi(op_type, inputs, names, body=body.graph, **attributes)

@@ -107,9 +107,7 @@ class LowerGru(Pass):
     ) -> tuple[splice.Edit, Change]:
         node = scope.nodes[index]
         constants = {
-            key: tensor
-            for key, name in spec.inputs.items()
-            if (tensor := facts.constant(scope, name)) is not None
+            key: tensor for key, name in spec.inputs.items() if (tensor := facts.constant(scope, name)) is not None
         }
         weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
         dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())

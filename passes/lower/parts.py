@@ -14,6 +14,7 @@ from onnx import TensorProto
 
 from gru_lower.gru.cell import Projection, step
 from gru_lower.gru.spec import GATES, Direction
+from gru_lower.passes.lower import functions
 
 if TYPE_CHECKING:
     from gru_lower.gru.activations import Activation
@@ -84,7 +85,9 @@ def _mask(e: Emitter, v: Variant, x: Value) -> Mask:
     lens = e.value("sequence_lens")
     if v.seq_length is None:
         one, zero = e.tensor("one_step", 1, TensorProto.INT32), e.tensor("first_step", 0, TensorProto.INT32)
-        steps = e.squeeze(e.op("Cast", [e.dim(x, 0, "length")], "length_int32", to=TensorProto.INT32), [0], "length_scalar")
+        steps = e.squeeze(
+            e.op("Cast", [e.dim(x, 0, "length")], "length_int32", to=TensorProto.INT32), [0], "length_scalar"
+        )
         time = e.unsqueeze(e.op("Range", [zero, steps, one], "t"), [1], "t_column")
     else:
         time = e.tensor("t", [[t] for t in range(v.seq_length)], TensorProto.INT32)
@@ -183,11 +186,11 @@ class StepAlgebra:
 
     def clip(self, value: Value) -> Value:
         """Clip, if the variant does."""
-        return value if self._v.clip is None else self._e.clip(value, self._v.clip, f"{value.name}_clipped")
+        return value if self._v.clip is None else functions.clip(self._e, value, self._v.clip, f"{value.name}_clipped")
 
     def activation(self, function: Activation, value: Value, name: str) -> Value:
         """Apply an activation."""
-        return self._e.activation(function, value, name)
+        return functions.activation(self._e, function, value, name)
 
     def mul(self, left: Value, right: Value, name: str) -> Value:
         """Multiply."""

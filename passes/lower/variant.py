@@ -95,7 +95,5 @@ def mask_recipe(spec: GruSpec) -> Mask:
     """
     if "sequence_lens" not in spec.inputs:
         return ""
-    closes = all(
-        d.f.complements and (d.f.alpha is None or d.f.alpha > 0) and d.g.bounded for d in spec.directions
-    )
+    closes = all(d.f.complements and (d.f.alpha is None or d.f.alpha > 0) and d.g.bounded for d in spec.directions)
     return "gate" if closes and spec.clip is None else "where"

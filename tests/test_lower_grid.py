@@ -1,0 +1,153 @@
+"""Lowering is right on the whole grid: every attribute, input, output, opset, type and form, against float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from lowering import FORMS, float32_twin, hold, holds_gru, lower, op_types, run
+from strategies import BFLOAT16, BOUNDED, WEIGHTS, AnyOf, GruCase, gru_cases, random_case
+
+
+def may_be_kept(code: str | None, case: GruCase, form: str) -> bool:
+    """Whether the code is one a legal GRU may be kept for, and its reason holds."""
+    return {
+        "GL302": form == "unroll" and not case.static,
+        "GL303": form == "step" and not (case.static and case.sizes[0] == 1),
+        "GL304": case.opset < 9 and form in ("auto", "scan"),
+        "GL305": case.sequence_lens is not None and case.opset < (9 if case.static else 11),
+    }.get(code or "", False)
+
+
+@settings(max_examples=6 * settings().max_examples)
+@given(case=gru_cases(dtype=AnyOf((np.float32, np.float64, np.float16))), form=st.sampled_from(FORMS))
+def test_every_form_equals_the_reference(case: GruCase, form: str) -> None:
+    """What a user loses if this fails: their model computes something else after lowering."""
+    assume(not (case.jumps and case.dtype != np.float64))
+    lowered, result = lower(case.model(), f"lower-gru{{form={form}}}")
+    (site,) = result.sites
+    if site.action == "kept":
+        assert may_be_kept(site.code, case, form), site.message
+        assert holds_gru(lowered)
+        return
+    assert not holds_gru(lowered)
+    hold(case, lowered)
+
+
+@given(case=gru_cases(dtype=BFLOAT16, opset=range(22, 25), activation=AnyOf(BOUNDED)), form=st.sampled_from(("auto", "scan")))
+def test_bfloat16_is_kept_inside(case: GruCase, form: str) -> None:
+    """The model's own type stays; the float32 twin of what was written equals the reference."""
+    assume(not case.jumps)
+    lowered, _ = lower(case.model(), f"lower-gru{{form={form}}}")
+    hold(case, lowered)
+
+
+@pytest.mark.parametrize("form", ["scan", "unroll"])
+def test_length_zero_keeps_the_initial_state_on_request(form: str) -> None:
+    """zero_length_state=initial: the last state of an empty sequence is its initial state."""
+    rng = np.random.default_rng(3)
+    for direction in ("forward", "reverse", "bidirectional"):
+        case = random_case(
+            rng, opset=17, dtype=np.float32, direction=direction, sequence_lens=[0, 2, 4], T=4, N=3,
+            initial_h=True, static=True, layout=None, activations=None, outputs=("Y", "Y_h"),
+        )  # fmt: skip
+        lowered, _ = lower(case.model(), f"lower-gru{{form={form},zero_length_state=initial}}")
+        hold(case, lowered, zero_length_state="initial")
+
+
+@pytest.mark.parametrize("lbr", [0, 1])
+@pytest.mark.parametrize("initial_h", [False, True])
+def test_batch_of_zero(*, lbr: int, initial_h: bool) -> None:
+    """B = 0 is legal, and works lowered, where onnxruntime's own GRU ends the process."""
+    rng = np.random.default_rng(5)
+    for static in (True, False):
+        for form in ("scan", "unroll"):
+            if form == "unroll" and not static:
+                continue
+            case = random_case(
+                rng, opset=17, dtype=np.float32, N=0, T=3, linear_before_reset=lbr, initial_h=initial_h, layout=None,
+                static=static, sequence_lens=None,
+            )  # fmt: skip
+            lowered, _ = lower(case.model(), f"lower-gru{{form={form}}}")
+            hold(case, lowered)
+
+
+@pytest.mark.parametrize("static_batch", [True, False])
+def test_sequence_of_length_zero(*, static_batch: bool) -> None:
+    """T = 0, known beforehand: Y is empty and the state stays; no Scan, which refuses it."""
+    rng = np.random.default_rng(7)
+    case = random_case(
+        rng, opset=17, dtype=np.float32, T=0, N=2, initial_h=True, layout=None, static=True, sequence_lens=None,
+        direction="bidirectional", outputs=("Y", "Y_h"), bias=True,
+    )  # fmt: skip
+    model = case.model()
+    if not static_batch:
+        for value in (*model.graph.input, *model.graph.output):
+            axis = {"X": 1, "initial_h": 1, "Y": 2, "Y_h": 1}[value.name]
+            value.type.tensor_type.shape.dim[axis].dim_param = "N"
+    lowered, result = lower(model, "lower-gru{form=scan}")
+    assert result.sites[0].form == "unroll"
+    hold(case, lowered)
+
+
+def test_nothing_depends_on_the_batch_an_exporter_baked_in() -> None:
+    """A dynamic batch stays dynamic: one lowered model serves batches of 1 and 5."""
+    rng = np.random.default_rng(11)
+    for form in ("scan", "auto"):
+        one = random_case(
+            rng, opset=17, dtype=np.float32, static=False, N=1, T=3, layout=None, sequence_lens=None, constants=WEIGHTS
+        )
+        lowered, _ = lower(one.model(), f"lower-gru{{form={form}}}")
+        many = {name: np.concatenate([array] * 5, axis=1) for name, array in one.feeds().items() if array.ndim == 3}
+        for name, value in run(lowered, {**one.feeds(), **many}).items():
+            single = run(lowered, one.feeds())[name]
+            assert value.shape[-2] == 5
+            np.testing.assert_allclose(value[..., 3:4, :], single, rtol=1e-5, atol=1e-6)
+
+
+def test_without_initial_state_unroll_needs_no_zero_tensor() -> None:
+    """The specialised first step: no shape arithmetic and no recurrent product at step 0."""
+    case = random_case(
+        np.random.default_rng(13), opset=17, dtype=np.float32, T=4, static=True, initial_h=False, layout=None,
+        sequence_lens=None, direction="forward", clip=None, activations=None, linear_before_reset=0,
+        constants=frozenset({"W", "R", "B"}),
+    )  # fmt: skip
+    lowered, _ = lower(case.model(), "lower-gru{form=unroll}")
+    assert op_types(lowered) <= {
+        "Reshape",
+        "Gemm",
+        "Split",
+        "Sigmoid",
+        "Tanh",
+        "Mul",
+        "Sub",
+        "Add",
+        "Concat",
+        "Unsqueeze",
+    }
+    gemms = [node for node in lowered.graph.node if node.op_type == "Gemm"]
+    assert len(gemms) == 3 + 3 * 3
+    hold(case, lowered)
+
+
+def test_scan_has_no_mask_in_its_body_where_the_gate_can_be_closed_outside() -> None:
+    """sequence_lens costs no node per step with Sigmoid and Tanh."""
+    case = random_case(
+        np.random.default_rng(17), opset=17, dtype=np.float32, sequence_lens="ragged", T=5, N=3, clip=None,
+        activations=None, layout=None,
+    )  # fmt: skip
+    lowered, _ = lower(case.model(), "lower-gru{form=scan}")
+    bodies = [a.g for node in lowered.graph.node if node.op_type == "Scan" for a in node.attribute if a.name == "body"]
+    assert bodies
+    assert all(node.op_type != "Where" for body in bodies for node in body.node)
+    hold(case, lowered)
+
+
+def test_the_twin_is_a_twin() -> None:
+    """The float32 twin the bfloat16 tests rest on holds no bfloat16."""
+    case = random_case(np.random.default_rng(19), opset=22, dtype=BFLOAT16, layout=None)
+    twin = float32_twin(lower(case.model(), "lower-gru")[0])
+    assert onnx.TensorProto.BFLOAT16 not in {tensor.data_type for tensor in twin.graph.initializer}
