@@ -10,7 +10,7 @@ import click
 
 from gru_lower.cli import options
 
-FORMS = ("auto", "scan", "unroll", "step")
+FORMS = ("auto", "scan", "loop", "unroll", "step")
 
 
 @click.command("lower", short_help="Replace GRU nodes by operators every runtime has.")

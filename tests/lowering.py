@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from strategies import GruCase
 
 Array = np.ndarray[Any, Any]
-FORMS = ("auto", "scan", "unroll", "step")
+FORMS = ("auto", "scan", "loop", "unroll", "step")
 TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-9, np.dtype(np.float16): 2e-2, BFLOAT16: 5e-2}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +162,17 @@ def test_a_rewrite_that_hangs_crashes_or_fails_is_different() -> None:
         slow = verify(endless, parsed(ADD), impatient)
         assert slow.status == "inconclusive"
         assert "no answer within 0.5 s" in slow.message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not enforce RLIMIT_DATA")
+def test_a_rewrite_that_needs_more_memory_than_allowed_is_not_called_different(worker: Worker) -> None:
+    greedy = parsed("""g (float[n] x) => (float[n] y) {
+        s = Constant<value_ints = [1000000000, 4]>()  big = ConstantOfShape(s)  n = ReduceSum<keepdims = 0>(big)
+        d = Add(x, x)  y = Add(d, n)
+    }""")
+    found = verify(parsed(ADD), greedy, worker)
+    assert found.status == "inconclusive"
+    assert "(memory)" in found.message
 
 
 def test_a_layout_1_gru_is_run_by_the_reference(worker: Worker) -> None:

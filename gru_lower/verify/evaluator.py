@@ -38,7 +38,7 @@ class Reference:
 
     def run(self, feeds: Feeds, outputs: Sequence[str] | None) -> Feeds:
         """Run once; `outputs` None gives all. What overflows on the way is the model's affair."""
-        names = list(self._evaluator.output_names) if outputs is None else list(outputs)
+        names = [str(name) for name in (self._evaluator.output_names if outputs is None else outputs)]
         with np.errstate(all="ignore"):
             return dict(zip(names, self._evaluator.run(names, feeds), strict=True))
 

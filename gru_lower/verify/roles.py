@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import onnx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gru_lower.verify.shapes import Dim, Input
 
@@ -124,7 +124,7 @@ class Roles:
         return None
 
 
-def _index(scope: _Scope, nodes: Iterator[onnx.NodeProto] | list[onnx.NodeProto]) -> None:
+def _index(scope: _Scope, nodes: Iterable[onnx.NodeProto]) -> None:
     for node in nodes:
         for position, name in enumerate(node.input):
             scope.users.setdefault(name, []).append((node, position))
@@ -135,7 +135,7 @@ def _index(scope: _Scope, nodes: Iterator[onnx.NodeProto] | list[onnx.NodeProto]
                 scope.constants[node.output[0]] = attribute.t
             for body in (attribute.g, *attribute.graphs):
                 scope.constants.update((tensor.name, tensor) for tensor in body.initializer)
-                _index(scope, list(body.node))
+                _index(scope, body.node)
 
 
 def _followed(node: onnx.NodeProto, position: int) -> list[str]:

@@ -62,7 +62,12 @@ class Side:
             self._handle = self._load(runtime)
             self.runtime = runtime
         started = time.monotonic()
-        outputs = self.worker.run(self._handle, feeds)
+        try:
+            outputs = self.worker.run(self._handle, feeds)
+        except RunFailure as failure:
+            if failure.kind == "timeout":
+                self._refused[runtime] = failure  # other inputs would wait as long again
+            raise
         self.slowest = max(self.slowest, time.monotonic() - started)
         return outputs
 

@@ -40,6 +40,7 @@ class Engine(Protocol):
 
     def run(self, feeds: Feeds, outputs: Sequence[str] | None) -> Feeds:
         """Run once; `outputs` None gives all."""
+        ...
 
 
 class OnnxRuntime:
@@ -67,7 +68,8 @@ class OnnxRuntime:
         names = list(self._types) if outputs is None else list(outputs)
         raw_in = any(array.dtype.name in _RAW_TYPES.values() for array in feeds.values())
         if not raw_in and not any(self._types.get(name) in _RAW_TYPES for name in names):
-            return dict(zip(names, self._session.run(names, feeds), strict=True))
+            values: Any = self._session.run(names, feeds)
+            return dict(zip(names, values, strict=True))
         return self._run_raw(feeds, names)
 
     def _run_raw(self, feeds: Feeds, names: list[str]) -> Feeds:

@@ -1,9 +1,9 @@
 """Which form a GRU is lowered to, and why; or why it is kept.
 
 1. Below opset 7 nothing is lowered (GL301): the operators a lowering needs are not there yet.
-2. step needs T = 1 (GL303), unroll a static T (GL302), scan opset 9 (GL304).
+2. step needs T = 1 (GL303), unroll a static T (GL302), scan opset 9 (GL304); loop takes everything.
 3. sequence_lens needs Where, from opset 9, and with a dynamic T Range, from opset 11 (GL305).
-4. auto: T = 1 → step; T ≤ 8 → unroll; otherwise scan, or unroll where the opset has no Scan that serves.
+4. auto: T = 1 → step; T ≤ 8 → unroll; otherwise scan, or loop where the opset has no Scan that serves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
 
-FORMS = ("auto", "scan", "unroll", "step")
+FORMS = ("auto", "scan", "loop", "unroll", "step")
 FIRST_OPSET, WHERE_OPSET, SCAN_OPSET, RANGE_OPSET = 7, 9, 9, 11
 UNROLL_UP_TO = 8
 
@@ -24,7 +24,7 @@ class Choice:
     """The form chosen, or the code that says why there is none.
 
     Attributes:
-        form: ``"scan"``, ``"unroll"``, ``"step"``, or ``""`` for none.
+        form: ``"scan"``, ``"loop"``, ``"unroll"``, ``"step"``, or ``""`` for none.
         reason: Why, in a few words.
         code: The diagnostic code where there is no form.
 
@@ -61,8 +61,8 @@ def choose(spec: GruSpec, opset: int, wanted: str) -> Choice:
         return Choice("", "form unroll needs a static sequence length", "GL302")
     if wanted == "scan" and opset < SCAN_OPSET:
         return Choice("", f"form scan needs opset {SCAN_OPSET}; the model has {opset}", "GL304")
-    if wanted == "scan" and length == 0:
-        return Choice("unroll", "Scan takes no sequence of length 0")
+    if wanted in ("scan", "loop") and length == 0:
+        return Choice("unroll", "the sequence length is 0: there is nothing to repeat")
     return Choice(wanted, "as asked")
 
 
@@ -73,9 +73,7 @@ def _auto(length: int | None, opset: int) -> Choice:
         return Choice("unroll", f"the sequence length is {length}, at most {UNROLL_UP_TO}")
     if opset >= SCAN_OPSET:
         return Choice("scan", "the sequence length is " + ("dynamic" if length is None else f"{length}"))
-    if length is not None:
-        return Choice("unroll", f"opset {opset} has no Scan that serves")
-    return Choice("", f"opset {opset} has no Scan that serves, and the sequence length is dynamic", "GL304")
+    return Choice("loop", f"opset {opset} has no Scan that serves")
 
 
 def _spell(length: int | None) -> str:

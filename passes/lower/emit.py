@@ -44,6 +44,7 @@ class Emitter:
         self.constants: dict[str, TensorProto] = {}
         self._body_names: dict[int, frozenset[str]] = {}
         self._values: dict[str, Value] = {}
+        self.types: dict[str, onnx.TypeProto] = {}
         self._shared: dict[str, Value] = {}
         self.counts: dict[str, int] = {} if around is None else around.counts
 
@@ -160,11 +161,23 @@ class Emitter:
         """Return ``yes`` where the condition holds and a constant elsewhere."""
         return self.op("Where", [condition, yes, self.tensor("fill", no)], name)
 
-    def formal(self, name: str) -> Value:
-        """Add a formal input to a body."""
+    def formal(self, name: str, elem_type: int | None = None) -> Value:
+        """Add a formal input to a body, of the GRU's type unless another is given.
+
+        It gets no shape: some runtimes refuse symbolic dims on a body's inputs.
+        """
         value = self.value(self._local(name))
         self.graph.inputs.append(value)
+        self.types[value.name] = _tensor_type(self.elem_type if elem_type is None else elem_type)
         return value
+
+    def result(self, value: Value, elem_type: int | None = None, rank: int = 2) -> None:
+        """Add a formal output to a body.
+
+        It gets a rank: onnxruntime wants one, and its own inference finds none behind a Reshape to computed dims.
+        """
+        self.graph.outputs.append(value)
+        self.types[value.name] = _tensor_type(self.elem_type if elem_type is None else elem_type, rank)
 
     def shared(self, key: str, make: Callable[[], Value]) -> Value:
         """Return the value made the first time the key was used."""
@@ -190,6 +203,7 @@ class Emitter:
         used = {value.name for node in body.graph.nodes for value in node.inputs if value.name}
         self._body_names[id(self.graph.nodes[-1])] = frozenset(used - made)
         self.constants.update(body.constants)
+        self.types.update(body.types)
         return outputs
 
     def template(self, results: Mapping[str, Value]) -> Template:
@@ -199,24 +213,15 @@ class Emitter:
         for index in bodies:
             for attribute in exported.node[index].attribute:
                 if attribute.type == onnx.AttributeProto.GRAPH:
-                    _declare(attribute.g, self.elem_type)
+                    for value in (*attribute.g.input, *attribute.g.output):
+                        value.type.CopyFrom(self.types[value.name])
         outputs = {key: value.name for key, value in results.items()}
         return Template(tuple(exported.node), outputs, dict(self.constants), bodies)
 
 
-def _declare(body: onnx.GraphProto, elem_type: int) -> None:
-    """Give a body's inputs an element type and no shape, and its outputs a rank besides.
-
-    Some runtimes refuse symbolic dims on a body's inputs; onnxruntime wants the rank of the outputs, which its
-    own inference does not find behind a Reshape to computed dims.
-    """
-    for value in (*body.input, *body.output):
-        kind = TensorProto.BOOL if value.name.startswith("mask") else elem_type
-        value.ClearField("type")
-        value.type.tensor_type.elem_type = kind
-    for value in body.output:
-        value.type.tensor_type.shape.dim.add()
-        value.type.tensor_type.shape.dim.add()
+def _tensor_type(elem_type: int, rank: int | None = None) -> onnx.TypeProto:
+    """Return a tensor type with unknown dims, or with no shape at all."""
+    return helper.make_tensor_type_proto(elem_type, None if rank is None else [None] * rank)
 
 
 def _same(tensor: TensorProto, array: np.ndarray[Any, np.dtype[Any]], kind: int) -> bool:

@@ -14,7 +14,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import Scope, is_onnx, subgraphs, walk
 from gru_lower.gru.parse import parse
 from gru_lower.passes.base import Change, Context, Pass, PassResult, Site
-from gru_lower.passes.lower import choose, scan, unroll
+from gru_lower.passes.lower import choose, loop, scan, unroll
 from gru_lower.passes.lower.template import Assembly
 from gru_lower.passes.lower.variant import mask_recipe, variant_of
 from gru_lower.passes.lower.weights import gate_tensors
@@ -31,7 +31,7 @@ class LowerOptions:
     """Options of ``lower-gru``.
 
     Attributes:
-        form: ``auto``, ``scan``, ``unroll`` or ``step``.
+        form: ``auto``, ``scan``, ``loop``, ``unroll`` or ``step``.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
 
     """
@@ -41,7 +41,7 @@ class LowerOptions:
 
 
 class LowerGru(Pass):
-    """Replace GRU nodes by Scan, unrolled or single-step subgraphs.
+    """Replace GRU nodes by Scan, Loop, unrolled or single-step subgraphs.
 
     Per step, with the input's part of every gate computed for all steps at once:
 
@@ -116,8 +116,8 @@ class LowerGru(Pass):
         bindings |= {key: name for key, name in spec.inputs.items() if key not in weights}
         results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
         assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h))
-        if form == "scan":
-            assembly.add(scan.template(v), bindings, results)
+        if form in ("scan", "loop"):
+            assembly.add((scan if form == "scan" else loop).template(v), bindings, results)
         else:
             unroll.assemble(assembly, v, bindings, results)
         original = NodeProto()

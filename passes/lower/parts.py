@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from gru_lower.passes.lower.variant import Variant
 
 
+EXPAND = 8
+"""The opset from which Expand is there."""
+
+
 def prefix_of(direction: Direction) -> str:
     """Return what stands before the local names of a direction."""
     return "reverse_" if direction.index else ""
@@ -108,12 +112,29 @@ def _initial_states(e: Emitter, v: Variant) -> list[Value | None]:
     return [e.squeeze(part, [axis], f"{name}_state") for part, name in zip(parts, names, strict=True)]
 
 
-def zero_state(e: Emitter, v: Variant, x: Value) -> Value:
-    """Return a state of zeros, [B, H]."""
+def zero_state(e: Emitter, v: Variant, x: Value, like: Value | None = None) -> Value:
+    """Return a state of zeros, [B, H].
+
+    Args:
+        e: Where to.
+        v: The variant.
+        x: X with time first.
+        like: A projection [T, B, H] to take the size from, which is the only way before opset 8.
+
+    """
     if v.batch_size is not None:
         return e.tensor("zero_state", np.zeros((v.batch_size, v.hidden_size)))
-    shape = e.op("Concat", [e.dim(x, 1, "batch"), e.ints("width", [v.hidden_size])], "state_shape", axis=0)
-    return e.op("Expand", [e.tensor("zero", [[0.0]]), shape], "zero_state")
+    if e.opset >= EXPAND:
+        shape = e.op("Concat", [e.dim(x, 1, "batch"), e.ints("width", [v.hidden_size])], "state_shape", axis=0)
+        return e.op("Expand", [e.tensor("zero", [[0.0]]), shape], "zero_state")
+    # Neither Expand nor ConstantOfShape is there yet: b xor b is false for any value, NaN and infinities included.
+    some = e.op(
+        "Cast",
+        [e.op("Gather", [like, e.tensor("first", 0, TensorProto.INT64)], "first_step", axis=0)],
+        "some",
+        to=TensorProto.BOOL,
+    )
+    return e.op("Cast", [e.op("Xor", [some, some], "none")], "zero_state", to=e.elem_type)
 
 
 def dynamic_weights(e: Emitter, v: Variant) -> None:
@@ -158,6 +179,19 @@ def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Proj
             value = e.where(given.mask.rows, value, float("-inf"), f"{name}_valid")
         parts[gate] = value
     return Projection(**parts)
+
+
+def as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str) -> Value:
+    """Reshape [T·B, H] to [T, B, H]; the inferred dim is B wherever it can be, so that B = 0 works."""
+    if v.seq_length is not None:
+        return e.reshape(rows, [v.seq_length, -1, v.hidden_size], name)
+    if v.batch_size:
+        return e.reshape(rows, [-1, v.batch_size, v.hidden_size], name)
+
+    def shape() -> Value:
+        return e.op("Concat", [e.dim(x, 0, "length"), e.ints("per_step", [-1, v.hidden_size])], "step_shape", axis=0)
+
+    return e.reshape(rows, e.shared("step_shape", shape), name)
 
 
 class StepAlgebra:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from onnx import TensorProto
+
 from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES, Direction
 from gru_lower.passes.lower import parts
@@ -37,7 +39,7 @@ def template(v: Variant) -> Template:
             state = zero = zero or parts.zero_state(e, v, given.x)  # noqa: PLW2901 - one state of zeros for all
         rows = parts.project(e, v, direction, given)
         p = parts.prefix_of(direction)
-        steps = [_as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
+        steps = [parts.as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
         if v.mask == "where" and given.mask is not None:
             steps.append(given.mask.steps)
         body = _body(e, v, direction)
@@ -53,27 +55,14 @@ def template(v: Variant) -> Template:
     return e.template(parts.finish(e, v, given.mask, y, states))
 
 
-def _as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str) -> Value:
-    """Reshape [T·B, H] to [T, B, H]; the inferred dim is B wherever it can be, so that B = 0 works."""
-    if v.seq_length is not None:
-        return e.reshape(rows, [v.seq_length, -1, v.hidden_size], name)
-    if v.batch_size:
-        return e.reshape(rows, [-1, v.batch_size, v.hidden_size], name)
-
-    def shape() -> Value:
-        return e.op("Concat", [e.dim(x, 0, "length"), e.ints("per_step", [-1, v.hidden_size])], "step_shape", axis=0)
-
-    return e.reshape(rows, e.shared("step_shape", shape), name)
-
-
 def _body(outer: Emitter, v: Variant, direction: Direction) -> Emitter:
     e = Emitter(v.opset, v.elem_type, outer)
     p = parts.prefix_of(direction)
     ht_1 = e.formal(f"{p}Ht_1")
     xt = Projection(*(e.formal(f"{p}X{gate}t") for gate in GATES))
-    mask = e.formal(f"mask_{p}t") if v.mask == "where" else None
+    mask = e.formal(f"{p}mask_t", TensorProto.BOOL) if v.mask == "where" else None
     ht = parts.emit_step(e, v, direction, xt, ht_1, mask)
-    e.graph.outputs.append(ht)
+    e.result(ht)
     if "Y" in v.wants:
-        e.graph.outputs.append(e.op("Identity", [ht], f"{p}Yt"))
+        e.result(e.op("Identity", [ht], f"{p}Yt"))
     return e

@@ -1,0 +1,86 @@
+"""The Loop form: the Scan form's step for runtimes without Scan, and for opsets that have none that serves.
+
+    Xz, Xr, Xh = Reshape(X Wᵀ + b, [T, B, H])
+    Ht, Yk = Loop T times body(k, Ht_1):  t = k, or T - 1 - k in a reverse direction
+        step(Ht_1, Gather(Xz, t), Gather(Xr, t), Gather(Xh, t))
+
+A Loop's outputs come in the order of its steps, so a reverse direction also hands out every t, and Y is
+gathered by them. After no step at all a Loop's output has no rank: where T is dynamic Y is reshaped.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from onnx import TensorProto
+
+from gru_lower.gru.cell import Projection
+from gru_lower.passes.lower import parts
+from gru_lower.passes.lower.emit import Emitter, Value
+
+if TYPE_CHECKING:
+    from gru_lower.gru.spec import Direction
+    from gru_lower.passes.lower.template import Template
+    from gru_lower.passes.lower.variant import Variant
+
+
+@lru_cache(maxsize=256)
+def template(v: Variant) -> Template:
+    """Author the whole replacement of one variant."""
+    e = Emitter(v.opset, v.elem_type)
+    parts.dynamic_weights(e, v)
+    given = parts.inputs(e, v)
+    length = _length(e, v, given.x)
+    true = e.tensor("true", values=True, elem_type=TensorProto.BOOL)
+    ys: list[Value] = []
+    states: list[Value] = []
+    for direction, initial in zip(v.directions, given.states, strict=True):
+        p = parts.prefix_of(direction)
+        rows = parts.project(e, v, direction, given)
+        steps = [parts.as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
+        if v.mask == "where" and given.mask is not None:
+            steps.append(given.mask.steps)
+        state = initial or e.shared("zero_state", lambda like=steps[0]: parts.zero_state(e, v, given.x, like))
+        last = e.op("Sub", [length, e.tensor("one", 1, TensorProto.INT64)], f"{p}last_t") if direction.reverse else None
+        wants_y = "Y" in v.wants
+        names = [f"{p}last", *([f"{p}Y_steps"] if wants_y else []), *([f"{p}t_steps"] if wants_y and last else [])]
+        results = e.with_body("Loop", [length, true, state], names, _body(e, v, direction, steps, last))
+        states.append(results[0])
+        if wants_y:
+            ys.append(_in_order(e, v, given.x, results[1:], p))
+    y = e.stack(ys, 1, "Y_stacked") if ys else None
+    return e.template(parts.finish(e, v, given.mask, y, states))
+
+
+def _length(e: Emitter, v: Variant, x: Value) -> Value:
+    if v.seq_length is not None:
+        return e.tensor("trip_count", v.seq_length, TensorProto.INT64)
+    return e.squeeze(e.dim(x, 0, "length"), [0], "trip_count")
+
+
+def _in_order(e: Emitter, v: Variant, x: Value, outputs: list[Value], p: str) -> Value:
+    """Return a direction's states in the order of time, of rank 3 even after no step."""
+    y = outputs[0]
+    if v.seq_length is None:
+        dims = [e.dim(x, 0, "length"), e.dim(x, 1, "batch"), e.ints("width", [v.hidden_size])]
+        shape = e.shared("Y_shape", lambda: e.op("Concat", dims, "Y_shape", axis=0))
+        y = e.reshape(y, shape, f"{p}Y_shaped")
+    return e.op("Gather", [y, outputs[1]], f"{p}Y_in_order", axis=0) if len(outputs) > 1 else y
+
+
+def _body(outer: Emitter, v: Variant, direction: Direction, steps: list[Value], last: Value | None) -> Emitter:
+    e = Emitter(v.opset, v.elem_type, outer)
+    p = parts.prefix_of(direction)
+    k, going = e.formal(f"{p}k", TensorProto.INT64), e.formal(f"{p}going", TensorProto.BOOL)
+    ht_1 = e.formal(f"{p}Ht_1")
+    t = k if last is None else e.op("Sub", [last, k], f"{p}t")
+    now = [e.op("Gather", [value, t], f"{value.name.removesuffix('_steps')}t", axis=0) for value in steps]
+    ht = parts.emit_step(e, v, direction, Projection(*now[:3]), ht_1, now[3] if v.mask == "where" else None)
+    e.result(e.op("Identity", [going], f"{p}still_going"), TensorProto.BOOL, rank=0)
+    e.result(ht)
+    if "Y" in v.wants:
+        e.result(e.op("Identity", [ht], f"{p}Yt"))
+        if last is not None:
+            e.result(e.op("Identity", [t], f"{p}t_out"), TensorProto.INT64, rank=0)
+    return e

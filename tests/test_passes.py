@@ -1,0 +1,214 @@
+"""Passes as units: their names, their options, what they leave alone, and what they say about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from onnx import helper
+
+import gru_lower
+from gru_lower.errors import InternalError, Unsupported
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.model import Model
+from gru_lower.graph.scopes import walk
+from gru_lower.gru.parse import parse
+from gru_lower.passes import registry
+from gru_lower.passes.base import PassResult
+from gru_lower.passes.lower.lower_gru import LowerGru
+from lowering import hold, lower
+from strategies import AnyOf, GruCase, gru_cases, random_case
+
+
+def small(**knobs: Any) -> GruCase:
+    """Return a small float32 case of opset 17."""
+    fixed: dict[str, Any] = {"opset": 17, "dtype": np.float32, "layout": None, "activations": None, "clip": None}
+    return random_case(np.random.default_rng(0), **{**fixed, **knobs})
+
+
+class TestRegistry:
+    def test_reads_names_and_options(self) -> None:
+        first, second = registry.parse("normalize-gru, lower-gru{form=scan zero_length_state=initial}")
+        assert (first.name, second.name) == ("normalize-gru", "lower-gru")
+        assert dataclasses.asdict(second.options) == {"form": "scan", "zero_length_state": "initial"}
+
+    def test_option_names_may_be_spelled_with_dashes(self) -> None:
+        (only,) = registry.parse("lower-gru{zero-length-state=initial}")
+        assert only.options.zero_length_state == "initial"
+
+    @pytest.mark.parametrize(
+        ("spec", "wrong", "hint"),
+        [
+            ("lower-gro", "lower-gro", "did you mean lower-gru?"),
+            ("lower-gru{from=scan}", "from=scan", "form, zero_length_state"),
+            ("lower-gru{form=spiral}", "spiral", "auto, scan"),
+            ("lower-gru{form=scan", "{form=scan", "normalize-gru"),
+            ("", "empty", "normalize-gru"),
+            ("lower-gru{form}", "form", "form, zero_length_state"),
+        ],
+    )
+    def test_says_what_is_wrong_and_what_would_be_right(self, spec: str, wrong: str, hint: str) -> None:
+        with pytest.raises(Unsupported) as caught:
+            registry.parse(spec)
+        assert wrong in caught.value.message
+        assert hint in (caught.value.hint or "")
+
+    @pytest.mark.parametrize("name", registry.PASSES)
+    def test_every_pass_states_its_rules(self, name: str) -> None:
+        kind = registry.load(name)
+        assert kind.name == name
+        assert "Rules:" in (kind.__doc__ or "")
+        assert dataclasses.is_dataclass(kind.Options)
+
+
+class TestNormalize:
+    @given(gru_cases(opset=range(7, 25), dtype=AnyOf((np.float32, np.float64))))
+    def test_means_the_same_and_is_done_once(self, case: GruCase) -> None:
+        once, first = lower(case.model(), "normalize-gru")
+        twice, second = lower(once, "normalize-gru")
+        assert not second.modified
+        assert once.SerializeToString() == twice.SerializeToString()
+        assert len(first.sites) == 1
+        before, after = (parse(next(walk(m)), i, Facts(Model(m))).spec for m, i in ((case.model(), 0), (once, 0)))
+        assert before is not None
+        assert before == after
+
+    def test_ambiguous_defaults_are_written_out(self) -> None:
+        case = small(activations=["ThresholdedRelu", "Tanh"], direction=None, activation_alpha=None)
+        model, result = lower(case.model(), "normalize-gru")
+        (alpha,) = (a for a in model.graph.node[0].attribute if a.name == "activation_alpha")
+        assert list(alpha.floats) == [0.0]
+        assert [d.code for d in result.diagnostics] == ["GL201"]
+
+    def test_keeps_name_and_documentation(self) -> None:
+        model = small(hidden_size=None).model()
+        model.ir_version = 10
+        model.graph.node[0].doc_string = "the encoder"
+        model.graph.node[0].metadata_props.add(key="layer", value="3")
+        (node,) = lower(model, "normalize-gru")[0].graph.node
+        assert (node.name, node.doc_string) == ("gru", "the encoder")
+        assert [(p.key, p.value) for p in node.metadata_props] == [("layer", "3")]
+
+
+class TestLower:
+    def test_the_outputs_keep_their_names_and_new_names_carry_the_nodes(self) -> None:
+        case = small(outputs=("Y", "Y_h"), static=False)
+        model, _ = lower(case.model(), "lower-gru")
+        made = {name for node in model.graph.node for name in node.output}
+        assert {"Y", "Y_h"} <= made
+        assert all(name.startswith("gru/") for name in made - {"Y", "Y_h"})
+        assert all(node.name.startswith("gru/") for node in model.graph.node)
+
+    def test_no_name_is_used_twice_anywhere(self) -> None:
+        case = small(direction="bidirectional", sequence_lens="ragged", outputs=("Y", "Y_h"))
+        model = case.model()
+        model.graph.node.append(helper.make_node("Identity", ["Y"], ["gru/Xz"], name="gru/last"))
+        lowered, _ = lower(model, "lower-gru{form=scan}")
+        names: list[str] = []
+        for scope in walk(lowered):
+            names += [*scope.inputs, *scope.initializers, *(o for node in scope.nodes for o in node.output if o)]
+        assert len(names) == len(set(names))
+        hold(case, lowered)
+
+    def test_documentation_goes_to_the_producer_of_the_first_used_output(self) -> None:
+        model = small(outputs=("Y_h",)).model()
+        model.ir_version = 10
+        model.graph.node[0].doc_string = "the encoder"
+        lowered, _ = lower(model, "lower-gru")
+        documented = [node for node in lowered.graph.node if node.doc_string]
+        assert [list(node.output) for node in documented] == [["Y_h"]]
+        others = [node for node in lowered.graph.node if not node.doc_string]
+        assert all([(p.key, p.value) for p in node.metadata_props] == [("gru_lower.source", "gru")] for node in others)
+
+    def test_the_opset_and_everything_around_stay(self) -> None:
+        model = small().model()
+        model.producer_name, model.model_version = "somebody", 7
+        lowered, _ = lower(model, "lower-gru")
+        for each in (model, lowered):
+            each.graph.ClearField("node")
+            each.graph.ClearField("initializer")
+        assert model.SerializeToString(deterministic=True) == lowered.SerializeToString(deterministic=True)
+
+    @pytest.mark.parametrize(
+        ("knobs", "form", "code"),
+        [
+            ({"opset": 3, "linear_before_reset": None}, "auto", "GL301"),
+            ({"static": False}, "unroll", "GL302"),
+            ({"T": 5, "static": True}, "step", "GL303"),
+            ({"opset": 8, "static": False, "sequence_lens": None}, "auto", "GL304"),
+            ({"opset": 10, "static": False, "sequence_lens": "ragged"}, "scan", "GL305"),
+        ],
+    )
+    def test_what_cannot_be_done_is_kept_with_a_code(self, knobs: dict[str, Any], form: str, code: str) -> None:
+        model = small(**knobs).model()
+        before = model.SerializeToString()
+        after, result = lower(model, f"lower-gru{{form={form}}}")
+        (site,) = result.sites
+        assert (site.action, site.code) == ("kept", code)
+        assert [d.code for d in result.diagnostics] == [code]
+        assert not result.modified
+        assert after.SerializeToString() == before
+
+    def test_a_broken_promise_is_a_bug_of_ours(self) -> None:
+        held = Model(small().model())
+        with pytest.raises(InternalError):
+            LowerGru().ensures(held, PassResult(modified=True))
+
+
+class TestCalls:
+    def test_lower_leaves_what_it_was_given_alone(self) -> None:
+        model = small().model()
+        before = model.SerializeToString(deterministic=True)
+        result = gru_lower.lower(model)
+        assert model.SerializeToString(deterministic=True) == before
+        assert isinstance(result.model, onnx.ModelProto)
+        assert result.report.verification.status == "equivalent"
+        assert result.report.op_counts["after"].get("GRU", 0) == 0
+
+    def test_lower_refuses_a_gru_that_breaks_the_rules(self) -> None:
+        model = small().model()
+        model.graph.node[0].attribute.append(helper.make_attribute("clip", -1.0))
+        with pytest.raises(gru_lower.InvalidModel) as caught:
+            gru_lower.lower(model)
+        assert caught.value.code == "GL106"
+        assert caught.value.node == "main#0:Y" or caught.value.node == "main#0:Y_h"
+
+    def test_a_rewrite_that_computes_something_else_is_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The update's operands exchanged: a wrong lowering must never be called equivalent."""
+        from gru_lower.passes.lower import parts, scan, unroll
+
+        def wrong(self: Any, zt: Any, ht: Any, state: Any) -> Any:
+            change = self._e.op("Sub", [ht, state], "change")
+            return self.add(ht, self.mul(zt, change, "update"), "Ht")
+
+        for cached in (scan.template, unroll.prologue, unroll.step_template, unroll.epilogue):
+            cached.cache_clear()
+        monkeypatch.setattr(parts.StepAlgebra, "blend", wrong)
+        try:
+            found = gru_lower.lower(small(initial_h=True, T=3).model(), form="scan").report.verification
+        finally:
+            for cached in (scan.template, unroll.prologue, unroll.step_template, unroll.epilogue):
+                cached.cache_clear()
+        assert found.status == "different"
+        assert "main#0" in found.message
+
+    @pytest.mark.parametrize("knobs", [{"layout": 1}, {"dtype": np.float64}, {"hidden_size": None}])
+    def test_what_onnxruntime_cannot_run_is_verified_all_the_same(self, knobs: dict[str, Any]) -> None:
+        found = gru_lower.lower(small(**knobs, outputs=("Y", "Y_h")).model()).report.verification
+        assert found.status == "equivalent", found.message
+
+    def test_inspect_sees_every_gru(self) -> None:
+        report = gru_lower.inspect(small(clip=0.5).model())
+        (site,) = report.sites
+        assert site.action == "seen"
+        assert site.spec.clip == 0.5
+        assert report.output is None
+
+    def test_verify_tells_two_models_apart(self) -> None:
+        one, other = small(seed=1).model(), small(seed=2).model()
+        assert gru_lower.verify(one, one).status == "equivalent"
+        assert gru_lower.verify(one, other).status == "different"
