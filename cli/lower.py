@@ -38,9 +38,10 @@ FORMS = ("auto", "scan", "loop", "unroll", "step")
 @options.verification
 @options.rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
-    """Replace every GRU of MODEL by Scan, unrolled or single-step subgraphs, and verify the result.
+    """Replace every GRU of MODEL by Scan, Loop, unrolled or single-step subgraphs, and verify the result.
 
-    auto: a sequence length of 1 becomes a single step, up to 8 unrolled steps, anything else a Scan.
+    auto: a sequence length of 1 becomes a single step, up to 8 unrolled steps, anything else a Scan,
+    or a Loop where the opset has no Scan that serves.
     onnxruntime's own GRU is faster than any of these: lower for runtimes that lack it.
     """
     from gru_lower.cli import render

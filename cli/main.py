@@ -25,7 +25,7 @@ class Commands(click.Group):
     """
 
     modules = {  # noqa: RUF012 - click reads it, nothing writes it
-        "lower": "Replace GRU nodes by Scan, unrolled or single-step subgraphs (the default command).",
+        "lower": "Replace GRU nodes by Scan, Loop, unrolled or single-step subgraphs (the default).",
         "inspect": "List every GRU of a model: where it stands, which variant it is, what is doubtful.",
         "verify": "Tell whether two models compute the same.",
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from gru_lower.verify.result import VerifyOptions
+    from gru_lower.verification.result import VerifyOptions
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -97,8 +97,8 @@ def source(path: Path) -> Any:  # noqa: ANN401 - a path or bytes
 
 def verify_options(o: dict[str, Any], model: onnx.ModelProto, **more: Any) -> VerifyOptions:  # noqa: ANN401 - click's values
     """Return what the options of :func:`verification` ask for."""
-    from gru_lower.verify import given
-    from gru_lower.verify.result import VerifyOptions
+    from gru_lower.verification import given
+    from gru_lower.verification.result import VerifyOptions
 
     inputs, expected = (None, None) if o["inputs"] is None else given.read(o["inputs"], model)
     return VerifyOptions(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gru_lower.report import Report
-    from gru_lower.verify.result import Verification
+    from gru_lower.verification.result import Verification
 
 MIN_WIDTH = 100
 STYLES = {"equivalent": "bold green", "different": "bold red", "inconclusive": "bold yellow", "not_run": "dim"}

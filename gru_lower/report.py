@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import onnx
 
     from gru_lower.diagnostics import Diagnostic
-    from gru_lower.verify.result import Verification
+    from gru_lower.verification.result import Verification
 
 SCHEMA_VERSION = 1
 

@@ -13,14 +13,14 @@ from gru_lower.gru.parse import parse
 from gru_lower.passes import pipeline, registry, verdict
 from gru_lower.passes.base import Context, Site
 from gru_lower.report import File, Report, count_ops
-from gru_lower.verify.result import Verification, VerifyOptions
-from gru_lower.verify.whole import verify_models
+from gru_lower.verification.result import Verification, VerifyOptions
+from gru_lower.verification.whole import verify_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gru_lower.graph.model import Model
-    from gru_lower.verify.result import Feeds
+    from gru_lower.verification.result import Feeds
 
 
 @dataclass

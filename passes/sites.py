@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from gru_lower.graph import external
 from gru_lower.graph.scopes import node_uses
 from gru_lower.gru import reference
-from gru_lower.verify.site import SitePair
+from gru_lower.verification.site import SitePair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,8 +61,12 @@ def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: 
         replacement=model(change.nodes, after),
         reference=_reference(spec, change, base_dir, zero_length_state),
         base_dir=base_dir,
-        feeds=None,
+        initial_h=spec.inputs.get("initial_h") if "initial_h" not in change.constants else _state(change, base_dir),
     )
+
+
+def _state(change: Change, base_dir: Path | None) -> np.ndarray[Any, np.dtype[Any]]:
+    return external.to_array(change.constants["initial_h"], base_dir)
 
 
 def _named(tensor: TensorProto, name: str) -> TensorProto:

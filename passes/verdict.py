@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.passes import sites as extraction
-from gru_lower.verify.result import Verification, VerifyOptions
-from gru_lower.verify.runtime import Worker
-from gru_lower.verify.site import verify_site
-from gru_lower.verify.whole import verify_models
+from gru_lower.verification.result import Verification, VerifyOptions
+from gru_lower.verification.runtime import Worker
+from gru_lower.verification.site import verify_site
+from gru_lower.verification.whole import verify_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

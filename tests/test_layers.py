@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 FORBIDDEN_CALLS = {"print", "input", "exit", "quit", "breakpoint", "sys.exit", "os._exit", "os.abort", "SystemExit"}
-WORKER = ROOT / "gru_lower" / "verify" / "worker.py"  # a process of its own, which ends itself when its parent is gone
+WORKER = (
+    ROOT / "gru_lower" / "verification" / "worker.py"
+)  # a process of its own, which ends itself when its parent is gone
 HEAVY = {"numpy", "onnx", "onnxruntime", "onnx_graphsurgeon", "google.protobuf"}
 CLEAN_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import onnx
 import pytest
 from jsonschema import Draft202012Validator
 from onnx import parser
 
 import gru_lower
 from gru_lower.diagnostics import CODES, Severity
+from gru_lower.graph.model import Model
 from gru_lower.gru.activations import KINDS
 from gru_lower.gru.spec import FLOAT_TYPES, INPUTS, VERSIONS, DirectionName
 from gru_lower.passes import api
 from gru_lower.passes.base import Action
 from gru_lower.passes.lower.choose import FORMS
 from gru_lower.report import SCHEMA_VERSION, File, Report, count_ops
-from gru_lower.verify.result import Accuracy, Scope, Status, Verification, Worst
+from gru_lower.verification.result import Accuracy, Scope, Status, Verification, VerifyOptions, Worst
 from strategies import AnyOf, random_case
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
@@ -156,19 +156,18 @@ def test_errors_that_are_no_numbers_are_null() -> None:
     found.accuracy = [Accuracy("Y", 1.0, 0.5, 2)]
     verification = checked(Report("verify", File(None, "0" * 64), found))["verification"]
     assert verification["max_abs_error"] is None
-    assert verification["worst"] == {"output": "Y", "index": [0, 1], "expected": 1.0, "actual": None}
+    assert verification["worst"] == {"output": "Y", "index": [0, 1]}
     assert verification["accuracy"] == [{"output": "Y", "before": 1.0, "after": 0.5, "count": 2}]
 
 
 def test_comparing_two_models_is_reported() -> None:
-    model = random_case(np.random.default_rng(3), dtype=np.float32, opset=17, hidden_size=4, H=4).model()
-    other = onnx.ModelProto()
-    other.CopyFrom(model)
-    other.graph.node[0].attribute.add(name="clip", type=onnx.AttributeProto.FLOAT, f=0.01)
-    verification = gru_lower.verify(parser.parse_model(PLAIN), parser.parse_model(PLAIN), cases=2)
-    report = checked(Report("verify", File("a.onnx", "0" * 64), verification, output=File("b.onnx", "1" * 64)))
-    assert report["verification"]["status"] == "equivalent"
-    assert report["verification"]["cases"] == 2
+    left, right = (Model(parser.parse_model(text)) for text in (PLAIN, PLAIN.replace("Add", "Mul")))
+    report = checked(api.verify_pair(left, right, VerifyOptions(cases=2)))
+    assert report["command"] == "verify"
+    assert report["verification"]["status"] == "different"
+    assert report["verification"]["worst"]["output"] == "y"
+    assert (report["input"]["sha256"], report["output"]["sha256"]) == (left.sha256(), right.sha256())
+    assert report["op_counts"] == {"before": {"Add": 1}, "after": {"Mul": 1}}
 
 
 def test_operators_are_counted_over_every_scope() -> None:

@@ -11,13 +11,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from gru_lower.verify.feeds import candidate_feeds
-from gru_lower.verify.shapes import BadInputs, Unfeedable
+from gru_lower.verification.feeds import candidate_feeds
+from gru_lower.verification.shapes import BadInputs, Unfeedable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gru_lower.verify.result import Feeds
+    from gru_lower.verification.result import Feeds
 
 Dims = list[int | str | None] | None
 

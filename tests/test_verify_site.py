@@ -11,9 +11,9 @@ import pytest
 from onnx import helper, numpy_helper
 
 from gru_lower.gru import reference
-from gru_lower.verify.result import VerifyOptions
-from gru_lower.verify.runtime import RunFailure, Worker
-from gru_lower.verify.site import SitePair, capture, verify_site
+from gru_lower.verification.result import VerifyOptions
+from gru_lower.verification.runtime import RunFailure, Worker
+from gru_lower.verification.site import SitePair, capture, verify_site
 from strategies import GruCase, random_case
 
 if TYPE_CHECKING:

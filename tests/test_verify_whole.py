@@ -11,17 +11,17 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from gru_lower.verify.result import VerifyOptions
-from gru_lower.verify.runtime import Worker
-from gru_lower.verify.shapes import BadInputs
-from gru_lower.verify.whole import verify_models
+from gru_lower.verification.result import VerifyOptions
+from gru_lower.verification.runtime import Worker
+from gru_lower.verification.shapes import BadInputs
+from gru_lower.verification.whole import verify_models
 from strategies import random_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from gru_lower.verify.result import Verification
+    from gru_lower.verification.result import Verification
 
 
 @pytest.fixture(scope="module")

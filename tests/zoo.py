@@ -36,7 +36,12 @@ def from_text(source: str) -> ModelProto:
 def shapes(directions: int = 1, *, layout: int = 0) -> dict[str, list[int | str]]:
     """Return the shape of every value of a GRU of the sizes above, by its name in the operator."""
     d = directions
-    batch_major: dict[str, list[int | str]] = {"X": [B, T, I], "initial_h": [B, d, H], "Y": [B, T, d, H], "Y_h": [B, d, H]}
+    batch_major: dict[str, list[int | str]] = {
+        "X": [B, T, I],
+        "initial_h": [B, d, H],
+        "Y": [B, T, d, H],
+        "Y_h": [B, d, H],
+    }
     return {
         "X": [T, B, I],
         "W": [d, 3 * H, I],
@@ -76,9 +81,7 @@ def gru_model(
     """
     node = helper.make_node("GRU", inputs, outputs, name="gru")
     for name, value in attributes.items():
-        node.attribute.append(
-            value if isinstance(value, onnx.AttributeProto) else helper.make_attribute(name, value)
-        )
+        node.attribute.append(value if isinstance(value, onnx.AttributeProto) else helper.make_attribute(name, value))
     directions = 2 if attributes.get("direction") == "bidirectional" else 1
     all_shapes = shapes(directions, layout=int(attributes.get("layout") == 1)) | (shape or {})
     kinds = dict.fromkeys(all_shapes, elem_type) | {"sequence_lens": TensorProto.INT32} | (types or {})
@@ -112,7 +115,9 @@ def scope_of(model: ModelProto, path: str = "main") -> Scope:
     return next(scope for scope in walk(model) if scope.path == path)
 
 
-def external_tensor(name: str, shape: Sequence[int], elem_type: int = TensorProto.FLOAT, **entries: object) -> TensorProto:
+def external_tensor(
+    name: str, shape: Sequence[int], elem_type: int = TensorProto.FLOAT, **entries: object
+) -> TensorProto:
     """Return a tensor whose bytes are elsewhere; ``entries`` are its location, offset and length."""
     tensor = TensorProto(name=name, dims=shape, data_type=elem_type, data_location=TensorProto.EXTERNAL)
     for key, value in entries.items():
@@ -124,7 +129,8 @@ def weights(directions: int = 1, dtype: Any = np.float32) -> dict[str, TensorPro
     """Return constant W, R and B of the sizes above."""
     rng = np.random.default_rng(7)
     return {
-        name: numpy_helper.from_array(rng.uniform(-1, 1, shapes(directions)[name]).astype(dtype), name) for name in "WRB"
+        name: numpy_helper.from_array(rng.uniform(-1, 1, shapes(directions)[name]).astype(dtype), name)
+        for name in "WRB"
     }
 
 
@@ -178,13 +184,13 @@ def everything() -> ModelProto:
           <float[2] overridable = {9, 9}, float[2] w_old = {1, 2}, float[2] w = {3, 4}, float[2] never_used = {5, 6},
            float[2] a, float[2] b, float[2] d, float[2] dead>
         {
+          [yes] yes = Constant <value: tensor = bool {1}> ()
           [first] a = Add (x, w)
           [old] b = Mul (a, w_old)
           [dead_before] dead = Neg (x)
           [call] d = my.domain.Wrap <k: float = 2.0> (b, overridable)
           [last] y = Add (d, w)
           [branch] z = If (yes) <then_branch = t () => (float[2] i) { i = Sub (a, w) }, else_branch = e () => (float[2] i) { i = Abs (x) }>
-          yes = Constant <value: tensor = bool {1}> ()
           [sparse] s = Add (x, sw)
         }
         <domain: "my.domain", opset_import: ["" : 17], doc_string: "function doc">
@@ -196,12 +202,6 @@ def everything() -> ModelProto:
         }
     """)
     graph = model.graph
-    nodes = list(graph.node)
-    yes = next(node for node in nodes if node.output[0] == "yes")
-    nodes.insert(0, nodes.pop(nodes.index(yes)))
-    replacement = [_copy(node) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(replacement)
     graph.doc_string = "graph doc"
     sparse = graph.sparse_initializer.add(dims=[2])
     sparse.values.CopyFrom(numpy_helper.from_array(np.array([7], np.float32), "sw"))
@@ -228,9 +228,3 @@ def node_named(owner: GraphProto | onnx.FunctionProto, name: str) -> NodeProto:
 def exact(message: Message) -> bytes:
     """Return a message's deterministic serialisation, unknown fields included."""
     return message.SerializeToString(deterministic=True)
-
-
-def _copy(node: NodeProto) -> NodeProto:
-    twin = NodeProto()
-    twin.CopyFrom(node)
-    return twin

@@ -234,17 +234,19 @@ class _Reader:
                 self.note("GL105", f"{label} has {len(given)} values, of which {used} are used")
 
     def elem_type(self, inputs: dict[str, str], version: int) -> int:
+        for key, name in inputs.items():
+            tensor = self.facts.constant(self.scope, name)
+            if tensor is not None and not tensor.data_type:
+                raise _Broken("GL109", f"{key} is a constant of undefined type")
         seen = {key: self.facts.elem_type(self.scope, name) for key, name in inputs.items() if key != "sequence_lens"}
         known = {key: kind for key, kind in seen.items() if kind}
         kinds = set(known.values())
         if len(kinds) > 1:
-            listed = ", ".join(f"{key} {TensorProto.DataType.Name(kind).lower()}" for key, kind in known.items())
+            listed = ", ".join(f"{key} {_type_name(kind)}" for key, kind in known.items())
             raise _Broken("GL109", f"the inputs' types differ: {listed}")
         elem_type = kinds.pop() if kinds else 0
         if elem_type and elem_type not in FLOAT_TYPES:
-            raise _Broken(
-                "GL109", f"the inputs are of type {TensorProto.DataType.Name(elem_type).lower()}, not a float type"
-            )
+            raise _Broken("GL109", f"the inputs are of type {_type_name(elem_type)}, not a float type")
         if elem_type == TensorProto.BFLOAT16 and version < BFLOAT16_VERSION:
             self.note(
                 "GL203", f"GRU takes bfloat16 from opset {BFLOAT16_VERSION}; this one is of opset {self.scope.opset}"
@@ -252,7 +254,7 @@ class _Reader:
         lens = inputs.get("sequence_lens")
         lens_type = self.facts.elem_type(self.scope, lens) if lens else 0
         if lens_type not in (0, TensorProto.INT32):
-            raise _Broken("GL109", f"sequence_lens is {TensorProto.DataType.Name(lens_type).lower()}, not int32")
+            raise _Broken("GL109", f"sequence_lens is {_type_name(lens_type)}, not int32")
         return elem_type
 
     def hidden_size(self, values: dict[str, Any], inputs: dict[str, str]) -> int:
@@ -265,6 +267,8 @@ class _Reader:
             hidden = r_shape[1] // 3
         if hidden is None:
             raise _Broken("GL107", "hidden_size is not given, and R's shape is unknown")
+        if hidden < 1:
+            raise _Broken("GL107", f"R has shape {_spell(r_shape)}, which leaves no hidden unit")
         return hidden
 
     def sizes(self, inputs: dict[str, str], d: int, hidden: int, layout: int) -> dict[str, int | None]:
@@ -289,7 +293,7 @@ class _Reader:
                 if isinstance(want, str) and size is None:
                     solved[want] = have
                 elif have != size:
-                    code = "GL107" if key == "R" else "GL108"
+                    code = "GL107" if key == "R" and axis else "GL108"
                     raise _Broken(code, f"{key} has shape {_spell(shape)}: axis {axis} should be {size}")
         return solved
 
@@ -304,6 +308,11 @@ class _Reader:
 def _fixed(shape: Dims | None, axis: int) -> int | None:
     size = None if shape is None else shape[axis]
     return size if isinstance(size, int) else None
+
+
+def _type_name(elem_type: int) -> str:
+    known = elem_type in TensorProto.DataType.values()
+    return str(TensorProto.DataType.Name(elem_type)).lower() if known else f"number {elem_type}"
 
 
 def _spell(shape: Dims | None) -> str:

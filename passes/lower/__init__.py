@@ -1,1 +1,1 @@
-"""Lowering: GRU nodes become Scan, unrolled or single-step subgraphs."""
+"""Lowering: GRU nodes become Scan, Loop, unrolled or single-step subgraphs."""

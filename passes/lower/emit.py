@@ -161,14 +161,14 @@ class Emitter:
         """Return ``yes`` where the condition holds and a constant elsewhere."""
         return self.op("Where", [condition, yes, self.tensor("fill", no)], name)
 
-    def formal(self, name: str, elem_type: int | None = None) -> Value:
+    def formal(self, name: str, elem_type: int | None = None, rank: int | None = None) -> Value:
         """Add a formal input to a body, of the GRU's type unless another is given.
 
-        It gets no shape: some runtimes refuse symbolic dims on a body's inputs.
+        It gets no shape unless a rank is given: some runtimes refuse symbolic dims on a body's inputs.
         """
         value = self.value(self._local(name))
         self.graph.inputs.append(value)
-        self.types[value.name] = _tensor_type(self.elem_type if elem_type is None else elem_type)
+        self.types[value.name] = _tensor_type(self.elem_type if elem_type is None else elem_type, rank)
         return value
 
     def result(self, value: Value, elem_type: int | None = None, rank: int = 2) -> None:

@@ -41,7 +41,7 @@ def template(v: Variant) -> Template:
         steps = [parts.as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
         if v.mask == "where" and given.mask is not None:
             steps.append(given.mask.steps)
-        state = initial or e.shared("zero_state", lambda like=steps[0]: parts.zero_state(e, v, given.x, like))
+        state = initial or parts.zero_state(e, v, given.x, steps[0])
         last = e.op("Sub", [length, e.tensor("one", 1, TensorProto.INT64)], f"{p}last_t") if direction.reverse else None
         wants_y = "Y" in v.wants
         names = [f"{p}last", *([f"{p}Y_steps"] if wants_y else []), *([f"{p}t_steps"] if wants_y and last else [])]
@@ -72,7 +72,7 @@ def _in_order(e: Emitter, v: Variant, x: Value, outputs: list[Value], p: str) ->
 def _body(outer: Emitter, v: Variant, direction: Direction, steps: list[Value], last: Value | None) -> Emitter:
     e = Emitter(v.opset, v.elem_type, outer)
     p = parts.prefix_of(direction)
-    k, going = e.formal(f"{p}k", TensorProto.INT64), e.formal(f"{p}going", TensorProto.BOOL)
+    k, going = e.formal(f"{p}k", TensorProto.INT64, 0), e.formal(f"{p}going", TensorProto.BOOL, 0)
     ht_1 = e.formal(f"{p}Ht_1")
     t = k if last is None else e.op("Sub", [last, k], f"{p}t")
     now = [e.op("Gather", [value, t], f"{value.name.removesuffix('_steps')}t", axis=0) for value in steps]

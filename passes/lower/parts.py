@@ -113,7 +113,7 @@ def _initial_states(e: Emitter, v: Variant) -> list[Value | None]:
 
 
 def zero_state(e: Emitter, v: Variant, x: Value, like: Value | None = None) -> Value:
-    """Return a state of zeros, [B, H].
+    """Return a state of zeros, [B, H], one for all directions.
 
     Args:
         e: Where to.
@@ -122,18 +122,18 @@ def zero_state(e: Emitter, v: Variant, x: Value, like: Value | None = None) -> V
         like: A projection [T, B, H] to take the size from, which is the only way before opset 8.
 
     """
+    return e.shared("zero_state", lambda: _zero_state(e, v, x, like))
+
+
+def _zero_state(e: Emitter, v: Variant, x: Value, like: Value | None) -> Value:
     if v.batch_size is not None:
         return e.tensor("zero_state", np.zeros((v.batch_size, v.hidden_size)))
     if e.opset >= EXPAND:
         shape = e.op("Concat", [e.dim(x, 1, "batch"), e.ints("width", [v.hidden_size])], "state_shape", axis=0)
         return e.op("Expand", [e.tensor("zero", [[0.0]]), shape], "zero_state")
     # Neither Expand nor ConstantOfShape is there yet: b xor b is false for any value, NaN and infinities included.
-    some = e.op(
-        "Cast",
-        [e.op("Gather", [like, e.tensor("first", 0, TensorProto.INT64)], "first_step", axis=0)],
-        "some",
-        to=TensorProto.BOOL,
-    )
+    first = e.op("Gather", [like, e.tensor("first", 0, TensorProto.INT64)], "first_step", axis=0)
+    some = e.op("Cast", [first], "some", to=TensorProto.BOOL)
     return e.op("Cast", [e.op("Xor", [some, some], "none")], "zero_state", to=e.elem_type)
 
 

@@ -31,12 +31,9 @@ def template(v: Variant) -> Template:
     e = Emitter(v.opset, v.elem_type)
     parts.dynamic_weights(e, v)
     given = parts.inputs(e, v)
-    zero: Value | None = None
     ys: list[Value] = []
     states: list[Value] = []
-    for direction, state in zip(v.directions, given.states, strict=True):
-        if state is None:
-            state = zero = zero or parts.zero_state(e, v, given.x)  # noqa: PLW2901 - one state of zeros for all
+    for direction, initial in zip(v.directions, given.states, strict=True):
         rows = parts.project(e, v, direction, given)
         p = parts.prefix_of(direction)
         steps = [parts.as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
@@ -48,6 +45,7 @@ def template(v: Variant) -> Template:
         attributes = {"scan_input_directions": [1] * len(steps)} if reverse else {}
         if reverse and "Y" in v.wants:
             attributes["scan_output_directions"] = [1]
+        state = initial or parts.zero_state(e, v, given.x)
         results = e.with_body("Scan", [state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
         states.append(results[0])
         ys += results[1:]

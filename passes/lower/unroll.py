@@ -72,7 +72,7 @@ def prologue(v: Variant) -> Template:
         if state is not None:
             results[f"{p}state"] = state
         elif not length:
-            results["zero_state"] = e.shared("zero_state", lambda: parts.zero_state(e, v, given.x))
+            results["zero_state"] = parts.zero_state(e, v, given.x)
         if "R" in v.dynamic:
             results |= {f"{p}R{gate}": e.value(f"{p}R{gate}") for gate in GATES}
         if "B" in v.dynamic and v.linear_before_reset:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.verify.compare import is_float
-from gru_lower.verify.runtime import RunFailure
+from gru_lower.verification.compare import is_float
+from gru_lower.verification.runtime import RunFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from gru_lower.verify.result import Feeds
-    from gru_lower.verify.runtime import Runtime
-    from gru_lower.verify.side import Side
+    from gru_lower.verification.result import Feeds
+    from gru_lower.verification.runtime import Runtime
+    from gru_lower.verification.side import Side
 
 RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "reference")
 NAMES: dict[Runtime, str] = {"onnxruntime": "onnxruntime", "reference": "onnx.reference"}

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gru_lower.verify.cases import NAMES, RUNTIMES, run_original, run_rewrite
-from gru_lower.verify.chaos import movement_if_chaotic, nudge
-from gru_lower.verify.compare import compare, tolerance_for
-from gru_lower.verify.feeds import candidate_feeds, tries
-from gru_lower.verify.interface import coarsest_float, fitted, interface_difference
-from gru_lower.verify.labels import accuracies, distances
-from gru_lower.verify.result import Verification
-from gru_lower.verify.runtime import RunFailure, Worker
-from gru_lower.verify.shapes import BadInputs, Unfeedable
-from gru_lower.verify.side import Side
-from gru_lower.verify.tally import Tally
+from gru_lower.verification.cases import NAMES, RUNTIMES, run_original, run_rewrite
+from gru_lower.verification.chaos import movement_if_chaotic, nudge
+from gru_lower.verification.compare import compare, tolerance_for
+from gru_lower.verification.feeds import candidate_feeds, tries
+from gru_lower.verification.interface import coarsest_float, fitted, interface_difference
+from gru_lower.verification.labels import accuracies, distances
+from gru_lower.verification.result import Verification
+from gru_lower.verification.runtime import RunFailure, Worker
+from gru_lower.verification.shapes import BadInputs, Unfeedable
+from gru_lower.verification.side import Side
+from gru_lower.verification.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from gru_lower.verify.cases import Case
-    from gru_lower.verify.result import Feeds, Status, VerifyOptions
-    from gru_lower.verify.runtime import Runtime
+    from gru_lower.verification.cases import Case
+    from gru_lower.verification.result import Feeds, Status, VerifyOptions
+    from gru_lower.verification.runtime import Runtime
 
 _SLOW = 0.1  # share of the time limit: an original that takes more may have a correct rewrite that exceeds it
 

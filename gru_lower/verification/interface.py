@@ -8,12 +8,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from gru_lower.verify.shapes import BadInputs, Input, inputs_of
+from gru_lower.verification.shapes import BadInputs, Input, inputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from gru_lower.verify.result import Array, Feeds
+    from gru_lower.verification.result import Array, Feeds
 
 _COARSEST_FIRST = {TensorProto.BFLOAT16: "bfloat16", TensorProto.FLOAT16: "float16"}
 

@@ -1,4 +1,4 @@
-"""The process in which models run: ``python -P -m gru_lower.verify.worker BYTES``, driven by ``runtime.Worker``.
+"""The process in which models run: ``python -P -m gru_lower.verification.worker BYTES``, driven by ``runtime.Worker``.
 
 It answers one frame per frame, on private copies of stdin and stdout: what native code prints goes to stderr and
 cannot break the protocol. It ends when its stdin does, even in the middle of a run, so it never outlives its parent.
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from gru_lower.verify.wire import Frame, dtype_of, read_frame, write_frame
+from gru_lower.verification.wire import Frame, dtype_of, read_frame, write_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from io import BufferedReader, BufferedWriter
 
-    from gru_lower.verify.result import Array, Feeds
+    from gru_lower.verification.result import Array, Feeds
 
 # onnxruntime's names of the tensor types that it cannot exchange as numpy arrays -> the dtype's name.
 _RAW_TYPES = {
@@ -180,7 +180,7 @@ def _answer(frame: Frame, engines: dict[int, Engine]) -> Feeds:
 def _load(runtime: str, model: bytes, base_dir: str | None) -> Engine:
     if runtime == "onnxruntime":
         return OnnxRuntime(model, base_dir)
-    from gru_lower.verify.evaluator import Reference
+    from gru_lower.verification.evaluator import Reference
 
     return Reference(model, base_dir)
 

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gru_lower.verify.result import Verification, Worst
+from gru_lower.verification.result import Verification, Worst
 
 if TYPE_CHECKING:
-    from gru_lower.verify.compare import Comparison
-    from gru_lower.verify.result import Scope
+    from gru_lower.verification.compare import Comparison
+    from gru_lower.verification.result import Scope
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from gru_lower.verify.roles import Role, Roles
-from gru_lower.verify.shapes import Dim, Input, Sizes, Unfeedable, inputs_of, narrow
-from gru_lower.verify.values import Wanted, are_lengths, values
+from gru_lower.verification.roles import Role, Roles
+from gru_lower.verification.shapes import Dim, Input, Sizes, Unfeedable, inputs_of, narrow
+from gru_lower.verification.values import Wanted, are_lengths, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gru_lower.verify.result import Feeds
+    from gru_lower.verification.result import Feeds
 
 _BATCH = re.compile(r"batch|^(n|b|bs|bsz)$", re.IGNORECASE)
 _SMALL = (2, 3, 5, 7, 4, 6)

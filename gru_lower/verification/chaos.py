@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.verify.compare import eps, errors, is_float, magnitudes, stands_out
-from gru_lower.verify.runtime import RunFailure
+from gru_lower.verification.compare import eps, errors, is_float, magnitudes, stands_out
+from gru_lower.verification.runtime import RunFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from gru_lower.verify.result import Feeds
+    from gru_lower.verification.result import Feeds
 
 _STEPS = 8  # of the last bit: what two correct float32 sigmoids differ by
 _SAMPLES = 3

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import BufferedReader, BufferedWriter
 
-    from gru_lower.verify.result import Array, Feeds
+    from gru_lower.verification.result import Array, Feeds
 
 _LENGTH = struct.Struct("<I")
 

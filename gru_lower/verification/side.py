@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from gru_lower.verify.runtime import RunFailure
+from gru_lower.verification.runtime import RunFailure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from gru_lower.verify.result import Feeds
-    from gru_lower.verify.runtime import Runtime, Worker
+    from gru_lower.verification.result import Feeds
+    from gru_lower.verification.runtime import Runtime, Worker
 
 
 class Side:

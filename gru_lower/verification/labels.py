@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.verify.compare import errors, is_float
-from gru_lower.verify.result import Accuracy
+from gru_lower.verification.compare import errors, is_float
+from gru_lower.verification.result import Accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.verify.result import Array, Feeds
+    from gru_lower.verification.result import Array, Feeds
 
 
 def accuracies(expected: Sequence[Feeds], before: Sequence[Feeds], after: Sequence[Feeds]) -> list[Accuracy]:

@@ -21,7 +21,7 @@ from gru_lower.errors import InvalidModel
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gru_lower.verify.result import Feeds
+    from gru_lower.verification.result import Feeds
 
 IN, OUT = "in__", "out__"
 HINT = "an .npz with the inputs' names as keys, or a folder with input_0.pb, ..."

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from gru_lower.errors import GruLowerError
-from gru_lower.verify.wire import Frame, read_frame, write_frame
+from gru_lower.verification.wire import Frame, read_frame, write_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import BufferedReader, BufferedWriter
 
-    from gru_lower.verify.result import Array
+    from gru_lower.verification.result import Array
 
 Kind = Literal["error", "crash", "timeout", "memory"]
 
@@ -57,7 +57,7 @@ class Process:
     def __init__(self, memory: int, timeout: float) -> None:
         """Start it and wait until it is ready."""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        command = [sys.executable, "-P", "-m", "gru_lower.verify.worker", str(memory)]
+        command = [sys.executable, "-P", "-m", "gru_lower.verification.worker", str(memory)]
         try:
             self._popen = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=_environment()

@@ -10,12 +10,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from gru_lower.verify.compare import is_float
+from gru_lower.verification.compare import is_float
 
 if TYPE_CHECKING:
-    from gru_lower.verify.result import Array
-    from gru_lower.verify.roles import Role
-    from gru_lower.verify.shapes import Input
+    from gru_lower.verification.result import Array
+    from gru_lower.verification.roles import Role
+    from gru_lower.verification.shapes import Input
 
 _LENGTHS = re.compile(r"len(gth)?s?(?![a-z])", re.IGNORECASE)
 _MASK = re.compile(r"mask", re.IGNORECASE)

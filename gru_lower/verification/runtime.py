@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from gru_lower.verify.process import Kind, Process, RunFailure, default_memory
+from gru_lower.verification.process import Kind, Process, RunFailure, default_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from gru_lower.verify.result import Array, Feeds
+    from gru_lower.verification.result import Array, Feeds
 
 Runtime = Literal["onnxruntime", "reference"]
 

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 
 import onnx
 
-from gru_lower.verify.cases import NAMES
-from gru_lower.verify.chaos import movement_if_chaotic
-from gru_lower.verify.compare import compare_site, magnitudes, tolerance_for
-from gru_lower.verify.feeds import candidate_feeds, tries
-from gru_lower.verify.result import Verification
-from gru_lower.verify.runtime import RunFailure, Worker
-from gru_lower.verify.shapes import Unfeedable
-from gru_lower.verify.side import Side
-from gru_lower.verify.tally import Tally
+from gru_lower.verification.cases import NAMES
+from gru_lower.verification.chaos import movement_if_chaotic
+from gru_lower.verification.compare import compare_site, magnitudes, tolerance_for
+from gru_lower.verification.feeds import candidate_feeds, tries
+from gru_lower.verification.result import Verification
+from gru_lower.verification.runtime import RunFailure, Worker
+from gru_lower.verification.shapes import Unfeedable
+from gru_lower.verification.side import Side
+from gru_lower.verification.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from gru_lower.verify.result import Array, Feeds, Status, VerifyOptions
-    from gru_lower.verify.runtime import Runtime
+    from gru_lower.verification.result import Array, Feeds, Status, VerifyOptions
+    from gru_lower.verification.runtime import Runtime
 
 
 @dataclass(frozen=True)

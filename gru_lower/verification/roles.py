@@ -13,7 +13,7 @@ import onnx
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from gru_lower.verify.shapes import Dim, Input
+    from gru_lower.verification.shapes import Dim, Input
 
 # fmt: off
 _KEEP_VALUES = {

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from gru_lower.verify.result import Array
+    from gru_lower.verification.result import Array
 
 Floats = npt.NDArray[np.float64]
 
