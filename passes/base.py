@@ -70,7 +70,8 @@ class Change:
     """One replacement with all it takes to run it by itself.
 
     Attributes:
-        original: The node that was there.
+        spec: What was replaced, without inputs that change nothing.
+        original: The node that was there, without them.
         nodes: The nodes that came.
         initializers: The constants that came with them.
         constants: The constants the original read, by input name (``W``, ``sequence_lens``, ...).
@@ -78,6 +79,7 @@ class Change:
 
     """
 
+    spec: GruSpec
     original: NodeProto
     nodes: list[NodeProto]
     initializers: list[TensorProto]

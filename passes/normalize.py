@@ -62,7 +62,7 @@ class NormalizeGru(Pass):
                 }
                 old = type(node)()
                 old.CopyFrom(node)
-                site.change = Change(old, [fresh], [], constants, scope.opsets)
+                site.change = Change(parsed.spec, old, [fresh], [], constants, scope.opsets)
                 edits.append(splice.Edit(scope, [index], [fresh]))
             ctx.progress("normalizing", len(result.sites), len(result.sites))
         result.modified = splice.apply(model, edits)

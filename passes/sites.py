@@ -39,9 +39,10 @@ def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: 
         zero_length_state: What Y_h is for a sequence of length 0.
 
     """
-    change, spec = site.change, site.spec
-    if change is None or spec is None:
+    change = site.change
+    if change is None:
         return None
+    spec = change.spec
     original = onnx.NodeProto()
     original.CopyFrom(change.original)
     before = [_named(tensor, spec.inputs[key]) for key, tensor in change.constants.items()]

@@ -147,12 +147,12 @@ def test_a_model_alone_is_lowered_beside_itself(call: Callable[..., Said], folde
         ["model.onnx", "--form", "scan"],
         ["lower", "--form=scan", "model.onnx"],
         ["lower", "model.onnx", "--form", "scan"],
-        ["--form", "scan", "--", "model.onnx"],
+        ["-q", "--form", "scan", "--", "model.onnx"],
     ],
 )
 def test_options_stand_before_or_after_the_model(call: Callable[..., Said], words: list[str]) -> None:
     gru("model.onnx")
-    assert call("--no-verify", *words).code == 0
+    assert call(*words).code == 0
     assert "Scan" in [node.op_type for node in onnx.load("model.lowered.onnx").graph.node]
 
 
@@ -231,7 +231,7 @@ def test_no_words_at_all_show_the_help(call: Callable[..., Said]) -> None:
     ],
 )
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_file_that_is_no_model(  # noqa: PLR0917 - a table's columns
+def test_a_file_that_is_no_model(
     call: Callable[..., Said], folder: Path, command: str, name: str, content: bytes | None, code: str, hint: str
 ) -> None:
     gru("model.onnx")
@@ -335,7 +335,7 @@ def test_a_model_through_pipes(
 
 
 def test_stdin_to_a_file_and_a_file_to_stdout(
-    call: Callable[..., Said], capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = gru("model.onnx").read_bytes()
     assert run(["model.onnx", "-o", "-", "--no-verify", "-q"]) == 0
@@ -349,3 +349,453 @@ def test_stdin_to_a_file_and_a_file_to_stdout(
         assert run([command, "-"]) == 2
     assert capfdbinary.readouterr().err.count(b"error GL002: the input: the file is empty") == 2
     assert not Path("-").exists()
+
+
+# -- what is said, and where --------------------------------------------------------------------------------
+
+
+def test_json_stands_alone_on_stdout(call: Callable[..., Said]) -> None:
+    gru("model.onnx")
+    said = call("model.onnx", "--output-format", "json", "--cases", "2", "--seed", "5")
+    report = said.json
+    assert (said.code, said.err) == (0, "")
+    assert report["command"] == "lower"
+    assert report["output"]["path"] == "model.lowered.onnx"
+    assert report["verification"]["status"] == "equivalent"
+    assert report["verification"]["cases"] == 2
+    inspected = call("inspect", "model.onnx", "--output-format=json").json
+    assert inspected["sites"][0]["spec"] == report["sites"][0]["spec"]
+    compared = call("verify", "model.onnx", "model.lowered.onnx", "--output-format=json").json
+    assert (compared["input"], compared["output"]) == (report["input"], report["output"])
+
+
+def test_quiet_says_findings_only(call: Callable[..., Said]) -> None:
+    gru("model.onnx")
+    assert call("model.onnx", "-q") == Said(0, "", "")
+    assert call("verify", "model.onnx", "model.lowered.onnx", "-q") == Said(0, "", "")
+    said = call("model.onnx", "-q", "--form", "step", "-o", "step.onnx")
+    assert said.code == 1
+    assert "GL303" in said.out + said.err
+
+
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_no_color_means_no_escape_codes(call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    gru("model.onnx")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    colored = call("model.onnx", "--form", "step", "--dry-run")
+    assert "\x1b[" in colored.out
+    words = ["--no-color"] if how == "option" else []
+    if how == "environment":
+        monkeypatch.setenv("NO_COLOR", "1")
+    for form in ("auto", "step"):
+        said = call("model.onnx", "--form", form, "--dry-run", *words)
+        assert "\x1b" not in said.out + said.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pseudo-terminals")
+@pytest.mark.parametrize("words", [["missing.onnx"], ["--dry-run", "model.onnx"]])
+def test_no_color_holds_on_a_terminal(words: list[str]) -> None:
+    gru("model.onnx")
+    assert b"\x1b" in on_a_terminal(*words)
+    assert b"\x1b" not in on_a_terminal("--no-color", *words)
+    assert b"\x1b" not in on_a_terminal(*words, NO_COLOR="1")
+
+
+def on_a_terminal(*words: str, **environment: str) -> bytes:
+    """Run the program with stdout and stderr on a pseudo-terminal and return all it showed."""
+    master, slave = os.openpty()
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"} | environment
+    shown = b""
+    with subprocess.Popen(
+        [sys.executable, "-m", "gru_lower", *words], stdin=slave, stdout=slave, stderr=slave, env=env
+    ) as process:
+        os.close(slave)
+        try:
+            while block := os.read(master, 1 << 16):
+                shown += block
+        except OSError:  # how Linux says that the other side was closed
+            process.wait(timeout=60)
+        os.close(master)
+    assert b"onnx" in shown
+    return shown
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_stream_that_cannot_spell_everything(encoding: str) -> None:
+    # What Python takes for a redirected stdout on Windows, or with LC_ALL=C.
+    gru("model.onnx")
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding}
+    done = subprocess_run("model.onnx", "--no-verify", env=env)
+    assert done.returncode == 0, done.stderr
+    assert b"Wrote model.lowered.onnx" in done.stdout
+
+
+def test_verbatim_names_in_tables(call: Callable[..., Said]) -> None:
+    model = onnx.load(gru("model.onnx"))
+    model.graph.node[0].output[0] = model.graph.output[0].name = "[red]Y[/red]"
+    onnx.save(model, "model.onnx")
+    assert "main#0:[red]Y[/red]" in call("inspect", "model.onnx").out
+
+
+# -- what becomes of the GRUs -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attributes", "code", "says"),
+    [
+        ({"clip": -1.0}, "GL106", "clip is -1"),
+        ({"clip": 0.0}, "GL106", "clip is 0"),
+        ({"activations": ["Sigmoid", "Gelu"]}, "GL104", "'Gelu'"),
+        ({"activations": ["Sigmoid"]}, "GL104", "1 activations for 1 direction"),
+        ({"hidden_size": 3}, "GL107", "[1, 6, 2]"),
+        ({"direction": "sideways"}, "GL103", "sideways"),
+        ({"direction": "bidirectional"}, "GL107", "[1, 6, 2]"),
+        ({"layout": 2}, "GL110", "2"),
+        ({"go_backwards": 1}, "GL102", "go_backwards"),
+    ],
+)
+def test_a_gru_that_breaks_the_rules(
+    call: Callable[..., Said], folder: Path, attributes: dict[str, Any], code: str, says: str
+) -> None:
+    gru("model.onnx", **attributes)
+    before = snapshot(folder)
+    err = call("model.onnx").refused(code)
+    assert "main#0:Y" in err
+    assert says in err
+    assert snapshot(folder) == before
+    seen = call("inspect", "model.onnx")
+    assert seen.code == 0
+    assert code in seen.out + seen.err
+
+
+@pytest.mark.parametrize(
+    ("words", "made", "code"),
+    [
+        (["--form", "step"], {}, "GL303"),
+        (["--form", "step"], {"T": "T"}, "GL303"),
+        (["--form", "unroll"], {"T": "T"}, "GL302"),
+        (["--form", "scan"], {"opset": 8}, "GL304"),
+        ([], {"opset": 5}, "GL301"),
+    ],
+)
+def test_a_gru_that_cannot_be_lowered_as_asked(
+    call: Callable[..., Said], words: list[str], made: dict[str, Any], code: str
+) -> None:
+    raw = gru("model.onnx", **made).read_bytes()
+    said = call("model.onnx", *words)
+    assert said.code == 1
+    assert code in said.out
+    assert f"note {code}: main#0:Y: " in said.err
+    assert "  hint: " in said.err
+    assert Path("model.lowered.onnx").read_bytes() == raw
+    report = call("model.onnx", *words, "--dry-run", "--output-format", "json").json
+    assert [(site["action"], site["code"]) for site in report["sites"]] == [("kept", code)]
+
+
+@pytest.mark.parametrize("verify", ["--verify", "--no-verify"])
+def test_a_model_without_gru_is_written_byte_for_byte(call: Callable[..., Said], verify: str) -> None:
+    raw = plain("model.onnx").read_bytes()
+    assert onnx.load("model.onnx").SerializeToString() != raw
+    said = call("model.onnx", verify)
+    assert said.code == 0
+    assert said.out.count("There is no GRU in this model") == 1
+    assert Path("model.lowered.onnx").read_bytes() == raw
+    assert "There is no GRU in this model" in call("inspect", "model.onnx").out
+    dry = call("model.onnx", "--dry-run").out
+    assert "Nothing written" in dry
+    assert "it is written" not in dry
+
+
+def test_a_model_without_gru_goes_through_pipes_unchanged() -> None:
+    raw = plain("model.onnx").read_bytes()
+    done = subprocess_run("-", input=raw)
+    assert (done.returncode, done.stdout) == (0, raw)
+    assert b"There is no GRU in this model" in done.stderr
+
+
+# -- verdicts -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sabotaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exchange the weights of two gates, as a wrong lowering might."""
+    right = lower_gru.gate_tensors
+
+    def wrong(*args: Any) -> dict[str, Any]:
+        tensors = right(*args)
+        return tensors | {"Wz": tensors["Wr"], "Wr": tensors["Wz"]}
+
+    monkeypatch.setattr(lower_gru, "gate_tensors", wrong)
+
+
+@pytest.mark.usefixtures("sabotaged")
+def test_a_result_that_differs_is_not_written(call: Callable[..., Said], folder: Path) -> None:
+    gru("model.onnx")
+    before = snapshot(folder)
+    said = call("model.onnx")
+    assert said.code == 1
+    assert "Verification: different" in said.out
+    assert "main#0:Y" in said.out
+    assert "Nothing written" in said.out
+    assert "--keep-different" in said.out
+    assert snapshot(folder) == before
+    quiet = call("model.onnx", "-q")
+    assert quiet.code == 1
+    assert "different" in quiet.out
+    report = call("model.onnx", "--output-format", "json").json
+    assert report["output"] is None
+    assert report["verification"]["status"] == "different"
+    assert snapshot(folder) == before
+
+
+@pytest.mark.usefixtures("sabotaged")
+@pytest.mark.parametrize(
+    ("words", "name"), [([], "model.different.onnx"), (["-o", "out.onnx"], "out.different.onnx")]
+)
+def test_a_result_that_differs_is_kept_if_asked(
+    call: Callable[..., Said], folder: Path, words: list[str], name: str
+) -> None:
+    gru("model.onnx")
+    said = call("model.onnx", "--keep-different", *words)
+    assert said.code == 1
+    assert f"Wrote {name}" in said.out
+    assert sorted(path.name for path in folder.iterdir()) == sorted([name, "model.onnx"])
+    before = snapshot(folder)
+    assert name in call("model.onnx", "--keep-different", *words).refused("GL004")
+    assert snapshot(folder) == before
+
+
+@pytest.mark.usefixtures("sabotaged")
+def test_nothing_that_differs_goes_down_a_pipe(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    gru("model.onnx")
+    assert run(["model.onnx", "-o", "-", "--keep-different"]) == 1
+    out, err = capfdbinary.readouterr()
+    assert out == b""
+    assert b"different" in err
+
+
+@pytest.mark.usefixtures("sabotaged")
+def test_what_is_not_verified_is_believed(call: Callable[..., Said]) -> None:
+    gru("model.onnx")
+    said = call("model.onnx", "--no-verify")
+    assert said.code == 0
+    assert "Verification: not run" in said.out
+    assert call("model.onnx", "--no-verify", "--require-verified", "--overwrite").code == 1
+
+
+def test_two_models_are_compared(call: Callable[..., Said]) -> None:
+    gru("a.onnx")
+    gru("b.onnx", linear_before_reset=1)
+    gru("c.onnx", T=4)
+    same, other, alien = (call("verify", "a.onnx", name) for name in ("a.onnx", "b.onnx", "c.onnx"))
+    assert (same.code, other.code, alien.code) == (0, 1, 1)
+    assert "Verification: equivalent" in same.out
+    assert "Verification: different" in other.out
+    assert "at Y[" in other.out
+    assert "[5, 'N', 3]" in alien.out
+    assert "[4, 'N', 3]" in alien.out
+    assert (same.err, other.err, alien.err) == ("", "", "")
+    assert call("verify", "a.onnx", "b.onnx", "--atol", "10").code == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "output", "hits", "labels"), [(DIGITS, "logits", 353, 360), (G2P, "first_phoneme", 264, 274)]
+)
+def test_lowering_costs_no_right_answer(
+    call: Callable[..., Said], model: Path, output: str, hits: int, labels: int
+) -> None:
+    words = [model, "--inputs", model.with_suffix(".npz"), "--dry-run"]
+    said = call(*words)
+    assert said.code == 0
+    assert f"accuracy of {output}: {hits / labels:.2%} before, {hits / labels:.2%} after" in said.out
+    assert f"({hits} and {hits} of {labels})" in said.out
+    for form in ("auto", "scan"):
+        report = call(*words, "--form", form, "--output-format", "json").json
+        (accuracy,) = report["verification"]["accuracy"]
+        expected = {"output": output, "before": hits / labels, "after": hits / labels, "count": labels}
+        assert accuracy == expected
+
+
+# -- options with values of their own -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"Z": np.zeros((5, 1, 3))}, "lacks the input 'X'"),
+        ({"X": np.zeros((5, 1, 3)), "Z": np.zeros(1)}, "has no input or output 'Z'"),
+        ({"X": np.zeros((5, 1, 3)), "out__Z": np.zeros(1)}, "has no input or output 'Z'"),
+    ],
+)
+def test_inputs_that_are_not_the_models(
+    call: Callable[..., Said], folder: Path, arrays: dict[str, Any], says: str
+) -> None:
+    gru("model.onnx")
+    np.savez("given.npz", **arrays)
+    before = snapshot(folder)
+    err = call("model.onnx", "--inputs", "given.npz").refused("GL009")
+    assert f"given.npz: {says}" in err or f"given.npz: the model {says}" in err
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("no.npz", None), ("text.npz", b"junk"), ("cut.npz", b"PK\x03\x04junk"), (".", None)]
+)
+def test_inputs_that_cannot_be_read(call: Callable[..., Said], name: str, content: bytes | None) -> None:
+    gru("model.onnx")
+    if content is not None:
+        Path(name).write_bytes(content)
+    assert name in call("model.onnx", "--inputs", name).refused("GL009")
+    assert not Path("model.lowered.onnx").exists()
+
+
+@pytest.mark.parametrize("value", ["X", "X=", "X=2x7", "X=2.5,1,3", "=5,1,3", "X=-1,1,3", "5,1,3"])
+def test_a_shape_that_is_none(call: Callable[..., Said], value: str) -> None:
+    gru("model.onnx")
+    err = call("model.onnx", "--shape", value).refused("GL008")
+    assert repr(value) in err
+    assert "X=2,7,64" in err
+
+
+@pytest.mark.parametrize(("value", "says"), [("Z=5,1,3", "'Z'"), ("X=5,1", "2 dims"), ("X=4,1,3", "axis 0")])
+def test_a_shape_that_does_not_fit(call: Callable[..., Said], folder: Path, value: str, says: str) -> None:
+    gru("model.onnx")
+    before = snapshot(folder)
+    said = call("model.onnx", "--shape", value)
+    assert said.code == 2
+    assert says in said.err
+    assert len(said.err.splitlines()) == 2
+    assert snapshot(folder) == before
+
+
+def test_a_shape_is_what_is_compared_on(call: Callable[..., Said]) -> None:
+    gru("model.onnx")
+    report = call("model.onnx", "--shape", "X=5,1,3", "--output-format", "json").json
+    assert report["verification"]["status"] == "equivalent"
+    assert report["verification"]["worst"]["index"][2] == 0
+
+
+@pytest.mark.parametrize("spec", ["lower-gru", "normalize-gru,lower-gru{form=scan}", "lower-gru{form=unroll}", "normalize-gru"])
+def test_a_pipeline_of_ones_own(call: Callable[..., Said], spec: str) -> None:
+    gru("model.onnx")
+    assert call("model.onnx", "--passes", spec).code == 0
+    assert holds_gru("model.lowered.onnx") == ("lower-gru" not in spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "says", "hint"),
+    [
+        ("lowergru", "'lowergru'", "did you mean lower-gru?"),
+        ("nothing", "'nothing'", "known passes: "),
+        ("", "empty", "known passes: "),
+        ("lower-gru{form=scam}", "'scam'", "one of auto, scan"),
+        ("lower-gru{size=2}", "'size=2'", "its options: form"),
+        ("normalize-gru{form=scan}", "'form=scan'", "its options: none"),
+        ("lower-gru{form=scan", "lower-gru{form=scan", 'write it like "normalize-gru,lower-gru{form=scan}"'),
+        ("lower-gru;normalize-gru", "lower-gru;normalize-gru", "write it like"),
+    ],
+)
+def test_a_pipeline_that_is_none(call: Callable[..., Said], folder: Path, spec: str, says: str, hint: str) -> None:
+    gru("model.onnx")
+    before = snapshot(folder)
+    err = call("model.onnx", "--passes", spec).refused("GL008")
+    assert says in err
+    assert hint in err
+    assert snapshot(folder) == before
+
+
+# -- the program itself -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], *([name, "--help"] for name in COMMANDS), ["model.onnx", "-h"]])
+def test_help(call: Callable[..., Said], words: list[str]) -> None:
+    said = call(*words)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("Usage: gru-lower")
+    assert "-h, --help" in said.out
+    if words[0].startswith("-"):
+        assert all(re.search(rf"^  {name}  ", said.out, re.MULTILINE) for name in COMMANDS)
+        assert "Exit codes: 0" in said.out
+    else:
+        assert all(option in said.out for option in ("--output-format", "--no-color", "--quiet"))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["lower", "--help"], ["verify", "--help"], ["inspect", "-h"]])
+def test_help_imports_nothing_heavy(words: list[str]) -> None:
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONPROFILEIMPORTTIME": "1"}
+    done = subprocess_run(*words, env=env)
+    assert done.returncode == 0
+    imported = {line.rpartition(b"|")[2].strip().partition(b".")[0] for line in done.stderr.splitlines()}
+    assert b"click" in imported
+    assert not imported & {b"onnx", b"numpy", b"onnxruntime", b"rich", b"onnx_graphsurgeon", b"google"}
+
+
+def test_version(call: Callable[..., Said]) -> None:
+    said = call("--version")
+    assert (said.code, said.err) == (0, "")
+    gru("model.onnx")
+    version = call("inspect", "model.onnx", "--output-format", "json").json["version"]
+    assert said.out == f"gru-lower, version {version}\n"
+
+
+def test_a_bug_says_that_it_is_one(call: Callable[..., Said], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("the invariant is gone")
+
+    gru("model.onnx")
+    monkeypatch.setattr(lower_gru.LowerGru, "run", broken)
+    before = snapshot(folder)
+    said = call("model.onnx")
+    assert said.code == 3
+    assert said.out == ""
+    assert "Traceback (most recent call last)" in said.err
+    assert said.err.splitlines()[-2] == "error GL901: RuntimeError: the invariant is gone"
+    assert "report it" in said.err.splitlines()[-1]
+    assert snapshot(folder) == before
+
+
+def test_control_c(call: Callable[..., Said], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    gru("model.onnx")
+    monkeypatch.setattr(lower_gru.LowerGru, "run", interrupted)
+    before = snapshot(folder)
+    said = call("model.onnx")
+    assert said == Said(130, "", "\ninterrupted\n")
+    assert snapshot(folder) == before
+
+
+def test_the_program_by_itself() -> None:
+    gru("model.onnx")
+    done = subprocess_run("model.onnx")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Verification: equivalent" in done.stdout
+    again = subprocess_run("model.onnx")
+    assert (again.returncode, again.stdout) == (2, b"")
+    assert again.stderr.startswith(b"error GL004: model.lowered.onnx: already exists")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes there break otherwise")
+@pytest.mark.parametrize("words", [["inspect", "model.onnx"], ["model.onnx", "-o", "-"], ["--output-format=json", "model.onnx"]])
+def test_a_reader_that_left(words: list[str]) -> None:
+    gru("model.onnx")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess_run(*words, "--no-verify" if "inspect" not in words else "-q", stdout=gone, stderr=subprocess.PIPE)
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert b"Traceback" not in done.stderr
+    assert b"Exception" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no full device to write to")
+@pytest.mark.parametrize("words", [["inspect", "model.onnx"], ["model.onnx", "-o", "-"], ["--output-format=json", "model.onnx"]])
+def test_a_full_disk_behind_stdout(words: list[str]) -> None:
+    gru("model.onnx")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess_run(*words, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"No space left on device" in done.stderr
+    assert b"Exception" not in done.stderr

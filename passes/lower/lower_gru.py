@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from onnx import NodeProto
@@ -11,8 +11,10 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InternalError
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
+from gru_lower.graph.known import is_zero
 from gru_lower.graph.scopes import Scope, is_onnx, subgraphs, walk
 from gru_lower.gru.parse import parse
+from gru_lower.gru.spec import INPUTS
 from gru_lower.passes.base import Change, Context, Pass, PassResult, Site
 from gru_lower.passes.lower import choose, loop, scan, unroll
 from gru_lower.passes.lower.template import Assembly
@@ -56,7 +58,8 @@ class LowerGru(Pass):
         2. The form is chosen by :mod:`gru_lower.passes.lower.choose`.
         3. The node's outputs keep their names; its type is kept inside; its opset is never changed.
         4. Constant weights are cut by bytes, external ones become views; others are split in the graph.
-        5. What the replaced node alone used goes with it.
+        5. An initial_h of zeros is no initial_h, and sequence_lens that are all T are none.
+        6. What the replaced node alone used goes with it.
     """
 
     name = "lower-gru"
@@ -83,12 +86,13 @@ class LowerGru(Pass):
                 reason = next(d for d in reversed(parsed.diagnostics))
                 site.code, site.message = reason.code, reason.message
                 continue
-            choice = choose.choose(parsed.spec, scope.opset, self.options.form)
+            spec = _without_idle_inputs(parsed.spec, scope, facts)
+            choice = choose.choose(spec, scope.opset, self.options.form)
             site.code, site.message = choice.code, choice.reason
             if not choice.form:
                 result.diagnostics.append(_kept(choice, site))
                 continue
-            edit, site.change = self._replace(model, scope, index, parsed.spec, choice.form, facts, names)
+            edit, site.change = self._replace(model, scope, index, spec, choice.form, facts, names)
             site.action, site.form = "lowered", choice.form
             site.nodes_after = sum(_count(node) for node in edit.nodes)
             edits.append(edit)
@@ -122,8 +126,22 @@ class LowerGru(Pass):
             unroll.assemble(assembly, v, bindings, results)
         original = NodeProto()
         original.CopyFrom(node)
-        change = Change(original, assembly.nodes, assembly.initializers, constants, scope.opsets)
+        for position, key in enumerate(INPUTS[: len(original.input)]):
+            original.input[position] = spec.inputs.get(key, "")
+        change = Change(spec, original, assembly.nodes, assembly.initializers, constants, scope.opsets)
         return splice.Edit(scope, [index], assembly.nodes, assembly.initializers), change
+
+
+def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
+    """Leave out the inputs that change nothing."""
+    idle = set()
+    if "initial_h" in spec.inputs and is_zero(facts, scope, spec.inputs["initial_h"]):
+        idle.add("initial_h")
+    if "sequence_lens" in spec.inputs and spec.seq_length:
+        lens = facts.array(scope, spec.inputs["sequence_lens"])
+        if lens is not None and (lens == spec.seq_length).all():
+            idle.add("sequence_lens")
+    return replace(spec, inputs={key: name for key, name in spec.inputs.items() if key not in idle}) if idle else spec
 
 
 def _kept(choice: choose.Choice, site: Site) -> Diagnostic:
