@@ -29,6 +29,14 @@ FORMS = ("auto", "scan", "loop", "unroll", "step")
     show_default=True,
     help="Y_h of a sequence of length 0.",
 )
+@click.option(
+    "--fix-dim",
+    "fix_dims",
+    multiple=True,
+    metavar="NAME=N",
+    callback=options.fixed_dims,
+    help="Make a dim of the inputs static first: batch=1, or X:0=1; repeatable.",
+)
 @click.option("--passes", metavar="SPEC", help='Run these passes instead: "normalize-gru,lower-gru{form=scan}".')
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
 @click.option("--dry-run", is_flag=True, help="Do everything but write.")
@@ -49,21 +57,25 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.interop import read
     from gru_lower.passes import api
 
-    path, output = o["model"], options.target(o["model"], o["output"], "lowered")
+    path = o["model"]
+    source = read(options.source(path)).model
+    output = options.target(path, o["output"], "lowered")
+    named = o["output"] and Path(f"{str(o['output']).removesuffix('.onnx')}.different.onnx")
+    if_different = options.target(path, named, "different")
     piped = str(output) == "-"
     talk = render.Talk(o, to_stderr=piped)
-    source = read(options.source(path)).model
     if not piped and not o["dry_run"]:
-        options.refuse_same(path, output, overwrite=o["overwrite"])
-        check_target(output, overwrite=o["overwrite"])
+        for target in (output, if_different) if o["keep_different"] else (output,):
+            options.refuse_same(path, target, overwrite=o["overwrite"])
+            check_target(target, overwrite=o["overwrite"])
     with talk.progress() as progress:
-        passes = o["passes"] or api.lowering(o["form"], o["zero_length_state"])
+        passes = api.lowering(o["form"], o["zero_length_state"]) if o["passes"] is None else o["passes"]
         how = options.verify_options(o, source.proto, zero_length_state=o["zero_length_state"])
-        result = api.lower_model(source, passes, how if o["verify"] else None, progress)
+        result = api.lower_model(source, passes, how if o["verify"] else None, progress, fix_dims=o["fix_dims"])
     report = result.report
     different = report.verification.status == "different"
-    if different and o["keep_different"] and not piped:
-        output = output.with_name(f"{output.name.removesuffix('.onnx')}.different.onnx")
+    if different and not piped:
+        output = if_different
     if not o["dry_run"] and (not different or (o["keep_different"] and not piped)):
         if piped:
             sys.stdout.buffer.write(result.held.to_bytes())
@@ -71,6 +83,6 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         else:
             save(result.held, output, overwrite=o["overwrite"])
         report = api.written(report, str(output), result.held)
-    talk.lowered(report)
+    talk.lowered(report, changed=result.held.modified)
     unverified = o["require_verified"] and report.verification.status != "equivalent" and result.held.modified
     return 1 if different or unverified or api.kept(report) else 0

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gru_lower.errors import GruLowerError, InternalError
+from gru_lower.errors import GruLowerError, InternalError, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DEFAULT = "lower"
-INTERRUPTED = 130
+INTERRUPTED, NO_READER = 130, 141
+"""What a shell says of a program that SIGINT or SIGPIPE ended."""
 
 
 class Commands(click.Group):
@@ -67,9 +70,19 @@ class Commands(click.Group):
             looks_like_word = not word.startswith("-") and "." not in word and "/" not in word
             if looks_like_word and not Path(word).exists():
                 near = difflib.get_close_matches(word, self.modules, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"commands: {', '.join(self.modules)}"
-                raise click.UsageError(f"{word!r} is neither a command nor a file; {hint}", ctx)
+                if Path(f"{word}.onnx").exists():
+                    near = [f"{word}.onnx"]
+                hint = f"did you mean {near[0]}?" if near else f"commands: {', '.join(self.modules)}"
+                raise Unsupported(f"{word!r} is neither a command nor a file", code="GL008", hint=hint)
         return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from gru_lower.report import tool_version
+
+        click.echo(f"gru-lower, version {tool_version()}")
+        ctx.exit()
 
 
 @click.group(
@@ -78,7 +91,14 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done or clean, 1 findings, 2 wrong usage or input, 3 a bug in gru-lower.",
 )
-@click.version_option(package_name="gru-lower", prog_name="gru-lower")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Lower and verify GRU in ONNX models.
 
@@ -93,31 +113,41 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: The arguments, the process's own by default.
 
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a redirected stdout may be ASCII: what it cannot spell becomes "?"
+            stream.reconfigure(errors="replace")
     sys.exit(run(argv))
 
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: no error a user can cause prints a traceback."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    plain = "--no-color" in words or bool(os.environ.get("NO_COLOR"))
     try:
-        code = cli.main(args=None if argv is None else list(argv), prog_name="gru-lower", standalone_mode=False)
+        code = cli.main(args=words, prog_name="gru-lower", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
+    except SystemExit:  # how click and rich leave when nobody reads their output any more
+        return NO_READER
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _wrong_usage(error, plain)
     except GruLowerError as error:
-        _say(error)
+        _say(error, plain)
         return error.exit_code
-    except BrokenPipeError:
-        return 0
+    except OSError as error:
+        name = "the output" if error.filename is None else error.filename
+        hint = "check the disk's space and the permissions"
+        _say(Unsupported(f"{name}: {error.strerror or error}", code="GL004", hint=hint), plain)
+        return Unsupported.exit_code
     except Exception as error:  # noqa: BLE001 - whatever it is, it is a bug of ours and has to say so
         import traceback
 
         traceback.print_exc()
-        _say(InternalError(f"{type(error).__name__}: {error}", code="GL901", hint="please report it with the model"))
+        hint = "please report it with the model"
+        _say(InternalError(f"{type(error).__name__}: {error}", code="GL901", hint=hint), plain)
         return InternalError.exit_code
     return _code(code)
 
@@ -126,9 +156,23 @@ def _code(value: Any) -> int:  # noqa: ANN401 - whatever a command returns
     return value if isinstance(value, int) else 0
 
 
-def _say(error: GruLowerError) -> None:
+def _wrong_usage(error: click.ClickException, plain: bool) -> int:
+    message = error.format_message()
+    if "\n" in message:  # the whole help, where no word was given
+        error.show()
+        return error.exit_code
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"see {'gru-lower' if ctx is None else ctx.command_path} --help"
+    if "extra argument" in message and ctx is not None and ctx.info_name == DEFAULT:
+        hint = f"name the output with -o; {hint}"
+    _say(Unsupported(message, code="GL008", hint=hint), plain)
+    return error.exit_code
+
+
+def _say(error: GruLowerError, plain: bool) -> None:
+    color = False if plain else None
     code = f" {error.code}" if error.code else ""
     where = f" {error.node}:" if error.node else ""
-    click.echo(f"{click.style(f'error{code}:', fg='red', bold=True)}{where} {error.message}", err=True)
+    click.echo(f"{click.style(f'error{code}:', fg='red', bold=True)}{where} {error.message}", err=True, color=color)
     if error.hint:
-        click.echo(f"  {click.style('hint:', bold=True)} {error.hint}", err=True)
+        click.echo(f"  {click.style('hint:', bold=True)} {error.hint}", err=True, color=color)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-MODEL = click.Path(path_type=Path, allow_dash=True)
+MODEL = click.Path(path_type=Path, allow_dash=True, readable=False)
 
 
 def verification(command: Callable[P, R]) -> Callable[P, R]:
@@ -85,7 +85,7 @@ def _shapes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str,
             shapes[name] = tuple(int(dim) for dim in dims.split(",") if dim.strip())
         except ValueError:
             name = ""
-        if not name:
+        if not name or min(shapes[name], default=0) < 0:
             raise click.BadParameter(f"{value!r}: write it like X=2,7,64")
     return shapes
 
@@ -93,6 +93,17 @@ def _shapes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str,
 def source(path: Path) -> Any:  # noqa: ANN401 - a path or bytes
     """Return what the library is handed for a MODEL argument: the path, or stdin's bytes for ``-``."""
     return sys.stdin.buffer.read() if str(path) == "-" else path
+
+
+def fixed_dims(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
+    """Read NAME=N and INPUT:AXIS=N."""
+    dims = {}
+    for value in values:
+        name, _, length = value.rpartition("=")
+        if not name or not length.isdecimal():
+            raise click.BadParameter(f"{value!r}: write it like batch=1 or X:0=1")
+        dims[name] = int(length)
+    return dims
 
 
 def verify_options(o: dict[str, Any], model: onnx.ModelProto, **more: Any) -> VerifyOptions:  # noqa: ANN401 - click's values

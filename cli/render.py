@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -36,29 +37,29 @@ class Talk:
         """Set up the two consoles."""
         self._json = o["output_format"] == "json"
         self._quiet, self._verbose = o["quiet"], o["verbose"]
-        plain = True if o["no_color"] else None
-        self._out = _console(sys.stderr if to_stderr else sys.stdout, plain)
-        self._err = _console(sys.stderr, plain)
+        self._plain = o["no_color"] or bool(os.environ.get("NO_COLOR"))
+        self._out = _console(sys.stderr if to_stderr else sys.stdout, self._plain)
+        self._err = _console(sys.stderr, self._plain)
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str, int, int], None]]:
         """Show a bar on stderr while it takes long, if a person is watching."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        hidden = self._quiet or self._json or not self._err.is_terminal
+        hidden = self._quiet or self._json or self._plain or not sys.stderr.isatty()
         with Progress(*columns, console=self._err, transient=True, disable=hidden) as bar:
             task = bar.add_task("reading", total=1)
             yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
-    def lowered(self, report: Report) -> None:
-        """Print what became of a model."""
+    def lowered(self, report: Report, *, changed: bool) -> None:
+        """Print what became of a model, which was changed or not."""
         if self._as_json(report):
             return
         done = [site for site in report.sites if site.action not in ("kept", "seen")]
         if not report.sites:
-            self._line("There is no GRU in this model: it is written unchanged, byte for byte.")
+            self._line("There is no GRU in this model" + ("." if changed else ": it stays as it is, byte for byte."))
         elif not self._quiet:
             self._out.print(_site_table(report))
-        if done and not self._quiet:
+        if report.op_counts["before"] != report.op_counts["after"] and not self._quiet:
             self._out.print(_op_table(report))
         self._verification(report.verification)
         self._diagnostics(report)
@@ -94,6 +95,7 @@ class Talk:
     def _as_json(self, report: Report) -> bool:
         if self._json:
             self._out.file.write(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n")
+            self._out.file.flush()
         return bool(self._json)
 
     def _line(self, text: str, style: str = "") -> None:
@@ -130,8 +132,9 @@ class Talk:
             self._out.print(Text(f"  {found.message}"), soft_wrap=True)
 
     def _diagnostics(self, report: Report) -> None:
+        kept = {site.code for site in report.sites if site.action == "kept"}
         for found in report.diagnostics:
-            if found.severity == "note" and self._quiet:
+            if found.severity == "note" and self._quiet and found.code not in kept:
                 continue
             text = Text(f"{found.severity} {found.code}: ", style=SEVERITY_STYLES[found.severity])
             text.append(f"{found.node}: " if found.node else "", style="default")
@@ -141,8 +144,8 @@ class Talk:
                 self._err.print(Text(f"  hint: {found.hint}"), soft_wrap=True)
 
 
-def _console(stream: Any, plain: bool | None) -> Console:  # noqa: ANN401 - a stream; a switch with a name
-    console = Console(file=stream, no_color=plain, highlight=False, markup=False)
+def _console(stream: Any, plain: bool) -> Console:  # noqa: ANN401 - a stream; a switch with a name
+    console = Console(file=stream, color_system=None if plain else "auto", highlight=False, markup=False)
     if not console.is_terminal:
         console.width = max(console.width, MIN_WIDTH)
     return console

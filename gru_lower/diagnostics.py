@@ -95,6 +95,7 @@ _register(
         "GL007": ("A tensor's data does not fit its shape", "export the model again"),
         "GL008": ("A request cannot be understood", "see gru-lower --help"),
         "GL009": ("Given inputs cannot be read or do not fit the model", "an .npz with the inputs' names as keys"),
+        "GL012": ("The opset cannot be converted", "export the model again with the newer opset"),
         "GL101": ("GRU: an input or output is missing", "export the model again"),
         "GL102": ("GRU: an attribute is unknown or mistyped", "check the model's opset against the attribute"),
         "GL103": ("GRU: the direction is unknown", "use forward, reverse or bidirectional"),
@@ -111,6 +112,7 @@ _register(
 _register(
     "warning",
     {
+        "GL011": ("Converting the opset dropped something", "export the model again with the newer opset"),
         "GL105": ("GRU: more activation parameters than are used", "drop the values that no function takes"),
         "GL201": (
             "GRU: an activation's default differs between runtimes",
@@ -130,11 +132,11 @@ _register(
     {
         "GL010": ("The kind of object that was handed in cannot hold everything", "hand in a ModelProto or a path"),
         "GL111": ("GRU: an attribute is a parameter of the function around", "inline the function first"),
-        "GL301": ("Kept: lowering needs opset 7 or newer", "convert the model: onnx.version_converter"),
-        "GL302": ("Kept: the form needs a static sequence length", "fix the sequence length, or use --form scan"),
+        "GL301": ("Kept: lowering needs opset 7 or newer", "convert the model first: --opset 17"),
+        "GL302": ("Kept: the form needs a static sequence length", "fix it with --fix-dim, or use --form scan"),
         "GL303": ("Kept: the form needs a sequence length of 1", "use --form auto"),
-        "GL304": ("Kept: the form needs a newer opset", "use another --form, or convert the model"),
-        "GL305": ("Kept: masks need a newer opset", "convert the model to opset 11 or newer"),
+        "GL304": ("Kept: the form needs a newer opset", "use another --form, or convert the model: --opset 17"),
+        "GL305": ("Kept: masks need a newer opset", "convert the model first: --opset 17"),
         "GL306": ("Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
         "GL310": ("onnxruntime runs this GRU itself, and faster", "lower only for runtimes without GRU"),
     },

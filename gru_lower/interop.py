@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.model import Model
 
+KNOWN_IR_VERSION = 8
+"""One that every runtime of the last years knows, and that has local functions."""
+
 
 class Source:
     """A model that was handed in, and the way back to its kind.
@@ -60,14 +63,14 @@ def read(source: Any) -> Source:  # noqa: ANN401 - whatever holds a model
         proto = onnx.ModelProto()
         proto.CopyFrom(source)
         return Source(graph_model.Model(proto), _same, [])
-    package = type(source).__module__.partition(".")[0]
-    if package == "onnx_graphsurgeon":
+    kinds = {(base.__module__.partition(".")[0], base.__name__) for base in type(source).__mro__}
+    if ("onnx_graphsurgeon", "Graph") in kinds:
         return _from_graphsurgeon(source)
-    if package == "onnx_ir":
+    if ("onnx_ir", "Model") in kinds:
         import onnx_ir
 
         return Source(graph_model.Model(onnx_ir.to_proto(source)), onnx_ir.from_proto, [])
-    if package == "torch" and hasattr(source, "model_proto"):
+    if ("torch", "ONNXProgram") in kinds:
         proto = onnx.ModelProto()
         proto.CopyFrom(source.model_proto)
         return Source(graph_model.Model(proto), _same, [])
@@ -84,8 +87,17 @@ def _same(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 def _from_graphsurgeon(graph: Any) -> Source:  # noqa: ANN401 - graphsurgeon is untyped
     import onnx_graphsurgeon as gs
+    from onnx_graphsurgeon.util.exception import OnnxGraphSurgeonException
 
     note = diagnostic(
         "GL010", "an onnx_graphsurgeon.Graph holds no metadata_props, doc_strings or quantization annotations"
     )
-    return Source(graph_model.Model(gs.export_onnx(graph.copy())), gs.import_onnx, [note])
+    try:
+        proto = gs.export_onnx(graph.copy())
+    except OnnxGraphSurgeonException as error:
+        hint = "export it with onnx_graphsurgeon.export_onnx and mend what that says"
+        raise InvalidModel(f"the graph cannot be exported: {error}", code="GL003", hint=hint) from error
+    if vars(graph).get("ir_version") is None:  # then it is onnx's newest, which runtimes may not know
+        needed = onnx.helper.find_min_ir_version_for(proto.opset_import, ignore_unknown=True)
+        proto.ir_version = max(needed, KNOWN_IR_VERSION)
+    return Source(graph_model.Model(proto), gs.import_onnx, [note])

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
 from gru_lower.errors import InvalidModel
+from gru_lower.graph import dims
 from gru_lower.graph.facts import Facts
-from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.scopes import all_names, is_onnx, walk
 from gru_lower.gru.parse import parse
 from gru_lower.passes import pipeline, registry, verdict
 from gru_lower.passes.base import Context, Site
@@ -53,6 +54,7 @@ def lower(
     inputs: Sequence[Feeds] | None = None,
     expected: Sequence[Feeds] | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
+    fix_dims: Mapping[str, int] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Result:
     """Replace every GRU node by operators that every runtime has, and check that the model still computes the same.
@@ -70,6 +72,7 @@ def lower(
         inputs: Inputs to compare on instead, a dict of arrays by input name each.
         expected: What is right for each of ``inputs``: labels or values by output name.
         shapes: Shapes to generate for inputs, by name.
+        fix_dims: Static lengths to write into the model first, by symbol (``"batch"``) or input and axis (``"X:0"``).
         progress: Called with ``(what, done, total)``.
 
     Returns:
@@ -92,7 +95,7 @@ def lower(
         shapes=dict(shapes or {}),
         zero_length_state="initial" if zero_length_state == "initial" else "zero",
     )
-    result = lower_model(source.model, pipeline_spec, options if verify else None, progress)
+    result = lower_model(source.model, pipeline_spec, options if verify else None, progress, fix_dims=fix_dims)
     result.report.diagnostics[:0] = source.notes
     result.model = source.restore(result.model)
     return result
@@ -108,6 +111,8 @@ def lower_model(
     passes: str,
     options: VerifyOptions | None,
     progress: Callable[[str, int, int], None] | None = None,
+    *,
+    fix_dims: Mapping[str, int] | None = None,
 ) -> Result:
     """Do what :func:`lower` does for a model that has been read already.
 
@@ -116,22 +121,28 @@ def lower_model(
         passes: The pipeline.
         options: How to verify, ``None`` not to.
         progress: Called with ``(what, done, total)``.
+        fix_dims: Static lengths to write into the model first; what follows from them is folded.
 
     """
-    todo = registry.parse(passes)
+    todo = registry.parse(f"fold-shapes,{passes}" if fix_dims else passes)
     held = original.copy()
     say = progress or _silent
+    before = None if fix_dims else all_names(original.proto)
+    if fix_dims:
+        dims.fix(held, fix_dims)
     result = pipeline.run(todo, held, Context(progress=say))
     _refuse_invalid(result.sites, result.diagnostics)
+    if held.modified:
+        dims.annotate(held, before)
     report = Report(
         command="lower",
         input=_file(original),
-        verification=_not_run("not asked for" if result.modified else "nothing was changed"),
+        verification=_not_run("not asked for" if held.modified else "nothing was changed"),
         sites=result.sites,
         op_counts={"before": count_ops(original.proto), "after": count_ops(held.proto)},
         diagnostics=result.diagnostics,
     )
-    if options is not None and result.modified:
+    if options is not None and held.modified:
         report.verification = verdict.judge(original, held, result.sites, options, say)
         report.diagnostics += verdict.remarks(report.verification)
     return Result(held.proto, report, held)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PASSES = {
     "normalize-gru": ("gru_lower.passes.normalize", "NormalizeGru"),
+    "convert-opset": ("gru_lower.passes.convert_opset", "ConvertOpset"),
+    "fold-shapes": ("gru_lower.passes.fold_shapes", "FoldShapes"),
     "lower-gru": ("gru_lower.passes.lower.lower_gru", "LowerGru"),
 }
 """Name: the module and the class."""
@@ -66,6 +68,14 @@ def parse(spec: str) -> list[Pass]:
     return passes
 
 
+def _typed(kind: type[Pass], key: str, wanted: Any, value: str) -> Any:  # noqa: ANN401 - a field's type and value
+    if wanted not in (int, "int"):
+        return value
+    if not value.isdigit():
+        raise Unsupported(f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint="a whole number is wanted")
+    return int(value)
+
+
 def _options(kind: type[Pass], text: str) -> Any:  # noqa: ANN401 - each pass has its own options type
     fields = {field.name: field for field in dataclasses.fields(kind.Options)}
     values: dict[str, Any] = {}
@@ -80,5 +90,5 @@ def _options(kind: type[Pass], text: str) -> Any:  # noqa: ANN401 - each pass ha
             raise Unsupported(
                 f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint=f"one of {', '.join(allowed)}"
             )
-        values[key] = value
+        values[key] = _typed(kind, key, fields[key].type, value)
     return kind.Options(**values)

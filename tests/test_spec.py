@@ -12,7 +12,6 @@ from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 import zoo
 from gru_lower.diagnostics import CODES
-from gru_lower.graph import external
 from gru_lower.gru import reference
 from gru_lower.gru.activations import KINDS, SIGMOID, TANH, Activation
 from gru_lower.gru.parse import ATTRIBUTES, Parsed
@@ -454,14 +453,22 @@ def test_the_onnx_domain_has_two_spellings() -> None:
     assert spec_of(model) == spec_of(gru_model(hidden_size=zoo.H))
 
 
-def test_an_attribute_that_is_a_parameter_of_the_function_is_a_reason_to_keep_the_gru() -> None:
-    model = zoo.from_text("""
+@pytest.mark.parametrize("other", [3, 4])
+def test_an_attribute_that_is_a_parameter_of_the_function_is_what_all_calls_give(other: int) -> None:
+    model = zoo.from_text(f"""
         <ir_version: 8, opset_import: ["" : 17, "d" : 1]>
-        g (float[4,2,2] x, float[1,9,2] w, float[1,9,3] r) => (y) { y = d.F <h = 3> (x, w, r) }
+        g (float[4,2,2] x, float[1,N,2] w, float[1,N,M] r) => (y, z) {{
+          y = d.F <h = 3> (x, w, r)
+          z = d.F <h = {other}> (x, w, r)
+        }}
         <domain: "d", opset_import: ["" : 17]>
-        F <h> (X, W, R) => (Y) { Y = GRU <hidden_size: int = @h> (X, W, R) }
+        F <h> (X, W, R) => (Y) {{ Y = GRU <hidden_size: int = @h> (X, W, R) }}
     """)
     parsed = read_gru(model)
+    if other == 3:
+        assert parsed.spec is not None
+        assert parsed.spec.hidden_size == 3
+        return
     assert parsed.spec is None
     (found,) = parsed.diagnostics
     assert (found.code, found.scope, found.severity) == ("GL111", "function d::F", "note")
@@ -480,15 +487,3 @@ def test_a_spec_is_told_in_words_and_in_json(case: GruCase) -> None:
     assert data["outputs"] == list(case.outputs)
     assert data["hidden_size"] == spec.hidden_size
     assert data["direction"] == spec.direction
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("typed", [False, True])
-def test_rows_of_a_weight_are_those_of_its_array(dtype: str, *, typed: bool) -> None:
-    tensor = zoo.weights(2, np.dtype(dtype))["W"]
-    array = numpy_helper.to_array(tensor)
-    if typed:
-        tensor = helper.make_tensor("W", tensor.data_type, array.shape, array.reshape(-1).tolist())
-        assert not tensor.HasField("raw_data")
-    part = external.rows(tensor, 3 * zoo.H + 2, 4, (zoo.I,))
-    np.testing.assert_array_equal(numpy_helper.to_array(part), array.reshape(-1, zoo.I)[11:15])

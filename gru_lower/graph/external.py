@@ -7,19 +7,24 @@ length) of the file that is already there.
 from __future__ import annotations
 
 import itertools
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.graph.files import COPY_BLOCK, AtomicFile
+from gru_lower.graph.files import COPY_BLOCK, AtomicFile, folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+PACKED_BITS = {"INT2": 2, "UINT2": 2, "INT4": 4, "UINT4": 4, "FLOAT4E2M1": 4}
+"""Bits per element of the types whose elements share bytes, by name: not every onnx has all of them."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +49,49 @@ def is_external(tensor: onnx.TensorProto) -> bool:
 
 
 def itemsize(elem_type: int) -> int:
-    """Bytes per element of a float tensor type."""
-    return int(onnx.helper.tensor_dtype_to_np_dtype(elem_type).itemsize)
+    """Bytes per element of a tensor type, as numpy holds it.
+
+    Raises:
+        InvalidModel: There is no such type.
+
+    """
+    try:
+        return int(onnx.helper.tensor_dtype_to_np_dtype(elem_type).itemsize)
+    except KeyError as error:
+        raise InvalidModel(
+            f"element type {elem_type} is none that ONNX {onnx.__version__} knows",
+            code="GL007",
+            hint="export the model again, or upgrade the onnx package",
+        ) from error
 
 
 def view(tensor: onnx.TensorProto) -> View:
-    """Read an external tensor's location, offset and length."""
+    """Read an external tensor's location, offset and length; a length left out is that of its shape.
+
+    Raises:
+        InvalidModel: One of them makes no sense.
+
+    """
     entries = {entry.key: entry.value for entry in tensor.external_data}
-    size = int(np.prod(tensor.dims, dtype=np.int64)) * itemsize(tensor.data_type)
-    return View(entries["location"], int(entries.get("offset") or 0), int(entries.get("length") or size))
+    location = entries.get("location")
+    try:
+        offset, length = int(entries.get("offset") or 0), int(entries.get("length") or 0) or _size(tensor)
+    except ValueError:
+        offset = length = -1
+    if not isinstance(location, str) or offset < 0 or length < 0:
+        raise InvalidModel(
+            f"tensor {tensor.name!r}: where its external data is cannot be told from {entries}",
+            code="GL006",
+            hint="export the model again",
+        )
+    return View(location, offset, length)
+
+
+def _size(tensor: onnx.TensorProto) -> int:
+    """Return the number of bytes a tensor's shape and type come to."""
+    count, size = int(np.prod(tensor.dims, dtype=np.int64)), itemsize(tensor.data_type)
+    bits = PACKED_BITS.get(TensorProto.DataType.Name(tensor.data_type))
+    return count * size if bits is None else (count * bits + 7) // 8
 
 
 def set_view(tensor: onnx.TensorProto, where: View) -> None:
@@ -76,8 +115,8 @@ def resolve(location: str, base_dir: Path | None, tensor: str) -> Path:
             code="GL006",
             hint="hand in the model's path, or load the external data into it first",
         )
-    parts = PurePosixPath(location).parts
-    if PurePosixPath(location).is_absolute() or PureWindowsPath(location).is_absolute() or ".." in parts:
+    spelled = PureWindowsPath(location)  # which knows both separators: a model comes from anywhere
+    if spelled.anchor or ".." in spelled.parts:
         raise InvalidModel(
             f"tensor {tensor!r}: external data {location!r} points outside the model's folder",
             code="GL006",
@@ -104,7 +143,7 @@ def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any,
     if not is_external(tensor):
         try:
             return np.asarray(numpy_helper.to_array(tensor))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise InvalidModel(
                 f"tensor {tensor.name!r}: its data does not fit its shape {list(tensor.dims)} ({error})",
                 code="GL007",
@@ -112,7 +151,7 @@ def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any,
             ) from error
     where = view(tensor)
     path = resolve(where.location, base_dir, tensor.name)
-    with path.open("rb") as handle:
+    with _open(path) as handle:
         handle.seek(where.offset)
         raw = handle.read(where.length)
     inline = onnx.TensorProto(dims=tensor.dims, data_type=tensor.data_type, raw_data=raw, name=tensor.name)
@@ -129,13 +168,17 @@ def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any,
 def rows(tensor: onnx.TensorProto, start: int, count: int, row_shape: tuple[int, ...]) -> onnx.TensorProto:
     """Return ``count`` consecutive rows of a tensor seen as rows of ``row_shape``, of shape ``(count, *row_shape)``.
 
-    Raw and external bytes are sliced as they are, so no value changes; external data becomes a view.
+    Raw and external bytes are sliced as they are, so no value changes; external data becomes a view of a file
+    that is not looked at.
 
     Args:
         tensor: A float tensor whose elements are, flattened, whole rows.
         start: The first row.
         count: How many.
         row_shape: The shape of a row.
+
+    Raises:
+        InvalidModel: The tensor's data does not fit its shape.
 
     """
     width = int(np.prod(row_shape, dtype=np.int64))
@@ -144,13 +187,24 @@ def rows(tensor: onnx.TensorProto, start: int, count: int, row_shape: tuple[int,
     first, length = start * width * size, count * width * size
     if is_external(tensor):
         where = view(tensor)
+        _fits(tensor, where.length)
         set_view(part, View(where.location, where.offset + first, length))
     elif tensor.HasField("raw_data"):
+        _fits(tensor, len(tensor.raw_data))
         part.raw_data = tensor.raw_data[first : first + length]
     else:
-        values = np.asarray(numpy_helper.to_array(tensor)).reshape(-1)[start * width : (start + count) * width]
-        part.raw_data = values.tobytes()
+        part.raw_data = to_array(tensor, None).reshape(-1)[start * width : (start + count) * width].tobytes()
     return part
+
+
+def _fits(tensor: onnx.TensorProto, length: int) -> None:
+    if length != _size(tensor):
+        raise InvalidModel(
+            f"tensor {tensor.name!r}: its data does not fit its shape {list(tensor.dims)} "
+            f"({_size(tensor)} bytes wanted, {length} there)",
+            code="GL007",
+            hint="export the model again",
+        )
 
 
 def tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
@@ -158,6 +212,7 @@ def tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     yield from _graph_tensors(proto.graph)
     for function in proto.functions:
         yield from _node_tensors(function.node)
+        yield from _attribute_tensors(function.attribute_proto)
     for training in proto.training_info:
         yield from _graph_tensors(training.initialization)
         yield from _graph_tensors(training.algorithm)
@@ -165,25 +220,37 @@ def tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
+    yield from _sparse_tensors(graph.sparse_initializer)
     yield from _node_tensors(graph.node)
 
 
 def _node_tensors(nodes: Any) -> Iterator[onnx.TensorProto]:  # noqa: ANN401 - protobuf's repeated container has no type
     for node in nodes:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            for graph in itertools.chain([attribute.g] if attribute.HasField("g") else [], attribute.graphs):
-                yield from _graph_tensors(graph)
+        yield from _attribute_tensors(node.attribute)
 
 
-def carry(proto: onnx.ModelProto, source: Path, target: Path, *, overwrite: bool) -> Callable[[], None]:
+def _attribute_tensors(attributes: Iterable[onnx.AttributeProto]) -> Iterator[onnx.TensorProto]:
+    for attribute in attributes:
+        if attribute.HasField("t"):
+            yield attribute.t
+        yield from attribute.tensors
+        yield from _sparse_tensors([attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else [])
+        yield from _sparse_tensors(attribute.sparse_tensors)
+        for graph in itertools.chain([attribute.g] if attribute.HasField("g") else [], attribute.graphs):
+            yield from _graph_tensors(graph)
+
+
+def _sparse_tensors(entries: Iterable[onnx.SparseTensorProto]) -> Iterator[onnx.TensorProto]:
+    for sparse in entries:
+        yield from (sparse.values, sparse.indices)
+
+
+@contextmanager
+def carried(proto: onnx.ModelProto, source: Path, target: Path, *, overwrite: bool) -> Iterator[None]:
     """Copy the external bytes a model still refers to into another folder, under the same names and offsets.
 
     Ranges nobody refers to become holes in the copy, so tensors need no edit and no byte too many is read.
+    The copies are whole when the ``with`` block begins, and get their names when it ends well.
 
     Args:
         proto: The model about to be written to ``target``.
@@ -191,20 +258,18 @@ def carry(proto: onnx.ModelProto, source: Path, target: Path, *, overwrite: bool
         target: The folder they will be relative to.
         overwrite: Whether existing files may be replaced.
 
-    Returns:
-        A function that takes the copied files away again, for when writing the model fails.
-
     Raises:
         InvalidModel: A data file is missing, too short or outside the folder.
         Unsupported: A file is in the way and ``overwrite`` is false.
+        OSError: The folder cannot be written or is full.
 
     """
-    ranges: dict[str, list[View]] = {}
+    ranges: dict[PurePosixPath, list[View]] = {}
     for tensor in tensors(proto):
         if is_external(tensor):
             where = view(tensor)
             resolve(where.location, source, tensor.name)
-            ranges.setdefault(where.location, []).append(where)
+            ranges.setdefault(PurePosixPath(where.location), []).append(where)
     for location in ranges:
         if (target / location).exists() and not overwrite:
             raise Unsupported(
@@ -212,28 +277,17 @@ def carry(proto: onnx.ModelProto, source: Path, target: Path, *, overwrite: bool
                 code="GL004",
                 hint="choose another folder with -o, or allow it with --overwrite",
             )
-    written: list[Path] = []
-
-    def undo() -> None:
-        for path in written:
-            path.unlink(missing_ok=True)
-
-    try:
+    with ExitStack() as stack:
         for location, views in ranges.items():
-            path = target / location
-            path.parent.mkdir(parents=True, exist_ok=True)
-            existed = path.exists()
-            _copy_ranges(source / location, path, views)
-            if not existed:
-                written.append(path)
-    except BaseException:
-        undo()
-        raise
-    return undo
+            stack.enter_context(folder((target / location).parent))
+            copy = stack.enter_context(AtomicFile(target / location))
+            _copy_ranges(source / location, copy.handle, views)
+            copy.seal()
+        yield
 
 
-def _copy_ranges(source: Path, target: Path, views: list[View]) -> None:
-    with source.open("rb") as reader, AtomicFile(target) as writer:
+def _copy_ranges(source: Path, writer: BinaryIO, views: list[View]) -> None:
+    with _open(source) as reader:
         done = 0
         for where in sorted(views, key=lambda v: v.offset):
             start, end = max(where.offset, done), where.offset + where.length
@@ -255,4 +309,15 @@ def _copy_ranges(source: Path, target: Path, views: list[View]) -> None:
             done = end
 
 
-__all__ = ["View", "carry", "is_external", "itemsize", "resolve", "rows", "set_view", "tensors", "to_array", "view"]
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InvalidModel(
+            f"{path}: external data that cannot be read ({error.strerror or error})",
+            code="GL006",
+            hint="check the file's permissions",
+        ) from error
+
+
+__all__ = ["View", "carried", "is_external", "itemsize", "resolve", "rows", "set_view", "tensors", "to_array", "view"]

@@ -14,11 +14,14 @@ import onnx
 from onnx import FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from gru_lower.graph import external
+from gru_lower.graph.functions import Functions, key_of, resolve
 from gru_lower.graph.scopes import Scope, is_onnx, walk
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
+Table = dict[str, dict[str, ValueInfoProto]]
+Calls = list[tuple[Scope, NodeProto]]
 Dims = tuple["int | str | None", ...]
 
 SMALL_BYTES = 1024
@@ -37,8 +40,18 @@ class Facts:
     def __init__(self, model: Model) -> None:
         """Keep the model; everything is found out when first asked for."""
         self._model = model
+        self._functions: Functions | None = None
         self._declared: dict[str, dict[str, ValueInfoProto]] = {}
         self._inferred: dict[str, dict[str, ValueInfoProto]] | None = None
+
+    def node(self, scope: Scope, index: int) -> NodeProto:
+        """Return a node with its references to a function's parameters replaced, as far as all calls agree."""
+        node: NodeProto = scope.nodes[index]
+        if scope.function is None or not any(attribute.ref_attr_name for attribute in node.attribute):
+            return node
+        if self._functions is None:
+            self._functions = Functions(self._model.proto, lambda _node: True)
+        return resolve(node, self._functions.bindings(key_of(scope.function)))
 
     def constant(self, scope: Scope, name: str) -> TensorProto | None:
         """Return the tensor a value always is, or ``None``.
@@ -90,6 +103,10 @@ class Facts:
             if all(isinstance(dim, int) for dim in best):
                 break
         return best
+
+    def static_type(self, scope: Scope, name: str) -> ValueInfoProto | None:
+        """Return a value's inferred type if its element type and every dim are known."""
+        return next((info for info in reversed(self._infos(scope, name)) if is_static(info)), None)
 
     def _infos(self, scope: Scope, name: str) -> list[ValueInfoProto]:
         home = scope.find(name)
@@ -151,7 +168,7 @@ def _declarations(proto: GraphProto | FunctionProto) -> dict[str, ValueInfoProto
     return {entry.name: entry for entry in entries}
 
 
-def infer(proto: onnx.ModelProto) -> dict[str, dict[str, ValueInfoProto]]:
+def infer(proto: onnx.ModelProto) -> Table:
     """Run ONNX's shape inference on a copy without weights.
 
     Args:
@@ -163,20 +180,9 @@ def infer(proto: onnx.ModelProto) -> dict[str, dict[str, ValueInfoProto]]:
     """
     skeleton = _skeleton(proto)
     table = _infer_main(skeleton)
-    functions = {(f.domain, f.name, getattr(f, "overload", "")): f for f in skeleton.functions}
-    pending = [table]
-    seen: set[tuple[str, str, str]] = set()
-    while pending:
-        known = pending.pop()
-        for scope in [s for s in walk(skeleton) if s.path in known]:
-            for node in scope.nodes:
-                key = (node.domain, node.op_type, getattr(node, "overload", ""))
-                if key not in functions or key in seen:
-                    continue
-                seen.add(key)
-                inner = _infer_function(skeleton, functions[key], node, scope, table)
-                table.update(inner)
-                pending.append(inner)
+    functions = Functions(skeleton, lambda _node: True)
+    for key in functions.callers_first():
+        table.update(_infer_function(skeleton, functions.by_key[key], functions.calls[key], table))
     return table
 
 
@@ -236,7 +242,7 @@ def _strip_nodes(nodes: Any, owner: GraphProto | FunctionProto) -> None:  # noqa
                 twin.CopyFrom(attribute)
 
 
-def _infer_main(skeleton: onnx.ModelProto) -> dict[str, dict[str, ValueInfoProto]]:
+def _infer_main(skeleton: onnx.ModelProto) -> Table:
     try:
         inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=True)
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
@@ -250,35 +256,46 @@ def _infer_main(skeleton: onnx.ModelProto) -> dict[str, dict[str, ValueInfoProto
 
 
 def _infer_function(
-    skeleton: onnx.ModelProto,
-    function: FunctionProto,
-    call: NodeProto,
-    scope: Scope,
-    table: dict[str, dict[str, ValueInfoProto]],
-) -> dict[str, dict[str, ValueInfoProto]]:
-    """Infer a function's values from the types at its first call; shapes only where it is the only call."""
+    skeleton: onnx.ModelProto, function: FunctionProto, calls: Calls, table: Table
+) -> Table:
+    """Infer a function's values from the types all its calls agree on."""
     graph = GraphProto(name="function")
     graph.node.extend(function.node)
-    for formal, actual in zip(function.input, call.input, strict=False):
-        home = scope.find(actual)
-        info = None if home is None else table.get(home.path, {}).get(actual)
-        if info is None:
-            tensor = None if home is None else home.initializers.get(actual)
-            if tensor is None:
-                continue
-            info = helper.make_tensor_value_info(formal, tensor.data_type, list(tensor.dims))
-        typed = ValueInfoProto()
-        typed.CopyFrom(info)
-        typed.name = formal
-        graph.input.append(typed)
+    for position, formal in enumerate(function.input):
+        given = [_argument(scope, call, position, table) for scope, call in calls]
+        agreed = _agreed(formal, given)
+        if agreed is not None:
+            graph.input.append(agreed)
     model = helper.make_model(graph, opset_imports=list(function.opset_import) or list(skeleton.opset_import))
     model.functions.extend(skeleton.functions)
-    calls = sum(
-        (node.domain, node.op_type) == (function.domain, function.name) for s in walk(skeleton) for node in s.nodes
-    )
-    if calls > 1:
-        for value in model.graph.input:
-            value.type.tensor_type.ClearField("shape")
-    name = next(s.path for s in walk(skeleton) if s.proto is function)
-    inner = _infer_main(model)
-    return {name + path.removeprefix("main"): infos for path, infos in inner.items()}
+    name = next(scope.path for scope in walk(skeleton) if scope.proto is function)
+    return {name + path.removeprefix("main"): infos for path, infos in _infer_main(model).items()}
+
+
+def _argument(scope: Scope, call: NodeProto, position: int, table: Table) -> ValueInfoProto | None:
+    name = call.input[position] if position < len(call.input) else ""
+    home = scope.find(name) if name else None
+    if home is None:
+        return None
+    tensor = home.initializers.get(name)
+    if tensor is not None:
+        return helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims))
+    return table.get(home.path, {}).get(name)
+
+
+def _agreed(name: str, given: list[ValueInfoProto | None]) -> ValueInfoProto | None:
+    """Return the type that every call gives a formal input; dims on which they differ are unknown."""
+    known = [info for info in given if info is not None]
+    kinds = {info.type.tensor_type.elem_type for info in known}
+    if not known or len(known) != len(given) or len(kinds) != 1:
+        return None
+    result = ValueInfoProto(name=name)
+    result.type.tensor_type.elem_type = kinds.pop()
+    shapes = [dims_of(info) for info in known if info.type.tensor_type.HasField("shape")]
+    if len(shapes) == len(known) and len({len(shape) for shape in shapes}) == 1:
+        result.type.tensor_type.shape.SetInParent()
+        for dims in zip(*shapes, strict=True):
+            dim = result.type.tensor_type.shape.dim.add()
+            if len(set(dims)) == 1 and isinstance(dims[0], int):
+                dim.dim_value = dims[0]
+    return result

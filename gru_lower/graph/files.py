@@ -3,51 +3,78 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COPY_BLOCK = 1 << 22
-
-
-def atomic_write(target: Path, content: BinaryIO) -> None:
-    """Write a stream to ``target`` through a temporary file in the same folder: fsync, then rename.
-
-    Raises:
-        OSError: The folder cannot be written or is full; no temporary file is left.
-
-    """
-    with AtomicFile(target) as handle:
-        shutil.copyfileobj(content, handle, COPY_BLOCK)
+PREFIX_LENGTH = 32
+"""How much of its target's name a temporary file bears: a name may be as long as the file system takes already."""
 
 
 class AtomicFile:
-    """A binary file that appears under its name when the ``with`` block ends well, and never otherwise."""
+    """A binary file that appears under its name when the ``with`` block ends well, and never otherwise.
+
+    Attributes:
+        handle: What to write to, within the block.
+
+    """
+
+    handle: BinaryIO
 
     def __init__(self, target: Path) -> None:
         """Remember the target; nothing is created before the block is entered."""
         self.target = target
 
-    def __enter__(self) -> BinaryIO:
+    def __enter__(self) -> AtomicFile:
         """Open a temporary file beside the target."""
-        descriptor, name = tempfile.mkstemp(prefix=f".{self.target.name}.", suffix=".tmp", dir=self.target.parent)
+        prefix = f".{self.target.name[:PREFIX_LENGTH]}."
+        descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=self.target.parent)
         self._temporary = Path(name)
-        self._handle = os.fdopen(descriptor, "wb")
-        return self._handle
+        self.handle = os.fdopen(descriptor, "wb")
+        return self
+
+    def seal(self) -> None:
+        """Bring what was written to the disk: all that may fail for want of space fails here.
+
+        Raises:
+            OSError: The disk is full or broken.
+
+        """
+        if not self.handle.closed:
+            self.handle.flush()
+            os.fsync(self.handle.fileno())
+            self.handle.close()
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Put the file in place, or take it away."""
         try:
             if kind is None:
-                self._handle.flush()
-                os.fsync(self._handle.fileno())
+                self.seal()
                 self._temporary.chmod(_mode(self.target))
-            self._handle.close()
-            if kind is None:
                 self._temporary.replace(self.target)
         finally:
+            with suppress(OSError):  # of a file that goes anyway
+                self.handle.close()
             self._temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder(path: Path) -> Iterator[None]:
+    """Make a folder, with those around it, and keep it if the ``with`` block ends well."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for each in missing:
+            with suppress(OSError):  # somebody else put a file there in the meantime
+                each.rmdir()
+        raise
 
 
 def _mode(target: Path) -> int:

@@ -7,7 +7,7 @@ was edited, :func:`save` writes the very bytes that were read.
 from __future__ import annotations
 
 import hashlib
-import io
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,8 @@ from google.protobuf.message import DecodeError, EncodeError
 
 from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.graph import external, sniff
-from gru_lower.graph.files import atomic_write
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from gru_lower.graph.files import AtomicFile
+from gru_lower.graph.scopes import texts
 
 PROTOBUF_LIMIT = 2**31 - 1
 
@@ -93,12 +91,12 @@ def load(source: str | Path) -> Model:
 
     """
     path = Path(source)
-    if not path.exists():
-        raise InvalidModel(f"{path}: no such file", code="GL001", hint=sniff.missing_hint(path))
-    if path.is_dir():
-        what, hint = sniff.recognise_folder(path)
-        raise InvalidModel(f"{path}: {what}", code="GL002", hint=hint)
     try:
+        if not path.exists():
+            raise InvalidModel(f"{path}: no such file", code="GL001", hint=sniff.missing_hint(path))
+        if path.is_dir():
+            what, hint = sniff.recognise_folder(path)
+            raise InvalidModel(f"{path}: {what}", code="GL002", hint=hint)
         if path.stat().st_size > PROTOBUF_LIMIT:
             raise Unsupported(
                 f"{path}: larger than the 2 GiB a protobuf message may have",
@@ -152,6 +150,13 @@ def parse(raw: bytes, *, path: Path | None = None) -> Model:
             code="GL003",
             hint="the file may be cut short or be something else; check it with onnx.checker.check_model",
         )
+    bad = next((text for text in texts(proto) if isinstance(text, bytes)), None)
+    if bad is not None:
+        raise InvalidModel(
+            f"{name}: the name {bad!r} is no UTF-8 text",
+            code="GL003",
+            hint="the file may be damaged; names in an ONNX model have to be UTF-8: export it again",
+        )
     return Model(proto, raw, path)
 
 
@@ -164,21 +169,44 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> None:
         overwrite: Whether an existing target may be replaced.
 
     Raises:
-        Unsupported: The target exists and ``overwrite`` is false, or its folder cannot be written.
+        InvalidModel: External data is missing, too short or out of place.
+        Unsupported: The target exists and ``overwrite`` is false, is the model's own external data, or cannot be
+            written.
 
     """
     check_target(target, overwrite=overwrite)
     raw = model.to_bytes()
-    undo: Callable[[], None] = lambda: None  # noqa: E731
-    if model.base_dir is not None and model.base_dir.resolve() != target.parent.resolve():
-        undo = external.carry(model.proto, model.base_dir, target.parent, overwrite=overwrite)
+    _check_data(model, target)
+    elsewhere = model.base_dir is not None and model.base_dir.resolve() != target.parent.resolve()
     try:
-        atomic_write(target, io.BytesIO(raw))
+        with ExitStack() as stack:
+            file = stack.enter_context(AtomicFile(target))  # entered first, so that it is put in place last
+            if model.base_dir is not None and elsewhere:
+                stack.enter_context(
+                    external.carried(model.proto, model.base_dir, target.parent, overwrite=overwrite)
+                )
+            file.handle.write(raw)
+            file.seal()
     except OSError as error:
-        undo()
-        raise Unsupported(
-            f"{target}: cannot be written ({error.strerror or error})", code="GL004", hint="choose another -o"
-        ) from error
+        raise _unwritable(target, error) from error
+
+
+def _check_data(model: Model, target: Path) -> None:
+    """Refuse to write a model where its external data lies, or has to go."""
+    folders = {target.parent.resolve(), (model.base_dir or target.parent).resolve()}
+    for tensor in external.tensors(model.proto):
+        if external.is_external(tensor):
+            location = external.view(tensor).location
+            if target.resolve() in {folder / location for folder in folders}:
+                raise Unsupported(
+                    f"{target}: is the place of the model's external data", code="GL004", hint="choose another -o"
+                )
+
+
+def _unwritable(target: Path, error: OSError) -> Unsupported:
+    return Unsupported(
+        f"{target}: cannot be written ({error.strerror or error})", code="GL004", hint="choose another -o"
+    )
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
@@ -188,11 +216,14 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         Unsupported: The target exists and ``overwrite`` is false, is a folder, or its folder does not exist.
 
     """
-    if target.is_dir():
-        raise Unsupported(f"{target}: is a folder", code="GL004", hint="name a file with -o")
-    if target.exists() and not overwrite:
-        raise Unsupported(
-            f"{target}: already exists", code="GL004", hint="choose another -o, or allow it with --overwrite"
-        )
-    if not target.parent.is_dir():
-        raise Unsupported(f"{target.parent}: no such folder", code="GL004", hint="create it, or choose another -o")
+    try:
+        if target.is_dir():
+            raise Unsupported(f"{target}: is a folder", code="GL004", hint="name a file with -o")
+        if target.exists() and not overwrite:
+            raise Unsupported(
+                f"{target}: already exists", code="GL004", hint="choose another -o, or allow it with --overwrite"
+            )
+        if not target.parent.is_dir():
+            raise Unsupported(f"{target.parent}: no such folder", code="GL004", hint="create it, or choose another -o")
+    except OSError as error:
+        raise _unwritable(target, error) from error

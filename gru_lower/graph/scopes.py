@@ -32,6 +32,7 @@ class Scope:
         parent: The scope around it whose values it sees; ``None`` for the main graph and functions.
         opsets: Opset version by domain, ``""`` for ONNX's own.
         ir_version: The model's.
+        repeated: Whether it is a body of a Scan or Loop, or inside one.
 
     """
 
@@ -42,6 +43,8 @@ class Scope:
         parent: Scope | None,
         opsets: dict[str, int],
         ir_version: int,
+        *,
+        repeated: bool = False,
     ) -> None:
         """Hold on to the parts; :func:`walk` makes the scopes of a model."""
         self.path = path
@@ -49,6 +52,7 @@ class Scope:
         self.parent = parent
         self.opsets = opsets
         self.ir_version = ir_version
+        self.repeated = repeated
 
     @property
     def nodes(self) -> Any:  # noqa: ANN401 - protobuf's repeated container has no public type
@@ -174,22 +178,30 @@ def _opsets(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
 def walk(model: onnx.ModelProto) -> Iterator[Scope]:
     """Yield every scope of a model, a scope before the bodies inside it: the main graph first, then functions."""
     opsets = _opsets(model.opset_import)
-    yield from _descend(Scope("main", model.graph, None, opsets, model.ir_version))
+    taken: set[str] = set()
+    yield from _descend(Scope("main", model.graph, None, opsets, model.ir_version), taken)
     for function in model.functions:
         name = f"function {function.domain}::{function.name}"
         if getattr(function, "overload", ""):
             name += f":{function.overload}"
-        yield from _descend(Scope(name, function, None, _opsets(function.opset_import) or opsets, model.ir_version))
+        function_opsets = _opsets(function.opset_import) or opsets
+        yield from _descend(Scope(name, function, None, function_opsets, model.ir_version), taken)
 
 
-def _descend(scope: Scope) -> Iterator[Scope]:
+def _descend(scope: Scope, taken: set[str]) -> Iterator[Scope]:
     yield scope
     holders = [(index, node) for index, node in enumerate(scope.nodes) if _holds_graph(node)]
     names = Counter(node.name for _, node in holders)
     for index, node in holders:
-        label = node.name if node.name and names[node.name] == 1 else f"{node.op_type.lower()}#{index}"
+        numbered = f"{node.op_type.lower()}#{index}"
+        label = node.name if node.name and names[node.name] == 1 and "#" not in node.name else numbered
+        repeated = scope.repeated or node.op_type in ("Scan", "Loop")
         for attribute, body in subgraphs(node):
-            yield from _descend(Scope(f"{scope.path}/{label}.{attribute}", body, scope, scope.opsets, scope.ir_version))
+            path = f"{scope.path}/{label}.{attribute}"
+            if path in taken:  # names may hold slashes and dots, too
+                path = f"{scope.path}/{numbered}.{attribute}"
+            taken.add(path)
+            yield from _descend(Scope(path, body, scope, scope.opsets, scope.ir_version, repeated=repeated), taken)
 
 
 def _holds_graph(node: NodeProto) -> bool:
@@ -207,5 +219,21 @@ def all_names(model: onnx.ModelProto) -> set[str]:
             names.update(node.output)
         if isinstance(scope.proto, GraphProto):
             names.update(tensor.values.name for tensor in scope.proto.sparse_initializer)
-            names.update(value.name for value in scope.proto.value_info)
+            names.update(annotation.tensor_name for annotation in scope.proto.quantization_annotation)
+        names.update(value.name for value in scope.proto.value_info)
     return names
+
+
+def texts(model: onnx.ModelProto) -> Iterator[str]:
+    """Yield every name in a model, of whatever kind; one that is no UTF-8 comes as bytes, as protobuf has it."""
+    yield from all_names(model)
+    for entry in model.opset_import:
+        yield entry.domain
+    for scope in walk(model):
+        yield scope.proto.name
+        if isinstance(scope.proto, FunctionProto):
+            yield from (scope.proto.domain, scope.proto.overload, *scope.proto.attribute)
+        for node in scope.nodes:
+            yield from (node.op_type, node.domain)
+            for attribute in node.attribute:
+                yield from (attribute.name, attribute.ref_attr_name)

@@ -34,18 +34,20 @@ def recognise(raw: bytes, path: Path | None) -> tuple[str, str] | None:
         return _recognise_zip(raw, suffix)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return "a Keras HDF5 file, not ONNX", EXPORT_KERAS
-    if head[4:8] == b"TFL3":
+    # A flatbuffer begins with a small offset; a model's producer_name may well begin with the same letters.
+    kind = head[4:8] if head[2:4] == b"\0\0" else b""
+    if kind == b"TFL3":
         return (
             "a TensorFlow Lite model, not ONNX",
             "convert it: python -m tf2onnx.convert --tflite X --output model.onnx",
         )
-    if head[4:8] == b"ORTM":
+    if kind == b"ORTM":
         return "an onnxruntime .ort model, not ONNX", "use the .onnx file that it was made from"
     if head.startswith(b"\x1f\x8b"):
         return "gzip data, not ONNX", "unpack it first: gunzip FILE, or tar xzf FILE"
     if head.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, not the model itself", "fetch the content: git lfs pull"
-    if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "an HTML page, not ONNX", "download the file itself, not the page that shows it"
     if head.startswith(b"\x80\x02") and b"torch" in raw[:4096]:
         return "a PyTorch checkpoint (pickle), not ONNX", EXPORT_TORCH

@@ -92,7 +92,7 @@ class _Reader:
     """Reads one node; each method checks one group of rules."""
 
     def __init__(self, scope: Scope, index: int, facts: Facts, found: list[Diagnostic]) -> None:
-        self.scope, self.node, self.facts, self.found = scope, scope.nodes[index], facts, found
+        self.scope, self.node, self.facts, self.found = scope, facts.node(scope, index), facts, found
         self.site = scope.site(index)
 
     def read(self) -> GruSpec:

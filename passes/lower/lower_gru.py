@@ -11,6 +11,7 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InternalError
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
+from gru_lower.graph.functions import Functions
 from gru_lower.graph.known import is_zero
 from gru_lower.graph.scopes import Scope, is_onnx, subgraphs, walk
 from gru_lower.gru.parse import parse
@@ -58,8 +59,9 @@ class LowerGru(Pass):
         2. The form is chosen by :mod:`gru_lower.passes.lower.choose`.
         3. The node's outputs keep their names; its type is kept inside; its opset is never changed.
         4. Constant weights are cut by bytes, external ones become views; others are split in the graph.
-        5. An initial_h of zeros is no initial_h, and sequence_lens that are all T are none.
-        6. What the replaced node alone used goes with it.
+        5. In a function whose calls bind a GRU's attributes differently, each binding gets a clone of its own.
+        6. An initial_h of zeros is no initial_h, and sequence_lens that are all T are none.
+        7. What the replaced node alone used goes with it.
     """
 
     name = "lower-gru"
@@ -68,13 +70,14 @@ class LowerGru(Pass):
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Lower every GRU in every scope."""
         result = PassResult(modified=False)
+        model.modified |= Functions(model.proto, _is_gru).specialise()
         facts, names = Facts(model), splice.Names(model.proto)
         edits: list[splice.Edit] = []
         found = [
             (scope, index)
             for scope in walk(model.proto)
             for index, node in enumerate(scope.nodes)
-            if is_onnx(node, "GRU")
+            if _is_gru(node)
         ]
         for done, (scope, index) in enumerate(found, 1):
             ctx.progress("lowering", done, len(found))
@@ -96,12 +99,13 @@ class LowerGru(Pass):
             site.action, site.form = "lowered", choice.form
             site.nodes_after = sum(_count(node) for node in edit.nodes)
             edits.append(edit)
-        result.modified = splice.apply(model, edits)
+        splice.apply(model, edits)
+        result.modified = model.modified
         return result
 
     def ensures(self, model: Model, result: PassResult) -> None:
         """Hold the pass to its word: a GRU is left exactly where a site says it was kept."""
-        left = sum(is_onnx(node, "GRU") for scope in walk(model.proto) for node in scope.nodes)
+        left = sum(_is_gru(node) for scope in walk(model.proto) for node in scope.nodes)
         kept = sum(site.action == "kept" for site in result.sites)
         if left != kept:
             raise InternalError(f"{left} GRU nodes are left, {kept} were to be kept", code="GL901")
@@ -109,7 +113,7 @@ class LowerGru(Pass):
     def _replace(
         self, model: Model, scope: Scope, index: int, spec: GruSpec, form: str, facts: Facts, names: splice.Names
     ) -> tuple[splice.Edit, Change]:
-        node = scope.nodes[index]
+        node = facts.node(scope, index)
         constants = {
             key: tensor for key, name in spec.inputs.items() if (tensor := facts.constant(scope, name)) is not None
         }
@@ -130,6 +134,10 @@ class LowerGru(Pass):
             original.input[position] = spec.inputs.get(key, "")
         change = Change(spec, original, assembly.nodes, assembly.initializers, constants, scope.opsets)
         return splice.Edit(scope, [index], assembly.nodes, assembly.initializers), change
+
+
+def _is_gru(node: NodeProto) -> bool:
+    return is_onnx(node, "GRU")
 
 
 def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:

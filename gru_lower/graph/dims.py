@@ -1,0 +1,124 @@
+"""Fixing dims: what a caller knows of an input's shape is written into the model."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from onnx import GraphProto
+
+from gru_lower.errors import Unsupported
+from gru_lower.graph.facts import Facts, dims_of, is_known
+from gru_lower.graph.scopes import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import onnx
+
+    from gru_lower.graph.model import Model
+
+
+def fix(model: Model, wanted: Mapping[str, int]) -> None:
+    """Write static dims into a model's inputs, and wherever else the same symbol stands.
+
+    Args:
+        model: Edited in place.
+        wanted: Length by symbol (``"batch"``), or by input and axis (``"X:0"``).
+
+    Raises:
+        Unsupported: There is no such symbol or axis, or it has another length already.
+
+    """
+    for key, length in wanted.items():
+        if length < 0:
+            raise Unsupported(f"--fix-dim {key}={length}: a length cannot be negative", code="GL008")
+        name, colon, axis = key.rpartition(":")
+        if colon and axis.isdigit():
+            _fix_axis(model, name, int(axis), length, key)
+        else:
+            _fix_symbol(model, key, length)
+    model.modified = True
+
+
+def _fix_symbol(model: Model, symbol: str, length: int) -> None:
+    symbols = {dim.dim_param for value in model.proto.graph.input for dim in _dims(value) if dim.dim_param}
+    if symbol not in symbols:
+        near = difflib.get_close_matches(symbol, symbols, n=1)
+        known = f"did you mean {near[0]}={length}?" if near else f"the inputs' symbols: {', '.join(sorted(symbols))}"
+        hint = known if symbols else "the inputs have no symbols; name an axis: --fix-dim INPUT:AXIS=N"
+        raise Unsupported(f"no input has a dim called {symbol!r}", code="GL008", hint=hint)
+    for scope in walk(model.proto):
+        values = [*scope.proto.value_info]
+        if isinstance(scope.proto, GraphProto):
+            values += [*scope.proto.input, *scope.proto.output]
+        for value in values:
+            for dim in _dims(value):
+                if dim.dim_param == symbol:
+                    dim.dim_value = length
+
+
+def _fix_axis(model: Model, name: str, axis: int, length: int, key: str) -> None:
+    value = next((value for value in model.proto.graph.input if value.name == name), None)
+    if value is None:
+        names = [value.name for value in model.proto.graph.input]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"inputs: {', '.join(names)}"
+        raise Unsupported(f"there is no input {name!r}", code="GL008", hint=hint)
+    dims = list(_dims(value))
+    if axis >= len(dims):
+        raise Unsupported(
+            f"{key}: the input has {len(dims)} axes", code="GL008", hint="count axes from 0; run gru-lower inspect"
+        )
+    dim = dims[axis]
+    if is_known(dim) and dim.dim_value != length:
+        raise Unsupported(f"{key}: that axis has length {dim.dim_value} already", code="GL008", hint="leave it out")
+    if dim.dim_param:
+        _fix_symbol(model, dim.dim_param, length)
+    else:
+        dim.dim_value = length
+
+
+def _dims(value: onnx.ValueInfoProto) -> Iterator[onnx.TensorShapeProto.Dimension]:
+    yield from value.type.tensor_type.shape.dim
+
+
+def open_dims(model: Model) -> list[str]:
+    """Return the inputs' dims that are not static, as ``--fix-dim`` names them."""
+    found: dict[str, None] = {}
+    defaults = {tensor.name for tensor in model.proto.graph.initializer}
+    for value in model.proto.graph.input:
+        if value.name in defaults:
+            continue
+        for axis, dim in enumerate(_dims(value)):
+            if not is_known(dim):
+                found[dim.dim_param or f"{value.name}:{axis}"] = None
+    return list(found)
+
+
+def annotate(model: Model, before: set[str] | None = None) -> None:
+    """Write the types of values that are static into value_info and into the outputs, as far as inference finds them.
+
+    Bodies of Scan and Loop are left alone: some runtimes refuse shapes there.
+
+    Args:
+        model: Edited in place.
+        before: Names that were there earlier: their types are left as they are. ``None``: all are written.
+
+    """
+    facts = Facts(model)
+    for scope in walk(model.proto):
+        if not isinstance(scope.proto, GraphProto) or scope.function is not None or scope.repeated:
+            continue
+        declared = {value.name: value for value in (*scope.proto.value_info, *scope.proto.output)}
+        for node in scope.nodes:
+            for name in node.output:
+                if not name or (before is not None and name in before):
+                    continue
+                static = facts.static_type(scope, name)
+                if static is None:
+                    continue
+                if name not in declared:
+                    scope.proto.value_info.append(static)
+                elif not all(isinstance(dim, int) for dim in dims_of(declared[name])):
+                    declared[name].type.CopyFrom(static.type)

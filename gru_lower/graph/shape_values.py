@@ -1,0 +1,185 @@
+"""Values that follow from shapes: what Shape, Gather, Concat, ConstantOfShape and their like come to.
+
+Exporters spell sizes as arithmetic on Shape. Where the dims they ask for are static, the results
+are constants; a vector of dims may also be known in part, and its known entries go on being used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+from gru_lower.graph.scopes import is_onnx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from onnx import NodeProto
+
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+LIMIT = 1 << 18
+"""A value of more elements than this is not computed: it would make the model larger than its code was."""
+ROOTS = {"Shape", "Size", "ConstantOfShape"}
+ARITHMETIC = set(
+    "Abs Add And Cast Ceil Concat CumSum Div Equal Expand Flatten Floor Gather Greater GreaterOrEqual Identity Less "
+    "LessOrEqual Max Min Mod Mul Neg Not Or Pow Range ReduceMax ReduceMin ReduceProd ReduceSum Reshape Slice Split "
+    "Sqrt Squeeze Sub Tile Transpose Unsqueeze Where".split()
+)
+"""Operators through which sizes are computed."""
+
+
+def shape_values(scope: Scope, facts: Facts) -> dict[str, Array]:
+    """Compute every value of a scope that follows from static shapes.
+
+    Args:
+        scope: Where to look; bodies inside it have to be asked for themselves.
+        facts: The side table of the same model.
+
+    Returns:
+        Values by name: those that a Shape, Size or ConstantOfShape stands behind, and that are wholly known.
+
+    """
+    return _Evaluator(scope, facts).run()
+
+
+class _Evaluator:
+    """One walk over the nodes of a scope, in order."""
+
+    def __init__(self, scope: Scope, facts: Facts) -> None:
+        self.scope, self.facts = scope, facts
+        self.known: dict[str, Array] = {}
+        """Values that follow from shapes; of type object, with None inside, where only a part is known."""
+
+    def run(self) -> dict[str, Array]:
+        for node in self.scope.nodes:
+            if not is_onnx(node) or node.op_type not in ROOTS | ARITHMETIC:
+                continue
+            if node.op_type in ARITHMETIC and not any(name in self.known for name in node.input):
+                continue
+            results = self.evaluate(node)
+            if results is not None:
+                self.known.update((name, value) for name, value in zip(node.output, results, strict=False) if name)
+        return {name: value for name, value in self.known.items() if value.dtype != object}
+
+    def evaluate(self, node: NodeProto) -> Sequence[Array] | None:
+        if node.op_type == "Shape":
+            return self.shape(node)
+        if node.op_type == "Size":
+            dims = self.facts.shape(self.scope, node.input[0])
+            fixed = [dim for dim in dims or (None,) if isinstance(dim, int)]
+            whole = dims is not None and len(fixed) == len(dims)
+            return [np.asarray(np.prod(fixed, dtype=np.int64))] if whole else None
+        inputs = [self.value(name) if name else None for name in node.input]
+        if any(value is None for value, name in zip(inputs, node.input, strict=True) if name):
+            return None
+        values = [value for value in inputs if value is not None]
+        if any(value.dtype == object for value in values):
+            return self.in_part(node, inputs)
+        if sum(value.size for value in values) > LIMIT or _grows_beyond(node, values):
+            return None
+        return _run(node, inputs, self.scope.opsets)
+
+    def value(self, name: str) -> Array | None:
+        if name in self.known:
+            return self.known[name]
+        tensor = self.facts.constant(self.scope, name)
+        small = tensor is not None and np.prod(tensor.dims, dtype=np.int64) <= LIMIT
+        return self.facts.array(self.scope, name) if small else None
+
+    def shape(self, node: NodeProto) -> Sequence[Array] | None:
+        dims = self.facts.shape(self.scope, node.input[0])
+        if dims is None:
+            return None
+        attributes = {attribute.name: attribute.i for attribute in node.attribute}
+        wanted = dims[attributes.get("start", 0) : attributes.get("end", len(dims))]
+        return [_settled(np.array([dim if isinstance(dim, int) else None for dim in wanted], object))]
+
+    def in_part(self, node: NodeProto, inputs: Sequence[Array | None]) -> Sequence[Array] | None:
+        """Move entries about that are known in part; arithmetic on an unknown entry is unknown altogether."""
+        move = _MOVES.get(node.op_type)
+        if move is None:
+            return None
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
+        moved = move(attributes, *inputs)
+        return None if moved is None else [_settled(moved)]
+
+
+def _settled(value: Array) -> Array:
+    """Return a vector of dims as int64 if all of it is known."""
+    return value.astype(np.int64) if all(entry is not None for entry in value.flat) else value
+
+
+def _gather(attributes: dict[str, Any], data: Array, indices: Array) -> Array | None:
+    if indices.dtype == object:
+        return None
+    return np.asarray(np.take(data, indices, axis=attributes.get("axis", 0)), object)
+
+
+def _slice(attributes: dict[str, Any], data: Array, *bounds: Array | None) -> Array | None:
+    if data.ndim != 1 or any(bound is not None and bound.dtype == object for bound in bounds):
+        return None
+    if "starts" in attributes:
+        return data[attributes["starts"][0] : attributes["ends"][0]]
+    step = None if len(bounds) < 4 or bounds[3] is None else int(bounds[3].flat[0])  # noqa: PLR2004 - the fifth input
+    if bounds[0] is None or bounds[1] is None:
+        return None
+    return data[int(bounds[0].flat[0]) : int(bounds[1].flat[0]) : step]
+
+
+def _concat(_attributes: dict[str, Any], *parts: Array) -> Array | None:
+    return np.concatenate([part.astype(object) for part in parts]) if all(part.ndim == 1 for part in parts) else None
+
+
+def _one_entry(_attributes: dict[str, Any], data: Array, *_axes: Array | None) -> Array | None:
+    return data.reshape(()) if data.size == 1 else None
+
+
+def _as_vector(_attributes: dict[str, Any], data: Array, *_axes: Array | None) -> Array | None:
+    return data.reshape(1) if data.ndim == 0 else None
+
+
+def _same(_attributes: dict[str, Any], data: Array) -> Array | None:
+    return data
+
+
+_MOVES: dict[str, Callable[..., Array | None]] = {
+    "Gather": _gather,
+    "Slice": _slice,
+    "Concat": _concat,
+    "Squeeze": _one_entry,
+    "Unsqueeze": _as_vector,
+    "Identity": _same,
+}
+
+
+def _grows_beyond(node: NodeProto, values: Sequence[Array]) -> bool:
+    """Whether the result would be too large to stand in the model."""
+    sizes = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}
+    if node.op_type not in sizes:
+        return node.op_type == "Range" and abs(int(values[1]) - int(values[0])) > LIMIT
+    return bool(np.prod(values[sizes[node.op_type]].astype(np.float64)) > LIMIT)
+
+
+def _run(node: NodeProto, inputs: Sequence[Array | None], opsets: dict[str, int]) -> Sequence[Array] | None:
+    """Compute one node by onnx's reference implementation."""
+    feeds = {name: value for name, value in zip(node.input, inputs, strict=True) if value is not None}
+    graph = helper.make_graph(
+        [node],
+        "node",
+        [onnx.ValueInfoProto(name=name) for name in feeds],
+        [onnx.ValueInfoProto(name=name) for name in node.output if name],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in opsets.items()])
+    try:
+        results = ReferenceEvaluator(model).run(None, feeds)
+    except (ValueError, TypeError, IndexError, ZeroDivisionError, NotImplementedError, RuntimeError, KeyError):
+        return None  # a node that cannot be computed beforehand is one that is left to run
+    return [np.asarray(result) for result in results]

@@ -1,0 +1,161 @@
+"""The pass ``convert-opset``."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import onnx
+from onnx import helper, version_converter
+
+from gru_lower.diagnostics import Diagnostic, diagnostic
+from gru_lower.errors import InvalidModel, Unsupported
+from gru_lower.graph import external
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.gru.parse import parse
+from gru_lower.gru.spec import VERSIONS, GruSpec
+from gru_lower.passes.base import Context, Pass, PassResult
+
+if TYPE_CHECKING:
+    from gru_lower.graph.model import Model
+
+HIDING_PLACE = "gru_lower.kept"
+FREE_INITIALIZERS_IR_VERSION = 4
+
+
+@dataclass(frozen=True)
+class ConvertOpsetOptions:
+    """Options of ``convert-opset``.
+
+    Attributes:
+        to: The opset of ONNX's own domain to convert to.
+
+    """
+
+    to: int = 17
+
+
+class ConvertOpset(Pass):
+    """Convert the whole model to another opset, by onnx's version converter.
+
+    Rules:
+        1. The converter knows no GRU older than opset 7: GRUs are hidden from it and written anew for the new opset.
+        2. Whatever else it cannot convert makes the conversion fail, with its own words.
+        3. It loses some documentation and annotations: what is lost is said (GL011).
+        4. The IR version rises as far as the opset asks for; where initializers had to be inputs, they no
+           longer are, so that they stay constants.
+    """
+
+    name = "convert-opset"
+    Options = ConvertOpsetOptions
+
+    def run(self, model: Model, ctx: Context) -> PassResult:
+        """Convert; the model is edited as a whole."""
+        ctx.progress("converting the opset", 0, 1)
+        result = PassResult(modified=False)
+        main = next(walk(model.proto))
+        if main.opset == self.options.to:
+            return result
+        _refuse(model, self.options.to)
+        before = _inventory(model.proto)
+        specs = _hide(model)
+        try:
+            converted = version_converter.convert_version(model.proto, self.options.to)
+        except (RuntimeError, ValueError, version_converter.ConvertError) as error:
+            reason = re.sub(r"\s+", " ", str(error)).split("Assertion `false` failed: ")[-1]
+            raise Unsupported(
+                f"onnx cannot convert the model from opset {main.opset} to {self.options.to}: {reason}",
+                code="GL012",
+                hint="export it again with the newer opset",
+            ) from error
+        _restore(converted, specs, self.options.to)
+        _raise_ir_version(converted, self.options.to)
+        result.diagnostics = _losses(before, _inventory(converted))
+        model.proto.CopyFrom(converted)
+        model.modified = result.modified = True
+        return result
+
+
+def _refuse(model: Model, to: int) -> None:
+    newest = onnx.defs.onnx_opset_version()
+    if not 1 <= to <= newest:
+        raise Unsupported(f"there is no opset {to}", code="GL012", hint=f"this version of onnx knows 1 to {newest}")
+    if model.proto.functions:
+        raise Unsupported("a model with local functions cannot be converted", code="GL012", hint="inline them first")
+    if any(external.is_external(tensor) for tensor in external.tensors(model.proto)):
+        raise Unsupported(
+            "a model with external data cannot be converted",
+            code="GL012",
+            hint="load the data into the model first, or export it again with the newer opset",
+        )
+
+
+def _hide(model: Model) -> dict[str, GruSpec]:
+    """Give every GRU a domain of ours, and a name to know it by."""
+    facts, specs, found = Facts(model), {}, []
+    for scope in walk(model.proto):
+        for index, node in enumerate(scope.nodes):
+            if is_onnx(node, "GRU"):
+                parsed = parse(scope, index, facts)
+                if parsed.spec is None:
+                    worst = parsed.diagnostics[-1]
+                    raise InvalidModel(worst.message, code=worst.code, node=scope.site(index), hint=worst.hint)
+                found.append((node, parsed.spec))
+    for count, (node, spec) in enumerate(found):
+        specs[f"{count}"] = spec
+        node.domain = HIDING_PLACE
+        node.attribute.append(helper.make_attribute("hidden", str(count)))
+    if found:
+        model.proto.opset_import.append(helper.make_opsetid(HIDING_PLACE, 1))
+    return specs
+
+
+def _restore(model: onnx.ModelProto, specs: dict[str, GruSpec], to: int) -> None:
+    version = max(v for v in VERSIONS if v <= to)
+    for scope in walk(model):
+        for node in scope.nodes:
+            if node.domain != HIDING_PLACE:
+                continue
+            key = next(attribute.s.decode() for attribute in node.attribute if attribute.name == "hidden")
+            fresh = replace(specs[key], version=version).to_node(node.name)
+            del node.attribute[:]
+            node.attribute.extend(fresh.attribute)
+            node.domain = ""
+    kept = [entry for entry in model.opset_import if entry.domain != HIDING_PLACE]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
+
+
+def _raise_ir_version(model: onnx.ModelProto, to: int) -> None:
+    wanted = helper.find_min_ir_version_for([helper.make_opsetid("", max(to, 7))])
+    if model.ir_version < FREE_INITIALIZERS_IR_VERSION <= wanted:
+        constants = {tensor.name for tensor in model.graph.initializer}
+        kept = [value for value in model.graph.input if value.name not in constants]
+        del model.graph.input[:]
+        model.graph.input.extend(kept)
+    model.ir_version = max(model.ir_version, wanted)
+
+
+def _inventory(model: onnx.ModelProto) -> Counter[str]:
+    """Count what the converter is known to lose."""
+    count: Counter[str] = Counter()
+    count["metadata_props of the model"] = len(model.metadata_props)
+    for scope in walk(model):
+        graph = scope.proto
+        if isinstance(graph, onnx.GraphProto):
+            count["quantization annotations"] += len(graph.quantization_annotation)
+            count["sparse initializers"] += len(graph.sparse_initializer)
+            count["metadata_props of graphs"] += len(graph.metadata_props)
+            count["doc_strings"] += bool(graph.doc_string)
+        count["metadata_props of nodes"] += sum(len(node.metadata_props) for node in scope.nodes)
+        count["doc_strings"] += sum(bool(node.doc_string) for node in scope.nodes)
+    count["training information"] = len(model.training_info)
+    return count
+
+
+def _losses(before: Counter[str], after: Counter[str]) -> list[Diagnostic]:
+    lost = [f"{before[key] - after[key]} {key}" for key in before if before[key] > after[key]]
+    return [diagnostic("GL011", f"onnx's version converter dropped {', '.join(lost)}")] if lost else []
