@@ -37,6 +37,7 @@ FORMS = ("auto", "scan", "loop", "unroll", "step")
     callback=options.fixed_dims,
     help="Make a dim of the inputs static first: batch=1, or X:0=1; repeatable.",
 )
+@click.option("--opset", type=click.IntRange(1), metavar="N", help="Convert the whole model to this opset first.")
 @click.option("--passes", metavar="SPEC", help='Run these passes instead: "normalize-gru,lower-gru{form=scan}".')
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
 @click.option("--dry-run", is_flag=True, help="Do everything but write.")
@@ -69,7 +70,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
             options.refuse_same(path, target, overwrite=o["overwrite"])
             check_target(target, overwrite=o["overwrite"])
     with talk.progress() as progress:
-        passes = api.lowering(o["form"], o["zero_length_state"]) if o["passes"] is None else o["passes"]
+        passes = api.lowering(o["form"], o["zero_length_state"], o["opset"]) if o["passes"] is None else o["passes"]
         how = options.verify_options(o, source.proto, zero_length_state=o["zero_length_state"])
         result = api.lower_model(source, passes, how if o["verify"] else None, progress, fix_dims=o["fix_dims"])
     report = result.report

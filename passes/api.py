@@ -44,6 +44,7 @@ def lower(
     model: Any,  # noqa: ANN401 - whatever holds a model
     *,
     form: str = "auto",
+    opset: int | None = None,
     verify: bool = True,
     passes: str | None = None,
     zero_length_state: str = "zero",
@@ -61,7 +62,8 @@ def lower(
 
     Args:
         model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed.
-        form: ``"auto"``, ``"scan"``, ``"unroll"`` or ``"step"``.
+        form: ``"auto"``, ``"scan"``, ``"loop"``, ``"unroll"`` or ``"step"``.
+        opset: Convert the whole model to this opset first; otherwise it keeps its own.
         verify: Whether to run both models and compare.
         passes: A pipeline to run instead, such as ``"normalize-gru,lower-gru{form=scan}"``.
         zero_length_state: What Y_h is for a sequence of length 0: ``"zero"``, as in onnxruntime, or ``"initial"``.
@@ -84,7 +86,7 @@ def lower(
 
     """
     source = interop.read(model)
-    pipeline_spec = passes or lowering(form, zero_length_state)
+    pipeline_spec = passes or lowering(form, zero_length_state, opset)
     options = VerifyOptions(
         rtol=rtol,
         atol=atol,
@@ -101,9 +103,10 @@ def lower(
     return result
 
 
-def lowering(form: str, zero_length_state: str) -> str:
+def lowering(form: str, zero_length_state: str, opset: int | None = None) -> str:
     """Return the default pipeline of :func:`lower` as ``--passes`` spells it."""
-    return f"lower-gru{{form={form},zero_length_state={zero_length_state}}}"
+    first = "" if opset is None else f"convert-opset{{to={opset}}},"
+    return f"{first}lower-gru{{form={form},zero_length_state={zero_length_state}}}"
 
 
 def lower_model(
