@@ -58,6 +58,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.interop import read
     from gru_lower.passes import api
 
+    options.refuse_both("--passes", ("--form", "--zero-length-state", "--opset"))
     path = o["model"]
     source = read(options.source(path)).model
     output = options.target(path, o["output"], "lowered")
@@ -71,7 +72,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
             check_target(target, overwrite=o["overwrite"])
     with talk.progress() as progress:
         passes = api.lowering(o["form"], o["zero_length_state"], o["opset"]) if o["passes"] is None else o["passes"]
-        how = options.verify_options(o, source.proto, zero_length_state=o["zero_length_state"])
+        how = options.verify_options(o, source.proto)
         result = api.lower_model(source, passes, how if o["verify"] else None, progress, fix_dims=o["fix_dims"])
     report = result.report
     different = report.verification.status == "different"

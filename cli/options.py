@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import onnx
 
@@ -122,6 +123,27 @@ def verify_options(o: dict[str, Any], model: onnx.ModelProto, **more: Any) -> Ve
         expected=expected,
         **more,
     )
+
+
+def refuse_both(one: str, others: Sequence[str]) -> None:
+    """Refuse an option beside others that it would silently overrule.
+
+    Raises:
+        Unsupported: It was given, and one of the others too.
+
+    """
+    ctx = click.get_current_context()
+    given = {
+        option
+        for parameter in ctx.command.params
+        if ctx.get_parameter_source(parameter.name or "") not in (None, ParameterSource.DEFAULT)
+        for option in parameter.opts
+    }
+    beside = [other for other in others if other in given]
+    if one in given and beside:
+        raise Unsupported(
+            f"{one} and {beside[0]} exclude each other", code="GL008", hint=f"say what {beside[0]} says within {one}"
+        )
 
 
 def target(path: Path, output: Path | None, suffix: str) -> Path:

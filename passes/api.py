@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gru_lower import interop
 from gru_lower.errors import InvalidModel
 from gru_lower.graph import dims
 from gru_lower.graph.facts import Facts
-from gru_lower.graph.scopes import all_names, is_onnx, walk
+from gru_lower.graph.scopes import is_onnx, value_names, walk
 from gru_lower.gru.parse import parse
 from gru_lower.passes import pipeline, registry, verdict
-from gru_lower.passes.base import Context, Site
+from gru_lower.passes.base import Context, Pass, Site
 from gru_lower.report import File, Report, count_ops
 from gru_lower.verification.result import Verification, VerifyOptions
 from gru_lower.verification.whole import verify_models
@@ -86,7 +86,7 @@ def lower(
 
     """
     source = interop.read(model)
-    pipeline_spec = passes or lowering(form, zero_length_state, opset)
+    pipeline_spec = lowering(form, zero_length_state, opset) if passes is None else passes
     options = VerifyOptions(
         rtol=rtol,
         atol=atol,
@@ -95,7 +95,6 @@ def lower(
         inputs=None if inputs is None else list(inputs),
         expected=None if expected is None else list(expected),
         shapes=dict(shapes or {}),
-        zero_length_state="initial" if zero_length_state == "initial" else "zero",
     )
     result = lower_model(source.model, pipeline_spec, options if verify else None, progress, fix_dims=fix_dims)
     result.report.diagnostics[:0] = source.notes
@@ -130,9 +129,11 @@ def lower_model(
     todo = registry.parse(f"fold-shapes,{passes}" if fix_dims else passes)
     held = original.copy()
     say = progress or _silent
-    before = None if fix_dims else all_names(original.proto)
+    before = None if fix_dims else value_names(original.proto)
     if fix_dims:
         dims.fix(held, fix_dims)
+    if options is not None:
+        options = replace(options, zero_length_state=_zero_length_state(todo))
     result = pipeline.run(todo, held, Context(progress=say))
     _refuse_invalid(result.sites, result.diagnostics)
     if held.modified:
@@ -149,6 +150,12 @@ def lower_model(
         report.verification = verdict.judge(original, held, result.sites, options, say)
         report.diagnostics += verdict.remarks(report.verification)
     return Result(held.proto, report, held)
+
+
+def _zero_length_state(passes: Sequence[Pass]) -> Literal["zero", "initial"]:
+    """Return what the pipeline's lowering takes the last state of an empty sequence to be."""
+    chosen = {getattr(each.options, "zero_length_state", "zero") for each in passes}
+    return "initial" if "initial" in chosen else "zero"
 
 
 def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model

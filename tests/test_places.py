@@ -31,7 +31,9 @@ def weights(seed: int = 0, suffix: str = "") -> list[TensorProto]:
     ]
 
 
-def gru(inputs: Sequence[str] = ("X", "W", "R", "B"), outputs: Sequence[str] = ("Y", "Y_h"), **more: Any) -> onnx.NodeProto:
+def gru(
+    inputs: Sequence[str] = ("X", "W", "R", "B"), outputs: Sequence[str] = ("Y", "Y_h"), **more: Any
+) -> onnx.NodeProto:
     """Return a GRU node."""
     attributes: dict[str, Any] = {"hidden_size": H, "linear_before_reset": 1, **more}
     return helper.make_node("GRU", list(inputs), list(outputs), **{"name": "gru", **attributes})
@@ -175,7 +177,11 @@ def nested_functions_pass_attributes_on() -> onnx.ModelProto:
 def weights_inside_a_function() -> onnx.ModelProto:
     """Constants of a function are nodes, since it has no initializers."""
     constants = [helper.make_node("Constant", [], [w.name], value=w) for w in weights()]
-    return model([call("Wrap", ["X"], ["Y", ""])], [tensor("Y", [T, 1, B, H])], functions=[wrap([*constants, gru()], inputs=["X"])])
+    return model(
+        [call("Wrap", ["X"], ["Y", ""])],
+        [tensor("Y", [T, 1, B, H])],
+        functions=[wrap([*constants, gru()], inputs=["X"])],
+    )
 
 
 def weights_shared_by_grus_and_others() -> onnx.ModelProto:
@@ -210,7 +216,11 @@ def quantized_weights() -> onnx.ModelProto:
     """W and R come out of DequantizeLinear."""
     rng = np.random.default_rng(3)
     shapes = {"W": (1, 3 * H, I), "R": (1, 3 * H, H)}
-    initializers = [numpy_helper.from_array(np.float32(0.01), "scale"), numpy_helper.from_array(np.int8(0), "zero"), weights()[2]]
+    initializers = [
+        numpy_helper.from_array(np.float32(0.01), "scale"),
+        numpy_helper.from_array(np.int8(0), "zero"),
+        weights()[2],
+    ]
     nodes = []
     for name, shape in shapes.items():
         values = rng.integers(-50, 50, shape).astype(np.int8)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
 
-VIEWS = {"Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Expand", "Flatten", "Tile", "Gather"}
+VIEWS = {
+    *("Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Transpose"),
+    *("Slice", "Expand", "Flatten", "Tile", "Gather"),
+}
 """Operators whose result holds nothing but elements of their first input."""
 MAX_DEPTH = 32
 

@@ -10,7 +10,6 @@ import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import onnx
 from google.protobuf.message import DecodeError, EncodeError
@@ -213,12 +212,14 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     """Refuse a target that cannot or must not be written, before any work is done.
 
     Raises:
-        Unsupported: The target exists and ``overwrite`` is false, is a folder, or its folder does not exist.
+        Unsupported: The target exists and ``overwrite`` is false, is no regular file, or its folder does not exist.
 
     """
     try:
         if target.is_dir():
             raise Unsupported(f"{target}: is a folder", code="GL004", hint="name a file with -o")
+        if target.exists() and not target.is_file():
+            raise Unsupported(f"{target}: is no regular file", code="GL004", hint="name a file with -o, or -")
         if target.exists() and not overwrite:
             raise Unsupported(
                 f"{target}: already exists", code="GL004", hint="choose another -o, or allow it with --overwrite"

@@ -107,11 +107,23 @@ class Scope:
 
     @cached_property
     def uses(self) -> Counter[str]:
-        """How often a value is used here: by nodes, by bodies inside them, as a formal output."""
+        """How often a value is used here: by nodes, by bodies inside them, by annotations, as a formal output."""
         count: Counter[str] = Counter(self.outputs)
         for node in self.nodes:
             count.update(node_uses(node))
+        for names in self.annotations.values():
+            count.update(names)
         return count
+
+    @cached_property
+    def annotations(self) -> dict[str, list[str]]:
+        """The tensors that say how a value is quantised, by the value's name."""
+        if isinstance(self.proto, FunctionProto):
+            return {}
+        return {
+            annotation.tensor_name: [entry.value for entry in annotation.quant_parameter_tensor_names]
+            for annotation in self.proto.quantization_annotation
+        }
 
     def defines(self, name: str) -> bool:
         """Whether the value is defined in this very scope."""
@@ -208,13 +220,17 @@ def _holds_graph(node: NodeProto) -> bool:
     return any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
 
 
-def all_names(model: onnx.ModelProto) -> set[str]:
-    """Return every name of a value or a node anywhere in a model: a new name outside it shadows nothing."""
+def node_names(model: onnx.ModelProto) -> set[str]:
+    """Return every name of a node anywhere in a model. Values have names of their own kind."""
+    return {node.name for scope in walk(model) for node in scope.nodes}
+
+
+def value_names(model: onnx.ModelProto) -> set[str]:
+    """Return every name of a value anywhere in a model: a new name outside it shadows nothing."""
     names: set[str] = set()
     for scope in walk(model):
         names.update(scope.inputs, scope.outputs, scope.initializers)
         for node in scope.nodes:
-            names.add(node.name)
             names.update(node.input)
             names.update(node.output)
         if isinstance(scope.proto, GraphProto):
@@ -224,9 +240,15 @@ def all_names(model: onnx.ModelProto) -> set[str]:
     return names
 
 
+def all_names(model: onnx.ModelProto) -> set[str]:
+    """Return every name of a value or a node anywhere in a model."""
+    return value_names(model) | node_names(model)
+
+
 def texts(model: onnx.ModelProto) -> Iterator[str]:
     """Yield every name in a model, of whatever kind; one that is no UTF-8 comes as bytes, as protobuf has it."""
-    yield from all_names(model)
+    yield from value_names(model)
+    yield from node_names(model)
     for entry in model.opset_import:
         yield entry.domain
     for scope in walk(model):

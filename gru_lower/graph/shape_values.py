@@ -28,11 +28,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 LIMIT = 1 << 18
 """A value of more elements than this is not computed: it would make the model larger than its code was."""
 ROOTS = {"Shape", "Size", "ConstantOfShape"}
-ARITHMETIC = set(
-    "Abs Add And Cast Ceil Concat CumSum Div Equal Expand Flatten Floor Gather Greater GreaterOrEqual Identity Less "
-    "LessOrEqual Max Min Mod Mul Neg Not Or Pow Range ReduceMax ReduceMin ReduceProd ReduceSum Reshape Slice Split "
-    "Sqrt Squeeze Sub Tile Transpose Unsqueeze Where".split()
-)
+ARITHMETIC = {
+    *("Add", "Sub", "Mul", "Div", "Mod", "Neg", "Abs", "Floor", "Ceil", "Sqrt", "Pow", "Min", "Max", "CumSum"),
+    *("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Not", "Where", "Cast", "Identity"),
+    *("Gather", "Slice", "Split", "Concat", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose"),
+    *("Expand", "Tile", "Range", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum"),
+}
 """Operators through which sizes are computed."""
 
 
@@ -128,7 +129,7 @@ def _slice(attributes: dict[str, Any], data: Array, *bounds: Array | None) -> Ar
         return None
     if "starts" in attributes:
         return data[attributes["starts"][0] : attributes["ends"][0]]
-    step = None if len(bounds) < 4 or bounds[3] is None else int(bounds[3].flat[0])  # noqa: PLR2004 - the fifth input
+    step = None if len(bounds) < 4 or bounds[3] is None else int(bounds[3].flat[0])
     if bounds[0] is None or bounds[1] is None:
         return None
     return data[int(bounds[0].flat[0]) : int(bounds[1].flat[0]) : step]

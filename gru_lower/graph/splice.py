@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
+from onnx import FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
-from gru_lower.graph.scopes import Scope, all_names, node_uses
+from gru_lower.graph.scopes import Scope, node_names, node_uses, value_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 SOURCE_KEY = "gru_lower.source"
 METADATA_IR_VERSION = 10
-FREE_INITIALIZERS_IR_VERSION = 4
 CONSTANT_OF_ANY_TYPE_OPSET = 9
 CONSTANT_TYPES = (TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE)
 
@@ -61,27 +60,30 @@ class Names:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         """Collect the names that are taken."""
-        self._taken = all_names(model)
-        self._taken.add("")
+        self._values = value_names(model) | {""}
+        self._nodes = node_names(model) | {""}
         self._prefixes: set[str] = set()
 
     def prefix(self, wanted: str) -> str:
         """Reserve a prefix for the names of one site; ``_1`` and so on where it was given out before."""
-        name, count = wanted, 0
-        while name in self._prefixes:
-            count += 1
-            name = f"{wanted}_{count}"
-        self._prefixes.add(name)
-        return name
+        return _unique(wanted, self._prefixes)
 
-    def unique(self, wanted: str) -> str:
-        """Return ``wanted``, or ``wanted_1`` and so on where that is taken."""
-        name, count = wanted, 0
-        while name in self._taken:
-            count += 1
-            name = f"{wanted}_{count}"
-        self._taken.add(name)
-        return name
+    def value(self, wanted: str) -> str:
+        """Return ``wanted`` for a value, or ``wanted_1`` and so on where a value has that name."""
+        return _unique(wanted, self._values)
+
+    def node(self, wanted: str) -> str:
+        """Return ``wanted`` for a node, or ``wanted_1`` and so on where a node has that name."""
+        return _unique(wanted, self._nodes)
+
+
+def _unique(wanted: str, taken: set[str]) -> str:
+    name, count = wanted, 0
+    while name in taken:
+        count += 1
+        name = f"{wanted}_{count}"
+    taken.add(name)
+    return name
 
 
 def apply(model: Model, edits: Iterable[Edit]) -> bool:
@@ -170,13 +172,25 @@ def _hand_on(old: NodeProto, edit: Edit, ir_version: int) -> None:
         (node for output in outputs for node in edit.nodes if output in node.output),
         edit.nodes[-1],
     )
-    heir.doc_string = old.doc_string
+    if old.HasField("doc_string"):
+        heir.MergeFrom(_documentation(old))
     if ir_version >= METADATA_IR_VERSION:
         heir.metadata_props.extend(old.metadata_props)
         source = old.name or (outputs[0] if outputs else old.op_type)
         for node in edit.nodes:
             if node is not heir:
                 node.metadata_props.add(key=SOURCE_KEY, value=source)
+
+
+def _documentation(node: NodeProto) -> NodeProto:
+    """Return a node with another one's doc_string and nothing else: as bytes, which need not be UTF-8."""
+    result = NodeProto()
+    result.CopyFrom(node)
+    for entry, _ in node.ListFields():
+        if entry.name != "doc_string":
+            result.ClearField(entry.name)
+    result.DiscardUnknownFields()
+    return result
 
 
 class _Suspects:
@@ -208,42 +222,39 @@ class _Suspects:
             if uses[name] or name in gone:
                 continue
             index = now.producers.get(name)
-            if index is None:
-                if name not in now.inputs or name in now.initializers:
-                    gone.add(name)
-                continue
-            node = now.nodes[index]
-            if any(uses[output] for output in node.output if output):
-                continue
-            dead_nodes.add(index)
-            gone.update(node.output)
-            used = Counter(node_uses(node))
+            lost, used = [name], Counter[str]()
+            if index is not None:
+                node = now.nodes[index]
+                if any(uses[output] for output in node.output if output):
+                    continue
+                dead_nodes.add(index)
+                lost, used = list(node.output), Counter(node_uses(node))
+            elif name in now.inputs and (name not in now.initializers or now.holds_initializers):
+                continue  # a part of the interface, be it one with a default
+            gone.update(lost)
+            for each in lost:
+                used.update(now.annotations.get(each, ()))
             uses.subtract(used)
-            own = [value for value in used if now.defines(value)]
-            work.extend(own)
+            work.extend(value for value in used if now.defines(value))
             if now.parent is not None:
                 self.add(now.parent, (value for value in used if not now.defines(value)))
         _sort_and_cut(now.nodes, [(index in dead_nodes, index, 0) for index in range(len(now.nodes))])
-        if isinstance(now.proto, GraphProto):
-            _forget(now, now.proto, gone)
+        _forget(now, gone)
 
 
 def _depth(scope: Scope) -> int:
     return 0 if scope.parent is None else 1 + _depth(scope.parent)
 
 
-def _forget(scope: Scope, graph: GraphProto, gone: set[str]) -> None:
-    """Take initializers, types and annotations of vanished values out of a graph."""
-    kept: set[str] = set()
-    for name in gone & scope.initializers.keys() & scope.inputs.keys():
-        if scope.ir_version >= FREE_INITIALIZERS_IR_VERSION:
-            kept.add(name)  # a default the model's user may override: part of its interface
-    lost = gone - kept
-    _drop(graph.initializer, lambda tensor: tensor.name in lost)
-    _drop(graph.value_info, lambda value: value.name in lost)
-    _drop(graph.quantization_annotation, lambda annotation: annotation.tensor_name in lost)
-    if scope.ir_version < FREE_INITIALIZERS_IR_VERSION:
-        _drop(graph.input, lambda value: value.name in lost and value.name in scope.initializers)
+def _forget(scope: Scope, gone: set[str]) -> None:
+    """Take initializers, types and annotations of vanished values out of a graph or function."""
+    _drop(scope.proto.value_info, lambda value: value.name in gone)
+    if isinstance(scope.proto, FunctionProto):
+        return
+    _drop(scope.proto.initializer, lambda tensor: tensor.name in gone)
+    _drop(scope.proto.sparse_initializer, lambda tensor: tensor.values.name in gone)
+    _drop(scope.proto.quantization_annotation, lambda annotation: annotation.tensor_name in gone)
+    _drop(scope.proto.input, lambda value: value.name in gone)
 
 
 def _drop(container: Any, condition: Callable[[Any], bool]) -> None:  # noqa: ANN401 - protobuf's repeated container

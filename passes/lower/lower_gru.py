@@ -74,10 +74,7 @@ class LowerGru(Pass):
         facts, names = Facts(model), splice.Names(model.proto)
         edits: list[splice.Edit] = []
         found = [
-            (scope, index)
-            for scope in walk(model.proto)
-            for index, node in enumerate(scope.nodes)
-            if _is_gru(node)
+            (scope, index) for scope in walk(model.proto) for index, node in enumerate(scope.nodes) if _is_gru(node)
         ]
         for done, (scope, index) in enumerate(found, 1):
             ctx.progress("lowering", done, len(found))

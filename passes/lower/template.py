@@ -99,7 +99,7 @@ class Assembly:
         if key not in self._attached:
             named = TensorProto()
             named.CopyFrom(tensor)
-            named.name = self._attached[key] = self._names.unique(f"{self.prefix}/{local}")
+            named.name = self._attached[key] = self._names.value(f"{self.prefix}/{local}")
             self.initializers.append(named)
         return self._attached[key]
 
@@ -111,7 +111,7 @@ class Assembly:
         prefix: str,
         own: frozenset[str],
     ) -> None:
-        node.name = self._names.unique(f"{prefix}/{node.name}")
+        node.name = self._names.node(f"{prefix}/{node.name}")
         for i, name in enumerate(node.input):
             node.input[i] = self._value(name, actual, tensors)
         for attribute in node.attribute:
@@ -119,7 +119,7 @@ class Assembly:
                 self._rename_body(attribute.g, actual, tensors, prefix, own)
         for i, name in enumerate(node.output):
             if name and name not in actual:
-                actual[name] = self._names.unique(f"{prefix}/{name}")
+                actual[name] = self._names.value(f"{prefix}/{name}")
             node.output[i] = actual.get(name, "")
 
     def _value(self, name: str, actual: dict[str, str], tensors: dict[str, TensorProto]) -> str:
@@ -138,12 +138,12 @@ class Assembly:
         inner = dict(outer)
         body.name = f"{prefix}/{body.name}"
         for value in body.input:
-            inner[value.name] = self._names.unique(f"{prefix}/{value.name}")
+            inner[value.name] = self._names.value(f"{prefix}/{value.name}")
         held: list[TensorProto] = []
         for local in sorted(own & tensors.keys()):
             named = TensorProto()
             named.CopyFrom(tensors[local])
-            named.name = inner[local] = self._names.unique(f"{prefix}/{local}")
+            named.name = inner[local] = self._names.value(f"{prefix}/{local}")
             held.append(named)
         for node in body.node:
             self._rename(node, inner, tensors, prefix, own)
