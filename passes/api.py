@@ -136,7 +136,7 @@ def lower_model(
         options = replace(options, zero_length_state=_zero_length_state(todo))
     result = pipeline.run(todo, held, Context(progress=say))
     _refuse_invalid(result.sites, result.diagnostics)
-    if held.modified:
+    if held.modified and (fix_dims or not dims.open_dims(held)):
         dims.annotate(held, before)
     report = Report(
         command="lower",

@@ -225,7 +225,9 @@ class TestWrongFiles:
         raw, name, says, hint = WRONG[kind]
         assert hint in str(refused(written(tmp_path, raw, name), "GL002", says).hint)
 
-    @pytest.mark.parametrize("kind", [kind for kind in WRONG if not kind.startswith("external") and " name" not in kind])
+    @pytest.mark.parametrize(
+        "kind", [kind for kind in WRONG if not kind.startswith("external") and " name" not in kind]
+    )
     def test_bytes_without_a_name_are_recognised_too(self, kind: str) -> None:
         raw, _, says, _ = WRONG[kind]
         with pytest.raises(InvalidModel, match="the input: ") as caught:
@@ -363,9 +365,7 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, call: str, count: int) -> None:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Return every file below a folder, and every folder as empty."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")
-    }
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
 
 
 def with_external(
@@ -458,7 +458,9 @@ class TestExternalData:
         sparse.indices.CopyFrom(tensor())
         node = model.graph.node.add(op_type="Many", domain="d", output=["many"])
         node.attribute.add(name="all", type=onnx.AttributeProto.TENSORS).tensors.extend([tensor(), tensor()])
-        node.attribute.add(name="sparse", type=onnx.AttributeProto.SPARSE_TENSOR).sparse_tensor.values.CopyFrom(tensor())
+        node.attribute.add(name="sparse", type=onnx.AttributeProto.SPARSE_TENSOR).sparse_tensor.values.CopyFrom(
+            tensor()
+        )
         several = node.attribute.add(name="several", type=onnx.AttributeProto.SPARSE_TENSORS).sparse_tensors.add()
         several.indices.CopyFrom(tensor())
         function = model.functions.add(name="F", domain="d")
@@ -497,7 +499,9 @@ class TestExternalData:
         save(held, tmp_path / "b" / "out.onnx", overwrite=True)
         assert arrays(tmp_path / "b" / "out.onnx") == arrays(tmp_path / "a" / "model.onnx")
 
-    @pytest.mark.parametrize(("call", "count"), [(c, n) for c in ("fsync", "write") for n in (1, 2, 3)] + [("replace", 1)])
+    @pytest.mark.parametrize(
+        ("call", "count"), [(c, n) for c in ("fsync", "write") for n in (1, 2, 3)] + [("replace", 1)]
+    )
     @pytest.mark.parametrize("before", [{}, {"out.onnx": b"old model", "w.bin": b"old data"}])
     def test_a_failed_write_leaves_everything_as_it_was(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, count: int, before: dict[str, bytes]

@@ -10,7 +10,7 @@ import pytest
 from onnx import GraphProto, TensorProto, helper
 
 import zoo
-from gru_lower.graph.scopes import Scope, all_names, captures, is_onnx, node_uses, subgraphs, walk
+from gru_lower.graph.scopes import Scope, captures, is_onnx, node_names, node_uses, subgraphs, value_names, walk
 from zoo import from_text, scope_of
 
 if TYPE_CHECKING:
@@ -177,9 +177,7 @@ class TestValues:
         main = scope_of(zoo.nested())
         assert main.uses == Counter(x=8, c=4, rows=2, w=3, ten=1, y=1, z=1, v=1, u=1)
         walked = scope_of(zoo.nested(), NESTED[2])
-        assert walked.uses == Counter(
-            {"go": 2, "state": 3, "rows": 1, "w": 1, "q": 1, "go_on": 1, "next": 1, "row": 1}
-        )
+        assert walked.uses == Counter({"go": 2, "state": 3, "rows": 1, "w": 1, "q": 1, "go_on": 1, "next": 1, "row": 1})
 
     def test_captures_are_what_a_body_takes_from_around_it(self) -> None:
         model = zoo.nested()
@@ -244,9 +242,11 @@ class TestValues:
         function = scope_of(zoo.everything(), "function my.domain::Wrap")
         assert (list(function.inputs), function.outputs, function.initializers) == (["p", "q"], ["r"], {})
 
-    def test_all_names_are_all_names(self) -> None:
+    def test_the_names_taken_are_those_of_every_scope(self) -> None:
         model = zoo.everything()
         model.functions[0].value_info.add(name="only_typed")
         model.graph.quantization_annotation.add(tensor_name="only_annotated")
-        names = all_names(model)
-        assert {"x", "y", "first", "overridable", "sw", "dead", "p", "t", "i", "only_typed", "only_annotated"} <= names
+        values, nodes = value_names(model), node_names(model)
+        assert {"x", "y", "overridable", "sw", "dead", "p", "t", "i", "only_typed", "only_annotated"} <= values
+        assert {"first", "old", "branch"} <= nodes
+        assert not {"first", "old", "branch"} & values

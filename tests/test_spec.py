@@ -124,7 +124,7 @@ def test_an_empty_size_is_a_size() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_attributes_known_are_those_of_the_schema(version: int) -> None:
     known = {name: kind for name, (kind, first, last) in ATTRIBUTES.items() if first <= version <= last}
-    assert known == {name: attribute.type.value for name, attribute in SCHEMAS[version].attributes.items()}
+    assert known == {name: int(attribute.type) for name, attribute in SCHEMAS[version].attributes.items()}
     assert tuple(value.name for value in SCHEMAS[version].inputs) == zoo.INPUTS
 
 

@@ -16,7 +16,7 @@ from onnx.reference import ReferenceEvaluator
 import zoo
 from gru_lower.graph import splice
 from gru_lower.graph.model import Model
-from gru_lower.graph.scopes import all_names, walk
+from gru_lower.graph.scopes import node_names, value_names, walk
 from gru_lower.graph.splice import Edit, Names
 from zoo import exact, from_text, node_named, scope_of
 
@@ -423,7 +423,12 @@ class TestConstants:
         replace(model, "main", ["y"], [node("Identity", ["k"], ["y"])], [k])
         assert not model.graph.initializer
         onnx.checker.check_model(model, full_check=True)
-        kinds = {attribute.t.data_type for each in model.graph.node for attribute in each.attribute if each.op_type == "Constant"}
+        kinds = {
+            attribute.t.data_type
+            for each in model.graph.node
+            for attribute in each.attribute
+            if each.op_type == "Constant"
+        }
         floats = {TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE}
         assert kinds <= (floats if opset < 9 else floats | {elem_type})
         (found,) = ReferenceEvaluator(model).run(None, {"x": values})
@@ -488,29 +493,32 @@ class TestDocumentation:
         assert b"m\xe9" in exact(model.graph.node[0])
 
 
+@pytest.mark.parametrize("kind", ["value", "node"])
 class TestNames:
-    def test_a_name_is_never_one_that_is_there(self) -> None:
+    def test_a_name_is_never_one_that_is_there(self, kind: str) -> None:
         for model in (zoo.everything(), zoo.nested()):
-            taken = all_names(model)
-            names = Names(model)
-            fresh = [names.unique(name) for name in sorted(taken)]
+            taken = value_names(model) if kind == "value" else node_names(model)
+            give = getattr(Names(model), kind)
+            fresh = [give(name) for name in sorted(taken)]
             assert not set(fresh) & taken
             assert len(set(fresh)) == len(fresh)
 
-    @given(st.lists(st.sampled_from(["x", "x_1", "x_2", "x_1_1", "fresh", "fresh_1", ""]), max_size=20))
-    def test_a_name_is_given_once(self, wanted: list[str]) -> None:
+    @given(wanted=st.lists(st.sampled_from(["x", "x_1", "x_2", "x_1_1", "n", "n_1", ""]), max_size=20))
+    def test_a_name_is_given_once(self, kind: str, wanted: list[str]) -> None:
         model = from_text("""
-            <ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] x_1) { [fresh] x_1 = Neg (x) }
+            <ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] x_1) { [n] x_1 = Neg (x) }
         """)
-        names = Names(model)
-        given = Counter(names.unique(name) for name in wanted)
-        assert all(count == 1 for count in given.values())
-        assert not {"x", "x_1", "fresh", ""} & given.keys()
+        give = getattr(Names(model), kind)
+        counts = Counter(give(name) for name in wanted)
+        assert all(count == 1 for count in counts.values())
+        assert not ({"x", "x_1", ""} if kind == "value" else {"n", ""}) & counts.keys()
 
-    def test_a_free_name_is_given_as_it_is_wanted(self) -> None:
-        names = Names(zoo.nested())
-        assert [names.unique("gru/Zt"), names.unique("gru/Zt"), names.unique("q")] == ["gru/Zt", "gru/Zt_1", "q_1"]
+    def test_a_free_name_is_given_as_it_is_wanted(self, kind: str) -> None:
+        give = getattr(Names(zoo.nested()), kind)
+        taken = "q" if kind == "value" else "walk"
+        assert [give("gru/Zt"), give("gru/Zt"), give(taken)] == ["gru/Zt", "gru/Zt_1", f"{taken}_1"]
 
-    def test_a_prefix_is_given_once(self) -> None:
+    def test_a_prefix_is_given_once(self, kind: str) -> None:
         names = Names(zoo.nested())
         assert [names.prefix("gru"), names.prefix("gru"), names.prefix("gru_1")] == ["gru", "gru_1", "gru_1_1"]
+        assert getattr(names, kind)("gru") == "gru", "a prefix is no name"

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
 
+MANY_SCOPES = 200
+
+
 def fix(model: Model, wanted: Mapping[str, int]) -> None:
     """Write static dims into a model's inputs, and wherever else the same symbol stands.
 
@@ -99,7 +102,8 @@ def open_dims(model: Model) -> list[str]:
 def annotate(model: Model, before: set[str] | None = None) -> None:
     """Write the types of values that are static into value_info and into the outputs, as far as inference finds them.
 
-    Bodies of Scan and Loop are left alone: some runtimes refuse shapes there.
+    Bodies of Scan and Loop are left alone: some runtimes refuse shapes there. A model with very many bodies is left
+    alone altogether: inference takes time that grows with the square of their number.
 
     Args:
         model: Edited in place.
@@ -107,7 +111,10 @@ def annotate(model: Model, before: set[str] | None = None) -> None:
 
     """
     facts = Facts(model)
-    for scope in walk(model.proto):
+    scopes = list(walk(model.proto))
+    if len(scopes) > MANY_SCOPES:
+        return
+    for scope in scopes:
         if not isinstance(scope.proto, GraphProto) or scope.function is not None or scope.repeated:
             continue
         declared = {value.name: value for value in (*scope.proto.value_info, *scope.proto.output)}

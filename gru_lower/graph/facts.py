@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from gru_lower.graph import external
 from gru_lower.graph.functions import Functions, key_of, resolve
@@ -27,6 +27,13 @@ Dims = tuple["int | str | None", ...]
 SMALL_BYTES = 1024
 """Initializers up to this size stay in the copy that shapes are inferred on: they may be shapes themselves."""
 FREE_INITIALIZERS_IR_VERSION = 4
+NUMBERS = {
+    "value_float": (AttributeProto.FLOAT, np.float32),
+    "value_floats": (AttributeProto.FLOATS, np.float32),
+    "value_int": (AttributeProto.INT, np.int64),
+    "value_ints": (AttributeProto.INTS, np.int64),
+}
+"""The attributes in which a Constant holds plain numbers: their types, and those of the tensors they make."""
 
 
 class Facts:
@@ -60,19 +67,19 @@ class Facts:
         unless the model is so old (IR version 3) that every initializer has to be an input.
         """
         home = scope.find(name) if name else None
-        if home is None:
-            return None
-        tensor = home.initializers.get(name)
-        if tensor is not None:
-            free = name not in home.inputs or home.ir_version < FREE_INITIALIZERS_IR_VERSION
-            return tensor if free else None
-        index = home.producers.get(name)
-        if index is None:
-            return None
-        node = home.nodes[index]
-        if is_onnx(node, "Identity"):
-            return self.constant(home, node.input[0])
-        return constant_of(node) if is_onnx(node, "Constant") else None
+        seen: set[tuple[str, str]] = set()
+        while home is not None and (home.path, name) not in seen:
+            seen.add((home.path, name))
+            tensor = home.initializers.get(name)
+            if tensor is not None:
+                free = name not in home.inputs or home.ir_version < FREE_INITIALIZERS_IR_VERSION
+                return tensor if free else None
+            node = home.nodes[home.producers[name]] if name in home.producers else None
+            if node is None or not is_onnx(node, "Identity"):
+                return constant_of(node) if node is not None and is_onnx(node, "Constant") else None
+            name = next(iter(node.input), "")
+            home = home.find(name) if name else None
+        return None
 
     def array(self, scope: Scope, name: str) -> np.ndarray[Any, np.dtype[Any]] | None:
         """Return the values of a constant, or ``None``."""
@@ -151,12 +158,12 @@ def _meet(left: Dims, right: Dims) -> Dims:
 def constant_of(node: NodeProto) -> TensorProto | None:
     """Return the tensor of a Constant node, or ``None`` for a sparse or string one."""
     for attribute in node.attribute:
-        if attribute.name == "value" and not attribute.ref_attr_name:
+        if attribute.name == "value" and attribute.HasField("t"):
             tensor: TensorProto = attribute.t
             return tensor
-        numbers = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
-        if attribute.name in numbers and not attribute.ref_attr_name:
-            values = np.asarray(helper.get_attribute_value(attribute), numbers[attribute.name])
+        kind, dtype = NUMBERS.get(attribute.name, (None, None))
+        if attribute.type == kind and not attribute.ref_attr_name:
+            values = np.asarray(helper.get_attribute_value(attribute), dtype)
             return onnx.numpy_helper.from_array(values, node.output[0])
     return None
 
@@ -229,7 +236,7 @@ def _strip_nodes(nodes: Any, owner: GraphProto | FunctionProto) -> None:  # noqa
         if node.ByteSize() <= SMALL_BYTES:
             owner.node.append(node)
             continue
-        copy = owner.node.add(op_type=node.op_type, domain=node.domain, name=node.name)
+        copy = owner.node.add(op_type=node.op_type, domain=node.domain, overload=node.overload, name=node.name)
         copy.input.extend(node.input)
         copy.output.extend(node.output)
         for attribute in node.attribute:
@@ -245,7 +252,7 @@ def _strip_nodes(nodes: Any, owner: GraphProto | FunctionProto) -> None:  # noqa
 def _infer_main(skeleton: onnx.ModelProto) -> Table:
     try:
         inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=True)
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError):
         # A model whose shapes contradict each other still has declarations; what they say is all there is to know.
         inferred = skeleton
     return {
@@ -255,9 +262,7 @@ def _infer_main(skeleton: onnx.ModelProto) -> Table:
     }
 
 
-def _infer_function(
-    skeleton: onnx.ModelProto, function: FunctionProto, calls: Calls, table: Table
-) -> Table:
+def _infer_function(skeleton: onnx.ModelProto, function: FunctionProto, calls: Calls, table: Table) -> Table:
     """Infer a function's values from the types all its calls agree on."""
     graph = GraphProto(name="function")
     graph.node.extend(function.node)
@@ -277,10 +282,11 @@ def _argument(scope: Scope, call: NodeProto, position: int, table: Table) -> Val
     home = scope.find(name) if name else None
     if home is None:
         return None
+    info = table.get(home.path, {}).get(name)  # also of an initializer that is an input: what that declares holds
     tensor = home.initializers.get(name)
-    if tensor is not None:
-        return helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims))
-    return table.get(home.path, {}).get(name)
+    if info is not None or tensor is None:
+        return info
+    return helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims))
 
 
 def _agreed(name: str, given: list[ValueInfoProto | None]) -> ValueInfoProto | None:

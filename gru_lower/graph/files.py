@@ -6,7 +6,7 @@ import os
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ class AtomicFile:
         """Remember the target; nothing is created before the block is entered."""
         self.target = target
 
-    def __enter__(self) -> AtomicFile:
+    def __enter__(self) -> Self:
         """Open a temporary file beside the target."""
         prefix = f".{self.target.name[:PREFIX_LENGTH]}."
         descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=self.target.parent)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from onnx import AttributeProto, FunctionProto, NodeProto
 
+from gru_lower.errors import InvalidModel
 from gru_lower.graph.scopes import Scope, walk
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class Functions:
         model: The model.
         wants: Which nodes' attributes matter.
 
+    Raises:
+        InvalidModel: A function calls itself, by way of others or not.
+
     """
 
     def __init__(self, model: onnx.ModelProto, wants: Callable[[NodeProto], bool]) -> None:
@@ -50,6 +54,7 @@ class Functions:
             for node in scope.nodes:
                 if key_of(node) in self.by_key:
                     self.calls[key_of(node)].append((scope, node))
+        self.callers_first()
         self._find_needed(scopes, wants)
 
     def bindings(self, key: Key) -> Bindings:
@@ -142,21 +147,25 @@ class Functions:
 
     def callers_first(self) -> list[Key]:
         """Return the functions in an order in which those that call come before those that are called."""
-        order: list[Key] = []
-        seen: set[Key] = set()
+        order: dict[Key, None] = {}
+        entered: set[Key] = set()
 
         def visit(key: Key) -> None:
-            if key in seen:
+            if key in order:
                 return
-            seen.add(key)
+            if key in entered:
+                raise InvalidModel(
+                    f"the function {key[0]}::{key[1]} calls itself", code="GL003", hint="export the model again"
+                )
+            entered.add(key)
             for scope, _ in self.calls[key]:
                 if scope.function is not None:
                     visit(key_of(scope.function))
-            order.append(key)
+            order[key] = None
 
         for key in list(self.by_key):
             visit(key)
-        return order
+        return list(order)
 
 
 def _frozen(bindings: Bindings | None) -> object:

@@ -181,9 +181,7 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> None:
         with ExitStack() as stack:
             file = stack.enter_context(AtomicFile(target))  # entered first, so that it is put in place last
             if model.base_dir is not None and elsewhere:
-                stack.enter_context(
-                    external.carried(model.proto, model.base_dir, target.parent, overwrite=overwrite)
-                )
+                stack.enter_context(external.carried(model.proto, model.base_dir, target.parent, overwrite=overwrite))
             file.handle.write(raw)
             file.seal()
     except OSError as error:

@@ -206,7 +206,8 @@ def _descend(scope: Scope, taken: set[str]) -> Iterator[Scope]:
     names = Counter(node.name for _, node in holders)
     for index, node in holders:
         numbered = f"{node.op_type.lower()}#{index}"
-        label = node.name if node.name and names[node.name] == 1 and "#" not in node.name else numbered
+        unique = names[node.name] == 1 and "#" not in str(node.name)  # str: a damaged name comes as bytes
+        label = node.name if node.name and unique else numbered
         repeated = scope.repeated or node.op_type in ("Scan", "Loop")
         for attribute, body in subgraphs(node):
             path = f"{scope.path}/{label}.{attribute}"

@@ -124,15 +124,22 @@ def _gather(attributes: dict[str, Any], data: Array, indices: Array) -> Array | 
     return np.asarray(np.take(data, indices, axis=attributes.get("axis", 0)), object)
 
 
-def _slice(attributes: dict[str, Any], data: Array, *bounds: Array | None) -> Array | None:
-    if data.ndim != 1 or any(bound is not None and bound.dtype == object for bound in bounds):
+def _slice(
+    attributes: dict[str, Any],
+    data: Array,
+    starts: Array | None = None,
+    ends: Array | None = None,
+    _axes: Array | None = None,
+    steps: Array | None = None,
+) -> Array | None:
+    if data.ndim != 1:
         return None
     if "starts" in attributes:
         return data[attributes["starts"][0] : attributes["ends"][0]]
-    step = None if len(bounds) < 4 or bounds[3] is None else int(bounds[3].flat[0])
-    if bounds[0] is None or bounds[1] is None:
+    if starts is None or ends is None or object in (starts.dtype, ends.dtype):
         return None
-    return data[int(bounds[0].flat[0]) : int(bounds[1].flat[0]) : step]
+    step = None if steps is None else int(steps.flat[0])
+    return data[int(starts.flat[0]) : int(ends.flat[0]) : step]
 
 
 def _concat(_attributes: dict[str, Any], *parts: Array) -> Array | None:

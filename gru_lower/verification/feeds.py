@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
+from gru_lower.verification.process import default_memory
 from gru_lower.verification.roles import Role, Roles
-from gru_lower.verification.shapes import Dim, Input, Sizes, Unfeedable, inputs_of, narrow
+from gru_lower.verification.shapes import BadInputs, Dim, Input, Sizes, Unfeedable, inputs_of, narrow
 from gru_lower.verification.values import Wanted, are_lengths, values
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _LADDER = ((5, 1), (16, None), (50, 1), (100, 2), (200, 1), (64, None), (128, 1)
 _FIRST_RUNG = 4
 _FEWEST_TRIES = 12
 _MOST_ELEMENTS = 1 << 26
+_BYTES_PER_ELEMENT = 24  # while a float is drawn, clipped and cast
+_MEMORY_WHERE_UNKNOWN = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,14 @@ class _Plan:
     roles: dict[str, Role]
     bounds: dict[str, Dim | None]
     zero_lengths: bool
+    shapes_given: bool
 
 
 def candidate_feeds(
     model: onnx.ModelProto,
     *,
     seed: int = 0,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
     other: onnx.ModelProto | None = None,
     zero_lengths: bool = False,
 ) -> Iterator[Feeds]:
@@ -64,8 +68,9 @@ def candidate_feeds(
         zero_lengths: Let some sequence lengths be 0.
 
     Raises:
-        Unfeedable: An input is a sequence, map or optional, or has no rank and no given shape.
-        BadInputs: `shapes` does not fit the model.
+        Unfeedable: An input is a sequence, map or optional, of a type that onnx does not know, has no rank and no given
+            shape, or is too large for this machine; the last when inputs are taken.
+        BadInputs: `shapes` does not fit the model, or, when inputs are taken, memory.
 
     """
     theirs = inputs_of(other) if other is not None else {}
@@ -77,6 +82,8 @@ def candidate_feeds(
             raise Unfeedable(
                 f"input {spec.name!r} is a sequence, map, optional or sparse tensor: none can be generated"
             )
+        if spec.elem_type not in helper.get_all_tensor_dtypes():
+            raise Unfeedable(f"input {spec.name!r} is of element type {spec.elem_type}, which is none that onnx knows")
         if spec.dims is None:
             raise Unfeedable(
                 f"input {spec.name!r} has no declared rank", hint=f"give its shape: --shape {spec.name}=..."
@@ -87,7 +94,7 @@ def candidate_feeds(
             sizes.unify(a, b, "the batch of a recurrent node")
     roles = {name: role for name in inputs for role in islice(uses.of(name), 1)}
     bounds = {name: _bound(spec, roles.get(name), inputs, sizes) for name, spec in inputs.items()}
-    return _candidates(_Plan(inputs, sizes, roles, bounds, zero_lengths), seed)
+    return _candidates(_Plan(inputs, sizes, roles, bounds, zero_lengths, bool(shapes)), seed)
 
 
 def tries(cases: int) -> int:
@@ -107,14 +114,32 @@ def _candidates(plan: _Plan, seed: int) -> Iterator[Feeds]:
         shapes = {name: tuple(map(size, spec.dims or ())) for name, spec in plan.inputs.items()}
         if _on_ladder(attempt) and unknown and sum(map(math.prod, shapes.values())) > _MOST_ELEMENTS:
             continue
+        if sum(math.prod(max(1, dim) for dim in shape) for shape in shapes.values()) > _room():
+            raise _too_large(plan, shapes)
         rng = np.random.default_rng([seed, attempt])
         feeds = {}
         for name, spec in plan.inputs.items():
             if spec.default is None or (attempt % 3 == 1 and _overridable(spec.default)):
                 bound, role = plan.bounds.get(name), plan.roles.get(name)
                 limit = 1 if bound is None else size(bound)
-                feeds[name] = values(Wanted(spec, shapes[name], role, limit, plan.zero_lengths, attempt), rng)
+                try:
+                    feeds[name] = values(Wanted(spec, shapes[name], role, limit, plan.zero_lengths, attempt), rng)
+                except MemoryError as error:  # the rest of the machine is full
+                    raise _too_large(plan, shapes) from error
         yield feeds
+
+
+def _room() -> int:
+    """Return how many elements fit into this machine's memory."""
+    return (default_memory() or _MEMORY_WHERE_UNKNOWN) // _BYTES_PER_ELEMENT
+
+
+def _too_large(plan: _Plan, shapes: Mapping[str, tuple[int, ...]]) -> BadInputs | Unfeedable:
+    name = max(shapes, key=lambda name: math.prod(shapes[name]))
+    message = f"input {name!r} of shape {list(shapes[name])} does not fit into memory"
+    if plan.shapes_given:
+        return BadInputs(message, hint="give smaller shapes, as in --shape INPUT=2,7,64")
+    return Unfeedable(message, hint="give inputs of your own with --inputs")
 
 
 def _sizes(unknown: Sequence[str], attempt: int) -> dict[str, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto
 
-from gru_lower.verification.shapes import BadInputs, Input, inputs_of
+from gru_lower.verification.compare import is_float
+from gru_lower.verification.shapes import BadInputs, Input, inputs_of, spell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -54,14 +55,26 @@ def _input_difference(a: Input, b: Input) -> str:
     return "" if fits else f"input {a.name!r} has shape {list(a.dims)} in one model and {list(b.dims)} in the other"
 
 
-def fitted(model: onnx.ModelProto, given: Mapping[str, Array]) -> Feeds:
+def fitted(model: onnx.ModelProto, given: Mapping[str, Array], other: onnx.ModelProto | None = None) -> Feeds:
     """Return given inputs in the types the model declares, without those that are constants below ir_version 4.
 
+    Arrays are cast as numpy's "same_kind" allows: float64 to float32, int64 to int32, integers to floats; never floats
+    to integers, and never where a value would not survive: 300 is no uint8, 1e300 no float32.
+
+    Args:
+        model: Whose inputs they are.
+        given: Arrays by input name.
+        other: A model that is to be fed the same: its static dims bind too.
+
     Raises:
-        BadInputs: One is missing, unknown, or of a type that does not convert.
+        BadInputs: One is missing, unknown, of a shape that contradicts the input's, or of a type that does not convert.
 
     """
-    known = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
+    known = [value.name for value in model.graph.input]
+    if not hasattr(given, "items"):
+        raise BadInputs(
+            f"the inputs of one case are a {type(given).__name__}", hint="give a list of dicts: [{name: array, ...}]"
+        )
     for name in given:
         if name not in known:
             raise BadInputs(
@@ -69,25 +82,66 @@ def fitted(model: onnx.ModelProto, given: Mapping[str, Array]) -> Feeds:
                 hint=f"its inputs are {', '.join(map(repr, known))}",
             )
     wanted = inputs_of(model)
+    theirs = inputs_of(other) if other is not None else {}
     for name, spec in wanted.items():
         if name not in given and spec.default is None:
             raise BadInputs(
                 f"no values were given for input {name!r}", hint="the file needs an array for every input, by name"
             )
-    return {name: _converted(name, np.asarray(array), known[name]) for name, array in given.items() if name in wanted}
+    feeds = {name: _converted(wanted[name], array) for name, array in given.items() if name in wanted}
+    for name, array in feeds.items():
+        _refuse_shape(wanted[name], array, f"input {name!r}")
+        if name in theirs:
+            _refuse_shape(theirs[name], array, f"input {name!r} of the other model")
+    return feeds
 
 
-def _converted(name: str, array: Array, elem_type: int) -> Array:
-    if elem_type == TensorProto.STRING:
+def revived(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return an array read from one of numpy's files, which keep bfloat16 and its like as bytes of nothing."""
+    bytes_of_nothing = array.dtype.type is np.void and array.dtype.names is None
+    strange = dtype.type.__module__ == "ml_dtypes"
+    return array.view(dtype) if bytes_of_nothing and strange and array.dtype.itemsize == dtype.itemsize else array
+
+
+def _converted(spec: Input, given: Array) -> Array:
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise BadInputs(f"the values given for {spec.name!r} are no array ({error})", hint="give a numpy array") from None
+    if spec.elem_type == TensorProto.STRING and array.dtype.kind in "OUST":
         return array.astype(object)
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(elem_type)
+    wanted = _type(spec.elem_type)
+    if spec.elem_type not in onnx.helper.get_all_tensor_dtypes():
+        raise BadInputs(f"input {spec.name!r} takes {wanted}: no array can be given for it", hint="leave --inputs out")
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(spec.elem_type)
+    array = revived(array, dtype)
     if array.dtype == dtype:
         return array
-    if array.dtype.kind == "V" and array.dtype.itemsize == dtype.itemsize:
-        return array.view(dtype)  # numpy's files keep bfloat16 as two bytes of nothing
+    hint = f"convert the array before it is saved: array.astype({dtype.name!r})"
     if not np.can_cast(array.dtype, dtype, casting="same_kind"):
-        raise BadInputs(f"the values given for {name!r} are {array.dtype.name}, its input takes {_type(elem_type)}")
-    return array.astype(dtype)
+        raise BadInputs(
+            f"the values given for {spec.name!r} are {array.dtype.name}, its input takes {wanted}", hint=hint
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype)
+        survives = np.isfinite(array) == np.isfinite(cast) if is_float(dtype) else array == cast
+    if not np.all(survives):
+        value = array[~np.asarray(survives)][0]
+        raise BadInputs(f"{value!r}, given for {spec.name!r}, is no value of its type {wanted}", hint=hint)
+    return cast
+
+
+def _refuse_shape(spec: Input, array: Array, name: str) -> None:
+    if spec.dims is None:
+        return
+    fits = len(spec.dims) == array.ndim and all(
+        isinstance(dim, str) or dim == size for dim, size in zip(spec.dims, array.shape, strict=True)
+    )
+    if not fits:
+        raise BadInputs(
+            f"{name} takes shape {spell(spec.dims)}, the array given for it has {spell(array.shape)}",
+            hint="axes stand in the input's own order; dims with a name or ? may have any size",
+        )
 
 
 def coarsest_float(model: onnx.ModelProto) -> str | None:
@@ -112,4 +166,6 @@ def _types_made(nodes: Iterable[onnx.NodeProto]) -> Iterator[int]:
 
 
 def _type(elem_type: int) -> str:
-    return TensorProto.DataType.Name(elem_type).lower() if elem_type else "no tensor"
+    if elem_type not in TensorProto.DataType.values():
+        return f"element type {elem_type}"
+    return str(TensorProto.DataType.Name(elem_type)).lower() if elem_type else "no tensor"

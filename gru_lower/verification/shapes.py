@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gru_lower.errors import GruLowerError
+from gru_lower.errors import GruLowerError, Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import onnx
 
@@ -21,8 +22,12 @@ class Unfeedable(GruLowerError):  # noqa: N818 - reads as a finding, like the ot
     """No inputs can be generated for a model; the message says why."""
 
 
-class BadInputs(GruLowerError):  # noqa: N818
-    """The shapes or inputs that were given do not fit the model."""
+class BadInputs(Unsupported):
+    """The shapes, inputs or expected outputs that were given cannot be read, or do not fit the model: GL009."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        """Keep the parts; there is always something to do about it."""
+        super().__init__(message, code="GL009", hint=hint)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,12 @@ def _dims(value: onnx.ValueInfoProto) -> tuple[Dim, ...] | None:
     )
 
 
+def spell(dims: Iterable[Dim] | None) -> str:
+    """Return dims as messages show them: ``[5, N, ?]``, with ``?`` where nothing is known."""
+    shown = ("?" if isinstance(dim, str) and ":" in dim else str(dim) for dim in dims or ())
+    return "of any rank" if dims is None else f"[{', '.join(shown)}]"
+
+
 class Sizes:
     """Unknown sizes, which of them are equal, and those that are known after all."""
 
@@ -111,16 +122,27 @@ class Sizes:
         return list(dict.fromkeys(dim for dim in found if isinstance(dim, str)))
 
 
+def check_shapes(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Refuse shapes that do not fit a model, before any work is done.
+
+    Raises:
+        BadInputs: As `narrow` does.
+
+    """
+    narrow(inputs_of(model), {}, shapes)
+
+
 def narrow(
-    inputs: Mapping[str, Input], other: Mapping[str, Input], shapes: Mapping[str, tuple[int, ...]]
+    inputs: Mapping[str, Input], other: Mapping[str, Input], shapes: Mapping[str, Sequence[int]]
 ) -> tuple[dict[str, Input], Sizes]:
     """Bind dims to the shapes that were given, and to those of the other model.
 
     Raises:
-        BadInputs: A given shape names no input, has another rank, or contradicts a static dim.
+        BadInputs: A given shape is none, names no input, has another rank, or contradicts a static dim.
 
     """
-    unknown = [name for name in shapes if name not in inputs]
+    given = {name: _whole(name, shape) for name, shape in shapes.items()}
+    unknown = [name for name in given if name not in inputs]
     if unknown:
         raise BadInputs(
             f"a shape is given for {unknown[0]!r}, but the model has no such input",
@@ -128,15 +150,29 @@ def narrow(
         )
     sizes, narrowed = Sizes(), dict(inputs)
     for name, spec in inputs.items():
-        if spec.dims is None and name in shapes:
-            narrowed[name] = Input(name, spec.elem_type, tuple(shapes[name]), spec.default)
+        if spec.dims is None and name in given:
+            narrowed[name] = Input(name, spec.elem_type, given[name], spec.default)
         elif spec.dims is None and name in other:
             narrowed[name] = Input(name, spec.elem_type, other[name].dims, spec.default)
     for name, spec in narrowed.items():
-        for dims in _same_rank(spec, other.get(name), shapes.get(name)):
+        for dims in _same_rank(spec, other.get(name), given.get(name)):
             for axis, (a, b) in enumerate(zip(spec.dims or (), dims, strict=True)):
                 sizes.unify(a, b, f"axis {axis} of input {name!r}")
     return narrowed, sizes
+
+
+def _whole(name: str, shape: Sequence[int]) -> tuple[int, ...]:
+    try:
+        dims = tuple(map(operator.index, shape))
+    except TypeError:
+        dims = (-1,)
+    if min(dims, default=0) < 0:
+        spelt = shape if isinstance(shape, str) or not hasattr(shape, "__iter__") else list(shape)
+        raise BadInputs(
+            f"the shape given for {name!r} is {spelt}: sizes are whole numbers from 0 on",
+            hint="write it like (2, 7, 64), on the command line --shape INPUT=2,7,64",
+        )
+    return dims
 
 
 def _same_rank(spec: Input, other: Input | None, shape: tuple[int, ...] | None) -> Iterator[tuple[Dim, ...]]:
@@ -146,7 +182,7 @@ def _same_rank(spec: Input, other: Input | None, shape: tuple[int, ...] | None) 
         if len(shape) != rank:
             raise BadInputs(
                 f"the shape given for {spec.name!r} has {len(shape)} dims, its input {rank}",
-                hint=f"the model says {list(spec.dims or ())}",
+                hint=f"the model says {spell(spec.dims)}",
             )
         yield shape
     if other is not None and other.dims is not None and len(other.dims) == rank:

@@ -40,7 +40,7 @@ class Emitter:
         """Start an empty graph."""
         self.opset = opset
         self.elem_type = elem_type
-        self.graph = gs.Graph(opset=opset)
+        self.graph: Any = gs.Graph(opset=opset)
         self.constants: dict[str, TensorProto] = {}
         self._body_names: dict[int, frozenset[str]] = {}
         self._values: dict[str, Value] = {}
@@ -82,9 +82,9 @@ class Emitter:
         **attributes: Any,  # noqa: ANN401 - whatever the operator takes
     ) -> list[Value]:
         """Append a node with the named outputs, ``""`` for one that is not wanted."""
-        outputs = [gs.Variable(self._local(name) if name else "") for name in names]
+        outputs: list[Any] = [gs.Variable(self._local(name) if name else "") for name in names]
         self._values.update({output.name: output for output in outputs})
-        actual = [gs.Variable.empty() if value is None else value for value in inputs]
+        actual: list[Any] = [gs.Variable.empty() if value is None else value for value in inputs]
         label = next(output.name for output in outputs if output.name)
         self.graph.nodes.append(gs.Node(op_type, name=label, attrs=attributes, inputs=actual, outputs=outputs))
         return outputs
