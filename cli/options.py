@@ -86,7 +86,7 @@ def _shapes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str,
             shapes[name] = tuple(int(dim) for dim in dims.split(",") if dim.strip())
         except ValueError:
             name = ""
-        if not name or min(shapes[name], default=0) < 0:
+        if not name:
             raise click.BadParameter(f"{value!r}: write it like X=2,7,64")
     return shapes
 
@@ -111,7 +111,9 @@ def verify_options(o: dict[str, Any], model: onnx.ModelProto, **more: Any) -> Ve
     """Return what the options of :func:`verification` ask for."""
     from gru_lower.verification import given
     from gru_lower.verification.result import VerifyOptions
+    from gru_lower.verification.shapes import check_shapes
 
+    check_shapes(model, o["shapes"])
     inputs, expected = (None, None) if o["inputs"] is None else given.read(o["inputs"], model)
     return VerifyOptions(
         rtol=o["rtol"],

@@ -106,6 +106,7 @@ _register(
         "GL109": ("GRU: element types differ or are not taken", "cast the inputs to one float type"),
         "GL110": ("GRU: layout is neither 0 nor 1", "set layout to 0 (time-major) or 1 (batch-major)"),
         "GL112": ("GRU: the model imports no ONNX opset", "add an opset_import for the default domain"),
+        "GL113": ("GRU: an activation parameter is not a number", "give finite values, or leave the list out"),
         "GL901": ("gru-lower itself failed", "please report it with the model, or a part of it"),
     },
 )
@@ -138,6 +139,5 @@ _register(
         "GL304": ("Kept: the form needs a newer opset", "use another --form, or convert the model: --opset 17"),
         "GL305": ("Kept: masks need a newer opset", "convert the model first: --opset 17"),
         "GL306": ("Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
-        "GL310": ("onnxruntime runs this GRU itself, and faster", "lower only for runtimes without GRU"),
     },
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gru_lower import interop
 from gru_lower.errors import InvalidModel
-from gru_lower.graph import dims
+from gru_lower.graph import dims, external
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, value_names, walk
 from gru_lower.gru.parse import parse
@@ -127,6 +127,7 @@ def lower_model(
 
     """
     todo = registry.parse(f"fold-shapes,{passes}" if fix_dims else passes)
+    external.check(original.proto, original.base_dir)
     held = original.copy()
     say = progress or _silent
     before = None if fix_dims else value_names(original.proto)
@@ -245,6 +246,8 @@ def verify_pair(
         progress: Called with a line on what is going on.
 
     """
+    for model in (left, right):
+        external.check(model.proto, model.base_dir)
     verification = verify_models(
         left.proto, right.proto, base_dir_a=left.base_dir, base_dir_b=right.base_dir, options=options, progress=progress
     )

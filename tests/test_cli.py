@@ -674,7 +674,7 @@ def test_inputs_that_cannot_be_read(call: Callable[..., Said], name: str, conten
     assert not Path("model.lowered.onnx").exists()
 
 
-@pytest.mark.parametrize("value", ["X", "X=2x7", "X=2.5,1,3", "=5,1,3", "X=-1,1,3", "5,1,3"])
+@pytest.mark.parametrize("value", ["X", "X=2x7", "X=2.5,1,3", "=5,1,3", "5,1,3"])
 def test_a_shape_that_is_none(call: Callable[..., Said], value: str) -> None:
     gru("model.onnx")
     err = call("model.onnx", "--shape", value).refused("GL008")

@@ -1,13 +1,13 @@
-"""Tensors are read and cut wherever their bytes are; external ones are never read to be cut, and never from elsewhere."""
+"""Tensors are read and cut wherever their bytes are, without reading a file to cut it, and never from elsewhere."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +48,7 @@ def held_as(how: str, array: np.ndarray[Any, np.dtype[Any]], folder: Path) -> Te
             (tensor.float_data if array.itemsize == 4 else tensor.double_data).extend(array.reshape(-1).tolist())
         return tensor
     (folder / "w.bin").write_bytes(b"\xee" * 12 + array.tobytes() + b"\xee" * 12)
-    entries = {"length": array.nbytes} if how == "external" else {}
+    entries: dict[str, int] = {"length": array.nbytes} if how == "external" else {}
     return zoo.external_tensor("W", array.shape, elem_type, location="w.bin", offset=12, **entries)
 
 
@@ -94,7 +94,7 @@ def test_the_gates_of_a_weight_are_together_all_of_it(d: int, h: int, i: int, da
     parts = [view(rows(tensor, gate * h, h, (i,))) for gate in range(3 * d)]
     assert parts[0].offset == offset
     assert all(part.location == "a/w.bin" for part in parts)
-    assert all(one.offset + one.length == other.offset for one, other in zip(parts, parts[1:], strict=False))
+    assert all(one.offset + one.length == other.offset for one, other in pairwise(parts))
     assert sum(part.length for part in parts) == view(tensor).length == d * 3 * h * i * 4
 
 
@@ -191,7 +191,7 @@ def test_a_view_is_what_was_set() -> None:
 @pytest.mark.parametrize(
     "entries", [{"offset": "x"}, {"offset": -1}, {"length": -1}, {"length": "0x8"}, {"offset": "1e3"}]
 )
-def test_a_view_that_makes_no_sense_is_refused(entries: dict[str, object]) -> None:
+def test_a_view_that_makes_no_sense_is_refused(entries: dict[str, Any]) -> None:
     with refused("GL006", "'W'"):
         view(zoo.external_tensor("W", [2], location="w.bin", **entries))
 

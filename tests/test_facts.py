@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -68,7 +69,11 @@ class TestConstants:
           computed = Add (w, w)
           text = Constant <value_string = "no number"> ()
           [b] y = If (c) <
-            then_branch = t () => (a) <float[2] own = {7, 8}> { v = Identity (again)  o = Identity (own)  a = Add (v, o) },
+            then_branch = t () => (a) <float[2] own = {7, 8}> {
+              v = Identity (again)
+              o = Identity (own)
+              a = Add (v, o)
+            },
             else_branch = e () => (a) { w2 = Identity (k2)  a = Identity (w2) }>
         }
         <domain: "d", opset_import: ["" : 17]>
@@ -140,11 +145,11 @@ class TestConstants:
             ({"value_floats": [0.5, 1.5]}, "float32", [0.5, 1.5]),
             ({"value_int": 2**40}, "int64", 2**40),
             ({"value_ints": [-1, 2]}, "int64", [-1, 2]),
-            ({"value": numpy_helper.from_array(np.float16([[1]]))}, "float16", [[1]]),
+            ({"value": numpy_helper.from_array(np.array([[1]], np.float16))}, "float16", [[1]]),
         ],
     )
     def test_a_constant_node_is_read_however_it_is_spelt(
-        self, attribute: dict[str, object], dtype: str, expected: object
+        self, attribute: dict[str, Any], dtype: str, expected: Any
     ) -> None:
         model = graph_of("y = Identity (x)")
         model.graph.node.append(helper.make_node("Constant", [], ["k"], **attribute))
@@ -152,8 +157,8 @@ class TestConstants:
         array = facts.array(scope, "k")
         assert array is not None
         assert array.dtype == np.dtype(dtype)
-        np.testing.assert_array_equal(array, expected)  # type: ignore[arg-type]
-        assert facts.shape(scope, "k") == np.shape(expected)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(array, expected)
+        assert facts.shape(scope, "k") == np.shape(expected)
         assert facts.elem_type(scope, "k") == helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
     def test_an_identity_of_another_domain_is_no_identity(self) -> None:
@@ -163,7 +168,7 @@ class TestConstants:
     def test_a_chain_of_identities_may_be_long(self) -> None:
         model = graph_of("y = Neg (x)", head="<float[2] w = {1, 2}>")
         names = ["w", *(f"w{i}" for i in range(3000))]
-        model.graph.node.extend(helper.make_node("Identity", [a], [b]) for a, b in zip(names, names[1:], strict=False))
+        model.graph.node.extend(helper.make_node("Identity", [a], [b]) for a, b in pairwise(names))
         assert values(model, names[-1]) == [1, 2]
 
     def test_identities_that_are_broken_are_no_constants(self) -> None:
@@ -184,7 +189,7 @@ class TestConstants:
         assert [values(model, name) for name in ("nothing", "mistyped", "sparse", "empty")] == [None] * 4
 
     def test_external_values_are_read_beside_the_model(self, tmp_path: Path) -> None:
-        (tmp_path / "w.bin").write_bytes(np.float32([1, 2]).tobytes())
+        (tmp_path / "w.bin").write_bytes(np.array([1, 2], np.float32).tobytes())
         model = graph_of("y = Add (x, w)")
         model.graph.initializer.append(zoo.external_tensor("w", [2], location="w.bin"))
         facts = Facts(Model(model, path=tmp_path / "model.onnx"))
@@ -366,7 +371,7 @@ class TestFunctions:
         )
         facts, scope = Facts(Model(model)), scope_of(model, "function d::F")
         for ask in (lambda: facts.node(scope, 1), lambda: facts.shape(scope, "t")):
-            with pytest.raises(InvalidModel, match="d::. calls itself") as caught:
+            with pytest.raises(InvalidModel, match=r"d::\w calls itself") as caught:
                 ask()
             assert caught.value.code == "GL003"
 
@@ -432,7 +437,7 @@ class TestCost:
     def test_shapes_in_external_data_cost_only_what_depends_on_them(self, tmp_path: Path) -> None:
         model = graph_of("t = Reshape (x, s)  u = Neg (x)  y = Add (t, u)", inputs="float[6] x")
         model.graph.initializer.append(zoo.external_tensor("s", [2], TensorProto.INT64, location="s.bin"))
-        (tmp_path / "s.bin").write_bytes(np.int64([2, 3]).tobytes())
+        (tmp_path / "s.bin").write_bytes(np.array([2, 3], np.int64).tobytes())
         facts = Facts(Model(model, path=tmp_path / "model.onnx"))
         assert facts.shape(scope_of(model), "u") == (6,)
         assert facts.shape(scope_of(model), "t") in ((2, 3), None)

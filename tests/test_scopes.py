@@ -217,7 +217,9 @@ class TestValues:
             "rows": "main",
         }
         assert scan.find("nowhere") is None
-        assert scan.find("s") is scan.parent.parent.parent  # type: ignore[union-attr] - four deep
+        outer = scan.find("s")
+        assert outer is not None
+        assert outer.path == NESTED[1]
         assert scope_of(model).find("q") is None, "what a body defines is not seen around it"
 
     def test_sibling_bodies_may_use_the_same_names(self) -> None:

@@ -1,4 +1,4 @@
-"""Hand-made models that show one thing each: a single GRU to break rule by rule, nested scopes, a model with everything."""
+"""Hand-made models: a single GRU to break rule by rule, bodies in bodies, a model with all a file can hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gru_lower.graph.scopes import Scope, is_onnx, walk
 from gru_lower.gru.parse import Parsed, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from google.protobuf.message import Message
@@ -60,7 +60,7 @@ def gru_model(
     *,
     inputs: Sequence[str] = INPUTS,
     outputs: Sequence[str] = ("Y", "Y_h"),
-    shape: dict[str, list[int | str] | None] | None = None,
+    shape: Mapping[str, Sequence[int | str] | None] | None = None,
     elem_type: int = TensorProto.FLOAT,
     types: dict[str, int] | None = None,
     initializers: Iterable[TensorProto] = (),
@@ -83,7 +83,10 @@ def gru_model(
     for name, value in attributes.items():
         node.attribute.append(value if isinstance(value, onnx.AttributeProto) else helper.make_attribute(name, value))
     directions = 2 if attributes.get("direction") == "bidirectional" else 1
-    all_shapes = shapes(directions, layout=int(attributes.get("layout") == 1)) | (shape or {})
+    all_shapes: dict[str, Sequence[int | str] | None] = {
+        **shapes(directions, layout=int(attributes.get("layout") == 1)),
+        **(shape or {}),
+    }
     kinds = dict.fromkeys(all_shapes, elem_type) | {"sequence_lens": TensorProto.INT32} | (types or {})
     constants = {tensor.name: tensor for tensor in initializers}
 
@@ -115,9 +118,7 @@ def scope_of(model: ModelProto, path: str = "main") -> Scope:
     return next(scope for scope in walk(model) if scope.path == path)
 
 
-def external_tensor(
-    name: str, shape: Sequence[int], elem_type: int = TensorProto.FLOAT, **entries: object
-) -> TensorProto:
+def external_tensor(name: str, shape: Sequence[int], elem_type: int = TensorProto.FLOAT, **entries: Any) -> TensorProto:
     """Return a tensor whose bytes are elsewhere; ``entries`` are its location, offset and length."""
     tensor = TensorProto(name=name, dims=shape, data_type=elem_type, data_location=TensorProto.EXTERNAL)
     for key, value in entries.items():
@@ -128,10 +129,8 @@ def external_tensor(
 def weights(directions: int = 1, dtype: Any = np.float32) -> dict[str, TensorProto]:
     """Return constant W, R and B of the sizes above."""
     rng = np.random.default_rng(7)
-    return {
-        name: numpy_helper.from_array(rng.uniform(-1, 1, shapes(directions)[name]).astype(dtype), name)
-        for name in "WRB"
-    }
+    sizes = {"W": (directions, 3 * H, I), "R": (directions, 3 * H, H), "B": (directions, 6 * H)}
+    return {name: numpy_helper.from_array(rng.uniform(-1, 1, size).astype(dtype), name) for name, size in sizes.items()}
 
 
 def nested() -> ModelProto:
@@ -190,7 +189,9 @@ def everything() -> ModelProto:
           [dead_before] dead = Neg (x)
           [call] d = my.domain.Wrap <k: float = 2.0> (b, overridable)
           [last] y = Add (d, w)
-          [branch] z = If (yes) <then_branch = t () => (float[2] i) { i = Sub (a, w) }, else_branch = e () => (float[2] i) { i = Abs (x) }>
+          [branch] z = If (yes) <
+            then_branch = t () => (float[2] i) { i = Sub (a, w) },
+            else_branch = e () => (float[2] i) { i = Abs (x) }>
           [sparse] s = Add (x, sw)
         }
         <domain: "my.domain", opset_import: ["" : 17], doc_string: "function doc">
@@ -222,9 +223,10 @@ def everything() -> ModelProto:
 
 def node_named(owner: GraphProto | onnx.FunctionProto, name: str) -> NodeProto:
     """Return the node with a name."""
-    return next(node for node in owner.node if node.name == name)
+    found: NodeProto = next(node for node in owner.node if node.name == name)
+    return found
 
 
 def exact(message: Message) -> bytes:
     """Return a message's deterministic serialisation, unknown fields included."""
-    return message.SerializeToString(deterministic=True)
+    return bytes(message.SerializeToString(deterministic=True))

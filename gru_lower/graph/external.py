@@ -245,6 +245,29 @@ def _sparse_tensors(entries: Iterable[onnx.SparseTensorProto]) -> Iterator[onnx.
         yield from (sparse.values, sparse.indices)
 
 
+def check(proto: onnx.ModelProto, base_dir: Path | None) -> None:
+    """Make sure that every external tensor's bytes are there, without reading them.
+
+    Raises:
+        InvalidModel: A data file is missing, too short or outside the model's folder.
+
+    """
+    lengths: dict[str, int] = {}
+    for tensor in tensors(proto):
+        if not is_external(tensor):
+            continue
+        where = view(tensor)
+        if where.location not in lengths:
+            lengths[where.location] = resolve(where.location, base_dir, tensor.name).stat().st_size
+        if where.offset + where.length > lengths[where.location]:
+            raise InvalidModel(
+                f"tensor {tensor.name!r}: its external data {where.location} is too short: {where.length} bytes wanted "
+                f"at {where.offset}, the file has {lengths[where.location]}",
+                code="GL006",
+                hint="copy the data file again",
+            )
+
+
 @contextmanager
 def carried(proto: onnx.ModelProto, source: Path, target: Path, *, overwrite: bool) -> Iterator[None]:
     """Copy the external bytes a model still refers to into another folder, under the same names and offsets.

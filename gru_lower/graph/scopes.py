@@ -246,7 +246,7 @@ def all_names(model: onnx.ModelProto) -> set[str]:
     return value_names(model) | node_names(model)
 
 
-def texts(model: onnx.ModelProto) -> Iterator[str]:
+def texts(model: onnx.ModelProto) -> Iterator[str | bytes]:
     """Yield every name in a model, of whatever kind; one that is no UTF-8 comes as bytes, as protobuf has it."""
     yield from value_names(model)
     yield from node_names(model)

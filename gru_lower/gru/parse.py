@@ -188,6 +188,10 @@ class _Reader:
 
     def activations(self, values: dict[str, Any], directions: int) -> list[Activation]:
         alphas, betas = list(values.get("activation_alpha", ())), list(values.get("activation_beta", ()))
+        for label, given in (("activation_alpha", alphas), ("activation_beta", betas)):
+            odd = next((value for value in given if not math.isfinite(value)), None)
+            if odd is not None:
+                raise _Broken("GL113", f"{label} holds {odd:g}")
         names = values.get("activations") or []
         if not names:
             self.surplus(0, 0, alphas, betas)

@@ -9,22 +9,28 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import numpy_helper
 
 from gru_lower.errors import InvalidModel
+from gru_lower.graph.external import to_array
+from gru_lower.verification.interface import fitted
+from gru_lower.verification.shapes import BadInputs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gru_lower.verification.result import Feeds
+    from gru_lower.verification.result import Array, Feeds
 
 IN, OUT = "in__", "out__"
 HINT = "an .npz with the inputs' names as keys, or a folder with input_0.pb, ..."
+
+_DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What zipfile, zlib and numpy raise over a damaged archive, an encrypted one, or one too large to unpack."""
 
 
 def read(path: Path, model: onnx.ModelProto) -> tuple[list[Feeds], list[Feeds]]:
@@ -38,64 +44,98 @@ def read(path: Path, model: onnx.ModelProto) -> tuple[list[Feeds], list[Feeds]]:
         The inputs and what is right, one dict each per case.
 
     Raises:
-        InvalidModel: The file cannot be read, lacks an input, or names one the model does not have.
+        BadInputs: The file cannot be read, lacks an input, names one the model does not have, or holds an array that
+            does not fit its input.
 
     """
     if not path.exists():
-        raise InvalidModel(f"{path}: no such file or folder", code="GL009", hint=HINT)
+        raise BadInputs(f"{path}: no such file or folder", hint=HINT)
     if path.is_dir():
-        folders = sorted(path.glob("test_data_set*")) or [path]
-        cases = [_from_folder(folder, model) for folder in folders]
+        folders = sorted((each for each in path.glob("test_data_set*") if each.is_dir()), key=_number) or [path]
+        cases = [(folder, _from_folder(folder, model)) for folder in folders]
     else:
-        cases = [_from_npz(path, model)]
-    for feeds, expected in cases:
-        _check(path, model, feeds, expected)
-    return [feeds for feeds, _ in cases], [expected for _, expected in cases]
+        cases = [(path, _from_npz(path, model))]
+    for source, (feeds, expected) in cases:
+        _check(source, model, feeds, expected)
+    return [feeds for _, (feeds, _) in cases], [expected for _, (_, expected) in cases]
+
+
+def _number(folder: Path) -> tuple[int, str]:
+    digits = re.search(r"\d+$", folder.name)
+    return int(digits.group()) if digits else -1, folder.name
 
 
 def _from_npz(path: Path, model: onnx.ModelProto) -> tuple[Feeds, Feeds]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as error:
-        raise InvalidModel(f"{path}: not a readable .npz file ({error})", code="GL009", hint=HINT) from error
     names = {value.name for value in model.graph.input}
     feeds: Feeds = {}
     expected: Feeds = {}
-    for key, array in arrays.items():
-        if key in names:
-            feeds[key] = array
-        elif key.startswith(OUT):
-            expected[key.removeprefix(OUT)] = array
-        else:
-            feeds[key.removeprefix(IN)] = array
+    for key, array in _arrays(path).items():
+        named = key in names
+        target = expected if key.startswith(OUT) and not named else feeds
+        name = key if named else key.removeprefix(OUT if target is expected else IN)
+        if name in target:
+            raise BadInputs(f"{path}: gives {name!r} twice", hint=f"keep one of {name} and {IN}{name}")
+        target[name] = array
     return feeds, expected
 
 
+def _arrays(path: Path) -> dict[str, Array]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+        if head.startswith(b"\x93NUMPY"):
+            hint = f'name the array: numpy.savez("{path.stem}.npz", INPUT=array)'
+            raise BadInputs(f"{path}: a single array (.npy), not an .npz file", hint=hint)
+        if not zipfile.is_zipfile(path):
+            what = "an .npz file that is cut short" if head.startswith(b"PK") else "not an .npz file"
+            raise BadInputs(f"{path}: {what}", hint=HINT)
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except _DAMAGED as error:
+        if "Object arrays" in str(error):
+            hint = "save arrays of numbers; text as dtype 'U'"
+            raise BadInputs(f"{path}: holds pickled objects, which are not loaded", hint=hint) from error
+        raise BadInputs(f"{path}: not a readable .npz file ({_reason(error)})", hint=HINT) from error
+    for key, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # any other file of the archive comes as bytes
+            raise BadInputs(f"{path}: its entry {key!r} is no array", hint=HINT)
+    return arrays
+
+
+def _reason(error: BaseException) -> str:
+    text = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
+    return text or type(error).__name__
+
+
 def _from_folder(folder: Path, model: onnx.ModelProto) -> tuple[Feeds, Feeds]:
-    given = _numbered(folder, "input"), _numbered(folder, "output")
-    if not given[0]:
-        raise InvalidModel(f"{folder}: holds no input_0.pb", code="GL009", hint=HINT)
-    formals = [value.name for value in _fed(model)], [value.name for value in model.graph.output]
-    result: tuple[Feeds, Feeds] = ({}, {})
-    for tensors, names, target in zip(given, formals, result, strict=True):
-        for position, tensor in tensors.items():
-            name = names[position] if position < len(names) else tensor.name
-            target[name] = np.asarray(numpy_helper.to_array(tensor))
-    return result
+    fed = _fed(model)
+    names = [value.name for value in (*fed, *(value for value in model.graph.input if value not in fed))]
+    inputs = _numbered(folder, "input", names)
+    if not inputs:
+        raise BadInputs(f"{folder}: holds no input_0.pb", hint=HINT)
+    return inputs, _numbered(folder, "output", [value.name for value in model.graph.output])
 
 
-def _numbered(folder: Path, kind: str) -> dict[int, onnx.TensorProto]:
+def _numbered(folder: Path, kind: str, names: list[str]) -> Feeds:
+    """Read KIND_0.pb and its like; inputs that need not be fed count after those that must."""
     result = {}
     for path in sorted(folder.glob(f"{kind}_*.pb")):
         number = re.fullmatch(rf"{kind}_(\d+)", path.stem)
         if number is None:
             continue
-        try:
-            result[int(number.group(1))] = onnx.TensorProto.FromString(path.read_bytes())
-        except (DecodeError, OSError) as error:
-            raise InvalidModel(f"{path}: not a readable tensor ({error})", code="GL009", hint=HINT) from error
+        position = int(number.group(1))
+        if position >= len(names):
+            hint = f"{kind}_0.pb is {names[0]!r}, and so on" if names else f"leave out {path.name}"
+            raise BadInputs(f"{path}: the model has {len(names)} {kind}s", hint=hint)
+        result[names[position]] = _tensor(path)
     return result
+
+
+def _tensor(path: Path) -> Array:
+    try:
+        return to_array(onnx.TensorProto.FromString(path.read_bytes()), path.parent)
+    except (DecodeError, OSError, InvalidModel, MemoryError) as error:
+        raise BadInputs(f"{path}: not a readable tensor ({_reason(error)})", hint=HINT) from error
 
 
 def _fed(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
@@ -108,9 +148,11 @@ def _check(path: Path, model: onnx.ModelProto, feeds: Feeds, expected: Feeds) ->
     missing = [value.name for value in _fed(model) if value.name not in feeds]
     unknown = [name for name in feeds if name not in inputs] + [name for name in expected if name not in outputs]
     if missing:
-        raise InvalidModel(
-            f"{path}: lacks the input {missing[0]!r}", code="GL009", hint=f"it needs {', '.join(inputs)}"
-        )
+        raise BadInputs(f"{path}: lacks the input {missing[0]!r}", hint=f"it needs {', '.join(inputs)}")
     if unknown:
         hint = f"inputs: {', '.join(inputs)}; outputs: {', '.join(outputs)}"
-        raise InvalidModel(f"{path}: the model has no input or output {unknown[0]!r}", code="GL009", hint=hint)
+        raise BadInputs(f"{path}: the model has no input or output {unknown[0]!r}", hint=hint)
+    try:
+        fitted(model, feeds)
+    except BadInputs as error:
+        raise BadInputs(f"{path}: {error.message}", hint=str(error.hint)) from error

@@ -103,11 +103,21 @@ def revived(array: Array, dtype: np.dtype[Any]) -> Array:
     return array.view(dtype) if bytes_of_nothing and strange and array.dtype.itemsize == dtype.itemsize else array
 
 
-def _converted(spec: Input, given: Array) -> Array:
+def array_of(name: str, given: object) -> Array:
+    """Return what was given as an array.
+
+    Raises:
+        BadInputs: It is none: nested lists of unequal lengths.
+
+    """
     try:
-        array = np.asarray(given)
+        return np.asarray(given)
     except ValueError as error:
-        raise BadInputs(f"the values given for {spec.name!r} are no array ({error})", hint="give a numpy array") from None
+        raise BadInputs(f"the values given for {name!r} are no array", hint="give a numpy array") from error
+
+
+def _converted(spec: Input, given: Array) -> Array:
+    array = array_of(spec.name, given)
     if spec.elem_type == TensorProto.STRING and array.dtype.kind in "OUST":
         return array.astype(object)
     wanted = _type(spec.elem_type)
@@ -127,7 +137,7 @@ def _converted(spec: Input, given: Array) -> Array:
         survives = np.isfinite(array) == np.isfinite(cast) if is_float(dtype) else array == cast
     if not np.all(survives):
         value = array[~np.asarray(survives)][0]
-        raise BadInputs(f"{value!r}, given for {spec.name!r}, is no value of its type {wanted}", hint=hint)
+        raise BadInputs(f"{value}, given for {spec.name!r}, is no value of its type {wanted}", hint=hint)
     return cast
 
 

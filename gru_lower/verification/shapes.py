@@ -167,9 +167,8 @@ def _whole(name: str, shape: Sequence[int]) -> tuple[int, ...]:
     except TypeError:
         dims = (-1,)
     if min(dims, default=0) < 0:
-        spelt = shape if isinstance(shape, str) or not hasattr(shape, "__iter__") else list(shape)
         raise BadInputs(
-            f"the shape given for {name!r} is {spelt}: sizes are whole numbers from 0 on",
+            f"the shape given for {name!r} is {shape}: sizes are whole numbers from 0 on",
             hint="write it like (2, 7, 64), on the command line --shape INPUT=2,7,64",
         )
     return dims

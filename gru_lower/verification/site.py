@@ -77,6 +77,8 @@ def verify_site(pair: SitePair, options: VerifyOptions, worker: Worker | None = 
             return _Site(pair, options, original, replacement).verify()
     except Unfeedable as error:
         return Verification("inconclusive", "site", message=error.message)
+    except MemoryError:
+        return Verification("inconclusive", "site", message="the inputs or the outputs do not fit into memory")
 
 
 @dataclass

@@ -12,7 +12,7 @@ from gru_lower.verification.chaos import movement_if_chaotic, nudge
 from gru_lower.verification.compare import compare, tolerance_for
 from gru_lower.verification.feeds import candidate_feeds, tries
 from gru_lower.verification.interface import coarsest_float, fitted, interface_difference
-from gru_lower.verification.labels import accuracies, distances
+from gru_lower.verification.labels import accuracies, distances, understood
 from gru_lower.verification.result import Verification
 from gru_lower.verification.runtime import RunFailure, Worker
 from gru_lower.verification.shapes import BadInputs, Unfeedable
@@ -58,7 +58,8 @@ def verify_models(
         progress: Called with one line per step.
 
     Raises:
-        BadInputs: Shapes, inputs or expected outputs in `options` do not fit the model or each other.
+        BadInputs: Shapes, inputs or expected outputs in `options` do not fit the model or each other, or the original
+            runs on none of the inputs.
 
     """
     difference = interface_difference(a, b)
@@ -69,10 +70,12 @@ def verify_models(
             f"{len(options.inputs or ())} inputs were given, and {len(options.expected)} expected outputs",
             hint="give one set of expected outputs for each set of inputs",
         )
+    if options.inputs is not None and not options.inputs:
+        raise BadInputs("the inputs given are an empty list", hint="give one dict of arrays per case, or None")
 
     def candidates() -> Iterable[Feeds]:
         if options.inputs is not None:
-            return [fitted(a, given) for given in options.inputs]
+            return [fitted(a, given, b) for given in options.inputs]
         zeros = options.zero_length_state == "zero"
         endless = candidate_feeds(a, seed=options.seed, shapes=options.shapes, other=b, zero_lengths=zeros)
         return islice(endless, tries(options.cases))
@@ -84,6 +87,8 @@ def verify_models(
             return pair.verify(candidates)
     except Unfeedable as error:
         return Verification("inconclusive", "model", message=error.message)
+    except MemoryError:
+        return Verification("inconclusive", "model", message="the inputs or the outputs do not fit into memory")
     except BadInputs as error:
         if options.shapes or options.inputs is not None:
             raise
@@ -112,11 +117,19 @@ class _Pair:
             refusals.append(f"{NAMES[runtime]}: {failure}")
             if failure is not None and failure.kind in {"timeout", "memory"}:
                 break  # the reference is slower and larger
+        if not cases and given is not None:
+            raise BadInputs(
+                f"the original runs on none of the given inputs. {'. '.join(refusals)}",
+                hint="check the values; without given inputs, some are generated, or each GRU is verified by itself",
+            )
         if not cases:
             return Verification("inconclusive", "model", message=f"the original does not run. {'. '.join(refusals)}")
         notes = [f"the original ran in {NAMES[runtime]}, not in {refusal}" for refusal in refusals]
         if given is not None and len(cases) < wanted:
             notes.append(f"the original runs on {len(cases)} of {wanted} given inputs")
+        right = None
+        if self.options.expected is not None:
+            right = [understood(self.options.expected[case.number], case.outputs) for case in cases]
 
         try:
             outputs, ran_in = run_rewrite(self.after, RUNTIMES if refusals else RUNTIMES[:1], cases, self.say)
@@ -127,8 +140,7 @@ class _Pair:
             found = self._doubt_runtimes(found, cases, runtime)
         if found.status == "different":
             found = self._doubt_chaos(found, cases, outputs, runtime)
-        if self.options.expected is not None:
-            right = [self.options.expected[case.number] for case in cases]
+        if right is not None:
             first = [case.outputs for case in cases]
             found.accuracy = accuracies(right, first, outputs)
             notes.append(distances(right, first, outputs))
