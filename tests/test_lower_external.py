@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -46,7 +46,7 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-def outputs(path: Path) -> np.ndarray:  # type: ignore[type-arg]
+def outputs(path: Path) -> np.ndarray[Any, Any]:
     """Run a model file on fixed inputs."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
@@ -84,7 +84,9 @@ def test_in_another_folder_the_ranges_come_along(model: Path, tmp_path: Path) ->
     np.testing.assert_allclose(outputs(folder / "out.onnx"), outputs(model), atol=2e-6)
 
 
-def test_a_data_file_in_the_way_is_not_overwritten(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_data_file_in_the_way_is_not_overwritten(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "target"
     folder.mkdir()
     (folder / DATA).write_bytes(b"precious")

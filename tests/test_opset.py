@@ -40,7 +40,7 @@ def test_an_old_model_is_converted_and_lowered(opset: int, to: int) -> None:
 
 @pytest.mark.parametrize("opset", [3, 6])
 def test_the_verdict_on_an_old_model(opset: int) -> None:
-    """onnxruntime runs no model that old; the reference does, so the verdict is one on the whole model."""
+    """No runtime takes a model that old; the reference does, so the verdict is one on the whole model."""
     found = gru_lower.lower(old(opset, sequence_lens=None).model(), opset=17).report.verification
     assert found.status == "equivalent", found.message
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Array = np.ndarray[Any, Any]
-T, B, I, H = 4, 2, 3, 5  # noqa: N816 - the operator's sizes
+T, B, I, H = 4, 2, 3, 5
 FLOAT, BOOL, INT64 = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64
 FORMS = ("scan", "loop", "unroll")
 
@@ -217,8 +217,8 @@ def quantized_weights() -> onnx.ModelProto:
     rng = np.random.default_rng(3)
     shapes = {"W": (1, 3 * H, I), "R": (1, 3 * H, H)}
     initializers = [
-        numpy_helper.from_array(np.float32(0.01), "scale"),
-        numpy_helper.from_array(np.int8(0), "zero"),
+        numpy_helper.from_array(np.array(0.01, np.float32), "scale"),
+        numpy_helper.from_array(np.array(0, np.int8), "zero"),
         weights()[2],
     ]
     nodes = []

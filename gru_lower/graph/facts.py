@@ -15,13 +15,13 @@ from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TensorPro
 
 from gru_lower.graph import external
 from gru_lower.graph.functions import Functions, key_of, resolve
-from gru_lower.graph.scopes import Scope, is_onnx, walk
+from gru_lower.graph.scopes import Scope, function_path, is_onnx, walk
 
 if TYPE_CHECKING:
+    from gru_lower.graph.functions import Key
     from gru_lower.graph.model import Model
 
 Table = dict[str, dict[str, ValueInfoProto]]
-Calls = list[tuple[Scope, NodeProto]]
 Dims = tuple["int | str | None", ...]
 
 SMALL_BYTES = 1024
@@ -189,7 +189,7 @@ def infer(proto: onnx.ModelProto) -> Table:
     table = _infer_main(skeleton)
     functions = Functions(skeleton, lambda _node: True)
     for key in functions.callers_first():
-        table.update(_infer_function(skeleton, functions.by_key[key], functions.calls[key], table))
+        table.update(_infer_function(skeleton, functions, key, table))
     return table
 
 
@@ -262,8 +262,9 @@ def _infer_main(skeleton: onnx.ModelProto) -> Table:
     }
 
 
-def _infer_function(skeleton: onnx.ModelProto, function: FunctionProto, calls: Calls, table: Table) -> Table:
+def _infer_function(skeleton: onnx.ModelProto, functions: Functions, key: Key, table: Table) -> Table:
     """Infer a function's values from the types all its calls agree on."""
+    function, calls = functions.by_key[key], functions.calls[key]
     graph = GraphProto(name="function")
     graph.node.extend(function.node)
     for position, formal in enumerate(function.input):
@@ -272,8 +273,8 @@ def _infer_function(skeleton: onnx.ModelProto, function: FunctionProto, calls: C
         if agreed is not None:
             graph.input.append(agreed)
     model = helper.make_model(graph, opset_imports=list(function.opset_import) or list(skeleton.opset_import))
-    model.functions.extend(skeleton.functions)
-    name = next(scope.path for scope in walk(skeleton) if scope.proto is function)
+    model.functions.extend(functions.called_by(key))
+    name = function_path(function)
     return {name + path.removeprefix("main"): infos for path, infos in _infer_main(model).items()}
 
 

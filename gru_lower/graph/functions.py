@@ -47,6 +47,8 @@ class Functions:
         """Index functions and calls."""
         self.by_key = {key_of(function): function for function in model.functions}
         self.calls: dict[Key, list[tuple[Scope, NodeProto]]] = defaultdict(list)
+        self._callees: dict[Key, set[Key]] = defaultdict(set)
+        self._bindings: dict[Key, Bindings] = {}
         self._model = model
         self._needed: dict[Key, set[str]] = defaultdict(set)
         scopes = list(walk(model)) if self.by_key else []
@@ -54,20 +56,33 @@ class Functions:
             for node in scope.nodes:
                 if key_of(node) in self.by_key:
                     self.calls[key_of(node)].append((scope, node))
+                    if scope.function is not None:
+                        self._callees[key_of(scope.function)].add(key_of(node))
         self.callers_first()
         self._find_needed(scopes, wants)
 
     def bindings(self, key: Key) -> Bindings:
         """Return what parameters are bound to: those that matter, and of these those on which all calls agree."""
-        bound = [self._bound(key, *call) for call in self.calls[key]]
-        if not bound or any(each is None for each in bound):
-            return {}
-        first = bound[0] or {}
-        return {
-            name: attribute
-            for name, attribute in first.items()
-            if all(_value(each[name]) == _value(attribute) for each in bound if each is not None)
-        }
+        if key not in self._bindings:  # asked for again and again on the way through functions called by functions
+            bound = [self._bound(key, *call) for call in self.calls[key]]
+            known = [each for each in bound if each is not None]
+            first = known[0] if known and len(known) == len(bound) else {}
+            self._bindings[key] = {
+                name: attribute
+                for name, attribute in first.items()
+                if all(_value(each[name]) == _value(attribute) for each in known)
+            }
+        return self._bindings[key]
+
+    def called_by(self, key: Key) -> list[FunctionProto]:
+        """Return the functions that a function calls, by way of others or not."""
+        found: dict[Key, None] = {}
+        pending = [key]
+        while pending:
+            fresh = sorted(self._callees[pending.pop()] - found.keys())
+            found.update(dict.fromkeys(fresh))
+            pending += fresh
+        return [self.by_key[each] for each in found]
 
     def specialise(self) -> bool:
         """Clone each function whose calls bind what matters differently, callers first.
@@ -87,6 +102,7 @@ class Functions:
         return edited
 
     def _clone(self, key: Key, calls: list[tuple[Scope, NodeProto]]) -> None:
+        self._bindings.clear()
         count = 1
         while (key[0], f"{key[1]}__gru{count}", key[2]) in self.by_key:
             count += 1

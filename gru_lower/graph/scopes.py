@@ -187,17 +187,20 @@ def _opsets(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
     return {("" if entry.domain in ONNX_DOMAINS else entry.domain): entry.version for entry in imports}
 
 
+def function_path(function: FunctionProto) -> str:
+    """Return the path of a function's own scope."""
+    name = f"function {function.domain}::{function.name}"
+    return f"{name}:{function.overload}" if getattr(function, "overload", "") else name
+
+
 def walk(model: onnx.ModelProto) -> Iterator[Scope]:
     """Yield every scope of a model, a scope before the bodies inside it: the main graph first, then functions."""
     opsets = _opsets(model.opset_import)
     taken: set[str] = set()
     yield from _descend(Scope("main", model.graph, None, opsets, model.ir_version), taken)
     for function in model.functions:
-        name = f"function {function.domain}::{function.name}"
-        if getattr(function, "overload", ""):
-            name += f":{function.overload}"
         function_opsets = _opsets(function.opset_import) or opsets
-        yield from _descend(Scope(name, function, None, function_opsets, model.ir_version), taken)
+        yield from _descend(Scope(function_path(function), function, None, function_opsets, model.ir_version), taken)
 
 
 def _descend(scope: Scope, taken: set[str]) -> Iterator[Scope]:

@@ -83,14 +83,15 @@ def _arrays(path: Path) -> dict[str, Array]:
     try:
         with path.open("rb") as file:
             head = file.read(8)
-        if head.startswith(b"\x93NUMPY"):
-            hint = f'name the array: numpy.savez("{path.stem}.npz", INPUT=array)'
-            raise BadInputs(f"{path}: a single array (.npy), not an .npz file", hint=hint)
-        if not zipfile.is_zipfile(path):
-            what = "an .npz file that is cut short" if head.startswith(b"PK") else "not an .npz file"
-            raise BadInputs(f"{path}: {what}", hint=HINT)
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
+            if head.startswith(b"\x93NUMPY"):
+                hint = f'name the array: numpy.savez("{path.stem}.npz", INPUT=array)'
+                raise BadInputs(f"{path}: a single array (.npy), not an .npz file", hint=hint)
+            if not zipfile.is_zipfile(file):
+                what = "an .npz file that is cut short" if head.startswith(b"PK") else "not an .npz file"
+                raise BadInputs(f"{path}: {what}", hint=HINT)
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {key: archive[key] for key in archive.files}
     except _DAMAGED as error:
         if "Object arrays" in str(error):
             hint = "save arrays of numbers; text as dtype 'U'"
