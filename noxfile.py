@@ -37,6 +37,13 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def packages(session: nox.Session) -> None:
+    """Lower and verify models that packages of the package index carry."""
+    session.install(".[test]")
+    session.run("pytest", "-m", "packages")
+
+
+@nox.session
 def readme(session: nox.Session) -> None:
     """Run the README's first two commands as they stand, in a copy of the checkout and an environment of its own."""
     session.install(".[test]")

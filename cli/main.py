@@ -125,6 +125,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     plain = "--no-color" in words or bool(os.environ.get("NO_COLOR"))
     try:
         code = cli.main(args=words, prog_name="gru-lower", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         return INTERRUPTED
@@ -138,6 +139,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         _say(error, plain)
         return error.exit_code
     except OSError as error:
+        _give_up_stdout()
         name = "the output" if error.filename is None else error.filename
         hint = "check the disk's space and the permissions"
         _say(Unsupported(f"{name}: {error.strerror or error}", code="GL004", hint=hint), plain)
@@ -150,6 +152,14 @@ def run(argv: Sequence[str] | None = None) -> int:
         _say(InternalError(f"{type(error).__name__}: {error}", code="GL901", hint=hint), plain)
         return InternalError.exit_code
     return _code(code)
+
+
+def _give_up_stdout() -> None:
+    """Forget what stdout could not take: the interpreter would try again when it ends, and exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _code(value: Any) -> int:  # noqa: ANN401 - whatever a command returns

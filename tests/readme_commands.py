@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 INSIDE = "GRU_LOWER_INSIDE_README"
 """Set in the environment of the commands, so that the tests they run do not start them over again."""
 
+SHARED = "GRU_LOWER_SHARED"
+"""Where the tests look for collected data; in a copy of the checkout it does not lie beside it."""
+
 _SHELL_BLOCK = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -75,7 +78,7 @@ def run_first_commands(folder: Path, root: Path = ROOT) -> None:
         subprocess.run(
             ["bash", "-e", "-c", command],
             cwd=checkout,
-            env=kept | {"PATH": path, "VIRTUAL_ENV": str(environment), INSIDE: "1"},
+            env=kept | {"PATH": path, "VIRTUAL_ENV": str(environment), INSIDE: "1", SHARED: str(root.parent / "shared")},
             stdin=subprocess.DEVNULL,
             check=True,
         )

@@ -358,6 +358,17 @@ class TestFunctions:
         assert elem_type(model, "t", "function d::F") == TensorProto.FLOAT
         assert shape(model, "t", "function d::F:double") == (4, 5)
 
+    def test_parameters_are_followed_through_many_functions_each_called_twice(self) -> None:
+        depth = 40  # twice as many ways to the last function with each one
+        bodies = [f"a = d.F{i} <k: int = @k> (p)  r = d.F{i} <k: int = @k> (a)" for i in range(1, depth)]
+        functions = [
+            f'<domain: "d", opset_import: ["" : 17, "d" : 1]> F{i} <k> (p) => (r) {{ {body} }}\n'
+            for i, body in enumerate([*bodies, "r = GRU <hidden_size: int = @k> (p, p, p)"])
+        ]
+        model = graph_of("y = d.F0 <k = 3> (x)", functions="".join(functions))
+        node = Facts(Model(model)).node(scope_of(model, f"function d::F{depth - 1}"), 0)
+        assert helper.get_node_attr_value(node, "hidden_size") == 3
+
     @pytest.mark.parametrize("name", ["F", "G"])
     def test_functions_that_call_themselves_are_refused(self, name: str) -> None:
         model = graph_of(

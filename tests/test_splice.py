@@ -160,6 +160,17 @@ class TestDeadCode:
         replace(model, "main", ["old"], [node("Identity", ["v"], ["old"])])
         assert [t.name for t in model.graph.initializer] == ["given", "v", "shared", "unused"]
 
+    def test_what_training_uses_stays(self) -> None:
+        model = from_text(self.CHAIN)
+        training = model.training_info.add()
+        training.algorithm.node.add(op_type="Neg", input=["w"], output=["step"])
+        training.update_binding.add(key="shared", value="step")
+        training.initialization_binding.add(key="v", value="fresh")
+        replace(model, "main", ["old"], [node("Neg", ["x"], ["old"])])
+        replace(model, "main", ["kept"], [node("Neg", ["x"], ["kept"])])
+        assert [t.name for t in model.graph.initializer] == ["given", "w", "v", "shared", "unused"]
+        assert produced(model.graph) == ["old", "dead", "kept", "y"]
+
     def test_sparse_initializers_go_with_their_last_user(self) -> None:
         model = zoo.everything()
         replace(model, "main", ["s"], [node("Neg", ["x"], ["s"])])

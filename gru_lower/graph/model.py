@@ -190,11 +190,11 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> None:
 
 def _check_data(model: Model, target: Path) -> None:
     """Refuse to write a model where its external data lies, or has to go."""
-    folders = {target.parent.resolve(), (model.base_dir or target.parent).resolve()}
+    place, folders = target.resolve(), {target.parent.resolve(), (model.base_dir or target.parent).resolve()}
     for tensor in external.tensors(model.proto):
         if external.is_external(tensor):
             location = external.view(tensor).location
-            if target.resolve() in {folder / location for folder in folders}:
+            if any(folder / location == place for folder in folders):
                 raise Unsupported(
                     f"{target}: is the place of the model's external data", code="GL004", hint="choose another -o"
                 )

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
-from gru_lower.graph.scopes import Scope, node_names, node_uses, value_names
+from gru_lower.graph.scopes import Scope, captures, node_names, node_uses, value_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,7 +102,7 @@ def apply(model: Model, edits: Iterable[Edit]) -> bool:
         by_scope.setdefault(id(edit.scope), []).append(edit)
     if not by_scope:
         return False
-    suspects = _Suspects()
+    suspects = _Suspects(_trained(model.proto))
     for group in by_scope.values():
         _replace_nodes(group[0].scope, group, suspects)
     suspects.sweep()
@@ -196,7 +196,8 @@ def _documentation(node: NodeProto) -> NodeProto:
 class _Suspects:
     """Values an edit may have left without a user, by scope."""
 
-    def __init__(self) -> None:
+    def __init__(self, trained: set[str]) -> None:
+        self._trained = trained
         self._found: dict[int, tuple[Scope, set[str]]] = {}
 
     def add(self, scope: Scope, names: Iterable[str]) -> None:
@@ -215,6 +216,8 @@ class _Suspects:
     def _sweep_scope(self, scope: Scope, names: set[str]) -> None:
         now = Scope(scope.path, scope.proto, scope.parent, scope.opsets, scope.ir_version)
         uses, work = now.uses, list(names)
+        if isinstance(now.proto, GraphProto) and now.parent is None:
+            uses.update(self._trained)
         dead_nodes: set[int] = set()
         gone: set[str] = set()
         while work:
@@ -240,6 +243,16 @@ class _Suspects:
                 self.add(now.parent, (value for value in used if not now.defines(value)))
         _sort_and_cut(now.nodes, [(index in dead_nodes, index, 0) for index in range(len(now.nodes))])
         _forget(now, gone)
+
+
+def _trained(model: onnx.ModelProto) -> set[str]:
+    """Return the main graph's values that training uses."""
+    names: set[str] = set()
+    for training in model.training_info:
+        names.update(captures(training.initialization), captures(training.algorithm))
+        for binding in chain(training.initialization_binding, training.update_binding):
+            names.update((binding.key, binding.value))
+    return names
 
 
 def _depth(scope: Scope) -> int:

@@ -48,8 +48,10 @@ def read(path: Path, model: onnx.ModelProto) -> tuple[list[Feeds], list[Feeds]]:
             does not fit its input.
 
     """
-    if not path.exists():
-        raise BadInputs(f"{path}: no such file or folder", hint=HINT)
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        raise BadInputs(f"{path}: no such file or folder ({_reason(error)})", hint=HINT) from error
     if path.is_dir():
         folders = sorted((each for each in path.glob("test_data_set*") if each.is_dir()), key=_number) or [path]
         cases = [(folder, _from_folder(folder, model)) for folder in folders]
