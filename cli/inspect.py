@@ -17,5 +17,8 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.cli import render
     from gru_lower.passes import api
 
-    render.Talk(o).inspected(api.inspect(options.source(o["model"])))
+    talk = render.Talk(o)
+    with talk.progress():
+        report = api.inspect(options.source(o["model"]))
+    talk.inspected(report)
     return 0

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
+import time
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
+
+from gru_lower.report import tool_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,12 +48,24 @@ class Talk:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str, int, int], None]]:
-        """Show a bar on stderr while it takes long, if a person is watching."""
+        """Show a bar on stderr while it takes long, if a person is watching; with -v, say on what it runs and how long.
+
+        With -vv each step is said as it begins, with the seconds since the start.
+        """
+        started = time.monotonic()
+        self._detail(1, f"gru-lower {tool_version()}, {_versions()}")
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         hidden = self._quiet or self._json or self._plain or not sys.stderr.isatty()
         with Progress(*columns, console=self._err, transient=True, disable=hidden) as bar:
             task = bar.add_task("reading", total=1)
-            yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+            def step(what: str, done: int, total: int) -> None:
+                bar.update(task, description=what, completed=done, total=total)
+                count = f" {done} of {total}" if done else ""
+                self._detail(2, f"{time.monotonic() - started:8.2f} s  {what}{count}")
+
+            yield step
+        self._detail(1, f"took {time.monotonic() - started:.2f} s")
 
     def lowered(self, report: Report, *, changed: bool) -> None:
         """Print what became of a model, which was changed or not."""
@@ -102,6 +119,10 @@ class Talk:
         if not self._quiet:
             self._out.print(Text(text, style=style), soft_wrap=True)
 
+    def _detail(self, level: int, text: str) -> None:
+        if self._verbose >= level:
+            self._err.print(Text(text, style="dim"), soft_wrap=True)
+
     def _verification(self, found: Verification) -> None:
         if found.status == "not_run" or (self._quiet and found.status == "equivalent"):
             if found.status == "not_run":
@@ -149,6 +170,16 @@ def _console(stream: Any, plain: bool) -> Console:  # noqa: ANN401 - a stream; a
     if not console.is_terminal:
         console.width = max(console.width, MIN_WIDTH)
     return console
+
+
+def _versions() -> str:
+    parts = []
+    for name in ("onnx", "onnxruntime", "numpy"):
+        try:
+            parts.append(f"{name} {version(name)}")
+        except PackageNotFoundError:  # a build under another name, such as onnxruntime-gpu
+            parts.append(f"{name} of unknown version")
+    return f"{', '.join(parts)}, Python {platform.python_version()} on {platform.system()}"
 
 
 def _site_table(report: Report) -> Table:

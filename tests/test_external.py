@@ -222,3 +222,16 @@ def test_elements_that_share_bytes_are_read(kind: str, tmp_path: Path) -> None:
 
 def test_the_module_offers_what_it_says() -> None:
     assert all(hasattr(external, name) for name in external.__all__)
+
+
+def test_all_external_data_of_a_model_is_checked_without_reading_it(tmp_path: Path) -> None:
+    model = zoo.gru_model(inputs=["X", "W"])
+    tensors = [zoo.external_tensor(name, [2], location="w.bin", offset=8 * i) for i, name in enumerate("WV")]
+    model.graph.initializer.extend(tensors)
+    with refused("GL006", "'W'", "missing"):
+        external.check(model, tmp_path)
+    (tmp_path / "w.bin").write_bytes(b"\0" * 15)
+    with refused("GL006", "'V'", "too short"):
+        external.check(model, tmp_path)
+    (tmp_path / "w.bin").write_bytes(b"\0" * 16)
+    external.check(model, tmp_path)

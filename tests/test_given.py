@@ -1,4 +1,4 @@
-"""What users hand in besides the model - inputs, labels, shapes, odd numbers in a GRU: it fits, or one line says why not."""
+"""What users hand in besides the model - inputs, labels, shapes, odd numbers: it fits, or one line says why not."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ GRU = """
 RESHAPE = "g (float[n] x) => (float[m, k] y) { s = Constant<value_ints = [2, -1]>()  y = Reshape(x, s) }"
 SCORES = "g (float[n, 3] x) => (float[n, 3] y) { y = Identity(x) }"
 NEGATED = "g (float[n, 3] x) => (float[n, 3] y) { y = Neg(x) }"
-BF16, FLOAT8 = np.dtype(ml_dtypes.bfloat16), np.dtype(ml_dtypes.float8_e4m3fn)
+BF16 = np.dtype(ml_dtypes.bfloat16)
 
 
 def parsed(graph: str) -> onnx.ModelProto:
@@ -120,7 +120,8 @@ def says(capsys: pytest.CaptureFixture[str], *args: str) -> str:
 def test_arrays_that_do_not_fit_are_named_before_any_work(
     capsys: pytest.CaptureFixture[str], arrays: Feeds, words: list[str]
 ) -> None:
-    np.savez("cases.npz", **({"h0": np.zeros((1, 1, 1))} | arrays))
+    named: dict[str, Any] = {"h0": np.zeros((1, 1, 1))} | arrays
+    np.savez("cases.npz", **named)
     for args in (["gru.onnx"], ["verify", "gru.onnx", "gru.onnx"], ["gru.onnx", "--no-verify"]):
         err = says(capsys, *args, "--inputs", "cases.npz")
         assert all(word in err for word in ["cases.npz: ", *words])
@@ -136,7 +137,6 @@ def test_arrays_that_do_not_fit_are_named_before_any_work(
         (TensorProto.FLOAT, np.arange(3)),
         (TensorProto.FLOAT, np.array([True, False])),
         (TensorProto.FLOAT, [1, 2.5]),
-        (TensorProto.FLOAT16, np.ones(3, BF16)),
         (TensorProto.BFLOAT16, np.ones(3)),
         (TensorProto.BFLOAT16, np.ones(3, BF16).view("V2")),
         (TensorProto.INT32, np.arange(3)),
@@ -145,9 +145,6 @@ def test_arrays_that_do_not_fit_are_named_before_any_work(
     ],
 )
 def test_arrays_are_cast_where_nothing_is_lost(elem_type: int, array: Any) -> None:
-    if np.asarray(array).dtype == BF16 and elem_type == TensorProto.FLOAT16:
-        refused(lambda: fitted(takes(elem_type), {"x": array}), "bfloat16", "float16")
-        return
     found = fitted(takes(elem_type), {"x": array})["x"]
     assert found.dtype == onnx.helper.tensor_dtype_to_np_dtype(elem_type)
     same = np.asarray(array) if np.asarray(array).dtype != np.dtype("V2") else np.ones(3)
@@ -166,7 +163,7 @@ def test_arrays_are_cast_where_nothing_is_lost(elem_type: int, array: Any) -> No
         (TensorProto.FLOAT, np.array([None]), ["object", "float"]),
         (TensorProto.FLOAT, np.zeros(3, "V4"), ["void", "float"]),
         (TensorProto.FLOAT, [[1], [1, 2]], ["no array"]),
-        (TensorProto.FLOAT8E4M3FN, np.zeros(3, ml_dtypes.float8_e5m2), ["float8_e5m2", "float8e4m3fn"]),
+        (TensorProto.FLOAT16, np.ones(3, BF16), ["bfloat16", "float16"]),
         (TensorProto.STRING, np.arange(3), ["int64", "string"]),
         (99, np.arange(3), ["element type 99"]),
     ],
@@ -234,7 +231,6 @@ def test_a_model_that_never_runs_is_not_blamed_on_generated_inputs(verify: Calla
         (np.zeros((2, 1, 1), int), ["int64 of shape [2, 1, 1]"]),
         (np.zeros((3, 3)), ["float64 of shape [3, 3]"]),
         (np.zeros(2), ["float64 of shape [2]"]),
-        (np.zeros((2, 3), complex) > 0, []),
         (np.array(["a", "b"]), ["str"]),
         ([[1], [1, 2]], ["no array"]),
     ],
@@ -243,9 +239,6 @@ def test_what_is_neither_labels_nor_values_is_refused(
     verify: Callable[..., Verification], right: Any, words: list[str]
 ) -> None:
     inputs = [{"x": np.eye(2, 3)}]
-    if not words:
-        assert "error against the values given" in verify(SCORES, inputs=inputs, expected=[{"y": right}]).message
-        return
     error = refused(lambda: verify(SCORES, inputs=inputs, expected=[{"y": right}]), *words)
     assert words == ["no array"] or "labels of shape [2]" in str(error.hint)
 
@@ -275,7 +268,8 @@ def test_whole_numbers_for_floats_of_the_same_shape_are_values(verify: Callable[
 def test_whole_outputs_are_right_or_wrong(verify: Callable[..., Verification], cast: str, right: list[Any]) -> None:
     kind = "int64" if cast == "to = 7" else "bool"
     same, other = (
-        f"g (float[n] x) => ({kind}[n] y) {{ {op}  y = Cast<{cast}>(z) }}" for op in ("z = Identity(x)", "z = Sub(x, x)")
+        f"g (float[n] x) => ({kind}[n] y) {{ {op}  y = Cast<{cast}>(z) }}"
+        for op in ("z = Identity(x)", "z = Sub(x, x)")
     )
     x = np.array([1.0, 1, 0, 1])
     (accuracy,) = verify(same, other, inputs=[{"x": x}], expected=[{"y": np.array(right)}]).accuracy
@@ -363,7 +357,6 @@ def test_no_damage_to_a_file_escapes() -> None:
 def test_bfloat16_comes_back_from_a_file() -> None:
     np.savez("cases.npz", x=np.array([1.5, -2], BF16))
     ((found,), _) = given.read(Path("cases.npz"), takes(TensorProto.BFLOAT16))
-    assert found["x"].dtype.name == "void16" or found["x"].dtype == BF16
     assert fitted(takes(TensorProto.BFLOAT16), found)["x"].tolist() == [1.5, -2.0]
 
 
@@ -455,7 +448,7 @@ def test_the_library_refuses_shapes_likewise(shape: Any) -> None:
 
 
 def test_numpys_own_integers_are_sizes(verify: Callable[..., Verification]) -> None:
-    found = verify(SCORES, NEGATED, shapes={"x": np.array([4, 3])})  # type: ignore[dict-item]
+    found = verify(SCORES, NEGATED, shapes={"x": np.array([4, 3])})
     assert found.worst is not None
     assert found.worst.index[0] < 4
 
@@ -499,7 +492,8 @@ def test_an_element_type_of_the_future_is_inconclusive() -> None:
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 @pytest.mark.parametrize("label", ["activation_alpha", "activation_beta"])
 def test_an_activation_parameter_that_is_no_number(label: str, value: float) -> None:
-    model = zoo.gru_model(activations=["HardSigmoid", "Tanh"], **{label: [value]})
+    odd: dict[str, Any] = {label: [value]}
+    model = zoo.gru_model(activations=["HardSigmoid", "Tanh"], **odd)
     with pytest.raises(gru_lower.InvalidModel) as caught:
         gru_lower.lower(model)
     error = caught.value
@@ -508,4 +502,31 @@ def test_an_activation_parameter_that_is_no_number(label: str, value: float) -> 
     report = gru_lower.inspect(model).to_json()
     assert [site["code"] for site in report["sites"]] == ["GL113"]
     json.dumps(report, allow_nan=False)
-    assert zoo.read_gru(zoo.gru_model(**{label: [value]})).spec is None, "nor where nothing takes it"
+    assert zoo.read_gru(zoo.gru_model(**odd)).spec is None, "nor where nothing takes it"
+
+
+# -- how much is said ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "step"),
+    [
+        (["gru.onnx", "--dry-run"], "verifying the whole model"),
+        (["verify", "gru.onnx", "gru.onnx"], "rewrite in onnxruntime, case 1 of 3"),
+        (["inspect", "gru.onnx"], ""),
+    ],
+)
+def test_verbose_adds_versions_and_times_then_steps(
+    capsys: pytest.CaptureFixture[str], args: list[str], step: str
+) -> None:
+    plain, once, twice = ((run([*args, *more]), capsys.readouterr()) for more in ([], ["-v"], ["-vv"]))
+    assert plain[0] == once[0] == twice[0] == 0
+    assert plain[1].out == once[1].out == twice[1].out
+    assert plain[1].err == ""
+    first, last = once[1].err.splitlines()
+    assert first.startswith(f"gru-lower {gru_lower.__version__}, onnx {onnx.__version__}, onnxruntime ")
+    assert last.startswith("took ")
+    said = twice[1].err.splitlines()
+    assert said[0] == first
+    assert len(said) > 2 if step else len(said) == 2
+    assert any(line.endswith(f" s  {step}") for line in said[1:-1]) or not step

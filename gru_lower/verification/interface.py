@@ -118,8 +118,6 @@ def array_of(name: str, given: object) -> Array:
 
 def _converted(spec: Input, given: Array) -> Array:
     array = array_of(spec.name, given)
-    if spec.elem_type == TensorProto.STRING and array.dtype.kind in "OUST":
-        return array.astype(object)
     wanted = _type(spec.elem_type)
     if spec.elem_type not in onnx.helper.get_all_tensor_dtypes():
         raise BadInputs(f"input {spec.name!r} takes {wanted}: no array can be given for it", hint="leave --inputs out")
@@ -127,8 +125,9 @@ def _converted(spec: Input, given: Array) -> Array:
     array = revived(array, dtype)
     if array.dtype == dtype:
         return array
-    hint = f"convert the array before it is saved: array.astype({dtype.name!r})"
-    if not np.can_cast(array.dtype, dtype, casting="same_kind"):
+    text = spec.elem_type == TensorProto.STRING
+    hint = f"convert the array before it is saved: array.astype({'str' if text else dtype.name!r})"
+    if array.dtype.kind not in "OUST" if text else not np.can_cast(array.dtype, dtype, casting="same_kind"):
         raise BadInputs(
             f"the values given for {spec.name!r} are {array.dtype.name}, its input takes {wanted}", hint=hint
         )

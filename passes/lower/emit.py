@@ -141,7 +141,10 @@ class Emitter:
         return self.op("Slice", [x, *bounds], name)
 
     def dim(self, x: Value, axis: int, name: str) -> Value:
-        """Return a dim as an int64 vector of length 1."""
+        """Return a dim as an int64 vector of length 1, asked for once."""
+        return self.shared(f"dim {axis} of {x.name}", lambda: self._dim(x, axis, name))
+
+    def _dim(self, x: Value, axis: int, name: str) -> Value:
         if self.opset >= SHAPE_RANGE:
             return self.op("Shape", [x], name, start=axis, end=axis + 1)
         return self.op("Gather", [self.op("Shape", [x], f"{name}_shape"), self.ints("index", [axis])], name, axis=0)

@@ -17,10 +17,10 @@ from gru_lower.graph.scopes import Scope, is_onnx, subgraphs, walk
 from gru_lower.gru.parse import parse
 from gru_lower.gru.spec import INPUTS
 from gru_lower.passes.base import Change, Context, Pass, PassResult, Site
-from gru_lower.passes.lower import choose, loop, scan, unroll
+from gru_lower.passes.lower import choose, loop, packed, scan, unroll
 from gru_lower.passes.lower.template import Assembly
 from gru_lower.passes.lower.variant import mask_recipe, variant_of
-from gru_lower.passes.lower.weights import gate_tensors
+from gru_lower.passes.lower.weights import gate_tensors, packed_tensors
 
 if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
@@ -40,6 +40,7 @@ class LowerOptions:
     """
 
     form: str = field(default="auto", metadata={"choices": choose.FORMS})
+    packing: str = field(default="none", metadata={"choices": ("none", "block", "double")})
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
 
 
@@ -121,7 +122,12 @@ class LowerGru(Pass):
         bindings |= {key: name for key, name in spec.inputs.items() if key not in weights}
         results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
         assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h))
-        if form in ("scan", "loop"):
+        packing = self.options.packing if form == "scan" and packed.applies(v) else "none"
+        if packing != "none":
+            double = "double" in packing
+            bindings |= packed_tensors(spec, v, weights, model.base_dir, double=double)
+            assembly.add(packed.template(v, double), bindings, results)
+        elif form in ("scan", "loop"):
             assembly.add((scan if form == "scan" else loop).template(v), bindings, results)
         else:
             unroll.assemble(assembly, v, bindings, results)

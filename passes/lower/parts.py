@@ -73,11 +73,14 @@ def inputs(e: Emitter, v: Variant) -> Inputs:
     mask = _mask(e, v, x) if v.mask else None
     if mask is not None:
         x = e.where(mask.steps, x, 0.0, "X_valid")
+    return Inputs(x, as_rows(e, v, x, "X_rows"), _initial_states(e, v), mask)
+
+
+def as_rows(e: Emitter, v: Variant, x: Value, name: str) -> Value:
+    """Reshape [T, B, I] to [T·B, I]."""
     if v.input_size is None:
-        rows = e.op("Flatten", [x], "X_rows", axis=2)
-    else:
-        rows = e.reshape(x, [-1, v.input_size], "X_rows")
-    return Inputs(x, rows, _initial_states(e, v), mask)
+        return e.op("Flatten", [x], name, axis=2)
+    return e.reshape(x, [-1, v.input_size], name)
 
 
 def needs_nonempty(v: Variant) -> bool:
@@ -181,17 +184,19 @@ def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Proj
     return Projection(**parts)
 
 
-def as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str) -> Value:
-    """Reshape [T·B, H] to [T, B, H]; the inferred dim is B wherever it can be, so that B = 0 works."""
+def as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str, width: int = 0) -> Value:
+    """Reshape [T·B, width] to [T, B, width], H if no width is given; B is inferred where it can be, for B = 0."""
+    width = width or v.hidden_size
     if v.seq_length is not None:
-        return e.reshape(rows, [v.seq_length, -1, v.hidden_size], name)
+        return e.reshape(rows, [v.seq_length, -1, width], name)
     if v.batch_size:
-        return e.reshape(rows, [-1, v.batch_size, v.hidden_size], name)
+        return e.reshape(rows, [-1, v.batch_size, width], name)
 
     def shape() -> Value:
-        return e.op("Concat", [e.dim(x, 0, "length"), e.ints("per_step", [-1, v.hidden_size])], "step_shape", axis=0)
+        per_step = e.ints("per_step", [-1, width])
+        return e.op("Concat", [e.dim(x, 0, "length"), per_step], "step_shape", axis=0)
 
-    return e.reshape(rows, e.shared("step_shape", shape), name)
+    return e.reshape(rows, e.shared(f"step_shape {width}", shape), name)
 
 
 class StepAlgebra:
@@ -200,13 +205,13 @@ class StepAlgebra:
     Args:
         e: Where to.
         v: The variant.
-        direction: Whose weights to use.
+        prefix: What stands before the local names of the weights to use.
 
     """
 
-    def __init__(self, e: Emitter, v: Variant, direction: Direction) -> None:
+    def __init__(self, e: Emitter, v: Variant, prefix: str) -> None:
         """Hold on to the parts."""
-        self._e, self._v, self._p = e, v, prefix_of(direction)
+        self._e, self._v, self._p = e, v, prefix
 
     def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
         """Return one Gemm; for u = 1 - z its negated product."""
@@ -246,7 +251,13 @@ class StepAlgebra:
 
 
 def emit_step(
-    e: Emitter, v: Variant, direction: Direction, xt: Projection[Value], ht_1: Value | None, mask: Value | None
+    e: Emitter,
+    v: Variant,
+    direction: Direction,
+    xt: Projection[Value],
+    ht_1: Value | None,
+    mask: Value | None,
+    prefix: str | None = None,
 ) -> Value:
     """Emit one step.
 
@@ -257,9 +268,11 @@ def emit_step(
         xt: The projection of the step, [B, H] each.
         ht_1: The state before, or ``None`` for zeros.
         mask: [B, 1] bool with the recipe ``where``: the state stays where it is false.
+        prefix: What stands before the local names of the recurrent weights, the direction's own by default.
 
     """
-    ht = step(StepAlgebra(e, v, direction), direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
+    algebra = StepAlgebra(e, v, prefix_of(direction) if prefix is None else prefix)
+    ht = step(algebra, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
     if v.mask != "where" or mask is None:
         return ht
     return e.op("Where", [mask, ht, e.tensor("zero", 0.0) if ht_1 is None else ht_1], "Ht_valid")

@@ -14,12 +14,14 @@ from onnx import TensorProto, numpy_helper
 
 from gru_lower.graph import external
 from gru_lower.gru.spec import GATES, GruSpec
+from gru_lower.passes.lower import packed
 from gru_lower.passes.lower.parts import prefix_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gru_lower.passes.lower.template import Binding
+    from gru_lower.passes.lower.variant import Variant
 
 
 def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Path | None) -> dict[str, Binding]:
@@ -50,6 +52,27 @@ def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Pat
         if "B" in constants:
             result.update(_biases(spec, constants["B"], direction.index, p, base_dir))
     return result
+
+
+def packed_tensors(
+    spec: GruSpec, v: Variant, constants: dict[str, TensorProto], base_dir: Path | None, *, double: bool
+) -> dict[str, Binding]:
+    """Build the wide recurrent weights of the packed form; these are read, not sliced.
+
+    Args:
+        spec: The site.
+        v: Its variant.
+        constants: Those of ``W``, ``R`` and ``B`` that are constant; R has to be.
+        base_dir: Where external data lies.
+        double: Whether the state stands there twice.
+
+    """
+    gates = {
+        name: external.to_array(tensor, base_dir)
+        for name, tensor in gate_tensors(spec, constants, base_dir).items()
+        if isinstance(tensor, TensorProto) and name.removeprefix("reverse_").startswith("R")
+    }
+    return packed.weights(v, gates, double)
 
 
 def _biases(spec: GruSpec, tensor: TensorProto, index: int, p: str, base_dir: Path | None) -> dict[str, Binding]:

@@ -1,0 +1,177 @@
+"""The Scan form for small H, where a step costs what its kernels cost to start: a wide state and fewer of them.
+
+``block``: both directions in one body. Their states stand side by side, the recurrent weights are block-diagonal, and
+the reverse direction reads X backwards, so that both go the same way:
+
+    S = [h_f | h_b]      S' = step(S) with R = diag(R_f, R_b)
+
+``double``: the state stands there twice, S = [h | h], so that one Gemm makes both gates and one the next state:
+
+    [z | r] = f([h | h] [Rz 0; 0 Rr]ᵀ + [Xz | Xr])
+    [n | n] = g(([z | r] ∘ [h | h]) [0 Rh; 0 Rh]ᵀ + [Xh | Xh])                  linear_before_reset = 0
+    [q | q] = [h | h] [Rh 0; Rh 0]ᵀ + [Rbh | Rbh]                               linear_before_reset ≠ 0
+    [n | n] = g(([z | r] ∘ [q | q]) [0 I; 0 I]ᵀ + [Xh | Xh])
+    [h | h]' = ([z | r] ∘ [h - n | h - n]) [I 0; I 0]ᵀ + [n | n]
+
+With sequence_lens z is u = 1 - z, and the last line reads ``([u | r] ∘ [n - h | n - h]) [I 0; I 0]ᵀ + [h | h]``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import numpy_helper
+
+from gru_lower.gru.cell import Projection
+from gru_lower.gru.spec import GATES
+from gru_lower.passes.lower import functions, parts
+from gru_lower.passes.lower.emit import Emitter, Value
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gru_lower.passes.lower.template import Binding, Template
+    from gru_lower.passes.lower.variant import Variant
+
+Array = np.ndarray[tuple[int, ...], np.dtype["Any"]]
+P = "packed_"
+SLICE_STEPS_OPSET = 10
+
+
+def applies(v: Variant) -> bool:
+    """Whether a variant can be packed: constant R and Rbh, one pair of activations, no Where in the body."""
+    same = len({(d.f, d.g) for d in v.directions}) == 1
+    return not {"R", "B"} & v.dynamic and same and v.mask != "where" and v.opset >= SLICE_STEPS_OPSET
+
+
+@lru_cache(maxsize=256)
+def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of the cache's key
+    """Author the whole replacement of one variant."""
+    e = Emitter(v.opset, v.elem_type)
+    parts.dynamic_weights(e, v)
+    given = parts.inputs(e, v)
+    rows = [parts.project(e, v, d, _backwards(e, v, given) if d.reverse else given) for d in v.directions]
+    z, r, h = ([getattr(row, gate) for row in rows] for gate in GATES)
+    lanes = [z + r, h + h] if double else [z, r, h]
+    names = ["Xzr", "Xhh"] if double else [f"X{gate}" for gate in GATES]
+    width = len(v.directions) * v.hidden_size
+    wide = width * (2 if double else 1)
+    steps = [
+        parts.as_steps(e, v, given.x, _join(e, lane, 1, f"{P}{name}"), f"{P}{name}_steps", wide)
+        for lane, name in zip(lanes, names, strict=True)
+    ]
+    states = [initial or parts.zero_state(e, v, given.x) for initial in given.states]
+    state = _join(e, states * (2 if double else 1), 1, f"{P}initial")
+    body = _double_body(e, v) if double else _block_body(e, v)
+    outputs = [f"{P}last"] + ([f"{P}Y_steps"] if "Y" in v.wants else [])
+    results = e.with_body("Scan", [state, *steps], outputs, body, num_scan_inputs=len(steps))
+    kept = [e.slice(x, 0, width, x_axis, f"{x.name}_once") for x, x_axis in zip(results, (1, 2), strict=False)]
+    last, *ys = kept if double else results
+    ends = e.split(last, len(v.directions), [f"{parts.prefix_of(d)}last" for d in v.directions], axis=1)
+    y = None
+    if ys:
+        each = e.split(ys[0], len(v.directions), [f"{parts.prefix_of(d)}Y_steps" for d in v.directions], axis=2)
+        each = [_flip(e, x, f"{x.name}_flipped") if d.reverse else x for x, d in zip(each, v.directions, strict=True)]
+        y = e.stack(each, 1, "Y_stacked")
+    return e.template(parts.finish(e, v, given.mask, y, ends))
+
+
+def _join(e: Emitter, values: list[Value], axis: int, name: str) -> Value:
+    return values[0] if len(values) == 1 else e.op("Concat", values, name, axis=axis)
+
+
+def _flip(e: Emitter, x: Value, name: str) -> Value:
+    """Reverse the first axis."""
+    bounds = [e.ints("flip_start", [-1]), e.ints("flip_end", [-(2**31)]), e.ints("flip_axes", [0])]
+    return e.op("Slice", [x, *bounds, e.ints("flip_steps", [-1])], name)
+
+
+def _backwards(e: Emitter, v: Variant, given: parts.Inputs) -> parts.Inputs:
+    """Return the inputs with time running backwards."""
+    x = _flip(e, given.x, "X_backwards")
+    rows = parts.as_rows(e, v, x, "X_backwards_rows")
+    mask = given.mask
+    if mask is not None:
+        steps = _flip(e, mask.steps, "mask_backwards")
+        mask = replace(mask, steps=steps, rows=e.reshape(steps, [-1, 1], "mask_backwards_rows"))
+    return replace(given, x=x, rows=rows, mask=mask)
+
+
+def _block_body(outer: Emitter, v: Variant) -> Emitter:
+    e = Emitter(v.opset, v.elem_type, outer)
+    ht_1 = e.formal(f"{P}Ht_1")
+    xt = Projection(*(e.formal(f"{P}X{gate}t") for gate in GATES))
+    return _close(e, v, parts.emit_step(e, v, v.directions[0], xt, ht_1, None, prefix=P))
+
+
+def _double_body(outer: Emitter, v: Variant) -> Emitter:
+    e = Emitter(v.opset, v.elem_type, outer)
+    f, g = v.directions[0].f, v.directions[0].g
+    hh, xzr, xhh = e.formal(f"{P}Ht_1"), e.formal(f"{P}Xzrt"), e.formal(f"{P}Xhht")
+
+    def act(fn: object, x: Value, name: str) -> Value:
+        clipped = x if v.clip is None else functions.clip(e, x, v.clip, f"{x.name}_clipped")
+        return functions.activation(e, fn, clipped, name)  # type: ignore[arg-type]
+
+    zr = act(f, e.gemm(hh, e.value(f"{P}Rzr"), xzr, "pre_zr"), "ZRt")
+    inner = hh
+    if v.linear_before_reset:
+        bias = e.value(f"{P}Rbqq") if "B" in v.has else None
+        inner = e.gemm(hh, e.value(f"{P}Rqq"), bias, "recurrent_hh")
+    reset = e.op("Mul", [zr, inner], "reset_hh")
+    nn = act(g, e.gemm(reset, e.value(f"{P}second" if v.linear_before_reset else f"{P}Rnn"), xhh, "pre_hh"), "nn")
+    start, end = (hh, nn) if v.mask == "gate" else (nn, hh)
+    update = e.op("Mul", [zr, e.op("Sub", [end, start], "change")], "update")
+    return _close(e, v, e.gemm(update, e.value(f"{P}first"), start, "Ht"))
+
+
+def _close(e: Emitter, v: Variant, ht: Value) -> Emitter:
+    e.result(ht)
+    if "Y" in v.wants:
+        e.result(e.op("Identity", [ht], "Yt"))
+    return e
+
+
+def weights(v: Variant, gates: dict[str, Array], double: bool) -> dict[str, Binding]:  # noqa: FBT001
+    """Build the wide recurrent weights.
+
+    Args:
+        v: The variant.
+        gates: ``Rz``, ``Rr``, ``Rh`` [H, H] and, where there is one, ``Rbh`` [H] by local name, of every direction.
+        double: Whether the state stands there twice.
+
+    """
+    prefixes = [parts.prefix_of(direction) for direction in v.directions]
+    z, r, h = (_diagonal([gates[f"{p}R{gate}"] for p in prefixes]) for gate in GATES)
+    bias = np.concatenate([gates[f"{p}Rbh"] for p in prefixes]) if f"{prefixes[0]}Rbh" in gates else None
+    wide: dict[str, Array] = {}
+    if not double:
+        wide = {"Rz": z, "Rr": r, "Rh": h}
+        if bias is not None:
+            wide["Rbh"] = bias
+    else:
+        none, one = np.zeros_like(z), np.eye(len(z), dtype=z.dtype)
+        wide = {
+            "Rzr": _diagonal([-z if v.mask == "gate" else z, r]),
+            "first": np.block([[one, none], [one, none]]),
+            "second": np.block([[none, one], [none, one]]),
+            "Rqq": np.block([[h, none], [h, none]]),
+            "Rnn": np.block([[none, h], [none, h]]),
+        }
+        if bias is not None:
+            wide["Rbqq"] = np.concatenate([bias, bias])
+    return {f"{P}{name}": numpy_helper.from_array(np.ascontiguousarray(array)) for name, array in wide.items()}
+
+
+def _diagonal(blocks: list[Array]) -> Array:
+    """Return a block-diagonal matrix."""
+    height, width = (sum(block.shape[axis] for block in blocks) for axis in (0, 1))
+    result = np.zeros((height, width), blocks[0].dtype)
+    row = column = 0
+    for block in blocks:
+        result[row : row + block.shape[0], column : column + block.shape[1]] = block
+        row, column = row + block.shape[0], column + block.shape[1]
+    return result
