@@ -57,7 +57,7 @@ def rendering(command: Callable[P, R]) -> Callable[P, R]:
     """Add the options that say how to print."""
     for option in (
         click.option("--no-color", is_flag=True, help="Print without colour (as does NO_COLOR)."),
-        click.option("-v", "--verbose", count=True, help="Say which versions ran and how long it took; twice: each step."),
+        click.option("-v", "--verbose", count=True, help="Say what versions ran and how long it took; -vv: each step."),
         click.option("-q", "--quiet", is_flag=True, help="Print findings only."),
         click.option(
             "--output-format",

@@ -133,6 +133,7 @@ _register(
     {
         "GL010": ("The kind of object that was handed in cannot hold everything", "hand in a ModelProto or a path"),
         "GL111": ("GRU: an attribute is a parameter of the function around", "inline the function first"),
+        "GL114": ("Kept: the opset is newer than the installed onnx knows", "upgrade the onnx package"),
         "GL301": ("Kept: lowering needs opset 7 or newer", "convert the model first: --opset 17"),
         "GL302": ("Kept: the form needs a static sequence length", "fix it with --fix-dim, or use --form scan"),
         "GL303": ("Kept: the form needs a sequence length of 1", "use --form auto"),

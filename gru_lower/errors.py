@@ -12,7 +12,7 @@ class GruLowerError(Exception):
 
     Args:
         message: One line saying what is wrong.
-        code: The diagnostic code (``"GL101"``), see ``docs/diagnostics.md``.
+        code: The diagnostic code (``"GL101"``), see ``docs/diagnostics``.
         node: The site or node the error concerns (``"main#12:Y"``), if any.
         hint: One line saying what to do about it.
 

@@ -34,7 +34,7 @@ class TestRegistry:
     def test_reads_names_and_options(self) -> None:
         first, second = registry.parse("normalize-gru, lower-gru{form=scan zero_length_state=initial}")
         assert (first.name, second.name) == ("normalize-gru", "lower-gru")
-        assert dataclasses.asdict(second.options) == {"form": "scan", "zero_length_state": "initial"}
+        assert dataclasses.asdict(second.options) == {"form": "scan", "packing": "none", "zero_length_state": "initial"}
 
     def test_option_names_may_be_spelled_with_dashes(self) -> None:
         (only,) = registry.parse("lower-gru{zero-length-state=initial}")
@@ -44,11 +44,11 @@ class TestRegistry:
         ("spec", "wrong", "hint"),
         [
             ("lower-gro", "lower-gro", "did you mean lower-gru?"),
-            ("lower-gru{from=scan}", "from=scan", "form, zero_length_state"),
+            ("lower-gru{from=scan}", "from=scan", "form, packing, zero_length_state"),
             ("lower-gru{form=spiral}", "spiral", "auto, scan, loop"),
             ("lower-gru{form=scan", "{form=scan", "normalize-gru"),
             ("", "empty", "normalize-gru"),
-            ("lower-gru{form}", "form", "form, zero_length_state"),
+            ("lower-gru{form}", "form", "form, packing, zero_length_state"),
         ],
     )
     def test_says_what_is_wrong_and_what_would_be_right(self, spec: str, wrong: str, hint: str) -> None:
@@ -222,3 +222,18 @@ class TestCalls:
         one, other = (small(seed=seed, constants=WEIGHTS).model() for seed in (1, 2))
         assert gru_lower.verify(one, one).status == "equivalent"
         assert gru_lower.verify(one, other).status == "different"
+
+
+class TestOddities:
+    def test_an_opset_from_the_future_is_not_guessed_at(self) -> None:
+        model = small().model()
+        model.opset_import[0].version = 99
+        lowered, result = lower(model, "lower-gru")
+        assert [site.code for site in result.sites] == ["GL114"]
+        assert lowered.SerializeToString() == model.SerializeToString()
+
+    @pytest.mark.parametrize("form", ["scan", "unroll"])
+    def test_no_input_features_at_all(self, form: str) -> None:
+        case = small(I=0, static=True, sequence_lens=None, outputs=("Y", "Y_h"))
+        lowered, _ = lower(case.model(), f"lower-gru{{form={form}}}")
+        hold(case, lowered)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from onnx import AttributeProto, TensorProto, helper
+from onnx import AttributeProto, TensorProto, defs, helper
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.gru.activations import KINDS, SIGMOID, TANH, Activation
@@ -98,6 +98,9 @@ class _Reader:
     def read(self) -> GruSpec:
         if self.scope.opset < 1:
             raise _Broken("GL112", "the scope imports no opset of ONNX's own domain")
+        newest = defs.onnx_opset_version()
+        if self.scope.opset > newest:
+            raise _Broken("GL114", f"its opset is {self.scope.opset}; the newest known here is {newest}")
         version = max(v for v in VERSIONS if v <= self.scope.opset)
         inputs, outputs = self.names(version)
         values = self.attributes(version)

@@ -16,6 +16,7 @@ GL110  layout is neither 0 nor 1
 GL111  an attribute refers to a parameter of the function around
 GL112  the opset has no GRU
 GL113  an activation parameter is infinite, or not a number
+GL114  the opset is newer than the installed onnx knows
 GL201  an activation's parameter is left to a default that runtimes disagree on
 GL202  alpha or beta would mean something else if read by position
 GL203  a bfloat16 GRU below opset 22

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -114,7 +115,8 @@ class Worker:
         self._loaded.pop(handle, None)
         if handle in self._resident and self._process is not None and self._process.alive:
             self._resident.discard(handle)
-            self._process.ask({"command": "unload", "handle": handle}, timeout=self.timeout)
+            with suppress(RunFailure):  # a process that is gone holds nothing any more
+                self._process.ask({"command": "unload", "handle": handle}, timeout=self.timeout)
 
     def close(self) -> None:
         """End the process, if there is one. The worker may be used again."""

@@ -78,7 +78,7 @@ def inputs(e: Emitter, v: Variant) -> Inputs:
 
 def as_rows(e: Emitter, v: Variant, x: Value, name: str) -> Value:
     """Reshape [T, B, I] to [T·B, I]."""
-    if v.input_size is None:
+    if not v.input_size:  # unknown; or 0, which Reshape would read as "the same as before"
         return e.op("Flatten", [x], name, axis=2)
     return e.reshape(x, [-1, v.input_size], name)
 
