@@ -59,6 +59,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.passes import api
 
     options.refuse_both("--passes", ("--form", "--zero-length-state", "--opset"))
+    options.refuse_both("--inputs", ("--shape",))
     path = o["model"]
     source = read(options.source(path)).model
     output = options.target(path, o["output"], "lowered")

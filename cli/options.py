@@ -144,7 +144,9 @@ def refuse_both(one: str, others: Sequence[str]) -> None:
     beside = [other for other in others if other in given]
     if one in given and beside:
         raise Unsupported(
-            f"{one} and {beside[0]} exclude each other", code="GL008", hint=f"say what {beside[0]} says within {one}"
+            f"{one} and {beside[0]} exclude each other",
+            code="GL008",
+            hint=f"leave out one of the two; {one} overrules {beside[0]}",
         )
 
 

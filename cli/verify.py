@@ -20,6 +20,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.interop import read
     from gru_lower.passes import api
 
+    options.refuse_both("--inputs", ("--shape",))
     talk = render.Talk(o)
     left, right = read(options.source(o["a"])).model, read(options.source(o["b"])).model
     with talk.progress() as progress:

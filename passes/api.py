@@ -82,7 +82,7 @@ def lower(
 
     Raises:
         InvalidModel: The model cannot be read, or a GRU in it breaks the operator's rules.
-        Unsupported: An option's value is unknown.
+        Unsupported: An option's value is unknown, or what is given does not fit the model.
 
     """
     source = interop.read(model)
@@ -219,6 +219,7 @@ def verify(
 
     Raises:
         InvalidModel: A model cannot be read.
+        Unsupported: What is given does not fit the models.
 
     """
     left, right = interop.read(a).model, interop.read(b).model

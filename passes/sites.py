@@ -6,6 +6,7 @@ sizes that are known. The float64 reference runs on the same feeds.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -43,8 +44,6 @@ def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: 
     if change is None:
         return None
     spec = change.spec
-    original = onnx.NodeProto()
-    original.CopyFrom(change.original)
     before = [_named(tensor, spec.inputs[key]) for key, tensor in change.constants.items()]
     used = {name for node in change.nodes for name in node_uses(node)}
     after = change.initializers + [tensor for tensor in before if tensor.name in used]
@@ -58,12 +57,38 @@ def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: 
 
     return SitePair(
         site=site.site,
-        original=model([original], before),
+        original=model(_runnable(spec, change), before),
         replacement=model(change.nodes, after),
         reference=_reference(spec, change, base_dir, zero_length_state),
         base_dir=base_dir,
         initial_h=spec.inputs.get("initial_h") if "initial_h" not in change.constants else _state(change, base_dir),
     )
+
+
+def _runnable(spec: GruSpec, change: Change) -> list[onnx.NodeProto]:
+    """Return the original as onnxruntime takes it: with hidden_size written, and layout 1 as transposes around layout 0.
+
+    Written out of the spec, it says the same; a node onnxruntime runs as it is stays as it is.
+    """
+    written = any(attribute.name == "hidden_size" for attribute in change.original.attribute)
+    if not spec.layout and written:
+        return [change.original]
+    if not spec.layout:
+        return [spec.to_node(change.original.name)]
+    inner = {key: f"{name}/time_major" if key in ("X", "initial_h") else name for key, name in spec.inputs.items()}
+    outputs = {key: f"{name}/time_major" for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
+    twin = replace(spec, layout=0, inputs=inner, Y=outputs.get("Y", ""), Y_h=outputs.get("Y_h", ""))
+    before = [
+        helper.make_node("Transpose", [spec.inputs[key]], [inner[key]], perm=[1, 0, 2])
+        for key in ("X", "initial_h")
+        if key in spec.inputs
+    ]
+    after = []
+    if spec.Y:
+        after.append(helper.make_node("Transpose", [outputs["Y"]], [spec.Y], perm=[2, 0, 1, 3]))
+    if spec.Y_h:
+        after.append(helper.make_node("Transpose", [outputs["Y_h"]], [spec.Y_h], perm=[1, 0, 2]))
+    return [*before, twin.to_node(change.original.name), *after]
 
 
 def _state(change: Change, base_dir: Path | None) -> np.ndarray[Any, np.dtype[Any]]:

@@ -78,7 +78,8 @@ def run_first_commands(folder: Path, root: Path = ROOT) -> None:
         subprocess.run(
             ["bash", "-e", "-c", command],
             cwd=checkout,
-            env=kept | {"PATH": path, "VIRTUAL_ENV": str(environment), INSIDE: "1", SHARED: str(root.parent / "shared")},
+            env=kept
+            | {"PATH": path, "VIRTUAL_ENV": str(environment), INSIDE: "1", SHARED: str(root.parent / "shared")},
             stdin=subprocess.DEVNULL,
             check=True,
         )

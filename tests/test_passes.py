@@ -237,3 +237,35 @@ class TestOddities:
         case = small(I=0, static=True, sequence_lens=None, outputs=("Y", "Y_h"))
         lowered, _ = lower(case.model(), f"lower-gru{{form={form}}}")
         hold(case, lowered)
+
+
+class TestVerdicts:
+    """Models on which a plain comparison of outputs would say the wrong thing, or nothing at all."""
+
+    @pytest.mark.parametrize("layout", [None, 1])
+    def test_a_chaotic_model_is_judged_by_its_sites(self, layout: int | None) -> None:
+        """Outputs that swing by 2 for a rounding error say nothing; at the site the rewrite is no worse than before."""
+        case = small(
+            T=100, H=32, N=3, scale=20.0, layout=layout, sequence_lens=None, static=True, seed=8, direction=None,
+            linear_before_reset=1, constants=WEIGHTS,
+        )  # fmt: skip
+        found = gru_lower.lower(case.model()).report.verification
+        assert (found.status, found.scope) == ("equivalent", "site"), found.message
+        assert found.chaotic
+        assert "chaotic" in found.message
+
+    @pytest.mark.parametrize("knobs", [{"N": 0, "T": 3}, {"N": 2, "T": 0}])
+    def test_what_ends_onnxruntimes_process_is_survived(self, knobs: dict[str, Any]) -> None:
+        """A GRU without steps or without sequences is legal, and aborts onnxruntime."""
+        report = gru_lower.lower(small(**knobs, static=True, sequence_lens=None, hidden_size=4, H=4).model()).report
+        assert report.verification.status == "equivalent", report.verification.message
+
+    def test_an_operator_nobody_knows_leaves_the_sites(self) -> None:
+        model = small(outputs=("Y",)).model()
+        model.graph.node.append(helper.make_node("Mystery", ["Y"], ["Q"], domain="my.ops"))
+        model.opset_import.append(helper.make_opsetid("my.ops", 1))
+        model.graph.output.append(helper.make_tensor_value_info("Q", onnx.TensorProto.FLOAT, None))
+        report = gru_lower.lower(model).report
+        assert (report.verification.status, report.verification.scope) == ("equivalent", "site")
+        assert "Mystery" in report.verification.message
+        assert "GL502" in [found.code for found in report.diagnostics]

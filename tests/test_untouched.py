@@ -145,7 +145,9 @@ def the_lot() -> onnx.ModelProto:
     for kind in ("INT4", "UINT4", "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "BFLOAT16", "FLOAT16", "COMPLEX64"):
         data_type = getattr(TensorProto, kind)
         graph.initializer.append(TensorProto(name=f"rare_{kind}", data_type=data_type, dims=[2], raw_data=b"\x01\x02"))
-    graph.initializer.append(TensorProto(name="words", data_type=TensorProto.STRING, dims=[2], string_data=[b"a", b"\xff"]))
+    graph.initializer.append(
+        TensorProto(name="words", data_type=TensorProto.STRING, dims=[2], string_data=[b"a", b"\xff"])
+    )
     typed = TensorProto(name="typed", data_type=TensorProto.FLOAT, dims=[2], float_data=[1, 2], doc_string="typed data")
     graph.initializer.append(typed)
     tensor = helper.make_tensor_type_proto(TensorProto.FLOAT, [None])

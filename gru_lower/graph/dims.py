@@ -35,7 +35,9 @@ def fix(model: Model, wanted: Mapping[str, int]) -> None:
     """
     for key, length in wanted.items():
         if length < 0:
-            raise Unsupported(f"--fix-dim {key}={length}: a length cannot be negative", code="GL008")
+            raise Unsupported(
+                f"--fix-dim {key}={length}: a length cannot be negative", code="GL008", hint="use 0 or more"
+            )
         name, colon, axis = key.rpartition(":")
         if colon and axis.isdigit():
             _fix_axis(model, name, int(axis), length, key)

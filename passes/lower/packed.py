@@ -31,8 +31,6 @@ from gru_lower.passes.lower import functions, parts
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from gru_lower.passes.lower.template import Binding, Template
     from gru_lower.passes.lower.variant import Variant
 

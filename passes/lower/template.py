@@ -91,7 +91,7 @@ class Assembly:
             own = template.bodies.get(index, frozenset())
             self._rename(copy, actual, tensors, prefix, own)
             self.nodes.append(copy)
-        return {key: actual[name] for key, name in template.outputs.items()}
+        return {key: self._value(name, actual, tensors) for key, name in template.outputs.items()}
 
     def attach(self, tensor: TensorProto, local: str) -> str:
         """Add a tensor to the scope under a name of the site, once however often it is asked for."""
