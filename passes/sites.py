@@ -66,7 +66,7 @@ def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: 
 
 
 def _runnable(spec: GruSpec, change: Change) -> list[onnx.NodeProto]:
-    """Return the original as onnxruntime takes it: with hidden_size written, and layout 1 as transposes around layout 0.
+    """Return the original as onnxruntime takes it: hidden_size written, layout 1 as transposes around layout 0.
 
     Written out of the spec, it says the same; a node onnxruntime runs as it is stays as it is.
     """

@@ -32,7 +32,8 @@ def test_two_directions_share_one_body(packing: str, lbr: int, lens: str | None)
     """One Scan instead of two, and no more kernels in it than the form promises."""
     case = random_case(
         np.random.default_rng(5), opset=17, dtype=np.float32, direction="bidirectional", linear_before_reset=lbr,
-        sequence_lens=lens, clip=None, activations=None, layout=None, constants=WEIGHTS, bias=True, outputs=("Y", "Y_h"),
+        sequence_lens=lens, clip=None, activations=None, layout=None, constants=WEIGHTS, bias=True,
+        outputs=("Y", "Y_h"),
     )  # fmt: skip
     lowered, _ = lower(case.model(), f"lower-gru{{form=scan,packing={packing}}}")
     scans = [node for node in lowered.graph.node if node.op_type == "Scan"]

@@ -35,8 +35,8 @@ class LowerOptions:
 
     Attributes:
         form: ``auto``, ``scan``, ``loop``, ``unroll`` or ``step``.
-        packing: For Scan bodies of small H: ``block`` puts both directions in one body, ``double`` also the state twice,
-            where that applies (see :mod:`gru_lower.passes.lower.packed`); ``none`` leaves them plain.
+        packing: For Scan bodies of small H: ``block`` puts both directions in one body, ``double`` also the state
+            twice, where that applies (see :mod:`gru_lower.passes.lower.packed`); ``none`` leaves them plain.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
 
     """

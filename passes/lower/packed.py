@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import numpy_helper
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.lower.template import Binding, Template
     from gru_lower.passes.lower.variant import Variant
 
-Array = np.ndarray[tuple[int, ...], np.dtype["Any"]]
+Array = np.ndarray[Any, np.dtype[Any]]
 P = "packed_"
 SLICE_STEPS_OPSET = 10
 
