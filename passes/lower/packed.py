@@ -27,10 +27,11 @@ from onnx import numpy_helper
 
 from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES
-from gru_lower.passes.lower import functions, parts
+from gru_lower.passes.lower import functions, parts, scan
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
+    from gru_lower.gru.activations import Activation
     from gru_lower.passes.lower.template import Binding, Template
     from gru_lower.passes.lower.variant import Variant
 
@@ -62,16 +63,21 @@ def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of th
         for lane, name in zip(lanes, names, strict=True)
     ]
     states = [initial or parts.zero_state(e, v, given.x) for initial in given.states]
-    state = _join(e, states * (2 if double else 1), 1, f"{P}initial")
-    body = _double_body(e, v) if double else _block_body(e, v)
-    outputs = [f"{P}last"] + ([f"{P}Y_steps"] if "Y" in v.wants else [])
-    results = e.with_body("Scan", [state, *steps], outputs, body, num_scan_inputs=len(steps))
-    kept = [e.slice(x, 0, width, x_axis, f"{x.name}_once") for x, x_axis in zip(results, (1, 2), strict=False)]
-    last, *ys = kept if double else results
-    ends = e.split(last, len(v.directions), [f"{parts.prefix_of(d)}last" for d in v.directions], axis=1)
+    state: list[Value | None] = [_join(e, states * (2 if double else 1), 1, f"{P}initial")]
+    if scan.carries_summands(v):
+        zero = parts.zero_state(e, v, given.x)
+        state.append(_join(e, [zero] * (wide // v.hidden_size), 1, f"{P}no_update"))
+    body = Emitter(v.opset, v.elem_type, e)
+    (_double_body if double else _block_body)(body, v)
+    last, y_steps = scan.run(e, v, body, state, steps, P, reverse=False)
+    count, prefixes = len(v.directions), [parts.prefix_of(d) for d in v.directions]
+    if double:
+        last = e.slice(last, 0, width, 1, f"{P}last_once")
+    ends = e.split(last, count, [f"{p}last" for p in prefixes], axis=1)
     y = None
-    if ys:
-        each = e.split(ys[0], len(v.directions), [f"{parts.prefix_of(d)}Y_steps" for d in v.directions], axis=2)
+    if y_steps is not None:
+        once = e.slice(y_steps, 0, width, 2, f"{P}Y_once") if double else y_steps
+        each = e.split(once, count, [f"{p}Y_steps" for p in prefixes], axis=2)
         each = [_flip(e, x, f"{x.name}_flipped") if d.reverse else x for x, d in zip(each, v.directions, strict=True)]
         y = e.stack(each, 1, "Y_stacked")
     return e.template(parts.finish(e, v, given.mask, y, ends))
@@ -98,21 +104,29 @@ def _backwards(e: Emitter, v: Variant, given: parts.Inputs) -> parts.Inputs:
     return replace(given, x=x, rows=rows, mask=mask)
 
 
-def _block_body(outer: Emitter, v: Variant) -> Emitter:
-    e = Emitter(v.opset, v.elem_type, outer)
+def _block_body(e: Emitter, v: Variant) -> None:
+    direction = v.directions[0]
+    if scan.carries_summands(v):
+        summands = [e.formal(f"{P}ht_1"), e.formal(f"{P}update_1")]
+        xt = Projection(*(e.formal(f"{P}X{gate}t") for gate in GATES))
+        ht_1 = e.op("Add", summands, f"{P}Ht_1")
+        _results(e, *parts.emit_summands(e, v, direction, xt, ht_1, P), ht_1)
+        return
     ht_1 = e.formal(f"{P}Ht_1")
     xt = Projection(*(e.formal(f"{P}X{gate}t") for gate in GATES))
-    return _close(e, v, parts.emit_step(e, v, v.directions[0], xt, ht_1, None, prefix=P))
+    _close(e, v, parts.emit_step(e, v, direction, xt, ht_1, None, prefix=P))
 
 
-def _double_body(outer: Emitter, v: Variant) -> Emitter:
-    e = Emitter(v.opset, v.elem_type, outer)
+def _double_body(e: Emitter, v: Variant) -> None:
     f, g = v.directions[0].f, v.directions[0].g
-    hh, xzr, xhh = e.formal(f"{P}Ht_1"), e.formal(f"{P}Xzrt"), e.formal(f"{P}Xhht")
+    names = ("nn_1", "update_1") if scan.carries_summands(v) else ("Ht_1",)
+    state = [e.formal(f"{P}{name}") for name in names]
+    xzr, xhh = e.formal(f"{P}Xzrt"), e.formal(f"{P}Xhht")
+    hh = e.gemm(state[1], e.value(f"{P}first"), state[0], "HHt_1") if scan.carries_summands(v) else state[0]
 
-    def act(fn: object, x: Value, name: str) -> Value:
+    def act(fn: Activation, x: Value, name: str) -> Value:
         clipped = x if v.clip is None else functions.clip(e, x, v.clip, f"{x.name}_clipped")
-        return functions.activation(e, fn, clipped, name)  # type: ignore[arg-type]
+        return functions.activation(e, fn, clipped, name)
 
     zr = act(f, e.gemm(hh, e.value(f"{P}Rzr"), xzr, "pre_zr"), "ZRt")
     inner = hh
@@ -123,14 +137,19 @@ def _double_body(outer: Emitter, v: Variant) -> Emitter:
     nn = act(g, e.gemm(reset, e.value(f"{P}second" if v.linear_before_reset else f"{P}Rnn"), xhh, "pre_hh"), "nn")
     start, end = (hh, nn) if v.mask == "gate" else (nn, hh)
     update = e.op("Mul", [zr, e.op("Sub", [end, start], "change")], "update")
-    return _close(e, v, e.gemm(update, e.value(f"{P}first"), start, "Ht"))
+    if scan.carries_summands(v):
+        _results(e, nn, update, hh)
+    else:
+        _close(e, v, e.gemm(update, e.value(f"{P}first"), start, "Ht"))
 
 
-def _close(e: Emitter, v: Variant, ht: Value) -> Emitter:
-    e.result(ht)
-    if "Y" in v.wants:
-        e.result(e.op("Identity", [ht], "Yt"))
-    return e
+def _close(e: Emitter, v: Variant, ht: Value) -> None:
+    _results(e, ht, *([e.op("Identity", [ht], "Yt")] if "Y" in v.wants else []))
+
+
+def _results(e: Emitter, *values: Value) -> None:
+    for value in values:
+        e.result(value)
 
 
 def weights(v: Variant, gates: dict[str, Array], double: bool) -> dict[str, Binding]:  # noqa: FBT001

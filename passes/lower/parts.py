@@ -250,6 +250,27 @@ class StepAlgebra:
         return self.add(ht, self.mul(zt, self._e.op("Sub", [state, ht], "change"), "update"), "Ht")
 
 
+class _Summands(StepAlgebra):
+    """The algebra that leaves the last sum of a step undone."""
+
+    def __init__(self, e: Emitter, v: Variant, prefix: str) -> None:
+        super().__init__(e, v, prefix)
+        self.update: Value = None
+
+    def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
+        self.update = self.mul(zt, self._e.op("Sub", [state, ht], "change"), "update")
+        return ht
+
+
+def emit_summands(
+    e: Emitter, v: Variant, direction: Direction, xt: Projection[Value], ht_1: Value, prefix: str
+) -> tuple[Value, Value]:
+    """Emit one step up to its last sum: return ``ht`` and ``Zt ∘ (Ht_1 - ht)``, for :func:`emit_step`'s arguments."""
+    algebra = _Summands(e, v, prefix)
+    ht = step(algebra, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
+    return ht, algebra.update
+
+
 def emit_step(
     e: Emitter,
     v: Variant,
