@@ -30,6 +30,20 @@ FORMS = ("auto", "scan", "loop", "unroll", "step")
     help="Y_h of a sequence of length 0.",
 )
 @click.option(
+    "--mask",
+    type=click.Choice(["auto", "where"]),
+    default="auto",
+    show_default=True,
+    help="How sequence_lens acts; where: by Where in the body.",
+)
+@click.option(
+    "--batch-hint",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Batch size to expect where it is dynamic; only speed depends on it.",
+)
+@click.option(
     "--fix-dim",
     "fix_dims",
     multiple=True,
@@ -58,7 +72,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.interop import read
     from gru_lower.passes import api
 
-    options.refuse_both("--passes", ("--form", "--zero-length-state", "--opset"))
+    options.refuse_both("--passes", ("--form", "--zero-length-state", "--opset", "--mask", "--batch-hint"))
     options.refuse_both("--inputs", ("--shape",))
     path = o["model"]
     source = read(options.source(path)).model
@@ -71,8 +85,11 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         for target in (output, if_different) if o["keep_different"] else (output,):
             options.refuse_same(path, target, overwrite=o["overwrite"])
             check_target(target, overwrite=o["overwrite"])
+    how_to_lower = api.lowering(
+        o["form"], o["zero_length_state"], o["opset"], mask=o["mask"], batch_hint=o["batch_hint"]
+    )
     with talk.progress() as progress:
-        passes = api.lowering(o["form"], o["zero_length_state"], o["opset"]) if o["passes"] is None else o["passes"]
+        passes = how_to_lower if o["passes"] is None else o["passes"]
         how = options.verify_options(o, source.proto)
         result = api.lower_model(source, passes, how if o["verify"] else None, progress, fix_dims=o["fix_dims"])
     report = result.report

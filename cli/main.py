@@ -31,6 +31,7 @@ class Commands(click.Group):
         "lower": "Replace GRU nodes by Scan, Loop, unrolled or single-step subgraphs (the default).",
         "inspect": "List every GRU of a model: where it stands, which variant it is, what is doubtful.",
         "verify": "Tell whether two models compute the same.",
+        "bench": "Time two models side by side, or a model and what it is lowered to.",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
         Unsupported,
     )
     from gru_lower.gru import reference
-    from gru_lower.passes.api import Result, inspect, lower, verify
+    from gru_lower.passes.api import Result, bench, inspect, lower, verify
 
 _HOMES = {
-    **dict.fromkeys(("Result", "inspect", "lower", "verify"), "gru_lower.passes.api"),
+    **dict.fromkeys(("Result", "bench", "inspect", "lower", "verify"), "gru_lower.passes.api"),
     **dict.fromkeys(
         ("GruLowerError", "InternalError", "InvalidModel", "NotEquivalent", "Remaining", "Unsupported"),
         "gru_lower.errors",
@@ -38,6 +38,7 @@ __all__ = [
     "Result",
     "Unsupported",
     "__version__",
+    "bench",
     "inspect",
     "lower",
     "reference",

@@ -14,6 +14,8 @@ from gru_lower.gru.parse import parse
 from gru_lower.passes import pipeline, registry, verdict
 from gru_lower.passes.base import Context, Pass, Site
 from gru_lower.report import File, Report, count_ops
+from gru_lower.verification import bench_report
+from gru_lower.verification.bench import BenchOptions, time_models
 from gru_lower.verification.result import Verification, VerifyOptions
 from gru_lower.verification.whole import verify_models
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gru_lower.graph.model import Model
+    from gru_lower.verification.bench_report import BenchReport
     from gru_lower.verification.result import Feeds
 
 
@@ -45,6 +48,8 @@ def lower(
     *,
     form: str = "auto",
     opset: int | None = None,
+    mask: str = "auto",
+    batch_hint: int = 0,
     verify: bool = True,
     passes: str | None = None,
     zero_length_state: str = "zero",
@@ -64,6 +69,8 @@ def lower(
         model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed.
         form: ``"auto"``, ``"scan"``, ``"loop"``, ``"unroll"`` or ``"step"``.
         opset: Convert the whole model to this opset first; otherwise it keeps its own.
+        mask: ``"where"`` for a Where in the body wherever sequence_lens acts, which quantisers understand.
+        batch_hint: The batch size to expect where it is dynamic; only speed depends on it.
         verify: Whether to run both models and compare.
         passes: A pipeline to run instead, such as ``"normalize-gru,lower-gru{form=scan}"``.
         zero_length_state: What Y_h is for a sequence of length 0: ``"zero"``, as in onnxruntime, or ``"initial"``.
@@ -86,7 +93,9 @@ def lower(
 
     """
     source = interop.read(model)
-    pipeline_spec = lowering(form, zero_length_state, opset) if passes is None else passes
+    pipeline_spec = (
+        lowering(form, zero_length_state, opset, mask=mask, batch_hint=batch_hint) if passes is None else passes
+    )
     options = VerifyOptions(
         rtol=rtol,
         atol=atol,
@@ -102,10 +111,11 @@ def lower(
     return result
 
 
-def lowering(form: str, zero_length_state: str, opset: int | None = None) -> str:
-    """Return the default pipeline of :func:`lower` as ``--passes`` spells it."""
+def lowering(form: str, zero_length_state: str, opset: int | None = None, **options: str | int) -> str:
+    """Return the default pipeline of :func:`lower` as ``--passes`` spells it; options are lower-gru's."""
     first = "" if opset is None else f"convert-opset{{to={opset}}},"
-    return f"{first}lower-gru{{form={form},zero_length_state={zero_length_state}}}"
+    given = {"form": form, "zero_length_state": zero_length_state, **options}
+    return f"{first}lower-gru{{{','.join(f'{key}={value}' for key, value in given.items())}}}"
 
 
 def lower_model(
@@ -256,6 +266,70 @@ def verify_pair(
     return Report("verify", _file(left), verification, output=_file(right), op_counts=counts)
 
 
+def bench(
+    a: Any,  # noqa: ANN401 - whatever holds a model
+    b: Any = None,  # noqa: ANN401
+    *,
+    seconds: float = 3.0,
+    runs: int | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    inputs: Sequence[Feeds] | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> BenchReport:
+    """Time two models in onnxruntime, in turn, on the same inputs.
+
+    Args:
+        a: The model; any kind that :func:`lower` takes.
+        b: The model to compare with it; without one, ``a`` lowered by ``auto``.
+        seconds: How long to time the two together.
+        runs: Rounds to time instead; each times both models once, short ones several times.
+        threads: Of onnxruntime, for each model; 0 for one per core.
+        seed: Seed of the generated inputs.
+        inputs: Inputs to run on instead; the first case is used.
+        shapes: Shapes to generate for inputs, by name.
+        progress: Called with a line on what is going on.
+
+    Raises:
+        InvalidModel: A model cannot be read.
+        Unsupported: A model does not run in onnxruntime, or what is given does not fit the models.
+
+    """
+    left, right = interop.read(a).model, None if b is None else interop.read(b).model
+    options = BenchOptions(seconds, runs, threads, seed, dict(shapes or {}), inputs)
+    return bench_pair(left, right, options, progress)
+
+
+def bench_pair(
+    left: Model, right: Model | None, options: BenchOptions, progress: Callable[[str], None] | None = None
+) -> BenchReport:
+    """Do what :func:`bench` does for models that have been read already.
+
+    Args:
+        left: The model.
+        right: The model to compare with it, or ``None``.
+        options: How to time.
+        progress: Called with a line on what is going on.
+
+    """
+    held, passes, notes = right, None, []
+    if right is None:
+        passes = lowering("auto", "zero")
+        result = lower_model(left, passes, None)
+        held, notes = result.held if result.held.modified else None, result.report.diagnostics
+    models = [left] if held is None else [left, held]
+    for model in models:
+        external.check(model.proto, model.base_dir)
+    names = ("the model", "the lowered model") if right is None else ("the first model", "the second model")
+    paired = {name: (model.proto, model.base_dir) for name, model in zip(names, models, strict=False)}
+    timed = time_models(paired, options, progress)
+    files = [_file(left), *([] if held is None else [_file(held) if right else File(None, held.sha256())])]
+    report = bench_report.report(files, timed, options, passes)
+    report.diagnostics += notes
+    return report
+
+
 def kept(report: Report) -> list[Site]:
     """Return the GRUs a run had to leave."""
     return [site for site in report.sites if site.action == "kept" and site.code]
@@ -286,4 +360,4 @@ def _silent(_what: str, _done: int, _total: int) -> None:
     return None
 
 
-__all__ = ["Result", "inspect", "kept", "lower", "verify", "written"]
+__all__ = ["Result", "bench", "inspect", "kept", "lower", "verify", "written"]

@@ -34,7 +34,13 @@ class TestRegistry:
     def test_reads_names_and_options(self) -> None:
         first, second = registry.parse("normalize-gru, lower-gru{form=scan zero_length_state=initial}")
         assert (first.name, second.name) == ("normalize-gru", "lower-gru")
-        assert dataclasses.asdict(second.options) == {"form": "scan", "packing": "none", "zero_length_state": "initial"}
+        assert dataclasses.asdict(second.options) == {
+            "form": "scan",
+            "packing": "auto",
+            "batch_hint": 0,
+            "mask": "auto",
+            "zero_length_state": "initial",
+        }
 
     def test_option_names_may_be_spelled_with_dashes(self) -> None:
         (only,) = registry.parse("lower-gru{zero-length-state=initial}")
@@ -44,11 +50,11 @@ class TestRegistry:
         ("spec", "wrong", "hint"),
         [
             ("lower-gro", "lower-gro", "did you mean lower-gru?"),
-            ("lower-gru{from=scan}", "from=scan", "form, packing, zero_length_state"),
+            ("lower-gru{from=scan}", "from=scan", "form, packing, batch_hint, mask, zero_length_state"),
             ("lower-gru{form=spiral}", "spiral", "auto, scan, loop"),
             ("lower-gru{form=scan", "{form=scan", "normalize-gru"),
             ("", "empty", "normalize-gru"),
-            ("lower-gru{form}", "form", "form, packing, zero_length_state"),
+            ("lower-gru{form}", "form", "form, packing, batch_hint, mask, zero_length_state"),
         ],
     )
     def test_says_what_is_wrong_and_what_would_be_right(self, spec: str, wrong: str, hint: str) -> None:
@@ -189,7 +195,7 @@ class TestCalls:
             cached.cache_clear()
         monkeypatch.setattr(parts.StepAlgebra, "blend", wrong)
         try:
-            found = gru_lower.lower(small(initial_h=True, T=3).model(), form="scan").report.verification
+            found = gru_lower.lower(small(initial_h=True, T=3, static=True).model(), form="unroll").report.verification
         finally:
             for cached in (scan.template, unroll.prologue, unroll.step_template, unroll.epilogue):
                 cached.cache_clear()

@@ -40,8 +40,9 @@ def expectation(name: str, form: str) -> Path:
 
 
 def lowered(name: str, form: str) -> onnx.ModelProto:
-    """Lower a model of the collection."""
-    model: onnx.ModelProto = gru_lower.lower(source(name), form=form, verify=False).model
+    """Lower a model of the collection: ``block`` and ``double`` are the packed forms of scan."""
+    options = f"form=scan,packing={form}" if form in ("block", "double") else f"form={form},packing=none"
+    model: onnx.ModelProto = gru_lower.lower(source(name), passes=f"lower-gru{{{options}}}", verify=False).model
     return model
 
 

@@ -61,7 +61,12 @@ class Worker:
         self.close()
 
     def load(
-        self, model: onnx.ModelProto | bytes, base_dir: Path | None = None, runtime: Runtime = "onnxruntime"
+        self,
+        model: onnx.ModelProto | bytes,
+        base_dir: Path | None = None,
+        runtime: Runtime = "onnxruntime",
+        *,
+        threads: int | None = None,
     ) -> int:
         """Load a model and return its handle.
 
@@ -69,6 +74,7 @@ class Worker:
             model: The model, or its serialisation.
             base_dir: The folder its external data lies in, if it has any.
             runtime: Where to run it.
+            threads: For onnxruntime: set the session up for speed, with so many threads, 0 for one per core.
 
         Raises:
             RunFailure: The runtime refuses the model, or the process did not survive it.
@@ -80,7 +86,13 @@ class Worker:
             raise RunFailure("error", f"the model cannot be serialised: {error}") from error
         self._handles += 1
         folder = None if base_dir is None else str(base_dir.absolute())
-        header = {"command": "load", "handle": self._handles, "runtime": runtime, "base_dir": folder}
+        header = {
+            "command": "load",
+            "handle": self._handles,
+            "runtime": runtime,
+            "base_dir": folder,
+            "threads": threads,
+        }
         self._place(self._handles, _Loaded(header, raw))
         return self._handles
 
@@ -104,11 +116,29 @@ class Worker:
             RunFailure: The run failed; the next call works again.
 
         """
-        process = self._living()
-        if handle not in self._resident:
-            self._place(handle, self._loaded[handle])
+        process = self._holding(handle)
         header = {"command": "run", "handle": handle, "outputs": None if outputs is None else list(outputs)}
         return process.ask(header, feeds, timeout=self.timeout if timeout is None else timeout).arrays
+
+    def time(self, handles: Sequence[int], feeds: Mapping[str, Array], how: Mapping[str, Any], *, timeout: float) -> Array:
+        """Time models of onnxruntime side by side on the same inputs.
+
+        Args:
+            handles: From `load`, with `threads`.
+            feeds: As for `run`.
+            how: The keyword arguments of :func:`gru_lower.verification.timing.in_turn`.
+            timeout: Seconds for all of it.
+
+        Returns:
+            Seconds for one run, of shape [rounds, models].
+
+        Raises:
+            RunFailure: A run failed.
+
+        """
+        process = self._holding(*handles)
+        header = {"command": "time", "handles": list(handles), "how": dict(how)}
+        return process.ask(header, feeds, timeout=timeout).arrays["seconds"]
 
     def unload(self, handle: int) -> None:
         """Forget a model, and free what it holds in the process."""
@@ -129,6 +159,14 @@ class Worker:
         self._living().ask(loaded.header, blob=loaded.model, timeout=self.timeout)
         self._loaded[handle] = loaded
         self._resident.add(handle)
+
+    def _holding(self, *handles: int) -> Process:
+        """Return the process with these models loaded."""
+        process = self._living()
+        for handle in handles:
+            if handle not in self._resident:
+                self._place(handle, self._loaded[handle])
+        return process
 
     def _living(self) -> Process:
         if self._process is None or not self._process.alive:

@@ -13,14 +13,16 @@ import queue
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from gru_lower.verification.timing import in_turn
 from gru_lower.verification.wire import Frame, dtype_of, read_frame, write_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from io import BufferedReader, BufferedWriter
 
     from gru_lower.verification.result import Array, Feeds
@@ -44,18 +46,20 @@ class Engine(Protocol):
 
 
 class OnnxRuntime:
-    """A session on onnxruntime's CPU provider, with one thread, so that its results repeat."""
+    """A session on onnxruntime's CPU provider: with one thread, so that its results repeat, unless it is to be timed."""
 
-    def __init__(self, model: bytes, base_dir: str | None) -> None:
-        """Build the session; external data is looked for in `base_dir`."""
+    def __init__(self, model: bytes, base_dir: str | None, threads: int | None = None) -> None:
+        """Build the session; external data is looked for in `base_dir`. With `threads` (0: all) it is set up for speed."""
         import onnxruntime
 
         onnxruntime.disable_telemetry_events()  # where the environment variable is not heeded: on Windows
         fatal_only = 4
         onnxruntime.set_default_logger_severity(fatal_only)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False
+        options.intra_op_num_threads = 1 if threads is None else threads
+        options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = threads is not None
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # idle threads would slow the next session
         options.log_severity_level = fatal_only
         if base_dir is not None:
             options.add_session_config_entry("session.model_external_initializers_file_folder_path", base_dir)
@@ -71,6 +75,13 @@ class OnnxRuntime:
             values: Any = self._session.run(names, feeds)
             return dict(zip(names, values, strict=True))
         return self._run_raw(feeds, names)
+
+    def prepared(self, feeds: Feeds) -> Callable[[], object]:
+        """Return what runs the model once, with nothing around it that would be timed too."""
+        raw = any(array.dtype.name in _RAW_TYPES.values() for array in feeds.values())
+        if raw or any(kind in _RAW_TYPES for kind in self._types.values()):
+            return partial(self._run_raw, feeds, list(self._types))
+        return partial(self._session.run, None, feeds)
 
     def _run_raw(self, feeds: Feeds, names: list[str]) -> Feeds:
         binding = self._session.io_binding()
@@ -166,20 +177,23 @@ def _receive(requests: BufferedReader, inbox: queue.SimpleQueue[Frame]) -> None:
 
 def _answer(frame: Frame, engines: dict[int, Engine]) -> Feeds:
     request: dict[str, Any] = frame.header
-    handle = request["handle"]
+    handle = request.get("handle", 0)
     match request["command"]:
         case "load":
-            engines[handle] = _load(request["runtime"], frame.blob, request["base_dir"])
+            engines[handle] = _load(request["runtime"], frame.blob, request["base_dir"], request["threads"])
         case "run":
             return engines[handle].run(frame.arrays, request["outputs"])
+        case "time":
+            calls = [cast("OnnxRuntime", engines[each]).prepared(frame.arrays) for each in request["handles"]]
+            return {"seconds": in_turn(calls, **request["how"])}
         case "unload":
             engines.pop(handle, None)
     return {}
 
 
-def _load(runtime: str, model: bytes, base_dir: str | None) -> Engine:
+def _load(runtime: str, model: bytes, base_dir: str | None, threads: int | None) -> Engine:
     if runtime == "onnxruntime":
-        return OnnxRuntime(model, base_dir)
+        return OnnxRuntime(model, base_dir, threads)
     from gru_lower.verification.evaluator import Reference
 
     return Reference(model, base_dir)

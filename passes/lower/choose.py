@@ -11,12 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.lower.costs import costs
+
 if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
 
 FORMS = ("auto", "scan", "loop", "unroll", "step")
 FIRST_OPSET, WHERE_OPSET, SCAN_OPSET, RANGE_OPSET = 7, 9, 9, 11
-UNROLL_UP_TO = 8
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ def choose(spec: GruSpec, opset: int, wanted: str) -> Choice:
 def _auto(length: int | None, opset: int) -> Choice:
     if length == 1:
         return Choice("step", "the sequence length is 1")
-    if length is not None and length <= UNROLL_UP_TO:
-        return Choice("unroll", f"the sequence length is {length}, at most {UNROLL_UP_TO}")
+    if length is not None and length <= costs().unroll_up_to:
+        return Choice("unroll", f"the sequence length is {length}, at most {costs().unroll_up_to}")
     if opset >= SCAN_OPSET:
         return Choice("scan", "the sequence length is " + ("dynamic" if length is None else f"{length}"))
     return Choice("loop", f"opset {opset} has no Scan that serves")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from onnx import NodeProto
+from onnx import NodeProto, TensorProto
 
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InternalError
-from gru_lower.graph import splice
+from gru_lower.graph import external, splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.functions import Functions
 from gru_lower.graph.known import is_zero
@@ -18,6 +18,7 @@ from gru_lower.gru.parse import parse
 from gru_lower.gru.spec import INPUTS
 from gru_lower.passes.base import Change, Context, Pass, PassResult, Site
 from gru_lower.passes.lower import choose, loop, packed, scan, unroll
+from gru_lower.passes.lower.costs import costs
 from gru_lower.passes.lower.template import Assembly
 from gru_lower.passes.lower.variant import mask_recipe, variant_of
 from gru_lower.passes.lower.weights import gate_tensors, packed_tensors
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.gru.spec import GruSpec
     from gru_lower.passes.lower.template import Binding
+    from gru_lower.passes.lower.variant import Variant
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,19 @@ class LowerOptions:
     Attributes:
         form: ``auto``, ``scan``, ``loop``, ``unroll`` or ``step``.
         packing: For Scan bodies of small H: ``block`` puts both directions in one body, ``double`` also the state
-            twice, where that applies (see :mod:`gru_lower.passes.lower.packed`); ``none`` leaves them plain.
+            twice, where that applies (see :mod:`gru_lower.passes.lower.packed`); ``none`` leaves them plain;
+            ``auto`` goes by costs.toml.
+        batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
+        mask: How sequence_lens acts: ``auto`` closes the update gate outside the body where that is exact,
+            ``where`` always takes a Where in the body, which quantisers understand.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
 
     """
 
     form: str = field(default="auto", metadata={"choices": choose.FORMS})
-    packing: str = field(default="none", metadata={"choices": ("none", "block", "double")})
+    packing: str = field(default="auto", metadata={"choices": ("auto", "none", "block", "double")})
+    batch_hint: int = 0
+    mask: str = field(default="auto", metadata={"choices": ("auto", "where")})
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
 
 
@@ -119,12 +127,12 @@ class LowerGru(Pass):
         }
         weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
         dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())
-        v = variant_of(spec, scope.opset, dynamic, mask_recipe(spec), self.options.zero_length_state)
+        v = variant_of(spec, scope.opset, dynamic, mask_recipe(spec, self.options.mask), self.options.zero_length_state)
         bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
         bindings |= {key: name for key, name in spec.inputs.items() if key not in weights}
         results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
         assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h))
-        packing = self.options.packing if form == "scan" and packed.applies(v) else "none"
+        packing = self._packing(spec, v, constants) if form == "scan" else "none"
         if packing != "none":
             double = "double" in packing
             bindings |= packed_tensors(spec, v, weights, model.base_dir, double=double)
@@ -139,6 +147,16 @@ class LowerGru(Pass):
             original.input[position] = spec.inputs.get(key, "")
         change = Change(spec, original, assembly.nodes, assembly.initializers, constants, scope.opsets)
         return splice.Edit(scope, [index], assembly.nodes, assembly.initializers), change
+
+    def _packing(self, spec: GruSpec, v: Variant, constants: dict[str, TensorProto]) -> str:
+        if not packed.applies(v):
+            return "none"
+        if self.options.packing != "auto":
+            return str(self.options.packing)
+        if external.is_external(constants["R"]):
+            return "none"  # views of the file that is there are worth more than a kernel
+        batch = spec.batch_size if spec.batch_size is not None else self.options.batch_hint or None
+        return costs().packing_for(spec.num_directions, spec.hidden_size, batch)
 
 
 def _is_gru(node: NodeProto) -> bool:

@@ -86,7 +86,7 @@ def variant_of(spec: GruSpec, opset: int, dynamic: frozenset[str], mask: Mask, z
     )
 
 
-def mask_recipe(spec: GruSpec) -> Mask:
+def mask_recipe(spec: GruSpec, wanted: str = "auto") -> Mask:
     """Choose how sequence_lens acts.
 
     Closing the update gate costs no node in the body, but rests on three things: no clip (it would lift the
@@ -96,4 +96,4 @@ def mask_recipe(spec: GruSpec) -> Mask:
     if "sequence_lens" not in spec.inputs:
         return ""
     closes = all(d.f.complements and (d.f.alpha is None or d.f.alpha > 0) and d.g.bounded for d in spec.directions)
-    return "gate" if closes and spec.clip is None else "where"
+    return "gate" if closes and spec.clip is None and wanted == "auto" else "where"

@@ -1,0 +1,59 @@
+"""The figures behind ``auto``, read from costs.toml: data that the benchmarks refit, not code."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Packing:
+    """One row: which Scan bodies are packed how.
+
+    Attributes:
+        directions: How many directions the GRU has.
+        hidden: The largest H it serves.
+        batch: The largest batch it serves.
+        unknown: Whether it serves an unknown batch.
+        use: ``"block"`` or ``"double"``.
+
+    """
+
+    directions: int
+    hidden: int
+    batch: int
+    unknown: bool
+    use: str
+
+    def serves(self, directions: int, hidden: int, batch: int | None) -> bool:
+        """Whether the row fits a GRU."""
+        fits = self.unknown if batch is None else batch <= self.batch
+        return fits and directions == self.directions and hidden <= self.hidden
+
+
+@dataclass(frozen=True)
+class Costs:
+    """All of costs.toml.
+
+    Attributes:
+        unroll_up_to: The longest static sequence that ``auto`` unrolls.
+        packing: The rows, in order.
+
+    """
+
+    unroll_up_to: int
+    packing: tuple[Packing, ...]
+
+    def packing_for(self, directions: int, hidden: int, batch: int | None) -> str:
+        """Return the packing of a Scan's body, ``"none"`` where no row fits."""
+        return next((row.use for row in self.packing if row.serves(directions, hidden, batch)), "none")
+
+
+@lru_cache(maxsize=1)
+def costs() -> Costs:
+    """Read the file that ships with the package."""
+    with Path(__file__).with_name("costs.toml").open("rb") as handle:
+        data = tomllib.load(handle)
+    return Costs(data["unroll_up_to"], tuple(Packing(**row) for row in data["packing"]))
