@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any
 
 import click
 
 from gru_lower.cli import options
-
-UNITS = ((1.0, "s"), (1e-3, "ms"), (0.0, "µs"))
 
 
 @click.command("bench", short_help="Time two models side by side.")
@@ -36,10 +34,10 @@ UNITS = ((1.0, "s"), (1e-3, "ms"), (0.0, "µs"))
     "shapes",
     multiple=True,
     metavar="NAME=2,7,64",
-    callback=options._shapes,  # noqa: SLF001
+    callback=options.given_shapes,
     help="Shape to generate for an input; repeatable.",
 )
-@click.option("--inputs", type=click.Path(path_type=options.Path), metavar="NPZ|DIR", help="Run on these inputs.")
+@click.option("--inputs", type=click.Path(path_type=Path), metavar="NPZ|DIR", help="Run on these inputs.")
 @options.rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Time models A and B in onnxruntime on the same inputs, in turn. Without B: A, and A lowered by auto.
@@ -47,7 +45,8 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     With one thread CPU time is measured, which other programs do not lengthen; with several, time that passes.
     The ratio is the median over rounds that time one model right after the other.
     """
-    from gru_lower.cli import render
+    from gru_lower.cli.bench_talk import BenchTalk
+    from gru_lower.graph.dims import open_dims
     from gru_lower.interop import read
     from gru_lower.passes import api
     from gru_lower.verification import given
@@ -56,7 +55,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
 
     options.refuse_both("--inputs", ("--shape", "--seed"))
     options.refuse_both("--runs", ("--seconds",))
-    talk = render.Talk(o)
+    talk = BenchTalk(o)
     left = read(options.source(o["a"])).model
     right = None if o["b"] is None else read(options.source(o["b"])).model
     with talk.progress() as progress:
@@ -64,7 +63,5 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         inputs = None if o["inputs"] is None else given.read(o["inputs"], left.proto)[0]
         how = BenchOptions(o["seconds"], o["runs"], o["threads"], o["seed"], o["shapes"], inputs)
         report = api.bench_pair(left, right, how, lambda what: progress(what, 0, 1))
-    if o["output_format"] == "json":
-        click.echo(json.dumps(report.to_json(), indent=2, allow_nan=False))
-        return 0
+    talk.benched(report, chosen_sizes=inputs is None and bool(open_dims(left)))
     return 0

@@ -39,7 +39,7 @@ def verification(command: Callable[P, R]) -> Callable[P, R]:
             "shapes",
             multiple=True,
             metavar="NAME=2,7,64",
-            callback=_shapes,
+            callback=given_shapes,
             help="Shape to generate for an input; repeatable.",
         ),
         click.option(
@@ -78,7 +78,10 @@ def rendering(command: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def _shapes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+def given_shapes(
+    _ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, tuple[int, ...]]:
+    """Read NAME=2,7,64."""
     shapes = {}
     for value in values:
         name, _, dims = value.rpartition("=")

@@ -21,6 +21,7 @@ from gru_lower.report import tool_version
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from gru_lower.diagnostics import Diagnostic
     from gru_lower.report import Report
     from gru_lower.verification.result import Verification
 
@@ -157,12 +158,15 @@ class Talk:
         for found in report.diagnostics:
             if found.severity == "note" and self._quiet and found.code not in kept:
                 continue
-            text = Text(f"{found.severity} {found.code}: ", style=SEVERITY_STYLES[found.severity])
-            text.append(f"{found.node}: " if found.node else "", style="default")
-            text.append(found.message, style="default")
-            self._err.print(text, soft_wrap=True)
-            if found.hint:
-                self._err.print(Text(f"  hint: {found.hint}"), soft_wrap=True)
+            self._finding(found)
+
+    def _finding(self, found: Diagnostic) -> None:
+        text = Text(f"{found.severity} {found.code}: ", style=SEVERITY_STYLES[found.severity])
+        text.append(f"{found.node}: " if found.node else "", style="default")
+        text.append(found.message, style="default")
+        self._err.print(text, soft_wrap=True)
+        if found.hint:
+            self._err.print(Text(f"  hint: {found.hint}"), soft_wrap=True)
 
 
 def _console(stream: Any, plain: bool) -> Console:  # noqa: ANN401 - a stream; a switch with a name

@@ -107,7 +107,7 @@ _register(
         "GL110": ("GRU: layout is neither 0 nor 1", "set layout to 0 (time-major) or 1 (batch-major)"),
         "GL112": ("GRU: the model imports no ONNX opset", "add an opset_import for the default domain"),
         "GL113": ("GRU: an activation parameter is not a number", "give finite values, or leave the list out"),
-        "GL503": ("A model cannot be timed", "only what onnxruntime runs is timed; see the reason"),
+        "GL503": ("A model cannot be timed", "only what onnxruntime runs is timed"),
         "GL901": ("gru-lower itself failed", "please report it with the model, or a part of it"),
     },
 )

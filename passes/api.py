@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gru_lower import interop
 from gru_lower.errors import InvalidModel
 from gru_lower.graph import dims, external
+from gru_lower.graph import model as graph_model
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, value_names, walk
 from gru_lower.gru.parse import parse
@@ -119,7 +120,7 @@ def lowering(form: str, zero_length_state: str, opset: int | None = None, **opti
 
 
 def lower_model(
-    original: Model,
+    held: Model,
     passes: str,
     options: VerifyOptions | None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -129,7 +130,7 @@ def lower_model(
     """Do what :func:`lower` does for a model that has been read already.
 
     Args:
-        original: The model; not changed.
+        held: The model; edited in place, so that one of gigabytes is not there twice.
         passes: The pipeline.
         options: How to verify, ``None`` not to.
         progress: Called with ``(what, done, total)``.
@@ -137,30 +138,37 @@ def lower_model(
 
     """
     todo = registry.parse(f"fold-shapes,{passes}" if fix_dims else passes)
-    external.check(original.proto, original.base_dir)
-    held = original.copy()
+    external.check(held.proto, held.base_dir)
     say = progress or _silent
-    before = None if fix_dims else value_names(original.proto)
+    report = Report("lower", _file(held), _not_run("nothing was changed"))
+    original = _way_back(held) if options is not None else None
+    counts, names = count_ops(held.proto), None if fix_dims else value_names(held.proto)
     if fix_dims:
         dims.fix(held, fix_dims)
-    if options is not None:
-        options = replace(options, zero_length_state=_zero_length_state(todo))
     result = pipeline.run(todo, held, Context(progress=say))
     _refuse_invalid(result.sites, result.diagnostics)
     if held.modified and (fix_dims or not dims.open_dims(held)):
-        dims.annotate(held, before)
-    report = Report(
-        command="lower",
-        input=_file(original),
-        verification=_not_run("not asked for" if held.modified else "nothing was changed"),
-        sites=result.sites,
-        op_counts={"before": count_ops(original.proto), "after": count_ops(held.proto)},
-        diagnostics=result.diagnostics,
-    )
-    if options is not None and held.modified:
-        report.verification = verdict.judge(original, held, result.sites, options, say)
+        dims.annotate(held, names)
+    report.sites, report.diagnostics = result.sites, result.diagnostics
+    report.op_counts = {"before": counts, "after": count_ops(held.proto)}
+    if not held.modified:
+        return Result(held.proto, report, held)
+    if options is None or original is None:
+        report.verification = _not_run("not asked for")
+    else:
+        options = replace(options, zero_length_state=_zero_length_state(todo))
+        report.verification = verdict.judge(original(), held, result.sites, options, say)
         report.diagnostics += verdict.remarks(report.verification)
     return Result(held.proto, report, held)
+
+
+def _way_back(model: Model) -> Callable[[], Model]:
+    """Return how to get at a model as it is now once it has been edited: from the bytes it was read from, if any."""
+    raw, path = model.raw, model.path
+    if raw is not None:
+        return lambda: graph_model.parse(raw, path=path)
+    copy = model.copy()
+    return lambda: copy
 
 
 def _zero_length_state(passes: Sequence[Pass]) -> Literal["zero", "initial"]:

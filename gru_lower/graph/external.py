@@ -7,6 +7,7 @@ length) of the file that is already there.
 from __future__ import annotations
 
 import itertools
+import math
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
@@ -89,7 +90,8 @@ def view(tensor: onnx.TensorProto) -> View:
 
 def _size(tensor: onnx.TensorProto) -> int:
     """Return the number of bytes a tensor's shape and type come to."""
-    count, size = int(np.prod(tensor.dims, dtype=np.int64)), itemsize(tensor.data_type)
+    count: int = math.prod(tensor.dims)
+    size = itemsize(tensor.data_type)
     bits = PACKED_BITS.get(TensorProto.DataType.Name(tensor.data_type))
     return count * size if bits is None else (count * bits + 7) // 8
 
@@ -165,36 +167,34 @@ def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any,
     return to_array(inline, None)
 
 
-def rows(tensor: onnx.TensorProto, start: int, count: int, row_shape: tuple[int, ...]) -> onnx.TensorProto:
-    """Return ``count`` consecutive rows of a tensor seen as rows of ``row_shape``, of shape ``(count, *row_shape)``.
+def cut(tensor: onnx.TensorProto, count: int, shape: tuple[int, ...]) -> list[onnx.TensorProto]:
+    """Cut a tensor into ``count`` consecutive pieces of ``shape``.
 
-    Raw and external bytes are sliced as they are, so no value changes; external data becomes a view of a file
+    Raw and external bytes are sliced as they are, so no value changes; external data becomes views of a file
     that is not looked at.
 
     Args:
-        tensor: A float tensor whose elements are, flattened, whole rows.
-        start: The first row.
+        tensor: A float tensor whose elements are, flattened, those of all pieces.
         count: How many.
-        row_shape: The shape of a row.
+        shape: The shape of a piece.
 
     Raises:
         InvalidModel: The tensor's data does not fit its shape.
 
     """
-    width = int(np.prod(row_shape, dtype=np.int64))
-    part = onnx.TensorProto(data_type=tensor.data_type, dims=[count, *row_shape])
-    size = itemsize(tensor.data_type)
-    first, length = start * width * size, count * width * size
+    length = math.prod(shape) * itemsize(tensor.data_type)
+    pieces = [onnx.TensorProto(data_type=tensor.data_type, dims=shape) for _ in range(count)]
     if is_external(tensor):
         where = view(tensor)
         _fits(tensor, where.length)
-        set_view(part, View(where.location, where.offset + first, length))
-    elif tensor.HasField("raw_data"):
-        _fits(tensor, len(tensor.raw_data))
-        part.raw_data = tensor.raw_data[first : first + length]
-    else:
-        part.raw_data = to_array(tensor, None).reshape(-1)[start * width : (start + count) * width].tobytes()
-    return part
+        for i, piece in enumerate(pieces):
+            set_view(piece, View(where.location, where.offset + i * length, length))
+        return pieces
+    raw = tensor.raw_data if tensor.HasField("raw_data") else to_array(tensor, None).tobytes()
+    _fits(tensor, len(raw))
+    for i, piece in enumerate(pieces):
+        piece.raw_data = raw[i * length : (i + 1) * length]
+    return pieces
 
 
 def _fits(tensor: onnx.TensorProto, length: int) -> None:
@@ -343,4 +343,4 @@ def _open(path: Path) -> BinaryIO:
         ) from error
 
 
-__all__ = ["View", "carried", "is_external", "itemsize", "resolve", "rows", "set_view", "tensors", "to_array", "view"]
+__all__ = ["View", "carried", "cut", "is_external", "itemsize", "resolve", "set_view", "tensors", "to_array", "view"]

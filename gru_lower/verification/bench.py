@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gru_lower.diagnostics import CODES
 from gru_lower.errors import Unsupported
 from gru_lower.verification.feeds import candidate_feeds, tries
 from gru_lower.verification.interface import fitted, interface_difference
@@ -88,7 +89,7 @@ def time_models(
         progress: Called with a line on what is going on.
 
     Raises:
-        Unsupported: A model does not run in onnxruntime, or not within the limits, or the models cannot be fed the same.
+        Unsupported: A model does not run in onnxruntime within the limits, or the models cannot be fed the same.
         BadInputs: Given inputs or shapes do not fit the models.
 
     """
@@ -108,7 +109,8 @@ def time_models(
             except RunFailure as failure:
                 raise _refused(name, "load", failure) from failure
         say("looking for inputs")
-        feeds, longest = _first_that_runs(worker, dict(zip(models, handles, strict=True)), _inputs(first, other, options))
+        named = dict(zip(models, handles, strict=True))
+        feeds, longest = _first_that_runs(worker, named, _inputs(first, other, options))
         say("timing")
         how = {"clock": options.clock, "seconds": options.seconds, "rounds": options.runs}
         try:
@@ -153,8 +155,8 @@ def _first_that_runs(worker: Worker, handles: Mapping[str, int], candidates: Ite
             started = time.monotonic()
             try:
                 worker.run(handle, feeds)
-            except RunFailure as failure:
-                failed = failed or (name, failure)
+            except RunFailure as error:
+                failed = failed or (name, error)
                 break
             took += time.monotonic() - started
         else:
@@ -166,7 +168,7 @@ def _first_that_runs(worker: Worker, handles: Mapping[str, int], candidates: Ite
 
 
 def _refused(name: str, what: str, failure: RunFailure) -> Unsupported:
-    hint = "hand in inputs with --inputs, or sizes with --shape" if what == "run" else "only what onnxruntime runs is timed"
+    hint = "hand in inputs with --inputs, or sizes with --shape" if what == "run" else CODES["GL503"].hint
     return Unsupported(f"{name} does not {what} in onnxruntime: {failure}", code="GL503", hint=hint)
 
 
@@ -193,4 +195,3 @@ def _version(name: str) -> str:
 
 
 __all__ = ["BenchOptions", "Timed", "environment", "time_models"]
-

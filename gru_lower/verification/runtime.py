@@ -120,7 +120,9 @@ class Worker:
         header = {"command": "run", "handle": handle, "outputs": None if outputs is None else list(outputs)}
         return process.ask(header, feeds, timeout=self.timeout if timeout is None else timeout).arrays
 
-    def time(self, handles: Sequence[int], feeds: Mapping[str, Array], how: Mapping[str, Any], *, timeout: float) -> Array:
+    def time(
+        self, handles: Sequence[int], feeds: Mapping[str, Array], how: Mapping[str, Any], *, timeout: float
+    ) -> Array:
         """Time models of onnxruntime side by side on the same inputs.
 
         Args:

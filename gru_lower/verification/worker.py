@@ -46,10 +46,10 @@ class Engine(Protocol):
 
 
 class OnnxRuntime:
-    """A session on onnxruntime's CPU provider: with one thread, so that its results repeat, unless it is to be timed."""
+    """A session on onnxruntime's CPU provider, with one thread, so that its results repeat, or set up for speed."""
 
     def __init__(self, model: bytes, base_dir: str | None, threads: int | None = None) -> None:
-        """Build the session; external data is looked for in `base_dir`. With `threads` (0: all) it is set up for speed."""
+        """Build the session; external data is looked for in `base_dir`. `threads` (0: all) sets it up for speed."""
         import onnxruntime
 
         onnxruntime.disable_telemetry_events()  # where the environment variable is not heeded: on Windows
@@ -180,7 +180,7 @@ def _answer(frame: Frame, engines: dict[int, Engine]) -> Feeds:
     handle = request.get("handle", 0)
     match request["command"]:
         case "load":
-            engines[handle] = _load(request["runtime"], frame.blob, request["base_dir"], request["threads"])
+            engines[handle] = _load(request["runtime"], frame.blob, request["base_dir"], request.get("threads"))
         case "run":
             return engines[handle].run(frame.arrays, request["outputs"])
         case "time":

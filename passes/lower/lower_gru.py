@@ -135,7 +135,7 @@ class LowerGru(Pass):
         packing = self._packing(spec, v, constants) if form == "scan" else "none"
         if packing != "none":
             double = "double" in packing
-            bindings |= packed_tensors(spec, v, weights, model.base_dir, double=double)
+            bindings |= packed_tensors(v, bindings, model.base_dir, double=double)
             assembly.add(packed.template(v, double), bindings, results)
         elif form in ("scan", "loop"):
             assembly.add((scan if form == "scan" else loop).template(v), bindings, results)

@@ -122,7 +122,7 @@ def _double_body(e: Emitter, v: Variant) -> None:
     names = ("nn_1", "update_1") if scan.carries_summands(v) else ("Ht_1",)
     state = [e.formal(f"{P}{name}") for name in names]
     xzr, xhh = e.formal(f"{P}Xzrt"), e.formal(f"{P}Xhht")
-    hh = e.gemm(state[1], e.value(f"{P}first"), state[0], "HHt_1") if scan.carries_summands(v) else state[0]
+    hh = e.gemm(state[1], _twice(e, v, "first"), state[0], "HHt_1") if scan.carries_summands(v) else state[0]
 
     def act(fn: Activation, x: Value, name: str) -> Value:
         clipped = x if v.clip is None else functions.clip(e, x, v.clip, f"{x.name}_clipped")
@@ -134,13 +134,15 @@ def _double_body(e: Emitter, v: Variant) -> None:
         bias = e.value(f"{P}Rbqq") if "B" in v.has else None
         inner = e.gemm(hh, e.value(f"{P}Rqq"), bias, "recurrent_hh")
     reset = e.op("Mul", [zr, inner], "reset_hh")
-    nn = act(g, e.gemm(reset, e.value(f"{P}second" if v.linear_before_reset else f"{P}Rnn"), xhh, "pre_hh"), "nn")
+    nn = act(
+        g, e.gemm(reset, _twice(e, v, "second") if v.linear_before_reset else e.value(f"{P}Rnn"), xhh, "pre_hh"), "nn"
+    )
     start, end = (hh, nn) if v.mask == "gate" else (nn, hh)
     update = e.op("Mul", [zr, e.op("Sub", [end, start], "change")], "update")
     if scan.carries_summands(v):
         _results(e, nn, update, hh)
     else:
-        _close(e, v, e.gemm(update, e.value(f"{P}first"), start, "Ht"))
+        _close(e, v, e.gemm(update, _twice(e, v, "first"), start, "Ht"))
 
 
 def _close(e: Emitter, v: Variant, ht: Value) -> None:
@@ -170,21 +172,29 @@ def weights(v: Variant, gates: dict[str, Array], double: bool) -> dict[str, Bind
         if bias is not None:
             wide["Rbh"] = bias
     else:
-        none, one = np.zeros_like(z), np.eye(len(z), dtype=z.dtype)
-        wide = {
-            "Rzr": _diagonal([-z if v.mask == "gate" else z, r]),
-            "first": np.block([[one, none], [one, none]]),
-            "second": np.block([[none, one], [none, one]]),
-            "Rqq": np.block([[h, none], [h, none]]),
-            "Rnn": np.block([[none, h], [none, h]]),
-        }
+        size = len(z)
+        wide = {"Rzr": _diagonal([-z if v.mask == "gate" else z, r])}
+        inner = np.zeros((2 * size, 2 * size), h.dtype)
+        half = slice(0, size) if v.linear_before_reset else slice(size, None)
+        inner[:size, half] = inner[size:, half] = h
+        wide["Rqq" if v.linear_before_reset else "Rnn"] = inner
         if bias is not None:
             wide["Rbqq"] = np.concatenate([bias, bias])
-    return {f"{P}{name}": numpy_helper.from_array(np.ascontiguousarray(array)) for name, array in wide.items()}
+    return {f"{P}{name}": numpy_helper.from_array(array) for name, array in wide.items()}
+
+
+def _twice(e: Emitter, v: Variant, half: str) -> Value:
+    """Return the matrix that puts the first or the second half of a doubled vector in both places."""
+    one = np.eye(len(v.directions) * v.hidden_size)
+    none = np.zeros_like(one)
+    row = [one, none] if half == "first" else [none, one]
+    return e.tensor(f"{P}{half}", np.block([row, row]))
 
 
 def _diagonal(blocks: list[Array]) -> Array:
     """Return a block-diagonal matrix."""
+    if len(blocks) == 1:
+        return blocks[0]
     height, width = (sum(block.shape[axis] for block in blocks) for axis in (0, 1))
     result = np.zeros((height, width), blocks[0].dtype)
     row = column = 0

@@ -8,7 +8,7 @@ linear_before_reset ≠ 0, which the reset gate scales.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnx import TensorProto, numpy_helper
 
@@ -19,6 +19,8 @@ from gru_lower.passes.lower.parts import prefix_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import numpy as np
 
     from gru_lower.passes.lower.template import Binding
     from gru_lower.passes.lower.variant import Variant
@@ -39,45 +41,38 @@ def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Pat
         InvalidModel: A tensor's data is missing or does not fit its shape.
 
     """
-    h = spec.hidden_size
+    d, h = spec.num_directions, spec.hidden_size
+    names = [(prefix_of(direction), gate) for direction in spec.directions for gate in GATES]
     result: dict[str, Binding] = {}
-    for direction in spec.directions:
-        p = prefix_of(direction)
-        for key in ("W", "R"):
-            if key in constants:
-                width = constants[key].dims[2]
-                for i, gate in enumerate(GATES):
-                    start = (3 * direction.index + i) * h
-                    result[f"{p}{key}{gate}"] = external.rows(constants[key], start, h, (width,))
-        if "B" in constants:
-            result.update(_biases(spec, constants["B"], direction.index, p, base_dir))
+    for key in ("W", "R"):
+        if key in constants:
+            pieces = external.cut(constants[key], 3 * d, (h, constants[key].dims[2]))
+            result |= {f"{p}{key}{gate}": piece for (p, gate), piece in zip(names, pieces, strict=True)}
+    if "B" in constants:
+        for direction, piece in zip(spec.directions, external.cut(constants["B"], d, (6, h)), strict=True):
+            result |= _biases(spec, external.to_array(piece, base_dir), prefix_of(direction))
     return result
 
 
-def packed_tensors(
-    spec: GruSpec, v: Variant, constants: dict[str, TensorProto], base_dir: Path | None, *, double: bool
-) -> dict[str, Binding]:
+def packed_tensors(v: Variant, gates: dict[str, Binding], base_dir: Path | None, *, double: bool) -> dict[str, Binding]:
     """Build the wide recurrent weights of the packed form; these are read, not sliced.
 
     Args:
-        spec: The site.
-        v: Its variant.
-        constants: Those of ``W``, ``R`` and ``B`` that are constant; R has to be.
+        v: The variant.
+        gates: What :func:`gate_tensors` gave.
         base_dir: Where external data lies.
         double: Whether the state stands there twice.
 
     """
-    gates = {
+    arrays = {
         name: external.to_array(tensor, base_dir)
-        for name, tensor in gate_tensors(spec, constants, base_dir).items()
+        for name, tensor in gates.items()
         if isinstance(tensor, TensorProto) and name.removeprefix("reverse_").startswith("R")
     }
-    return packed.weights(v, gates, double)
+    return packed.weights(v, arrays, double)
 
 
-def _biases(spec: GruSpec, tensor: TensorProto, index: int, p: str, base_dir: Path | None) -> dict[str, Binding]:
-    h = spec.hidden_size
-    biases = external.to_array(external.rows(tensor, 6 * index, 6, (h,)), base_dir)
+def _biases(spec: GruSpec, biases: np.ndarray[Any, np.dtype[Any]], p: str) -> dict[str, Binding]:
     result: dict[str, Binding] = {}
     for i, gate in enumerate(GATES):
         if gate == "h" and spec.linear_before_reset:
