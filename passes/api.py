@@ -145,7 +145,7 @@ def lower_model(
     counts, names = count_ops(held.proto), None if fix_dims else value_names(held.proto)
     if fix_dims:
         dims.fix(held, fix_dims)
-    result = pipeline.run(todo, held, Context(progress=say))
+    result = pipeline.run(todo, held, Context(keep_changes=options is not None, progress=say))
     _refuse_invalid(result.sites, result.diagnostics)
     if held.modified and (fix_dims or not dims.open_dims(held)):
         dims.annotate(held, names)
@@ -159,6 +159,8 @@ def lower_model(
         options = replace(options, zero_length_state=_zero_length_state(todo))
         report.verification = verdict.judge(original(), held, result.sites, options, say)
         report.diagnostics += verdict.remarks(report.verification)
+        for site in result.sites:
+            site.change = None
     return Result(held.proto, report, held)
 
 

@@ -109,9 +109,11 @@ class Context:
 
     Attributes:
         progress: Called with ``(what, done, total)``.
+        keep_changes: Whether sites keep what was replaced by what, for verification.
 
     """
 
+    keep_changes: bool = True
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
 
 

@@ -103,7 +103,8 @@ class LowerGru(Pass):
             if not choice.form:
                 result.diagnostics.append(_kept(choice, site))
                 continue
-            edit, site.change = self._replace(model, scope, index, spec, choice.form, facts, names)
+            edit, change = self._replace(model, scope, index, spec, choice.form, facts, names)
+            site.change = change if ctx.keep_changes else None
             site.action, site.form = "lowered", choice.form
             site.nodes_after = sum(_count(node) for node in edit.nodes)
             edits.append(edit)

@@ -50,18 +50,14 @@ class Assembly:
         names: The model's names.
         prefix: What new names begin with.
 
-    Attributes:
-        nodes: The nodes so far, in order.
-        initializers: The tensors they need in the scope itself.
-
     """
 
     def __init__(self, scope: Scope, names: Names, prefix: str) -> None:
         """Start with nothing."""
         self.scope = scope
         self.prefix = prefix
-        self.nodes: list[NodeProto] = []
-        self.initializers: list[TensorProto] = []
+        # One message holds all parts: thousands of messages of their own would each take a block of memory.
+        self._held = GraphProto()
         self._names = names
         self._attached: dict[tuple[str, int], str] = {}
 
@@ -86,21 +82,29 @@ class Assembly:
         actual: dict[str, str] = {name: value for name, value in bindings.items() if isinstance(value, str)}
         actual.update({template.outputs[key]: name for key, name in (results or {}).items()})
         for index, node in enumerate(template.nodes):
-            copy = NodeProto()
+            copy = self._held.node.add()
             copy.CopyFrom(node)
             own = template.bodies.get(index, frozenset())
             self._rename(copy, actual, tensors, prefix, own)
-            self.nodes.append(copy)
         return {key: self._value(name, actual, tensors) for key, name in template.outputs.items()}
+
+    @property
+    def nodes(self) -> list[NodeProto]:
+        """The nodes so far, in order."""
+        return list(self._held.node)
+
+    @property
+    def initializers(self) -> list[TensorProto]:
+        """The tensors they need in the scope itself."""
+        return list(self._held.initializer)
 
     def attach(self, tensor: TensorProto, local: str) -> str:
         """Add a tensor to the scope under a name of the site, once however often it is asked for."""
         key = (local, id(tensor))
         if key not in self._attached:
-            named = TensorProto()
+            named = self._held.initializer.add()
             named.CopyFrom(tensor)
             named.name = self._attached[key] = self._names.value(f"{self.prefix}/{local}")
-            self.initializers.append(named)
         return self._attached[key]
 
     def _rename(
@@ -139,17 +143,14 @@ class Assembly:
         body.name = f"{prefix}/{body.name}"
         for value in body.input:
             inner[value.name] = self._names.value(f"{prefix}/{value.name}")
-        held: list[TensorProto] = []
+        held = GraphProto().initializer if not self.scope.holds_initializers else body.initializer
         for local in sorted(own & tensors.keys()):
-            named = TensorProto()
+            named = held.add()
             named.CopyFrom(tensors[local])
             named.name = inner[local] = self._names.value(f"{prefix}/{local}")
-            held.append(named)
         for node in body.node:
             self._rename(node, inner, tensors, prefix, own)
-        if self.scope.holds_initializers:
-            body.initializer.extend(held)
-        elif held:
+        if held and not self.scope.holds_initializers:
             nodes = [node for tensor in held for node in constant_nodes(tensor, self.scope.opset)] + list(body.node)
             del body.node[:]
             body.node.extend(nodes)
