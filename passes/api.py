@@ -142,12 +142,13 @@ def lower_model(
     say = progress or _silent
     report = Report("lower", _file(held), _not_run("nothing was changed"))
     original = _way_back(held) if options is not None else None
-    counts, names = count_ops(held.proto), None if fix_dims else value_names(held.proto)
+    static = bool(fix_dims) or not dims.open_dims(held)
+    counts, names = count_ops(held.proto), value_names(held.proto) if static and not fix_dims else None
     if fix_dims:
         dims.fix(held, fix_dims)
     result = pipeline.run(todo, held, Context(keep_changes=options is not None, progress=say))
     _refuse_invalid(result.sites, result.diagnostics)
-    if held.modified and (fix_dims or not dims.open_dims(held)):
+    if held.modified and static:
         dims.annotate(held, names)
     report.sites, report.diagnostics = result.sites, result.diagnostics
     report.op_counts = {"before": counts, "after": count_ops(held.proto)}

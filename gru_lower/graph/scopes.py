@@ -153,12 +153,22 @@ class Scope:
 
 def is_onnx(node: NodeProto, op_type: str | None = None) -> bool:
     """Whether a node is of ONNX's own domain, and of the given operator if one is given."""
-    return node.domain in ONNX_DOMAINS and (op_type is None or node.op_type == op_type)
+    return (op_type is None or node.op_type == op_type) and node.domain in ONNX_DOMAINS
+
+
+PLAIN = frozenset(AttributeProto.AttributeType.values()) - {
+    AttributeProto.UNDEFINED,
+    AttributeProto.GRAPH,
+    AttributeProto.GRAPHS,
+}
+"""Attribute types that hold no graph; files of IR version 1 leave the type out."""
 
 
 def subgraphs(node: NodeProto) -> Iterator[tuple[str, GraphProto]]:
     """Yield ``(attribute name, body)`` for every graph a node holds."""
     for attribute in node.attribute:
+        if attribute.type in PLAIN:
+            continue
         if attribute.type == AttributeProto.GRAPH or attribute.HasField("g"):
             yield attribute.name, attribute.g
         for position, graph in enumerate(attribute.graphs):
@@ -167,7 +177,7 @@ def subgraphs(node: NodeProto) -> Iterator[tuple[str, GraphProto]]:
 
 def node_uses(node: NodeProto) -> Iterator[str]:
     """Yield every value a node uses, the captures of its bodies included."""
-    yield from (name for name in node.input if name)
+    yield from filter(None, node.input)
     for _, body in subgraphs(node):
         yield from captures(body)
 
@@ -221,7 +231,10 @@ def _descend(scope: Scope, taken: set[str]) -> Iterator[Scope]:
 
 
 def _holds_graph(node: NodeProto) -> bool:
-    return any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
+    for attribute in node.attribute:
+        if attribute.type not in PLAIN and (attribute.HasField("g") or attribute.graphs):
+            return True
+    return False
 
 
 def node_names(model: onnx.ModelProto) -> set[str]:
