@@ -48,3 +48,11 @@ def readme(session: nox.Session) -> None:
     """Run the README's first two commands as they stand, in a copy of the checkout and an environment of its own."""
     session.install(".[test]")
     session.run("pytest", "-m", "readme", "tests/test_readme.py")
+
+
+@nox.session
+@nox.parametrize("name", ["lowering", "passes"])
+def benchmarks(session: nox.Session, name: str) -> None:
+    """Measure the lowered forms, and the passes; arguments after ``--``, such as ``--quick``, are handed on."""
+    session.install(".[bench]")
+    session.run("python", "-m", "benchmarks", name, *session.posargs)

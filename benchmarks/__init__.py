@@ -1,4 +1,4 @@
-"""Benchmarks, run by hand from the top of the checkout: ``python -m benchmarks lowering`` and ``python -m benchmarks passes``."""
+"""Benchmarks, run by hand from the top of the checkout: ``python -m benchmarks lowering``; see README.md."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from gru_lower.passes import pipeline, registry
 from gru_lower.verification.timing import Seconds, Spread, in_turn, quotient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import onnx
 
@@ -67,6 +68,12 @@ class Record:
             latency = Spread.of(self.seconds[:, column]).to_json()
             figures[name] = {"seconds": latency, "to_native": None if ratio is None else ratio.to_json()}
         return {"series": self.series, **self.case.to_json(), "rounds": len(self.seconds), "figures": figures}
+
+
+def say(text: str) -> None:
+    """Show how far a benchmark is, in one line, to whoever watches a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r{text:70}", end="", file=sys.stderr, flush=True)
 
 
 def session(model: onnx.ModelProto) -> Any:  # noqa: ANN401 - onnxruntime ships no types
@@ -139,8 +146,3 @@ def _agree(outputs: Sequence[Any], expected: Sequence[Any] | None, what: str) ->
         if not error <= TOLERANCE:
             raise ValueError(f"{what} is off by {error:.3g}: it computes something else than the native kernel")
     return outputs if expected is None else expected
-
-
-def records_json(records: Sequence[Record]) -> list[Mapping[str, Any]]:
-    """Return the list that stands in the JSON results."""
-    return [record.to_json() for record in records]

@@ -1,8 +1,8 @@
 """What the lowered forms are held against: other ways to write the same GRU, and the products alone.
 
 ``editor``
-    A Scan as onnxruntime's retired model editor wrote it (core/providers/nuphar/scripts/model_editor.py): the projection
-    outside, one wide product per step, Split, (1 - z) n + z h, and the weights in the graph around the body.
+    A Scan as onnxruntime's retired model editor wrote it (core/providers/nuphar/scripts/model_editor.py): the
+    projection outside, one wide product per step, Split, (1 - z) n + z h, and the weights in the graph around the body.
 ``inside``
     The same body with the projection of the input inside it as well.
 ``naive_loop``
@@ -40,7 +40,8 @@ rival (float[{T}, {B}, {H}] X) => (float[{T}, 1, {B}, {H}] Y, float[1, {B}, {H}]
   Y_h = Unsqueeze (last, zero)
 }}"""
 
-_SCAN = """  last, Ys = Scan <num_scan_inputs: int = {scanned}, body: graph = step ({arguments}) => (float[{B}, {H}] next, float[{B}, {H}] y)
+_SCAN = """  last, Ys = Scan <num_scan_inputs: int = {scanned}, body: graph = step ({arguments})
+    => (float[{B}, {H}] next, float[{B}, {H}] y)
   {{
 {step}
   }}> (h0, {rows})"""
@@ -118,7 +119,8 @@ def naive_loop(case: Case) -> onnx.ModelProto:
 def floor(case: Case) -> onnx.ModelProto:
     """Return the products alone."""
     outside = "  rows = Reshape (X, flat)\n" + "".join(
-        f"  P{gate} = Gemm <transB = 1> (rows, W{gate}, Wb{gate})\n  X{gate} = Reshape (P{gate}, steps)\n" for gate in "zrh"
+        f"  P{gate} = Gemm <transB = 1> (rows, W{gate}, Wb{gate})\n  X{gate} = Reshape (P{gate}, steps)\n"
+        for gate in "zrh"
     )
     arguments = ", ".join(f"float[{case.B}, {case.H}] {name}" for name in ("h", "xz", "xr", "xh"))
     step = """    a = Gemm <transB = 1> (h, Rz, xz)
@@ -136,16 +138,12 @@ RIVALS: dict[str, Callable[[Case], onnx.ModelProto]] = {
 
 
 def _scan(case: Case, arguments: str, step: str, rows: list[str]) -> str:
-    return _SCAN.format(
-        H=case.H, B=case.B, scanned=len(rows), arguments=arguments, step=step, rows=", ".join(rows)
-    )
+    return _SCAN.format(H=case.H, B=case.B, scanned=len(rows), arguments=arguments, step=step, rows=", ".join(rows))
 
 
 def _model(case: Case, body: str) -> onnx.ModelProto:
     H = case.H
-    model = parser.parse_model(
-        _MODEL.format(ir=IR_VERSION, opset=OPSET, T=case.T, B=case.B, H=H, H2=2 * H, body=body)
-    )
+    model = parser.parse_model(_MODEL.format(ir=IR_VERSION, opset=OPSET, T=case.T, B=case.B, H=H, H2=2 * H, body=body))
     used = {name for node in model.graph.node for name in _names(node)}
     tensors = _tensors(case) | {"h0": np.zeros((case.B, H), np.float32)}
     unused = [tensor for tensor in model.graph.initializer if tensor.name not in used]
@@ -166,15 +164,14 @@ def _tensors(case: Case) -> dict[str, Array]:
     """Return the weights under every name the texts use: whole and transposed, and by gate."""
     W, R, B = (array[0] for array in weights(case).values())
     H = case.H
-    Wb, Rb = B[: 3 * H].copy(), B[3 * H :].copy()
+    Wb, Rb = B[: 3 * H], B[3 * H :]
     by_gate = {
         f"{name}{gate}": array[index * H : (index + 1) * H]
         for name, array in (("W", W), ("R", R), ("Wb", Wb), ("Rb", Rb))
         for index, gate in enumerate("zrh")
     }
     # What may be added before the products is: all but Rbh where the reset gate comes after the product.
-    folded = Wb + Rb
-    if case.lbr:
-        folded[2 * H :] = Wb[2 * H :]
-        Rb[: 2 * H] = 0
-    return by_gate | {"W_t": W.T, "R_t": R.T, "Rzr_t": R[: 2 * H].T, "Rh_t": R[2 * H :].T, "Wb": folded, "Rb": Rb}
+    candidate = np.arange(3 * H) >= 2 * H
+    folded = np.where(candidate & bool(case.lbr), Wb, Wb + Rb)
+    left = np.where(candidate, Rb, 0)
+    return by_gate | {"W_t": W.T, "R_t": R.T, "Rzr_t": R[: 2 * H].T, "Rh_t": R[2 * H :].T, "Wb": folded, "Rb": left}

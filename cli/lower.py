@@ -10,6 +10,11 @@ import click
 
 from gru_lower.cli import options
 
+OVERRULED = (
+    *("--form", "--zero-length-state", "--opset", "--mask", "--batch-hint"),
+    *("--target", "--vocabulary", "--forbid"),
+)
+"""What --passes says itself."""
 FORMS = ("auto", "scan", "loop", "unroll", "step")
 
 
@@ -51,6 +56,15 @@ FORMS = ("auto", "scan", "loop", "unroll", "step")
     callback=options.fixed_dims,
     help="Make a dim of the inputs static first: batch=1, or X:0=1; repeatable.",
 )
+@click.option(
+    "--vocabulary",
+    type=click.Choice(["gemm", "minimal"]),
+    default="gemm",
+    show_default=True,
+    help="What steps are spelled with; minimal: MatMul, Add, Sub, Mul, Sigmoid, Tanh and views.",
+)
+@click.option("--forbid", default="", metavar="OP+OP", help="Operators not to write: Split+Sub.")
+@click.option("--target", metavar="NAME|FILE", help="Write only what a target takes; portable: what everybody takes.")
 @click.option("--opset", type=click.IntRange(1), metavar="N", help="Convert the whole model to this opset first.")
 @click.option("--passes", metavar="SPEC", help='Run these passes instead: "normalize-gru,lower-gru{form=scan}".')
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
@@ -72,8 +86,12 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.interop import read
     from gru_lower.passes import api
 
-    options.refuse_both("--passes", ("--form", "--zero-length-state", "--opset", "--mask", "--batch-hint"))
+    options.refuse_both(
+        "--passes",
+        ("--form", "--zero-length-state", "--opset", "--mask", "--batch-hint", "--target", "--vocabulary", "--forbid"),
+    )
     options.refuse_both("--inputs", ("--shape",))
+    options.refuse_both("--target", ("--vocabulary", "--forbid"))
     path = o["model"]
     source = read(options.source(path)).model
     output = options.target(path, o["output"], "lowered")
@@ -85,8 +103,14 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         for target in (output, if_different) if o["keep_different"] else (output,):
             options.refuse_same(path, target, overwrite=o["overwrite"])
             check_target(target, overwrite=o["overwrite"])
+    more = {"vocabulary": o["vocabulary"], "forbid": o["forbid"]}
     how_to_lower = api.lowering(
-        o["form"], o["zero_length_state"], o["opset"], mask=o["mask"], batch_hint=o["batch_hint"]
+        o["form"],
+        o["zero_length_state"],
+        o["opset"],
+        mask=o["mask"],
+        batch_hint=o["batch_hint"],
+        **(more if o["target"] is None else api.for_target(source, o["target"], o["fix_dims"], o["opset"])),
     )
     with talk.progress() as progress:
         passes = how_to_lower if o["passes"] is None else o["passes"]

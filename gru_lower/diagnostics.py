@@ -8,6 +8,7 @@ GL0xx  reading and writing files
 GL1xx  a GRU that breaks the operator's rules
 GL2xx  a GRU whose meaning is ambiguous or differs by runtime
 GL3xx  lowering: what was kept, and why
+GL4xx  targets
 GL5xx  verification
 GL9xx  gru-lower itself
 ====== ====================================================
@@ -108,6 +109,10 @@ _register(
         "GL112": ("GRU: the model imports no ONNX opset", "add an opset_import for the default domain"),
         "GL113": ("GRU: an activation parameter is not a number", "give finite values, or leave the list out"),
         "GL503": ("A model cannot be timed", "only what onnxruntime runs is timed"),
+        "GL401": ("There is no such target", "name a profile that ships, or a .toml file"),
+        "GL402": ("The file is no target profile", "compare it with one that ships"),
+        "GL403": ("The target takes only static shapes", "fix the dims with --fix-dim"),
+        "GL404": ("The target takes no such opset", "convert the model with --opset"),
         "GL901": ("gru-lower itself failed", "please report it with the model, or a part of it"),
     },
 )
@@ -140,6 +145,8 @@ _register(
         "GL303": ("Kept: the form needs a sequence length of 1", "use --form auto"),
         "GL304": ("Kept: the form needs a newer opset", "use another --form, or convert the model: --opset 17"),
         "GL305": ("Kept: masks need a newer opset", "convert the model first: --opset 17"),
+        "GL308": ("Kept: the target takes no such form", "use --form auto, or another --target"),
+        "GL307": ("Kept: it needs an operator that may not be written", "allow it, or use another --form"),
         "GL306": ("Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
     },
 )

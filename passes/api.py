@@ -6,15 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from gru_lower import interop
-from gru_lower.errors import InvalidModel
+from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.graph import dims, external
 from gru_lower.graph import model as graph_model
 from gru_lower.graph.facts import Facts
-from gru_lower.graph.scopes import is_onnx, value_names, walk
+from gru_lower.graph.scopes import ONNX_DOMAINS, is_onnx, value_names, walk
 from gru_lower.gru.parse import parse
 from gru_lower.passes import pipeline, registry, verdict
 from gru_lower.passes.base import Context, Pass, Site
 from gru_lower.report import File, Report, count_ops
+from gru_lower.targets import profile
 from gru_lower.verification import bench_report
 from gru_lower.verification.bench import BenchOptions, time_models
 from gru_lower.verification.result import Verification, VerifyOptions
@@ -48,6 +49,7 @@ def lower(
     model: Any,  # noqa: ANN401 - whatever holds a model
     *,
     form: str = "auto",
+    target: str | None = None,
     opset: int | None = None,
     mask: str = "auto",
     batch_hint: int = 0,
@@ -69,6 +71,7 @@ def lower(
     Args:
         model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed.
         form: ``"auto"``, ``"scan"``, ``"loop"``, ``"unroll"`` or ``"step"``.
+        target: What to lower for: the name of a profile that ships (``"portable"``), or the path of one.
         opset: Convert the whole model to this opset first; otherwise it keeps its own.
         mask: ``"where"`` for a Where in the body wherever sequence_lens acts, which quantisers understand.
         batch_hint: The batch size to expect where it is dynamic; only speed depends on it.
@@ -94,9 +97,10 @@ def lower(
 
     """
     source = interop.read(model)
-    pipeline_spec = (
-        lowering(form, zero_length_state, opset, mask=mask, batch_hint=batch_hint) if passes is None else passes
-    )
+    more = {} if target is None else for_target(source.model, target, fix_dims or {}, opset)
+    pipeline_spec = passes
+    if pipeline_spec is None:
+        pipeline_spec = lowering(form, zero_length_state, opset, mask=mask, batch_hint=batch_hint, **more)
     options = VerifyOptions(
         rtol=rtol,
         atol=atol,
@@ -114,7 +118,8 @@ def lower(
 
 def lowering(form: str, zero_length_state: str, opset: int | None = None, **options: str | int) -> str:
     """Return the default pipeline of :func:`lower` as ``--passes`` spells it; options are lower-gru's."""
-    first = "" if opset is None else f"convert-opset{{to={opset}}},"
+    first = "fold-shapes," if options.pop("fold", False) else ""
+    first += "" if opset is None else f"convert-opset{{to={opset}}},"
     given = {"form": form, "zero_length_state": zero_length_state, **options}
     return f"{first}lower-gru{{{','.join(f'{key}={value}' for key, value in given.items())}}}"
 
@@ -163,6 +168,49 @@ def lower_model(
         for site in result.sites:
             site.change = None
     return Result(held.proto, report, held)
+
+
+def for_target(model: Model, target: str, fix_dims: Mapping[str, int], opset: int | None) -> dict[str, str | int]:
+    """Return the options of ``lower-gru`` that a target asks for.
+
+    Args:
+        model: What is to be lowered.
+        target: The name of a profile, or the path of one.
+        fix_dims: The dims that are about to be fixed.
+        opset: The opset that the model is about to be converted to.
+
+    Raises:
+        Unsupported: There is no such target, or the model would still have a dim or an opset it does not take.
+        InvalidModel: The file is no profile.
+
+    """
+    wanted = profile.load(target)
+    if wanted.static:
+        fixed = model.copy()
+        if fix_dims:
+            dims.fix(fixed, fix_dims)
+        still = dims.open_dims(fixed)
+        if still:
+            flags = " ".join(f"--fix-dim {name}=N" for name in still)
+            listed = ", ".join(still)
+            raise Unsupported(
+                f"{wanted.name} takes static shapes only; open: {listed}", code="GL403", hint=f"add {flags}"
+            )
+    oldest, newest = wanted.opset
+    current = opset or next((entry.version for entry in model.proto.opset_import if entry.domain in ONNX_DOMAINS), 0)
+    if not oldest <= current <= newest:
+        raise Unsupported(
+            f"{wanted.name} takes opset {oldest} to {newest}; this one is {current}",
+            code="GL404",
+            hint=f"add --opset {newest}" if current < oldest else "export the model with an older opset",
+        )
+    return {
+        "forms": "+".join(wanted.forms),
+        "vocabulary": wanted.vocabulary,
+        "forbid": "+".join(wanted.forbid),
+        "packing": "none",
+        "fold": wanted.static,
+    }
 
 
 def _way_back(model: Model) -> Callable[[], Model]:
@@ -327,7 +375,7 @@ def bench_pair(
     held, passes, notes = right, None, []
     if right is None:
         passes = lowering("auto", "zero")
-        result = lower_model(left, passes, None)
+        result = lower_model(left.copy(), passes, None)
         held, notes = result.held if result.held.modified else None, result.report.diagnostics
     models = [left] if held is None else [left, held]
     for model in models:

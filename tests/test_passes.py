@@ -39,6 +39,9 @@ class TestRegistry:
             "packing": "auto",
             "batch_hint": 0,
             "mask": "auto",
+            "vocabulary": "gemm",
+            "forbid": "",
+            "forms": "",
             "zero_length_state": "initial",
         }
 
@@ -50,11 +53,11 @@ class TestRegistry:
         ("spec", "wrong", "hint"),
         [
             ("lower-gro", "lower-gro", "did you mean lower-gru?"),
-            ("lower-gru{from=scan}", "from=scan", "form, packing, batch_hint, mask, zero_length_state"),
+            ("lower-gru{from=scan}", "from=scan", "form, packing, batch_hint, mask, vocabulary, forbid, forms"),
             ("lower-gru{form=spiral}", "spiral", "auto, scan, loop"),
             ("lower-gru{form=scan", "{form=scan", "normalize-gru"),
             ("", "empty", "normalize-gru"),
-            ("lower-gru{form}", "form", "form, packing, batch_hint, mask, zero_length_state"),
+            ("lower-gru{form}", "form", "form, packing, batch_hint, mask, vocabulary, forbid, forms"),
         ],
     )
     def test_says_what_is_wrong_and_what_would_be_right(self, spec: str, wrong: str, hint: str) -> None:

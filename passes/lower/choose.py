@@ -3,7 +3,8 @@
 1. Below opset 7 nothing is lowered (GL301): the operators a lowering needs are not there yet.
 2. step needs T = 1 (GL303), unroll a static T (GL302), scan opset 9 (GL304); loop takes everything.
 3. sequence_lens needs Where, from opset 9, and with a dynamic T Range, from opset 11 (GL305).
-4. auto: T = 1 → step; T ≤ 8 → unroll; otherwise scan, or loop where the opset has no Scan that serves.
+4. What a target does not take is not written (GL308).
+5. auto: T = 1 → step; T ≤ 8 → unroll; otherwise scan, or loop where the opset has no Scan that serves.
 """
 
 from __future__ import annotations
@@ -36,15 +37,23 @@ class Choice:
     code: str | None = None
 
 
-def choose(spec: GruSpec, opset: int, wanted: str) -> Choice:
+def choose(spec: GruSpec, opset: int, wanted: str, allowed: frozenset[str] = frozenset(FORMS[1:])) -> Choice:
     """Choose the form for one GRU.
 
     Args:
         spec: The GRU.
         opset: The opset of its scope.
         wanted: One of :data:`FORMS`.
+        allowed: What a target takes.
 
     """
+    choice = _choose(spec, opset, wanted, allowed)
+    if not choice.form or choice.form in allowed:
+        return choice
+    return Choice("", f"the target takes no {choice.form}", "GL308")
+
+
+def _choose(spec: GruSpec, opset: int, wanted: str, allowed: frozenset[str]) -> Choice:
     if opset < FIRST_OPSET:
         return Choice("", f"its opset is {opset}; lowering needs {FIRST_OPSET}", "GL301")
     if "sequence_lens" in spec.inputs:
@@ -55,7 +64,7 @@ def choose(spec: GruSpec, opset: int, wanted: str) -> Choice:
         return Choice("", "the element type of its inputs cannot be told", "GL306")
     length = spec.seq_length
     if wanted == "auto":
-        return _auto(length, opset)
+        return _auto(length, opset, allowed)
     if wanted == "step" and length != 1:
         return Choice("", f"form step needs a sequence length of 1; it is {_spell(length)}", "GL303")
     if wanted == "unroll" and length is None:
@@ -67,14 +76,18 @@ def choose(spec: GruSpec, opset: int, wanted: str) -> Choice:
     return Choice(wanted, "as asked")
 
 
-def _auto(length: int | None, opset: int) -> Choice:
+def _auto(length: int | None, opset: int, allowed: frozenset[str]) -> Choice:
     if length == 1:
         return Choice("step", "the sequence length is 1")
     if length is not None and length <= costs().unroll_up_to:
         return Choice("unroll", f"the sequence length is {length}, at most {costs().unroll_up_to}")
-    if opset >= SCAN_OPSET:
+    if length is not None and not {"scan", "loop"} & allowed:
+        return Choice("unroll", "the target takes no control flow")
+    if opset >= SCAN_OPSET and "scan" in allowed:
         return Choice("scan", "the sequence length is " + ("dynamic" if length is None else f"{length}"))
-    return Choice("loop", f"opset {opset} has no Scan that serves")
+    if "scan" in allowed:
+        return Choice("loop", f"opset {opset} has no Scan that serves")
+    return Choice("loop", "the target takes no Scan")
 
 
 def _spell(length: int | None) -> str:

@@ -14,6 +14,7 @@ import onnx_graphsurgeon as gs
 from onnx import TensorProto, helper, numpy_helper
 
 from gru_lower.passes.lower.template import Template
+from gru_lower.passes.lower.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,12 +33,16 @@ class Emitter:
     Args:
         opset: The opset of the model the nodes are for.
         elem_type: ``TensorProto.DataType`` of the GRU.
+        vocabulary: The operators that may be written.
         around: The emitter of the graph around a body; names are unique over both.
 
     """
 
-    def __init__(self, opset: int, elem_type: int, around: Emitter | None = None) -> None:
+    def __init__(
+        self, opset: int, elem_type: int, vocabulary: Vocabulary | None = None, around: Emitter | None = None
+    ) -> None:
         """Start an empty graph."""
+        self.vocabulary = vocabulary or Vocabulary()
         self.opset = opset
         self.elem_type = elem_type
         self.graph: Any = gs.Graph(opset=opset)
@@ -119,10 +124,21 @@ class Emitter:
             return self.op(op_type, [x], name, axes=list(axes))
         return self.op(op_type, [x, self.ints("axes", axes)], name)
 
-    def split(self, x: Value, parts: int, names: Sequence[str], axis: int = 0) -> list[Value]:
-        """Split into equal parts along an axis; one part is the value itself."""
+    def split(self, x: Value, width: int | None, names: Sequence[str], axis: int = 0) -> list[Value]:
+        """Split into as many equal parts as there are names along an axis; one part is the value itself.
+
+        Args:
+            x: What to split.
+            width: The length of a part, if it is known; slices need it.
+            names: What to call the parts.
+            axis: Along which axis.
+
+        """
+        parts = len(names)
         if parts == 1:
             return [x]
+        if width is not None and not self.vocabulary.has("Split"):
+            return [self.slice(x, i * width, (i + 1) * width, axis, name) for i, name in enumerate(names)]
         extra = {"num_outputs": parts} if self.opset >= SPLIT_OUTPUTS else {}
         return self.multi("Split", [x], names, axis=axis, **extra)
 
@@ -150,7 +166,10 @@ class Emitter:
         return self.op("Gather", [self.op("Shape", [x], f"{name}_shape"), self.ints("index", [axis])], name, axis=0)
 
     def gemm(self, a: Value, b: Value, c: Value | None, name: str, *, negate: bool = False) -> Value:
-        """Return ``a bᵀ + c``, or its negative."""
+        """Return ``a bᵀ + c``, or its negative. Without Gemm the transpose of a weight ``W`` is the weight ``WT``."""
+        if not self.vocabulary.has("Gemm"):
+            product = self.op("MatMul", [a, self.value(f"{b.name}T")], name if c is None else f"{name}_product")
+            return product if c is None else self.op("Add", [product, c], name)
         attributes: dict[str, Any] = {"transB": 1}
         if negate:
             attributes["alpha"] = -1.0
@@ -159,6 +178,13 @@ class Emitter:
                 return self.op("Gemm", [a, b], name, **attributes)
             c = self.tensor("zero", [0.0])
         return self.op("Gemm", [a, b, c], name, **attributes)
+
+    def sub(self, a: Value, b: Value, name: str, elem_type: int | None = None) -> Value:
+        """Return ``a - b``, of the GRU's type unless another is given."""
+        if self.vocabulary.has("Sub"):
+            return self.op("Sub", [a, b], name)
+        minus = self.op("Mul", [b, self.tensor("minus_one", -1, elem_type)], f"{name}_negative")
+        return self.op("Add", [a, minus], name)
 
     def where(self, condition: Value, yes: Value, no: float, name: str) -> Value:
         """Return ``yes`` where the condition holds and a constant elsewhere."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=256)
 def template(v: Variant) -> Template:
     """Author the whole replacement of one variant."""
-    e = Emitter(v.opset, v.elem_type)
+    e = Emitter(v.opset, v.elem_type, v.vocabulary)
     parts.dynamic_weights(e, v)
     given = parts.inputs(e, v)
     length = _length(e, v, given.x)
@@ -42,7 +42,11 @@ def template(v: Variant) -> Template:
         if v.mask == "where" and given.mask is not None:
             steps.append(given.mask.steps)
         state = initial or parts.zero_state(e, v, given.x, steps[0])
-        last = e.op("Sub", [length, e.tensor("one", 1, TensorProto.INT64)], f"{p}last_t") if direction.reverse else None
+        last = (
+            e.sub(length, e.tensor("one", 1, TensorProto.INT64), f"{p}last_t", TensorProto.INT64)
+            if direction.reverse
+            else None
+        )
         wants_y = "Y" in v.wants
         names = [f"{p}last", *([f"{p}Y_steps"] if wants_y else []), *([f"{p}t_steps"] if wants_y and last else [])]
         results = e.with_body("Loop", [length, true, state], names, _body(e, v, direction, steps, last))
@@ -70,11 +74,11 @@ def _in_order(e: Emitter, v: Variant, x: Value, outputs: list[Value], p: str) ->
 
 
 def _body(outer: Emitter, v: Variant, direction: Direction, steps: list[Value], last: Value | None) -> Emitter:
-    e = Emitter(v.opset, v.elem_type, outer)
+    e = Emitter(v.opset, v.elem_type, v.vocabulary, outer)
     p = parts.prefix_of(direction)
     k, going = e.formal(f"{p}k", TensorProto.INT64, 0), e.formal(f"{p}going", TensorProto.BOOL, 0)
     ht_1 = e.formal(f"{p}Ht_1")
-    t = k if last is None else e.op("Sub", [last, k], f"{p}t")
+    t = k if last is None else e.sub(last, k, f"{p}t", TensorProto.INT64)
     now = [e.op("Gather", [value, t], f"{value.name.removesuffix('_steps')}t", axis=0) for value in steps]
     ht = parts.emit_step(e, v, direction, Projection(*now[:3]), ht_1, now[3] if v.mask == "where" else None)
     e.result(e.op("Identity", [going], f"{p}still_going"), TensorProto.BOOL, rank=0)

@@ -17,11 +17,11 @@ from gru_lower.graph.scopes import Scope, is_onnx, subgraphs, walk
 from gru_lower.gru.parse import parse
 from gru_lower.gru.spec import INPUTS
 from gru_lower.passes.base import Change, Context, Pass, PassResult, Site
-from gru_lower.passes.lower import choose, loop, packed, scan, unroll
+from gru_lower.passes.lower import choose, loop, packed, scan, unroll, vocabulary
 from gru_lower.passes.lower.costs import costs
 from gru_lower.passes.lower.template import Assembly
 from gru_lower.passes.lower.variant import mask_recipe, variant_of
-from gru_lower.passes.lower.weights import gate_tensors, packed_tensors
+from gru_lower.passes.lower.weights import gate_tensors, packed_tensors, transposed
 
 if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
@@ -43,6 +43,10 @@ class LowerOptions:
         batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
         mask: How sequence_lens acts: ``auto`` closes the update gate outside the body where that is exact,
             ``where`` always takes a Where in the body, which quantisers understand.
+        vocabulary: ``gemm`` writes what is fastest in onnxruntime, ``minimal`` only MatMul, Add, Sub, Mul, Sigmoid,
+            Tanh and operators that move values (see :mod:`gru_lower.passes.lower.vocabulary`).
+        forbid: Operators not to write, joined by ``+``: ``Split+Sub``.
+        forms: The forms a target takes, joined by ``+``; all if empty.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
 
     """
@@ -51,6 +55,9 @@ class LowerOptions:
     packing: str = field(default="auto", metadata={"choices": ("auto", "none", "block", "double")})
     batch_hint: int = 0
     mask: str = field(default="auto", metadata={"choices": ("auto", "where")})
+    vocabulary: str = field(default="gemm", metadata={"choices": vocabulary.NAMES})
+    forbid: str = ""
+    forms: str = ""
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
 
 
@@ -84,6 +91,7 @@ class LowerGru(Pass):
         model.modified |= Functions(model.proto, _is_gru).specialise()
         facts, names = Facts(model), splice.Names(model.proto)
         edits: list[splice.Edit] = []
+        allowed = frozenset(self.options.forms.split("+") if self.options.forms else choose.FORMS)
         found = [
             (scope, index) for scope in walk(model.proto) for index, node in enumerate(scope.nodes) if _is_gru(node)
         ]
@@ -98,12 +106,17 @@ class LowerGru(Pass):
                 site.code, site.message = reason.code, reason.message
                 continue
             spec = _without_idle_inputs(parsed.spec, scope, facts)
-            choice = choose.choose(spec, scope.opset, self.options.form)
+            choice = choose.choose(spec, scope.opset, self.options.form, allowed)
             site.code, site.message = choice.code, choice.reason
             if not choice.form:
                 result.diagnostics.append(_kept(choice, site))
                 continue
-            edit, change = self._replace(model, scope, index, spec, choice.form, facts, names)
+            replaced = self._replace(model, scope, index, spec, choice.form, facts, names)
+            if isinstance(replaced, choose.Choice):
+                site.code, site.message = replaced.code, replaced.reason
+                result.diagnostics.append(_kept(replaced, site))
+                continue
+            edit, change = replaced
             site.change = change if ctx.keep_changes else None
             site.action, site.form = "lowered", choice.form
             site.nodes_after = sum(_count(node) for node in edit.nodes)
@@ -121,15 +134,20 @@ class LowerGru(Pass):
 
     def _replace(
         self, model: Model, scope: Scope, index: int, spec: GruSpec, form: str, facts: Facts, names: splice.Names
-    ) -> tuple[splice.Edit, Change]:
+    ) -> tuple[splice.Edit, Change] | choose.Choice:
         node = facts.node(scope, index)
         constants = {
             key: tensor for key, name in spec.inputs.items() if (tensor := facts.constant(scope, name)) is not None
         }
         weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
         dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())
-        v = variant_of(spec, scope.opset, dynamic, mask_recipe(spec, self.options.mask), self.options.zero_length_state)
+        words = vocabulary.vocabulary_of(self.options.vocabulary, self.options.forbid)
+        mask = mask_recipe(spec, self.options.mask, words)
+        v = variant_of(spec, scope.opset, dynamic, mask, self.options.zero_length_state)
+        v = replace(v, vocabulary=words)
         bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
+        if not words.has("Gemm"):
+            bindings |= transposed(bindings, model.base_dir)
         bindings |= {key: name for key, name in spec.inputs.items() if key not in weights}
         results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
         assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h))
@@ -142,6 +160,9 @@ class LowerGru(Pass):
             assembly.add((scan if form == "scan" else loop).template(v), bindings, results)
         else:
             unroll.assemble(assembly, v, bindings, results)
+        lacking = words.lacking(assembly.nodes)
+        if lacking:
+            return choose.Choice("", f"form {form} needs {lacking[0]} here, which may not be written", "GL307")
         original = NodeProto()
         original.CopyFrom(node)
         for position, key in enumerate(INPUTS[: len(original.input)]):

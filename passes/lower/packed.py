@@ -43,13 +43,19 @@ SLICE_STEPS_OPSET = 10
 def applies(v: Variant) -> bool:
     """Whether a variant can be packed: constant R and Rbh, one pair of activations, no Where in the body."""
     same = len({(d.f, d.g) for d in v.directions}) == 1
-    return not {"R", "B"} & v.dynamic and same and v.mask != "where" and v.opset >= SLICE_STEPS_OPSET
+    return (
+        not {"R", "B"} & v.dynamic
+        and v.vocabulary.has("Gemm")
+        and same
+        and v.mask != "where"
+        and v.opset >= SLICE_STEPS_OPSET
+    )
 
 
 @lru_cache(maxsize=256)
 def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of the cache's key
     """Author the whole replacement of one variant."""
-    e = Emitter(v.opset, v.elem_type)
+    e = Emitter(v.opset, v.elem_type, v.vocabulary)
     parts.dynamic_weights(e, v)
     given = parts.inputs(e, v)
     rows = [parts.project(e, v, d, _backwards(e, v, given) if d.reverse else given) for d in v.directions]
@@ -67,17 +73,17 @@ def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of th
     if scan.carries_summands(v):
         zero = parts.zero_state(e, v, given.x)
         state.append(_join(e, [zero] * (wide // v.hidden_size), 1, f"{P}no_update"))
-    body = Emitter(v.opset, v.elem_type, e)
+    body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
     (_double_body if double else _block_body)(body, v)
     last, y_steps = scan.run(e, v, body, state, steps, P, reverse=False)
-    count, prefixes = len(v.directions), [parts.prefix_of(d) for d in v.directions]
+    prefixes = [parts.prefix_of(d) for d in v.directions]
     if double:
         last = e.slice(last, 0, width, 1, f"{P}last_once")
-    ends = e.split(last, count, [f"{p}last" for p in prefixes], axis=1)
+    ends = e.split(last, v.hidden_size, [f"{p}last" for p in prefixes], axis=1)
     y = None
     if y_steps is not None:
         once = e.slice(y_steps, 0, width, 2, f"{P}Y_once") if double else y_steps
-        each = e.split(once, count, [f"{p}Y_steps" for p in prefixes], axis=2)
+        each = e.split(once, v.hidden_size, [f"{p}Y_steps" for p in prefixes], axis=2)
         each = [_flip(e, x, f"{x.name}_flipped") if d.reverse else x for x, d in zip(each, v.directions, strict=True)]
         y = e.stack(each, 1, "Y_stacked")
     return e.template(parts.finish(e, v, given.mask, y, ends))
@@ -138,7 +144,7 @@ def _double_body(e: Emitter, v: Variant) -> None:
         g, e.gemm(reset, _twice(e, v, "second") if v.linear_before_reset else e.value(f"{P}Rnn"), xhh, "pre_hh"), "nn"
     )
     start, end = (hh, nn) if v.mask == "gate" else (nn, hh)
-    update = e.op("Mul", [zr, e.op("Sub", [end, start], "change")], "update")
+    update = e.op("Mul", [zr, e.sub(end, start, "change")], "update")
     if scan.carries_summands(v):
         _results(e, nn, update, hh)
     else:

@@ -111,7 +111,7 @@ def _initial_states(e: Emitter, v: Variant) -> list[Value | None]:
         return [None] * len(v.directions)
     axis = 1 if v.layout else 0
     names = ["initial", "reverse_initial"][: len(v.directions)]
-    parts = e.split(e.value("initial_h"), len(v.directions), [f"{name}_h_slice" for name in names], axis)
+    parts = e.split(e.value("initial_h"), 1, [f"{name}_h_slice" for name in names], axis)
     return [e.squeeze(part, [axis], f"{name}_state") for part, name in zip(parts, names, strict=True)]
 
 
@@ -147,12 +147,14 @@ def dynamic_weights(e: Emitter, v: Variant) -> None:
         if key in v.dynamic:
             rows = e.reshape(e.value(key), [d * 3 * h, -1], f"{key}_rows")
             names = [f"{prefix_of(n)}{key}{gate}" for n in v.directions for gate in GATES]
-            e.split(rows, 3 * d, names)
+            for piece in e.split(rows, h, names):
+                if not e.vocabulary.has("Gemm"):
+                    e.transpose(piece, [1, 0], f"{piece.name}T")
     if "B" not in v.dynamic:
         return
     flat = e.reshape(e.value("B"), [-1], "B_flat")
     names = [f"{prefix_of(n)}{side}b{gate}" for n in v.directions for side in "WR" for gate in GATES]
-    parts = dict(zip(names, e.split(flat, 6 * d, names), strict=True))
+    parts = dict(zip(names, e.split(flat, h, names), strict=True))
     for direction in v.directions:
         p = prefix_of(direction)
         for gate in GATES:
@@ -244,10 +246,10 @@ class StepAlgebra:
         if self._v.mask == "gate":
             if state is None:
                 return self.mul(zt, ht, "Ht")
-            return self.add(state, self.mul(zt, self._e.op("Sub", [ht, state], "change"), "update"), "Ht")
+            return self.add(state, self.mul(zt, self._e.sub(ht, state, "change"), "update"), "Ht")
         if state is None:
-            return self._e.op("Sub", [ht, self.mul(zt, ht, "kept")], "Ht")
-        return self.add(ht, self.mul(zt, self._e.op("Sub", [state, ht], "change"), "update"), "Ht")
+            return self._e.sub(ht, self.mul(zt, ht, "kept"), "Ht")
+        return self.add(ht, self.mul(zt, self._e.sub(state, ht, "change"), "update"), "Ht")
 
 
 class _Summands(StepAlgebra):
@@ -258,7 +260,7 @@ class _Summands(StepAlgebra):
         self.update: Value = None
 
     def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
-        self.update = self.mul(zt, self._e.op("Sub", [state, ht], "change"), "update")
+        self.update = self.mul(zt, self._e.sub(state, ht, "change"), "update")
         return ht
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=256)
 def template(v: Variant) -> Template:
     """Author the whole replacement of one variant."""
-    e = Emitter(v.opset, v.elem_type)
+    e = Emitter(v.opset, v.elem_type, v.vocabulary)
     parts.dynamic_weights(e, v)
     given = parts.inputs(e, v)
     ys: list[Value] = []
@@ -46,7 +46,7 @@ def template(v: Variant) -> Template:
             steps.append(given.mask.steps)
         zero = parts.zero_state(e, v, given.x) if initial is None or carries_summands(v) else None
         state = [initial or zero, zero] if carries_summands(v) else [initial or zero]
-        body = Emitter(v.opset, v.elem_type, e)
+        body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
         _write_body(body, v, direction)
         last, y = run(e, v, body, state, steps, p, reverse=direction.reverse)
         states.append(last)

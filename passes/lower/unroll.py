@@ -13,6 +13,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from onnx import TensorProto
+
 from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES
 from gru_lower.passes.lower import parts
@@ -41,7 +43,7 @@ def assemble(assembly: Assembly, v: Variant, bindings: dict[str, Binding], resul
         p = parts.prefix_of(direction)
         one = v.only(direction)
         state = head.get(f"{p}state")
-        recurrent = {f"{p}R{part}" for part in (*GATES, "bh")}
+        recurrent = {f"{p}R{part}" for part in (*GATES, "bh", *(f"{gate}T" for gate in GATES))}
         weights = {key: value for key, value in (bindings | head).items() if key in recurrent}
         for t in range(length - 1, -1, -1) if direction.reverse else range(length):
             values: dict[str, Binding] = {f"{p}X{gate}t": head[f"{p}X{gate}_{t}"] for gate in GATES}
@@ -62,7 +64,7 @@ def assemble(assembly: Assembly, v: Variant, bindings: dict[str, Binding], resul
 @lru_cache(maxsize=256)
 def prologue(v: Variant) -> Template:
     """Author what comes before the steps: projections cut into steps, initial states, masks."""
-    e = Emitter(v.opset, v.elem_type)
+    e = Emitter(v.opset, v.elem_type, v.vocabulary)
     length = v.seq_length or 0
     parts.dynamic_weights(e, v)
     given = parts.inputs(e, v)
@@ -74,28 +76,39 @@ def prologue(v: Variant) -> Template:
         elif not length:
             results["zero_state"] = parts.zero_state(e, v, given.x)
         if "R" in v.dynamic:
-            results |= {f"{p}R{gate}": e.value(f"{p}R{gate}") for gate in GATES}
+            suffix = "" if e.vocabulary.has("Gemm") else "T"
+            results |= {f"{p}R{gate}{suffix}": e.value(f"{p}R{gate}{suffix}") for gate in GATES}
         if "B" in v.dynamic and v.linear_before_reset:
             results[f"{p}Rbh"] = e.value(f"{p}Rbh")
         if not length:
             continue
         rows = parts.project(e, v, direction, given)
         for gate, value in zip(GATES, (rows.z, rows.r, rows.h), strict=True):
-            steps = e.split(value, length, [f"{p}X{gate}_{t}" for t in range(length)])
+            steps = _steps(e, v, value, v.hidden_size, [f"{p}X{gate}_{t}" for t in range(length)])
             results |= {f"{p}X{gate}_{t}": step for t, step in enumerate(steps)}
     if given.mask is not None:
         results |= {"mask_steps": given.mask.steps}
         results |= {} if given.mask.nonempty is None else {"mask_nonempty": given.mask.nonempty}
         if v.mask == "where" and length:
-            steps = e.split(given.mask.rows, length, [f"row_mask_{t}" for t in range(length)])
+            steps = _steps(e, v, given.mask.rows, 1, [f"row_mask_{t}" for t in range(length)])
             results |= {f"row_mask_{t}": step for t, step in enumerate(steps)}
     return e.template(results)
+
+
+def _steps(e: Emitter, v: Variant, rows: Value, width: int, names: list[str]) -> list[Value]:
+    """Cut [T·B, width] into T steps of [B, width]."""
+    if e.vocabulary.has("Split") or v.batch_size is not None or len(names) == 1:
+        return e.split(rows, v.batch_size, names)
+    steps = e.reshape(rows, [len(names), -1, width], f"{rows.name}_steps")
+    return [
+        e.op("Gather", [steps, e.tensor("step", t, TensorProto.INT64)], name, axis=0) for t, name in enumerate(names)
+    ]
 
 
 @lru_cache(maxsize=256)
 def step_template(v: Variant, has_state: bool) -> Template:  # noqa: FBT001 - part of the cache's key
     """Author one step of the variant's one direction."""
-    e = Emitter(v.opset, v.elem_type)
+    e = Emitter(v.opset, v.elem_type, v.vocabulary)
     direction = v.directions[0]
     p = parts.prefix_of(direction)
     xt = Projection(*(e.value(f"{p}X{gate}t") for gate in GATES))
@@ -107,7 +120,7 @@ def step_template(v: Variant, has_state: bool) -> Template:  # noqa: FBT001 - pa
 @lru_cache(maxsize=256)
 def epilogue(v: Variant) -> Template:
     """Author what comes after the steps: Y from the states of all steps, Y_h from the last ones."""
-    e = Emitter(v.opset, v.elem_type)
+    e = Emitter(v.opset, v.elem_type, v.vocabulary)
     length = v.seq_length or 0
     prefixes = [parts.prefix_of(direction) for direction in v.directions]
     last = [e.value(f"{p}last") for p in prefixes]

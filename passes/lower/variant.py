@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
+
+from gru_lower.passes.lower.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from gru_lower.gru.spec import Direction, GruSpec
@@ -32,6 +34,7 @@ class Variant:
         mask: How sequence_lens acts: ``""`` not at all, ``"gate"`` by closing the update gate outside the
             body, ``"where"`` by a Where in the body.
         zero_length_state: What the last state of a sequence of length 0 is, ``"zero"`` or ``"initial"``.
+        vocabulary: The operators that may be written.
 
     """
 
@@ -50,6 +53,7 @@ class Variant:
     dynamic: frozenset[str]
     mask: Mask = ""
     zero_length_state: str = "zero"
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
 
     def only(self, direction: Direction) -> Variant:
         """Return the variant with one of its directions."""
@@ -86,7 +90,7 @@ def variant_of(spec: GruSpec, opset: int, dynamic: frozenset[str], mask: Mask, z
     )
 
 
-def mask_recipe(spec: GruSpec, wanted: str = "auto") -> Mask:
+def mask_recipe(spec: GruSpec, wanted: str, vocabulary: Vocabulary) -> Mask:
     """Choose how sequence_lens acts.
 
     Closing the update gate costs no node in the body, but rests on three things: no clip (it would lift the
@@ -96,4 +100,5 @@ def mask_recipe(spec: GruSpec, wanted: str = "auto") -> Mask:
     if "sequence_lens" not in spec.inputs:
         return ""
     closes = all(d.f.complements and (d.f.alpha is None or d.f.alpha > 0) and d.g.bounded for d in spec.directions)
-    return "gate" if closes and spec.clip is None and wanted == "auto" else "where"
+    exact = closes and spec.clip is None and vocabulary.has("Gemm")
+    return "gate" if exact and wanted == "auto" else "where"

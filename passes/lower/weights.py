@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from onnx import TensorProto, numpy_helper
 
 from gru_lower.graph import external
@@ -19,8 +20,6 @@ from gru_lower.passes.lower.parts import prefix_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import numpy as np
 
     from gru_lower.passes.lower.template import Binding
     from gru_lower.passes.lower.variant import Variant
@@ -52,6 +51,21 @@ def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Pat
         for direction, piece in zip(spec.directions, external.cut(constants["B"], d, (6, h)), strict=True):
             result |= _biases(spec, external.to_array(piece, base_dir), prefix_of(direction))
     return result
+
+
+def transposed(gates: dict[str, Binding], base_dir: Path | None) -> dict[str, Binding]:
+    """Transpose the matrices among the gates' tensors: ``WzT`` [I, H], ``RzT`` [H, H] and so on; these are read.
+
+    Args:
+        gates: What :func:`gate_tensors` gave.
+        base_dir: Where external data lies.
+
+    """
+    return {
+        f"{name}T": numpy_helper.from_array(np.ascontiguousarray(external.to_array(tensor, base_dir).T))
+        for name, tensor in gates.items()
+        if isinstance(tensor, TensorProto) and len(tensor.dims) == 2
+    }
 
 
 def packed_tensors(v: Variant, gates: dict[str, Binding], base_dir: Path | None, *, double: bool) -> dict[str, Binding]:

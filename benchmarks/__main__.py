@@ -1,0 +1,44 @@
+"""The command line of the benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import fit, lowering, passes
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> int:
+    """Run one benchmark; return 1 if what is to be reached was missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, about in (
+        ("lowering", "lowered forms against onnxruntime's GRU kernel"),
+        ("passes", "time and memory of the passes themselves"),
+        ("fit", "measure which Scan bodies to pack, and write passes/lower/costs.toml anew"),
+    ):
+        command = commands.add_parser(name, help=about, description=about)
+        command.add_argument("--quick", action="store_true", help="measure a subset, and write to build/benchmarks")
+        if name == "fit":
+            command.add_argument("--dry-run", action="store_true", help="print the file, do not write it")
+            continue
+        command.add_argument("--out", type=Path, help="where to write (default: docs/benchmarks)")
+        command.add_argument(
+            "--tolerance",
+            type=float,
+            default=0.05,
+            help="how far beyond its limit a value may be before it counts as missed, as a share (default: 0.05)",
+        )
+    given = parser.parse_args()
+    if given.command == "fit":
+        return fit.run(quick=given.quick, dry_run=given.dry_run)
+    folder = given.out or ROOT / ("build/benchmarks" if given.quick else "docs/benchmarks")
+    run = lowering.run if given.command == "lowering" else passes.run
+    return run(folder, quick=given.quick, tolerance=given.tolerance)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

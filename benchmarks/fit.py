@@ -1,0 +1,127 @@
+"""``python -m benchmarks fit``: measure which Scan bodies to pack, and write passes/lower/costs.toml anew.
+
+A row of the file is a rectangle: every H and every batch up to some size. For each number of directions, the rows are
+those two, at most, that make the geometric mean of the times least over the cells measured; for an unknown batch one
+hidden size is found in the same way, over all batches measured.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.measure import measure, say
+from benchmarks.models import Case
+from gru_lower.passes.lower.costs import costs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gru_lower.verification.timing import Seconds
+
+FILE = Path(__file__).resolve().parents[1] / "passes" / "lower" / "costs.toml"
+HIDDEN, BATCH = (4, 8, 12, 16, 24, 32, 48, 64), (1, 2, 4, 8, 16, 64)
+QUICK_HIDDEN, QUICK_BATCH = (8, 16, 32, 64), (1, 4, 16)
+STEPS = 50
+USES = {1: ("double",), 2: ("block", "double")}
+ROW_COST = 0.003
+"""What a row has to win in the mean of the logarithms: a rule that wins nothing is not written."""
+
+HEAD = """\
+# What `auto` goes by, measured on onnxruntime's CPU provider (python -m benchmarks fit).
+# A static sequence length up to this is unrolled: longer unrolls cost more session time than a Scan costs per run.
+unroll_up_to = {unroll}
+
+# How a Scan's body is packed: the first row that fits. `hidden` and `batch` are the largest sizes it serves;
+# `unknown` says whether it also serves a batch that is neither static nor hinted.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A rectangle of sizes and the packing it gets; a batch of 0 is one that is not known."""
+
+    hidden: int
+    batch: int
+    use: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Logarithms of measured times, by packing, of shape [hidden, batch]."""
+
+    hidden: Sequence[int]
+    batch: Sequence[int]
+    times: dict[str, Seconds]
+
+    def mean(self, rows: Sequence[Row]) -> float:
+        """Return the mean over all cells, each packed as the first row that fits says."""
+        found = self.times["none"]
+        for row in reversed(rows):
+            fits = np.less_equal.outer(self.hidden, [row.hidden] * len(self.batch)) & (
+                np.asarray(self.batch) <= (row.batch or max(self.batch))
+            )
+            found = np.where(fits, self.times[row.use], found)
+        return float(found.mean()) + ROW_COST * len(rows)
+
+
+def run(*, quick: bool, dry_run: bool) -> int:
+    """Measure, and write the file or print it."""
+    hidden, batch = (QUICK_HIDDEN, QUICK_BATCH) if quick else (HIDDEN, BATCH)
+    text = HEAD.format(unroll=costs().unroll_up_to)
+    for directions, uses in USES.items():
+        grid = _measure(directions, hidden, batch, uses, 0.3 if quick else 0.6)
+        for row in best(grid, uses):
+            text += _spell(directions, row)
+    if dry_run:
+        print(text)
+    else:
+        FILE.write_text(text, encoding="utf-8")
+        print(f"wrote {FILE}")
+    return 0
+
+
+def best(grid: Grid, uses: Sequence[str]) -> list[Row]:
+    """Return the rows for one number of directions, in the order in which they are tried."""
+    known = [Row(*each) for each in product(grid.hidden, grid.batch, uses)]
+    unknown = [[], *([Row(hidden, 0, use)] for hidden, use in product(grid.hidden, uses))]
+    return min(_sequences(known), key=grid.mean) + min(unknown, key=grid.mean)
+
+
+def _sequences(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield no row, each row, and each row before a wider or higher one."""
+    yield []
+    for first in rows:
+        yield [first]
+        for second in rows:
+            if second.hidden > first.hidden or second.batch > first.batch:
+                yield [first, second]
+
+
+def _measure(directions: int, hidden: Sequence[int], batch: Sequence[int], uses: Sequence[str], seconds: float) -> Grid:
+    names = ("none", *uses)
+    times = {name: np.zeros((len(hidden), len(batch))) for name in names}
+    direction = "bidirectional" if directions == 2 else "forward"
+    for (i, H), (j, B), lbr in product(enumerate(hidden), enumerate(batch), (0, 1)):
+        record = measure("fit", Case(H, B, STEPS, lbr, direction), names, seconds)
+        relative = np.log(record.seconds / record.seconds[:, :1])
+        for name, middle in zip(names, np.median(relative, axis=0), strict=True):
+            times[name][i, j] += middle / 2
+        say(f"fit: {record.case}")
+    for name in uses:
+        print(f"\n{name} / none, D = {directions}; H down, B = {batch} across", file=sys.stderr)
+        for H, row in zip(hidden, np.exp(times[name]), strict=True):
+            print(f"{H:4d}  " + "  ".join(f"{value:.2f}" for value in row), file=sys.stderr)
+    return Grid(hidden, batch, times)
+
+
+def _spell(directions: int, row: Row) -> str:
+    return (
+        f"\n[[packing]]\ndirections = {directions}\nhidden = {row.hidden}\nbatch = {row.batch}\n"
+        f'unknown = {str(row.batch == 0).lower()}\nuse = "{row.use}"\n'
+    )

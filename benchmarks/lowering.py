@@ -1,0 +1,62 @@
+"""``python -m benchmarks lowering``: the lowered forms against the native kernel and other ways to write a GRU."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from benchmarks import bounds, grid, plots, tables
+from benchmarks.measure import measure, say
+from benchmarks.real import measure_real
+from gru_lower.verification.bench import environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.measure import Record
+
+REAL_SECONDS = {True: 1.0, False: 3.0}
+
+
+def run(folder: Path, *, quick: bool, tolerance: float) -> int:
+    """Measure everything, write the results, print the verdicts.
+
+    Args:
+        folder: Where to write lowering.md, lowering.json and the plots.
+        quick: Measure a subset.
+        tolerance: How far beyond its limit a value may be, as a share of the limit.
+
+    Returns:
+        The exit code: 1 if a line of the speed to reach was missed.
+
+    """
+    started = time.monotonic()
+    series = grid.quick() if quick else grid.full()
+    records: list[Record] = []
+    for each in series:
+        for done, case in enumerate(each.cases, 1):
+            records.append(measure(each.name, case, each.contenders(case), each.seconds))
+            say(f"{each.name}: {done} of {len(each.cases)}, {time.monotonic() - started:.0f} s")
+    real = measure_real(REAL_SECONDS[quick])
+    verdicts = bounds.judge(records)
+    folder.mkdir(parents=True, exist_ok=True)
+    where = environment()
+    drawn = plots.draw(records, folder)
+    page = tables.lowering(where, series, records, real, verdicts, tolerance, drawn)
+    (folder / "lowering.md").write_text(page, encoding="utf-8")
+    results = {
+        "environment": where,
+        "quick": quick,
+        "tolerance": tolerance,
+        "speed_to_reach": [each.to_json(tolerance) for each in verdicts],
+        "real": [each.to_json() for each in real],
+        "records": [each.to_json() for each in records],
+    }
+    (folder / "lowering.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(tables.real_models(real) if real else "no folder of shared models: whole models were not measured")
+    print()
+    for verdict in verdicts:
+        print(verdict.line(tolerance))
+    print(f"\nwrote {folder}/lowering.md, lowering.json and plots in {time.monotonic() - started:.0f} s")
+    return int(any(verdict.word(tolerance) == "missed" for verdict in verdicts))

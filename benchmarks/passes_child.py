@@ -1,0 +1,52 @@
+"""One run of the passes in a process of its own: ``python -m benchmarks.passes_child MODEL OUT PASSES`` prints JSON.
+
+Memory is the growth of the process's peak beyond what the imports took, which is why this is a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import onnx_graphsurgeon  # noqa: F401 - imported late by the passes; counts as an import here
+
+from gru_lower.graph.model import load, save
+from gru_lower.passes import api, registry
+
+MB = 1_000_000
+
+
+def peak() -> int:
+    """Return the most bytes this process has held."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux counts what the parent held before it started this program into ru_maxrss
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"), re.MULTILINE)
+        if found:
+            return int(found.group(1)) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def main(model: Path, target: Path, passes: str) -> None:
+    """Load, lower and save; print the seconds of each and the MB of all."""
+    registry.parse(passes)  # imports what the passes are made of
+    before = peak()
+    times = [time.perf_counter()]
+    held = load(model)
+    times.append(time.perf_counter())
+    result = api.lower_model(held, passes, None)
+    times.append(time.perf_counter())
+    save(result.held, target, overwrite=True)
+    times.append(time.perf_counter())
+    used = (peak() - before) / MB
+    load_time, lower_time, save_time = (later - earlier for earlier, later in pairwise(times))
+    print(json.dumps({"load": load_time, "lower": lower_time, "save": save_time, "megabytes": used}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

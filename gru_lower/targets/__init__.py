@@ -1,0 +1,1 @@
+"""What runtimes take: profiles as data, one TOML file each."""

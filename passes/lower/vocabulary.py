@@ -1,0 +1,64 @@
+"""Which operators a lowering may write, and how it does without those it may not.
+
+``minimal`` spells a GRU with MatMul, Add, Sub, Mul, Sigmoid, Tanh and operators that only move values; ``gemm``, the
+fastest in onnxruntime, with whatever serves. Single operators may be forbidden besides. What has another spelling
+gets it:
+
+    Gemm(a, W, c)  →  Add(MatMul(a, Wᵀ), c)          Wᵀ transposed beforehand
+    Sub(a, b)      →  Add(a, Mul(b, -1))
+    Split(x)       →  Slices of it, or Gather of its steps
+    z = 1 - u      →  a Where in the body (sequence_lens), since a closed gate rests on Gemm
+
+A GRU that needs an operator with no other spelling is kept, with a code (GL307).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gru_lower.graph.scopes import subgraphs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from onnx import NodeProto
+
+VIEWS = frozenset({"Reshape", "Transpose", "Split", "Slice", "Concat", "Squeeze", "Unsqueeze", "Gather"})
+MINIMAL = frozenset({"MatMul", "Add", "Sub", "Mul", "Sigmoid", "Tanh"}) | VIEWS
+STRUCTURE = frozenset({"Scan", "Loop", "Identity", "Shape", "Expand"})
+"""What the forms with control flow rest on, whatever their bodies are spelled with."""
+NAMES = ("gemm", "minimal")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The operators a lowering may write.
+
+    Attributes:
+        name: ``"gemm"`` or ``"minimal"``.
+        forbidden: Operators it may not write all the same.
+
+    """
+
+    name: str = "gemm"
+    forbidden: frozenset[str] = frozenset()
+
+    def has(self, op_type: str) -> bool:
+        """Whether an operator may be written."""
+        return op_type not in self.forbidden and (self.name != "minimal" or op_type in MINIMAL | STRUCTURE)
+
+    def lacking(self, nodes: Iterable[NodeProto]) -> list[str]:
+        """Return the operators among nodes and the bodies inside them that may not be written."""
+        found: dict[str, None] = {}
+        for node in nodes:
+            if not self.has(node.op_type):
+                found[node.op_type] = None
+            for _, body in subgraphs(node):
+                found |= dict.fromkeys(self.lacking(body.node))
+        return list(found)
+
+
+def vocabulary_of(name: str, forbid: str) -> Vocabulary:
+    """Read the options of ``lower-gru``: a name, and operators joined by ``+``."""
+    return Vocabulary(name, frozenset(filter(None, forbid.split("+"))))

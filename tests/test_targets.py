@@ -1,0 +1,134 @@
+"""--target, --vocabulary, --forbid: what may not be written is not written, and what is written is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import gru_lower
+from gru_lower.passes.lower.vocabulary import MINIMAL
+from gru_lower.targets import profile
+from lowering import hold, holds_gru, lower, op_types
+from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
+
+ROOT = Path(__file__).resolve().parents[1]
+FORBIDDEN = ("Split", "Sub", "Gemm", "Gemm+Split+Sub")
+
+
+@given(
+    case=gru_cases(dtype=AnyOf((np.float32, np.float64))),
+    forbid=st.sampled_from(FORBIDDEN),
+    form=st.sampled_from(("scan", "loop", "unroll")),
+)
+def test_what_has_another_spelling_gets_it(case: GruCase, forbid: str, form: str) -> None:
+    """Without Gemm, Split and Sub every GRU can be lowered that can be with them."""
+    assume(not (case.jumps and case.dtype != np.float64))
+    plain = lower(case.model(), f"lower-gru{{form={form}}}")[1].sites[0]
+    lowered, result = lower(case.model(), f"lower-gru{{form={form},forbid={forbid}}}")
+    assert (result.sites[0].action, result.sites[0].code) == (plain.action, plain.code)
+    if plain.action == "lowered":
+        assert not set(forbid.split("+")) & op_types(lowered)
+        hold(case, lowered)
+
+
+@pytest.mark.parametrize("lbr", [0, 1])
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("initial_h", [False, True])
+def test_the_minimal_vocabulary(lbr: int, direction: str, *, initial_h: bool) -> None:
+    """MatMul, Add, Sub, Mul, Sigmoid, Tanh and views: nothing else in an unrolled GRU."""
+    case = random_case(
+        np.random.default_rng(0), opset=17, dtype=np.float32, static=True, direction=direction, initial_h=initial_h,
+        linear_before_reset=lbr, clip=None, activations=None, sequence_lens=None, layout=None, constants=WEIGHTS,
+    )  # fmt: skip
+    lowered, _ = lower(case.model(), "lower-gru{form=unroll,vocabulary=minimal}")
+    assert op_types(lowered) <= MINIMAL
+    hold(case, lowered)
+
+
+def test_what_has_no_other_spelling_is_kept() -> None:
+    case = random_case(
+        np.random.default_rng(0), opset=17, dtype=np.float32, static=True, clip=0.5, sequence_lens=None, layout=None
+    )
+    lowered, result = lower(case.model(), "lower-gru{form=unroll,vocabulary=minimal}")
+    assert result.sites[0].code == "GL307"
+    assert "Clip" in result.sites[0].message
+    assert holds_gru(lowered)
+
+
+class TestPortable:
+    def test_the_trained_fixture(self) -> None:
+        result = gru_lower.lower(ROOT / "fixtures" / "digits_gru.onnx", target="portable", fix_dims={"batch": 1})
+        wanted = profile.load("portable")
+        assert result.report.verification.status == "equivalent"
+        assert not {"GRU", "Scan", "Loop", "If", *wanted.forbid} & op_types(result.model)
+
+    def test_a_long_sequence_is_unrolled_where_there_is_no_control_flow(self) -> None:
+        case = random_case(
+            np.random.default_rng(0), opset=17, dtype=np.float32, static=True, T=40, clip=None, activations=None,
+            sequence_lens=None, layout=None, initial_h=False, constants=WEIGHTS,
+        )  # fmt: skip
+        result = gru_lower.lower(case.model(), target="portable")
+        assert [site.form for site in result.report.sites] == ["unroll"]
+        hold(case, result.model)
+
+    def test_shape_arithmetic_on_static_shapes_is_folded(self) -> None:
+        model = gru_lower.lower(
+            ROOT / "fixtures" / "digits_gru.onnx", passes="fold-shapes", fix_dims={"batch": 2}, verify=False
+        ).model
+        assert not {"Shape", "ConstantOfShape"} & op_types(gru_lower.lower(model, target="portable").model)
+
+    @pytest.mark.parametrize(
+        ("knobs", "code", "hint"),
+        [
+            ({"static": False, "opset": 17}, "GL403", "--fix-dim T=N"),
+            ({"static": True, "opset": 11}, "GL404", "--opset 17"),
+        ],
+    )
+    def test_what_is_missing_is_named_with_the_flag_for_it(
+        self, knobs: dict[str, object], code: str, hint: str
+    ) -> None:
+        case = random_case(np.random.default_rng(0), dtype=np.float32, layout=None, **knobs)
+        with pytest.raises(gru_lower.Unsupported) as caught:
+            gru_lower.lower(case.model(), target="portable")
+        assert caught.value.code == code
+        assert hint in (caught.value.hint or "")
+
+
+class TestProfiles:
+    def test_every_profile_that_ships_is_whole(self) -> None:
+        for name in profile.names():
+            found = profile.load(name)
+            assert found.name == name
+            assert found.summary
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ("opset = [13, 17]\n", "lacks opset"),
+            ("static = true\n", "lacks static"),
+            (None, "does not know colour"),
+        ],
+    )
+    def test_a_file_that_is_no_profile(self, change: str | None, words: str, tmp_path: Path) -> None:
+        text = (profile.FOLDER / "portable.toml").read_text(encoding="utf-8")
+        path = tmp_path / "mine.toml"
+        path.write_text(text.replace(change, "") if change else text + 'colour = "red"\n', encoding="utf-8")
+        with pytest.raises(gru_lower.InvalidModel) as caught:
+            profile.load(str(path))
+        assert caught.value.code == "GL402"
+        assert words in caught.value.message
+
+    def test_a_profile_of_ones_own(self, tmp_path: Path) -> None:
+        text = (profile.FOLDER / "portable.toml").read_text(encoding="utf-8").replace('"Shape"', '"Sub", "Shape"')
+        (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+        case = random_case(
+            np.random.default_rng(0), opset=17, dtype=np.float32, static=True, clip=None, activations=None,
+            sequence_lens=None, layout=None, constants=WEIGHTS,
+        )  # fmt: skip
+        result = gru_lower.lower(case.model(), target=str(tmp_path / "mine.toml"))
+        assert "Sub" not in op_types(result.model)
+        hold(case, result.model)
