@@ -108,8 +108,9 @@ def _conditions(environment: Mapping[str, str | int]) -> str:
     e = environment
     return (
         f"onnxruntime {e['onnxruntime']} on {e['cpu']} ({e['cores']} cores, {e['system']}), Python {e['python']}, "
-        f"{e['date']}. float32, one thread, CPU time, input size = hidden size. A figure is lowered / native: the median "
-        "over rounds that time the two one right after the other, ± half the distance between the quartiles. Sizes are static in the model unless it says otherwise. "
+        f"{e['date']}. float32, one thread, CPU time, input size = hidden size. A figure is lowered / native: the "
+        "median over rounds that time the two one right after the other, ± half the distance between the quartiles. "
+        "Sizes are static in the model unless it says otherwise. "
         "Written by `python -m benchmarks lowering`; every figure, with latencies, is in the JSON file beside this one."
     )
 
