@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from benchmarks import bounds, grid, plots, tables
@@ -28,9 +30,12 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         tolerance: How far beyond its limit a value may be, as a share of the limit.
 
     Returns:
-        The exit code: 1 if a line of the speed to reach was missed.
+        The exit code: 1 if a line of the speed to reach was missed, 2 if the plots could not be drawn.
 
     """
+    if find_spec("matplotlib") is None:
+        print('the plots need matplotlib: pip install ".[bench]"', file=sys.stderr)
+        return 2
     started = time.monotonic()
     series = grid.quick() if quick else grid.full()
     records: list[Record] = []

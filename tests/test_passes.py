@@ -188,7 +188,7 @@ class TestCalls:
 
     def test_a_rewrite_that_computes_something_else_is_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The update's operands exchanged: a wrong lowering must never be called equivalent."""
-        from gru_lower.passes.lower import parts, scan, unroll
+        from gru_lower.passes.lower import scan, step_nodes, unroll
 
         def wrong(self: Any, zt: Any, ht: Any, state: Any) -> Any:
             change = self._e.op("Sub", [ht, state], "change")
@@ -196,7 +196,7 @@ class TestCalls:
 
         for cached in (scan.template, unroll.prologue, unroll.step_template, unroll.epilogue):
             cached.cache_clear()
-        monkeypatch.setattr(parts.StepAlgebra, "blend", wrong)
+        monkeypatch.setattr(step_nodes.StepAlgebra, "blend", wrong)
         try:
             found = gru_lower.lower(small(initial_h=True, T=3, static=True).model(), form="unroll").report.verification
         finally:

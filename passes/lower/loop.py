@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from gru_lower.gru.cell import Projection
-from gru_lower.passes.lower import parts
+from gru_lower.passes.lower import parts, step_nodes
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _body(outer: Emitter, v: Variant, direction: Direction, steps: list[Value], 
     ht_1 = e.formal(f"{p}Ht_1")
     t = k if last is None else e.sub(last, k, f"{p}t", TensorProto.INT64)
     now = [e.op("Gather", [value, t], f"{value.name.removesuffix('_steps')}t", axis=0) for value in steps]
-    ht = parts.emit_step(e, v, direction, Projection(*now[:3]), ht_1, now[3] if v.mask == "where" else None)
+    ht = step_nodes.emit_step(e, v, direction, Projection(*now[:3]), ht_1, now[3] if v.mask == "where" else None)
     e.result(e.op("Identity", [going], f"{p}still_going"), TensorProto.BOOL, rank=0)
     e.result(ht)
     if "Y" in v.wants:

@@ -27,7 +27,7 @@ from onnx import numpy_helper
 
 from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES
-from gru_lower.passes.lower import functions, parts, scan
+from gru_lower.passes.lower import functions, parts, scan, step_nodes
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
@@ -116,11 +116,11 @@ def _block_body(e: Emitter, v: Variant) -> None:
         summands = [e.formal(f"{P}ht_1"), e.formal(f"{P}update_1")]
         xt = Projection(*(e.formal(f"{P}X{gate}t") for gate in GATES))
         ht_1 = e.op("Add", summands, f"{P}Ht_1")
-        _results(e, *parts.emit_summands(e, v, direction, xt, ht_1, P), ht_1)
+        _results(e, *step_nodes.emit_summands(e, v, direction, xt, ht_1, P), ht_1)
         return
     ht_1 = e.formal(f"{P}Ht_1")
     xt = Projection(*(e.formal(f"{P}X{gate}t") for gate in GATES))
-    _close(e, v, parts.emit_step(e, v, direction, xt, ht_1, None, prefix=P))
+    _close(e, v, step_nodes.emit_step(e, v, direction, xt, ht_1, None, prefix=P))
 
 
 def _double_body(e: Emitter, v: Variant) -> None:

@@ -1,4 +1,4 @@
-"""What every form shares: weights per gate, masks, the input's projection, the step, the shaping of outputs.
+"""What every form shares around the steps: weights per gate, the input's projection, the shaping of outputs.
 
 Local names are the specification's: ``Wz`` [H, I], ``Rz`` [H, H], ``bz`` [H] (every bias of the gate that
 may be added to the projection) and ``Rbh`` [H], with ``reverse_`` before those of a second direction.
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from gru_lower.gru.cell import Projection, step
+from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES, Direction
-from gru_lower.passes.lower import functions
+from gru_lower.passes.lower import masks
 
 if TYPE_CHECKING:
-    from gru_lower.gru.activations import Activation
     from gru_lower.passes.lower.emit import Emitter, Value
     from gru_lower.passes.lower.variant import Variant
 
@@ -29,22 +28,6 @@ EXPAND = 8
 def prefix_of(direction: Direction) -> str:
     """Return what stands before the local names of a direction."""
     return "reverse_" if direction.index else ""
-
-
-@dataclass(frozen=True)
-class Mask:
-    """Which steps of which sequences are valid.
-
-    Attributes:
-        steps: [T, B, 1] bool.
-        rows: [T·B, 1] bool.
-        nonempty: [B, 1] bool, or ``None`` where no output depends on it.
-
-    """
-
-    steps: Value
-    rows: Value
-    nonempty: Value | None
 
 
 @dataclass(frozen=True)
@@ -62,7 +45,7 @@ class Inputs:
     x: Value
     rows: Value
     states: list[Value | None]
-    mask: Mask | None
+    mask: masks.Mask | None
 
 
 def inputs(e: Emitter, v: Variant) -> Inputs:
@@ -70,7 +53,7 @@ def inputs(e: Emitter, v: Variant) -> Inputs:
     x = e.value("X")
     if v.layout:
         x = e.transpose(x, [1, 0, 2], "X_time_major")
-    mask = _mask(e, v, x) if v.mask else None
+    mask = masks.mask(e, v, x) if v.mask else None
     if mask is not None:
         x = e.where(mask.steps, x, 0.0, "X_valid")
     return Inputs(x, as_rows(e, v, x, "X_rows"), _initial_states(e, v), mask)
@@ -81,29 +64,6 @@ def as_rows(e: Emitter, v: Variant, x: Value, name: str) -> Value:
     if not v.input_size:  # unknown; or 0, which Reshape would read as "the same as before"
         return e.op("Flatten", [x], name, axis=2)
     return e.reshape(x, [-1, v.input_size], name)
-
-
-def needs_nonempty(v: Variant) -> bool:
-    """Whether the last state of a sequence of length 0 is something else than the recurrence leaves."""
-    return "initial_h" in v.has and "Y_h" in v.wants and bool(v.mask) and v.zero_length_state == "zero"
-
-
-def _mask(e: Emitter, v: Variant, x: Value) -> Mask:
-    lens = e.value("sequence_lens")
-    if v.seq_length is None:
-        one, zero = e.tensor("one_step", 1, TensorProto.INT32), e.tensor("first_step", 0, TensorProto.INT32)
-        steps = e.squeeze(
-            e.op("Cast", [e.dim(x, 0, "length")], "length_int32", to=TensorProto.INT32), [0], "length_scalar"
-        )
-        time = e.unsqueeze(e.op("Range", [zero, steps, one], "t"), [1], "t_column")
-    else:
-        time = e.tensor("t", [[t] for t in range(v.seq_length)], TensorProto.INT32)
-    valid = e.op("Less", [time, lens], "valid")
-    nonempty = None
-    if needs_nonempty(v):
-        above = e.op("Less", [e.tensor("no_step", 0, TensorProto.INT32), lens], "nonempty")
-        nonempty = e.unsqueeze(above, [1], "nonempty_column")
-    return Mask(e.unsqueeze(valid, [2], "mask_steps"), e.reshape(valid, [-1, 1], "mask_rows"), nonempty)
 
 
 def _initial_states(e: Emitter, v: Variant) -> list[Value | None]:
@@ -181,15 +141,9 @@ def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Proj
         else:
             value = e.gemm(given.rows, weight, bias, name, negate=negate)
         if negate and given.mask is not None:
-            value = e.op("Add", [value, _closed(e, given.mask.rows)], f"{name}_valid")
+            value = e.op("Add", [value, masks.closed(e, given.mask.rows)], f"{name}_valid")
         parts[gate] = value
     return Projection(**parts)
-
-
-def _closed(e: Emitter, rows: Value) -> Value:
-    """Return 0 for each valid step and -inf for the others, [T·B, 1]: adding it takes half the time of a wide Where."""
-    ends = [e.tensor("open", 0.0), e.tensor("closed", float("-inf"))]
-    return e.shared(f"closed {rows.name}", lambda: e.op("Where", [rows, *ends], "closed_steps"))
 
 
 def as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str, width: int = 0) -> Value:
@@ -207,107 +161,7 @@ def as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str, width: in
     return e.reshape(rows, e.shared(f"step_shape {width}", shape), name)
 
 
-class StepAlgebra:
-    """The algebra of :func:`gru_lower.gru.cell.step` that emits nodes.
-
-    Args:
-        e: Where to.
-        v: The variant.
-        prefix: What stands before the local names of the weights to use.
-
-    """
-
-    def __init__(self, e: Emitter, v: Variant, prefix: str) -> None:
-        """Hold on to the parts."""
-        self._e, self._v, self._p = e, v, prefix
-
-    def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
-        """Return one Gemm; for u = 1 - z its negated product."""
-        negate = gate == "z" and self._v.mask == "gate"
-        return self._e.gemm(state, self._e.value(f"{self._p}R{gate}"), plus, f"pre_{gate}", negate=negate)
-
-    def recurrent_candidate(self, state: Value | None) -> Value | None:
-        """Return ``state Rhᵀ + Rbh``."""
-        bias = self._e.value(f"{self._p}Rbh") if "B" in self._v.has else None
-        return bias if state is None else self._e.gemm(state, self._e.value(f"{self._p}Rh"), bias, "recurrent_h")
-
-    def clip(self, value: Value) -> Value:
-        """Clip, if the variant does."""
-        return value if self._v.clip is None else functions.clip(self._e, value, self._v.clip, f"{value.name}_clipped")
-
-    def activation(self, function: Activation, value: Value, name: str) -> Value:
-        """Apply an activation."""
-        return functions.activation(self._e, function, value, name)
-
-    def mul(self, left: Value, right: Value, name: str) -> Value:
-        """Multiply."""
-        return self._e.op("Mul", [left, right], name)
-
-    def add(self, left: Value, right: Value, name: str) -> Value:
-        """Add."""
-        return self._e.op("Add", [left, right], name)
-
-    def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
-        """Return ``ht + zt ∘ (state - ht)``, or with u = 1 - z ``state + u ∘ (ht - state)``."""
-        if self._v.mask == "gate":
-            if state is None:
-                return self.mul(zt, ht, "Ht")
-            return self.add(state, self.mul(zt, self._e.sub(ht, state, "change"), "update"), "Ht")
-        if state is None:
-            return self._e.sub(ht, self.mul(zt, ht, "kept"), "Ht")
-        return self.add(ht, self.mul(zt, self._e.sub(state, ht, "change"), "update"), "Ht")
-
-
-class _Summands(StepAlgebra):
-    """The algebra that leaves the last sum of a step undone."""
-
-    def __init__(self, e: Emitter, v: Variant, prefix: str) -> None:
-        super().__init__(e, v, prefix)
-        self.update: Value = None
-
-    def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
-        self.update = self.mul(zt, self._e.sub(state, ht, "change"), "update")
-        return ht
-
-
-def emit_summands(
-    e: Emitter, v: Variant, direction: Direction, xt: Projection[Value], ht_1: Value, prefix: str
-) -> tuple[Value, Value]:
-    """Emit one step up to its last sum: return ``ht`` and ``Zt ∘ (Ht_1 - ht)``, for :func:`emit_step`'s arguments."""
-    algebra = _Summands(e, v, prefix)
-    ht = step(algebra, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
-    return ht, algebra.update
-
-
-def emit_step(
-    e: Emitter,
-    v: Variant,
-    direction: Direction,
-    xt: Projection[Value],
-    ht_1: Value | None,
-    mask: Value | None,
-    prefix: str | None = None,
-) -> Value:
-    """Emit one step.
-
-    Args:
-        e: Where to.
-        v: The variant.
-        direction: Whose weights and activations.
-        xt: The projection of the step, [B, H] each.
-        ht_1: The state before, or ``None`` for zeros.
-        mask: [B, 1] bool with the recipe ``where``: the state stays where it is false.
-        prefix: What stands before the local names of the recurrent weights, the direction's own by default.
-
-    """
-    algebra = StepAlgebra(e, v, prefix_of(direction) if prefix is None else prefix)
-    ht = step(algebra, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
-    if v.mask != "where" or mask is None:
-        return ht
-    return e.op("Where", [mask, ht, e.tensor("zero", 0.0) if ht_1 is None else ht_1], "Ht_valid")
-
-
-def finish(e: Emitter, v: Variant, mask: Mask | None, y: Value | None, states: list[Value]) -> dict[str, Value]:
+def finish(e: Emitter, v: Variant, mask: masks.Mask | None, y: Value | None, states: list[Value]) -> dict[str, Value]:
     """Shape the node's outputs.
 
     Args:

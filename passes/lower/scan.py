@@ -22,7 +22,7 @@ from onnx import TensorProto
 
 from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES, Direction
-from gru_lower.passes.lower import parts
+from gru_lower.passes.lower import parts, step_nodes
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
@@ -105,14 +105,14 @@ def _write_body(e: Emitter, v: Variant, direction: Direction) -> None:
         summands = [e.formal(f"{p}ht_1"), e.formal(f"{p}update_1")]
         xt = Projection(*(e.formal(f"{p}X{gate}t") for gate in GATES))
         ht_1 = e.op("Add", summands, f"{p}Ht_1")
-        for value in parts.emit_summands(e, v, direction, xt, ht_1, p):
+        for value in step_nodes.emit_summands(e, v, direction, xt, ht_1, p):
             e.result(value)
         e.result(ht_1)
         return
     ht_1 = e.formal(f"{p}Ht_1")
     xt = Projection(*(e.formal(f"{p}X{gate}t") for gate in GATES))
     mask = e.formal(f"{p}mask_t", TensorProto.BOOL) if v.mask == "where" else None
-    ht = parts.emit_step(e, v, direction, xt, ht_1, mask)
+    ht = step_nodes.emit_step(e, v, direction, xt, ht_1, mask)
     e.result(ht)
     if "Y" in v.wants:
         e.result(e.op("Identity", [ht], f"{p}Yt"))

@@ -17,7 +17,7 @@ from onnx import TensorProto
 
 from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES
-from gru_lower.passes.lower import parts
+from gru_lower.passes.lower import masks, parts, step_nodes
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def step_template(v: Variant, has_state: bool) -> Template:  # noqa: FBT001 - pa
     xt = Projection(*(e.value(f"{p}X{gate}t") for gate in GATES))
     ht_1 = e.value(f"{p}Ht_1") if has_state else None
     mask = e.value("mask_t") if v.mask == "where" else None
-    return e.template({"Ht": parts.emit_step(e, v, direction, xt, ht_1, mask)})
+    return e.template({"Ht": step_nodes.emit_step(e, v, direction, xt, ht_1, mask)})
 
 
 @lru_cache(maxsize=256)
@@ -126,8 +126,8 @@ def epilogue(v: Variant) -> Template:
     last = [e.value(f"{p}last") for p in prefixes]
     mask = None
     if v.mask:
-        nonempty = e.value("mask_nonempty") if parts.needs_nonempty(v) else None
-        mask = parts.Mask(e.value("mask_steps"), e.value("mask_rows"), nonempty)
+        nonempty = e.value("mask_nonempty") if masks.needs_nonempty(v) else None
+        mask = masks.Mask(e.value("mask_steps"), e.value("mask_rows"), nonempty)
     y = None
     if "Y" in v.wants and length:
         states = [e.value(f"{p}H_{t}") for t in range(length) for p in prefixes]
