@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import onnx
 
     from gru_lower.diagnostics import Diagnostic
+    from gru_lower.graph.model import Model
     from gru_lower.verification.result import Verification
 
 SCHEMA_VERSION = 1
@@ -48,6 +49,11 @@ class File:
     def to_json(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         return {"path": self.path, "sha256": self.sha256}
+
+
+def file_of(model: Model) -> File:
+    """Return how a report names a model: by its path, if it was read from a file, and the digest of its bytes."""
+    return File(None if model.path is None else str(model.path), model.sha256())
 
 
 @dataclass

@@ -120,6 +120,11 @@ class Verification:
         }
 
 
+def not_run(why: str) -> Verification:
+    """Return what stands in a report where nothing was verified."""
+    return Verification(status="not_run", scope="model", message=why)
+
+
 def _finite(value: float | None) -> float | None:
     if value is None or not math.isfinite(value):
         return None
