@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import geometric_mean
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from benchmarks.measure import Record
     from benchmarks.models import Case
+
+FEW = 4
+"""Cases that are listed one by one."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +46,27 @@ class Verdict:
 
     Attributes:
         bound: The line.
-        value: What was measured; ``None`` where no case was.
-        mean: The geometric mean over the cases, whether or not that is the value.
-        cases: How many cases there were.
-        worst: The worst case.
+        found: The ratio of each case.
 
     """
 
     bound: Bound
-    value: float | None = None
-    mean: float | None = None
-    cases: int = 0
-    worst: str = "-"
+    found: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def mean(self) -> float | None:
+        """The geometric mean; ``None`` where no case was measured."""
+        return geometric_mean(self.found.values()) if self.found else None
+
+    @property
+    def worst(self) -> str:
+        """The worst case."""
+        return (min if self.bound.at_least else max)(self.found, key=lambda case: self.found[case], default="")
+
+    @property
+    def value(self) -> float | None:
+        """What is held to the limit; ``None`` where no case was measured."""
+        return self.mean if self.bound.mean or not self.found else self.found[self.worst]
 
     def excess(self) -> float:
         """Return how far beyond the limit the value is, as a share of it; 0 where it is within, or unknown."""
@@ -74,9 +86,13 @@ class Verdict:
         """Return the line as it is printed."""
         sign = "≥" if self.bound.at_least else "≤"
         value = "-" if self.value is None else f"{self.value:.2f}"
-        mean = "-" if self.mean is None else f"{self.mean:.2f}"
-        about = f"{self.cases} cases, mean {mean}, worst {self.worst}"
-        return f"{self.word(tolerance)}: {self.bound.text}: {value} {sign} {self.bound.limit:g} ({about})"
+        return f"{self.word(tolerance)}: {self.bound.text}: {value} {sign} {self.bound.limit:g}; {self.detail()}"
+
+    def detail(self) -> str:
+        """Return the single cases, or, of many, their mean and the worst."""
+        if len(self.found) <= FEW:
+            return ", ".join(f"{ratio:.2f} at {case}" for case, ratio in self.found.items())
+        return f"mean {self.mean:.2f} of {len(self.found)}, worst {self.found[self.worst]:.2f} at {self.worst}"
 
     def to_json(self, tolerance: float) -> dict[str, Any]:
         """Return the object that stands in the JSON results."""
@@ -86,8 +102,7 @@ class Verdict:
             "limit": self.bound.limit,
             "at_least": self.bound.at_least,
             "geometric_mean": self.mean,
-            "cases": self.cases,
-            "worst": self.worst,
+            "cases": self.found,
             "verdict": self.word(tolerance),
         }
 
@@ -103,12 +118,7 @@ def _judge(bound: Bound, records: Sequence[Record]) -> Verdict:
         for record in records
         if bound.holds_for(record) and (ratio := record.ratio(bound.name, bound.to)) is not None
     }
-    if not found:
-        return Verdict(bound)
-    worst = (min if bound.at_least else max)(found, key=lambda case: found[case])
-    mean = geometric_mean(found.values())
-    value = mean if bound.mean else found[worst]
-    return Verdict(bound, value, mean, len(found), f"{found[worst]:.2f} at {worst}")
+    return Verdict(bound, found)
 
 
 def _plain(case: Case) -> bool:

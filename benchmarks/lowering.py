@@ -56,9 +56,10 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         "tolerance": tolerance,
         "speed_to_reach": [each.to_json(tolerance) for each in verdicts],
         "real": [each.to_json() for each in real],
-        "records": [each.to_json() for each in records],
     }
-    (folder / "lowering.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    lines = ",\n".join(json.dumps(each.to_json()) for each in records)
+    text = f'{json.dumps(results, indent=1)[:-2]},\n "records": [\n{lines}\n ]\n}}\n'
+    (folder / "lowering.json").write_text(text, encoding="utf-8")
     print(tables.real_models(real) if real else "no folder of shared models: whole models were not measured")
     print()
     for verdict in verdicts:

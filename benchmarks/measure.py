@@ -65,9 +65,14 @@ class Record:
         figures = {}
         for column, name in enumerate(self.names):
             ratio = self.ratio(name)
-            latency = Spread.of(self.seconds[:, column]).to_json()
-            figures[name] = {"seconds": latency, "to_native": None if ratio is None else ratio.to_json()}
+            latency = Spread.of(self.seconds[:, column])
+            figures[name] = {"seconds": rounded(latency), "to_native": None if ratio is None else rounded(ratio)}
         return {"series": self.series, **self.case.to_json(), "rounds": len(self.seconds), "figures": figures}
+
+
+def rounded(spread: Spread) -> dict[str, float]:
+    """Return a spread for JSON, with the digits that mean something."""
+    return {key: float(f"{value:.4g}") for key, value in spread.to_json().items()}
 
 
 def say(text: str) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.measure import session, timed
+from benchmarks.measure import rounded, session, timed
 from gru_lower.graph.model import load
 from gru_lower.passes import api
 from gru_lower.verification import given
@@ -74,8 +74,8 @@ class RealRecord:
         return {
             "name": self.name,
             "forms": list(self.forms),
-            "seconds": {"native": self.before.to_json(), "auto": self.after.to_json()},
-            "to_native": self.ratio.to_json(),
+            "seconds": {"native": rounded(self.before), "auto": rounded(self.after)},
+            "to_native": rounded(self.ratio),
         }
 
 

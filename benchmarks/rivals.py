@@ -9,7 +9,7 @@
     A Loop that gathers its row of X, with every product of every gate inside.
 ``floor``
     The products alone: the projection outside, three chained Gemms a step, and nothing between them. It computes no
-    GRU; no form that does these products one step at a time can be faster.
+    GRU; a Scan that does these products one after the other cannot be faster.
 
 All are forward, static, without sequence_lens and initial_h.
 """

@@ -65,13 +65,11 @@ def speed_to_reach(verdicts: Sequence[Verdict], tolerance: float) -> str:
             f"{'≥' if each.bound.at_least else '≤'} {each.bound.limit:g}",
             "-" if each.value is None else f"{each.value:.2f}",
             each.word(tolerance),
-            "-" if each.mean is None else f"{each.mean:.2f}",
-            str(each.cases),
-            each.worst,
+            each.detail(),
         ]
         for each in verdicts
     ]
-    return table(["lowered / native", "limit", "measured", "", "mean", "cases", "worst case"], rows)
+    return table(["lowered / native", "limit", "measured", "", "cases"], rows)
 
 
 def real_models(records: Sequence[RealRecord]) -> str:

@@ -281,7 +281,7 @@ def test_a_bound_is_missed_beyond_its_tolerance_only(part: Callable[[str], Any])
     verdicts = {verdict.bound.text: verdict for verdict in bounds.judge([record])}
     single = verdicts["H = 64, B = 1"]
     assert [single.word(tolerance) for tolerance in (0.0, 0.1)] == ["missed", "within tolerance"]
-    assert "3.50 ≤ 3.4" in single.line(0.0)
+    assert "3.50 ≤ 3.4; 3.50 at H=64 B=1 T=50 lbr=1" in single.line(0.0)
     assert verdicts["projection inside the Scan against ours, geometric mean"].excess() == pytest.approx(0.85)
     assert verdicts["H = 256, B = 1"].word(0.0) == "not measured"
 
