@@ -1,8 +1,8 @@
 """``python -m benchmarks fit``: measure which Scan bodies to pack, and write passes/lower/costs.toml anew.
 
-A row of the file is a rectangle: every H and every batch up to some size. For each number of directions, the rows are
-those two, at most, that make the geometric mean of the times least over the cells measured; for an unknown batch one
-hidden size is found in the same way, over all batches measured.
+A row of the file is a rectangle: every H and every batch up to some size. For each number of directions, rows are added
+one by one, each where it makes the geometric mean of the times over the cells measured least, as long as it wins
+enough; for an unknown batch one hidden size is found in the same way, over all batches measured.
 """
 
 from __future__ import annotations
@@ -90,17 +90,19 @@ def best(grid: Grid, uses: Sequence[str]) -> list[Row]:
     """Return the rows for one number of directions, in the order in which they are tried."""
     known = [Row(*each) for each in product(grid.hidden, grid.batch, uses)]
     unknown = [[], *([Row(hidden, 0, use)] for hidden, use in product(grid.hidden, uses))]
-    return min(_sequences(known), key=grid.mean) + min(unknown, key=grid.mean)
+    rows: list[Row] = []
+    while True:
+        longer = min(_longer(rows, known), key=grid.mean)
+        if grid.mean(longer) >= grid.mean(rows):
+            return rows + min(unknown, key=grid.mean)
+        rows = longer
 
 
-def _sequences(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Yield no row, each row, and each row before a wider or higher one."""
-    yield []
-    for first in rows:
-        yield [first]
-        for second in rows:
-            if second.hidden > first.hidden or second.batch > first.batch:
-                yield [first, second]
+def _longer(rows: list[Row], known: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield the rows with any one more, in any place."""
+    for place in range(len(rows) + 1):
+        for row in known:
+            yield [*rows[:place], row, *rows[place:]]
 
 
 def _measure(directions: int, hidden: Sequence[int], batch: Sequence[int], uses: Sequence[str], seconds: float) -> Grid:

@@ -45,7 +45,7 @@ class Series:
 
 
 def full() -> list[Series]:
-    """Return everything: about ten minutes."""
+    """Return everything: six to ten minutes."""
     sizes = (16, 32, 64, 128, 256, 512, 1024)
     return [
         Series(

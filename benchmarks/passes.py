@@ -144,7 +144,7 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         missed |= over
         word = "" if not any(limit for _, limit in limits) else "missed" if over else "reached"
         figures = [f"{value:.3f}" for value in (each.load, each.lower, each.save)]
-        rows.append([each.job.name, *figures, *(_held(value, limit) for value, limit in limits), word])
+        rows.append([each.job.name, *figures, _held(*limits[0], 3), _held(*limits[1], 0), word])
     word, growth = _linear(outcomes[:2] + outcomes[2 : 3 if quick else 4], tolerance)
     missed |= word == "missed"
     where = environment()
@@ -189,5 +189,5 @@ def _linear(outcomes: list[Outcome], tolerance: float) -> tuple[str, float]:
     return "missed" if growth > LINEAR * (1 + tolerance) else "reached", growth
 
 
-def _held(value: float, limit: float | None) -> str:
-    return f"{value:.3g}" + ("" if limit is None else f" (≤ {limit:g})")
+def _held(value: float, limit: float | None, digits: int) -> str:
+    return f"{value:.{digits}f}" + ("" if limit is None else f" (≤ {limit:g})")

@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
 DIGITS, G2P = FIXTURES / "digits_gru.onnx", FIXTURES / "g2p_encoder.onnx"
 VALIDATOR = Draft202012Validator(json.loads((ROOT / "gru_lower/schema/report-1.json").read_text(encoding="utf-8")))
-COMMANDS = ("lower", "inspect", "verify")
+COMMANDS = ("lower", "inspect", "verify", "bench")
 PLAIN = '<ir_version: 8, opset_import: ["": 17]> g (float[n] x) => (float[n] y) { y = Add(x, x) }'
 
 
