@@ -294,6 +294,15 @@ def test_clones_are_made_for_each_binding_and_no_more() -> None:
     assert len({node.op_type for node in lowered.graph.node}) == 3
 
 
+def test_no_clones_are_left_where_nothing_is_lowered() -> None:
+    """Four calls with three bindings, and a form that serves none of them: the very bytes that were read."""
+    given = attribute_references_that_differ()
+    lowered, result = lower(given, "lower-gru{form=step}")
+    assert {site.code for site in result.sites} == {"GL303"}
+    assert not result.modified
+    assert lowered.SerializeToString() == given.SerializeToString()
+
+
 def test_a_weight_others_use_stays_and_the_rest_goes() -> None:
     """Only what lowering made dead is removed."""
     lowered, _ = lower(weights_shared_by_grus_and_others(), "lower-gru")

@@ -257,11 +257,6 @@ def value_names(model: onnx.ModelProto) -> set[str]:
     return names
 
 
-def all_names(model: onnx.ModelProto) -> set[str]:
-    """Return every name of a value or a node anywhere in a model."""
-    return value_names(model) | node_names(model)
-
-
 def texts(model: onnx.ModelProto) -> Iterator[str | bytes]:
     """Yield every name in a model, of whatever kind; one that is no UTF-8 comes as bytes, as protobuf has it."""
     yield from value_names(model)

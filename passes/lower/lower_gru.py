@@ -88,7 +88,8 @@ class LowerGru(Pass):
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Lower every GRU in every scope."""
         result = PassResult(modified=False)
-        model.modified |= Functions(model.proto, _is_gru).specialise()
+        as_it_was = model.copy().proto if model.proto.functions else None
+        cloned = Functions(model.proto, _is_gru).specialise()
         facts, names = Facts(model), splice.Names(model.proto)
         edits: list[splice.Edit] = []
         allowed = frozenset(self.options.forms.split("+") if self.options.forms else choose.FORMS)
@@ -121,8 +122,12 @@ class LowerGru(Pass):
             site.action, site.form = "lowered", choice.form
             site.nodes_after = sum(_count(node) for node in edit.nodes)
             edits.append(edit)
-        splice.apply(model, edits)
-        result.modified = model.modified
+        result.modified = splice.apply(model, edits)
+        if cloned and as_it_was is not None and not result.modified:
+            model.proto.CopyFrom(as_it_was)  # clones serve what is lowered; where nothing is, not a byte changes
+            there = {scope.path for scope in walk(model.proto)}
+            result.sites = [site for site in result.sites if site.scope in there]
+            result.diagnostics = [found for found in result.diagnostics if found.scope in there]
         return result
 
     def ensures(self, model: Model, result: PassResult) -> None:
