@@ -20,6 +20,7 @@ PASSES = {
     "normalize-gru": ("gru_lower.passes.normalize", "NormalizeGru"),
     "convert-opset": ("gru_lower.passes.convert_opset", "ConvertOpset"),
     "fold-shapes": ("gru_lower.passes.fold_shapes", "FoldShapes"),
+    "fuse-gru": ("gru_lower.passes.fuse.fuse_gru", "FuseGru"),
     "lower-gru": ("gru_lower.passes.lower.lower_gru", "LowerGru"),
 }
 """Name: the module and the class."""

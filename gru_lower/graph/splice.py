@@ -8,6 +8,7 @@ nothing else used. What was dead before stays.
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
@@ -106,6 +107,8 @@ def apply(model: Model, edits: Iterable[Edit]) -> bool:
     for group in by_scope.values():
         _replace_nodes(group[0].scope, group, suspects)
     suspects.sweep()
+    for group in by_scope.values():
+        _in_order(group[0].scope.nodes)
     model.modified = True
     return True
 
@@ -136,6 +139,31 @@ def _sort_and_cut(nodes: Any, keys: list[tuple[bool, int, int]]) -> None:  # noq
     nodes.sort(key=lambda _node: next(in_order))
     kept = sum(not gone for gone, _, _ in keys)
     del nodes[kept:]
+
+
+def _in_order(nodes: Any) -> None:  # noqa: ANN401 - protobuf's repeated container
+    """Move nodes behind what they use, where a replacement stands behind a user of it; else leave all where it is."""
+    producer = {name: index for index, node in enumerate(nodes) for name in node.output if name}
+    uses = [{producer[name] for name in node_uses(node) if name in producer} for node in nodes]
+    if all(used < index for index, before in enumerate(uses) for used in before):
+        return
+    users: list[list[int]] = [[] for _ in nodes]
+    waiting = [len(before) for before in uses]
+    for index, before in enumerate(uses):
+        for used in before:
+            users[used].append(index)
+    ready = [index for index, count in enumerate(waiting) if not count]
+    heapq.heapify(ready)
+    rank = [0] * len(waiting)
+    for place in range(len(waiting)):
+        index = heapq.heappop(ready)
+        rank[index] = place
+        for user in users[index]:
+            waiting[user] -= 1
+            if not waiting[user]:
+                heapq.heappush(ready, user)
+    in_order = iter(rank)
+    nodes.sort(key=lambda _node: next(in_order))
 
 
 def _constant_nodes(edit: Edit) -> list[NodeProto]:

@@ -1,0 +1,1 @@
+"""Fusing: decomposed GRUs become GRU nodes, recognised by what they compute."""

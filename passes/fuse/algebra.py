@@ -1,0 +1,423 @@
+"""The algebra values are interpreted in: polynomials over atoms, one for every stretch of features.
+
+    Poly = {sorted tuple of atoms: coefficient}        coefficient: a number, or a vector over the features
+    Atom = Leaf(value, view) | Fn(f, parameters, Polys) | Lin(matrix, atom) | Stack(Polys) | Spread(Poly)
+
+A polynomial says what one element of a tensor is, at any index of its free axes; atoms say how
+they depend on these. Atoms, vectors and polynomials are interned: equal ones are the same object.
+The atom ONE is 1: it holds the constant vectors apart from the constant numbers, so that
+the one half of a hard sigmoid is still there when a bias is added.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gru_lower.passes.fuse.matrices import Array, Matrices, Matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+MAX_TERMS, MAX_DEGREE = 64, 4
+ONE = 0
+"""The serial number of the atom that is 1."""
+
+
+class Vector:
+    """A constant vector over features, in float64; interned."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: Array) -> None:
+        """Hold the numbers."""
+        self.data = data
+
+
+Coefficient = float | Vector
+Mono = tuple[int, ...]
+Index = Any
+"""The index on an axis: an int, or a :class:`gru_lower.passes.fuse.counting.Affine` of loop counters."""
+
+
+class Poly:
+    """A polynomial; interned, so that ``is`` compares.
+
+    Attributes:
+        terms: Monomials with their coefficients, sorted; no coefficient is 0.
+
+    """
+
+    __slots__ = ("terms",)
+
+    def __init__(self, terms: tuple[tuple[Mono, Coefficient], ...]) -> None:
+        """Hold the terms; :meth:`Algebra.poly` makes polynomials."""
+        self.terms = terms
+
+    @property
+    def degree(self) -> int:
+        """How many atoms the longest monomial has."""
+        return max((len(mono) for mono, _ in self.terms), default=0)
+
+    @property
+    def atom(self) -> int | None:
+        """The atom this is, if it is just one."""
+        if len(self.terms) == 1 and self.terms[0][1] == 1.0 and len(self.terms[0][0]) == 1:
+            return self.terms[0][0][0] or None
+        return None
+
+
+class Leaf(NamedTuple):
+    """A value that is not interpreted, or one that is looked at as a whole, seen through a view.
+
+    ``axes`` has one entry per axis of the value: ``("f",)`` the features, of which ``lo`` to ``hi`` are seen;
+    ``("i", index)`` an axis read at one index; ``("a", label, start, step)`` a free one.
+    """
+
+    kind: str
+    source: Hashable
+    axes: tuple[tuple[Any, ...], ...]
+    lo: int
+    hi: int
+
+
+class Fn(NamedTuple):
+    """A function of polynomials, elementwise."""
+
+    kind: str
+    op: str
+    parameters: tuple[float, ...]
+    arguments: tuple[Poly, ...]
+
+
+class Lin(NamedTuple):
+    """A matrix times an atom."""
+
+    kind: str
+    matrix: Matrix
+    atom: int
+
+
+class Stack(NamedTuple):
+    """Polynomials along a new first free axis."""
+
+    kind: str
+    parts: tuple[Poly, ...]
+
+
+class Spread(NamedTuple):
+    """One feature seen as many equal ones."""
+
+    kind: str
+    part: Poly
+
+
+Atom = Leaf | Fn | Lin | Stack | Spread
+
+
+class TooLargeError(Exception):
+    """A polynomial would have more terms or a higher degree than anything a GRU makes."""
+
+
+class Algebra:
+    """The tables of one analysis."""
+
+    def __init__(self) -> None:
+        """Start with the atom ONE."""
+        self.matrices = Matrices()
+        self.atoms: list[Atom] = [Leaf("leaf", "one", (), 0, 0)]
+        self.width: list[int] = [0]
+        self.free: list[int] = [0]
+        """How many free axes an atom has."""
+        self._serial: dict[Atom, int] = {}
+        self._vectors: dict[bytes, Vector] = {}
+        self._polys: dict[tuple[Any, ...], Poly] = {}
+        self._moved: dict[tuple[int, tuple[Any, ...]], Poly] = {}
+        self.constants: dict[Hashable, Array] = {}
+        """Constants that are looked at as leaves, by source."""
+        self.whole: dict[Poly, Poly] = {}
+        """Polynomials that are looked at as a whole wherever they stand: the atom of each."""
+        self.defined: dict[Hashable, Poly] = {}
+        """What such an atom's source stands for."""
+        self.zero = self.poly({})
+
+    # -- making --------------------------------------------------------------------------------
+
+    def vector(self, data: Array) -> Coefficient:
+        """Return a constant vector; a number where all its entries are equal."""
+        data = np.asarray(data, np.float64)
+        if data.size and (data == data.flat[0]).all():
+            return float(data.flat[0])
+        return self._vectors.setdefault(data.tobytes(), Vector(data))
+
+    def constant(self, value: Coefficient) -> Poly:
+        """Return a constant polynomial."""
+        return self.poly({(ONE,) if isinstance(value, Vector) else (): value})
+
+    def poly(self, terms: dict[Mono, Coefficient]) -> Poly:
+        """Return a polynomial.
+
+        Raises:
+            TooLargeError: It has too many terms, or too high a degree.
+
+        """
+        key = tuple(sorted((entry for entry in terms.items() if entry[1] != 0.0), key=lambda entry: entry[0]))
+        found = self._polys.get(key)
+        if found is None:
+            found = Poly(key)
+            if len(key) > MAX_TERMS or found.degree > MAX_DEGREE:
+                raise TooLargeError
+            found = self._polys[key] = self._spelled_by_tanh(found) or found
+        return found
+
+    def _spelled_by_tanh(self, poly: Poly) -> Poly | None:
+        """Recognise ½ tanh(v) + ½ as a sigmoid of 2v, and 2σ(v) - 1 as a tanh of ½v."""
+        if len(poly.terms) != 2 or poly.terms[0][0] != () or len(poly.terms[1][0]) != 1:
+            return None
+        (_, constant), ((serial,), factor) = poly.terms
+        atom = self.atoms[serial]
+        if not isinstance(atom, Fn) or isinstance(factor, Vector) or isinstance(constant, Vector):
+            return None
+        if atom.op == "Tanh" and (abs(factor), constant) == (0.5, 0.5):
+            return self.fn("Sigmoid", self.scale(atom.arguments[0], 4 * factor))
+        if atom.op == "Sigmoid" and (abs(factor), constant) == (2.0, -factor / 2):
+            return self.fn("Tanh", self.scale(atom.arguments[0], factor / 4))
+        return None
+
+    def atom(self, atom: Atom) -> Poly:
+        """Return an atom as a polynomial."""
+        return self.poly({(self.serial(atom),): 1.0})
+
+    def serial(self, atom: Atom) -> int:
+        """Return an atom's number."""
+        found = self._serial.get(atom)
+        if found is None:
+            found = self._serial[atom] = len(self.atoms)
+            self.atoms.append(atom)
+            width, free = self._size(atom)
+            self.width.append(width)
+            self.free.append(free)
+        return found
+
+    def _size(self, atom: Atom) -> tuple[int, int]:
+        match atom:
+            case Leaf():
+                return atom.hi - atom.lo, sum(axis[0] == "a" for axis in atom.axes)
+            case Fn():
+                return max(map(self.width_of, atom.arguments)), max(map(self.free_of, atom.arguments))
+            case Lin():
+                return atom.matrix.shape[0], self.free[atom.atom]
+            case Stack():
+                return max(map(self.width_of, atom.parts)), 1 + max(map(self.free_of, atom.parts))
+            case Spread():
+                return 0, self.free_of(atom.part)
+
+    def width_of(self, poly: Poly) -> int:
+        """Return how many features a polynomial's atoms have; 0 for a number, which has any."""
+        width = 0
+        for mono, coefficient in poly.terms:
+            if isinstance(coefficient, Vector):
+                width = max(width, coefficient.data.size)
+            for serial in mono:
+                width = max(width, self.width[serial])
+        return width
+
+    def free_of(self, poly: Poly) -> int:
+        """Return how many free axes a polynomial has."""
+        return max((self.free[serial] for mono, _ in poly.terms for serial in mono), default=0)
+
+    def uniform(self, poly: Poly, free: int) -> bool:
+        """Whether every atom depends on all of so many free axes or on none."""
+        return all(self.free[serial] in (0, free) for mono, _ in poly.terms for serial in mono)
+
+    # -- arithmetic ----------------------------------------------------------------------------
+
+    def add(self, *polys: Poly) -> Poly:
+        """Return the sum."""
+        terms: dict[Mono, Coefficient] = {}
+        for poly in polys:
+            for mono, coefficient in poly.terms:
+                self._accumulate(terms, mono, coefficient)
+        return self.poly(terms)
+
+    def _accumulate(self, terms: dict[Mono, Coefficient], mono: Mono, coefficient: Coefficient) -> None:
+        if not any(mono):  # a constant: numbers and vectors apart
+            mono = (ONE,) if isinstance(coefficient, Vector) else ()
+        there = terms.get(mono)
+        if there is None:
+            terms[mono] = coefficient
+            return
+        total = self._sum(there, coefficient)
+        if not any(mono) and not isinstance(total, Vector) and mono:
+            del terms[mono]
+            self._accumulate(terms, (), total)
+        else:
+            terms[mono] = total
+
+    def _sum(self, left: Coefficient, right: Coefficient) -> Coefficient:
+        if isinstance(left, float) and isinstance(right, float):
+            return left + right
+        return self.vector(_data(left) + _data(right))
+
+    def product_of(self, left: Coefficient, right: Coefficient) -> Coefficient:
+        """Return the product of two coefficients."""
+        if isinstance(left, float) and isinstance(right, float):
+            return left * right
+        return self.vector(_data(left) * _data(right))
+
+    def scale(self, poly: Poly, factor: Coefficient) -> Poly:
+        """Return a polynomial times a constant."""
+        if factor == 1.0:
+            return poly
+        terms: dict[Mono, Coefficient] = {}
+        for mono, coefficient in poly.terms:
+            self._accumulate(terms, mono, self.product_of(coefficient, factor))
+        return self.poly(terms)
+
+    def mul(self, left: Poly, right: Poly) -> Poly:
+        """Return the product."""
+        terms: dict[Mono, Coefficient] = {}
+        for mono_l, coefficient_l in left.terms:
+            for mono_r, coefficient_r in right.terms:
+                mono = tuple(sorted(filter(None, mono_l + mono_r)))
+                self._accumulate(terms, mono, self.product_of(coefficient_l, coefficient_r))
+        return self.poly(terms)
+
+    def fn(self, op: str, *arguments: Poly, parameters: tuple[float, ...] = ()) -> Poly:
+        """Return a function of polynomials. Of f(v) and f(-v) = 1 - f(v) only one is ever an atom."""
+        complements = op == "Sigmoid" or (op == "HardSigmoid" and parameters[1] == 0.5)
+        if complements and self._is_negative(arguments[0]):
+            flipped = self.atom(Fn("fn", op, parameters, (self.scale(arguments[0], -1.0),)))
+            return self.add(self.constant(1.0), self.scale(flipped, -1.0))
+        return self.atom(Fn("fn", op, parameters, arguments))
+
+    @staticmethod
+    def _is_negative(poly: Poly) -> bool:
+        signs = [coefficient for mono, coefficient in poly.terms if any(mono) and isinstance(coefficient, float)]
+        below = sum(sign < 0 for sign in signs)
+        return 2 * below > len(signs) or (2 * below == len(signs) and below > 0 and signs[0] < 0)
+
+    # -- views, pushed down to the leaves --------------------------------------------------------
+
+    def part(self, poly: Poly, lo: int, hi: int, width: int) -> Poly:
+        """Return features lo to hi of a polynomial over ``width`` features."""
+        return poly if (lo, hi) == (0, width) else self._move(poly, ("part", lo, hi))
+
+    def at(self, poly: Poly, label: int, index: Index) -> Poly:
+        """Return a polynomial at one index of a free axis; the labels above move down."""
+        return self._move(poly, ("at", label, index))
+
+    def along(self, poly: Poly, label: int, start: Index, step: int, size: Index) -> Poly:
+        """Return a polynomial read at start + step · i on a free axis."""
+        return self._move(poly, ("along", label, start, step, size))
+
+    def _move(self, poly: Poly, how: tuple[Any, ...]) -> Poly:
+        result: list[Poly] = []
+        for mono, coefficient in poly.terms:
+            if isinstance(coefficient, Vector) and how[0] == "part":
+                coefficient = self.vector(coefficient.data[how[1] : how[2]])
+            term = self.constant(coefficient)
+            for serial in filter(None, mono):
+                term = self.mul(term, self._moved_atom(serial, how))
+            result.append(term)
+        return self.add(*result)
+
+    def _moved_atom(self, serial: int, how: tuple[Any, ...]) -> Poly:
+        if how[0] != "part" and self.free[serial] == 0:
+            return self.poly({(serial,): 1.0})
+        found = self._moved.get((serial, how))
+        if found is None:
+            found = self._moved[serial, how] = self._move_atom(self.atoms[serial], how)
+        return found
+
+    def _move_atom(self, atom: Atom, how: tuple[Any, ...]) -> Poly:
+        match atom:
+            case Leaf():
+                return self.atom(_move_leaf(atom, how))
+            case Fn():
+                moved = [self._move(argument, how) for argument in atom.arguments]
+                return self.fn(atom.op, *moved, parameters=atom.parameters)
+            case Lin() if how[0] == "part":
+                rows = self.matrices.block(atom.matrix, how[1], how[2], 0, atom.matrix.shape[1])
+                return self.atom(Lin("lin", rows, atom.atom))
+            case Lin():
+                inner = self._moved_atom(atom.atom, how)
+                return self.linear(atom.matrix, inner)
+            case Stack():
+                return self._move_stack(atom, how)
+            case Spread() if how[0] == "part":
+                return self.atom(atom)
+            case Spread():
+                return self.atom(Spread("spread", self._move(atom.part, how)))
+
+    def _move_stack(self, atom: Stack, how: tuple[Any, ...]) -> Poly:
+        if how[0] == "part":
+            return self.stack(self._move(part, how) for part in atom.parts)
+        name, label, *rest = how
+        if label:
+            return self.stack(self._move(part, (name, label - 1, *rest)) for part in atom.parts)
+        if name == "at":
+            if not isinstance(rest[0], int) or not -len(atom.parts) <= rest[0] < len(atom.parts):
+                raise TooLargeError
+            return atom.parts[rest[0]]
+        start, step, size = rest
+        if not isinstance(start, int) or not isinstance(size, int):
+            raise TooLargeError
+        return self.stack(atom.parts[start + step * i] for i in range(size))
+
+    def stack(self, parts: Iterable[Poly]) -> Poly:
+        """Return polynomials along a new first free axis."""
+        return self.atom(Stack("stack", tuple(parts)))
+
+    def cut(self, poly: Poly) -> int:
+        """Make an atom of a polynomial: from now on it is looked at as a whole."""
+        found = self.whole.get(poly)
+        if found is None:
+            source = ("cut", len(self.defined))
+            self.defined[source] = poly
+            axes = tuple(("a", label, 0, 1) for label in range(self.free_of(poly)))
+            found = self.whole[poly] = self.atom(Leaf("leaf", source, (*axes, ("f",)), 0, self.width_of(poly)))
+        assert found.atom is not None
+        return found.atom
+
+    def linear(self, matrix: Matrix, poly: Poly) -> Poly:
+        """Return a matrix times a polynomial, which is looked at as a whole unless it is an atom or 0."""
+        if not poly.terms:
+            return self.zero
+        if all(not any(mono) for mono, _ in poly.terms):
+            return self._folded(matrix, poly)
+        if len(poly.terms) == 1 and isinstance(poly.terms[0][1], float) and len(poly.terms[0][0]) == 1:
+            ((serial,), factor) = poly.terms[0]
+            if serial:
+                return self.scale(self.atom(Lin("lin", matrix, serial)), factor)
+        return self.atom(Lin("lin", matrix, self.cut(poly)))
+
+    def _folded(self, matrix: Matrix, poly: Poly) -> Poly:
+        if matrix.array is None:
+            raise TooLargeError
+        vector = sum(np.broadcast_to(_data(factor), matrix.shape[1:]) for _, factor in poly.terms)
+        return self.constant(self.vector(matrix.array.astype(np.float64) @ vector))
+
+
+def _data(coefficient: Coefficient) -> Any:  # noqa: ANN401 - a number or an array
+    return coefficient.data if isinstance(coefficient, Vector) else coefficient
+
+
+def _move_leaf(leaf: Leaf, how: tuple[Any, ...]) -> Leaf:
+    if how[0] == "part":
+        return leaf._replace(lo=leaf.lo + how[1], hi=leaf.lo + how[2])
+    axes = []
+    for axis in leaf.axes:
+        if axis[0] != "a":
+            axes.append(axis)
+            continue
+        _, label, start, step = axis
+        if label == how[1]:
+            if how[0] == "at":
+                axes.append(("i", start + step * how[2]))
+            else:
+                axes.append(("a", label, start + step * how[2], step * how[3]))
+        else:
+            axes.append(("a", label - (how[0] == "at" and label > how[1]), start, step))
+    return leaf._replace(axes=tuple(axes))

@@ -1,0 +1,105 @@
+"""Whole numbers that are not known: lengths of axes, loop counters, and sums of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Affine:
+    """A sum of unknown whole numbers with whole factors; equal ones are equal and hash alike.
+
+    Attributes:
+        terms: Names with their factors, sorted.
+        constant: What is added.
+
+    """
+
+    __slots__ = ("constant", "terms")
+
+    def __init__(self, terms: tuple[tuple[Any, int], ...], constant: int) -> None:
+        """Hold the parts; :func:`symbol` and arithmetic make new ones."""
+        self.terms, self.constant = terms, constant
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the sums are the same."""
+        return isinstance(other, Affine) and self.terms == other.terms and self.constant == other.constant
+
+    def __hash__(self) -> int:
+        """Hash the parts."""
+        return hash((self.terms, self.constant))
+
+    def __add__(self, other: Affine | int) -> Affine | int:
+        """Return the sum."""
+        if isinstance(other, Affine):
+            return _made(_merged(self.terms, other.terms, 1), self.constant + other.constant)
+        return Affine(self.terms, self.constant + int(other))
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Affine:
+        """Return the sum with all signs changed."""
+        return Affine(tuple((name, -factor) for name, factor in self.terms), -self.constant)
+
+    def __sub__(self, other: Affine | int) -> Affine | int:
+        """Return the difference."""
+        return self + (-other)
+
+    def __rsub__(self, other: int) -> Affine | int:
+        """Return the difference from a number."""
+        return (-self) + other
+
+    def __mul__(self, other: Affine | int) -> Affine | int:
+        """Return the product; that of two unknown ones is a new unknown."""
+        if isinstance(other, Affine):
+            return symbol(("times", *sorted((self, other), key=repr)))
+        factor = int(other)
+        if not factor:
+            return 0
+        return Affine(tuple((name, old * factor) for name, old in self.terms), self.constant * factor)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Affine | int) -> Affine | int:
+        """Return the quotient where it is whole for sure, else a new unknown."""
+        if isinstance(other, int) and other and not any(f % other for _, f in self.terms) and not self.constant % other:
+            return Affine(tuple((name, factor // other) for name, factor in self.terms), self.constant // other)
+        return symbol(("over", self, other))
+
+    def __rfloordiv__(self, other: int) -> Affine:
+        """Return a new unknown."""
+        return symbol(("over", other, self))
+
+    def __mod__(self, other: Affine | int) -> Affine | int:
+        """Return a new unknown, or 0 where it divides for sure."""
+        whole = isinstance(other, int) and other and not any(f % other for _, f in self.terms)
+        return self.constant % other if whole and isinstance(other, int) else symbol(("rest", self, other))
+
+    def __repr__(self) -> str:
+        """Return the sum as text."""
+        parts = [f"{factor}*{name}" if factor != 1 else str(name) for name, factor in self.terms]
+        return " + ".join([*parts, str(self.constant)] if self.constant else parts)
+
+    def factor(self, name: object) -> int:
+        """Return the factor of an unknown."""
+        return next((factor for term, factor in self.terms if term == name), 0)
+
+
+Count = int | Affine
+
+
+def symbol(name: object) -> Affine:
+    """Return an unknown number."""
+    return Affine(((name, 1),), 0)
+
+
+def _merged(
+    left: tuple[tuple[Any, int], ...], right: tuple[tuple[Any, int], ...], sign: int
+) -> tuple[tuple[Any, int], ...]:
+    total = dict(left)
+    for name, factor in right:
+        total[name] = total.get(name, 0) + sign * factor
+    return tuple(sorted(((name, factor) for name, factor in total.items() if factor), key=lambda term: repr(term[0])))
+
+
+def _made(terms: tuple[tuple[Any, int], ...], constant: int) -> Affine | int:
+    return Affine(terms, constant) if terms else constant

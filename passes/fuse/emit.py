@@ -1,0 +1,318 @@
+"""Writing a GRU node with what leads to it and what is taken from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from gru_lower.passes.fuse.algebra import Leaf, Vector
+from gru_lower.passes.fuse.values import F
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.graph.splice import Names
+    from gru_lower.passes.fuse.algebra import Algebra, Poly
+    from gru_lower.passes.fuse.interpret import Interpreter
+    from gru_lower.passes.fuse.matrices import Array, Matrix
+    from gru_lower.passes.fuse.recognise import Cell, Form, Product
+
+
+class CannotWriteError(Exception):
+    """What the algebra understood cannot be had from the values that are there."""
+
+
+class Writer:
+    """Collects the nodes and constants that come in the place of one GRU's steps.
+
+    Args:
+        interpreter: The scope they will stand in.
+        names: The model's names.
+        prefix: What new names begin with.
+        elem_type: The GRU's element type.
+
+    """
+
+    def __init__(self, interpreter: Interpreter, names: Names, prefix: str, elem_type: int) -> None:
+        """Start with nothing."""
+        self.interpreter, self.names, self.prefix, self.elem_type = interpreter, names, prefix, elem_type
+        self.algebra: Algebra = interpreter.algebra
+        self.dtype = helper.tensor_dtype_to_np_dtype(elem_type)
+        self.nodes: list[NodeProto] = []
+        self.initializers: list[TensorProto] = []
+        self._constants: dict[tuple[Any, ...], str] = {}
+        self._renamed: dict[str, str] = {}
+
+    @property
+    def opset(self) -> int:
+        """The version of ONNX's opset."""
+        return self.interpreter.scope.opset
+
+    # -- nodes ---------------------------------------------------------------------------------------
+
+    def node(self, op: str, inputs: Sequence[str], local: str, output: str | None = None, **attributes: Any) -> str:  # noqa: ANN401 - attributes of any type
+        """Append a node with one output and return the output's name."""
+        name = self.names.value(f"{self.prefix}/{local}") if output is None else output
+        self.nodes.append(helper.make_node(op, inputs, [name], self.names.node(f"{self.prefix}/{local}"), **attributes))
+        return name
+
+    def constant(self, array: Array, local: str) -> str:
+        """Attach a constant, once for equal ones."""
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._constants:
+            name = self.names.value(f"{self.prefix}/{local}")
+            self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+            self._constants[key] = name
+        return self._constants[key]
+
+    def ints(self, values: Sequence[int], local: str) -> str:
+        """Attach a vector of whole numbers."""
+        return self.constant(np.array(values, np.int64), local)
+
+    def squeeze(self, value: str, axes: Sequence[int], local: str, output: str | None = None) -> str:
+        """Remove axes of length 1."""
+        return self._with_axes("Squeeze", value, axes, local, output)
+
+    def unsqueeze(self, value: str, axes: Sequence[int], local: str, output: str | None = None) -> str:
+        """Insert axes of length 1."""
+        return self._with_axes("Unsqueeze", value, axes, local, output)
+
+    def _with_axes(self, op: str, value: str, axes: Sequence[int], local: str, output: str | None) -> str:
+        if self.opset < 13:
+            return self.node(op, [value], local, output, axes=list(axes))
+        return self.node(op, [value, self.ints(axes, "axes")], local, output)
+
+    def transpose(self, value: str, perm: Sequence[int], local: str, output: str | None = None) -> str:
+        """Permute axes; nothing where that changes nothing and no name is wanted."""
+        if list(perm) == sorted(perm) and output is None:
+            return value
+        return self.node("Transpose", [value], local, output, perm=list(perm))
+
+    def slice(self, value: str, axis: int, start: int, end: int, local: str, step: int = 1) -> str:
+        """Read start up to, not with, end."""
+        if self.opset < 10:
+            if step != 1:
+                raise CannotWriteError("a slice with a step needs opset 10")
+            return self.node("Slice", [value], local, starts=[start], ends=[end], axes=[axis])
+        given = [self.ints([entry], name) for entry, name in ((start, "starts"), (end, "ends"), (axis, "axes"))]
+        given += [self.ints([step], "steps")] if step != 1 else []
+        return self.node("Slice", [value, *given], local)
+
+    def current(self, value: str) -> str:
+        """Return what a value is called now."""
+        return self._renamed.get(value, value)
+
+    def named(self, value: str, output: str) -> None:
+        """Give a value the name it has to have: its own if it is new, that of a copy otherwise."""
+        value = self.current(value)
+        maker = next((node for node in self.nodes if value in node.output), None)
+        if maker is None or maker.op_type == "GRU" or value in self._renamed.values():
+            self.node("Identity", [value], "same", output)
+            return
+        maker.output[0] = output
+        self._renamed[value] = output
+        for node in self.nodes:
+            for position, name in enumerate(node.input):
+                if name == value:
+                    node.input[position] = output
+
+    # -- values from the graph -------------------------------------------------------------------------
+
+    def place(self, leaf: Leaf) -> tuple[str, list[tuple[Any, ...]]]:
+        """Return the value that a leaf is a view of, and how each of its axes is seen.
+
+        Raises:
+            CannotWriteError: There is no such value.
+
+        """
+        if leaf.source in self.algebra.constants:
+            return self.constant(self.algebra.constants[leaf.source], "constant"), list(leaf.axes)
+        if leaf.source not in self.algebra.defined:
+            name = self.interpreter.place(leaf.source)
+            if name is None:
+                raise CannotWriteError("a value is not visible here")
+            return name, list(leaf.axes)
+        home = self.interpreter.homes.get(self.algebra.defined[leaf.source])
+        if home is None:
+            raise CannotWriteError("a value is not in the graph")
+        seen: list[tuple[Any, ...]] = []
+        for axis, dim in zip(home.value.axes, home.value.dims, strict=True):
+            if axis == F:
+                seen.append(("f",))
+            elif axis == () and dim == 1:
+                seen.append(("i", 0))
+            elif len(axis) == 1 and isinstance(axis[0], int):
+                seen.append(leaf.axes[axis[0]])
+            else:
+                raise CannotWriteError("a value's axes lie together")
+        return home.name, seen
+
+    def rows(self, atom: int, local: str) -> str:
+        """Return the value of an atom with at most one free axis, as (B, features)."""
+        leaf = self.algebra.atoms[atom]
+        if not isinstance(leaf, Leaf):
+            raise CannotWriteError("an input is not in the graph")
+        name, seen = self.place(leaf)
+        return self._arranged(name, seen, leaf, None, local)
+
+    def steps(self, name: str, seen: list[tuple[Any, ...]], leaf: Leaf, time: int, local: str) -> str:
+        """Return a value as (T, B, features), ``time`` being the axis of time."""
+        return self._arranged(name, seen, leaf, time, local)
+
+    def _arranged(self, name: str, seen: list[tuple[Any, ...]], leaf: Leaf, time: int | None, local: str) -> str:
+        free = [axis for axis, entry in enumerate(seen) if entry[0] == "a" and axis != time]
+        features = [axis for axis, entry in enumerate(seen) if entry == ("f",)]
+        if len(free) > 1 or len(features) != 1:
+            raise CannotWriteError("an input has more than one batch axis")
+        source = name
+        width = self.interpreter.dims(source)[features[0]]
+        if (leaf.lo, leaf.hi) != (0, width):
+            name = self.slice(name, features[0], leaf.lo, leaf.hi, local)
+        for axis, entry in enumerate(seen):
+            if axis != time and entry[0] == "a" and entry[2:] != (0, 1):
+                raise CannotWriteError("an input's batch axis is read in another order")
+            if axis != time and entry[0] == "i" and self.interpreter.dims(source)[axis] != 1:
+                if not isinstance(entry[1], int):
+                    raise CannotWriteError("an input hangs on a counter")
+                name = self.slice(name, axis, entry[1], entry[1] + 1, local)
+        units = [axis for axis in range(len(seen)) if axis not in (*free, *features, time)]
+        lead = [] if time is None else [time]
+        batch = free or units[:1]
+        extra = [axis for axis in units if axis not in batch]
+        name = self.transpose(name, [*lead, *extra, *batch, *features], f"{local}_ordered")
+        if extra:
+            name = self.squeeze(name, [len(lead) + i for i in range(len(extra))], f"{local}_squeezed")
+        return name if batch else self.unsqueeze(name, [len(lead)], f"{local}_batch")
+
+    # -- weights ---------------------------------------------------------------------------------------
+
+    def weights(self, blocks: Sequence[Sequence[tuple[Product, ...]]], widths: Sequence[int], local: str) -> str:
+        """Return matrices laid together as (1, rows, columns): blocks below one another, each made of parts side by side."""
+        height = max((m.shape[0] for row in blocks for part in row for _, m in part), default=0)
+        if all(matrix.array is not None for row in blocks for part in row for _, matrix in part):
+            lines = [
+                np.concatenate([self._sum(part, height, w) for part, w in zip(row, widths, strict=True)], axis=1)
+                for row in blocks
+            ]
+            return self.constant(np.concatenate(lines)[None], local)
+        lines_of_names = [
+            self._joined([self._sum_nodes(part, height, w, local) for part, w in zip(row, widths, strict=True)], 1, local)
+            for row in blocks
+        ]
+        return self.unsqueeze(self._joined(lines_of_names, 0, local), [0], local)
+
+    def _sum(self, products: Sequence[Product], height: int, width: int) -> Array:
+        if len(products) == 1 and products[0][0] == 1.0:
+            array = products[0][1].array
+            assert array is not None
+            return np.asarray(array, self.dtype)
+        total = np.zeros((height, width))
+        for factor, matrix in products:
+            assert matrix.array is not None
+            scale = factor.data[:, None] if isinstance(factor, Vector) else factor
+            total = total + scale * matrix.array.astype(np.float64)
+        return total.astype(self.dtype)
+
+    def _joined(self, parts: Sequence[str], axis: int, local: str) -> str:
+        return parts[0] if len(parts) == 1 else self.node("Concat", list(parts), local, axis=axis)
+
+    def _sum_nodes(self, products: Sequence[Product], height: int, width: int, local: str) -> str:
+        parts = []
+        for factor, matrix in products:
+            if matrix.array is not None:
+                parts.append(self.constant(self._sum([(factor, matrix)], height, width), local))
+                continue
+            part = self._matrix(matrix, local)
+            if factor != 1.0:
+                scale = factor.data[:, None] if isinstance(factor, Vector) else np.array(factor)
+                part = self.node("Mul", [part, self.constant(scale.astype(self.dtype), "scale")], local)
+            parts.append(part)
+        if not parts:
+            return self.constant(np.zeros((height, width), self.dtype), local)
+        total = parts[0]
+        for part in parts[1:]:
+            total = self.node("Add", [total, part], local)
+        return total
+
+    def _matrix(self, matrix: Matrix, local: str) -> str:
+        name = self.interpreter.place(matrix.source)
+        if name is None:
+            raise CannotWriteError("a matrix is not visible here")
+        dims = self.interpreter.dims(name)
+        if len(dims) > 2:
+            name = self.squeeze(name, list(range(len(dims) - 2)), local)
+            dims = dims[-2:]
+        if matrix.transposed:
+            name, dims = self.transpose(name, [1, 0], local), dims[::-1]
+        r0, r1, c0, c1 = matrix.block
+        for axis, (lo, hi) in enumerate(((r0, r1), (c0, c1))):
+            if (lo, hi) != (0, dims[axis]):
+                name = self.slice(name, axis, lo, hi, local)
+        return name
+
+    def bias(self, cell: Cell, hidden: int) -> str | None:
+        """Return B as (1, 6H), ``None`` if all of it is 0."""
+        inner = cell.inner.bias if cell.inner is not None else self.algebra.zero
+        assert cell.r is not None
+        parts = [cell.z.bias, cell.r.bias, cell.h.bias, self.algebra.zero, self.algebra.zero, inner]
+        if not any(part.terms for part in parts):
+            return None
+        if all(not any(mono) for part in parts for mono, _ in part.terms):
+            return self.constant(np.concatenate([self._numbers(part, hidden) for part in parts])[None], "B")
+        names = [self._bias_nodes(part, hidden) for part in parts]
+        return self.unsqueeze(self._joined(names, 0, "B"), [0], "B")
+
+    def _numbers(self, poly: Poly, hidden: int) -> Array:
+        total = np.zeros(hidden)
+        for mono, factor in poly.terms:
+            if not any(mono):
+                total = total + (factor.data if isinstance(factor, Vector) else factor)
+        return total.astype(self.dtype)
+
+    def _bias_nodes(self, poly: Poly, hidden: int) -> str:
+        total = self.constant(self._numbers(poly, hidden), "bias")
+        for mono, factor in poly.terms:
+            if any(mono):
+                part = self.squeeze(self.rows(mono[0], "bias"), [0], "bias")
+                if factor != 1.0:
+                    scale = factor.data if isinstance(factor, Vector) else np.array(factor)
+                    part = self.node("Mul", [part, self.constant(scale.astype(self.dtype), "scale")], "bias")
+                total = self.node("Add", [total, part], "bias")
+        return total
+
+    def gru(self, cell: Cell, x: str, order: Sequence[int], initial_h: str | None, *, reverse: bool) -> tuple[str, str]:
+        """Append the GRU node and return the names of Y and Y_h."""
+        assert cell.r is not None
+        recurrent = cell.inner if cell.linear_before_reset else cell.h
+        assert recurrent is not None
+        forms: list[Form] = [cell.z, cell.r, cell.h]
+        hidden = self.algebra.width_of(cell.state)
+        widths = [self.algebra.width[atom] for atom in order]
+        w = self.weights([[dict(form.inputs).get(atom, ()) for atom in order] for form in forms], widths, "W")
+        r = self.weights([[form.state] for form in (cell.z, cell.r, recurrent)], [hidden], "R")
+        inputs = [x, w, r, self.bias(cell, hidden) or "", "", initial_h or ""]
+        while not inputs[-1]:
+            inputs.pop()
+        y, y_h = (self.names.value(f"{self.prefix}/{key}") for key in ("Y", "Y_h"))
+        node = helper.make_node("GRU", inputs, [y, y_h], self.names.node(self.prefix), **gru_attributes(cell, hidden, reverse=reverse))
+        self.nodes.append(node)
+        return y, y_h
+
+
+def gru_attributes(cell: Cell, hidden: int, *, reverse: bool) -> dict[str, Any]:
+    """Return a GRU's attributes: all that is not the operator's own default, and what runtimes want to see."""
+    result: dict[str, Any] = {"hidden_size": hidden, "linear_before_reset": int(bool(cell.linear_before_reset))}
+    if reverse:
+        result["direction"] = "reverse"
+    functions = [cell.f, cell.g]
+    if [str(function) for function in functions] != ["Sigmoid", "Tanh"]:
+        result["activations"] = [function.name for function in functions]
+        for key in ("alpha", "beta"):
+            values = [value for function in functions if (value := getattr(function, key)) is not None]
+            if values:
+                result[f"activation_{key}"] = values
+    if cell.clip is not None:
+        result["clip"] = cell.clip
+    return result

@@ -1,0 +1,156 @@
+"""Interpreting the nodes of a scope: every value becomes polynomials, a constant, or a leaf.
+
+Nothing is rewritten. What an operator does to the algebra is in :mod:`operators`; an operator
+that is not there, or is used in a way the algebra has no words for, makes leaves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from onnx import helper
+
+from gru_lower.graph.scopes import is_onnx, node_uses
+from gru_lower.passes.fuse import operators
+from gru_lower.passes.fuse.algebra import Algebra, TooLargeError
+from gru_lower.passes.fuse.counting import symbol
+from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Sequence_, Value, constant, leaf
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.fuse.algebra import Poly
+    from gru_lower.passes.fuse.counting import Count
+
+Known = Value | Const | Sequence_ | None
+MICROSOFT = "com.microsoft"
+
+
+class Home(NamedTuple):
+    """A value in the graph that is a polynomial.
+
+    Attributes:
+        name: Its name.
+        value: How its axes lie.
+
+    """
+
+    name: str
+    value: Value
+
+
+class Interpreter:
+    """The values of one scope, filled in as they are asked for in the order of the nodes.
+
+    Args:
+        algebra: The tables, shared with the scopes around.
+        facts: Declared and inferred types and shapes.
+        scope: The scope.
+        parent: The interpreter of the scope around it.
+
+    """
+
+    def __init__(self, algebra: Algebra, facts: Facts, scope: Scope, parent: Interpreter | None = None) -> None:
+        """Start with what is given: inputs and initializers."""
+        self.algebra, self.facts, self.scope, self.parent = algebra, facts, scope, parent
+        self.values: dict[str, Known] = {}
+        self.homes: dict[Poly, Home] = {}
+        """A value of this scope for every polynomial that is one."""
+        self.states = _constants_multiplied(scope, facts)
+
+    def run(self) -> None:
+        """Interpret every node."""
+        for index in range(len(self.scope.nodes)):
+            self.step(index)
+
+    def step(self, index: int) -> None:
+        """Interpret one node."""
+        node = self.scope.nodes[index]
+        if self.scope.function is not None:
+            node = self.facts.node(self.scope, index)
+        results = self._results(node)
+        for name, result in zip(node.output, results, strict=False):
+            if name:
+                self.keep(name, result)
+
+    def _results(self, node: NodeProto) -> list[Known]:
+        if is_onnx(node) or node.domain == MICROSOFT:
+            handler = operators.HANDLERS.get(node.op_type)
+            if handler is not None:
+                call = operators.Call(self, node)
+                try:
+                    return handler(call)
+                except (NotUnderstoodError, TooLargeError):
+                    pass  # its outputs are leaves: that is what not being understood comes to
+        return [self.opaque(name) if name else None for name in node.output]
+
+    def keep(self, name: str, result: Known) -> None:
+        """Enter a value."""
+        self.values[name] = result
+        if isinstance(result, Value) and len(result.pieces) == 1:
+            self.homes.setdefault(result.pieces[0][1], Home(name, result))
+
+    def value(self, name: str) -> Known:
+        """Return what is known of a value that is visible here."""
+        if name in self.values:
+            return self.values[name]
+        if not self.scope.defines(name) and self.parent is not None:
+            return self.parent.value(name)
+        result: Known
+        array = None if name in self.states else self.facts.array(self.scope, name)
+        result = self.opaque(name) if array is None else constant(array)
+        self.values[name] = result
+        return result
+
+    def opaque(self, name: str) -> Known:
+        """Look at a value from outside; ``None`` where not even its rank is known."""
+        dims = self.facts.shape(self.scope, name)
+        if dims is None:
+            return None
+        return leaf(self.algebra, (self.scope.path, name), [self._dim(name, axis, dim) for axis, dim in enumerate(dims)])
+
+    def _dim(self, name: str, axis: int, dim: int | str | None) -> Count:
+        if isinstance(dim, int):
+            return dim
+        return symbol(dim if dim else (self.scope.path, name, axis))
+
+    def dims(self, name: str) -> tuple[Count, ...]:
+        """Return the lengths of a value's axes."""
+        known = self.value(name)
+        return known.dims if isinstance(known, (Value, Const)) else ()
+
+    def place(self, source: Any) -> str | None:  # noqa: ANN401 - what leaves are known by
+        """Return the name of the value that a leaf is, if it can be used in this scope."""
+        here: Interpreter | None = self
+        while here is not None:
+            if source in self.algebra.defined:
+                home = here.homes.get(self.algebra.defined[source])
+                if home is not None:
+                    return home.name
+            elif isinstance(source, tuple) and len(source) == 2 and source[0] == here.scope.path:
+                return str(source[1])
+            here = here.parent
+        return None
+
+
+def _constants_multiplied(scope: Scope, facts: Facts) -> frozenset[str]:
+    """Find the constants that a constant matrix multiplies: states, which are to be looked at as leaves."""
+    found = set()
+    for node in scope.nodes:
+        if node.op_type in ("MatMul", "Gemm") and is_onnx(node):
+            left, right = (facts.constant(scope, name) for name in node.input[:2])
+            if left is not None and right is not None and left.data_type == right.data_type:
+                array = facts.array(scope, node.input[0])
+                if array is not None and array.ndim == 2 and array.any():
+                    found.add(node.input[0])
+    return frozenset(found)
+
+
+def attributes(node: NodeProto) -> dict[str, Any]:
+    """Return a node's attributes by name; references to a function's parameters are left out."""
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
+
+
+__all__ = ["Home", "Interpreter", "attributes", "node_uses"]

@@ -1,0 +1,162 @@
+"""Products with matrices: MatMul, Gemm and Einsum, whichever side the matrix is on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gru_lower.passes.fuse.algebra import Leaf
+from gru_lower.passes.fuse.values import UNKNOWN, Const, F, NotUnderstoodError, Value, lift, refeature
+from gru_lower.passes.fuse.views import filled, transpose
+
+if TYPE_CHECKING:
+    from gru_lower.passes.fuse.algebra import Algebra
+    from gru_lower.passes.fuse.matrices import Matrix
+
+FOLDED = 1 << 16
+"""A product of constants is computed if the left one has no more entries than this."""
+
+
+def apply(algebra: Algebra, matrix: Matrix, value: Value, axis: int) -> Value:
+    """Multiply the features, which lie along an axis, by a matrix (out, in).
+
+    Raises:
+        NotUnderstoodError: Something else lies along that axis.
+
+    """
+    rows, columns = matrix.shape
+    value = refeature(algebra, value, axis, columns)
+    if value.width != columns:
+        raise NotUnderstoodError
+    total, edge = [], 0
+    for width, poly in value.pieces:
+        part = algebra.matrices.block(matrix, 0, rows, edge, edge + width)
+        total.append(algebra.linear(part, algebra.whole.get(poly, poly)))
+        edge += width
+    position = value.axes.index(F)
+    dims = (*value.dims[:position], rows, *value.dims[position + 1 :])
+    return Value(value.axes, dims, ((rows, algebra.add(*total)),))
+
+
+def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Matrix | None:
+    """Return the matrix a tensor of two axes is, ``None`` if it is none.
+
+    Args:
+        algebra: The tables.
+        value: The tensor; leading axes of length 1 do not count.
+        out_first: Whether its first axis is the one of the results.
+
+    """
+    lead, dims = value.dims[:-2], value.dims[-2:]
+    if len(dims) < 2 or any(dim != 1 for dim in lead):
+        return None
+    if isinstance(value, Const):
+        if value.array.dtype == object or not all(isinstance(dim, int) for dim in dims):
+            return None
+        array = filled(value).reshape([int(dim) for dim in dims])
+        return algebra.matrices.constant(array if out_first else array.T)
+    serial = None if value.poly is None else value.poly.atom
+    atom = None if serial is None else algebra.atoms[serial]
+    if not isinstance(atom, Leaf) or not all(isinstance(dim, int) for dim in dims) or atom.lo:
+        return None
+    seen = [axis for axis in atom.axes if axis != ("i", 0)]
+    plain = [axis for axis in seen if axis == ("f",) or (axis[0] == "a" and axis[2:] == (0, 1))]
+    shown = [axis for axis in value.axes if axis]
+    if len(seen) != 2 or plain != seen or len(shown) != 2 or atom.source in algebra.defined:
+        return None
+    first_is_features = seen[0] == ("f",)
+    transposed = (value.axes[-2] == F) != first_is_features
+    rows, columns = (int(dims[0]), int(dims[1])) if out_first else (int(dims[1]), int(dims[0]))
+    return algebra.matrices.symbol(atom.source, rows, columns, transposed=transposed == out_first)
+
+
+def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value | Const:
+    """Multiply two tensors of which one is a matrix."""
+    if isinstance(left, Const) and isinstance(right, Const):
+        return _fold(left, right)
+    if isinstance(right, Const) or not isinstance(left, Const):
+        matrix = matrix_of(algebra, right, out_first=False)
+        if matrix is not None and not isinstance(left, Const):
+            return apply(algebra, matrix, left, -1)
+    matrix = matrix_of(algebra, left, out_first=True)
+    if matrix is None or isinstance(right, Const):
+        raise NotUnderstoodError
+    return apply(algebra, matrix, right, -2 if len(right.dims) > 1 else -1)
+
+
+def _fold(left: Const, right: Const) -> Const:
+    if len(left.dims) < 2 or len(right.dims) < 2 or object in (left.array.dtype, right.array.dtype):
+        raise NotUnderstoodError
+    dims = (*left.dims[:-1], right.dims[-1])
+    if left.array.size == 1 and not left.array.any():
+        return Const(np.zeros((1,) * len(dims), left.array.dtype), dims)
+    if left.array.size > FOLDED:
+        raise NotUnderstoodError
+    data = left.array
+    if data.shape[-1] == 1 and left.dims[-1] != 1:
+        data = np.broadcast_to(data, (*data.shape[:-1], int(right.dims[-2])))
+    product = np.matmul(data, filled(right))
+    return Const(product, dims)
+
+
+def gemm(
+    algebra: Algebra,
+    a: Value | Const,
+    b: Value | Const,
+    c: Value | Const | None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    trans_a: bool = False,
+    trans_b: bool = False,
+) -> Value | Const:
+    """Return alpha · A B + beta · C."""
+    a = transpose(a, (1, 0)) if trans_a else a
+    b = transpose(b, (1, 0)) if trans_b else b
+    product = matmul(algebra, a, b)
+    if isinstance(product, Const):
+        if c is not None and beta and not isinstance(c, Const):
+            return lift(algebra, lambda p, q: algebra.add(algebra.scale(p, alpha), algebra.scale(q, beta)), product, c)
+        if c is None or not beta:
+            return Const(product.array * np.asarray(alpha, product.array.dtype), product.dims)
+        assert isinstance(c, Const)
+        return Const(product.array * alpha + c.array * beta, product.dims)
+    if c is None or not beta:
+        return lift(algebra, lambda p: algebra.scale(p, alpha), product)
+    return lift(algebra, lambda p, q: algebra.add(algebra.scale(p, alpha), algebra.scale(q, beta)), product, c)
+
+
+def einsum(algebra: Algebra, equation: str, left: Value | Const, right: Value | Const) -> Value | Const:
+    """Return a sum of products that is one with a matrix: one shared letter summed over, one letter of the matrix's own.
+
+    Raises:
+        NotUnderstoodError: The equation says anything else.
+
+    """
+    inputs, arrow, output = equation.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != 2 or "." in equation:
+        raise NotUnderstoodError
+    if not arrow:
+        output = "".join(sorted(letter for letter in set(inputs) - {","} if inputs.count(letter) == 1))
+    for (data, value), (weight, matrix) in (
+        ((terms[0], left), (terms[1], right)),
+        ((terms[1], right), (terms[0], left)),
+    ):
+        if len(weight) != 2 or isinstance(value, Const) or len(set(data)) != len(data):
+            continue
+        summed = [letter for letter in weight if letter in data and letter not in output]
+        own = [letter for letter in weight if letter not in data and letter in output]
+        if len(summed) != 1 or len(own) != 1 or set(data) - {summed[0]} != set(output) - {own[0]}:
+            continue
+        found = matrix_of(algebra, matrix, out_first=weight[0] == own[0])
+        if found is None:
+            continue
+        product = apply(algebra, found, value, data.index(summed[0]))
+        letters = data.replace(summed[0], own[0])
+        return transpose(product, [letters.index(letter) for letter in output])
+    raise NotUnderstoodError
+
+
+__all__ = ["UNKNOWN", "apply", "einsum", "gemm", "matmul", "matrix_of"]

@@ -1,0 +1,97 @@
+"""Matrices of linear maps: blocks of constants, or of values that are there at run time.
+
+A matrix is held as (out, in): row i makes feature i of the product. Equal numbers are one matrix,
+whatever initializer or node they come from; numbers are hashed once for every block of memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """A block of a matrix; interned, so that equal ones are the same object.
+
+    Attributes:
+        array: Its numbers, (out, in), ``None`` for one that is only known at run time.
+        source: The run-time value it is a block of, two axes after leaving out those of length 1.
+        transposed: Whether the source's first axis is in.
+        block: First and last (exclusive) row and column in the source, as (out, in).
+        serial: Its number; those made first have the lower ones.
+
+    """
+
+    array: Array | None
+    source: Hashable = None
+    transposed: bool = False
+    block: tuple[int, int, int, int] = (0, 0, 0, 0)
+    serial: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        r0, r1, c0, c1 = self.block
+        return r1 - r0, c1 - c0
+
+
+class Matrices:
+    """The matrices of one analysis."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._by_content: dict[Hashable, Matrix] = {}
+        self._by_memory: dict[Hashable, Matrix] = {}
+        self._kept: list[Array] = []
+        self._parts: dict[tuple[Matrix, int, int, int, int], Matrix] = {}
+
+    def constant(self, array: Array) -> Matrix:
+        """Return the matrix of an array of two axes, (out, in)."""
+        where = (array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str)
+        found = self._by_memory.get(where)
+        if found is None:
+            content = (array.dtype.str, array.shape, digest(array))
+            whole = (0, array.shape[0], 0, array.shape[1])
+            found = self._by_content.setdefault(content, Matrix(array, block=whole, serial=len(self._by_content)))
+            self._by_memory[where] = found
+            self._kept.append(array)  # lest its address be given to another one
+        return found
+
+    def symbol(self, source: Hashable, rows: int, columns: int, *, transposed: bool) -> Matrix:
+        """Return the matrix that a run-time value is."""
+        key = (source, rows, columns, transposed)
+        if key not in self._by_content:
+            self._by_content[key] = Matrix(None, source, transposed, (0, rows, 0, columns), len(self._by_content))
+        return self._by_content[key]
+
+    def block(self, matrix: Matrix, r0: int, r1: int, c0: int, c1: int) -> Matrix:
+        """Return rows r0 to r1 and columns c0 to c1."""
+        if (r0, r1, c0, c1) == (0, matrix.shape[0], 0, matrix.shape[1]):
+            return matrix
+        key = (matrix, r0, r1, c0, c1)
+        found = self._parts.get(key)
+        if found is None:
+            if matrix.array is not None:
+                found = self.constant(matrix.array[r0:r1, c0:c1])
+            else:
+                first_row, _, first_column, _ = matrix.block
+                block = (first_row + r0, first_row + r1, first_column + c0, first_column + c1)
+                name = (matrix.source, matrix.transposed, block)
+                new = Matrix(None, matrix.source, matrix.transposed, block, len(self._by_content))
+                found = self._by_content.setdefault(name, new)
+            self._parts[key] = found
+        return found
+
+
+def digest(array: Array) -> bytes:
+    """Return a fingerprint of an array's numbers."""
+    return hashlib.blake2b(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data, digest_size=16).digest()

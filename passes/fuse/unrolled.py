@@ -1,0 +1,133 @@
+"""Cells in a row: steps of one GRU, each on the state of the one before, with the same weights.
+
+A first step whose state of zeros was folded away belongs to the row if it is what the row's step
+makes of a state of zeros. An input that hangs on the row's own states makes no row: such a loop
+feeds back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gru_lower.passes.fuse.algebra import Leaf
+from gru_lower.passes.fuse.recognise import Cell, MisfitError, read
+
+if TYPE_CHECKING:
+    from gru_lower.passes.fuse.algebra import Algebra, Poly
+    from gru_lower.passes.fuse.interpret import Interpreter
+
+
+@dataclass(frozen=True)
+class Row:
+    """The steps of one GRU.
+
+    Attributes:
+        cells: In the order of time.
+        kernel: The cell that has all the weights: the last one.
+
+    """
+
+    cells: tuple[Cell, ...]
+
+    @property
+    def kernel(self) -> Cell:
+        """A cell that reads its state, as a first one need not."""
+        return self.cells[-1]
+
+    @property
+    def before(self) -> int | None:
+        """The atom of the state before the first step, ``None`` for zeros."""
+        return self.cells[0].before
+
+    def index(self) -> dict[Poly, int]:
+        """Return the time of every state."""
+        return {cell.state: t for t, cell in enumerate(self.cells)}
+
+
+@dataclass(frozen=True)
+class Miss:
+    """What looked like a GRU's step and is none.
+
+    Attributes:
+        state: The polynomial that was read.
+        reasons: What did not fit, one for each way to read it.
+
+    """
+
+    state: Poly
+    reasons: tuple[MisfitError, ...]
+
+
+def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], list[Miss]]:
+    """Find the rows of cells among the values of a scope.
+
+    Args:
+        interpreter: The scope, interpreted.
+        shortest: How many steps a row has at least.
+
+    """
+    algebra = interpreter.algebra
+    readings: dict[Poly, list[Cell]] = {}
+    misses: list[Miss] = []
+    for poly in interpreter.homes:
+        cells, reasons = read(algebra, poly)
+        if cells:
+            readings[poly] = cells
+        elif reasons:
+            misses.append(Miss(poly, tuple(reasons)))
+    whole = [cell for cells in readings.values() for cell in cells if cell.before is not None]
+    after: dict[int, list[Cell]] = {}
+    for cell in whole:
+        assert cell.before is not None
+        after.setdefault(cell.before, []).append(cell)
+    made_by = {before: _maker(algebra, before, readings) for before in after}
+    used: set[Poly] = set()
+    found = []
+    for cell in whole:
+        assert cell.before is not None
+        goes_on = any(other.before is not None and other.kernel == cell.kernel for other in made_by[cell.before])
+        if cell.state in used or goes_on:
+            continue
+        row = [cell]
+        used.add(cell.state)
+        while (after_it := _next(algebra, row[-1], after, used)) is not None:
+            row.append(after_it)
+            used.add(after_it.state)
+        row[:0] = [first for first in made_by[cell.before] if first.before is None and is_from_zeros(first, cell)][:1]
+        if len(row) >= shortest:
+            found.append(Row(tuple(row)))
+    return found, misses
+
+
+def _maker(algebra: Algebra, before: int, readings: dict[Poly, list[Cell]]) -> list[Cell]:
+    atom = algebra.atoms[before]
+    poly = algebra.defined.get(atom.source) if isinstance(atom, Leaf) else None
+    return [] if poly is None else readings.get(poly, [])
+
+
+def _next(algebra: Algebra, cell: Cell, after: dict[int, list[Cell]], used: set[Poly]) -> Cell | None:
+    whole = algebra.whole.get(cell.state)
+    if whole is None or whole.atom is None:
+        return None
+    candidates = after.get(whole.atom, [])
+    return next((c for c in candidates if c.state not in used and c.kernel == cell.kernel), None)
+
+
+def is_from_zeros(first: Cell, cell: Cell) -> bool:
+    """Whether a step without a state is what another makes of a state of zeros."""
+    if (first.f, first.g, first.clip) != (cell.f, cell.g, cell.clip) or len(first.x) != len(cell.x):
+        return False
+    names = dict(zip(first.x, cell.x, strict=True))
+
+    def same(one: object, other: object) -> bool:
+        if one is None or other is None:
+            return one is other
+        inputs = {names[atom]: products for atom, products in one.inputs}  # type: ignore[attr-defined]
+        return inputs == dict(other.inputs) and one.bias is other.bias  # type: ignore[attr-defined]
+
+    if not same(first.z, cell.z) or not same(first.h, cell.h):
+        return False
+    if not cell.linear_before_reset or (cell.inner is not None and not cell.inner.bias.terms):
+        return first.r is None
+    return bool(first.linear_before_reset) and same(first.r, cell.r) and same(first.inner, cell.inner)

@@ -1,0 +1,371 @@
+"""Interpreted tensors: how their axes lie, and the polynomials along their features.
+
+An axis of a tensor is one of
+    F           the features
+    (k,)        the free axis k of the polynomials' atoms
+    ((j, m), (k, n))   two of them laid together, row-major, with their lengths
+    FO, FI      the features laid out over two axes
+    ()          one along which nothing changes: of length 1, or repeated
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gru_lower.passes.fuse.algebra import ONE, Leaf, Spread, Vector
+from gru_lower.passes.fuse.matrices import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from gru_lower.passes.fuse.algebra import Algebra, Poly
+    from gru_lower.passes.fuse.counting import Count
+    from gru_lower.passes.fuse.matrices import Array
+
+Axis = tuple[Any, ...]
+F: Axis = ("f",)
+FO: Axis = ("fo",)
+FI: Axis = ("fi",)
+UNKNOWN = -1
+"""The width of features of which it is not known how many there are."""
+
+
+class NotUnderstoodError(Exception):
+    """A node does something that the algebra has no words for; its outputs become leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor as polynomials.
+
+    Attributes:
+        axes: What each of its axes is.
+        dims: How long each is.
+        pieces: Stretches of the features, ``(width, polynomial)``.
+
+    """
+
+    axes: tuple[Axis, ...]
+    dims: tuple[Count, ...]
+    pieces: tuple[tuple[int, Poly], ...]
+
+    @property
+    def labels(self) -> frozenset[int]:
+        """The free axes it has."""
+        return labels_of(self.axes)
+
+    @property
+    def width(self) -> int:
+        """How many features it has."""
+        return sum(width for width, _ in self.pieces)
+
+    @property
+    def poly(self) -> Poly | None:
+        """Its polynomial, if all features have the same."""
+        return self.pieces[0][1] if len(self.pieces) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A constant: numbers, or whole numbers not all of which are known (an array of objects).
+
+    Attributes:
+        array: Its entries; an axis of length 1 may stand for one of any length.
+        dims: How long each axis is.
+
+    """
+
+    array: Array
+    dims: tuple[Count, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every entry is there."""
+        return self.array.shape == self.dims
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence_:  # noqa: N801 - typing's Sequence is another thing
+    """A sequence of tensors: the parts themselves, or one tensor read along an axis.
+
+    Attributes:
+        parts: The tensors, where each is known.
+        tensor: The tensor that was split into parts of length 1.
+        axis: Along which.
+        keepdims: Whether the parts keep that axis.
+
+    """
+
+    parts: tuple[Value | Const | None, ...] = ()
+    tensor: Value | None = None
+    axis: int = 0
+    keepdims: bool = True
+
+
+def labels_of(axes: Sequence[Axis]) -> frozenset[int]:
+    """Return the free axes that lie along a tensor's axes."""
+    return frozenset(
+        entry if isinstance(entry, int) else entry[0]
+        for axis in axes
+        for entry in axis
+        if not isinstance(entry, str)
+    )
+
+
+def constant(array: Array) -> Const:
+    """Hold an array whose entries are all there."""
+    return Const(array, array.shape)
+
+
+def leaf(algebra: Algebra, source: Hashable, dims: Sequence[Count]) -> Value:
+    """Look at a value from outside: its last axis is taken for the features until it turns out to be another."""
+    return _leaf(algebra, source, tuple(dims), len(dims) - 1, None)
+
+
+def _leaf(algebra: Algebra, source: Hashable, dims: tuple[Count, ...], feature: int, width: int | None) -> Value:
+    axes: list[Axis] = []
+    entries: list[tuple[Any, ...]] = []
+    count = 0
+    for axis, dim in enumerate(dims):
+        if axis == feature:
+            axes.append(F)
+            entries.append(("f",))
+        elif dim == 1:
+            axes.append(())
+            entries.append(("i", 0))
+        else:
+            axes.append((count,))
+            entries.append(("a", count, 0, 1))
+            count += 1
+    if width is None:
+        length = dims[feature] if dims else 1
+        width = length if isinstance(length, int) else UNKNOWN
+    elif dims:
+        dims = (*dims[:feature], width, *dims[feature + 1 :])
+    return Value(tuple(axes), dims, ((width, algebra.atom(Leaf("leaf", source, tuple(entries), 0, width))),))
+
+
+def refeature(algebra: Algebra, value: Value, position: int, width: int) -> Value:
+    """Take another axis of a leaf for its features.
+
+    Raises:
+        NotUnderstoodError: The value is no leaf that is seen as it is, or its length there is another.
+
+    """
+    position %= max(len(value.axes), 1)
+    if value.axes and value.axes[position] == F and value.width in (width, UNKNOWN):
+        return value if value.width == width else _resized(algebra, value, width)
+    serial = None if value.poly is None else value.poly.atom
+    atom = None if serial is None else algebra.atoms[serial]
+    if not isinstance(atom, Leaf) or atom.lo or FO in value.axes or value.dims[position] not in (width, UNKNOWN):
+        if not isinstance(atom, Leaf) or isinstance(value.dims[position], int):
+            raise NotUnderstoodError
+    shown = [axis for axis in value.axes if axis == F or len(axis) == 1]
+    labels = [axis[0] for axis in shown if axis != F]
+    if labels != sorted(labels) or any(len(axis) > 1 for axis in value.axes):
+        raise NotUnderstoodError
+    return _moved_features(algebra, value, atom, position, width)
+
+
+def _resized(algebra: Algebra, value: Value, width: int) -> Value:
+    serial = None if value.poly is None else value.poly.atom
+    atom = None if serial is None else algebra.atoms[serial]
+    if not isinstance(atom, Leaf) or atom.lo:
+        raise NotUnderstoodError
+    dims = tuple(width if axis == F else dim for axis, dim in zip(value.axes, value.dims, strict=True))
+    return replace(value, dims=dims, pieces=((width, algebra.atom(atom._replace(hi=width))),))
+
+
+def _moved_features(algebra: Algebra, value: Value, atom: Leaf, position: int, width: int) -> Value:
+    """Exchange the roles of two axes of a leaf: the old features become a free axis, or one of length 1."""
+    old = value.axes.index(F) if F in value.axes else None
+    wanted = value.axes[position]
+    entries = list(atom.axes)
+    was = next((i for i, entry in enumerate(entries) if entry == ("f",)), None)
+    if wanted == ():
+        units = [i for i, entry in enumerate(entries) if entry == ("i", 0)]
+        if value.dims[position] != 1 or not units or width != 1:
+            raise NotUnderstoodError
+        entries[_which_unit(value, position, units)] = ("f",)
+    else:
+        where = next(i for i, entry in enumerate(entries) if entry[0] == "a" and entry[1] == wanted[0])
+        if entries[where][2:] != (0, 1):
+            raise NotUnderstoodError
+        entries[where] = ("f",)
+    axes = list(value.axes)
+    axes[position] = F
+    if was is not None and old is not None:
+        unit = value.dims[old] == 1
+        entries[was] = ("i", 0) if unit else ("a", None, 0, 1)
+        axes[old] = () if unit else (None,)
+    count = 0
+    for i, entry in enumerate(entries):
+        if entry[0] == "a":
+            entries[i] = ("a", count, *entry[2:])
+            count += 1
+    count = 0
+    for i, axis in enumerate(axes):
+        if axis not in ((), F):
+            axes[i] = (count,)
+            count += 1
+    dims = tuple(width if axis == F else dim for axis, dim in zip(axes, value.dims, strict=True))
+    poly = algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, width))
+    return Value(tuple(axes), dims, ((width, poly),))
+
+
+def _which_unit(value: Value, position: int, units: list[int]) -> int:
+    """Tell which axis of length 1 of a leaf an axis of length 1 of its view is: the same in order."""
+    seen = [axis for axis, entry in enumerate(value.axes) if entry == ()]
+    if len(seen) != len(units):
+        raise NotUnderstoodError
+    return units[seen.index(position)]
+
+
+def as_value(algebra: Algebra, const: Const, like: Value | None = None) -> Value:
+    """See a constant as polynomials, its features where another value has them.
+
+    Args:
+        algebra: The tables.
+        const: The constant.
+        like: What it is to be combined with, aligned at the last axis.
+
+    """
+    rank = len(const.dims)
+    if const.array.dtype == object:
+        raise NotUnderstoodError
+    features = [rank - 1] if rank else []
+    if like is not None:
+        offset = rank - len(like.axes)
+        features = [i + offset for i, axis in enumerate(like.axes) if axis in (F, FO, FI) and i + offset >= 0]
+    if any(length != 1 and axis not in features for axis, length in enumerate(const.array.shape)):
+        key = ("constant", const.array.dtype.str, const.array.shape, digest(const.array))
+        algebra.constants[key] = const.array
+        return leaf(algebra, key, const.dims)
+    axes: list[Axis] = [() for _ in range(rank)]
+    kinds = {0: (), 1: (F,), 2: (FO, FI)}[len(features)]
+    for kind, axis in zip(kinds, features, strict=True):
+        axes[axis] = kind
+    shape = [const.dims[axis] for axis in features]
+    if not all(isinstance(length, int) for length in shape):
+        if const.array.size != 1:
+            raise NotUnderstoodError
+        axes = [() for _ in range(rank)]
+        shape = []
+    numbers = const.array
+    if shape:
+        numbers = np.broadcast_to(numbers.reshape([numbers.shape[axis] for axis in features]), shape)
+    flat = np.asarray(numbers, np.float64).reshape(-1)
+    return Value(tuple(axes), const.dims, ((flat.size, algebra.constant(algebra.vector(flat))),))
+
+
+def aligned(algebra: Algebra, given: Sequence[Value | Const]) -> tuple[tuple[Axis, ...], tuple[Count, ...], list[Value]]:
+    """Bring values to the same axes, as broadcasting does.
+
+    Raises:
+        NotUnderstoodError: Different things lie along the same axis.
+
+    """
+    like = max((value for value in given if isinstance(value, Value)), key=_settled_first(algebra), default=None)
+    values = [as_value(algebra, value, like) if isinstance(value, Const) else value for value in given]
+    if like is None:
+        like = values[0]
+    rank = max(len(value.axes) for value in values)
+    values = [_fitted(algebra, value, like) for value in values]
+    axes: list[Axis] = []
+    dims: list[Count] = []
+    for position in range(-rank, 0):
+        there = [(v.axes[position], v.dims[position]) for v in values if len(v.axes) >= -position]
+        kinds = {axis for axis, _ in there if axis}
+        if len(kinds) > 1:
+            raise NotUnderstoodError
+        axes.append(kinds.pop() if kinds else ())
+        long = [dim for axis, dim in there if axis] or [dim for _, dim in there if dim != 1] or [1]
+        dims.append(next((dim for dim in long if isinstance(dim, int) and dim != 1), long[0]))
+    labels = labels_of(axes)
+    if any(value.labels and value.labels != labels for value in values):
+        raise NotUnderstoodError
+    return tuple(axes), tuple(dims), values
+
+
+def _settled_first(algebra: Algebra) -> Callable[[Value], tuple[bool, int, int]]:
+    def rank(value: Value) -> tuple[bool, int, int]:
+        serial = None if value.poly is None else value.poly.atom
+        raw = serial is not None and isinstance(algebra.atoms[serial], Leaf)
+        return not raw, len(value.labels), value.width
+
+    return rank
+
+
+def _fitted(algebra: Algebra, value: Value, like: Value) -> Value:
+    """Take a leaf's features where those of what it meets are."""
+    if value is like or F not in like.axes:
+        return value
+    position = like.axes.index(F) - len(like.axes)
+    if len(value.axes) < -position or value.axes[position] == F:
+        if value.width == UNKNOWN:
+            return _resized(algebra, value, like.width)
+        return value
+    if F not in value.axes and not value.labels:
+        return value  # the same number everywhere
+    conflict = any(
+        a != b and a and b for a, b in zip(reversed(value.axes), reversed(like.axes), strict=False)
+    )
+    return refeature(algebra, value, position, like.width) if conflict else value
+
+
+def lift(algebra: Algebra, function: Callable[..., Poly], *given: Value | Const) -> Value:
+    """Apply an elementwise function.
+
+    Raises:
+        NotUnderstoodError: The values cannot be brought to the same axes.
+
+    """
+    axes, dims, values = aligned(algebra, given)
+    width = max(value.width for value in values)
+    if any(value.width == UNKNOWN for value in values) or any(value.width not in (1, width) for value in values):
+        raise NotUnderstoodError
+    edges = sorted({0, width, *(edge for value in values if value.width == width for edge in _edges(value))})
+    pieces = []
+    for lo, hi in zip(edges, edges[1:], strict=False):
+        polys = [_stretch(algebra, value, lo, hi, width) for value in values]
+        pieces.append((hi - lo, function(*polys)))
+    return Value(axes, dims, tuple(pieces))
+
+
+def _edges(value: Value) -> list[int]:
+    result, edge = [], 0
+    for width, _ in value.pieces:
+        edge += width
+        result.append(edge)
+    return result
+
+
+def _stretch(algebra: Algebra, value: Value, lo: int, hi: int, width: int) -> Poly:
+    if value.width == 1 and width > 1:
+        return spread(algebra, value.pieces[0][1])
+    poly = features(algebra, value, lo, hi)[0][1]
+    return algebra.whole.get(poly, poly)
+
+
+def spread(algebra: Algebra, poly: Poly) -> Poly:
+    """See one feature as many equal ones."""
+    if all(not any(mono) and not isinstance(coefficient, Vector) for mono, coefficient in poly.terms):
+        return poly
+    return algebra.atom(Spread("spread", poly))
+
+
+def features(algebra: Algebra, value: Value, lo: int, hi: int) -> tuple[tuple[int, Poly], ...]:
+    """Return the pieces of features lo to hi."""
+    result, edge = [], 0
+    for width, poly in value.pieces:
+        first, last = max(lo, edge), min(hi, edge + width)
+        if first < last:
+            result.append((last - first, algebra.part(poly, first - edge, last - edge, width)))
+        edge += width
+    return tuple(result)
+
+
+__all__ = ["ONE", "Const", "NotUnderstoodError", "Value"]

@@ -1,0 +1,329 @@
+"""Operators that only move elements: each acts on the axes, and on the leaves under the polynomials."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gru_lower.passes.fuse.counting import Affine
+from gru_lower.passes.fuse.reshape import reshape
+from gru_lower.passes.fuse.values import (
+    FI,
+    FO,
+    UNKNOWN,
+    Const,
+    F,
+    NotUnderstoodError,
+    Value,
+    aligned,
+    as_value,
+    constant,
+    features,
+    labels_of,
+    refeature,
+    spread,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.passes.fuse.algebra import Algebra
+    from gru_lower.passes.fuse.counting import Count
+    from gru_lower.passes.fuse.matrices import Array
+
+FAR = 2**31 - 1
+"""Ends of slices from here on mean: to the end."""
+
+
+def filled(const: Const) -> Array:
+    """Return a constant with every entry there.
+
+    Raises:
+        NotUnderstoodError: Its size is not known.
+
+    """
+    if const.whole:
+        return const.array
+    if not all(isinstance(dim, int) for dim in const.dims):
+        raise NotUnderstoodError
+    return np.broadcast_to(const.array, const.dims)
+
+
+def transpose(value: Value | Const, perm: Sequence[int] | None) -> Value | Const:
+    """Permute the axes; reverse them where no order is given."""
+    rank = len(value.dims)
+    order = [axis % rank for axis in perm] if perm else list(reversed(range(rank)))
+    dims = tuple(value.dims[axis] for axis in order)
+    if isinstance(value, Const):
+        return Const(value.array.transpose(order), dims)
+    return replace(value, axes=tuple(value.axes[axis] for axis in order), dims=dims)
+
+
+def unsqueeze(value: Value | Const, where: Sequence[int]) -> Value | Const:
+    """Insert axes of length 1."""
+    rank = len(value.dims) + len(where)
+    new = {axis % rank for axis in where}
+    dims = iter(value.dims)
+    full = tuple(1 if axis in new else next(dims) for axis in range(rank))
+    if isinstance(value, Const):
+        return Const(np.expand_dims(value.array, tuple(sorted(new))), full)
+    axes = iter(value.axes)
+    return replace(value, axes=tuple(() if axis in new else next(axes) for axis in range(rank)), dims=full)
+
+
+def squeeze(algebra: Algebra, value: Value | Const, where: Sequence[int] | None) -> Value | Const:
+    """Remove axes of length 1."""
+    rank = len(value.dims)
+    gone = {axis % rank for axis in where} if where is not None else {i for i, d in enumerate(value.dims) if d == 1}
+    if isinstance(value, Const):
+        dims = tuple(dim for axis, dim in enumerate(value.dims) if axis not in gone)
+        return Const(value.array.reshape([n for i, n in enumerate(value.array.shape) if i not in gone]), dims)
+    for axis in sorted(gone, reverse=True):
+        if value.axes[axis] not in ((), F) or (value.axes[axis] == F and value.width != 1):
+            value = take(algebra, value, axis, 0)
+        else:
+            value = replace(value, axes=_without(value.axes, axis), dims=_without(value.dims, axis))
+    return value
+
+
+def _without(items: tuple[Any, ...], position: int) -> tuple[Any, ...]:
+    return items[:position] + items[position + 1 :]
+
+
+def take(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
+    """Read one index of an axis, which goes."""
+    kind = value.axes[axis]
+    axes, dims = _without(value.axes, axis), _without(value.dims, axis)
+    if kind == ():
+        return Value(axes, dims, value.pieces)
+    if isinstance(index, int) and index < 0:
+        index = value.dims[axis] + index
+    if kind in (F, FO):
+        if not isinstance(index, int) or value.width == UNKNOWN:
+            raise NotUnderstoodError
+        size = 1 if kind == F else value.width // int(value.dims[axis])
+        axes = tuple(F if entry == FI else entry for entry in axes)
+        return Value(axes, dims, features(algebra, value, index * size, index * size + size))
+    if len(kind) != 1 or not isinstance(kind[0], int):
+        raise NotUnderstoodError
+    label = kind[0]
+    pieces = tuple((width, algebra.at(poly, label, index)) for width, poly in value.pieces)
+    return Value(tuple(_lowered(entry, label) for entry in axes), dims, pieces)
+
+
+def _lowered(axis: tuple[Any, ...], label: int) -> tuple[Any, ...]:
+    return tuple(
+        (entry - (entry > label) if isinstance(entry, int) else (entry[0] - (entry[0] > label), entry[1]))
+        if not isinstance(entry, str)
+        else entry
+        for entry in axis
+    )
+
+
+def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, step: int, size: Count) -> Value | Const:
+    """Read ``size`` indices of an axis, which stays: start, start + step, ..."""
+    dims = (*value.dims[:axis], size, *value.dims[axis + 1 :])
+    if isinstance(value, Const):
+        if value.array.shape[axis] == 1 and value.dims[axis] != 1:
+            return Const(value.array, dims)
+        if not isinstance(start, int) or not isinstance(size, int):
+            raise NotUnderstoodError
+        index = [slice(None)] * value.array.ndim
+        stop = start + step * size
+        index[axis] = slice(start, stop if stop >= 0 else None, step)
+        return Const(value.array[tuple(index)], dims)
+    kind = value.axes[axis]
+    if (start, step, size) == (0, 1, value.dims[axis]):
+        return value
+    if kind == ():
+        return replace(value, dims=dims)
+    if kind == F and step == 1 and isinstance(start, int) and isinstance(size, int) and value.width != UNKNOWN:
+        return Value(value.axes, dims, features(algebra, value, start, start + size))
+    if size == 1:
+        return _one(algebra, value, axis, start)
+    if len(kind) != 1 or not isinstance(kind[0], int):
+        raise NotUnderstoodError
+    pieces = tuple((width, algebra.along(poly, kind[0], start, step, size)) for width, poly in value.pieces)
+    return Value(value.axes, dims, pieces)
+
+
+def _one(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
+    taken = unsqueeze(take(algebra, value, axis, index), [axis])
+    assert isinstance(taken, Value)
+    return taken
+
+
+def bounds(start: Count, end: Count, step: int, dim: Count) -> tuple[Count, Count]:
+    """Return the first index and the number of indices of a slice, as ONNX counts them."""
+    if step > 0:
+        first = _clamped(start, dim, 0)
+        last = dim if isinstance(end, int) and end >= FAR else _clamped(end, dim, 0)
+        size = last - first
+    else:
+        far = isinstance(start, int) and (start >= FAR or start == -1)
+        first = dim - 1 if far else _clamped(start, dim - 1, -1) if not _below(start) else dim + start
+        last = -1 if isinstance(end, int) and (end <= -FAR or (isinstance(dim, int) and end < -dim)) else end
+        last = dim + last if isinstance(last, int) and last < 0 and last != -1 else last
+        if isinstance(end, int) and end == -1:
+            last = dim - 1
+        size = first - last
+    if abs(step) != 1:
+        if not isinstance(size, int):
+            raise NotUnderstoodError
+        size = math.ceil(size / abs(step))
+    if isinstance(size, int) and size < 0:
+        size = 0
+    return first, size
+
+
+def _below(count: Count) -> bool:
+    return isinstance(count, int) and count < 0
+
+
+def _clamped(count: Count, dim: Count, least: int) -> Count:
+    if isinstance(count, int) and count < 0:
+        count = dim + count
+    if isinstance(count, int) and isinstance(dim, int):
+        return max(least, min(count, dim))
+    return count
+
+
+def gather(algebra: Algebra, value: Value | Const, axis: int, indices: Const) -> Value | Const:
+    """Read an axis at constant indices, or at a counter."""
+    axis %= len(value.dims)
+    if isinstance(value, Const):
+        if indices.array.dtype == object and any(isinstance(index, Affine) for index in indices.array.flat):
+            raise NotUnderstoodError
+        data = value.array
+        if data.shape[axis] == 1 and value.dims[axis] != 1:
+            raise NotUnderstoodError
+        taken = np.take(data, filled(indices).astype(np.int64), axis=axis)
+        return Const(np.asarray(taken), value.dims[:axis] + indices.dims + value.dims[axis + 1 :])
+    wanted = [entry if isinstance(entry, Affine) else int(entry) for entry in filled(indices).reshape(-1)]
+    if indices.dims == ():
+        return take(algebra, value, axis, wanted[0])
+    if len(indices.dims) != 1:
+        raise NotUnderstoodError
+    dim = value.dims[axis]
+    wanted = [index if not _below(index) else dim + index for index in wanted]
+    if len(wanted) == 1:
+        return section(algebra, value, axis, wanted[0], 1, 1)
+    steps = {b - a for a, b in zip(wanted, wanted[1:], strict=False)}
+    if len(steps) == 1 and steps <= {1, -1} and (value.axes[axis] != F or steps == {1}):
+        return section(algebra, value, axis, wanted[0], steps.pop(), len(wanted))
+    parts = [section(algebra, value, axis, index, 1, 1) for index in wanted]
+    return concat(algebra, parts, axis)
+
+
+def concat(algebra: Algebra, given: Sequence[Value | Const], axis: int) -> Value | Const:
+    """Lay tensors side by side: features after features, or as a new free axis."""
+    consts = [value for value in given if isinstance(value, Const)]
+    rank = len(given[0].dims)
+    axis %= rank
+    total = given[0].dims[axis]
+    for value in given[1:]:
+        total = total + value.dims[axis]
+    if len(consts) == len(given):
+        return _concat_consts(consts, axis, total)
+    like = next((v for v in given if isinstance(v, Value) and v.axes[axis] == F and v.width != UNKNOWN), None)
+    if like is not None:
+        return _concat_features(algebra, given, axis, like)
+    return _stack(algebra, given, axis, total)
+
+
+def _concat_consts(given: Sequence[Const], axis: int, total: Count) -> Const:
+    dims = (*given[0].dims[:axis], total, *given[0].dims[axis + 1 :])
+    if all(value.whole for value in given):
+        kind = object if any(value.array.dtype == object for value in given) else given[0].array.dtype
+        return constant(np.concatenate([value.array.astype(kind, copy=False) for value in given], axis=axis))
+    first = given[0].array
+    if first.size == 1 and all(value.array.size == 1 and value.array.flat[0] == first.flat[0] for value in given):
+        return Const(first.reshape((1,) * len(dims)), dims)
+    return constant(np.concatenate([filled(value) for value in given], axis=axis))
+
+
+def _concat_features(algebra: Algebra, given: Sequence[Value | Const], axis: int, like: Value) -> Value:
+    position = axis - len(like.axes)
+    parts: list[Value] = []
+    for value in given:
+        seen = as_value(algebra, value, like) if isinstance(value, Const) else value
+        if seen.axes[axis] != F:
+            length = seen.dims[axis]
+            if not isinstance(length, int):
+                raise NotUnderstoodError
+            if seen.axes[axis] == () and length > 1:
+                seen = Value((*seen.axes[:axis], F, *seen.axes[axis + 1 :]), seen.dims, ((length, seen.pieces[0][1]),))
+            else:
+                seen = refeature(algebra, seen, position, length)
+        parts.append(seen)
+    blanks = [replace(part, pieces=((1, algebra.zero),)) for part in parts]
+    axes, dims, _ = aligned(algebra, blanks)
+    labels = labels_of(axes)
+    if any(part.labels and part.labels != labels for part in parts) or any(part.width == UNKNOWN for part in parts):
+        raise NotUnderstoodError
+    pieces = tuple(piece for part in parts for piece in part.pieces)
+    width = sum(part.width for part in parts)
+    return Value(axes, (*dims[:axis], width, *dims[axis + 1 :]), pieces)
+
+
+def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: Count) -> Value:
+    """Lay tensors along a new free axis; one that has such an axis already is taken apart."""
+    if not isinstance(total, int):
+        raise NotUnderstoodError
+    slices: list[Value | Const] = []
+    for value in given:
+        length = value.dims[axis]
+        if not isinstance(length, int):
+            raise NotUnderstoodError
+        if isinstance(value, Const) or value.axes[axis] == ():
+            slices += [value if length == 1 else section(algebra, value, axis, 0, 1, 1)] * length
+        else:
+            slices += [section(algebra, value, axis, index, 1, 1) for index in range(length)]
+    axes, dims, values = aligned(algebra, slices)
+    width = max(value.width for value in values)
+    if axes[axis] != () or width == UNKNOWN or any(len(value.pieces) > 1 for value in values):
+        raise NotUnderstoodError
+    parts = [spread(algebra, v.pieces[0][1]) if v.width < width else v.pieces[0][1] for v in values]
+    raised = tuple(
+        tuple(
+            (entry + 1 if isinstance(entry, int) else (entry[0] + 1, entry[1])) if not isinstance(entry, str) else entry
+            for entry in kind
+        )
+        for kind in axes
+    )
+    poly = algebra.stack(parts)
+    return Value((*raised[:axis], (0,), *raised[axis + 1 :]), (*dims[:axis], total, *dims[axis + 1 :]), ((width, poly),))
+
+
+def expand(algebra: Algebra, value: Value | Const, shape: Sequence[Count]) -> Value | Const:
+    """Repeat along axes of length 1, as broadcasting does."""
+    rank = max(len(shape), len(value.dims))
+    new = unsqueeze(value, range(rank - len(value.dims))) if rank > len(value.dims) else value
+    wanted = [1] * (rank - len(shape)) + list(shape)
+    dims = tuple(d if w == 1 else w for d, w in zip(new.dims, wanted, strict=True))
+    if isinstance(new, Const):
+        return Const(new.array, dims)
+    pieces, axes = new.pieces, new.axes
+    if F in axes:
+        where = axes.index(F)
+        if dims[where] != new.dims[where]:
+            if new.width != 1 or not isinstance(dims[where], int):
+                raise NotUnderstoodError
+            pieces = ((int(dims[where]), spread(algebra, pieces[0][1])),)
+    return Value(axes, dims, pieces)
+
+
+def split(algebra: Algebra, value: Value | Const, axis: int, sizes: Sequence[int]) -> list[Value | Const]:
+    """Cut an axis into stretches."""
+    axis %= len(value.dims)
+    result, start = [], 0
+    for size in sizes:
+        result.append(section(algebra, value, axis, start, 1, size))
+        start += size
+    return result
+
+
+__all__ = ["bounds", "concat", "expand", "gather", "reshape", "section", "split", "squeeze", "take", "transpose", "unsqueeze"]
