@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Counter(NamedTuple):
+    """The name of a loop's counter: 0 in the first of its steps.
+
+    Attributes:
+        path: The loop's body.
+        trips: How many steps there are, ``None`` where that is not known yet.
+
+    """
+
+    path: str
+    trips: Any
 
 
 class Affine:
@@ -32,7 +45,7 @@ class Affine:
         """Return the sum."""
         if isinstance(other, Affine):
             return _made(_merged(self.terms, other.terms, 1), self.constant + other.constant)
-        return Affine(self.terms, self.constant + int(other))
+        return Affine(self.terms, self.constant + _whole(other))
 
     __radd__ = __add__
 
@@ -52,7 +65,7 @@ class Affine:
         """Return the product; that of two unknown ones is a new unknown."""
         if isinstance(other, Affine):
             return symbol(("times", *sorted((self, other), key=repr)))
-        factor = int(other)
+        factor = _whole(other)
         if not factor:
             return 0
         return Affine(tuple((name, old * factor) for name, old in self.terms), self.constant * factor)
@@ -79,12 +92,43 @@ class Affine:
         parts = [f"{factor}*{name}" if factor != 1 else str(name) for name, factor in self.terms]
         return " + ".join([*parts, str(self.constant)] if self.constant else parts)
 
+    def least(self) -> int | None:
+        """Return a bound below, ``None`` if there is none: lengths are at least 1, a counter is 0 to its trips - 1."""
+        bound: Count = self
+        for name, factor in self.terms:
+            if isinstance(name, Counter):
+                trips = name.trips
+                if factor < 0 and trips is None:
+                    return None
+                bound = bound - factor * symbol(name) + (factor * (trips - 1) if factor < 0 else 0)
+        if not isinstance(bound, Affine):
+            return bound
+        if any(factor < 0 or isinstance(name, Counter) for name, factor in bound.terms):
+            return None
+        return bound.constant + sum(factor for _, factor in bound.terms)
+
     def factor(self, name: object) -> int:
         """Return the factor of an unknown."""
         return next((factor for term, factor in self.terms if term == name), 0)
 
 
 Count = int | Affine
+
+
+def _whole(number: Any) -> int:  # noqa: ANN401 - a number of any type
+    if int(number) != number:
+        raise ValueError(number)
+    return int(number)
+
+
+def is_negative(count: Count) -> bool | None:
+    """Whether a number is below 0, ``None`` if that depends."""
+    if isinstance(count, int):
+        return count < 0
+    least, opposite = count.least(), (-count).least()
+    if least is not None and least >= 0:
+        return False
+    return True if opposite is not None and opposite > 0 else None
 
 
 def symbol(name: object) -> Affine:

@@ -8,16 +8,18 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from gru_lower.passes.fuse.algebra import Leaf, Vector
-from gru_lower.passes.fuse.values import F
+from gru_lower.passes.fuse.values import Const, F, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gru_lower.graph.splice import Names
     from gru_lower.passes.fuse.algebra import Algebra, Poly
+    from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.interpret import Interpreter
     from gru_lower.passes.fuse.matrices import Array, Matrix
     from gru_lower.passes.fuse.recognise import Cell, Form, Product
+    from gru_lower.passes.fuse.recurrence import Initial
 
 
 class CannotWriteError(Exception):
@@ -100,6 +102,16 @@ class Writer:
         given += [self.ints([step], "steps")] if step != 1 else []
         return self.node("Slice", [value, *given], local)
 
+    def slice_to(self, value: str, axis: int, end: str, local: str) -> str:
+        """Read up to, not with, an index that is a value."""
+        shape = self.ints([1], "one")
+        bound = self.node("Reshape", [end, shape], "end")
+        return self.node("Slice", [value, self.ints([0], "starts"), bound, self.ints([axis], "axes")], local)
+
+    def turned(self, value: str, local: str) -> str:
+        """Turn the first axis around."""
+        return self.slice(value, 0, -1, -(2**31), local, step=-1)
+
     def current(self, value: str) -> str:
         """Return what a value is called now."""
         return self._renamed.get(value, value)
@@ -155,25 +167,46 @@ class Writer:
         if not isinstance(leaf, Leaf):
             raise CannotWriteError("an input is not in the graph")
         name, seen = self.place(leaf)
-        return self._arranged(name, seen, leaf, None, local)
+        constant = self.algebra.constants.get(leaf.source)
+        dims = self.interpreter.dims(name) if constant is None else constant.shape
+        return self._arranged(name, dims, seen, (leaf.lo, leaf.hi), None, local)
 
-    def steps(self, name: str, seen: list[tuple[Any, ...]], leaf: Leaf, time: int, local: str) -> str:
+    def state(self, initial: Initial, local: str) -> str:
+        """Return a value that is the state before a loop, as (B, features)."""
+        known = self.interpreter.value(initial.name)
+        assert isinstance(known, (Value, Const))
+        axes = known.axes if isinstance(known, Value) and F in known.axes else (*[()] * (len(known.dims) - 1), F)
+        seen: list[tuple[Any, ...]] = [
+            ("f",) if axis == F else ("i", 0) if dim == 1 else ("a", 0, 0, 1)
+            for axis, dim in zip(axes, known.dims, strict=True)
+        ]
+        return self._arranged(initial.name, known.dims, seen, (initial.lo, initial.hi), None, local)
+
+    def steps(
+        self, name: str, dims: Sequence[Count], seen: list[tuple[Any, ...]], leaf: Leaf, time: int, local: str
+    ) -> str:
         """Return a value as (T, B, features), ``time`` being the axis of time."""
-        return self._arranged(name, seen, leaf, time, local)
+        return self._arranged(name, dims, seen, (leaf.lo, leaf.hi), time, local)
 
-    def _arranged(self, name: str, seen: list[tuple[Any, ...]], leaf: Leaf, time: int | None, local: str) -> str:
+    def _arranged(
+        self,
+        name: str,
+        dims: Sequence[Count],
+        seen: list[tuple[Any, ...]],
+        part: tuple[int, int],
+        time: int | None,
+        local: str,
+    ) -> str:
         free = [axis for axis, entry in enumerate(seen) if entry[0] == "a" and axis != time]
         features = [axis for axis, entry in enumerate(seen) if entry == ("f",)]
         if len(free) > 1 or len(features) != 1:
             raise CannotWriteError("an input has more than one batch axis")
-        source = name
-        width = self.interpreter.dims(source)[features[0]]
-        if (leaf.lo, leaf.hi) != (0, width):
-            name = self.slice(name, features[0], leaf.lo, leaf.hi, local)
+        if part != (0, dims[features[0]]) and part != (0, -1):
+            name = self.slice(name, features[0], *part, local)
         for axis, entry in enumerate(seen):
             if axis != time and entry[0] == "a" and entry[2:] != (0, 1):
                 raise CannotWriteError("an input's batch axis is read in another order")
-            if axis != time and entry[0] == "i" and self.interpreter.dims(source)[axis] != 1:
+            if axis != time and entry[0] == "i" and dims[axis] != 1:
                 if not isinstance(entry[1], int):
                     raise CannotWriteError("an input hangs on a counter")
                 name = self.slice(name, axis, entry[1], entry[1] + 1, local)
@@ -185,6 +218,13 @@ class Writer:
         if extra:
             name = self.squeeze(name, [len(lead) + i for i in range(len(extra))], f"{local}_squeezed")
         return name if batch else self.unsqueeze(name, [len(lead)], f"{local}_batch")
+
+    def repeated(self, initial_h: str, x: str, hidden: int) -> str:
+        """Give every sequence the same initial state: (1, 1, H) to (1, B, H)."""
+        shape = self.node("Shape", [x], "X_shape")
+        batch = self.slice(shape, 0, 1, 2, "batch")
+        wanted = self.node("Concat", [self.ints([1], "one"), batch, self.ints([hidden], "H")], "state_shape", axis=0)
+        return self.node("Expand", [initial_h, wanted], "initial_h_each")
 
     # -- weights ---------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gru_lower.passes.fuse.counting import Affine, symbol
+from gru_lower.passes.fuse.counting import Affine, is_negative, symbol
 from gru_lower.passes.fuse.values import Const, NotUnderstoodError
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def _sigmoid(value: Array) -> Array:
 
 def _where(condition: Array, left: Array, right: Array) -> Array:
     if condition.dtype == object:
-        raise NotUnderstoodError
+        entries = condition.reshape(-1)
+        if not all(isinstance(entry, (bool, np.bool_)) for entry in entries):
+            raise NotUnderstoodError
+        condition = condition.astype(bool)
     return np.where(condition, left, right)
 
 
@@ -54,8 +57,11 @@ def _compare(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
             return np.asarray(function(left, right))
         pairs = np.broadcast(left, right)
         entries = [_compared(name, function, a, b) for a, b in pairs]
+        if all(isinstance(entry, bool) for entry in entries):
+            return np.array(entries, bool).reshape(pairs.shape)
         made = np.empty(len(entries), object)
-        made[:] = entries
+        for place, entry in enumerate(entries):
+            made[place] = entry
         return made.reshape(pairs.shape)
 
     return run
@@ -63,17 +69,63 @@ def _compare(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
 
 def _compared(name: str, function: Callable[..., Any], left: Count, right: Count) -> Any:  # noqa: ANN401 - bool or Condition
     difference = left - right
-    return Condition(name, left, right) if isinstance(difference, Affine) else bool(function(difference, 0))
+    if not isinstance(difference, Affine):
+        return bool(function(difference, 0))
+    below, above = is_negative(difference), is_negative(-difference)
+    decided = {
+        "Less": below,
+        "GreaterOrEqual": None if below is None else not below,
+        "Greater": above,
+        "LessOrEqual": None if above is None else not above,
+        "Equal": False if below or above else None,
+    }[name]
+    return Condition(name, left, right) if decided is None else decided
 
 
 def _and(left: Array, right: Array) -> Array:
     if object not in (left.dtype, right.dtype):
         return np.logical_and(left, right)
-    if left.size == right.size == 1:
-        for one, other in ((left, right), (right, left)):
-            if one.flat[0] is True or (one.dtype == bool and bool(one.flat[0])):
-                return other
-    raise NotUnderstoodError
+    if left.size != 1 or right.size != 1:
+        raise NotUnderstoodError
+    one, other = left.reshape(-1)[0], right.reshape(-1)[0]
+    for first, second in ((one, other), (other, one)):
+        if isinstance(first, (bool, np.bool_)):
+            return _single(second if first else False, left)
+    return _single((*_all(one), *_all(other)), left)
+
+
+def _all(condition: Any) -> tuple[Condition, ...]:  # noqa: ANN401 - a Condition, or several that all have to hold
+    return (condition,) if isinstance(condition, Condition) else tuple(condition)
+
+
+def _single(entry: Any, like: Array) -> Array:  # noqa: ANN401 - a bool or conditions
+    if isinstance(entry, (bool, np.bool_)):
+        return np.full(like.shape, bool(entry))
+    array = np.empty(like.shape, object)
+    array.reshape(-1)[0] = entry
+    return array
+
+
+def _extreme(sign: int, function: Callable[..., Any]) -> Callable[..., Array]:
+    """The greater (sign 1) or lesser one."""
+
+    def run(*arrays: Array) -> Array:
+        result = arrays[0]
+        for array in arrays[1:]:
+            if object not in (result.dtype, array.dtype):
+                result = np.asarray(function(result, array))
+                continue
+            pairs = np.broadcast(result, array)
+            chosen = np.empty(pairs.size, object)
+            for place, (one, other) in enumerate(pairs):
+                below = is_negative((one - other) * sign) if isinstance(one - other, Affine) else (one - other) * sign < 0
+                if below is None:
+                    raise NotUnderstoodError
+                chosen[place] = other if below else one
+            result = chosen.reshape(pairs.shape)
+        return result
+
+    return run
 
 
 def _numbers(function: Callable[..., Any]) -> Callable[..., Array]:
@@ -102,8 +154,8 @@ ELEMENTWISE: dict[str, Callable[..., Array]] = {
     "Or": _numbers(np.logical_or),
     "Not": _numbers(np.logical_not),
     "Where": _where,
-    "Max": _numbers(np.maximum),
-    "Min": _numbers(np.minimum),
+    "Max": _extreme(1, np.maximum),
+    "Min": _extreme(-1, np.minimum),
     "Clip": _numbers(_clip),
     "Abs": _numbers(np.abs),
     "Exp": _numbers(np.exp),
@@ -128,7 +180,10 @@ def fold(op: str, given: Sequence[Const]) -> Const:
     function = ELEMENTWISE.get(op)
     if function is None or not given:
         raise NotUnderstoodError
-    array = np.asarray(function(*(value.array for value in given)))
+    try:
+        array = np.asarray(function(*(value.array for value in given)))
+    except (TypeError, ValueError) as error:  # unknown numbers where only known ones will do
+        raise NotUnderstoodError from error
     rank = max(len(value.dims) for value in given)
     dims: list[Count] = [1] * rank
     for value in given:

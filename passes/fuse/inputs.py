@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse.algebra import Leaf
+from gru_lower.passes.fuse.counting import Affine, Count
 from gru_lower.passes.fuse.emit import CannotWriteError
+from gru_lower.passes.fuse.recurrence import Initial, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gru_lower.passes.fuse.emit import Writer
     from gru_lower.passes.fuse.interpret import Interpreter
-    from gru_lower.passes.fuse.unrolled import Row
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,20 @@ class Part:
     """A stretch of the input's features, over all steps.
 
     Attributes:
-        atoms: The atom of each step.
+        atoms: The atom of each step; the one of a loop.
         row: The row whose states they are, ``None`` for none.
         time: The axis of the tensor that all of them are read from, ``None`` if they are single values.
-        start: The index of the first step, on that axis or among that row's states.
+        first: The index of the first step, on that axis or among that row's states.
         step: 1, or -1 where the steps run backwards.
+        count: The number of steps.
 
     """
 
     atoms: tuple[int, ...]
+    count: Count
     row: int | None = None
     time: int | None = None
-    start: int = 0
+    first: Count = 0
     step: int = 1
 
 
@@ -45,12 +48,14 @@ class Source:
         parts: The input, stretch after stretch.
         names: The values of the graph that are read.
         rows: The rows that are read.
+        count_name: The value that is the number of steps, ``""`` for none.
 
     """
 
     parts: tuple[Part, ...]
     names: tuple[str, ...]
     rows: tuple[int, ...] = field(default=())
+    count_name: str = ""
 
     @property
     def reverse(self) -> bool:
@@ -76,27 +81,40 @@ def source(interpreter: Interpreter, rows: Sequence[Row], number: int, states: d
     count = len(kernel.x)
     if any(len(cell.x) != count for cell in row.cells):
         raise CannotWriteError("the steps do not read as many inputs")
-    parts = tuple(_part(interpreter, tuple(cell.x[i] for cell in row.cells), number, states) for i in range(count))
+    parts = tuple(_part(interpreter, rows, number, i, states) for i in range(count))
     names: dict[str, None] = {}
     others: dict[int, None] = {}
-    atoms = [row.before] if row.before is not None else []
+    atoms: list[int] = []
+    if isinstance(row.before, Initial):
+        names[row.before.name] = None
+    elif row.before is not None:
+        atoms.append(row.before)
     for part in parts:
         if part.row is not None:
             others[part.row] = None
         atoms += part.atoms if part.row is None else ()
     for form in (kernel.z, kernel.r, kernel.h, kernel.inner):
-        atoms += [mono[0] for mono, _ in form.bias.terms if any(mono)] if form is not None else []
-        for products in (form.state, *(p for _, p in form.inputs)) if form is not None else ():
+        if form is None:
+            continue
+        atoms += [mono[0] for mono, _ in form.bias.terms if any(mono)]
+        for products in (form.state, *(p for _, p in form.inputs)):
             for _, matrix in products:
-                place = interpreter.place(matrix.source) if matrix.array is None else None
-                names.update({} if place is None else {place: None})
+                if matrix.array is None:
+                    place = interpreter.place(matrix.source)
+                    if place is None:
+                        raise CannotWriteError("a matrix is computed anew in every step")
+                    names[place] = None
     for atom in dict.fromkeys(atoms):
         names.update(dict.fromkeys(_names(interpreter, atom)))
-    own = _downstream(interpreter, row)
-    looked_at = [*names, *(n for part in parts if part.row is not None for a in part.atoms for n in _names(interpreter, a))]
-    if any(name in own for name in looked_at):
-        raise CannotWriteError("the input of a step hangs on the state of another: the loop feeds back")
-    return Source(parts, tuple(names), tuple(others))
+    if row.carrier is None:
+        own = _downstream(interpreter, row)
+        of_rows = [name for part in parts if part.row is not None for a in part.atoms for name in _names(interpreter, a)]
+        if any(name in own for name in (*names, *of_rows)):
+            raise CannotWriteError("the input of a step hangs on the state of another: the loop feeds back")
+    count_name = "" if row.carrier is None else row.carrier.trips_name
+    if count_name and any(_needs_count(interpreter, part) for part in parts):
+        names[count_name] = None
+    return Source(parts, tuple(names), tuple(others), count_name)
 
 
 def _names(interpreter: Interpreter, atom: int) -> list[str]:
@@ -107,24 +125,49 @@ def _names(interpreter: Interpreter, atom: int) -> list[str]:
         return []
     name = interpreter.place(leaf.source)
     if name is None:
-        raise CannotWriteError("an input is not in the graph")
+        raise CannotWriteError("an input is computed anew in every step")
     return [name]
 
 
-def _part(interpreter: Interpreter, atoms: tuple[int, ...], number: int, states: dict[int, tuple[int, int]]) -> Part:
+def _part(
+    interpreter: Interpreter, rows: Sequence[Row], number: int, which: int, states: dict[int, tuple[int, int]]
+) -> Part:
+    row = rows[number]
+    atoms = tuple(cell.x[which] for cell in row.cells)
     there = [states.get(atom) for atom in atoms]
     if None not in there and len({place[0] for place in there if place}) == 1:
         times = [place[1] for place in there if place]
         other = next(place[0] for place in there if place)
-        step = _step(times)
-        if other != number and step:
-            return Part(atoms, row=other, start=times[0], step=step)
+        if other != number and rows[other].carrier is row.carrier:
+            step = 1 if row.carrier is not None else _step(times)
+            if step:
+                return Part(atoms, row.steps, row=other, first=times[0], step=step)
     leaves = [interpreter.algebra.atoms[atom] for atom in atoms]
+    if row.carrier is not None:
+        return _part_of_loop(row, atoms, leaves[0])
     if len(atoms) > 1 and all(isinstance(leaf, Leaf) for leaf in leaves):
         found = _along(leaves)
         if found is not None:
-            return Part(atoms, None, *found)
-    return Part(atoms)
+            time, first, step = found
+            return Part(atoms, row.steps, None, time, first, step)
+    return Part(atoms, row.steps)
+
+
+def _part_of_loop(row: Row, atoms: tuple[int, ...], leaf: Any) -> Part:  # noqa: ANN401 - an atom
+    assert row.carrier is not None
+    name = row.carrier.counter.terms[0][0]
+    moving = [
+        (axis, entry[1])
+        for axis, entry in enumerate(getattr(leaf, "axes", ()))
+        if entry[0] == "i" and isinstance(entry[1], Affine) and entry[1].factor(name)
+    ]
+    if not moving:
+        return Part(atoms, row.steps)
+    axis, index = moving[0]
+    step = index.factor(name)
+    if len(moving) > 1 or step not in (1, -1):
+        raise CannotWriteError("the steps of the input are not one behind the other")
+    return Part(atoms, row.steps, None, axis, index - row.carrier.counter * step, step)
 
 
 def _step(times: Sequence[Any]) -> int:
@@ -162,7 +205,20 @@ def _downstream(interpreter: Interpreter, row: Row) -> set[str]:
     return tainted - {""}
 
 
-def written(writer: Writer, given: Source, rows: dict[int, tuple[str, bool, int]]) -> str:
+def _range(part: Part) -> tuple[Count, Count]:
+    """Return the first and the last (exclusive) index that is read."""
+    lowest = part.first if part.step == 1 else part.first - (part.count - 1)
+    return lowest, lowest + part.count
+
+
+def _needs_count(interpreter: Interpreter, part: Part) -> bool:
+    """Whether how much of a tensor is read is only known at run time."""
+    if part.time is None:
+        return part.row is None and not isinstance(part.count, int)
+    return not all(isinstance(bound, int) for bound in _range(part))
+
+
+def written(writer: Writer, given: Source, rows: dict[int, tuple[str, bool, Count]]) -> str:
     """Write the input of a row as (T, B, features), in the order in which a GRU of its direction reads it.
 
     Args:
@@ -171,53 +227,71 @@ def written(writer: Writer, given: Source, rows: dict[int, tuple[str, bool, int]
         rows: For each row that has been written: its Y, whether it runs backwards, and its number of steps.
 
     """
-    names = []
-    for part in given.parts:
-        count = len(part.atoms)
+    names: list[str] = []
+    for part in sorted(given.parts, key=lambda part: part.time is None and part.row is None):
         if part.row is not None:
             name, step = _of_row(writer, part, rows[part.row]), part.step
         elif part.time is not None:
-            name, step = _of_tensor(writer, part), part.step
-        else:
+            name, step = _of_tensor(writer, part, given.count_name), part.step
+        elif len(part.atoms) > 1 or part.count == 1:
             each = [writer.unsqueeze(writer.rows(atom, "x"), [0], "x") for atom in part.atoms]
-            name, step = each[0] if count == 1 else writer.node("Concat", each, "X", axis=0), 1
+            name, step = each[0] if len(each) == 1 else writer.node("Concat", each, "X", axis=0), 1
+        else:
+            name, step = _repeated(writer, part, names), -1 if given.reverse else 1
         if (step == -1) != given.reverse:
-            name = writer.slice(name, 0, -1, -(2**31), "X_reversed", step=-1)
+            name = writer.turned(name, "X_turned")
         names.append(name)
+    ordered = sorted(given.parts, key=lambda part: part.time is None and part.row is None)
+    by_part = dict(zip((part.atoms for part in ordered), names, strict=True))
+    names = [by_part[part.atoms] for part in given.parts]
     return names[0] if len(names) == 1 else writer.node("Concat", names, "X", axis=2)
 
 
-def _of_row(writer: Writer, part: Part, other: tuple[str, bool, int]) -> str:
+def _repeated(writer: Writer, part: Part, others: Sequence[str]) -> str:
+    """Give every step the same values."""
+    once = writer.unsqueeze(writer.rows(part.atoms[0], "x"), [0], "x")
+    if isinstance(part.count, int):
+        return writer.node("Expand", [once, writer.ints([part.count, 1, 1], "repeats")], "X_repeated")
+    if not others:
+        raise CannotWriteError("no input changes from step to step")
+    shape = writer.node("Shape", [others[0]], "X_shape")
+    length = writer.slice(shape, 0, 0, 1, "T")
+    repeats = writer.node("Concat", [length, writer.ints([1, 1], "ones")], "repeats", axis=0)
+    return writer.node("Expand", [once, repeats], "X_repeated")
+
+
+def _of_row(writer: Writer, part: Part, other: tuple[str, bool, Count]) -> str:
     y, reverse, steps = other
     name = writer.squeeze(y, [1], "X")
-    first, last = sorted((part.start, part.start + part.step * (len(part.atoms) - 1)))
+    if part.count == steps:
+        return writer.turned(name, "X_turned") if reverse else name
+    first, last = _range(part)
+    if not isinstance(first, int) or not isinstance(last, int) or not isinstance(steps, int):
+        raise CannotWriteError("a part of another row's states is read")
     if reverse:
-        first, last = steps - 1 - last, steps - 1 - first
-    if (first, last) != (0, steps - 1):
-        name = writer.slice(name, 0, first, last + 1, "X_part")
+        first, last = steps - last, steps - first
+    name = writer.slice(name, 0, first, last, "X_part")
     # A row that runs backwards has its first state last.
-    return writer.slice(name, 0, -1, -(2**31), "X_turned", step=-1) if reverse else name
+    return writer.turned(name, "X_turned") if reverse else name
 
 
-def _of_tensor(writer: Writer, part: Part) -> str:
+def _of_tensor(writer: Writer, part: Part, count_name: str) -> str:
     leaf = writer.algebra.atoms[part.atoms[0]]
     assert isinstance(leaf, Leaf)
     assert part.time is not None
     name, seen = writer.place(leaf)
     time = part.time if leaf.source not in writer.algebra.defined else _axis_in_home(writer, leaf, part.time)
-    first, last = sorted((part.start, part.start + part.step * (len(part.atoms) - 1)))
-    if (first, last + 1) != (0, writer.interpreter.dims(name)[time]):
-        source_name = name
-        name = writer.slice(name, time, first, last + 1, "x_part")
-        writer.interpreter.values.setdefault(name, _shortened(writer, source_name, time, last + 1 - first))
+    dims = writer.interpreter.dims(name)
+    first, last = _range(part)
+    if (first, last) != (0, dims[time]):
+        if isinstance(first, int) and isinstance(last, int):
+            name = writer.slice(name, time, first, last, "x_part")
+        elif first == 0 and count_name:
+            name = writer.slice_to(name, time, count_name, "x_part")
+        else:
+            raise CannotWriteError("how much of the input is read is not known")
     seen[time] = ("a", -1, 0, 1)
-    return writer.steps(name, seen, leaf, time, "X")
-
-
-def _shortened(writer: Writer, name: str, axis: int, length: int) -> Any:  # noqa: ANN401 - what is known of a value
-    known: Any = writer.interpreter.value(name)
-    dims = (*known.dims[:axis], length, *known.dims[axis + 1 :])
-    return known.__class__(known.axes, dims, known.pieces) if hasattr(known, "pieces") else known
+    return writer.steps(name, dims, seen, leaf, time, "X")
 
 
 def _axis_in_home(writer: Writer, leaf: Leaf, time: int) -> int:

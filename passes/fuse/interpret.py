@@ -12,7 +12,9 @@ from onnx import helper
 
 from gru_lower.graph.scopes import is_onnx, node_uses
 from gru_lower.passes.fuse import operators
+from gru_lower.passes.fuse.after import after
 from gru_lower.passes.fuse.algebra import Algebra, TooLargeError
+from gru_lower.passes.fuse.carriers import understand
 from gru_lower.passes.fuse.counting import symbol
 from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Sequence_, Value, constant, leaf
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
     from gru_lower.passes.fuse.algebra import Poly
+    from gru_lower.passes.fuse.carriers import Carrier
     from gru_lower.passes.fuse.counting import Count
 
 Known = Value | Const | Sequence_ | None
@@ -48,13 +51,25 @@ class Interpreter:
         algebra: The tables, shared with the scopes around.
         facts: Declared and inferred types and shapes.
         scope: The scope.
+        scopes: Every scope of the model, by the identity of its graph or function.
         parent: The interpreter of the scope around it.
 
     """
 
-    def __init__(self, algebra: Algebra, facts: Facts, scope: Scope, parent: Interpreter | None = None) -> None:
+    def __init__(
+        self,
+        algebra: Algebra,
+        facts: Facts,
+        scope: Scope,
+        scopes: dict[int, Scope],
+        parent: Interpreter | None = None,
+    ) -> None:
         """Start with what is given: inputs and initializers."""
-        self.algebra, self.facts, self.scope, self.parent = algebra, facts, scope, parent
+        self.algebra, self.facts, self.scope, self.scopes, self.parent = algebra, facts, scope, scopes, parent
+        self.carriers: dict[int, Carrier] = {}
+        """The Loops and Scans that are understood, by node."""
+        self.children: dict[str, Interpreter] = {}
+        """The bodies that were interpreted on the way, by path."""
         self.values: dict[str, Known] = {}
         self.homes: dict[Poly, Home] = {}
         """A value of this scope for every polynomial that is one."""
@@ -70,7 +85,7 @@ class Interpreter:
         node = self.scope.nodes[index]
         if self.scope.function is not None:
             node = self.facts.node(self.scope, index)
-        results = self._results(node)
+        results = self._loop(node, index) if node.op_type in ("Loop", "Scan") and is_onnx(node) else self._results(node)
         for name, result in zip(node.output, results, strict=False):
             if name:
                 self.keep(name, result)
@@ -85,6 +100,19 @@ class Interpreter:
                 except (NotUnderstoodError, TooLargeError):
                     pass  # its outputs are leaves: that is what not being understood comes to
         return [self.opaque(name) if name else None for name in node.output]
+
+    def _loop(self, node: NodeProto, index: int) -> list[Known]:
+        try:
+            carrier = understand(self, node, index)
+        except (NotUnderstoodError, TooLargeError):
+            return [self.opaque(name) if name else None for name in node.output]
+        self.carriers[index] = carrier
+        self.children[carrier.body.scope.path] = carrier.body
+        return [self.opaque(name) if made is None and name else made for name, made in after(self, carrier)]
+
+    def inside(self, scope: Scope) -> Interpreter:
+        """Return an interpreter for a body in this scope."""
+        return Interpreter(self.algebra, self.facts, scope, self.scopes, self)
 
     def keep(self, name: str, result: Known) -> None:
         """Enter a value."""

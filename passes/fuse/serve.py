@@ -9,34 +9,18 @@ from the states as the GRU gives them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import node_uses
-from gru_lower.passes.fuse.algebra import Stack
+from gru_lower.passes.fuse import loops, unrolled
+from gru_lower.passes.fuse.recurrence import Offer, Row, states_of
 from gru_lower.passes.fuse.values import F, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gru_lower.passes.fuse.algebra import Poly
     from gru_lower.passes.fuse.inputs import Source
-    from gru_lower.passes.fuse.interpret import Interpreter, Known
-    from gru_lower.passes.fuse.unrolled import Row
-
-
-class Served(NamedTuple):
-    """What stands for a value: a state of a row, or several along a first axis.
-
-    Attributes:
-        row: Which row.
-        times: The times of the states.
-        stacked: Whether there is an axis for them.
-
-    """
-
-    row: int
-    times: tuple[int, ...]
-    stacked: bool
+    from gru_lower.passes.fuse.interpret import Interpreter
 
 
 @dataclass
@@ -44,119 +28,132 @@ class Plan:
     """What becomes of a scope.
 
     Attributes:
-        served: The values that come from GRUs.
+        served: The values that come from GRUs: what each stretch of their features is.
+        aliases: Values that are others under a new name.
         rows: The rows that are asked for.
         removed: The nodes nobody asks for any more.
+        live: The nodes that are asked for.
 
     """
 
-    served: dict[str, Served] = field(default_factory=dict)
+    served: dict[str, tuple[Offer, ...]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     rows: set[int] = field(default_factory=set)
     removed: set[int] = field(default_factory=set)
+    live: set[int] = field(default_factory=set)
 
 
-def plan(interpreter: Interpreter, rows: Sequence[Row], sources: Sequence[Source | None]) -> Plan:
-    """Decide what the rows serve.
+class Planner:
+    """Decides what the rows of a scope serve.
 
     Args:
         interpreter: The scope, interpreted.
         rows: The rows found in it.
-        sources: What each row needs, ``None`` for one that cannot be written.
+        sources: What each row needs, ``None`` for one that is not to be used.
 
     """
-    scope = interpreter.scope
-    states: dict[Poly, tuple[int, int]] = {}
-    for number, row in enumerate(rows):
-        if sources[number] is None:
-            continue
-        for poly, time in row.index().items():
-            states[poly] = number, time
-            whole = interpreter.algebra.whole.get(poly)
-            if whole is not None:
-                states[whole] = number, time
-    result = Plan()
-    live: set[int] = set()
-    pending, seen = list(scope.outputs), set[str]()
-    while pending:
-        name = pending.pop()
-        index = scope.producers.get(name)
-        if name in seen or index is None:
-            continue
-        seen.add(name)
-        served = _served(interpreter, interpreter.values.get(name), states)
-        if served is None:
-            live.add(index)
-            pending += [use for use in node_uses(scope.nodes[index]) if use not in seen]
-            continue
-        result.served[name] = served
-        pending += _asked(served.row, sources, result.rows)
-    before = _live(interpreter, scope.outputs)
-    result.removed = _with_dead_users(interpreter, before - live, live, before, result.served)
-    return result
 
+    def __init__(self, interpreter: Interpreter, rows: list[Row], sources: Sequence[Source | None]) -> None:
+        """Collect what the rows have to offer."""
+        self.interpreter, self.rows, self.sources = interpreter, rows, sources
+        states = states_of(interpreter.algebra, rows)
+        self.states = {
+            poly: place for poly, place in states.items() if rows[place[0]].carrier is None and sources[place[0]]
+        }
+        self.from_loops = {
+            poly: offer
+            for poly, offer in loops.offers(interpreter, rows, states).items()
+            if sources[offer.row] is not None
+        }
+        self.aliases = {
+            state.outer: state.initial
+            for number, row in enumerate(rows)
+            if row.carrier is not None and sources[number] is not None
+            for state in row.carrier.states
+            if state.kind == "invariant" and state.outer and state.initial
+        }
 
-def _asked(number: int, sources: Sequence[Source | None], rows: set[int]) -> list[str]:
-    """Note that a row is asked for, and the rows it reads; return the values these read."""
-    wanted: list[str] = []
-    pending = [number]
-    while pending:
-        row = pending.pop()
-        source = sources[row]
-        if row in rows or source is None:
-            continue
-        rows.add(row)
-        wanted += source.names
-        pending += source.rows
-    return wanted
+    def plan(self) -> Plan:
+        """Go through the scope from its outputs."""
+        scope = self.interpreter.scope
+        result = Plan()
+        pending, seen = list(scope.outputs), set[str]()
+        while pending:
+            name = pending.pop()
+            index = scope.producers.get(name)
+            if name in seen or index is None:
+                continue
+            seen.add(name)
+            if name in self.aliases:
+                result.aliases[name] = self.aliases[name]
+                pending.append(self.aliases[name])
+                continue
+            served = self._served(name)
+            if served is None:
+                result.live.add(index)
+                pending += [use for use in node_uses(scope.nodes[index]) if use not in seen]
+                continue
+            result.served[name] = served
+            for offer in served:
+                pending += self._asked(offer.row, result.rows)
+        before = live(self.interpreter, scope.outputs)
+        result.removed = self._with_dead_users(before - result.live, before, result)
+        return result
 
+    def _asked(self, number: int, rows: set[int]) -> list[str]:
+        """Note that a row is asked for, and the rows it reads; return the values these read."""
+        wanted: list[str] = []
+        pending = [number]
+        while pending:
+            row = pending.pop()
+            source = self.sources[row]
+            if row in rows or source is None:
+                continue
+            rows.add(row)
+            wanted += source.names
+            pending += source.rows
+        return wanted
 
-def _served(interpreter: Interpreter, known: Known, states: dict[Poly, tuple[int, int]]) -> Served | None:
-    if not isinstance(known, Value) or known.poly is None or not _plain(known):
-        return None
-    found = states.get(known.poly)
-    if found is not None:
-        return Served(found[0], (found[1],), stacked=False)
-    atom = None if known.poly.atom is None else interpreter.algebra.atoms[known.poly.atom]
-    if not isinstance(atom, Stack):
-        return None
-    parts = [states.get(part) for part in atom.parts]
-    numbers = {part[0] if part is not None else None for part in parts}
-    if len(numbers) != 1 or None in numbers:
-        return None
-    number = numbers.pop()
-    assert number is not None
-    return Served(number, tuple(part[1] for part in parts if part is not None), stacked=True)
+    def _served(self, name: str) -> tuple[Offer, ...] | None:
+        known = self.interpreter.values.get(name)
+        if not isinstance(known, Value) or not _plain(known):
+            return None
+        found = []
+        for _, poly in known.pieces:
+            offer = self.from_loops.get(poly) or unrolled.offers(self.interpreter.algebra, self.states, poly)
+            if offer is None:
+                return None
+            found.append(offer)
+        return tuple(found) if len({offer.stacked for offer in found}) == 1 else None
+
+    def _with_dead_users(self, removed: set[int], before: set[int], plan: Plan) -> set[int]:
+        """Add the nodes that were dead already and read what goes."""
+        scope = self.interpreter.scope
+        kept = plan.served.keys() | plan.aliases.keys()
+        gone = {name for index in removed for name in scope.nodes[index].output} - kept
+        removed = set(removed)
+        for index, node in enumerate(scope.nodes):
+            if index not in before and any(name in gone for name in node_uses(node)):
+                removed.add(index)
+                gone.update(node.output)
+        return removed
 
 
 def _plain(value: Value) -> bool:
-    return all(
+    return F in value.axes and all(
         axis == F or (axis == () and dim == 1) or (len(axis) == 1 and isinstance(axis[0], int))
         for axis, dim in zip(value.axes, value.dims, strict=True)
     )
 
 
-def _live(interpreter: Interpreter, wanted: Iterable[str]) -> set[int]:
+def live(interpreter: Interpreter, wanted: Iterable[str]) -> set[int]:
+    """Return the nodes that values hang on."""
     scope = interpreter.scope
-    live: set[int] = set()
+    found: set[int] = set()
     pending = list(wanted)
     while pending:
         index = scope.producers.get(pending.pop())
-        if index is not None and index not in live:
-            live.add(index)
+        if index is not None and index not in found:
+            found.add(index)
             pending += node_uses(scope.nodes[index])
-    return live
-
-
-def _with_dead_users(
-    interpreter: Interpreter, removed: set[int], live: set[int], before: set[int], served: dict[str, Served]
-) -> set[int]:
-    """Add the nodes that were dead already and read what goes."""
-    scope = interpreter.scope
-    gone = {name for index in removed for name in scope.nodes[index].output} - served.keys()
-    removed = set(removed)
-    for index, node in enumerate(scope.nodes):
-        if index not in live and index not in before and any(name in gone for name in node_uses(node)):
-            removed.add(index)
-            gone.update(node.output)
-    # A state that only dead nodes read has a maker that was dead as well: it goes with the rest of its cell.
-    return removed
+    return found

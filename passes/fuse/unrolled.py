@@ -10,39 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse.algebra import Leaf
+from gru_lower.passes.fuse.algebra import Leaf, Stack
 from gru_lower.passes.fuse.recognise import Cell, MisfitError, read
+from gru_lower.passes.fuse.recurrence import Offer, Row
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.interpret import Interpreter
-
-
-@dataclass(frozen=True)
-class Row:
-    """The steps of one GRU.
-
-    Attributes:
-        cells: In the order of time.
-        kernel: The cell that has all the weights: the last one.
-
-    """
-
-    cells: tuple[Cell, ...]
-
-    @property
-    def kernel(self) -> Cell:
-        """A cell that reads its state, as a first one need not."""
-        return self.cells[-1]
-
-    @property
-    def before(self) -> int | None:
-        """The atom of the state before the first step, ``None`` for zeros."""
-        return self.cells[0].before
-
-    def index(self) -> dict[Poly, int]:
-        """Return the time of every state."""
-        return {cell.state: t for t, cell in enumerate(self.cells)}
 
 
 @dataclass(frozen=True)
@@ -96,8 +70,25 @@ def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], lis
             used.add(after_it.state)
         row[:0] = [first for first in made_by[cell.before] if first.before is None and is_from_zeros(first, cell)][:1]
         if len(row) >= shortest:
-            found.append(Row(tuple(row)))
+            home = interpreter.homes[row[-1].state].name
+            found.append(Row(tuple(row), len(row), row[0].before, home))
     return found, misses
+
+
+def offers(algebra: Algebra, states: dict[Poly, tuple[int, int]], poly: Poly) -> Offer | None:
+    """Tell which states a polynomial is: one of a row, or several of it stacked."""
+    place = states.get(poly)
+    if place is not None:
+        return Offer(place[0], (place[1],), stacked=False)
+    atom = None if poly.atom is None else algebra.atoms[poly.atom]
+    if not isinstance(atom, Stack):
+        return None
+    places = [states.get(part) for part in atom.parts]
+    numbers = {None if place is None else place[0] for place in places}
+    number = numbers.pop()
+    if numbers or number is None:
+        return None
+    return Offer(number, tuple(place[1] for place in places if place is not None), stacked=True)
 
 
 def _maker(algebra: Algebra, before: int, readings: dict[Poly, list[Cell]]) -> list[Cell]:

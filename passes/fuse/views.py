@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.passes.fuse.algebra import Stack
 from gru_lower.passes.fuse.counting import Affine
 from gru_lower.passes.fuse.reshape import reshape
 from gru_lower.passes.fuse.values import (
@@ -142,12 +143,31 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
         return replace(value, dims=dims)
     if kind == F and step == 1 and isinstance(start, int) and isinstance(size, int) and value.width != UNKNOWN:
         return Value(value.axes, dims, features(algebra, value, start, start + size))
+    if len(kind) == 2 and not isinstance(kind[0], int):
+        return _block(algebra, value, axis, start, step, size)
     if size == 1:
         return _one(algebra, value, axis, start)
     if len(kind) != 1 or not isinstance(kind[0], int):
         raise NotUnderstoodError
     pieces = tuple((width, algebra.along(poly, kind[0], start, step, size)) for width, poly in value.pieces)
     return Value(value.axes, dims, pieces)
+
+
+def _block(algebra: Algebra, value: Value, axis: int, start: Count, step: int, size: Count) -> Value:
+    """Read whole rows of two axes that lie together: those of one index of the outer, or of several."""
+    (outer, count), (inner, length) = value.axes[axis]
+    if not all(isinstance(n, int) for n in (start, size, length)) or step != 1 or start % length or size % length:
+        raise NotUnderstoodError
+    first, number = int(start) // int(length), int(size) // int(length)
+    axes = (*value.axes[:axis], (outer,), (inner,), *value.axes[axis + 1 :])
+    dims = (*value.dims[:axis], count, length, *value.dims[axis + 1 :])
+    apart = Value(axes, dims, value.pieces)
+    if number == 1:
+        return take(algebra, apart, axis, first)
+    part = section(algebra, apart, axis, first, 1, number)
+    assert isinstance(part, Value)
+    return Value((*part.axes[:axis], ((outer, number), (inner, length)), *part.axes[axis + 2 :]),
+                 (*part.dims[:axis], size, *part.dims[axis + 2 :]), part.pieces)
 
 
 def _one(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
@@ -280,6 +300,8 @@ def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: C
             raise NotUnderstoodError
         if isinstance(value, Const) or value.axes[axis] == ():
             slices += [value if length == 1 else section(algebra, value, axis, 0, 1, 1)] * length
+        elif not _is_stacked(algebra, value, axis):
+            return _stack_blocks(algebra, given, axis, total)
         else:
             slices += [section(algebra, value, axis, index, 1, 1) for index in range(length)]
     axes, dims, values = aligned(algebra, slices)
@@ -296,6 +318,25 @@ def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: C
     )
     poly = algebra.stack(parts)
     return Value((*raised[:axis], (0,), *raised[axis + 1 :]), (*dims[:axis], total, *dims[axis + 1 :]), ((width, poly),))
+
+
+def _is_stacked(algebra: Algebra, value: Value, axis: int) -> bool:
+    serial = None if value.poly is None else value.poly.atom
+    return serial is not None and isinstance(algebra.atoms[serial], Stack) and value.axes[axis] == (0,)
+
+
+def _stack_blocks(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: int) -> Value:
+    """Lay tensors one below the other along an axis that each has: a new axis lies together with that one."""
+    length = given[0].dims[axis]
+    if any(value.dims[axis] != length for value in given):
+        raise NotUnderstoodError
+    stacked = _stack(algebra, [unsqueeze(value, [axis]) for value in given], axis, len(given))
+    inner = stacked.axes[axis + 1]
+    if len(inner) != 1 or not isinstance(inner[0], int):
+        raise NotUnderstoodError
+    together = ((0, len(given)), (inner[0], length))
+    axes = (*stacked.axes[:axis], together, *stacked.axes[axis + 2 :])
+    return Value(axes, (*stacked.dims[:axis], total, *stacked.dims[axis + 2 :]), stacked.pieces)
 
 
 def expand(algebra: Algebra, value: Value | Const, shape: Sequence[Count]) -> Value | Const:

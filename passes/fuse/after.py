@@ -1,0 +1,121 @@
+"""What a loop leaves behind: its outputs as values of the scope around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gru_lower.passes.fuse.algebra import Leaf
+from gru_lower.passes.fuse.values import UNKNOWN, Const, F, Sequence_, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+    from gru_lower.passes.fuse.carriers import Carrier
+    from gru_lower.passes.fuse.counting import Count
+    from gru_lower.passes.fuse.interpret import Interpreter, Known
+
+
+class Left(NamedTuple):
+    """What a leaf that a loop leaves behind is: the source of that leaf.
+
+    Attributes:
+        path: The loop's body.
+        name: What was computed in the body.
+        piece: Which stretch of its features.
+        stacked: Whether it is the values of all steps, or the last.
+        turned: Whether the last step comes first.
+
+    """
+
+    path: str
+    name: str
+    piece: int
+    stacked: bool
+    turned: bool
+
+
+def after(interpreter: Interpreter, carrier: Carrier) -> Iterator[tuple[str, Known]]:
+    """Yield the loop's outputs with what is known of them.
+
+    Args:
+        interpreter: The scope the loop stands in.
+        carrier: The loop.
+
+    """
+    for place, state in enumerate(carrier.states):
+        initial = interpreter.value(state.initial) if state.initial else None
+        if state.kind == "invariant":
+            yield state.outer, initial
+        elif state.kind == "counter":
+            yield state.outer, _end(carrier, carrier.body.values[state.inner])
+        elif state.kind == "collects":
+            assert state.collects is not None
+            known, axis, turned = state.collects
+            stacked = _stacked(interpreter, carrier, state.result, known, axis, turned=turned)
+            sequence = isinstance(initial, Sequence_)
+            yield state.outer, Sequence_(tensor=stacked, axis=0, keepdims=False) if sequence and stacked else stacked
+        else:
+            first = carrier.states[state.same] if state.kind == "same" else state
+            yield state.outer, _last(interpreter, carrier, first.result, carrier.leaves.get(place if state is first else state.same))
+    for output in carrier.outputs:
+        known = carrier.body.value(output.result)
+        yield output.outer, _stacked(interpreter, carrier, output.result, known, output.axis, turned=output.turned)
+
+
+def _end(carrier: Carrier, known: Known) -> Known:
+    """Return a counter after the last step."""
+    if not isinstance(known, Const) or not isinstance(carrier.trips, int):
+        return None
+    entry = known.array.reshape(-1)[0]
+    name = carrier.counter.terms[0][0]
+    rest: Any = entry - carrier.counter * entry.factor(name) if hasattr(entry, "factor") else entry
+    total = rest + (entry.factor(name) * carrier.trips if hasattr(entry, "factor") else 0)
+    from gru_lower.passes.fuse.folding import vector  # noqa: PLC0415
+
+    made = vector([total])
+    return Const(made.array.reshape((1,) * len(known.dims)), known.dims)
+
+
+def _last(interpreter: Interpreter, carrier: Carrier, name: str, given: Value | None) -> Known:
+    known = carrier.body.value(name)
+    if not isinstance(known, Value) or given is None or known.width == UNKNOWN:
+        return None
+    return _seen(interpreter, carrier, name, known, known.axes, known.dims, stacked=False, turned=False)
+
+
+def _stacked(
+    interpreter: Interpreter, carrier: Carrier, name: str, known: Known, axis: int, *, turned: bool
+) -> Value | None:
+    if not isinstance(known, Value) or known.width == UNKNOWN:
+        return None
+    axis %= len(known.axes) + 1
+    raised = [tuple(e + 1 if isinstance(e, int) else e for e in kind) for kind in known.axes]
+    if any(not isinstance(entry, (int, str)) for kind in raised for entry in kind):
+        return None
+    axes = (*raised[:axis], (0,), *raised[axis:])
+    dims = (*known.dims[:axis], carrier.trips, *known.dims[axis:])
+    return _seen(interpreter, carrier, name, known, axes, dims, stacked=True, turned=turned)
+
+
+def _seen(
+    interpreter: Interpreter,
+    carrier: Carrier,
+    name: str,
+    known: Value,
+    axes: tuple[Any, ...],
+    dims: tuple[Count, ...],
+    *,
+    stacked: bool,
+    turned: bool,
+) -> Value:
+    """Make a leaf for every stretch of features: its free axes in the order of their labels, then the features."""
+    algebra = interpreter.algebra
+    pieces = []
+    for piece, (width, poly) in enumerate(known.pieces):
+        free = (1 if stacked else 0) + (algebra.free_of(poly) if algebra.free_of(poly) else 0)
+        source: Hashable = Left(carrier.body.scope.path, name, piece, stacked, turned)
+        entries = (*(("a", label, 0, 1) for label in range(free)), ("f",))
+        made = algebra.atom(Leaf("leaf", source, entries, 0, width))
+        algebra.defined[source] = made
+        pieces.append((width, made))
+    return Value(axes if F in axes else axes, dims, tuple(pieces))

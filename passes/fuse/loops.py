@@ -1,0 +1,97 @@
+"""The rows of cells that Loops and Scans carry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.passes.fuse.after import Left
+from gru_lower.passes.fuse.recognise import Cell, MisfitError, read
+from gru_lower.passes.fuse.recurrence import Initial, Offer, Row
+from gru_lower.passes.fuse.unrolled import Miss
+from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Value, refeature
+
+if TYPE_CHECKING:
+    from gru_lower.passes.fuse.algebra import Poly
+    from gru_lower.passes.fuse.carriers import Carrier, State
+    from gru_lower.passes.fuse.interpret import Interpreter
+
+
+def rows(interpreter: Interpreter) -> tuple[list[Row], list[Miss]]:
+    """Find the recurrences of a scope's loops that are GRUs."""
+    found: list[Row] = []
+    misses: list[Miss] = []
+    for carrier in interpreter.carriers.values():
+        for place, state in enumerate(carrier.states):
+            if state.kind == "state" and place in carrier.leaves:
+                rows_of_state, missed = _state(interpreter, carrier, state, carrier.leaves[place])
+                found += rows_of_state
+                misses += missed
+    return found, misses
+
+
+def _state(interpreter: Interpreter, carrier: Carrier, state: State, given: Value) -> tuple[list[Row], list[Miss]]:
+    algebra = interpreter.algebra
+    known = carrier.body.value(state.result)
+    if not isinstance(known, Value) or ("f",) not in known.axes:
+        return [], []
+    try:
+        given = refeature(algebra, given, known.axes.index(("f",)), known.width)
+    except NotUnderstoodError:
+        return [], []
+    initial = interpreter.value(state.initial)
+    zeros = isinstance(initial, Const) and initial.array.dtype != object and not initial.array.any()
+    found, misses, edge = [], [], 0
+    for width, poly in known.pieces:
+        before = algebra.part(given.pieces[0][1], edge, edge + width, known.width).atom
+        cells, reasons = read(algebra, poly)
+        fitting = [cell for cell in cells if cell.before == before]
+        if not _same_place(given, known):
+            reasons, fitting = [*reasons, MisfitError("the state's axes move from step to step")], []
+        if fitting:
+            start = None if zeros else Initial(state.initial, edge, edge + width)
+            found.append(Row((fitting[0],), carrier.trips, start, _home(interpreter, carrier), carrier))
+        elif reasons:
+            misses.append(Miss(poly, tuple(reasons)))
+        edge += width
+    return found, misses
+
+
+def _same_place(given: Value, known: Value) -> bool:
+    """Whether a state comes out with its axes where they were; an axis of length 1 may have been repeated."""
+    return len(given.axes) == len(known.axes) and all(
+        one == other or one == () for one, other in zip(given.axes, known.axes, strict=True)
+    )
+
+
+def _home(interpreter: Interpreter, carrier: Carrier) -> str:
+    return next(name for name in interpreter.scope.nodes[carrier.index].output if name)
+
+
+def offers(interpreter: Interpreter, rows: list[Row], states: dict[Poly, tuple[int, int]]) -> dict[Poly, Offer]:
+    """Return what the loops leave behind that is a state of a row, or all of them."""
+    found: dict[Poly, Offer] = {}
+    for source, poly in interpreter.algebra.defined.items():
+        if not isinstance(source, Left):
+            continue
+        carrier = next((c for c in interpreter.carriers.values() if c.body.scope.path == source.path), None)
+        if carrier is None:
+            continue
+        known = _computed(carrier, source)
+        if known is None or source.piece >= len(known.pieces):
+            continue
+        place = states.get(known.pieces[source.piece][1])
+        if place is not None and rows[place[0]].carrier is carrier:
+            found[poly] = Offer(place[0], None, source.stacked, source.turned)
+    return found
+
+
+def _computed(carrier: Carrier, source: Left) -> Value | None:
+    for state in carrier.states:
+        if state.result == source.name and source.stacked and state.collects is not None:
+            known = state.collects[0]
+            return known if isinstance(known, Value) else None
+    known = carrier.body.value(source.name)
+    return known if isinstance(known, Value) else None
+
+
+__all__ = ["Cell", "offers", "rows"]

@@ -1,0 +1,86 @@
+"""One GRU as it was found, whatever carried it: unrolled nodes, a Loop or a Scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from gru_lower.passes.fuse.algebra import Algebra, Poly
+    from gru_lower.passes.fuse.carriers import Carrier
+    from gru_lower.passes.fuse.counting import Count
+    from gru_lower.passes.fuse.recognise import Cell
+
+
+class Initial(NamedTuple):
+    """The state before the first step of a loop.
+
+    Attributes:
+        name: A value of the scope.
+        lo: The first of its features.
+        hi: The last, exclusive.
+
+    """
+
+    name: str
+    lo: int
+    hi: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """The steps of one GRU.
+
+    Attributes:
+        cells: In the order of time; a loop has one for all steps.
+        steps: How many steps there are.
+        before: The state before the first step: an atom, a value, ``None`` for zeros.
+        carrier: The loop, ``None`` for unrolled cells.
+        home: The name of the last state, or of the loop's first output.
+
+    """
+
+    cells: tuple[Cell, ...]
+    steps: Count
+    before: int | Initial | None
+    home: str
+    carrier: Carrier | None = None
+
+    @property
+    def kernel(self) -> Cell:
+        """A cell that reads its state, as a first one need not."""
+        return self.cells[-1]
+
+    @property
+    def state(self) -> Poly:
+        """The polynomial of the last state."""
+        return self.kernel.state
+
+
+class Offer(NamedTuple):
+    """What a GRU can stand for.
+
+    Attributes:
+        row: Which row.
+        times: The times of the states, ``None`` for all.
+        stacked: Whether there is a first axis for them; otherwise it is one state.
+        turned: Whether the last comes first, where all are meant.
+
+    """
+
+    row: int
+    times: tuple[int, ...] | None
+    stacked: bool
+    turned: bool = False
+
+
+def states_of(algebra: Algebra, rows: list[Row]) -> dict[Poly, tuple[int, int]]:
+    """Return row and time of every polynomial that is a state; in a loop the time is 0."""
+    found: dict[Poly, tuple[int, int]] = {}
+    for number, row in enumerate(rows):
+        for time, cell in enumerate(row.cells):
+            found[cell.state] = number, time
+            whole = algebra.whole.get(cell.state)
+            if whole is not None:
+                found[whole] = number, time
+    return found
