@@ -21,7 +21,7 @@ import numpy as np
 
 from gru_lower.graph.scopes import subgraphs
 from gru_lower.passes.fuse.collect import collected
-from gru_lower.passes.fuse.counting import Affine, Counter, symbol
+from gru_lower.passes.fuse.counting import Affine, Counter, is_negative, symbol
 from gru_lower.passes.fuse.folding import Condition
 from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Value, leaf, refeature
 from gru_lower.passes.fuse.views import FAR, take
@@ -298,12 +298,12 @@ class _Reader:
                 return
             most.append((steps, ""))
         finite = [(count, name) for count, name in most if not isinstance(count, int) or count < FAR]
-        counts = {count for count, _ in finite}
-        if all(isinstance(count, int) for count in counts) and counts:
-            counts = {min(counts)}  # type: ignore[type-var]
-        if len(counts) != 1 or not self._starts():
+        counts = list(dict.fromkeys(count for count, _ in finite))
+        # The conditions bind together: the fewest steps that any of them lets through.
+        fewest = [one for one in counts if all(is_negative(other - one) is False for other in counts)]
+        if not fewest or not self._starts():
             return
-        self.trips = counts.pop()
+        self.trips = fewest[0]
         self.trips_name = next((name for count, name in finite if name and count == self.trips), "")
         self.counter = symbol(Counter(self.scope.path, self.trips))
         for place, state in enumerate(self.states):

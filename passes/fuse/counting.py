@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 
+LONGEST = 10**8
+"""No axis is longer: exporters write larger numbers for "to the end"."""
+RESULTS = ("times", "over", "rest", "carried", "#")
+"""What the names of unknowns begin with that are no lengths."""
+
+
 class Counter(NamedTuple):
     """The name of a loop's counter: 0 in the first of its steps.
 
@@ -93,7 +99,10 @@ class Affine:
         return " + ".join([*parts, str(self.constant)] if self.constant else parts)
 
     def least(self) -> int | None:
-        """Return a bound below, ``None`` if there is none: lengths are at least 1, a counter is 0 to its trips - 1."""
+        """Return a bound below, ``None`` if there is none.
+
+        A counter is 0 to its trips - 1; an axis is 1 to :data:`LONGEST` long, and of other unknowns nothing is known.
+        """
         bound: Count = self
         for name, factor in self.terms:
             if isinstance(name, Counter):
@@ -103,9 +112,9 @@ class Affine:
                 bound = bound - factor * symbol(name) + (factor * (trips - 1) if factor < 0 else 0)
         if not isinstance(bound, Affine):
             return bound
-        if any(factor < 0 or isinstance(name, Counter) for name, factor in bound.terms):
+        if any(isinstance(name, Counter) or (isinstance(name, tuple) and name[0] in RESULTS) for name, _ in bound.terms):
             return None
-        return bound.constant + sum(factor for _, factor in bound.terms)
+        return bound.constant + sum(factor if factor > 0 else factor * LONGEST for _, factor in bound.terms)
 
     def factor(self, name: object) -> int:
         """Return the factor of an unknown."""

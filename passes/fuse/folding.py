@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.matrices import Array
 
-POSITION = symbol("#")
+POSITION = symbol(("#",))
 """The place in a vector whose length is not known."""
 
 

@@ -279,7 +279,7 @@ def _gather(call: Call) -> list[Known]:
 def _gather_along(algebra: Algebra, given: Value, axis: int, indices: Const) -> Tensor:
     """Read an axis at indices that count up or down, of which there are as many as nobody knows."""
     entry = indices.array.flat[0]
-    step = entry.factor("#") if isinstance(entry, Affine) else 0
+    step = entry.factor(("#",)) if isinstance(entry, Affine) else 0
     if step not in (1, -1):
         raise NotUnderstoodError
     return views.section(algebra, given, axis, entry - folding.POSITION * step, step, indices.dims[0])
@@ -373,8 +373,10 @@ def _range(call: Call) -> list[Known]:
 def _split_to_sequence(call: Call) -> list[Known]:
     given, axis = call.tensor(0), int(call.attributes.get("axis", 0))
     sizes = call.counts(1)
-    keepdims = bool(call.attributes.get("keepdims", 1)) or sizes is not None
-    if not isinstance(given, Value) or (sizes is not None and set(sizes) != {1}):
+    # The operator says that keepdims does not count where sizes are given; for one size onnxruntime lets it count.
+    keepdims = bool(call.attributes.get("keepdims", 1))
+    vector = sizes is not None and bool(call.tensor(1).dims)
+    if not isinstance(given, Value) or (sizes is not None and set(sizes) != {1}) or (vector and not keepdims):
         raise NotUnderstoodError
     return [Sequence_(tensor=given, axis=axis % len(given.dims), keepdims=keepdims)]
 
@@ -408,8 +410,19 @@ def _sequence_insert(call: Call) -> list[Known]:
     return [Sequence_(parts=(*sequence.parts[:position], new, *sequence.parts[position:]))]
 
 
+def _sequence_length(call: Call) -> list[Known]:
+    sequence = call.known(0)
+    if not isinstance(sequence, Sequence_):
+        raise NotUnderstoodError
+    length = len(sequence.parts) if sequence.tensor is None else sequence.tensor.dims[sequence.axis]
+    made = folding.vector([length])
+    return [Const(made.array.reshape(()), ())]
+
+
 def _concat_from_sequence(call: Call) -> list[Known]:
     sequence, axis = call.known(0), int(call.attributes["axis"])
+    if isinstance(sequence, Sequence_) and sequence.tensor is not None and not sequence.keepdims and not sequence.axis:
+        return [_laid_together(call, sequence.tensor, axis)]
     if not isinstance(sequence, Sequence_) or sequence.tensor is not None or not sequence.parts:
         raise NotUnderstoodError
     parts = [part for part in sequence.parts if part is not None]
@@ -417,6 +430,23 @@ def _concat_from_sequence(call: Call) -> list[Known]:
         parts = [views.unsqueeze(part, [axis % (len(part.dims) + 1)]) for part in parts]
         axis %= len(parts[0].dims)
     return [views.concat(call.algebra, parts, axis)]
+
+
+def _laid_together(call: Call, tensor: Value, axis: int) -> Tensor:
+    """Lay the parts, which a tensor has along its first axis, along another one."""
+    rank = len(tensor.dims)
+    if call.attributes.get("new_axis", 0):
+        axis %= rank
+    else:
+        axis %= rank - 1
+        if tensor.axes[axis + 1] != () or tensor.dims[axis + 1] != 1:
+            raise NotUnderstoodError
+        squeezed = views.squeeze(call.algebra, tensor, [axis + 1])
+        assert isinstance(squeezed, Value)
+        tensor, rank = squeezed, rank - 1
+    order = list(range(1, rank))
+    order.insert(axis, 0)
+    return views.transpose(tensor, order)
 
 
 HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
@@ -484,5 +514,6 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "SequenceConstruct": _sequence_construct,
     "SequenceEmpty": _sequence_empty,
     "SequenceInsert": _sequence_insert,
+    "SequenceLength": _sequence_length,
     "ConcatFromSequence": _concat_from_sequence,
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.fuse.algebra import Stack
-from gru_lower.passes.fuse.counting import Affine
+from gru_lower.passes.fuse.counting import LONGEST, Affine
 from gru_lower.passes.fuse.reshape import reshape
 from gru_lower.passes.fuse.values import (
     FI,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.matrices import Array
 
-FAR = 2**31 - 1
+FAR = LONGEST
 """Ends of slices from here on mean: to the end."""
 
 
@@ -182,6 +182,8 @@ def bounds(start: Count, end: Count, step: int, dim: Count) -> tuple[Count, Coun
         first = _clamped(start, dim, 0)
         last = dim if isinstance(end, int) and end >= FAR else _clamped(end, dim, 0)
         size = last - first
+        if step >= FAR:
+            return first, 1
     else:
         far = isinstance(start, int) and (start >= FAR or start == -1)
         first = dim - 1 if far else _clamped(start, dim - 1, -1) if not _below(start) else dim + start
