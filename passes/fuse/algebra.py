@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
 MAX_TERMS, MAX_DEGREE = 64, 4
+FLOAT32 = 2**23
+"""Steps of a float32 between 1 and 2."""
 ONE = 0
 """The serial number of the atom that is 1."""
 
@@ -263,7 +265,7 @@ class Algebra:
     def product_of(self, left: Coefficient, right: Coefficient) -> Coefficient:
         """Return the product of two coefficients."""
         if isinstance(left, float) and isinstance(right, float):
-            return left * right
+            return _settled(left * right)
         return self.vector(_data(left) * _data(right))
 
     def scale(self, poly: Poly, factor: Coefficient) -> Poly:
@@ -398,6 +400,12 @@ class Algebra:
             raise TooLargeError
         vector = sum(np.broadcast_to(_data(factor), matrix.shape[1:]) for _, factor in poly.terms)
         return self.constant(self.vector(matrix.array.astype(np.float64) @ vector))
+
+
+def _settled(number: float) -> float:
+    """Take a number for the whole one that it misses by less than a float32 can tell: 6 · float32(1/6) is 1."""
+    whole = float(round(number)) if abs(number) < FLOAT32 else 0.0
+    return whole if whole and abs(number - whole) <= abs(whole) / FLOAT32 else number
 
 
 def _data(coefficient: Coefficient) -> Any:  # noqa: ANN401 - a number or an array

@@ -291,7 +291,9 @@ class _Reader:
             if not entry:
                 return
         else:
-            conditions = (entry,) if isinstance(entry, Condition) else tuple(entry)
+            conditions = (entry,) if isinstance(entry, Condition) else entry if isinstance(entry, tuple) else ()
+            if not conditions:
+                return
         for condition in conditions:
             steps = self._steps_of(condition)
             if steps is None:
@@ -321,7 +323,7 @@ class _Reader:
         entry = given.array.reshape(-1)[0]
         if isinstance(entry, (bool, np.bool_)):
             return bool(entry)
-        return all(isinstance(c, Condition) for c in ((entry,) if isinstance(entry, Condition) else entry))
+        return isinstance(entry, tuple)
 
     def _steps_of(self, condition: Condition) -> Count | None:
         op, left, right = condition

@@ -132,8 +132,8 @@ def _whole(number: Any) -> int:  # noqa: ANN401 - a number of any type
 
 def is_negative(count: Count) -> bool | None:
     """Whether a number is below 0, ``None`` if that depends."""
-    if isinstance(count, int):
-        return count < 0
+    if not isinstance(count, Affine):
+        return bool(count < 0)
     least, opposite = count.least(), (-count).least()
     if least is not None and least >= 0:
         return False

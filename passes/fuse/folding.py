@@ -118,10 +118,12 @@ def _extreme(sign: int, function: Callable[..., Any]) -> Callable[..., Array]:
             pairs = np.broadcast(result, array)
             chosen = np.empty(pairs.size, object)
             for place, (one, other) in enumerate(pairs):
-                below = is_negative((one - other) * sign) if isinstance(one - other, Affine) else (one - other) * sign < 0
-                if below is None:
+                if is_negative((other - one) * sign) is False:
+                    chosen[place] = other
+                elif is_negative((one - other) * sign) is False:
+                    chosen[place] = one
+                else:
                     raise NotUnderstoodError
-                chosen[place] = other if below else one
             result = chosen.reshape(pairs.shape)
         return result
 
