@@ -10,6 +10,7 @@ GL2xx  a GRU whose meaning is ambiguous or differs by runtime
 GL3xx  lowering: what was kept, and why
 GL4xx  targets
 GL5xx  verification
+GL8xx  fusing: what was seen and is no GRU, or was not fused
 GL9xx  gru-lower itself
 ====== ====================================================
 """
@@ -130,6 +131,7 @@ _register(
             "list values only for functions that take them",
         ),
         "GL203": ("GRU: bfloat16 below opset 22", "raise the model's opset to 22"),
+        "GL803": ("A decomposed GRU that differs when it is fused", "please report it with the model"),
         "GL501": ("The rewritten model was not verified", "see the reason; hand in inputs with --inputs"),
         "GL502": ("Only the rewritten sites were verified", "see the reason the whole model was not run"),
     },
@@ -147,6 +149,8 @@ _register(
         "GL305": ("Kept: masks need a newer opset", "convert the model first: --opset 17"),
         "GL308": ("Kept: the target takes no such form", "use --form auto, or another --target"),
         "GL307": ("Kept: it needs an operator that may not be written", "allow it, or use another --form"),
+        "GL801": ("A recurrence that is no GRU", "nothing, if it is not meant to be one; else mend the term"),
+        "GL802": ("A decomposed GRU that cannot be fused", "see the reason; inspect lists what was seen"),
         "GL306": ("Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
     },
 )

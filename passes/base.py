@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.gru.spec import GruSpec
+    from gru_lower.verification.result import Verification
+    from gru_lower.verification.site import SitePair
 
 Action = Literal["lowered", "fused", "legalized", "normalized", "kept", "seen"]
 
@@ -33,6 +35,8 @@ class Site:
         nodes_before: Nodes of the site before, 1 for a GRU.
         nodes_after: Nodes in its place, bodies included.
         change: The replacement, for verification; ``None`` where nothing was replaced.
+        missing_term: Of a recurrence that is no GRU: the term that does not fit.
+        verified: What running it by itself gave, where a pass did that before it committed.
 
     """
 
@@ -46,7 +50,9 @@ class Site:
     message: str = ""
     nodes_before: int = 1
     nodes_after: int = 1
-    change: Change | None = None
+    change: Change | SitePair | None = None
+    missing_term: str | None = None
+    verified: Verification | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report's ``sites``."""
@@ -56,7 +62,7 @@ class Site:
             "node": self.node,
             "spec": None if self.spec is None else self.spec.to_json(),
             "action": self.action,
-            "missing_term": None,
+            "missing_term": self.missing_term,
             "form": self.form,
             "code": self.code,
             "message": self.message,
@@ -110,10 +116,12 @@ class Context:
     Attributes:
         progress: Called with ``(what, done, total)``.
         keep_changes: Whether sites keep what was replaced by what, for verification.
+        judge: Runs a site and its replacement by themselves, ``None`` where nothing is to be verified.
 
     """
 
     keep_changes: bool = True
+    judge: Callable[[SitePair], Verification] | None = None
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
 
 

@@ -41,8 +41,8 @@ def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: 
 
     """
     change = site.change
-    if change is None:
-        return None
+    if change is None or isinstance(change, SitePair):
+        return change
     spec = change.spec
     before = [_named(tensor, spec.inputs[key]) for key, tensor in change.constants.items()]
     used = {name for node in change.nodes for name in node_uses(node)}

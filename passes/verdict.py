@@ -48,6 +48,9 @@ def judge(
         by_site: list[tuple[Site, Verification]] = []
         for done, site in enumerate(changed, 1):
             progress("verifying sites", done, len(changed))
+            if site.verified is not None:
+                by_site.append((site, site.verified))
+                continue
             zero = options.zero_length_state or "zero"
             pair = extraction.pair(site, original.ir_version, original.base_dir, zero)
             if pair is not None:

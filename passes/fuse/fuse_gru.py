@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from onnx import helper
-
+from gru_lower.diagnostics import diagnostic
+from gru_lower.errors import InternalError
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
-from gru_lower.graph.scopes import walk
+from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.passes.base import Context, Pass, PassResult, Site
-from gru_lower.passes.fuse import inputs, loops, unrolled
 from gru_lower.passes.fuse.algebra import Algebra
-from gru_lower.passes.fuse.emit import CannotWriteError, Writer
 from gru_lower.passes.fuse.interpret import Interpreter
-from gru_lower.passes.fuse.outputs import Outputs, serve
-from gru_lower.passes.fuse.recurrence import Initial, Row, states_of
-from gru_lower.passes.fuse.serve import Plan, Planner
-from gru_lower.passes.fuse.values import Value
+from gru_lower.passes.fuse.region import Regions
+from gru_lower.passes.fuse.search import Found, search
+from gru_lower.passes.fuse.write import Written, write
 
 if TYPE_CHECKING:
-    from onnx import NodeProto, TensorProto
+    from collections.abc import Iterator
 
     from gru_lower.graph.model import Model
-    from gru_lower.graph.scopes import Scope
 
 
 @dataclass(frozen=True)
@@ -32,15 +28,36 @@ class FuseOptions:
     """Options of ``fuse-gru``.
 
     Attributes:
-        steps: The length of the shortest row of cells that becomes a GRU.
+        steps: ``yes`` makes a GRU of sequence length 1 of a single step, too, such as a decoder's.
 
     """
 
-    steps: int = 2
+    steps: str = field(default="no", metadata={"choices": ("no", "yes")})
 
 
 class FuseGru(Pass):
-    """Replace what computes a GRU by a GRU node."""
+    """Replace what computes a GRU by a GRU node, however it is spelled.
+
+    Every value of a scope is interpreted as polynomials (:mod:`gru_lower.passes.fuse.algebra`); a value whose
+    polynomial is
+
+        zt ∘ Ht_1 + (1 - zt) ∘ ht,   zt = f(Xt Wzᵀ + Ht_1 Rzᵀ + bz),   rt = f(Xt Wrᵀ + Ht_1 Rrᵀ + br)
+        ht = g(Xt Whᵀ + (rt ∘ Ht_1) Rhᵀ + bh)             linear_before_reset = 0
+        ht = g(Xt Whᵀ + rt ∘ (Ht_1 Rhᵀ + Rbh) + Wbh)      linear_before_reset ≠ 0
+
+    is a step of a GRU, by proof over the reals.
+
+    Rules:
+        1. Steps make a GRU if each works on the state of the one before, with the same weights: cells in a row in
+           one scope, or the one step of a Loop or Scan (:mod:`unrolled`, :mod:`carriers`, :mod:`loops`).
+        2. Values that are states, or states stacked, keep their names and come from the GRU; what nobody asks for
+           any more goes (:mod:`serve`). A Loop or Scan goes as a whole or stays as a whole.
+        3. W, R and B are the model's own numbers, bit for bit, where it has them one by one; biases that are added
+           together are summed in float64 and rounded once.
+        4. Before anything is committed, region and GRU are run on the same random inputs; a site that differs
+           stays as it was.
+        5. What looks like a recurrence and is no GRU is listed with the term that does not fit.
+    """
 
     name = "fuse-gru"
     Options = FuseOptions
@@ -48,92 +65,78 @@ class FuseGru(Pass):
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Fuse in every scope."""
         result = PassResult(modified=False)
-        facts, names, algebra = Facts(model), splice.Names(model.proto), Algebra()
-        known: dict[str, Interpreter] = {}
         edits: list[splice.Edit] = []
-        scopes = list(walk(model.proto))
-        by_proto = {id(scope.proto): scope for scope in scopes}
-        for scope in scopes:
-            if scope.path not in known:
-                parent = known.get(scope.parent.path) if scope.parent is not None else None
-                known[scope.path] = Interpreter(algebra, facts, scope, by_proto, parent)
-                known[scope.path].run()
-            interpreter = known[scope.path]
-            known.update(interpreter.children)
-            edit = self._scope(interpreter, names, facts, result)
-            if edit is not None:
-                edits.append(edit)
+        names = splice.Names(model.proto)
+        facts = Facts(model)
+        interpreters = list(interpreted(model, facts))
+        for done, interpreter in enumerate(interpreters, 1):
+            ctx.progress("fusing", done, len(interpreters))
+            found = search(interpreter, shortest=1 if self.options.steps == "yes" else 2)
+            regions = Regions(model.proto, interpreter.scope, facts, model.base_dir)
+            written = self._settled(interpreter, names, facts, found, regions, ctx)
+            if written is not None:
+                edits.append(written.edit)
+                result.sites += written.sites
+            result.sites += found.sites
+        for site in result.sites:
+            if site.code is not None:
+                result.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
         result.modified = splice.apply(model, edits)
         return result
 
-    def _scope(self, interpreter: Interpreter, names: splice.Names, facts: Facts, result: PassResult) -> splice.Edit | None:
-        in_loops, _ = loops.rows(interpreter)
-        in_a_row, _ = unrolled.rows(interpreter, shortest=self.options.steps)
-        rows = in_loops + in_a_row
-        states = {poly.atom: place for poly, place in states_of(interpreter.algebra, rows).items() if poly.atom is not None}
-        sources: list[inputs.Source | None] = []
-        for number in range(len(rows)):
-            try:
-                sources.append(inputs.source(interpreter, rows, number, states))
-            except CannotWriteError as e:
-                print("cannot", e)
-                sources.append(None)
+    def _settled(
+        self,
+        interpreter: Interpreter,
+        names: splice.Names,
+        facts: Facts,
+        found: Found,
+        regions: Regions,
+        ctx: Context,
+    ) -> Written | None:
+        """Write, and write again without the sites that turn out different, until none does."""
         while True:
-            plan = Planner(interpreter, rows, sources).plan()
-            stuck = [n for n in plan.rows if (c := rows[n].carrier) is not None and c.index in plan.live]
-            if not stuck:
-                break
-            for number in stuck:
-                print("stuck", [state for state in rows[number].carrier.states if state.outer])
-                sources[number] = None
-        if not plan.removed or not plan.rows:
-            return None
-        return self._written(interpreter, names, facts, rows, sources, plan, result)
+            written = write(interpreter, names, facts, found)
+            if written is None:
+                return None
+            different = False
+            for number, site in zip(written.rows, written.sites, strict=True):
+                outputs = written.served(number)
+                edit = written.edit
+                pair = regions.pair(site.site, outputs, edit.removed, edit.nodes, edit.initializers)
+                site.change = pair if ctx.keep_changes else None
+                if pair is None or ctx.judge is None:
+                    continue
+                site.verified = ctx.judge(pair)
+                if site.verified.status == "different":
+                    found.drop(number, "GL803", f"as a GRU it computes something else: {site.verified.message}")
+                    different = True
+            if not different:
+                return written
 
-    def _written(self, interpreter, names, facts, rows, sources, plan: Plan, result):
-        nodes: list[NodeProto] = []
-        initializers: list[TensorProto] = []
-        done: dict[int, tuple[str, bool, object]] = {}
-        outputs: dict[int, Outputs] = {}
-        scope = interpreter.scope
-        pending = sorted(plan.rows)
-        while pending:
-            number = next(n for n in pending if all(r in done for r in sources[n].rows))
-            pending.remove(number)
-            row, source = rows[number], sources[number]
-            writer = Writer(interpreter, names, names.prefix(f"{row.home}/GRU"), _elem_type(row, facts, scope))
-            x = inputs.written(writer, source, done)
-            y, y_h = writer.gru(row.kernel, x, row.kernel.x, _initial(writer, row, x), reverse=source.reverse)
-            outputs[number] = Outputs(writer, y, y_h, row.steps, reverse=source.reverse)
-            done[number] = (y, source.reverse, row.steps)
-            result.sites.append(Site(scope.site(scope.producers[row.home]), scope.path, row.home, None, "fused"))
-        for name, offers in plan.served.items():
-            value = interpreter.values[name]
-            assert isinstance(value, Value)
-            writer = outputs[offers[0].row].writer
-            parts = [outputs[offer.row].states(offer) for offer in offers]
-            serve(writer, name, [outputs[o.row].writer.current(p) for o, p in zip(offers, parts)], value, stacked=offers[0].stacked)
-        for made in outputs.values():
-            nodes += made.writer.nodes
-            initializers += made.writer.initializers
-        nodes += [helper.make_node("Identity", [given], [name], names.node(name)) for name, given in plan.aliases.items()]
-        return splice.Edit(scope, sorted(plan.removed), nodes, initializers)
+    def ensures(self, model: Model, result: PassResult) -> None:
+        """Hold the pass to its word: there are as many GRUs as sites say were fused, beside those that were there."""
+        fused = sum(site.action == "fused" for site in result.sites)
+        there = sum(is_onnx(node, "GRU") for scope in walk(model.proto) for node in scope.nodes)
+        if there < fused:
+            raise InternalError(f"{fused} GRUs were fused, {there} are there", code="GL901")
 
 
-def _initial(writer: Writer, row: Row, x: str) -> str | None:
-    if row.before is None:
-        return None
-    if isinstance(row.before, Initial):
-        known = writer.interpreter.dims(row.before.name)
-        rows, alone = writer.state(row.before, "initial_h"), all(dim == 1 for dim in known[:-1])
-    else:
-        rows, alone = writer.rows(row.before, "initial_h"), writer.algebra.free[row.before] == 0
-    initial = writer.unsqueeze(rows, [0], "initial_h")
-    if alone and writer.algebra.free_of(row.state):
-        return writer.repeated(initial, x, writer.algebra.width_of(row.state))
-    return initial
+def interpreted(model: Model, facts: Facts) -> Iterator[Interpreter]:
+    """Interpret every scope of a model.
 
+    Args:
+        model: The model.
+        facts: Its side table.
 
-def _elem_type(row: Row, facts: Facts, scope: Scope) -> int:
-    array = row.kernel.z.state[0][1].array
-    return facts.elem_type(scope, row.home) if array is None else helper.np_dtype_to_tensor_dtype(array.dtype)
+    """
+    algebra = Algebra()
+    known: dict[str, Interpreter] = {}
+    scopes = list(walk(model.proto))
+    by_proto = {id(scope.proto): scope for scope in scopes}
+    for scope in scopes:
+        if scope.path not in known:
+            parent = known.get(scope.parent.path) if scope.parent is not None else None
+            known[scope.path] = Interpreter(algebra, facts, scope, by_proto, parent)
+            known[scope.path].run()
+        known.update(known[scope.path].children)
+        yield known[scope.path]

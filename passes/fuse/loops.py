@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse.after import Left
-from gru_lower.passes.fuse.recognise import Cell, MisfitError, read
+from gru_lower.passes.fuse.recognise import MisfitError, read
 from gru_lower.passes.fuse.recurrence import Initial, Offer, Row
 from gru_lower.passes.fuse.unrolled import Miss
 from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Value, refeature
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse.algebra import Poly
+    from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.carriers import Carrier, State
     from gru_lower.passes.fuse.interpret import Interpreter
 
@@ -51,9 +51,17 @@ def _state(interpreter: Interpreter, carrier: Carrier, state: State, given: Valu
             start = None if zeros else Initial(state.initial, edge, edge + width)
             found.append(Row((fitting[0],), carrier.trips, start, _home(interpreter, carrier), carrier))
         elif reasons:
-            misses.append(Miss(poly, tuple(reasons)))
+            misses.append(Miss(poly, tuple(reasons), _home(interpreter, carrier), carrier.body))
+        elif _reads(algebra, poly, before):
+            reason = MisfitError("the new state is not one gate's blend of the old one and a candidate")
+            misses.append(Miss(poly, (reason,), _home(interpreter, carrier), carrier.body))
         edge += width
     return found, misses
+
+
+def _reads(algebra: Algebra, poly: Poly, atom: int | None) -> bool:
+    """Whether a polynomial multiplies a state by something: a recurrence, if not this one."""
+    return any(len(mono) > 1 and atom in mono for mono, _ in poly.terms) and algebra.width_of(poly) > 0
 
 
 def _same_place(given: Value, known: Value) -> bool:
@@ -93,5 +101,3 @@ def _computed(carrier: Carrier, source: Left) -> Value | None:
     known = carrier.body.value(source.name)
     return known if isinstance(known, Value) else None
 
-
-__all__ = ["Cell", "offers", "rows"]

@@ -26,11 +26,15 @@ class Miss:
     Attributes:
         state: The polynomial that was read.
         reasons: What did not fit, one for each way to read it.
+        home: The name of the value it is, or of the loop's first output; ``""`` for that of the polynomial.
+        interpreter: The body it was read in, ``None`` for the scope itself.
 
     """
 
     state: Poly
     reasons: tuple[MisfitError, ...]
+    home: str = ""
+    interpreter: Interpreter | None = None
 
 
 def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], list[Miss]]:

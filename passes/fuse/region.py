@@ -1,0 +1,129 @@
+"""What a fusion replaces and what comes for it, as two small models that run by themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import onnx
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper
+
+from gru_lower.graph.scopes import node_uses
+from gru_lower.verification.site import SitePair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
+
+BODY_INITIALIZERS_IR_VERSION = 4
+
+
+class Regions:
+    """Cuts pairs out of one scope.
+
+    Args:
+        model: The whole model.
+        scope: Where the nodes stand.
+        facts: Types and shapes.
+        base_dir: Where external data lies.
+
+    """
+
+    def __init__(self, model: onnx.ModelProto, scope: Scope, facts: Facts, base_dir: Path | None) -> None:
+        """Hold the parts."""
+        self.model, self.scope, self.facts, self.base_dir = model, scope, facts, base_dir
+
+    def pair(
+        self,
+        site: str,
+        outputs: Sequence[str],
+        removed: Iterable[int],
+        nodes: Sequence[NodeProto],
+        initializers: Sequence[TensorProto],
+    ) -> SitePair | None:
+        """Return the two models that make some values, the old way and the new.
+
+        Args:
+            site: Its id.
+            outputs: The values.
+            removed: The nodes that go, as indices.
+            nodes: The nodes that come.
+            initializers: The constants that come with them.
+
+        Returns:
+            The pair; ``None`` where the type of a value that both read is not known.
+
+        """
+        old = _behind(outputs, [self.scope.nodes[index] for index in sorted(removed)])
+        new = _behind(outputs, nodes)
+        made = {tensor.name for tensor in initializers}
+        given = {name: None for part in (old, new) for name in _open(part) if name not in made}
+        inputs: list[ValueInfoProto] = []
+        constants: list[TensorProto] = []
+        for name in given:
+            tensor = self.facts.constant(self.scope, name)
+            if tensor is not None:
+                copy = TensorProto()
+                copy.CopyFrom(tensor)
+                copy.name = name
+                constants.append(copy)
+                continue
+            info = self._info(name)
+            if info is None:
+                return None
+            inputs.append(info)
+        wanted = [self._info(name) or ValueInfoProto(name=name) for name in outputs]
+        original = self._model(old, inputs, wanted, constants)
+        replacement = self._model(new, inputs, wanted, [*constants, *initializers])
+        return SitePair(site, original, replacement, base_dir=self.base_dir)
+
+    def _info(self, name: str) -> ValueInfoProto | None:
+        elem_type = self.facts.elem_type(self.scope, name)
+        if not elem_type:
+            return None
+        dims = self.facts.shape(self.scope, name)
+        # A length of 0 in a body's declarations stands for one that the exporter did not know.
+        shape = None if dims is None or 0 in dims else list(dims)
+        return helper.make_tensor_value_info(name, elem_type, shape)
+
+    def _model(
+        self,
+        nodes: Sequence[NodeProto],
+        inputs: Sequence[ValueInfoProto],
+        outputs: Sequence[ValueInfoProto],
+        initializers: Sequence[TensorProto],
+    ) -> onnx.ModelProto:
+        used = {name for node in nodes for name in node_uses(node)}
+        kept = [tensor for tensor in initializers if tensor.name in used]
+        graph = helper.make_graph(nodes, "site", inputs, [_untied(info) for info in outputs], kept)
+        imports = [helper.make_opsetid(domain, number) for domain, number in self.scope.opsets.items()]
+        version = max(self.model.ir_version, BODY_INITIALIZERS_IR_VERSION)
+        made = helper.make_model(graph, opset_imports=imports, ir_version=version)
+        made.functions.extend(self.model.functions)
+        return made
+
+
+def _untied(info: ValueInfoProto) -> ValueInfoProto:
+    """Leave out an output's shape: what runs says it, and a declared one might only warn."""
+    return helper.make_tensor_value_info(info.name, info.type.tensor_type.elem_type or TensorProto.FLOAT, None)
+
+
+def _behind(outputs: Sequence[str], nodes: Sequence[NodeProto]) -> list[NodeProto]:
+    """Return the nodes that values hang on, in order."""
+    producer = {name: index for index, node in enumerate(nodes) for name in node.output if name}
+    found: set[int] = set()
+    pending = list(outputs)
+    while pending:
+        index = producer.get(pending.pop())
+        if index is not None and index not in found:
+            found.add(index)
+            pending += node_uses(nodes[index])
+    return [nodes[index] for index in sorted(found)]
+
+
+def _open(nodes: Sequence[NodeProto]) -> list[str]:
+    """Return what nodes use and do not make."""
+    made = {name for node in nodes for name in node.output}
+    return [name for node in nodes for name in node_uses(node) if name not in made]

@@ -1,0 +1,118 @@
+"""What recurrences a scope has, which of them are GRUs, and why the others are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gru_lower.passes.base import Site
+from gru_lower.passes.fuse import describe, inputs, loops, unrolled
+from gru_lower.passes.fuse.emit import CannotWriteError
+from gru_lower.passes.fuse.recurrence import states_of
+from gru_lower.passes.fuse.serve import Plan, Planner
+
+if TYPE_CHECKING:
+    from gru_lower.passes.fuse.interpret import Interpreter
+    from gru_lower.passes.fuse.recurrence import Row
+    from gru_lower.passes.fuse.unrolled import Miss
+
+
+@dataclass
+class Found:
+    """The recurrences of a scope.
+
+    Attributes:
+        interpreter: The scope.
+        rows: Those that are GRUs.
+        sources: What each reads, ``None`` for one that is not fused.
+        sites: What there is to say of those that are not fused.
+
+    """
+
+    interpreter: Interpreter
+    rows: list[Row]
+    sources: list[inputs.Source | None] = field(default_factory=list)
+    sites: list[Site] = field(default_factory=list)
+
+    def drop(self, number: int, code: str, message: str) -> None:
+        """Leave a GRU as it is."""
+        self.sources[number] = None
+        self.sites.append(self.site(self.rows[number].home, "kept", code, message))
+
+    def site(self, name: str, action: str, code: str | None, message: str, term: str | None = None) -> Site:
+        """Return the entry of a recurrence."""
+        scope = self.interpreter.scope
+        site = scope.site(scope.producers[name])
+        kind = "kept" if action == "kept" else "seen"
+        return Site(site, scope.path, "", None, kind, code=code, message=message, missing_term=term)
+
+    def plan(self) -> Plan:
+        """Decide what becomes of the scope; a loop that would stay is left as a whole."""
+        while True:
+            plan = Planner(self.interpreter, self.rows, self.sources).plan()
+            stuck = [n for n in plan.rows if (c := self.rows[n].carrier) is not None and c.index in plan.live]
+            if not stuck:
+                return plan
+            for number in stuck:
+                self.drop(number, "GL802", self._why_it_stays(self.rows[number], plan))
+
+    def _why_it_stays(self, row: Row, plan: Plan) -> str:
+        assert row.carrier is not None
+        node = self.interpreter.scope.nodes[row.carrier.index]
+        kept = [name for name in node.output if name and name not in plan.served and name not in plan.aliases]
+        used = [name for name in kept if self.interpreter.scope.uses[name]]
+        listed = ", ".join(used[:3]) or "an output"
+        return f"a GRU, but the {node.op_type} also makes {listed}, which is no state of it"
+
+
+def search(interpreter: Interpreter, *, shortest: int = 2) -> Found:
+    """Find the recurrences of a scope.
+
+    Args:
+        interpreter: The scope, interpreted.
+        shortest: How many steps unrolled cells have at least.
+
+    """
+    in_loops, missed_in_loops = loops.rows(interpreter)
+    in_a_row, missed = unrolled.rows(interpreter, shortest=shortest)
+    found = Found(interpreter, in_loops + in_a_row)
+    states = states_of(interpreter.algebra, found.rows)
+    atoms = {poly.atom: place for poly, place in states.items() if poly.atom is not None}
+    for number in range(len(found.rows)):
+        found.sources.append(None)
+        try:
+            found.sources[number] = inputs.source(interpreter, found.rows, number, atoms)
+        except CannotWriteError as error:
+            found.drop(number, "GL802", f"a GRU, but {error}")
+    for miss in [*missed_in_loops, *_recurring(interpreter, missed)]:
+        entry = _missed(found, miss)
+        if entry is not None:
+            found.sites.append(entry)
+    return found
+
+
+def _missed(found: Found, miss: Miss) -> Site | None:
+    interpreter = found.interpreter
+    text, term = describe.misfit(miss.interpreter or interpreter, miss.reasons[0])
+    name = miss.home or (interpreter.homes[miss.state].name if miss.state in interpreter.homes else "")
+    if name not in interpreter.scope.producers:
+        return None
+    return found.site(name, "seen", "GL801", f"a recurrence that is no GRU: {text}", term)
+
+
+def _recurring(interpreter: Interpreter, missed: list[Miss]) -> list[Miss]:
+    """Keep the misses that go on from step to step, one for each run: the last of those that read one another."""
+    algebra = interpreter.algebra
+    atoms = {}
+    for miss in missed:
+        whole = algebra.whole.get(miss.state)
+        if whole is not None and whole.atom is not None:
+            atoms[whole.atom] = miss
+    follows: dict[int, Miss] = {}
+    read: set[int] = set()
+    for miss in missed:
+        before = {serial for mono, _ in miss.state.terms for serial in mono} & atoms.keys()
+        if before:
+            follows[id(miss)] = miss
+            read.update(id(atoms[serial]) for serial in before)
+    return [miss for key, miss in follows.items() if key not in read]

@@ -1,0 +1,199 @@
+"""Writing the GRUs of a scope: the nodes that come, the nodes that go, and an entry for each GRU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onnx import NodeProto, TensorProto, helper
+
+from gru_lower.graph import splice
+from gru_lower.gru.spec import VERSIONS, Direction, GruSpec
+from gru_lower.passes.base import Site
+from gru_lower.passes.fuse import inputs
+from gru_lower.passes.fuse.emit import CannotWriteError, Writer
+from gru_lower.passes.fuse.outputs import Outputs, serve
+from gru_lower.passes.fuse.recurrence import Initial
+from gru_lower.passes.fuse.values import Value
+
+if TYPE_CHECKING:
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.fuse.counting import Count
+    from gru_lower.passes.fuse.interpret import Interpreter
+    from gru_lower.passes.fuse.recurrence import Row
+    from gru_lower.passes.fuse.search import Found
+    from gru_lower.passes.fuse.serve import Plan
+
+
+@dataclass
+class Written:
+    """The GRUs of a scope.
+
+    Attributes:
+        edit: What goes and what comes.
+        rows: The rows that were written.
+        sites: Their entries.
+        plan: What they serve.
+
+    """
+
+    edit: splice.Edit
+    rows: list[int]
+    sites: list[Site]
+    plan: Plan
+
+    def served(self, number: int) -> list[str]:
+        """Return the values that a row makes, alone or with others."""
+        return [name for name, offers in self.plan.served.items() if any(offer.row == number for offer in offers)]
+
+
+def write(interpreter: Interpreter, names: splice.Names, facts: Facts, found: Found) -> Written | None:
+    """Write what was found; what cannot be written is dropped, with the reason.
+
+    Args:
+        interpreter: The scope.
+        names: The model's names.
+        facts: Types and shapes.
+        found: The recurrences.
+
+    Returns:
+        ``None`` if there is nothing to write.
+
+    """
+    while True:
+        plan = found.plan()
+        if not plan.rows or not plan.removed:
+            return None
+        made: dict[int, Outputs] = {}
+        try:
+            for number in _in_order(plan, found):
+                made[number] = _row(interpreter, names, facts, found, number, made)
+        except CannotWriteError as error:
+            found.drop(number, "GL802", f"a GRU, but {error}")
+            continue
+        return _written(interpreter, names, found, plan, made)
+
+
+def _in_order(plan: Plan, found: Found) -> list[int]:
+    """Put the rows after those they read."""
+    done: list[int] = []
+    pending = sorted(plan.rows)
+    while pending:
+        for number in pending:
+            source = found.sources[number]
+            if source is not None and all(other in done for other in source.rows):
+                break
+        pending.remove(number)
+        done.append(number)
+    return done
+
+
+def _row(
+    interpreter: Interpreter, names: splice.Names, facts: Facts, found: Found, number: int, made: dict[int, Outputs]
+) -> Outputs:
+    row, source = found.rows[number], found.sources[number]
+    assert source is not None
+    elem_type = _elem_type(row, facts, interpreter.scope)
+    writer = Writer(interpreter, names, names.prefix(f"{row.home}/GRU"), elem_type)
+    written = {other: (outputs.y, outputs.reverse, outputs.steps) for other, outputs in made.items()}
+    x = inputs.written(writer, source, written)
+    y, y_h = writer.gru(row.kernel, x, row.kernel.x, _initial(writer, row, x), reverse=source.reverse)
+    return Outputs(writer, y, y_h, row.steps, reverse=source.reverse)
+
+
+def _initial(writer: Writer, row: Row, x: str) -> str | None:
+    if row.before is None:
+        return None
+    if isinstance(row.before, Initial):
+        alone = all(dim == 1 for dim in writer.interpreter.dims(row.before.name)[:-1])
+        rows = writer.state(row.before, "initial_h")
+    else:
+        alone = writer.algebra.free[row.before] == 0
+        rows = writer.rows(row.before, "initial_h")
+    initial = writer.unsqueeze(rows, [0], "initial_h")
+    if alone and writer.algebra.free_of(row.state):
+        return writer.repeated(initial, x, writer.algebra.width_of(row.state))
+    return initial
+
+
+def _elem_type(row: Row, facts: Facts, scope: Scope) -> int:
+    array = row.kernel.z.state[0][1].array
+    if array is not None:
+        return int(helper.np_dtype_to_tensor_dtype(array.dtype))
+    known = facts.elem_type(scope, row.home)
+    if not known:
+        raise CannotWriteError("its element type is not known")
+    return known
+
+
+def _written(
+    interpreter: Interpreter, names: splice.Names, found: Found, plan: Plan, made: dict[int, Outputs]
+) -> Written:
+    for name, offers in plan.served.items():
+        value = interpreter.values[name]
+        assert isinstance(value, Value)
+        writer = made[offers[-1].row].writer
+        parts = [made[offer.row].states(offer) for offer in offers]
+        current = [made[offer.row].writer.current(part) for offer, part in zip(offers, parts, strict=True)]
+        serve(writer, name, current, value, stacked=offers[0].stacked)
+    nodes: list[NodeProto] = []
+    initializers: list[TensorProto] = []
+    sites = []
+    for number, outputs in made.items():
+        writer = outputs.writer
+        _without_idle_outputs(writer.nodes, [n for other in made.values() for n in other.writer.nodes])
+        nodes += writer.nodes
+        initializers += writer.initializers
+        sites.append(_site(interpreter, found.rows[number], outputs))
+    nodes += [helper.make_node("Identity", [given], [name], names.node(name)) for name, given in plan.aliases.items()]
+    for site in sites:
+        site.nodes_before, site.nodes_after = len(plan.removed), len(nodes)
+    return Written(splice.Edit(interpreter.scope, sorted(plan.removed), nodes, initializers), list(made), sites, plan)
+
+
+def _without_idle_outputs(own: list[NodeProto], nodes: list[NodeProto]) -> None:
+    """Leave out the outputs of a GRU that nobody reads."""
+    used = {name for node in nodes for name in node.input}
+    for node in own:
+        if node.op_type == "GRU":
+            kept = [name if name in used else "" for name in node.output]
+            del node.output[:]
+            node.output.extend(kept if kept[-1] else kept[:-1])
+
+
+def _site(interpreter: Interpreter, row: Row, outputs: Outputs) -> Site:
+    scope, writer, kernel = interpreter.scope, outputs.writer, row.kernel
+    node = next(node for node in writer.nodes if node.op_type == "GRU")
+    keys = ("X", "W", "R", "B", "sequence_lens", "initial_h")
+    version = max((number for number in VERSIONS if number <= scope.opset), default=VERSIONS[-1])
+    spec = GruSpec(
+        version=version,
+        elem_type=writer.elem_type,
+        hidden_size=writer.algebra.width_of(row.state),
+        input_size=sum(writer.algebra.width[atom] for atom in kernel.x),
+        seq_length=_static(row.steps),
+        batch_size=_batch(interpreter, row),
+        directions=(Direction(0, reverse=outputs.reverse, f=kernel.f, g=kernel.g),),
+        linear_before_reset=bool(kernel.linear_before_reset),
+        layout=0,
+        clip=kernel.clip,
+        inputs={key: name for key, name in zip(keys, node.input, strict=False) if name},
+        Y=node.output[0],
+        Y_h=node.output[1] if len(node.output) > 1 else "",
+    )
+    how = "unrolled" if row.carrier is None else scope.nodes[row.carrier.index].op_type
+    message = f"{how}, {row.steps if isinstance(row.steps, int) else 'any number of'} steps"
+    return Site(scope.site(scope.producers[row.home]), scope.path, node.name, spec, "fused", message=message)
+
+
+def _static(count: Count) -> int | None:
+    return count if isinstance(count, int) else None
+
+
+def _batch(interpreter: Interpreter, row: Row) -> int | None:
+    known = interpreter.values.get(row.home)
+    if isinstance(known, Value) and interpreter.algebra.free_of(row.state) == 1:
+        dims = [d for axis, d in zip(known.axes, known.dims, strict=True) if axis and axis != ("f",)]
+        return _static(dims[-1]) if dims else None
+    return None if interpreter.algebra.free_of(row.state) else 1
