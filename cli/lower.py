@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gru_lower.cli import options
+from gru_lower.cli import options, rewriting
 
 OVERRULED = (
     *("--form", "--zero-length-state", "--opset", "--mask", "--batch-hint"),
@@ -20,12 +18,6 @@ FORMS = ("auto", "scan", "loop", "unroll", "step")
 
 @click.command("lower", short_help="Replace GRU nodes by operators every runtime has.")
 @click.argument("model", type=options.MODEL)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, allow_dash=True),
-    help="Where to write; - is stdout.  [default: MODEL.lowered.onnx]",
-)
 @click.option("--form", type=click.Choice(FORMS), default="auto", show_default=True, help="What a GRU becomes.")
 @click.option(
     "--zero-length-state",
@@ -67,11 +59,7 @@ FORMS = ("auto", "scan", "loop", "unroll", "step")
 @click.option("--target", metavar="NAME|FILE", help="Write only what a target takes; portable: what everybody takes.")
 @click.option("--opset", type=click.IntRange(1), metavar="N", help="Convert the whole model to this opset first.")
 @click.option("--passes", metavar="SPEC", help='Run these passes instead: "normalize-gru,lower-gru{form=scan}".')
-@click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
-@click.option("--dry-run", is_flag=True, help="Do everything but write.")
-@click.option("--verify/--no-verify", default=True, show_default=True, help="Compare with the original.")
-@click.option("--require-verified", is_flag=True, help="Exit 1 if nothing could be verified.")
-@click.option("--keep-different", is_flag=True, help="Write a result that differs, as MODEL.different.onnx.")
+@rewriting.writing("lowered")
 @options.verification
 @options.rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
@@ -82,7 +70,6 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     onnxruntime's own GRU is faster than any of these: lower for runtimes that lack it.
     """
     from gru_lower.cli import render
-    from gru_lower.graph.model import check_target, save
     from gru_lower.interop import read
     from gru_lower.passes import api
 
@@ -94,15 +81,8 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     options.refuse_both("--target", ("--vocabulary", "--forbid"))
     path = o["model"]
     source = read(options.source(path)).model
-    output = options.target(path, o["output"], "lowered")
-    named = o["output"] and Path(f"{str(o['output']).removesuffix('.onnx')}.different.onnx")
-    if_different = options.target(path, named, "different")
-    piped = str(output) == "-"
-    talk = render.Talk(o, to_stderr=piped)
-    if not piped and not o["dry_run"]:
-        for target in (output, if_different) if o["keep_different"] else (output,):
-            options.refuse_same(path, target, overwrite=o["overwrite"])
-            check_target(target, overwrite=o["overwrite"])
+    found = rewriting.targets(o, "lowered")
+    talk = render.Talk(o, to_stderr=found.piped)
     more = {"vocabulary": o["vocabulary"], "forbid": o["forbid"]}
     how_to_lower = api.lowering(
         o["form"],
@@ -116,17 +96,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         passes = how_to_lower if o["passes"] is None else o["passes"]
         how = options.verify_options(o, source.proto)
         result = api.lower_model(source, passes, how if o["verify"] else None, progress, fix_dims=o["fix_dims"])
-    report = result.report
-    different = report.verification.status == "different"
-    if different and not piped:
-        output = if_different
-    if not o["dry_run"] and (not different or (o["keep_different"] and not piped)):
-        if piped:
-            sys.stdout.buffer.write(result.held.to_bytes())
-            sys.stdout.buffer.flush()
-        else:
-            save(result.held, output, overwrite=o["overwrite"])
-        report = api.written(report, str(output), result.held)
-    talk.lowered(report, changed=result.held.modified)
-    unverified = o["require_verified"] and report.verification.status != "equivalent" and result.held.modified
-    return 1 if different or unverified or api.kept(report) else 0
+    report, failed = rewriting.finish(o, talk, found, result)
+    if not report.sites:
+        talk.may_fuse(str(path), api.decomposed(result.held))
+    return 1 if failed or api.kept(report) else 0

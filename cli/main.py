@@ -29,6 +29,7 @@ class Commands(click.Group):
 
     modules = {  # noqa: RUF012 - click reads it, nothing writes it
         "lower": "Replace GRU nodes by Scan, Loop, unrolled or single-step subgraphs (the default).",
+        "fuse": "Replace decomposed GRUs by GRU nodes, however they are spelled.",
         "inspect": "List every GRU of a model: where it stands, which variant it is, what is doubtful.",
         "verify": "Tell whether two models compute the same.",
         "bench": "Time two models side by side, or a model and what it is lowered to.",
@@ -101,7 +102,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
     help="Show the version and exit.",
 )
 def cli() -> None:
-    """Lower and verify GRU in ONNX models.
+    """Lower, fuse and verify GRU in ONNX models.
 
     "gru-lower MODEL" is "gru-lower lower MODEL".
     """

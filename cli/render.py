@@ -19,9 +19,10 @@ from rich.text import Text
 from gru_lower.report import tool_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from gru_lower.diagnostics import Diagnostic
+    from gru_lower.passes.base import Site
     from gru_lower.report import Report
     from gru_lower.verification.result import Verification
 
@@ -74,7 +75,8 @@ class Talk:
             return
         done = [site for site in report.sites if site.action not in ("kept", "seen")]
         if not report.sites:
-            self._line("There is no GRU in this model" + ("." if changed else ": it stays as it is, byte for byte."))
+            what = "decomposed GRU" if report.command == "fuse" else "GRU"
+            self._line(f"There is no {what} in this model" + ("." if changed else ": it stays as it is, byte for byte."))
         elif not self._quiet:
             self._out.print(_site_table(report))
         if report.op_counts["before"] != report.op_counts["after"] and not self._quiet:
@@ -94,6 +96,12 @@ class Talk:
                 if different
                 else "Nothing written (dry run)."
             )
+
+    def may_fuse(self, path: str, sites: Sequence[Site]) -> None:
+        """Say how many GRUs fusing would find in a model that has none to lower."""
+        count = sum(site.action == "fused" for site in sites)
+        if count and not self._json:
+            self._line(f"Found {count} decomposed GRU{'' if count == 1 else 's'}; try: gru-lower fuse {path}")
 
     def inspected(self, report: Report) -> None:
         """Print the GRUs of a model."""
@@ -188,7 +196,7 @@ def _versions() -> str:
 
 def _site_table(report: Report) -> Table:
     table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
-    lowered = report.command == "lower"
+    lowered = report.command != "inspect"
     for name in ("site", "variant", *(("became", "nodes") if lowered else ()), "remark"):
         table.add_column(name, overflow="fold", justify="right" if name == "nodes" else "left")
     for site in report.sites:

@@ -114,6 +114,7 @@ _register(
         "GL402": ("The file is no target profile", "compare it with one that ships"),
         "GL403": ("The target takes only static shapes", "fix the dims with --fix-dim"),
         "GL404": ("The target takes no such opset", "convert the model with --opset"),
+        "GL804": ("Fewer GRUs were fused than required", "inspect lists what was seen, and why it was not fused"),
         "GL901": ("gru-lower itself failed", "please report it with the model, or a part of it"),
     },
 )

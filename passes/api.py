@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
+from gru_lower.errors import Remaining
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse import parse
-from gru_lower.passes.base import Site
+from gru_lower.passes.base import Context, Site
+from gru_lower.passes.fuse.fuse_gru import FuseGru
 from gru_lower.passes.lowering import Result, for_target, lower_model, lowering
 from gru_lower.passes.pairs import bench_pair, verify_pair
 from gru_lower.report import File, Report, count_ops, file_of
@@ -95,8 +97,104 @@ def lower(
     return result
 
 
+def fuse(
+    model: Any,  # noqa: ANN401 - whatever holds a model
+    *,
+    require: int | None = None,
+    steps: bool = False,
+    verify: bool = True,
+    passes: str | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    cases: int = 3,
+    seed: int = 0,
+    inputs: Sequence[Feeds] | None = None,
+    expected: Sequence[Feeds] | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Result:
+    """Replace every decomposed GRU by a GRU node, and check that the model still computes the same.
+
+    Unrolled cells, Loops and Scans are recognised by what they compute, not by how they are spelled. What is a
+    recurrence but no GRU is left as it is, and listed with the term that does not fit.
+
+    Args:
+        model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed.
+        require: How many GRUs have to come of it at least.
+        steps: Whether a single step becomes a GRU of sequence length 1, too.
+        verify: Whether to run both models and compare.
+        passes: A pipeline to run instead, such as ``"fuse-gru{steps=yes},normalize-gru"``.
+        rtol: Relative tolerance; by default it depends on the output's type.
+        atol: Absolute tolerance; by default it depends on the output's type.
+        cases: How many generated inputs to compare on.
+        seed: Seed of the generated inputs.
+        inputs: Inputs to compare on instead, a dict of arrays by input name each.
+        expected: What is right for each of ``inputs``: labels or values by output name.
+        shapes: Shapes to generate for inputs, by name.
+        progress: Called with ``(what, done, total)``.
+
+    Returns:
+        The model and the report. A verdict of ``"different"`` is in the report; nothing is raised for it.
+
+    Raises:
+        InvalidModel: The model cannot be read.
+        Unsupported: An option's value is unknown, or what is given does not fit the model.
+        Remaining: Fewer GRUs came of it than were required.
+
+    """
+    source = interop.read(model)
+    options = VerifyOptions(
+        rtol=rtol,
+        atol=atol,
+        cases=cases,
+        seed=seed,
+        inputs=None if inputs is None else list(inputs),
+        expected=None if expected is None else list(expected),
+        shapes=dict(shapes or {}),
+    )
+    pipeline_spec = fusing(steps=steps) if passes is None else passes
+    result = lower_model(source.model, pipeline_spec, options if verify else None, progress, command="fuse")
+    require_fused(result.report, require)
+    result.report.diagnostics[:0] = source.notes
+    result.model = source.restore(result.model)
+    return result
+
+
+def fusing(*, steps: bool = False) -> str:
+    """Return the default pipeline of :func:`fuse` as ``--passes`` spells it."""
+    return f"fuse-gru{{steps={'yes' if steps else 'no'}}}"
+
+
+def require_fused(report: Report, wanted: int | None) -> None:
+    """Raise where fewer GRUs were fused than were required.
+
+    Raises:
+        Remaining: So it is.
+
+    """
+    fused = sum(site.action == "fused" for site in report.sites)
+    if wanted is not None and fused < wanted:
+        raise Remaining(
+            f"{fused} GRUs were fused, {wanted} were required",
+            code="GL804",
+            hint="gru-lower inspect lists what was seen, and why it was not fused",
+        )
+
+
+def decomposed(held: Model) -> list[Site]:
+    """List the recurrences of a model that are not GRU nodes: those that fusing would make GRUs, and the others.
+
+    Args:
+        held: The model; it is not changed.
+
+    """
+    return FuseGru().run(held.copy(), Context(keep_changes=False)).sites
+
+
 def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
-    """List every GRU of a model: where it stands, which variant it is, what is wrong or doubtful about it.
+    """List every GRU of a model, decomposed ones included: where it stands, which variant it is, what is doubtful.
+
+    A recurrence that is no GRU is listed with the term that does not fit.
 
     Args:
         model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram.
@@ -123,6 +221,10 @@ def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
                 site.code, site.message = parsed.diagnostics[-1].code, parsed.diagnostics[-1].message
             report.sites.append(site)
             report.diagnostics += parsed.diagnostics
+    for site in decomposed(held):
+        if site.action == "fused":
+            site.action, site.message = "seen", f"decomposed ({site.message}): gru-lower fuse makes a GRU of it"
+        report.sites.append(site)
     return report
 
 
@@ -220,12 +322,16 @@ __all__ = [
     "Result",
     "bench",
     "bench_pair",
+    "decomposed",
     "for_target",
+    "fuse",
+    "fusing",
     "inspect",
     "kept",
     "lower",
     "lower_model",
     "lowering",
+    "require_fused",
     "verify",
     "verify_pair",
     "written",

@@ -1,4 +1,4 @@
-"""Lowering a model that has been read: the passes, the verification, the report."""
+"""Rewriting a model that has been read: the passes, the verification, the report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.graph import dims, external
 from gru_lower.graph import model as graph_model
 from gru_lower.graph.scopes import ONNX_DOMAINS, value_names
-from gru_lower.passes import pipeline, registry, verdict
+from gru_lower.passes import pipeline, registry, sites, verdict
 from gru_lower.passes.base import Context, Pass, Site
 from gru_lower.report import Report, count_ops, file_of
 from gru_lower.targets import profile
@@ -52,8 +52,9 @@ def lower_model(
     progress: Callable[[str, int, int], None] | None = None,
     *,
     fix_dims: Mapping[str, int] | None = None,
+    command: str = "lower",
 ) -> Result:
-    """Do what :func:`gru_lower.lower` does for a model that has been read already.
+    """Do what :func:`gru_lower.lower` and :func:`gru_lower.fuse` do for a model that has been read already.
 
     Args:
         held: The model; edited in place, so that one of gigabytes is not there twice.
@@ -61,18 +62,20 @@ def lower_model(
         options: How to verify, ``None`` not to.
         progress: Called with ``(what, done, total)``.
         fix_dims: Static lengths to write into the model first; what follows from them is folded.
+        command: What the report is to say was done.
 
     """
     todo = registry.parse(f"fold-shapes,{passes}" if fix_dims else passes)
     external.check(held.proto, held.base_dir)
     say = progress or _silent
-    report = Report("lower", file_of(held), not_run("nothing was changed"))
+    report = Report(command, file_of(held), not_run("nothing was changed"))
     original = _way_back(held) if options is not None else None
     static = bool(fix_dims) or not dims.open_dims(held)
     counts, names = count_ops(held.proto), value_names(held.proto) if static and not fix_dims else None
     if fix_dims:
         dims.fix(held, fix_dims)
-    result = pipeline.run(todo, held, Context(keep_changes=options is not None, progress=say))
+    with sites.judging(options) as judge:
+        result = pipeline.run(todo, held, Context(keep_changes=options is not None, judge=judge, progress=say))
     _refuse_invalid(result.sites, result.diagnostics)
     if held.modified and static:
         dims.annotate(held, names)
@@ -149,10 +152,10 @@ def _zero_length_state(passes: Sequence[Pass]) -> Literal["zero", "initial"]:
     return "initial" if "initial" in chosen else "zero"
 
 
-def _refuse_invalid(sites: list[Site], found: list[Any]) -> None:
+def _refuse_invalid(entries: list[Site], found: list[Any]) -> None:
     broken = next((d for d in found if d.severity == "error"), None)
     if broken is not None:
-        more = sum(site.spec is None for site in sites) - 1
+        more = sum(site.spec is None for site in entries) - 1
         also = f" (and {more} more GRU nodes)" if more > 0 else ""
         raise InvalidModel(broken.message + also, code=broken.code, node=broken.node, hint=broken.hint)
 

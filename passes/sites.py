@@ -6,6 +6,7 @@ sizes that are known. The float64 reference runs on the same feeds.
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,14 +17,16 @@ from onnx import TensorProto, helper
 from gru_lower.graph import external
 from gru_lower.graph.scopes import node_uses
 from gru_lower.gru import reference
-from gru_lower.verification.site import SitePair
+from gru_lower.verification.runtime import Worker
+from gru_lower.verification.site import SitePair, verify_site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from gru_lower.gru.spec import GruSpec
     from gru_lower.passes.base import Change, Site
+    from gru_lower.verification.result import Verification, VerifyOptions
 
 ZeroLength = Literal["zero", "initial"]
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
@@ -63,6 +66,29 @@ def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: 
         base_dir=base_dir,
         initial_h=spec.inputs.get("initial_h") if "initial_h" not in change.constants else _state(change, base_dir),
     )
+
+
+@contextmanager
+def judging(options: VerifyOptions | None) -> Iterator[Callable[[SitePair], Verification] | None]:
+    """Hand out what runs a pair by itself, in a worker that is started when the first one comes.
+
+    Args:
+        options: Tolerances, cases, limits; ``None`` where nothing is to be verified.
+
+    """
+    if options is None:
+        yield None
+        return
+    alone = replace(options, inputs=None, expected=None, shapes={})
+    with ExitStack() as stack:
+        workers: list[Worker] = []
+
+        def judge(pair: SitePair) -> Verification:
+            if not workers:
+                workers.append(stack.enter_context(Worker(timeout=options.timeout, memory=options.memory)))
+            return verify_site(pair, alone, workers[0])
+
+        yield judge
 
 
 def _runnable(spec: GruSpec, change: Change) -> list[onnx.NodeProto]:

@@ -46,6 +46,8 @@ class Writer:
         self.initializers: list[TensorProto] = []
         self._constants: dict[tuple[Any, ...], str] = {}
         self._renamed: dict[str, str] = {}
+        self.batches: list[tuple[str, int]] = []
+        """The axes of values in the graph that are the batch: all of one length."""
 
     @property
     def opset(self) -> int:
@@ -146,7 +148,7 @@ class Writer:
             if name is None:
                 raise CannotWriteError("a value is not visible here")
             return name, list(leaf.axes)
-        home = self.interpreter.homes.get(self.algebra.defined[leaf.source])
+        home = self.interpreter.home(self.algebra.defined[leaf.source])
         if home is None:
             raise CannotWriteError("a value is not in the graph")
         seen: list[tuple[Any, ...]] = []
@@ -201,6 +203,7 @@ class Writer:
         features = [axis for axis, entry in enumerate(seen) if entry == ("f",)]
         if len(free) > 1 or len(features) != 1:
             raise CannotWriteError("an input has more than one batch axis")
+        self.batches += [(name, axis) for axis in free]
         if part != (0, dims[features[0]]) and part != (0, -1):
             name = self.slice(name, features[0], *part, local)
         for axis, entry in enumerate(seen):

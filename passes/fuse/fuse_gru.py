@@ -72,14 +72,14 @@ class FuseGru(Pass):
         for done, interpreter in enumerate(interpreters, 1):
             ctx.progress("fusing", done, len(interpreters))
             found = search(interpreter, shortest=1 if self.options.steps == "yes" else 2)
-            regions = Regions(model.proto, interpreter.scope, facts, model.base_dir)
+            regions = Regions(model.proto, interpreter, model.base_dir)
             written = self._settled(interpreter, names, facts, found, regions, ctx)
             if written is not None:
                 edits.append(written.edit)
                 result.sites += written.sites
             result.sites += found.sites
         for site in result.sites:
-            if site.code is not None:
+            if site.action == "kept" and site.code is not None:
                 result.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
         result.modified = splice.apply(model, edits)
         return result
@@ -102,7 +102,8 @@ class FuseGru(Pass):
             for number, site in zip(written.rows, written.sites, strict=True):
                 outputs = written.served(number)
                 edit = written.edit
-                pair = regions.pair(site.site, outputs, edit.removed, edit.nodes, edit.initializers)
+                batches = written.batches[number]
+                pair = regions.pair(site.site, outputs, edit.nodes, edit.initializers, batches)
                 site.change = pair if ctx.keep_changes else None
                 if pair is None or ctx.judge is None:
                     continue

@@ -214,8 +214,10 @@ def _range(part: Part) -> tuple[Count, Count]:
 def _needs_count(interpreter: Interpreter, part: Part) -> bool:
     """Whether how much of a tensor is read is only known at run time."""
     if part.time is None:
-        return part.row is None and not isinstance(part.count, int)
-    return not all(isinstance(bound, int) for bound in _range(part))
+        return False
+    first, last = _range(part)
+    name, axis = _place(interpreter, part)
+    return (first, last) != (0, interpreter.dims(name)[axis]) and not (isinstance(first, int) and isinstance(last, int))
 
 
 def written(writer: Writer, given: Source, rows: dict[int, tuple[str, bool, Count]]) -> str:
@@ -280,9 +282,10 @@ def _of_tensor(writer: Writer, part: Part, count_name: str) -> str:
     assert isinstance(leaf, Leaf)
     assert part.time is not None
     name, seen = writer.place(leaf)
-    time = part.time if leaf.source not in writer.algebra.defined else _axis_in_home(writer, leaf, part.time)
+    _, time = _place(writer.interpreter, part)
     dims = writer.interpreter.dims(name)
     first, last = _range(part)
+    source_name = name
     if (first, last) != (0, dims[time]):
         if isinstance(first, int) and isinstance(last, int):
             name = writer.slice(name, time, first, last, "x_part")
@@ -290,10 +293,22 @@ def _of_tensor(writer: Writer, part: Part, count_name: str) -> str:
             name = writer.slice_to(name, time, count_name, "x_part")
         else:
             raise CannotWriteError("how much of the input is read is not known")
+    writer.batches += [(source_name, axis) for axis, entry in enumerate(seen) if entry[0] == "a" and axis != time]
     seen[time] = ("a", -1, 0, 1)
     return writer.steps(name, dims, seen, leaf, time, "X")
 
 
-def _axis_in_home(writer: Writer, leaf: Leaf, time: int) -> int:
-    home = writer.interpreter.homes[writer.algebra.defined[leaf.source]]
-    return home.value.axes.index((time,))
+def _place(interpreter: Interpreter, part: Part) -> tuple[str, int]:
+    """Return the tensor that a part is read from, and its axis of time."""
+    leaf = interpreter.algebra.atoms[part.atoms[0]]
+    assert isinstance(leaf, Leaf)
+    assert part.time is not None
+    name = interpreter.place(leaf.source)
+    if name is None:
+        raise CannotWriteError("an input is computed anew in every step")
+    if leaf.source not in interpreter.algebra.defined:
+        return name, part.time
+    home = interpreter.home(interpreter.algebra.defined[leaf.source])
+    if home is None or (part.time,) not in home.value.axes:
+        raise CannotWriteError("an input's axes lie together")
+    return name, home.value.axes.index((part.time,))

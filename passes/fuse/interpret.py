@@ -149,6 +149,15 @@ class Interpreter:
         known = self.value(name)
         return known.dims if isinstance(known, (Value, Const)) else ()
 
+    def home(self, poly: Poly) -> Home | None:
+        """Return a value visible here that is a polynomial."""
+        here: Interpreter | None = self
+        while here is not None:
+            if poly in here.homes:
+                return here.homes[poly]
+            here = here.parent
+        return None
+
     def place(self, source: Any) -> str | None:  # noqa: ANN401 - what leaves are known by
         """Return the name of the value that a leaf is, if it can be used in this scope."""
         here: Interpreter | None = self

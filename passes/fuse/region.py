@@ -8,15 +8,16 @@ import onnx
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from gru_lower.graph.scopes import node_uses
+from gru_lower.passes.fuse.values import Const
 from gru_lower.verification.site import SitePair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from gru_lower.graph.facts import Facts
-    from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.fuse.interpret import Interpreter
 
+BATCH = "gru_lower.batch"
 BODY_INITIALIZERS_IR_VERSION = 4
 
 
@@ -25,39 +26,41 @@ class Regions:
 
     Args:
         model: The whole model.
-        scope: Where the nodes stand.
-        facts: Types and shapes.
+        interpreter: Where the nodes stand, with what is known of the values there.
         base_dir: Where external data lies.
 
     """
 
-    def __init__(self, model: onnx.ModelProto, scope: Scope, facts: Facts, base_dir: Path | None) -> None:
+    def __init__(self, model: onnx.ModelProto, interpreter: Interpreter, base_dir: Path | None) -> None:
         """Hold the parts."""
-        self.model, self.scope, self.facts, self.base_dir = model, scope, facts, base_dir
+        self.model, self.interpreter, self.base_dir = model, interpreter, base_dir
+        self.scope, self.facts = interpreter.scope, interpreter.facts
 
     def pair(
         self,
         site: str,
         outputs: Sequence[str],
-        removed: Iterable[int],
         nodes: Sequence[NodeProto],
         initializers: Sequence[TensorProto],
+        batches: Sequence[tuple[str, int]] = (),
     ) -> SitePair | None:
         """Return the two models that make some values, the old way and the new.
 
         Args:
             site: Its id.
             outputs: The values.
-            removed: The nodes that go, as indices.
             nodes: The nodes that come.
             initializers: The constants that come with them.
+            batches: Axes of values that are one batch, and so of one length.
 
         Returns:
             The pair; ``None`` where the type of a value that both read is not known.
 
         """
-        old = _behind(outputs, [self.scope.nodes[index] for index in sorted(removed)])
         new = _behind(outputs, nodes)
+        sizes = self._sizes(_open(new))
+        new = [*[self.scope.nodes[index] for index in sizes], *new]
+        old = _behind(outputs, list(self.scope.nodes), stop=frozenset(_open(new)))
         made = {tensor.name for tensor in initializers}
         given = {name: None for part in (old, new) for name in _open(part) if name not in made}
         inputs: list[ValueInfoProto] = []
@@ -73,11 +76,28 @@ class Regions:
             info = self._info(name)
             if info is None:
                 return None
+            for value, axis in batches:
+                dims = info.type.tensor_type.shape.dim
+                if value == name and axis < len(dims) and not dims[axis].HasField("dim_value"):
+                    dims[axis].dim_param = BATCH
             inputs.append(info)
         wanted = [self._info(name) or ValueInfoProto(name=name) for name in outputs]
         original = self._model(old, inputs, wanted, constants)
         replacement = self._model(new, inputs, wanted, [*constants, *initializers])
-        return SitePair(site, original, replacement, base_dir=self.base_dir)
+        return SitePair(site, original, replacement, base_dir=self.base_dir, either_runtime=False)
+
+    def _sizes(self, names: Sequence[str]) -> list[int]:
+        """Find the nodes that compute sizes: what they make has to fit the other inputs, and so is no input itself."""
+        found: set[int] = set()
+        pending = list(names)
+        while pending:
+            name = pending.pop()
+            index = self.scope.producers.get(name)
+            if index is None or index in found or not isinstance(self.interpreter.values.get(name), Const):
+                continue
+            found.add(index)
+            pending += node_uses(self.scope.nodes[index])
+        return sorted(found)
 
     def _info(self, name: str) -> ValueInfoProto | None:
         elem_type = self.facts.elem_type(self.scope, name)
@@ -110,14 +130,15 @@ def _untied(info: ValueInfoProto) -> ValueInfoProto:
     return helper.make_tensor_value_info(info.name, info.type.tensor_type.elem_type or TensorProto.FLOAT, None)
 
 
-def _behind(outputs: Sequence[str], nodes: Sequence[NodeProto]) -> list[NodeProto]:
-    """Return the nodes that values hang on, in order."""
+def _behind(outputs: Sequence[str], nodes: Sequence[NodeProto], stop: frozenset[str] = frozenset()) -> list[NodeProto]:
+    """Return the nodes that values hang on, in order; what some other values hang on does not count."""
     producer = {name: index for index, node in enumerate(nodes) for name in node.output if name}
     found: set[int] = set()
     pending = list(outputs)
     while pending:
-        index = producer.get(pending.pop())
-        if index is not None and index not in found:
+        name = pending.pop()
+        index = producer.get(name)
+        if index is not None and index not in found and name not in stop:
             found.add(index)
             pending += node_uses(nodes[index])
     return [nodes[index] for index in sorted(found)]

@@ -101,18 +101,17 @@ def _missed(found: Found, miss: Miss) -> Site | None:
 
 
 def _recurring(interpreter: Interpreter, missed: list[Miss]) -> list[Miss]:
-    """Keep the misses that go on from step to step, one for each run: the last of those that read one another."""
+    """Keep the misses that go on from step to step, one for each run: the last state, with all its terms."""
     algebra = interpreter.algebra
-    atoms = {}
+    atoms: dict[int, Miss] = {}
     for miss in missed:
         whole = algebra.whole.get(miss.state)
         if whole is not None and whole.atom is not None:
             atoms[whole.atom] = miss
-    follows: dict[int, Miss] = {}
-    read: set[int] = set()
+    after: dict[int, Miss] = {}
     for miss in missed:
-        before = {serial for mono, _ in miss.state.terms for serial in mono} & atoms.keys()
-        if before:
-            follows[id(miss)] = miss
-            read.update(id(atoms[serial]) for serial in before)
-    return [miss for key, miss in follows.items() if key not in read]
+        for serial in {serial for mono, _ in miss.state.terms for serial in mono} & atoms.keys():
+            if serial not in after or len(miss.state.terms) > len(after[serial].state.terms):
+                after[serial] = miss
+    read = {id(atoms[serial]) for serial in after}
+    return [miss for miss in after.values() if id(miss) not in read]

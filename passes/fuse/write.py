@@ -35,6 +35,7 @@ class Written:
         rows: The rows that were written.
         sites: Their entries.
         plan: What they serve.
+        batches: The axes of values that are each row's batch.
 
     """
 
@@ -42,6 +43,7 @@ class Written:
     rows: list[int]
     sites: list[Site]
     plan: Plan
+    batches: dict[int, list[tuple[str, int]]]
 
     def served(self, number: int) -> list[str]:
         """Return the values that a row makes, alone or with others."""
@@ -149,7 +151,9 @@ def _written(
     nodes += [helper.make_node("Identity", [given], [name], names.node(name)) for name, given in plan.aliases.items()]
     for site in sites:
         site.nodes_before, site.nodes_after = len(plan.removed), len(nodes)
-    return Written(splice.Edit(interpreter.scope, sorted(plan.removed), nodes, initializers), list(made), sites, plan)
+    edit = splice.Edit(interpreter.scope, sorted(plan.removed), nodes, initializers)
+    batches = {number: outputs.writer.batches for number, outputs in made.items()}
+    return Written(edit, list(made), sites, plan, batches)
 
 
 def _without_idle_outputs(own: list[NodeProto], nodes: list[NodeProto]) -> None:

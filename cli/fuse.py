@@ -1,0 +1,41 @@
+"""``gru-lower fuse``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gru_lower.cli import options, rewriting
+
+
+@click.command("fuse", short_help="Replace decomposed GRUs by GRU nodes.")
+@click.argument("model", type=options.MODEL)
+@click.option("--require", type=click.IntRange(0), metavar="N", help="Exit 1 if fewer GRUs than N were fused.")
+@click.option("--steps", is_flag=True, help="Make a GRU of sequence length 1 of a single step, too.")
+@click.option("--passes", metavar="SPEC", help='Run these passes instead: "fuse-gru,normalize-gru".')
+@rewriting.writing("fused")
+@options.verification
+@options.rendering
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
+    """Replace every decomposed GRU of MODEL by a GRU node, and verify the result.
+
+    Unrolled cells, Loops and Scans are recognised by what they compute, however they are spelled. What is a
+    recurrence but no GRU stays as it is; "gru-lower inspect" lists it with the term that does not fit.
+    """
+    from gru_lower.cli import render
+    from gru_lower.interop import read
+    from gru_lower.passes import api
+
+    options.refuse_both("--passes", ("--steps",))
+    options.refuse_both("--inputs", ("--shape",))
+    source = read(options.source(o["model"])).model
+    found = rewriting.targets(o, "fused")
+    talk = render.Talk(o, to_stderr=found.piped)
+    with talk.progress() as progress:
+        passes = api.fusing(steps=o["steps"]) if o["passes"] is None else o["passes"]
+        how = options.verify_options(o, source.proto)
+        result = api.lower_model(source, passes, how if o["verify"] else None, progress, command="fuse")
+    report, failed = rewriting.finish(o, talk, found, result)
+    api.require_fused(report, o["require"])
+    return int(failed)
