@@ -158,7 +158,22 @@ def narrow(
         for dims in _same_rank(spec, other.get(name), given.get(name)):
             for axis, (a, b) in enumerate(zip(spec.dims or (), dims, strict=True)):
                 sizes.unify(a, b, f"axis {axis} of input {name!r}")
+    for group in _equal(other):
+        there = [(name, narrowed[name].dims or ()) for name, _ in group if name in narrowed]
+        known = [dims[axis] for (_, dims), (_, axis) in zip(there, group, strict=False) if axis < len(dims)]
+        for a, b in zip(known, known[1:], strict=False):
+            sizes.unify(a, b, f"axis {group[0][1]} of input {group[0][0]!r}")
     return narrowed, sizes
+
+
+def _equal(inputs: Mapping[str, Input]) -> list[list[tuple[str, int]]]:
+    """Return the axes that a model's inputs declare by the same name, and so equal."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for name, spec in inputs.items():
+        for axis, dim in enumerate(spec.dims or ()):
+            if isinstance(dim, str) and ":" not in dim:
+                found.setdefault(dim, []).append((name, axis))
+    return [group for group in found.values() if len(group) > 1]
 
 
 def _whole(name: str, shape: Sequence[int]) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse.matrices import Array, Matrix
     from gru_lower.passes.fuse.recognise import Cell, Form, Product
     from gru_lower.passes.fuse.recurrence import Initial
+
+
+class Axis(NamedTuple):
+    """An axis of a value.
+
+    Attributes:
+        name: The value.
+        axis: Which axis.
+        length: How long it is.
+
+    """
+
+    name: str
+    axis: int
+    length: Count
 
 
 class CannotWriteError(Exception):
@@ -46,7 +61,7 @@ class Writer:
         self.initializers: list[TensorProto] = []
         self._constants: dict[tuple[Any, ...], str] = {}
         self._renamed: dict[str, str] = {}
-        self.batches: list[tuple[str, int]] = []
+        self.batches: list[Axis] = []
         """The axes of values in the graph that are the batch: all of one length."""
 
     @property
@@ -203,7 +218,7 @@ class Writer:
         features = [axis for axis, entry in enumerate(seen) if entry == ("f",)]
         if len(free) > 1 or len(features) != 1:
             raise CannotWriteError("an input has more than one batch axis")
-        self.batches += [(name, axis) for axis in free]
+        self.batches += [Axis(name, axis, dims[axis]) for axis in free]
         if part != (0, dims[features[0]]) and part != (0, -1):
             name = self.slice(name, features[0], *part, local)
         for axis, entry in enumerate(seen):

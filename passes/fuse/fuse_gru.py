@@ -12,6 +12,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.passes.base import Context, Pass, PassResult, Site
 from gru_lower.passes.fuse.algebra import Algebra
+from gru_lower.passes.fuse.batches import declare_equal
 from gru_lower.passes.fuse.interpret import Interpreter
 from gru_lower.passes.fuse.region import Regions
 from gru_lower.passes.fuse.search import Found, search
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gru_lower.graph.model import Model
+    from gru_lower.passes.fuse.emit import Axis
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class FuseGru(Pass):
            together are summed in float64 and rounded once.
         4. Before anything is committed, region and GRU are run on the same random inputs; a site that differs
            stays as it was.
-        5. What looks like a recurrence and is no GRU is listed with the term that does not fit.
+        5. Axes of the model's inputs that are one batch are declared by one name: the GRU wants them equal, where the
+           nodes it replaces might have repeated a batch of 1.
+        6. What looks like a recurrence and is no GRU is listed with the term that does not fit.
     """
 
     name = "fuse-gru"
@@ -66,6 +70,7 @@ class FuseGru(Pass):
         """Fuse in every scope."""
         result = PassResult(modified=False)
         edits: list[splice.Edit] = []
+        batches: list[list[Axis]] = []
         names = splice.Names(model.proto)
         facts = Facts(model)
         interpreters = list(interpreted(model, facts))
@@ -76,12 +81,16 @@ class FuseGru(Pass):
             written = self._settled(interpreter, names, facts, found, regions, ctx)
             if written is not None:
                 edits.append(written.edit)
+                if interpreter.scope.path == "main":
+                    batches += written.batches.values()
                 result.sites += written.sites
             result.sites += found.sites
         for site in result.sites:
             if site.action == "kept" and site.code is not None:
                 result.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
         result.modified = splice.apply(model, edits)
+        for axes in batches:
+            result.diagnostics += declare_equal(model.proto.graph, axes)
         return result
 
     def _settled(

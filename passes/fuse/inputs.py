@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse.algebra import Leaf
 from gru_lower.passes.fuse.counting import Affine, Count
-from gru_lower.passes.fuse.emit import CannotWriteError
+from gru_lower.passes.fuse.emit import Axis, CannotWriteError
 from gru_lower.passes.fuse.recurrence import Initial, Row
 
 if TYPE_CHECKING:
@@ -293,7 +293,8 @@ def _of_tensor(writer: Writer, part: Part, count_name: str) -> str:
             name = writer.slice_to(name, time, count_name, "x_part")
         else:
             raise CannotWriteError("how much of the input is read is not known")
-    writer.batches += [(source_name, axis) for axis, entry in enumerate(seen) if entry[0] == "a" and axis != time]
+    free = [axis for axis, entry in enumerate(seen) if entry[0] == "a" and axis != time]
+    writer.batches += [Axis(source_name, axis, dims[axis]) for axis in free]
     seen[time] = ("a", -1, 0, 1)
     return writer.steps(name, dims, seen, leaf, time, "X")
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from gru_lower.passes.fuse.emit import Axis
     from gru_lower.passes.fuse.interpret import Interpreter
 
 BATCH = "gru_lower.batch"
@@ -42,7 +43,7 @@ class Regions:
         outputs: Sequence[str],
         nodes: Sequence[NodeProto],
         initializers: Sequence[TensorProto],
-        batches: Sequence[tuple[str, int]] = (),
+        batches: Sequence[Axis] = (),
     ) -> SitePair | None:
         """Return the two models that make some values, the old way and the new.
 
@@ -63,6 +64,7 @@ class Regions:
         old = _behind(outputs, list(self.scope.nodes), stop=frozenset(_open(new)))
         made = {tensor.name for tensor in initializers}
         given = {name: None for part in (old, new) for name in _open(part) if name not in made}
+        fixed = next((length for _, _, length in batches if isinstance(length, int)), None)
         inputs: list[ValueInfoProto] = []
         constants: list[TensorProto] = []
         for name in given:
@@ -76,10 +78,13 @@ class Regions:
             info = self._info(name)
             if info is None:
                 return None
-            for value, axis in batches:
+            for value, axis, _ in batches:
                 dims = info.type.tensor_type.shape.dim
                 if value == name and axis < len(dims) and not dims[axis].HasField("dim_value"):
-                    dims[axis].dim_param = BATCH
+                    if fixed is None:
+                        dims[axis].dim_param = BATCH
+                    else:
+                        dims[axis].dim_value = fixed
             inputs.append(info)
         wanted = [self._info(name) or ValueInfoProto(name=name) for name in outputs]
         original = self._model(old, inputs, wanted, constants)

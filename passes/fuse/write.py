@@ -11,14 +11,13 @@ from gru_lower.graph import splice
 from gru_lower.gru.spec import VERSIONS, Direction, GruSpec
 from gru_lower.passes.base import Site
 from gru_lower.passes.fuse import inputs
-from gru_lower.passes.fuse.emit import CannotWriteError, Writer
+from gru_lower.passes.fuse.emit import Axis, CannotWriteError, Writer
 from gru_lower.passes.fuse.outputs import Outputs, serve
 from gru_lower.passes.fuse.recurrence import Initial
 from gru_lower.passes.fuse.values import Value
 
 if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
-    from gru_lower.graph.scopes import Scope
     from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.interpret import Interpreter
     from gru_lower.passes.fuse.recurrence import Row
@@ -43,7 +42,7 @@ class Written:
     rows: list[int]
     sites: list[Site]
     plan: Plan
-    batches: dict[int, list[tuple[str, int]]]
+    batches: dict[int, list[Axis]]
 
     def served(self, number: int) -> list[str]:
         """Return the values that a row makes, alone or with others."""
@@ -96,7 +95,7 @@ def _row(
 ) -> Outputs:
     row, source = found.rows[number], found.sources[number]
     assert source is not None
-    elem_type = _elem_type(row, facts, interpreter.scope)
+    elem_type = _elem_type(interpreter, row, facts)
     writer = Writer(interpreter, names, names.prefix(f"{row.home}/GRU"), elem_type)
     written = {other: (outputs.y, outputs.reverse, outputs.steps) for other, outputs in made.items()}
     x = inputs.written(writer, source, written)
@@ -119,11 +118,11 @@ def _initial(writer: Writer, row: Row, x: str) -> str | None:
     return initial
 
 
-def _elem_type(row: Row, facts: Facts, scope: Scope) -> int:
-    array = row.kernel.z.state[0][1].array
-    if array is not None:
-        return int(helper.np_dtype_to_tensor_dtype(array.dtype))
-    known = facts.elem_type(scope, row.home)
+def _elem_type(interpreter: Interpreter, row: Row, facts: Facts) -> int:
+    matrix = row.kernel.z.state[0][1]
+    if matrix.array is not None:
+        return int(helper.np_dtype_to_tensor_dtype(matrix.array.dtype))
+    known = facts.elem_type(interpreter.scope, place) if (place := interpreter.place(matrix.source)) is not None else 0
     if not known:
         raise CannotWriteError("its element type is not known")
     return known
