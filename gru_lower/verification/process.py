@@ -27,6 +27,9 @@ Kind = Literal["error", "crash", "timeout", "memory"]
 _LONGEST_MESSAGE = 300
 
 
+_NO_KERNEL = ("GRU operator does not support", "Could not find an implementation for GRU")
+
+
 class RunFailure(GruLowerError):  # noqa: N818 - reads as a finding, like the other public names
     """A model could not be loaded or run.
 
@@ -40,6 +43,11 @@ class RunFailure(GruLowerError):  # noqa: N818 - reads as a finding, like the ot
         line = " ".join(message.split())
         super().__init__(line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…")
         self.kind: Kind = kind
+
+    @property
+    def lacks_kernel(self) -> bool:
+        """Whether the runtime knows the operator and has no kernel for the type, as onnxruntime for a float64 GRU."""
+        return any(words in self.message for words in _NO_KERNEL)
 
 
 class Process:

@@ -153,7 +153,7 @@ class _Site:
         try:
             return self.replacement.run("onnxruntime", feeds), "onnxruntime"
         except RunFailure as refusal:
-            if not fall_back:
+            if not fall_back and not refusal.lacks_kernel:
                 raise
             try:
                 return self.replacement.run("reference", feeds), "reference"

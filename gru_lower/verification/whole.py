@@ -132,7 +132,7 @@ class _Pair:
             right = [understood(self.options.expected[case.number], case.outputs) for case in cases]
 
         try:
-            outputs, ran_in = run_rewrite(self.after, RUNTIMES if refusals else RUNTIMES[:1], cases, self.say)
+            outputs, ran_in = self._run_rewrite(cases, notes, fall_back=bool(refusals))
         except RunFailure as error:
             return self._failed(error, notes, original_ran_in=runtime)
         found = self._tally(cases, outputs).verification("model")
@@ -145,6 +145,17 @@ class _Pair:
             found.accuracy = accuracies(right, first, outputs)
             notes.append(distances(right, first, outputs))
         return replace(found, message="; ".join(filter(None, (found.message, *notes))))
+
+    def _run_rewrite(
+        self, cases: Sequence[Case], notes: list[str], *, fall_back: bool
+    ) -> tuple[list[Feeds], Runtime]:
+        try:
+            return run_rewrite(self.after, RUNTIMES if fall_back else RUNTIMES[:1], cases, self.say)
+        except RunFailure as refusal:
+            if fall_back or not refusal.lacks_kernel:
+                raise
+            notes.append(f"the rewrite ran in {NAMES['reference']}: onnxruntime has no kernel for it ({refusal})")
+            return run_rewrite(self.after, RUNTIMES[1:], cases, self.say)
 
     def _failed(self, failure: RunFailure, notes: list[str], *, original_ran_in: Runtime) -> Verification:
         """Return the verdict on a rewrite that fails on inputs the original runs on."""

@@ -216,6 +216,52 @@ def _moved_features(algebra: Algebra, value: Value, atom: Leaf, position: int, w
     return Value(tuple(axes), dims, ((width, poly),))
 
 
+def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | None:
+    """Read one index of the axis that was taken for a leaf's features: another axis is, then.
+
+    Args:
+        algebra: The tables.
+        value: The tensor; the axis goes.
+        axis: The axis.
+        index: The index.
+
+    Returns:
+        ``None`` if the value is no leaf, or has no other axis.
+
+    """
+    serial = None if value.poly is None else value.poly.atom
+    atom = None if serial is None else algebra.atoms[serial]
+    if not isinstance(atom, Leaf) or atom.source in algebra.defined or FO in value.axes:
+        return None
+    others = [i for i, kind in enumerate(value.axes) if len(kind) == 1 and isinstance(kind[0], int)]
+    if not others:
+        return None
+    chosen = others[-1]
+    label = value.axes[chosen][0]
+    entries = []
+    for entry in atom.axes:
+        if entry == ("f",):
+            entries.append(("i", atom.lo + index))
+        elif entry[0] == "a" and entry[1] == label:
+            if entry[2:] != (0, 1):
+                return None
+            entries.append(("f",))
+        elif entry[0] == "a":
+            entries.append(("a", entry[1] - (entry[1] > label), *entry[2:]))
+        else:
+            entries.append(entry)
+    axes: list[Axis] = []
+    for i, kind in enumerate(value.axes):
+        if i == chosen:
+            axes.append(F)
+        elif i != axis:
+            axes.append((kind[0] - (kind[0] > label),) if kind and isinstance(kind[0], int) else kind)
+    length = value.dims[chosen]
+    width = length if isinstance(length, int) else UNKNOWN
+    dims = (*value.dims[:axis], *value.dims[axis + 1 :])
+    return Value(tuple(axes), dims, ((width, algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, width))),))
+
+
 def _which_unit(value: Value, position: int, units: list[int]) -> int:
     """Tell which axis of length 1 of a leaf an axis of length 1 of its view is: the same in order."""
     seen = [axis for axis, entry in enumerate(value.axes) if entry == ()]

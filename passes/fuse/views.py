@@ -23,6 +23,7 @@ from gru_lower.passes.fuse.values import (
     as_value,
     constant,
     features,
+    indexed,
     labels_of,
     refeature,
     spread,
@@ -83,7 +84,7 @@ def squeeze(algebra: Algebra, value: Value | Const, where: Sequence[int] | None)
         dims = tuple(dim for axis, dim in enumerate(value.dims) if axis not in gone)
         return Const(value.array.reshape([n for i, n in enumerate(value.array.shape) if i not in gone]), dims)
     for axis in sorted(gone, reverse=True):
-        if value.axes[axis] not in ((), F) or (value.axes[axis] == F and value.width != 1):
+        if value.axes[axis] != ():
             value = take(algebra, value, axis, 0)
         else:
             value = replace(value, axes=_without(value.axes, axis), dims=_without(value.dims, axis))
@@ -102,6 +103,9 @@ def take(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
         return Value(axes, dims, value.pieces)
     if isinstance(index, int) and index < 0:
         index = value.dims[axis] + index
+    other = indexed(algebra, value, axis, index) if kind == F else None
+    if other is not None:
+        return other
     if kind in (F, FO):
         if not isinstance(index, int) or value.width == UNKNOWN:
             raise NotUnderstoodError
@@ -141,6 +145,8 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
         return value
     if kind == ():
         return replace(value, dims=dims)
+    if kind == F and not isinstance(start, int) and size == 1:
+        return _one(algebra, value, axis, start)
     if kind == F and step == 1 and isinstance(start, int) and isinstance(size, int) and value.width != UNKNOWN:
         return Value(value.axes, dims, features(algebra, value, start, start + size))
     if len(kind) == 2 and not isinstance(kind[0], int):
