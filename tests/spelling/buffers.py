@@ -21,7 +21,7 @@ def ways(opset: int, whole: Seq, dtype: np.dtype[Any]) -> dict[str, float]:
     """Return the ways to collect, by weight."""
     found = {"scan output": 5.0}
     if opset >= 11:
-        found |= {"scatter nd": 1.5, "growing": 1.5, "one hot": 0.7}
+        found |= {"scatter nd": 1.5, "growing": 1.5, "growing front": 0.4, "one hot": 0.7}
         if opset >= 13:
             found["sequence"] = 2
         if dtype != np.float16:
@@ -67,12 +67,15 @@ class Buffer:
             self.next = body.op("SequenceInsert", name, row)
             self.info = helper.make_tensor_sequence_value_info(name, self.kind, None)
             return
-        axis = seq.axis if way == "growing" and seq.axis < 2 else 0
+        axis = seq.axis if way.startswith("growing") and seq.axis < 2 else 0
         self.seq = replace(seq, axis=axis)
         empty = replace(self.seq, T=0)
-        if way == "growing":
+        if way.startswith("growing"):
             self.initial = zeros(self.e, self.draw, self.knob, empty.shape, self.like)
-            self.next = body.op("Concat", name, body.unsqueeze(row, axis), axis=axis)
+            front = way == "growing front"  # the last step comes first
+            self.seq = replace(self.seq, backwards=seq.backwards != front)
+            parts = [body.unsqueeze(row, axis), name]
+            self.next = body.op("Concat", *(parts if front else parts[::-1]), axis=axis)
         else:
             self.initial = zeros(self.e, self.draw, self.knob, self.seq.shape, self.like)
             self.next = self._put(name, row, index)

@@ -49,7 +49,26 @@ class Cell:
     """
 
     together_allowed = True
-    more_states: tuple[str, ...] = ()
+    more_states: tuple[str, ...] = ()  # "x" is as wide as the input, others as the state
+    packs: tuple[str, ...] = ()  # those that serve; all if empty
+    asks: frozenset[str] = frozenset()  # what layer and container do otherwise
+    outputs: tuple[str, ...] = ()  # those that show it; all if empty
+    h0: bool | None = None  # whether there has to be an initial state
+
+    containers: tuple[str, ...] = ("unrolled", "scan", "loop")
+    least_opset = 7
+    float32_only = False
+    forward_only = False
+
+    @classmethod
+    def can_hoist(cls) -> bool:
+        """Whether x may be projected before the loop: it is read as it stands."""
+        return cls.x is Cell.x and not cls.packs
+
+    @classmethod
+    def meant(cls, truth: Truth, draw: Draw) -> Truth:  # noqa: ARG003 - near misses draw from it
+        """Return what the cell is, or resembles."""
+        return truth
 
     def __init__(self, draw: Draw, truth: Truth, space: Space, opset: int, *, hoist: bool = False) -> None:
         self.draw, self.truth, self.space, self.hoist, self.opset = draw, truth, space, hoist, opset
@@ -58,7 +77,7 @@ class Cell:
             packs |= {"joined": 2, "joined separate": 0.7}
             if truth.lbr:
                 packs["block"] = 0.25
-        self.pack: str = draw("pack", packs)
+        self.pack: str = draw("pack", {k: v for k, v in packs.items() if not self.packs or k in self.packs})
         self.order_x: str = draw("order x", ORDERS)
         self.order_h: str = self.order_x if draw.flag("same order", 0.85) else draw("order h", ORDERS)
         symmetric = truth.f in {"Sigmoid", "HardSigmoid6", "HardSigmoid5"} and truth.clip is None
@@ -161,6 +180,7 @@ class Cell:
 
     def step(self, e: Emit, xs: Sequence[str], h: str | None, at: Step) -> str:
         """Write one step and return the new state; ``h`` is None where it is known to be zero."""
+        self.h = h
         if self.pack == "block" and h is not None:
             pre = self._block(e, xs[0], h, at)
         elif self.pack.startswith("joined") and h is not None:
@@ -174,6 +194,10 @@ class Cell:
         state = None if h is None else self.state(e, "update", h, at)
         new = self.update(e, z, ht, state, at)
         return self.after(e, e.pass_on(new, "state", self.space.rank), h, at)
+
+    def vector(self, e: Emit, values: Floats) -> str:
+        """Return a constant over the features."""
+        return e.weight(values[:, None] if self.space.columns else values, "b")
 
     @property
     def g(self) -> str:
@@ -288,7 +312,7 @@ class Cell:
             px = self._px["n"]
             if inner is None:
                 return self._sum(e, "n", px, None)
-            value = e.weight(inner if not self.space.columns else inner[:, None], "b")
+            value = self.vector(e, inner)
             return self._sum(e, "n", px, self.reset(e, r, value, at) if self.truth.lbr else value)
         if self.truth.lbr:
             return self._sum(e, "n", self._px["n"], self.reset(e, r, self._ph["n"], at))

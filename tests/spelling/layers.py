@@ -54,18 +54,21 @@ class Layer:
         if x.axis and draw.flag("x transposed first", 0.35 if x.axis == 1 else 0.6):
             x = x.time_major(e)
         space = self.space(x.axis)
-        hoist = x.axis < 2 and draw.flag("hoist", 0.35) and self.cell_type is Cell
+        hoist = x.axis < 2 and self.cell_type.can_hoist() and draw.flag("hoist", 0.35)
         cells = [
             self.cell_type(draw.under(f"cell{n}"), truth, space, e.opset, hoist=hoist and n == 0)
             for n, truth in enumerate(self.truths)
         ]
         xs = hoisted(e, draw, cells[0], x) if hoist else [x]
-        program = Program(xs, self._states(e, x, space), self._step(cells), self._collected(), space, self.truths[0].reverse)
+        states, reverse, asks = self._states(e, x, space), self.truths[0].reverse, self.cell_type.asks
+        program = Program(xs, states, self._step(cells), self._collected(), space, reverse, asks)
         ran = CONTAINERS[self.container](e, draw, program)
         return Ran(ran.Y, [space.leave(e, last) for last in ran.last[: len(self.truths)]])
 
     def _collected(self) -> list[int]:
         collected = [self.truths[-1].H]
+        if "gate out" in self.cell_type.asks:
+            return collected * 2
         if len(self.truths) == 2 and self.draw.flag("collect both", 0.3):
             collected.append(self.truths[0].H)
         elif self.draw.flag("collect twice", 0.05):
@@ -76,7 +79,8 @@ class Layer:
         kind, states = helper.np_dtype_to_tensor_dtype(e.target.dtype), []
         for n, truth in enumerate(self.truths):
             fold = self.container == "unrolled" and truth.h0 is None and self.lens is None
-            fold = fold and not self.cell_type.more_states and self.draw.flag("fold first step", 0.5)
+            fold = fold and not self.cell_type.more_states and "state" not in self.cell_type.asks
+            fold = fold and ("fold" in self.cell_type.asks or self.draw.flag("fold first step", 0.5))
             initial = None if fold else space.enter(e, self.initial(e, f"h0 {n}", truth, x))
             states.append(State(initial, space.shape(x.B, truth.H), kind))
         if self.container != "unrolled" and len(self.truths) == 1 and self.draw.flag("dead copy", 0.06):
@@ -110,8 +114,12 @@ class Layer:
             if len(cells) == 2:
                 new.append(cells[1].step(e, [new[0]], states[1], at))
                 ys = [new[1], new[0]]
+            if "gate out" in self.cell_type.asks:
+                ys = [new[0], cells[0].gate]
             if self.lens is not None:
                 kept, ys[0] = self._masked(e, new[0], states[0] or "", at)
+                if "frozen Y" in self.cell_type.asks:
+                    ys[0] = kept
                 new, ys = [kept], [ys[0]]
             if len(states) == len(cells) + 1 + len(more) and self.lens is None:
                 new.append(cells[0].step(e, xs, states[len(cells)], at))

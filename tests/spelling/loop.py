@@ -38,6 +38,10 @@ class LoopBuilder:
         if program.reverse and not self.by_index:
             self.seqs = [flip(e, draw, f"x{n}", seq) for n, seq in enumerate(self.seqs)]
         self.length = size(e, draw, "T", self.seqs[0], self.seqs[0].axis)
+        if "short" in program.asks:
+            self.until = e.op("Sub", self.length, e.ints(1, scalar=True))
+        else:
+            self.until = self.length
         self.trip: str = draw("trip", {"count": 5, "count, no condition": 1.5, "while": 2, "while, largest": 1.5, "both": 2})
         self.body = e.child("body")
         self.iteration, self.condition = self.body.name("i"), self.body.name("go_on")
@@ -55,6 +59,8 @@ class LoopBuilder:
         outputs = [body.op("Identity", value) if draw.flag("state by Identity", 0.5) else value for value in new]
         buffers = [self._buffer(n, value, features) for n, (value, features) in enumerate(zip(collected, program.collected, strict=True))]
         going_on = self._go_on()
+        if "early exit" in program.asks:
+            going_on = body.op("And", going_on, self._small(new[0]))
         scanned = [buffer.scanned for buffer in buffers if buffer.scanned]
         graph = helper.make_graph(
             body.nodes,
@@ -114,12 +120,12 @@ class LoopBuilder:
         elif self.by_index:
             kinds = {"T-1-t": 3.0, "T-(t+1)": 1, "T-1+t*-1": 1} | ({"-1-t": 1} if negative else {})
             way = draw("backwards", kinds)
+            self.negative = way == "-1-t"
             if way == "T-1-t":
                 self.position = body.op("Sub", body.op("Sub", self.length, one), self.number)
             elif way == "T-(t+1)":
                 self.position = body.op("Sub", self.length, body.op("Add", self.number, one))
             elif way == "-1-t":
-                self.negative = True
                 self.position = body.op("Sub", body.ints(-1, scalar=True), self.number)
             else:
                 down = body.op("Mul", self.number, body.ints(-1, scalar=True))
@@ -127,6 +133,9 @@ class LoopBuilder:
         elif draw.flag("wrapped index", 0.15) and body.opset >= 9:  # what jax does for indices that may be negative
             below = body.op("Less", self.number, body.ints(0, scalar=True))
             self.position = body.op("Where", below, body.op("Add", self.number, self.length), self.number)
+        if "clamped index" in self.program.asks:
+            last = body.op("Sub", self.length, body.ints(2, scalar=True))
+            self.position = body.op("Where", body.op("Less", last, self.number), last, self.number)
 
     def _sequence(self, n: int) -> str:
         """Return the sequence as the body sees it: from outside, or carried along."""
@@ -152,7 +161,7 @@ class LoopBuilder:
     # The trip count and the condition.
 
     def _limits(self, first: str) -> list[str]:
-        length = self.length
+        length = self.until
         if self.trip == "count, no condition":
             return [length, ""]
         if self.trip.startswith("while"):
@@ -162,7 +171,7 @@ class LoopBuilder:
     def _first(self) -> str:
         if self.trip in {"count", "count, no condition"} or self.draw.flag("enter unasked", 0.3):
             return self.e.tensor(np.array(True), "true")
-        return self._less(self.e, self.e.ints(0, scalar=True), self.length)
+        return self._less(self.e, self.e.ints(0, scalar=True), self.until)
 
     def _go_on(self) -> str:
         body = self.body
@@ -171,10 +180,17 @@ class LoopBuilder:
                 return body.op("Identity", body.tensor(np.array(True), "true"))
             return body.op("Identity", self.condition)
         following = body.op("Add", self.number, body.ints(1, scalar=True))
-        less = self._less(body, following, self.length)
+        less = self._less(body, following, self.until)
         if self.draw.flag("asked twice", 0.3):
-            return body.op("And", less, self._less(body, following, self.length))
+            return body.op("And", less, self._less(body, following, self.until))
         return less
+
+    def _small(self, state: str) -> str:
+        """Whether all of a state is small, which stops the loop early when it is not."""
+        flat = self.body.op("Reshape", self.body.op("Abs", state), self.body.ints(-1))
+        largest = self.body.reduce("ReduceMax", flat, 0, keepdims=0)
+        bound = self.draw("exit bound", (0.3, 0.9))
+        return self.body.op("Less", largest, self.body.tensor(np.array(bound, self.e.target.dtype), "bound"))
 
     def _less(self, e: Emit, a: str, b: str) -> str:
         ways = {"float": 1.0} if e.opset < 9 else {"less": 4, "float": 1, "greater": 1, "not": 1, "int32": 0.7}

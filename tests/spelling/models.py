@@ -17,7 +17,7 @@ from spelling.sequences import Seq, flip
 from spelling.truth import Input, Spelled, Truth, draw_truth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from spelling.truth import Array, Floats
 
@@ -41,8 +41,6 @@ class Writer:
         container: "unrolled", "scan" or "loop".
         fixed: Knobs not left to chance.
         cell_type: The class of the cells.
-        least_opset: What the cell needs.
-        layer_type: The class of the layers.
 
     """
 
@@ -52,21 +50,19 @@ class Writer:
         container: str,
         fixed: Mapping[str, Any] | None = None,
         cell_type: type[Cell] = Cell,
-        least_opset: int = 7,
-        layer_type: type[Layer] = Layer,
     ) -> None:
-        self.seed, self.container, self.cell_type, self.layer_type = seed, container, cell_type, layer_type
+        self.seed, self.container, self.cell_type = seed, container, cell_type
         self.draw = draw = Draw(seed, fixed)
         draw.choices["container"] = container
-        least = max(least_opset, 9 if container == "scan" else 7)
+        least = max(cell_type.least_opset, 9 if container == "scan" else 7)
         opset = draw("opset", {opset: weight for opset, weight in OPSETS.items() if opset >= least})
-        dtype = np.dtype(draw("dtype", {"float32": 16, "float64": 2, "float16": 1}))
+        dtype = np.dtype(draw("dtype", {"float32": 16} if cell_type.float32_only else {"float32": 16, "float64": 2, "float16": 1}))
         # What has no kernel in onnxruntime for float64, and what loses itself in float16, is drawn in float32.
         self.wrapper: str = draw("wrapper", {"none": 12, "if": 1} | ({"function": 1} if opset >= 13 else {}))
         old = opset < 9 and self.wrapper == "none"
         first = 3 if old else max(helper.find_min_ir_version_for([helper.make_opsetid("", opset)]), 4)
         first = max(first, 8) if self.wrapper == "function" else first
-        ir_version = draw("ir_version", [v for v in range(first, 12)] if not old else [3, 4, 6])
+        ir_version = draw("ir_version", range(first, max(first, 10) + 1) if not old else [3, 4, 6])
         self.target = Target(draw, opset, ir_version, dtype)
         kinds = {"initializer": 6, "node": 1, "body": 1, "identity": 0.7, "copies": 1, "input": 0.7}
         if container != "unrolled":
@@ -79,11 +75,12 @@ class Writer:
         self.infos: list[onnx.ValueInfoProto] = []
         self.outputs: list[Output] = []
         self.truths: list[Truth] = []
+        self.reading: Truth | None = None
         symbols = {"B"} if opset >= 8 and draw.flag("symbolic B", 0.4) else set()
         if container != "unrolled" and opset >= 10 and draw.flag("symbolic T", 0.4):
             symbols.add("T")
         self.symbols = frozenset(symbols)
-        self.sizes = {"T": draw.number("T", 2, 6), "B": draw.number("B", 1, 4)}
+        self.sizes = {"T": draw.number("T", 2, 6), "B": draw.number("B", 1 if cell_type is Cell else 2, 4)}
 
     def size(self, which: str) -> int | str:
         """Return T or B as the model's inputs have it."""
@@ -104,6 +101,7 @@ class Writer:
         """Draw a cell, and what its state starts from."""
         draw = self.draw.under(knob)
         kinds = {"none": 3.0, "input": 3, "shared": 0.5} | ({"constant": 1} if "B" not in self.symbols else {})
+        kinds = {k: v for k, v in kinds.items() if self.cell_type.h0 is None or (k != "none") == self.cell_type.h0}
         where = draw("h0", kinds)
         h0: Floats | str | None = None
         if where == "input":
@@ -115,6 +113,7 @@ class Writer:
         if self.target.dtype != np.float32:  # onnxruntime has few kernels for others, and float16 few digits
             truth = replace(truth, f="Sigmoid", g="Tanh")
             draw.choices |= {f"{knob}/f": "Sigmoid", f"{knob}/g": "Tanh"}
+        truth = self.cell_type.meant(truth, draw)
         self.truths.append(truth)
         return truth
 
@@ -127,7 +126,7 @@ class Writer:
         I, H = self.features("I"), self.features("H")
         x = Seq("x", x_axis, I, self.size("T"), self.size("B"))
         self.input("x", x.shape)
-        reverse = structure != "bidirectional" and draw.flag("reverse direction", 0.35)
+        reverse = structure != "bidirectional" and not self.cell_type.forward_only and draw.flag("reverse direction", 0.35)
         main = Emit(self.target)
         scope = main.child("branch") if self.wrapper == "if" else main
         if self.wrapper == "function":
@@ -160,8 +159,9 @@ class Writer:
     def _layers(self, e: Emit, structure: str, x: Seq, chain: list[list[Truth]]) -> list[tuple[Any, ...]]:
         """Write the layers; return (sequence, last state or None, meaning of both) for each thing to give out."""
         lens = None
+        masked = "lengths" in self.cell_type.asks
         plain = structure == "single" and chain[0][0].h0 is None and not chain[0][0].reverse and self.target.opset >= 9
-        if plain and self.cell_type is Cell and self.draw.flag("lengths", 0.08):
+        if masked or (plain and self.cell_type is Cell and self.draw.flag("lengths", 0.08)):
             self.input("lens", [self.size("B")], Input((self.size("B"),), lens=True), TensorProto.INT64)
             lens = self._scoped(e, "lens")
 
@@ -169,7 +169,7 @@ class Writer:
             def of(feeds: Mapping[str, Array]) -> tuple[Floats, Floats]:
                 Y = np.moveaxis(feeds["x"].astype(np.float64), x.axis, 0)
                 last = Y[0]
-                for truth in upto:
+                for truth in [self.reading] if self.reading is not None else upto:
                     Y, last = truth.run(Y, feeds, feeds.get("lens"))
                 return Y, last
 
@@ -178,7 +178,7 @@ class Writer:
         found, source, before = [], x, list[Truth]()
         for n, truths in enumerate(chain):
             inner = [replace(t, h0=self._scoped(e, t.h0)) if isinstance(t.h0, str) else t for t in truths]
-            layer = self.layer_type(self.draw.under(f"layer{n}"), self.container, inner, self.cell_type, lens)
+            layer = Layer(self.draw.under(f"layer{n}"), self.container, inner, self.cell_type, lens)
             ran = layer.run(e, source)
             if structure == "bidirectional":
                 found.append((ran.Y[0], ran.last[0], meaning(truths), truths[0].reverse))
@@ -217,7 +217,7 @@ class Writer:
     def _outputs(self, e: Emit, found: list[tuple[Any, ...]]) -> None:
         """Settle what the model gives out."""
         draw = self.draw
-        give = draw("outputs", {"Y": 2, "last": 2.5, "both": 3, "last of Y": 1, "step of Y": 0.5})
+        give = draw("outputs", self.cell_type.outputs or {"Y": 2, "last": 2.5, "both": 3, "last of Y": 1, "step of Y": 0.5})
         for n, (Y, last, means, reverse) in enumerate(found):
             joined = last is not None and "bidirectional" in str(draw.choices.get("structure"))
             wanted = give if last is not None else "Y"
@@ -269,7 +269,7 @@ class Writer:
             self.inputs[feed] = Input(values=values)
         graph = helper.make_graph(main.nodes, "spelled", [*self.infos, *main.inputs], infos, main.initializers)
         model = helper.make_model(graph, opset_imports=opsets, ir_version=self.target.ir_version, functions=functions)
-        meanings = dict(zip([info.name for info in infos], [o.meaning for o in self.outputs], strict=True))
+        self.meanings = dict(zip([info.name for info in infos], [o.meaning for o in self.outputs], strict=True))
         return Spelled(
             seed=self.seed,
             kind="gru",
@@ -278,12 +278,19 @@ class Writer:
             truths=tuple(self.truths),
             sizes=self.sizes,
             inputs=self.inputs,
-            meaning=lambda feeds: {name: means(feeds) for name, means in meanings.items()},
+            meaning=lambda feeds: {name: means(feeds) for name, means in self.meanings.items()},
             choices=self.draw.choices,
             grus=len(self.truths),
             dtype=self.target.dtype,
             symbols=self.symbols,
+            readings=self._readings,
         )
+
+    def _readings(self, feeds: Mapping[str, Array]) -> Iterator[dict[str, Floats]]:
+        """Yield what the outputs would be if the one cell's numbers were meant in each other way."""
+        for self.reading in self.truths[0].readings():
+            yield {name: means(feeds) for name, means in self.meanings.items()}
+        self.reading = None
 
     def _branches(self, main: Emit, scope: Emit) -> list[str]:
         """Put the scope into a branch of an If, and something else into the other."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,6 +80,7 @@ class Program:
         collected: The features of each collected value.
         space: How slices and collected values lie.
         reverse: Whether steps run from the end.
+        asks: What the container is to do otherwise.
 
     """
 
@@ -89,7 +90,7 @@ class Program:
     collected: list[int]
     space: Space
     reverse: bool = False
-    allowed: frozenset[str] = field(default_factory=frozenset)
+    asks: frozenset[str] = frozenset()
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,7 @@ FUNCTIONS: dict[str, tuple[str, float | None, float | None]] = {
     "HardSigmoid": ("HardSigmoid", 0.25, 0.375),
     "Elu": ("Elu", 0.75, None),
     "LeakyRelu": ("LeakyRelu", 0.125, None),
+    "ScaledTanh8": ("ScaledTanh", 0.8, 1.0),
     "ScaledTanh": ("ScaledTanh", 1.7159, 2 / 3),
     "ThresholdedRelu": ("ThresholdedRelu", 0.25, None),
     "Affine": ("Affine", 1.0, 0.0),
@@ -171,6 +172,8 @@ class Spelled:
         choices: Every knob and what it was.
         grus: How many one-direction GRUs there are to find; two directions may become one node.
         dtype: Of the floats.
+        symbols: Which of T and B may be chosen for each run.
+        readings: Feeds -> the outputs for each way the numbers of a single cell could be meant.
 
     """
 
@@ -185,7 +188,8 @@ class Spelled:
     choices: dict[str, Any]
     grus: int
     dtype: np.dtype[Any]
-    symbols: frozenset[str] = field(default_factory=frozenset)
+    symbols: frozenset[str]
+    readings: Callable[[Mapping[str, Array]], Iterator[dict[str, Floats]]]
 
     def feeds(self, seed: int = 0, scale: float = 1.0, **sizes: int) -> dict[str, Array]:
         """Return inputs drawn from a seed; T and B may be given where they are symbols."""

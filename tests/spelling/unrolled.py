@@ -27,7 +27,12 @@ def run(e: Emit, draw: Draw, program: Program) -> Ran:
     slices = [slices_of(e, draw, f"x{n}", seq, program.space) for n, seq in enumerate(seqs)]
     states: list[str | None] = [state.initial for state in program.states]
     kept: list[list[str]] = [[] for _ in program.collected]
-    for number, t in enumerate(reversed(range(T)) if turned else range(T)):
+    order = list(reversed(range(T)) if turned else range(T))
+    if "short" in program.asks:
+        order.pop()
+    if "mixed order" in program.asks:
+        order[:2] = order[1::-1]
+    for number, t in enumerate(order):
         step = Step(number, lambda number=number: e.ints(number, scalar=True))  # type: ignore[misc]
         new, collected = program.step(e, [part[t] for part in slices], states, step)
         states = list(new)
@@ -39,6 +44,8 @@ def run(e: Emit, draw: Draw, program: Program) -> Ran:
         whole = replace(program.seqs[0], name="", axis=axis, features=features)
         backwards = program.reverse and draw("order of Y", {"input": 3, "processing": 1}) == "processing"
         ordered = values[::-1] if program.reverse and not backwards else values
+        if len(ordered) < T:
+            continue
         Y.append(replace(joined(e, draw, f"y{n}", ordered, program.space, whole), backwards=backwards))
     return Ran(Y, [state for state in states if state is not None])
 
