@@ -63,7 +63,7 @@ class Cell:
     @classmethod
     def can_hoist(cls) -> bool:
         """Whether x may be projected before the loop: it is read as it stands."""
-        return cls.x is Cell.x and not cls.packs
+        return cls.x is Cell.x
 
     @classmethod
     def meant(cls, truth: Truth, draw: Draw) -> Truth:  # noqa: ARG003 - near misses draw from it

@@ -86,7 +86,7 @@ class ScaledCandidate(Cell):
     @classmethod
     def meant(cls, truth: Truth, draw: Draw) -> Truth:
         del draw
-        return replace(truth, g="ScaledTanh8")
+        return replace(truth, g="ScaledTanh75")
 
     @property
     def g(self) -> str:
@@ -94,7 +94,7 @@ class ScaledCandidate(Cell):
 
     def candidate(self, e: Emit, n: str, z: str, r: str, at: Step) -> str:
         del z, r, at
-        return e.op("Mul", n, e.scalar(0.8))
+        return e.op("Mul", n, e.scalar(0.75))
 
 
 class OddCandidate(Cell):

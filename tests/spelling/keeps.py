@@ -82,6 +82,7 @@ class Peephole(Cell):
 class GateOut(Cell):
     """A gate is an output as well."""
 
+    together_allowed = False
     asks = frozenset({"gate out"})
     outputs = ("Y", "both")
 

@@ -71,7 +71,7 @@ class Layer:
             return collected * 2
         if len(self.truths) == 2 and self.draw.flag("collect both", 0.3):
             collected.append(self.truths[0].H)
-        elif self.draw.flag("collect twice", 0.05):
+        elif self.cell_type is Cell and self.draw.flag("collect twice", 0.05):
             collected.append(self.truths[0].H)
         return collected
 
@@ -83,7 +83,7 @@ class Layer:
             fold = fold and ("fold" in self.cell_type.asks or self.draw.flag("fold first step", 0.5))
             initial = None if fold else space.enter(e, self.initial(e, f"h0 {n}", truth, x))
             states.append(State(initial, space.shape(x.B, truth.H), kind))
-        if self.container != "unrolled" and len(self.truths) == 1 and self.draw.flag("dead copy", 0.06):
+        if self.container != "unrolled" and len(self.truths) == 1 and self.lens is None and self.draw.flag("dead copy", 0.06):
             states.append(states[0])
         for name in self.cell_type.more_states:
             features = self.truths[0].I if name == "x" else self.truths[0].H

@@ -80,7 +80,7 @@ class Writer:
         if container != "unrolled" and opset >= 10 and draw.flag("symbolic T", 0.4):
             symbols.add("T")
         self.symbols = frozenset(symbols)
-        self.sizes = {"T": draw.number("T", 2, 6), "B": draw.number("B", 1 if cell_type is Cell else 2, 4)}
+        self.sizes = {"T": draw.number("T", 2 if cell_type is Cell else 3, 6), "B": draw.number("B", 1 if cell_type is Cell else 2, 4)}
 
     def size(self, which: str) -> int | str:
         """Return T or B as the model's inputs have it."""
@@ -237,7 +237,7 @@ class Writer:
 
     def _last_of(self, e: Emit, Y: Seq, n: int, *, reverse: bool) -> str:
         """Read the last state from the sequence."""
-        first = reverse and not Y.backwards
+        first = reverse != Y.backwards
         if self.draw(f"last read {n}", ("gather", "slice")) == "gather" and (first or e.opset >= 11):
             return e.op("Gather", Y.name, e.ints(0 if first else -1, scalar=True), axis=Y.axis)
         return e.squeeze(e.slice(Y.name, 0 if first else -1, 1 if first else 2**31 - 1, Y.axis), Y.axis)
@@ -254,6 +254,8 @@ class Writer:
 
     def _finish(self, main: Emit, scope: Emit) -> Spelled:
         """Close the scopes and make the model."""
+        if self.cell_type is not Cell or not self.draw.flag("dead nodes", 0.1):
+            drop_dead(scope, {o.name for o in self.outputs})
         kind = helper.np_dtype_to_tensor_dtype(self.target.dtype)
         infos = [helper.make_tensor_value_info(o.name, kind, o.shape) for o in self.outputs]
         functions = []
@@ -315,6 +317,28 @@ class Writer:
         function = helper.make_function("local", "Recurrence", inner, results, scope.nodes, opsets)
         main.nodes.append(helper.make_node("Recurrence", outer, results, name="call", domain="local"))
         return function
+
+
+def drop_dead(e: Emit, wanted: set[str]) -> None:
+    """Drop the nodes of a scope that nothing reads, as exporters do."""
+    kept = []
+    for node in reversed(e.nodes):
+        if wanted.isdisjoint(node.output):
+            continue
+        kept.append(node)
+        wanted |= set(node.input) | captured(node)
+    e.nodes = kept[::-1]
+
+
+def captured(node: onnx.NodeProto) -> set[str]:
+    """Return every name that the bodies of a node read."""
+    names = set[str]()
+    for attribute in node.attribute:
+        for inner in attribute.g.node if attribute.type == onnx.AttributeProto.GRAPH else ():
+            names |= set(inner.input) | captured(inner)
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            names |= {value.name for value in attribute.g.output}
+    return names
 
 
 def _sequence(means: Callable[..., tuple[Floats, Floats]], Y: Seq) -> Callable[..., Floats]:

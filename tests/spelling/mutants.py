@@ -26,7 +26,15 @@ class Mutant(Cell):
     """What all near misses share: gates one by one, and no folded first step unless asked for."""
 
     together_allowed = False
-    asks = frozenset({"state"})
+    asks: frozenset[str] = frozenset({"state"})
+    outputs = ("Y", "last", "both", "last of Y")
+    packs = ("packed", "separate", "pair", "joined", "joined separate")
+
+    def uses(self) -> tuple[str, ...]:
+        """Return where the step reads the state, besides the update; one matrix for all three is read for "gates"."""
+        if not self.truth.lbr:
+            return ("gates", "reset")
+        return ("gates",) if self.pack == "packed" else ("gates", "candidate")
 
 
 class GateUpdate(Mutant):
@@ -68,8 +76,7 @@ class OtherState(Mutant):
 
     def state(self, e: Emit, use: str, h: str, at: Step) -> str:
         del e
-        uses = ("gates", "update", "candidate" if self.truth.lbr else "reset")
-        return at.more["older"] if use == self.draw("mutation", uses) else h
+        return at.more["older"] if use == self.draw("mutation", ("update", *self.uses())) else h
 
     def after(self, e: Emit, new: str, h: str | None, at: Step) -> str:
         del e
@@ -100,10 +107,14 @@ class OneStep(Mutant):
     containers = ("unrolled",)
     packs = ("packed", "separate", "pair", "joined")
 
+    @classmethod
+    def can_hoist(cls) -> bool:
+        return False
+
     def step(self, e: Emit, xs: Sequence[str], h: str | None, at: Step) -> str:
         if at.number != 1:
             return super().step(e, xs, h, at)
-        which = self.draw("mutation", ("W", "R", "bx", "bh"))
+        which = self.draw("mutation", ("W", "R", "bx") if self.pack == "joined" else ("W", "R", "bx", "bh"))
         part = getattr(self, which)
         gate = self.draw("of gate", "zrn")
         before = dict(part)
@@ -283,11 +294,15 @@ class LayerNorm(Mutant):
 class NonlinearState(Mutant):
     """Gates or candidate read a function of the state."""
 
+    @classmethod
+    def meant(cls, truth: Truth, draw: Draw) -> Truth:
+        del draw
+        return replace(truth, g="Tanh")  # of a state that is never negative abs and relu would change nothing
+
     def state(self, e: Emit, use: str, h: str, at: Step) -> str:
         del at
         kind = self.draw("mutation", ("h*h", "abs", "tanh", "relu"))
-        uses = ("gates", "candidate" if self.truth.lbr else "reset")
-        if use != self.draw("mutation reads", uses):
+        if use != self.draw("mutation reads", self.uses()):
             return h
         if kind == "h*h":
             return e.op("Mul", h, h)

@@ -34,7 +34,7 @@ FUNCTIONS: dict[str, tuple[str, float | None, float | None]] = {
     "HardSigmoid": ("HardSigmoid", 0.25, 0.375),
     "Elu": ("Elu", 0.75, None),
     "LeakyRelu": ("LeakyRelu", 0.125, None),
-    "ScaledTanh8": ("ScaledTanh", 0.8, 1.0),
+    "ScaledTanh75": ("ScaledTanh", 0.75, 1.0),
     "ScaledTanh": ("ScaledTanh", 1.7159, 2 / 3),
     "ThresholdedRelu": ("ThresholdedRelu", 0.25, None),
     "Affine": ("Affine", 1.0, 0.0),

@@ -41,11 +41,9 @@ def run(e: Emit, draw: Draw, program: Program) -> Ran:
     axis = draw("axis of Y", {seqs[0].axis: 4, 0: 1, 1: 1})
     Y = []
     for n, (values, features) in enumerate(zip(kept, program.collected, strict=True)):
-        whole = replace(program.seqs[0], name="", axis=axis, features=features)
+        whole = replace(program.seqs[0], name="", T=len(values), axis=axis, features=features)
         backwards = program.reverse and draw("order of Y", {"input": 3, "processing": 1}) == "processing"
         ordered = values[::-1] if program.reverse and not backwards else values
-        if len(ordered) < T:
-            continue
         Y.append(replace(joined(e, draw, f"y{n}", ordered, program.space, whole), backwards=backwards))
     return Ran(Y, [state for state in states if state is not None])
 
