@@ -189,7 +189,7 @@ class LoopBuilder:
         """Whether all of a state is small, which stops the loop early when it is not."""
         flat = self.body.op("Reshape", self.body.op("Abs", state), self.body.ints(-1))
         largest = self.body.reduce("ReduceMax", flat, 0, keepdims=0)
-        bound = self.draw("exit bound", (0.3, 0.9))
+        bound = self.draw("exit bound", (0.2, 0.6))
         return self.body.op("Less", largest, self.body.tensor(np.array(bound, self.e.target.dtype), "bound"))
 
     def _less(self, e: Emit, a: str, b: str) -> str:

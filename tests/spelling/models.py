@@ -87,8 +87,9 @@ class Writer:
         return which if which in self.symbols else self.sizes[which]
 
     def features(self, knob: str) -> int:
-        """Draw a number of features; 1 is rare."""
-        return int(self.draw(knob, {1: 0.3, 2: 1, 3: 1, 4: 1, 5: 1, 6: 0.7}))
+        """Draw a number of features; 1 is rare, and hides what near misses do over the features."""
+        rare = {1: 0.3} if self.cell_type is Cell else {}
+        return int(self.draw(knob, rare | {2: 1, 3: 1, 4: 1, 5: 1, 6: 0.7}))
 
     def input(self, name: str, shape: list[int | str], given: Input | None = None, kind: int | None = None) -> str:
         """Declare an input and return it."""
