@@ -104,7 +104,9 @@ def test_knobs_can_be_fixed_and_what_cannot_be_is_said() -> None:
 
 def test_the_spellings_are_many() -> None:
     seen = Counter(
-        (knob.rsplit("/", 1)[-1], str(value)) for seed in range(300) for knob, value in spelling.spell(seed).choices.items()
+        (knob.rsplit("/", 1)[-1], str(value))
+        for seed in range(300)
+        for knob, value in spelling.spell(seed).choices.items()
     )
     for knob in ("update", "trip", "read x0", "collect y0", "pack", "weights", "f as", "cut x zrn", "opset", "h0"):
         values = [value for name, value in seen if name == knob]

@@ -29,8 +29,8 @@ def spell(seed: int, container: str | None = None, **fixed: Any) -> Spelled:
     Args:
         seed: Any integer from 0; the same seed gives the same model.
         container: "unrolled", "scan" or "loop"; by the seed if None.
-        fixed: Knobs not left to chance, as ``Spelled.choices`` names them: ``spell(7, **{"layer0/cell0/update": "lerp"})``,
-            or without what stands before: ``spell(7, update="lerp")``.
+        fixed: Knobs not left to chance, as ``Spelled.choices`` names them (``**{"layer0/cell0/update": "lerp"}``), or
+            without what stands before: ``spell(7, update="lerp")``.
 
     Raises:
         ValueError: A knob is fixed to what it cannot be here.

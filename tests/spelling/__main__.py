@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import collections
-import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gru_lower
@@ -47,14 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
         spelled = KINDS[given.kind](seed, given.container, **fixed)
         verdict = judge(spelled, fuse)
         tried.append((spelled, verdict))
-        good = {"spell": ("fused",), "disguises": ("fused",), "keeps": ("fused", "left"), "mutants": ("left",)}[given.kind]
+        good = {"spell": ("fused",), "disguises": ("fused",), "keeps": ("fused", "left"), "mutants": ("left",)}[
+            given.kind
+        ]
         if verdict.outcome not in good:
             if given.show:
                 print(f"{seed} {spelled.model.graph.name} {spelled.why} {verdict.outcome}: {verdict.detail[:300]}")
             if given.save:
-                path = os.path.join(given.save, f"{given.kind}_{seed}.onnx")
-                with open(path, "wb") as file:
-                    file.write(spelled.model.SerializeToString())
+                path = Path(given.save) / f"{given.kind}_{seed}.onnx"
+                path.write_bytes(spelled.model.SerializeToString())
     report(given.kind, tried)
     return int(any(verdict.outcome in {"wrong", "error"} for _, verdict in tried))
 
@@ -73,7 +74,7 @@ def report(kind: str, tried: list[tuple[Spelled, Verdict]]) -> None:
         for line in commonest(tried):
             print(f"    {line}")
     else:
-        grouped = collections.defaultdict(collections.Counter[str])
+        grouped: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
         for spelled, verdict in tried:
             grouped[spelled.why][verdict.outcome] += 1
         for why, counts in sorted(grouped.items()):

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 # name -> the ways to write it, by weight; the first number of a pair is the least opset.
 WAYS: dict[str, dict[str, tuple[int, float]]] = {
     "Sigmoid": {
-        **{"op": (1, 8), "1/(1+exp)": (1, 1), "reciprocal": (1, 1), "tanh": (1, 1), "pow": (1, 0.3)},
-        **{"exp/(1+exp)": (1, 0.3), "fused neg": (1, 0.5)},
+        "op": (1, 8),
+        "1/(1+exp)": (1, 1),
+        "reciprocal": (1, 1),
+        "tanh": (1, 1),
+        "pow": (1, 0.3),
+        "exp/(1+exp)": (1, 0.3),
+        "fused neg": (1, 0.5),
     },
     "Tanh": {"op": (1, 8), "sigmoid": (1, 1), "exp": (1, 0.5), "reciprocal": (1, 0.5)},
     "HardSigmoid": {"op": (1, 3), "clip": (1, 2), "min max": (8, 1), "max min": (8, 0.5), "relu6": (1, 1)},

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spelling.sequences import Seq
 
 
-def ways(opset: int, whole: Seq, dtype: np.dtype[Any]) -> dict[str, float]:
+def ways(opset: int, dtype: np.dtype[Any]) -> dict[str, float]:
     """Return the ways to collect, by weight."""
     found = {"scan output": 5.0}
     if opset >= 11:
@@ -105,5 +105,3 @@ class Buffer:
         if seq.backwards and self.draw("order of Y", {"input": 3, "processing": 1}) == "input":
             seq = flip(e, self.draw, self.knob, seq)
         return seq
-
-

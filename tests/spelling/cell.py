@@ -53,6 +53,7 @@ class Cell:
     packs: tuple[str, ...] = ()  # those that serve; all if empty
     asks: frozenset[str] = frozenset()  # what layer and container do otherwise
     outputs: tuple[str, ...] = ()  # those that show it; all if empty
+    gate = ""  # one that is given out, where that is asked
     h0: bool | None = None  # whether there has to be an initial state
 
     containers: tuple[str, ...] = ("unrolled", "scan", "loop")
@@ -95,6 +96,7 @@ class Cell:
     def _place_weights(self) -> None:
         """Settle each gate's matrices and vectors: on x, on h, and after both."""
         truth, draw = self.truth, self.draw
+        self._late: Callable[[str], str]
         self.W: dict[str, Floats] = {g: truth.W[truth.gate(g)] for g in "zrn"}
         self.R: dict[str, Floats] = {g: truth.R[truth.gate(g)] for g in "zrn"}
         on_x: dict[str, Floats] = {g: truth.Wb[truth.gate(g)] for g in "zrn"}
@@ -119,7 +121,9 @@ class Cell:
             for part in (self.W, self.R, on_x, on_h, after):
                 part["r"] = -part["r"]
         keep = draw.flag("zero bias kept", 0.15)
-        self.bx, self.bh, self.bs = ({g: b if b.any() or keep else None for g, b in p.items()} for p in (on_x, on_h, after))
+        self.bx, self.bh, self.bs = (
+            {g: b if b.any() or keep else None for g, b in p.items()} for p in (on_x, on_h, after)
+        )
 
     # How the gates are grouped.
 
@@ -267,7 +271,7 @@ class Cell:
         return pre
 
     def _block(self, e: Emit, x: str, h: str, at: Step) -> dict[str, str]:
-        """Project Concat[x, h] by one matrix of four rows of blocks: z, r, and n's two halves with zeros beside them."""
+        """Project Concat[x, h] by one matrix: z, r, and n's two halves with zeros beside them."""
         W, R, H = self.W, self.R, self.truth.H
         nothing_h, nothing_x = np.zeros((H, H)), np.zeros((H, self.truth.I))
         M = np.block([[W["z"], R["z"]], [W["r"], R["r"]], [W["n"], nothing_h], [nothing_x, R["n"]]])
@@ -275,9 +279,6 @@ class Cell:
         for number, g in enumerate("zr"):
             ours = [b for b in (biases[number], self._bias(g, self.bh), self._bias(g, self.bs)) if b is not None]
             biases[number] = np.sum(ours, axis=0) if ours else None
-        late = self._bias("n", self.bs)
-        if late is not None:
-            biases[2] = late if biases[2] is None else biases[2] + late
         bias = np.concatenate([np.zeros(H) if b is None else b for b in biases])
         state = self.state(e, "gates", h, at)
         joined = e.op("Concat", self.x(e, "z", x, at), state, axis=self.space.axis)
@@ -299,7 +300,9 @@ class Cell:
             if g == "z" and self.complement == "neg":
                 value = e.op("Neg", value)
             f = self.activation(g)
-            found[g] = activations.activate(e, f, self.way("f" if f == self.truth.f else f"f {g}", f), self._clipped(e, value))
+            found[g] = activations.activate(
+                e, f, self.way("f" if f == self.truth.f else f"f {g}", f), self._clipped(e, value)
+            )
         if self.complement_r:
             found["r"] = e.op("Sub", e.scalar(1), found["r"])
         found["z"] = e.pass_on(found["z"], "z", self.space.rank)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spelling.affine import Space, add_bias, affine
+from spelling.affine import add_bias, affine
 from spelling.cell import Cell
 
 if TYPE_CHECKING:
+    from spelling.affine import Space
     from spelling.cell import Step
     from spelling.draw import Draw
     from spelling.emit import Emit
@@ -25,10 +26,12 @@ class Temperature(Cell):
     def _place_weights(self) -> None:
         super()._place_weights()
         self.scaled: str = self.draw("scaled", "zr")
-        for part in (self.W, self.R, self.bx, self.bh, self.bs):
-            value = part[self.scaled]
-            if value is not None:
-                part[self.scaled] = value / 2
+        g = self.scaled
+        for matrix in (self.W, self.R):
+            matrix[g] = matrix[g] / 2
+        for bias in (self.bx, self.bh, self.bs):
+            value = bias[g]
+            bias[g] = None if value is None else value / 2
 
     def preactivation(self, e: Emit, g: str, v: str, at: Step) -> str:
         return e.op("Mul", v, e.scalar(2)) if g == self.scaled else super().preactivation(e, g, v, at)
@@ -107,9 +110,11 @@ class OddCandidate(Cell):
 
     def _place_weights(self) -> None:
         super()._place_weights()
-        for part in (self.W, self.R, self.bx, self.bh, self.bs):
-            value = part["n"]
-            part["n"] = None if value is None else -value  # type: ignore[index]
+        for matrix in (self.W, self.R):
+            matrix["n"] = -matrix["n"]
+        for bias in (self.bx, self.bh, self.bs):
+            value = bias["n"]
+            bias["n"] = None if value is None else -value
 
     def candidate(self, e: Emit, n: str, z: str, r: str, at: Step) -> str:
         del z, r, at

@@ -42,7 +42,9 @@ class LoopBuilder:
             self.until = e.op("Sub", self.length, e.ints(1, scalar=True))
         else:
             self.until = self.length
-        self.trip: str = draw("trip", {"count": 5, "count, no condition": 1.5, "while": 2, "while, largest": 1.5, "both": 2})
+        self.trip: str = draw(
+            "trip", {"count": 5, "count, no condition": 1.5, "while": 2, "while, largest": 1.5, "both": 2}
+        )
         self.body = e.child("body")
         self.iteration, self.condition = self.body.name("i"), self.body.name("go_on")
         self.declared: str = draw("declared shapes", {"full": 3, "none": 1, "unset": 1})
@@ -57,7 +59,10 @@ class LoopBuilder:
         states: list[str | None] = [body.name("state") for _ in program.states]
         new, collected = program.step(body, slices, states, Step(None, lambda: self.number))
         outputs = [body.op("Identity", value) if draw.flag("state by Identity", 0.5) else value for value in new]
-        buffers = [self._buffer(n, value, features) for n, (value, features) in enumerate(zip(collected, program.collected, strict=True))]
+        buffers = [
+            self._buffer(n, value, features)
+            for n, (value, features) in enumerate(zip(collected, program.collected, strict=True))
+        ]
         going_on = self._go_on()
         if "early exit" in program.asks:
             going_on = body.op("And", going_on, self._small(new[0]))
@@ -147,9 +152,13 @@ class LoopBuilder:
 
     def _buffer(self, n: int, value: str, features: int) -> Buffer:
         whole = replace(self.seqs[0], features=features, backwards=self.program.reverse)
-        way = self.draw(f"collect y{n}", ways(self.e.opset, whole, self.e.target.dtype))
+        way = self.draw(f"collect y{n}", ways(self.e.opset, self.e.target.dtype))
         index = self.number
-        if way in {"scatter nd", "scatter elements", "one hot"} and self.by_index and self.draw.flag("write backwards", 0.7):
+        if (
+            way in {"scatter nd", "scatter elements", "one hot"}
+            and self.by_index
+            and self.draw.flag("write backwards", 0.7)
+        ):
             index = self.position
             if self.negative:
                 index = self.body.op("Add", index, self.length)
@@ -170,14 +179,14 @@ class LoopBuilder:
 
     def _first(self) -> str:
         if self.trip in {"count", "count, no condition"} or self.draw.flag("enter unasked", 0.3):
-            return self.e.tensor(np.array(True), "true")
+            return self.e.tensor(np.array(1, bool), "true")
         return self._less(self.e, self.e.ints(0, scalar=True), self.until)
 
     def _go_on(self) -> str:
         body = self.body
         if self.trip.startswith("count"):
             if self.draw.flag("true again", 0.4):
-                return body.op("Identity", body.tensor(np.array(True), "true"))
+                return body.op("Identity", body.tensor(np.array(1, bool), "true"))
             return body.op("Identity", self.condition)
         following = body.op("Add", self.number, body.ints(1, scalar=True))
         less = self._less(body, following, self.until)

@@ -21,7 +21,26 @@ if TYPE_CHECKING:
 
     from spelling.truth import Array, Floats
 
-OPSETS = {7: 0.6, 8: 0.6, 9: 1, 10: 0.7, 11: 1.5, 12: 1, 13: 2, 14: 1, 15: 2, 16: 1, 17: 3, 18: 3, 19: 1, 20: 2, 21: 1.5, 22: 1, 23: 2, 24: 1}
+OPSETS = {
+    7: 0.6,
+    8: 0.6,
+    9: 1,
+    10: 0.7,
+    11: 1.5,
+    12: 1,
+    13: 2,
+    14: 1,
+    15: 2,
+    16: 1,
+    17: 3,
+    18: 3,
+    19: 1,
+    20: 2,
+    21: 1.5,
+    22: 1,
+    23: 2,
+    24: 1,
+}
 
 
 @dataclass
@@ -56,7 +75,9 @@ class Writer:
         draw.choices["container"] = container
         least = max(cell_type.least_opset, 9 if container == "scan" else 7)
         opset = draw("opset", {opset: weight for opset, weight in OPSETS.items() if opset >= least})
-        dtype = np.dtype(draw("dtype", {"float32": 16} if cell_type.float32_only else {"float32": 16, "float64": 2, "float16": 1}))
+        dtype = np.dtype(
+            draw("dtype", {"float32": 16} if cell_type.float32_only else {"float32": 16, "float64": 2, "float16": 1})
+        )
         # What has no kernel in onnxruntime for float64, and what loses itself in float16, is drawn in float32.
         self.wrapper: str = draw("wrapper", {"none": 12, "if": 1} | ({"function": 1} if opset >= 13 else {}))
         old = opset < 9 and self.wrapper == "none"
@@ -80,7 +101,10 @@ class Writer:
         if container != "unrolled" and opset >= 10 and draw.flag("symbolic T", 0.4):
             symbols.add("T")
         self.symbols = frozenset(symbols)
-        self.sizes = {"T": draw.number("T", 2 if cell_type is Cell else 3, 6), "B": draw.number("B", 1 if cell_type is Cell else 2, 4)}
+        self.sizes = {
+            "T": draw.number("T", 2 if cell_type is Cell else 3, 6),
+            "B": draw.number("B", 1 if cell_type is Cell else 2, 4),
+        }
 
     def size(self, which: str) -> int | str:
         """Return T or B as the model's inputs have it."""
@@ -112,7 +136,7 @@ class Writer:
             h0 = np.round(draw.rng("h0 numbers").normal(size=(rows, H)), 3)
         truth = replace(draw_truth(draw, I, H, reverse=reverse), h0=h0)
         if self.target.dtype != np.float32:  # onnxruntime has few kernels for others, and float16 few digits
-            truth = replace(truth, f="Sigmoid", g="Tanh")
+            truth = replace(truth, f="Sigmoid", g="Tanh", clip=None)
             draw.choices |= {f"{knob}/f": "Sigmoid", f"{knob}/g": "Tanh"}
         truth = self.cell_type.meant(truth, draw)
         self.truths.append(truth)
@@ -127,7 +151,9 @@ class Writer:
         I, H = self.features("I"), self.features("H")
         x = Seq("x", x_axis, I, self.size("T"), self.size("B"))
         self.input("x", x.shape)
-        reverse = structure != "bidirectional" and not self.cell_type.forward_only and draw.flag("reverse direction", 0.35)
+        reverse = (
+            structure != "bidirectional" and not self.cell_type.forward_only and draw.flag("reverse direction", 0.35)
+        )
         main = Emit(self.target)
         scope = main.child("branch") if self.wrapper == "if" else main
         if self.wrapper == "function":
@@ -176,7 +202,7 @@ class Writer:
 
             return of
 
-        found, source, before = [], x, list[Truth]()
+        found, source, before = list[tuple[Any, ...]](), x, list[Truth]()
         for n, truths in enumerate(chain):
             inner = [replace(t, h0=self._scoped(e, t.h0)) if isinstance(t.h0, str) else t for t in truths]
             layer = Layer(self.draw.under(f"layer{n}"), self.container, inner, self.cell_type, lens)
@@ -218,7 +244,9 @@ class Writer:
     def _outputs(self, e: Emit, found: list[tuple[Any, ...]]) -> None:
         """Settle what the model gives out."""
         draw = self.draw
-        give = draw("outputs", self.cell_type.outputs or {"Y": 2, "last": 2.5, "both": 3, "last of Y": 1, "step of Y": 0.5})
+        give = draw(
+            "outputs", self.cell_type.outputs or {"Y": 2, "last": 2.5, "both": 3, "last of Y": 1, "step of Y": 0.5}
+        )
         for n, (Y, last, means, reverse) in enumerate(found):
             joined = last is not None and "bidirectional" in str(draw.choices.get("structure"))
             wanted = give if last is not None else "Y"
@@ -229,7 +257,13 @@ class Writer:
             if wanted in {"last", "both"}:
                 self._give(e, f"last{n}", last, [Y.B, Y.features], lambda feeds, m=means: m(feeds)[1])
             if wanted == "last of Y":
-                self._give(e, f"last{n}", self._last_of(e, Y, n, reverse=reverse), [Y.B, Y.features], lambda feeds, m=means: m(feeds)[1])
+                self._give(
+                    e,
+                    f"last{n}",
+                    self._last_of(e, Y, n, reverse=reverse),
+                    [Y.B, Y.features],
+                    lambda feeds, m=means: m(feeds)[1],
+                )
             if wanted == "step of Y":
                 step = e.op("Gather", Y.name, e.ints(1, scalar=True), axis=Y.axis)
                 whole = _sequence(means, Y)
@@ -291,7 +325,8 @@ class Writer:
 
     def _readings(self, feeds: Mapping[str, Array]) -> Iterator[dict[str, Floats]]:
         """Yield what the outputs would be if the one cell's numbers were meant in each other way."""
-        for self.reading in self.truths[0].readings():
+        for reading in self.truths[0].readings():
+            self.reading = reading
             yield {name: means(feeds) for name, means in self.meanings.items()}
         self.reading = None
 
@@ -300,7 +335,15 @@ class Writer:
         condition = self.input("condition", [], Input(values=np.array(self.draw.flag("then", 0.5))), TensorProto.BOOL)
         kind = helper.np_dtype_to_tensor_dtype(self.target.dtype)
         other = main.child("branch")
-        zero = [other.op("Identity", other.tensor(np.zeros([self.sizes.get(str(d), d) for d in o.shape], self.target.dtype))) for o in self.outputs]
+        zero = [
+            other.op(
+                "Identity",
+                other.tensor(
+                    np.zeros([d if isinstance(d, int) else self.sizes[d] for d in o.shape], self.target.dtype)
+                ),
+            )
+            for o in self.outputs
+        ]
 
         def graph(e: Emit, names: list[str], title: str) -> onnx.GraphProto:
             infos = [helper.make_tensor_value_info(name, kind, None) for name in names]

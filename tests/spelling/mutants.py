@@ -9,17 +9,16 @@ import numpy as np
 from onnx import helper
 
 from spelling import updates
-from spelling.affine import Space
 from spelling.cell import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spelling.affine import Space
     from spelling.cell import Step
     from spelling.draw import Draw
     from spelling.emit import Emit
     from spelling.truth import Truth
-
 
 
 class Mutant(Cell):
@@ -27,8 +26,8 @@ class Mutant(Cell):
 
     together_allowed = False
     asks: frozenset[str] = frozenset({"state"})
-    outputs = ("Y", "last", "both", "last of Y")
-    packs = ("packed", "separate", "pair", "joined", "joined separate")
+    outputs: tuple[str, ...] = ("Y", "last", "both", "last of Y")
+    packs: tuple[str, ...] = ("packed", "separate", "pair", "joined", "joined separate")
 
     def uses(self) -> tuple[str, ...]:
         """Return where the step reads the state, besides the update; one matrix for all three is read for "gates"."""
@@ -172,7 +171,16 @@ class OtherGates(Mutant):
 
     def gates(self, e: Emit, z: str, r: str, at: Step) -> tuple[str, str]:
         del at
-        kinds = ("z squared", "r squared", "z * r for z", "z * r for r", "0.9 z", "z in 0.2..0.8", "mean of z", "mean over batch")
+        kinds = (
+            "z squared",
+            "r squared",
+            "z * r for z",
+            "z * r for r",
+            "0.9 z",
+            "z in 0.2..0.8",
+            "mean of z",
+            "mean over batch",
+        )
         kind = self.draw("mutation", kinds)
         batch = 1 if self.space.columns or self.space.lead == "first" else 0
         changed = {

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import onnx
 from onnx import helper
 
 from spelling.cell import Step
@@ -26,7 +27,7 @@ def run(e: Emit, draw: Draw, program: Program) -> Ran:
     body = e.child("body")
     declared = draw("declared shapes", {"full": 3, "none": 1, "unset": 0.7})
 
-    def info(name: str, elem: int, shape: list[int | str]) -> object:
+    def info(name: str, elem: int, shape: list[int | str]) -> onnx.ValueInfoProto:
         given = {"full": shape, "none": None, "unset": [None] * len(shape)}[declared]
         return helper.make_tensor_value_info(name, elem, given)
 
@@ -80,7 +81,9 @@ def run(e: Emit, draw: Draw, program: Program) -> Ran:
         name = ran[len(new) + len(body.carried) + n]
         if outer:
             name = e.op("Transpose", name, perm=[0, 2, 1])
-        Y.append(replace(seqs[0], name=name, axis=axis, features=features, backwards=program.reverse and not turned_back))
+        Y.append(
+            replace(seqs[0], name=name, axis=axis, features=features, backwards=program.reverse and not turned_back)
+        )
     return Ran(Y, ran[: len(new)])
 
 

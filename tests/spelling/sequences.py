@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from spelling.draw import Draw
     from spelling.emit import Emit
 
+    Stepper = Callable[[Emit, list[str], list[str | None], Step], tuple[list[str], list[str]]]
+
 
 @dataclass(frozen=True)
 class Seq:
@@ -86,7 +88,7 @@ class Program:
 
     seqs: list[Seq]
     states: list[State]
-    step: Callable[[Emit, list[str], list[str | None], Step], tuple[list[str], list[str]]]
+    step: Stepper
     collected: list[int]
     space: Space
     reverse: bool = False
@@ -139,7 +141,11 @@ def flip(e: Emit, draw: Draw, knob: str, seq: Seq) -> Seq:
         indices = e.op("Sub", e.op("Sub", T, one), e.op("Range", e.ints(0, scalar=True), T, one))
         name = e.op("Gather", seq.name, indices, axis=seq.axis)
     else:
-        lengths = e.op("Expand", size(e, draw, f"flip {knob}", seq, seq.axis), size(e, draw, "B", seq, seq.batch_axis, scalar=False))
+        lengths = e.op(
+            "Expand",
+            size(e, draw, f"flip {knob}", seq, seq.axis),
+            size(e, draw, "B", seq, seq.batch_axis, scalar=False),
+        )
         name = e.op("ReverseSequence", seq.name, lengths, time_axis=seq.axis, batch_axis=seq.batch_axis)
     return replace(seq, name=name, backwards=not seq.backwards)
 
@@ -231,8 +237,9 @@ def joined(e: Emit, draw: Draw, knob: str, parts: list[str], space: Space, seq: 
 def zeros(e: Emit, draw: Draw, knob: str, shape: list[int | str], like: Seq) -> str:
     """Return zeros of a shape; symbols are read from ``like``."""
     kind = e.target.dtype
-    if all(isinstance(d, int) for d in shape) and (e.opset < 9 or draw.flag(f"constant zeros {knob}", 0.4)):
-        return e.tensor(np.zeros(shape, kind), "zeros", "root")
+    known = [d for d in shape if isinstance(d, int)]
+    if len(known) == len(shape) and (e.opset < 9 or draw.flag(f"constant zeros {knob}", 0.4)):
+        return e.tensor(np.zeros(known, kind), "zeros", "root")
     ways = ["expand"] if e.opset < 9 else ["expand", "fill"]
     parts = []
     for d in shape:
@@ -244,4 +251,6 @@ def zeros(e: Emit, draw: Draw, knob: str, shape: list[int | str], like: Seq) -> 
     full = e.op("Concat", *parts, axis=0)
     if draw(f"zeros {knob}", ways) == "expand":
         return e.op("Expand", e.tensor(np.zeros((), kind), "zero"), full)
-    return e.op("ConstantOfShape", full, value=helper.make_tensor("v", helper.np_dtype_to_tensor_dtype(kind), [1], [0.0]))
+    return e.op(
+        "ConstantOfShape", full, value=helper.make_tensor("v", helper.np_dtype_to_tensor_dtype(kind), [1], [0.0])
+    )

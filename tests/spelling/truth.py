@@ -22,10 +22,27 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 SYMMETRIC = ("Sigmoid", "HardSigmoid6", "HardSigmoid5")  # f(v) + f(-v) = 1
-GATES = {"Sigmoid": 30, "HardSigmoid6": 5, "HardSigmoid5": 3, "HardSigmoid": 1, "Softsign": 0.7, "Relu": 0.5, "Tanh": 0.7}
+GATES = {
+    "Sigmoid": 30,
+    "HardSigmoid6": 5,
+    "HardSigmoid5": 3,
+    "HardSigmoid": 1,
+    "Softsign": 0.7,
+    "Relu": 0.5,
+    "Tanh": 0.7,
+}
 CANDIDATES = {
-    **{"Tanh": 30.0, "Relu": 4, "Sigmoid": 1, "HardSigmoid6": 1, "Softsign": 1.5, "Softplus": 1.5, "Elu": 1.5},
-    **{"LeakyRelu": 1.5, "ScaledTanh": 1, "ThresholdedRelu": 0.7, "Affine": 0.7},
+    "Tanh": 30.0,
+    "Relu": 4,
+    "Sigmoid": 1,
+    "HardSigmoid6": 1,
+    "Softsign": 1.5,
+    "Softplus": 1.5,
+    "Elu": 1.5,
+    "LeakyRelu": 1.5,
+    "ScaledTanh": 1,
+    "ThresholdedRelu": 0.7,
+    "Affine": 0.7,
 }
 # name here -> (ONNX's name, alpha, beta)
 FUNCTIONS: dict[str, tuple[str, float | None, float | None]] = {
@@ -72,14 +89,14 @@ class Truth:
     clip: float | None = None
 
     @property
-    def I(self) -> int:
+    def I(self) -> int:  # noqa: E743 - the name the operator gives it
         """Inputs of the cell."""
-        return self.W.shape[1]
+        return int(self.W.shape[1])
 
     @property
     def H(self) -> int:
         """Hidden units."""
-        return self.R.shape[1]
+        return int(self.R.shape[1])
 
     def gate(self, g: str) -> slice:
         """Return the rows of a gate."""

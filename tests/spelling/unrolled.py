@@ -66,7 +66,11 @@ def slices_of(e: Emit, draw: Draw, knob: str, seq: Seq, space: Space) -> list[st
         if way.startswith("gather"):
             values = [e.op("Gather", seq.name, e.ints(t), axis=axis) for t in range(T)]
         elif way == "split":
-            values = e.split(seq.name, [1] * T, axis, explicit=draw.flag(f"split sizes {knob}", 0.6)) if T > 1 else [seq.name]
+            values = (
+                e.split(seq.name, [1] * T, axis, explicit=draw.flag(f"split sizes {knob}", 0.6))
+                if T > 1
+                else [seq.name]
+            )
         elif way == "slice negative":
             largest = draw(f"largest {knob}", (INT32_MAX, INT64_MAX))
             values = [e.slice(seq.name, t - T, t + 1 - T if t + 1 < T else largest, axis) for t in range(T)]

@@ -11,9 +11,19 @@ if TYPE_CHECKING:
     from spelling.emit import Emit
 
 WAYS = {
-    **{"zh + (1-z)n": 5.0, "(1-z)n + zh": 3, "n + z(h-n)": 4, "h - (1-z)(h-n)": 1, "h + (1-z)(n-h)": 2, "n - z(n-h)": 1},
-    **{"zh + n - zn": 1, "sum": 0.7, "(-z+1)n + zh": 1, "addcmul": 0.7, "hz - (z-1)n": 0.7, "h - h(1-z) + (1-z)n": 0.5},
-    **{"stack": 0.3},
+    "zh + (1-z)n": 5.0,
+    "(1-z)n + zh": 3,
+    "n + z(h-n)": 4,
+    "h - (1-z)(h-n)": 1,
+    "h + (1-z)(n-h)": 2,
+    "n - z(n-h)": 1,
+    "zh + n - zn": 1,
+    "sum": 0.7,
+    "(-z+1)n + zh": 1,
+    "addcmul": 0.7,
+    "hz - (z-1)n": 0.7,
+    "h - h(1-z) + (1-z)n": 0.5,
+    "stack": 0.3,
 }
 
 
