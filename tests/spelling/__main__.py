@@ -79,7 +79,7 @@ def report(kind: str, tried: list[tuple[Spelled, Verdict]]) -> None:
             grouped[spelled.why][verdict.outcome] += 1
         for why, counts in sorted(grouped.items()):
             print(f"    {why:40} {', '.join(f'{outcome} {count}' for outcome, count in counts.most_common())}")
-    said = collections.Counter(verdict.detail[:110] for _, verdict in tried if verdict.outcome != "fused")
+    said = collections.Counter(verdict.detail[:180] for _, verdict in tried if verdict.outcome != "fused")
     print("  said most often where not fused:")
     for detail, count in said.most_common(12):
         print(f"    {count:4}  {detail}")

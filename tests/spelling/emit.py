@@ -229,7 +229,9 @@ class Emit:
         return self.ops("Split", value, outputs=len(sizes), axis=axis, num_outputs=number)
 
     def clip(self, value: str, low: float, high: float) -> str:
-        """Bound a value."""
+        """Bound a value; onnxruntime's Clip takes float64 from opset 12 on."""
+        if self.target.dtype == np.float64 and 8 <= self.opset < 12:
+            return self.op("Min", self.op("Max", value, self.scalar(low)), self.scalar(high))
         if self.opset < 11:
             return self.op("Clip", value, min=float(low), max=float(high))
         kind = self.target.dtype

@@ -53,11 +53,12 @@ class Layer:
     def run(self, e: Emit, x: Seq) -> Ran:
         """Write the layer over a sequence."""
         draw = self.draw
-        if x.axis and draw.flag("x transposed first", 0.35 if x.axis == 1 else 0.6):
+        # In float16 onnxruntime 1.31 fuses Transpose into MatMul, and takes the process down.
+        half = e.target.dtype == np.float16
+        if x.axis and not half and draw.flag("x transposed first", 0.35 if x.axis == 1 else 0.6):
             x = x.time_major(e)
         space = self.space(x.axis)
-        # In float16 onnxruntime 1.31 fuses Transpose into MatMul, and takes the process down.
-        hoist = x.axis < 2 and e.target.dtype != np.float16 and self.cell_type.can_hoist() and draw.flag("hoist", 0.35)
+        hoist = x.axis < 2 and not half and self.cell_type.can_hoist() and draw.flag("hoist", 0.35)
         cells = [
             self.cell_type(draw.under(f"cell{n}"), truth, space, e.opset, hoist=hoist and n == 0)
             for n, truth in enumerate(self.truths)
