@@ -108,7 +108,7 @@ def apply(model: Model, edits: Iterable[Edit]) -> bool:
         _replace_nodes(group[0].scope, group, suspects)
     suspects.sweep()
     for group in by_scope.values():
-        _in_order(group[0].scope.nodes)
+        in_order(group[0].scope.nodes)
     model.modified = True
     return True
 
@@ -141,7 +141,7 @@ def _sort_and_cut(nodes: Any, keys: list[tuple[bool, int, int]]) -> None:  # noq
     del nodes[kept:]
 
 
-def _in_order(nodes: Any) -> None:  # noqa: ANN401 - protobuf's repeated container
+def in_order(nodes: Any) -> None:  # noqa: ANN401 - a list, or protobuf's repeated container
     """Move nodes behind what they use, where a replacement stands behind a user of it; else leave all where it is."""
     producer = {name: index for index, node in enumerate(nodes) for name in node.output if name}
     uses = [{producer[name] for name in node_uses(node) if name in producer} for node in nodes]

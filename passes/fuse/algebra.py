@@ -362,7 +362,7 @@ class Algebra:
         if name == "at":
             if not isinstance(rest[0], int) or not -len(atom.parts) <= rest[0] < len(atom.parts):
                 raise TooLargeError
-            return atom.parts[rest[0]]
+            return self.whole.get(atom.parts[rest[0]], atom.parts[rest[0]])
         start, step, size = rest
         if not isinstance(start, int) or not isinstance(size, int):
             raise TooLargeError
@@ -370,7 +370,7 @@ class Algebra:
 
     def stack(self, parts: Iterable[Poly]) -> Poly:
         """Return polynomials along a new first free axis."""
-        return self.atom(Stack("stack", tuple(parts)))
+        return self.atom(Stack("stack", tuple(self.whole.get(part, part) for part in parts)))
 
     def cut(self, poly: Poly) -> int:
         """Make an atom of a polynomial: from now on it is looked at as a whole."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse.counting import Affine
+from gru_lower.passes.fuse.folding import POSITION, Condition
 from gru_lower.passes.fuse.values import Const, Sequence_, Value
 from gru_lower.passes.fuse.views import filled, squeeze
 
@@ -47,6 +48,8 @@ def collected(
         return _joined(body, node, inner, initial)
     if node.op_type == "ScatterND" and _source(body, node.input[0]) == inner:
         return _scattered_nd(body, node, counter, trips, initial)
+    if node.op_type == "Where":
+        return _chosen(body, node, inner, counter, trips, initial)
     if node.op_type in ("ScatterElements", "Scatter") and _source(body, node.input[0]) == inner:
         return _scattered_elements(body, node, counter, trips, initial)
     return None
@@ -158,6 +161,47 @@ def _scattered_elements(
     turned = _written_once(counter, trips, entries.pop(), initial.dims[axis])
     step = _block(body, node.input[2], rest)
     return None if turned is None or step is None else (step, axis, turned)
+
+
+def _chosen(
+    body: Interpreter, node: NodeProto, inner: str, counter: Affine, trips: Count, initial: Known
+) -> Collected | None:
+    """Where(place = t, value of the step, buffer)."""
+    condition = body.value(node.input[0])
+    step = body.value(node.input[1])
+    if _source(body, node.input[2]) != inner or not isinstance(condition, Const) or not isinstance(step, Value):
+        return None
+    if not isinstance(initial, (Value, Const)) or len(condition.dims) > len(initial.dims):
+        return None
+    offset = len(initial.dims) - len(condition.dims)
+    long = [axis for axis, dim in enumerate(condition.dims) if dim != 1]
+    if len(long) != 1:
+        return None
+    axis = long[0] + offset
+    turns = {_placed(entry, place, counter, trips) for place, entry in enumerate(condition.array.reshape(-1))}
+    turned = turns.pop() if len(turns) == 1 else None
+    if turned is None or initial.dims[axis] != trips or condition.dims[long[0]] != trips:
+        return None
+    lead = len(initial.dims) - len(step.dims)
+    if axis >= lead:
+        if step.axes[axis - lead] != ():
+            return None
+        seen = squeeze(body.algebra, step, [axis - lead])
+        step = seen if isinstance(seen, Value) else step
+    rest = tuple(dim for place, dim in enumerate(initial.dims) if place != axis)
+    return (step, axis, turned) if _same(step.dims, rest) else None
+
+
+def _placed(entry: object, place: int, counter: Affine, trips: Count) -> bool | None:
+    """Whether a condition holds in step ``place`` (False), in the one as far from the end (True), or neither."""
+    if not isinstance(entry, Condition) or entry.op != "Equal":
+        return None
+    gap = entry.left - entry.right
+    at = POSITION if isinstance(gap, Affine) and gap.factor(POSITION.terms[0][0]) else place
+    for turned, index in ((False, counter), (True, trips - 1 - counter)):
+        if gap in (at - index, index - at):
+            return turned
+    return None
 
 
 def _block(body: Interpreter, name: str, dims: tuple[Count, ...]) -> Value | None:

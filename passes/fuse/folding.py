@@ -94,6 +94,30 @@ def _and(left: Array, right: Array) -> Array:
     return _single((*_all(one), *_all(other)), left)
 
 
+OPPOSITE = {"Less": "GreaterOrEqual", "GreaterOrEqual": "Less", "Greater": "LessOrEqual", "LessOrEqual": "Greater"}
+
+
+def _not(value: Array) -> Array:
+    if value.dtype != object:
+        return np.logical_not(value)
+    entry = value.reshape(-1)[0]
+    if value.size != 1 or not isinstance(entry, Condition) or entry.op not in OPPOSITE:
+        raise NotUnderstoodError
+    return _single(entry._replace(op=OPPOSITE[entry.op]), value)
+
+
+def _or(left: Array, right: Array) -> Array:
+    if object not in (left.dtype, right.dtype):
+        return np.logical_or(left, right)
+    if left.size != 1 or right.size != 1:
+        raise NotUnderstoodError
+    one, other = left.reshape(-1)[0], right.reshape(-1)[0]
+    for first, second in ((one, other), (other, one)):
+        if isinstance(first, (bool, np.bool_)):
+            return _single(True if first else second, left)
+    raise NotUnderstoodError
+
+
 def _all(condition: Any) -> tuple[Condition, ...]:  # noqa: ANN401 - a Condition, or several that all have to hold
     return (condition,) if isinstance(condition, Condition) else tuple(condition)
 
@@ -101,9 +125,9 @@ def _all(condition: Any) -> tuple[Condition, ...]:  # noqa: ANN401 - a Condition
 def _single(entry: Any, like: Array) -> Array:  # noqa: ANN401 - a bool or conditions
     if isinstance(entry, (bool, np.bool_)):
         return np.full(like.shape, bool(entry))
-    array = np.empty(like.shape, object)
-    array.reshape(-1)[0] = entry
-    return array
+    array = np.empty(1, object)
+    array[0] = entry
+    return array.reshape(like.shape)
 
 
 def _extreme(sign: int, function: Callable[..., Any]) -> Callable[..., Array]:
@@ -153,8 +177,8 @@ ELEMENTWISE: dict[str, Callable[..., Array]] = {
     "GreaterOrEqual": _compare("GreaterOrEqual", np.greater_equal),
     "Equal": _compare("Equal", np.equal),
     "And": _and,
-    "Or": _numbers(np.logical_or),
-    "Not": _numbers(np.logical_not),
+    "Or": _or,
+    "Not": _not,
     "Where": _where,
     "Max": _extreme(1, np.maximum),
     "Min": _extreme(-1, np.minimum),

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from onnx import helper
-
-from gru_lower.graph.scopes import is_onnx, node_uses
+from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse import operators
 from gru_lower.passes.fuse.after import after
 from gru_lower.passes.fuse.algebra import Algebra, TooLargeError
@@ -172,22 +170,32 @@ class Interpreter:
         return None
 
 
+VIEWS = {"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Expand", "Cast", "Flatten", "Dropout"}
+PRODUCTS = {"MatMul", "Gemm", "Einsum", "FusedGemm", "FusedMatMul"}
+ELEMENTWISE = {"Mul", "Sub", "Add", "Sum", "Where", "Concat"}
+
+
 def _constants_multiplied(scope: Scope, facts: Facts) -> frozenset[str]:
-    """Find the constants that a constant matrix multiplies: states, which are to be looked at as leaves."""
-    found = set()
+    """Find the constants that are states: a constant matrix multiplies them, and they are used by element as well.
+
+    They are looked at as leaves. A matrix is never used by element, and a bias is never multiplied by a matrix.
+    """
+    root: dict[str, str] = {}
+    multiplied: set[str] = set()
+    by_element: set[str] = set()
     for node in scope.nodes:
-        if node.op_type in ("MatMul", "Gemm") and is_onnx(node):
-            left, right = (facts.constant(scope, name) for name in node.input[:2])
-            if left is not None and right is not None and left.data_type == right.data_type:
-                array = facts.array(scope, node.input[0])
-                if array is not None and array.ndim == 2 and array.any():
-                    found.add(node.input[0])
+        if not (is_onnx(node) or node.domain == MICROSOFT):
+            continue
+        given = [root.get(name, name if facts.constant(scope, name) is not None else "") for name in node.input if name]
+        if node.op_type in VIEWS and given and given[0]:
+            root[node.output[0]] = given[0]
+        elif node.op_type in PRODUCTS and len(given) > 1 and given[0] and given[1]:
+            multiplied.update(given[:2])
+        elif node.op_type in ELEMENTWISE:
+            by_element.update(filter(None, given))
+    found = set()
+    for name in multiplied & by_element:
+        array = facts.array(scope, name)
+        if array is not None and array.dtype.kind not in "iub" and array.any():
+            found.add(name)
     return frozenset(found)
-
-
-def attributes(node: NodeProto) -> dict[str, Any]:
-    """Return a node's attributes by name; references to a function's parameters are left out."""
-    return {a.name: helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
-
-
-__all__ = ["Home", "Interpreter", "attributes", "node_uses"]

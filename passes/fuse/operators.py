@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Tensor = Value | Const
 Handler = "Callable[[Call], list[Known]]"
 FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+STACKED = 16
+"""Sums over more than so many stacked values are not taken apart."""
 INTEGERS = (TensorProto.INT32, TensorProto.INT64, TensorProto.INT16, TensorProto.INT8, TensorProto.UINT8)
 
 
@@ -323,6 +325,21 @@ def _tile(call: Call) -> list[Known]:
     return [views.expand(call.algebra, given, repeats)]
 
 
+def _reduce(call: Call) -> list[Known]:
+    """Add up what lies along axes of which every index is known, as stacked values are."""
+    given, axes = call.tensor(0), call.ints(1, "axes")
+    if not isinstance(given, Value) or axes is None or len(axes) != 1:
+        raise NotUnderstoodError
+    axis = axes[0] % len(given.dims)
+    length = given.dims[axis]
+    if not isinstance(length, int) or length > STACKED or given.axes[axis] == ():
+        raise NotUnderstoodError
+    parts = [views.take(call.algebra, given, axis, index) for index in range(length)]
+    factor = 1.0 / length if call.node.op_type == "ReduceMean" else 1.0
+    total = lift(call.algebra, lambda *polys: call.algebra.scale(call.algebra.add(*polys), factor), *parts)
+    return [views.unsqueeze(total, [axis]) if call.attributes.get("keepdims", 1) else total]
+
+
 # -- sizes -----------------------------------------------------------------------------------------
 
 
@@ -466,6 +483,7 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "Equal": _elementwise(lambda algebra, a, b: algebra.fn("Equal", a, b)),
     "And": _elementwise(lambda algebra, a, b: algebra.mul(a, b)),
     "Not": _elementwise(functions.complement),
+    "Or": _elementwise(lambda algebra, a, b: algebra.fn("Or", a, b)),
     "Mod": _elementwise(lambda algebra, a, b: algebra.fn("Mod", a, b)),
     "Mean": _mean,
     "Max": lambda call: _fold(call, functions.maximum),
@@ -504,6 +522,8 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "Concat": _concat,
     "Expand": _expand,
     "Tile": _tile,
+    "ReduceSum": _reduce,
+    "ReduceMean": _reduce,
     "Shape": _shape,
     "Size": _size,
     "Constant": _constant,

@@ -8,6 +8,7 @@ import onnx
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from gru_lower.graph.scopes import node_uses
+from gru_lower.graph.splice import in_order
 from gru_lower.passes.fuse.values import Const
 from gru_lower.verification.site import SitePair
 
@@ -59,9 +60,14 @@ class Regions:
 
         """
         new = _behind(outputs, nodes)
-        sizes = self._sizes(_open(new))
-        new = [*[self.scope.nodes[index] for index in sizes], *new]
-        old = _behind(outputs, list(self.scope.nodes), stop=frozenset(_open(new)))
+        read = _open(new)
+        # Sizes have to fit the other inputs, and so are computed, not given.
+        sizes = [name for name in read if isinstance(self.interpreter.values.get(name), Const)]
+        boundary = frozenset(read) - frozenset(sizes)
+        made_anew = frozenset(name for node in new for name in node.output)
+        new = [*_behind(sizes, list(self.scope.nodes), boundary | made_anew), *new]
+        in_order(new)
+        old = _behind(outputs, list(self.scope.nodes), boundary)
         made = {tensor.name for tensor in initializers}
         given = {name: None for part in (old, new) for name in _open(part) if name not in made}
         fixed = next((length for _, _, length in batches if isinstance(length, int)), None)
@@ -90,19 +96,6 @@ class Regions:
         original = self._model(old, inputs, wanted, constants)
         replacement = self._model(new, inputs, wanted, [*constants, *initializers])
         return SitePair(site, original, replacement, base_dir=self.base_dir, either_runtime=False)
-
-    def _sizes(self, names: Sequence[str]) -> list[int]:
-        """Find the nodes that compute sizes: what they make has to fit the other inputs, and so is no input itself."""
-        found: set[int] = set()
-        pending = list(names)
-        while pending:
-            name = pending.pop()
-            index = self.scope.producers.get(name)
-            if index is None or index in found or not isinstance(self.interpreter.values.get(name), Const):
-                continue
-            found.add(index)
-            pending += node_uses(self.scope.nodes[index])
-        return sorted(found)
 
     def _info(self, name: str) -> ValueInfoProto | None:
         elem_type = self.facts.elem_type(self.scope, name)

@@ -29,6 +29,8 @@ Axis = tuple[Any, ...]
 F: Axis = ("f",)
 FO: Axis = ("fo",)
 FI: Axis = ("fi",)
+OLD = -1
+"""A label for the axis that was the features'."""
 UNKNOWN = -1
 """The width of features of which it is not known how many there are."""
 
@@ -163,9 +165,7 @@ def refeature(algebra: Algebra, value: Value, position: int, width: int) -> Valu
     if not isinstance(atom, Leaf) or atom.lo or FO in value.axes or value.dims[position] not in (width, UNKNOWN):
         if not isinstance(atom, Leaf) or isinstance(value.dims[position], int):
             raise NotUnderstoodError
-    shown = [axis for axis in value.axes if axis == F or len(axis) == 1]
-    labels = [axis[0] for axis in shown if axis != F]
-    if labels != sorted(labels) or any(len(axis) > 1 for axis in value.axes):
+    if any(len(axis) > 1 for axis in value.axes):
         raise NotUnderstoodError
     return _moved_features(algebra, value, atom, position, width)
 
@@ -199,18 +199,12 @@ def _moved_features(algebra: Algebra, value: Value, atom: Leaf, position: int, w
     axes[position] = F
     if was is not None and old is not None:
         unit = value.dims[old] == 1
-        entries[was] = ("i", 0) if unit else ("a", None, 0, 1)
-        axes[old] = () if unit else (None,)
-    count = 0
-    for i, entry in enumerate(entries):
-        if entry[0] == "a":
-            entries[i] = ("a", count, *entry[2:])
-            count += 1
-    count = 0
-    for i, axis in enumerate(axes):
-        if axis not in ((), F):
-            axes[i] = (count,)
-            count += 1
+        entries[was] = ("i", 0) if unit else ("a", OLD, 0, 1)
+        axes[old] = () if unit else (OLD,)
+    # Labels count the free axes in the order of the leaf's own.
+    fresh = {label: count for count, label in enumerate(entry[1] for entry in entries if entry[0] == "a")}
+    entries = [("a", fresh[entry[1]], *entry[2:]) if entry[0] == "a" else entry for entry in entries]
+    axes = [(fresh[axis[0]],) if axis not in ((), F) else axis for axis in axes]
     dims = tuple(width if axis == F else dim for axis, dim in zip(axes, value.dims, strict=True))
     poly = algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, width))
     return Value(tuple(axes), dims, ((width, poly),))
@@ -286,6 +280,7 @@ def as_value(algebra: Algebra, const: Const, like: Value | None = None) -> Value
     if like is not None:
         offset = rank - len(like.axes)
         features = [i + offset for i, axis in enumerate(like.axes) if axis in (F, FO, FI) and i + offset >= 0]
+    const = Const(_collapsed(const.array, features), const.dims)
     if any(length != 1 and axis not in features for axis, length in enumerate(const.array.shape)):
         key = ("constant", const.array.dtype.str, const.array.shape, digest(const.array))
         algebra.constants[key] = const.array
@@ -305,6 +300,16 @@ def as_value(algebra: Algebra, const: Const, like: Value | None = None) -> Value
         numbers = np.broadcast_to(numbers.reshape([numbers.shape[axis] for axis in features]), shape)
     flat = np.asarray(numbers, np.float64).reshape(-1)
     return Value(tuple(axes), const.dims, ((flat.size, algebra.constant(algebra.vector(flat))),))
+
+
+def _collapsed(array: Array, features: Sequence[int]) -> Array:
+    """Shorten the axes along which nothing changes, the features aside."""
+    for axis, length in enumerate(array.shape):
+        if length > 1 and axis not in features:
+            first = array.take([0], axis)
+            if (array == first).all():
+                array = first
+    return array
 
 
 def aligned(algebra: Algebra, given: Sequence[Value | Const]) -> tuple[tuple[Axis, ...], tuple[Count, ...], list[Value]]:
