@@ -342,7 +342,7 @@ class Algebra:
                 return self.fn(atom.op, *moved, parameters=atom.parameters)
             case Lin() if how[0] == "part":
                 rows = self.matrices.block(atom.matrix, how[1], how[2], 0, atom.matrix.shape[1])
-                return self.atom(Lin("lin", rows, atom.atom))
+                return self.zero if rows.is_zero else self.atom(Lin("lin", rows, atom.atom))
             case Lin():
                 inner = self._moved_atom(atom.atom, how)
                 return self.linear(atom.matrix, inner)
@@ -385,7 +385,7 @@ class Algebra:
 
     def linear(self, matrix: Matrix, poly: Poly) -> Poly:
         """Return a matrix times a polynomial, which is looked at as a whole unless it is an atom or 0."""
-        if not poly.terms:
+        if not poly.terms or matrix.is_zero:
             return self.zero
         if all(not any(mono) for mono, _ in poly.terms):
             return self._folded(matrix, poly)

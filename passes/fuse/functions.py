@@ -137,12 +137,14 @@ def maximum(algebra: Algebra, left: Poly, right: Poly) -> Poly:
 
 def _leaky(algebra: Algebra, whole: Poly, part: Poly) -> Poly | None:
     """max(v, αv) for 0 < α < 1."""
-    if not whole.terms or not part.terms or not isinstance(whole.terms[0][1], float):
+    of_part = dict(part.terms)
+    # A term with the factor 1 has α itself in the other; any other quotient may be off in its last bits.
+    terms = sorted(whole.terms, key=lambda term: term[1] != 1.0)
+    mono, factor = terms[0] if terms else ((), 0.0)
+    other = of_part.get(mono)
+    if not isinstance(factor, float) or not isinstance(other, float) or not factor:
         return None
-    other = part.terms[0][1]
-    if not isinstance(other, float):
-        return None
-    alpha = other / whole.terms[0][1]
+    alpha = other / factor
     if 0 < alpha < 1 and algebra.scale(whole, alpha) is part:
         return algebra.fn("LeakyRelu", whole, parameters=(alpha,))
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,11 @@ class Matrix:
     transposed: bool = False
     block: tuple[int, int, int, int] = (0, 0, 0, 0)
     serial: int = 0
+
+    @cached_property
+    def is_zero(self) -> bool:
+        """Whether it is known to be all zeros."""
+        return self.array is not None and not self.array.any()
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -325,6 +325,18 @@ def _tile(call: Call) -> list[Known]:
     return [views.expand(call.algebra, given, repeats)]
 
 
+def _reverse_sequence(call: Call) -> list[Known]:
+    """Turn the axis of time around, if all lengths are known to be full."""
+    given, lengths = call.tensor(0), call.tensor(1)
+    axis = int(call.attributes.get("time_axis", 0))
+    if not isinstance(given, Value) or not isinstance(lengths, Const):
+        raise NotUnderstoodError
+    dim = given.dims[axis]
+    if any(entry != dim for entry in lengths.array.reshape(-1).tolist()):
+        raise NotUnderstoodError
+    return [views.section(call.algebra, given, axis, dim - 1, -1, dim)]
+
+
 def _reduce(call: Call) -> list[Known]:
     """Add up what lies along axes of which every index is known, as stacked values are."""
     given, axes = call.tensor(0), call.ints(1, "axes")
@@ -522,6 +534,7 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "Concat": _concat,
     "Expand": _expand,
     "Tile": _tile,
+    "ReverseSequence": _reverse_sequence,
     "ReduceSum": _reduce,
     "ReduceMean": _reduce,
     "Shape": _shape,

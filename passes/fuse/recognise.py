@@ -140,7 +140,7 @@ def read(algebra: Algebra, state: Poly) -> tuple[list[Cell], list[MisfitError]]:
     """
     found: list[Cell] = []
     misfits: list[MisfitError] = []
-    if not 2 <= len(state.terms) or state.degree < 2:
+    if state.degree < 2:
         return found, misfits
     for gate in _gates(algebra, state):
         for update, before, candidate in _updates(algebra, state, gate):
@@ -150,7 +150,7 @@ def read(algebra: Algebra, state: Poly) -> tuple[list[Cell], list[MisfitError]]:
                 misfits.append(misfit)
             except TooLargeError:
                 misfits.append(MisfitError("the step has more terms than a GRU's"))
-    return found, misfits
+    return found, misfits if len(state.terms) > 1 else []
 
 
 def _gates(algebra: Algebra, state: Poly) -> Iterator[int]:
@@ -304,7 +304,10 @@ def _candidate(algebra: Algebra, candidate: Poly) -> tuple[Activation, float | N
             return _clipped(algebra, *function)
         if function is not None and function[0].name == "Tanh":
             return _clipped(algebra, Activation("ScaledTanh", factor, 1.0), function[1])
-    return _clipped(algebra, Activation("Affine", 1.0, 0.0), candidate)
+    try:
+        return _activated(algebra, candidate, "the candidate")  # 1 - f(v) is f(-v)
+    except MisfitError:
+        return _clipped(algebra, Activation("Affine", 1.0, 0.0), candidate)
 
 
 def _resets(

@@ -9,7 +9,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from gru_lower.graph.scopes import node_uses
 from gru_lower.graph.splice import in_order
-from gru_lower.passes.fuse.values import Const
+from gru_lower.passes.fuse.values import Const, Value
 from gru_lower.verification.site import SitePair
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Regions:
         made_anew = frozenset(name for node in new for name in node.output)
         new = [*_behind(sizes, list(self.scope.nodes), boundary | made_anew), *new]
         in_order(new)
-        old = _behind(outputs, list(self.scope.nodes), boundary)
+        old = self._old(outputs, boundary)
         made = {tensor.name for tensor in initializers}
         given = {name: None for part in (old, new) for name in _open(part) if name not in made}
         fixed = next((length for _, _, length in batches if isinstance(length, int)), None)
@@ -96,6 +96,21 @@ class Regions:
         original = self._model(old, inputs, wanted, constants)
         replacement = self._model(new, inputs, wanted, [*constants, *initializers])
         return SitePair(site, original, replacement, base_dir=self.base_dir, either_runtime=False)
+
+    def _old(self, outputs: Sequence[str], boundary: frozenset[str]) -> list[NodeProto]:
+        """Return the nodes that made the outputs; a value that is one of the boundary's, computed otherwise, is it."""
+        names: dict[tuple[object, ...], list[str]] = {}
+        for name, known in self.interpreter.values.items():
+            if isinstance(known, Value):
+                names.setdefault((known.axes, known.pieces), []).append(name)
+        same: dict[str, str] = {}
+        for name in boundary:
+            known = self.interpreter.values.get(name)
+            if isinstance(known, Value):
+                same.update((other, name) for other in names[known.axes, known.pieces] if other not in boundary)
+        old = _behind(outputs, list(self.scope.nodes), boundary | same.keys())
+        read = _open(old)
+        return [*(helper.make_node("Identity", [same[name]], [name]) for name in dict.fromkeys(read) if name in same), *old]
 
     def _info(self, name: str) -> ValueInfoProto | None:
         elem_type = self.facts.elem_type(self.scope, name)
