@@ -172,11 +172,11 @@ class Interpreter:
 
 VIEWS = {"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Expand", "Cast", "Flatten", "Dropout"}
 PRODUCTS = {"MatMul", "Gemm", "Einsum", "FusedGemm", "FusedMatMul"}
-ELEMENTWISE = {"Mul", "Sub", "Add", "Sum", "Where", "Concat"}
+ELEMENTWISE = {"Mul", "Sub", "Add", "Sum", "Where"}
 
 
 def _constants_multiplied(scope: Scope, facts: Facts) -> frozenset[str]:
-    """Find the constants that are states: a constant matrix multiplies them, and they are used by element as well.
+    """Find the constants that are states: a matrix multiplies them, and they are used by element as well.
 
     They are looked at as leaves. A matrix is never used by element, and a bias is never multiplied by a matrix.
     """
@@ -189,9 +189,11 @@ def _constants_multiplied(scope: Scope, facts: Facts) -> frozenset[str]:
         given = [root.get(name, name if facts.constant(scope, name) is not None else "") for name in node.input if name]
         if node.op_type in VIEWS and given and given[0]:
             root[node.output[0]] = given[0]
-        elif node.op_type in PRODUCTS and len(given) > 1 and given[0] and given[1]:
-            multiplied.update(given[:2])
-        elif node.op_type in ELEMENTWISE:
+        elif node.op_type == "Concat" and any(given):
+            root[node.output[0]] = next(filter(None, given))
+        elif node.op_type in PRODUCTS:
+            multiplied.update(filter(None, given[:2]))
+        elif node.op_type in ELEMENTWISE and not all(given):
             by_element.update(filter(None, given))
     found = set()
     for name in multiplied & by_element:

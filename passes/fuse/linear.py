@@ -60,13 +60,18 @@ def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Mat
     atom = None if serial is None else algebra.atoms[serial]
     if not isinstance(atom, Leaf) or not all(isinstance(dim, int) for dim in dims) or atom.lo:
         return None
-    seen = [axis for axis in atom.axes if axis != ("i", 0)]
-    plain = [axis for axis in seen if axis == ("f",) or (axis[0] == "a" and axis[2:] == (0, 1))]
-    shown = [axis for axis in value.axes if axis]
-    if len(seen) != 2 or plain != seen or len(shown) != 2 or atom.source in algebra.defined:
+    if atom.source in algebra.defined or len(atom.axes) < 2:
         return None
-    first_is_features = seen[0] == ("f",)
-    transposed = (value.axes[-2] == F) != first_is_features
+    own = atom.axes[-2:]
+    plain = all(axis in (("f",), ("i", 0)) or (axis[0] == "a" and axis[2:] == (0, 1)) for axis in own)
+    if not plain or any(axis != ("i", 0) for axis in atom.axes[:-2]):
+        return None
+    shown = value.axes[-2:]
+    # Whichever of the two axes is not of length 1 tells which way around the leaf is seen.
+    marks = [("f",) if kind == F else ("i", 0) if kind == () else ("a", kind[0], 0, 1) for kind in shown]
+    transposed = marks != list(own)
+    if transposed and marks[::-1] != list(own):
+        return None
     rows, columns = (int(dims[0]), int(dims[1])) if out_first else (int(dims[1]), int(dims[0]))
     return algebra.matrices.symbol(atom.source, rows, columns, transposed=transposed == out_first)
 

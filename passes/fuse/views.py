@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.fuse.algebra import Stack
-from gru_lower.passes.fuse.counting import LONGEST, Affine
+from gru_lower.passes.fuse.counting import LONGEST, Affine, is_negative
 from gru_lower.passes.fuse.reshape import reshape
 from gru_lower.passes.fuse.values import (
     FI,
@@ -101,7 +101,7 @@ def take(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
     axes, dims = _without(value.axes, axis), _without(value.dims, axis)
     if kind == ():
         return Value(axes, dims, value.pieces)
-    if isinstance(index, int) and index < 0:
+    if is_negative(index):
         index = value.dims[axis] + index
     other = indexed(algebra, value, axis, index) if kind == F else None
     if other is not None:
