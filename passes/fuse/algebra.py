@@ -20,6 +20,8 @@ from gru_lower.passes.fuse.matrices import Array, Matrices, Matrix
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
+CONDITIONS = {"Less", "LessOrEqual", "Equal", "Or", "Mod"}
+"""Functions that say of indices whether something holds."""
 MAX_TERMS, MAX_DEGREE = 64, 4
 FLOAT32 = 2**23
 """Steps of a float32 between 1 and 2."""
@@ -383,6 +385,19 @@ class Algebra:
         assert found.atom is not None
         return found.atom
 
+    def at_rest(self, poly: Poly) -> Poly:
+        """Look at a polynomial as a whole if it is computed from its leaves by more than products with matrices.
+
+        What is read index by index - an input that some layer made - is then one value that is read, not many.
+        """
+        if poly.atom is not None and isinstance(self.atoms[poly.atom], (Leaf, Stack)):
+            return poly
+        for mono, _ in poly.terms:
+            atoms = [self.atoms[serial] for serial in mono if serial]
+            if len(atoms) > 1 or any(isinstance(atom, Fn) and atom.op not in CONDITIONS for atom in atoms):
+                return self.poly({(self.cut(poly),): 1.0})
+        return poly
+
     def linear(self, matrix: Matrix, poly: Poly) -> Poly:
         """Return a matrix times a polynomial, which is looked at as a whole unless it is an atom or 0."""
         if not poly.terms or matrix.is_zero:
@@ -391,7 +406,7 @@ class Algebra:
             return self._folded(matrix, poly)
         if len(poly.terms) == 1 and isinstance(poly.terms[0][1], float) and len(poly.terms[0][0]) == 1:
             ((serial,), factor) = poly.terms[0]
-            if serial:
+            if serial and isinstance(self.atoms[serial], (Leaf, Stack)):
                 return self.scale(self.atom(Lin("lin", matrix, serial)), factor)
         return self.atom(Lin("lin", matrix, self.cut(poly)))
 

@@ -115,7 +115,7 @@ def take(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
     if len(kind) != 1 or not isinstance(kind[0], int):
         raise NotUnderstoodError
     label = kind[0]
-    pieces = tuple((width, algebra.at(poly, label, index)) for width, poly in value.pieces)
+    pieces = tuple((width, algebra.at(algebra.at_rest(poly), label, index)) for width, poly in value.pieces)
     return Value(tuple(_lowered(entry, label) for entry in axes), dims, pieces)
 
 
@@ -155,7 +155,9 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
         return _one(algebra, value, axis, start)
     if len(kind) != 1 or not isinstance(kind[0], int):
         raise NotUnderstoodError
-    pieces = tuple((width, algebra.along(poly, kind[0], start, step, size)) for width, poly in value.pieces)
+    pieces = tuple(
+        (width, algebra.along(algebra.at_rest(poly), kind[0], start, step, size)) for width, poly in value.pieces
+    )
     return Value(value.axes, dims, pieces)
 
 
