@@ -47,13 +47,14 @@ class MisfitError(Exception):
     Attributes:
         where: The part of the step that was being read.
         mono: The term, ``None`` if one is missing.
+        depth: How far the reading had come: what comes furthest says most.
 
     """
 
-    def __init__(self, where: str, poly: Poly | None = None, mono: Mono | None = None) -> None:
+    def __init__(self, where: str, poly: Poly | None = None, mono: Mono | None = None, depth: int = 1) -> None:
         """Hold the parts."""
         super().__init__(where)
-        self.where, self.poly, self.mono = where, poly, mono
+        self.where, self.poly, self.mono, self.depth = where, poly, mono, depth
 
 
 @dataclass(frozen=True)
@@ -143,14 +144,29 @@ def read(algebra: Algebra, state: Poly) -> tuple[list[Cell], list[MisfitError]]:
     if state.degree < 2:
         return found, misfits
     for gate in _gates(algebra, state):
-        for update, before, candidate in _updates(algebra, state, gate):
+        ways = list(_updates(algebra, state, gate))
+        if not ways:
+            misfits += _what_is_left(algebra, state, gate)
+        for update, before, candidate in ways:
             try:
                 found += _read(algebra, state, update, before, candidate)
             except MisfitError as misfit:
                 misfits.append(misfit)
             except TooLargeError:
                 misfits.append(MisfitError("the step has more terms than a GRU's"))
+    misfits.sort(key=lambda misfit: -misfit.depth)
     return found, misfits if len(state.terms) > 1 else []
+
+
+def _what_is_left(algebra: Algebra, state: Poly, gate: int) -> list[MisfitError]:
+    """Say which terms keep A + B from being a state, where a state is among them."""
+    parts = divided(algebra, state, gate)
+    terms = () if parts is None else algebra.add(*parts).terms
+    states = [mono for mono, factor in terms if factor == 1.0 and len(mono) == 1 and _is_state(algebra, algebra.poly({mono: 1.0}))]
+    rest = [mono for mono, _ in terms if mono not in states]
+    if len(states) != 1 or not rest:
+        return []
+    return [MisfitError("the update (the shares of old state and candidate do not come to 1)", state, rest[0], depth=0)]
 
 
 def _gates(algebra: Algebra, state: Poly) -> Iterator[int]:
@@ -212,6 +228,7 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
             step = _with_reset(algebra, state, h, (f, g, clip), z, r, inner, outer, linear)
         except MisfitError as other:
             misfit = other
+            misfit.depth = 2
             continue
         if _written(algebra, step) is state:
             found.append(step)
