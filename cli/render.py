@@ -76,7 +76,9 @@ class Talk:
         done = [site for site in report.sites if site.action not in ("kept", "seen")]
         if not report.sites:
             what = "decomposed GRU" if report.command == "fuse" else "GRU"
-            self._line(f"There is no {what} in this model" + ("." if changed else ": it stays as it is, byte for byte."))
+            self._line(
+                f"There is no {what} in this model" + ("." if changed else ": it stays as it is, byte for byte.")
+            )
         elif not self._quiet:
             self._out.print(_site_table(report))
         if report.op_counts["before"] != report.op_counts["after"] and not self._quiet:

@@ -24,7 +24,9 @@ def writing(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in (
-            click.option("--keep-different", is_flag=True, help="Write a result that differs, as MODEL.different.onnx."),
+            click.option(
+                "--keep-different", is_flag=True, help="Write a result that differs, as MODEL.different.onnx."
+            ),
             click.option("--require-verified", is_flag=True, help="Exit 1 if nothing could be verified."),
             click.option("--verify/--no-verify", default=True, show_default=True, help="Compare with the original."),
             click.option("--dry-run", is_flag=True, help="Do everything but write."),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
+from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import Remaining
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
@@ -224,6 +225,8 @@ def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
     for site in decomposed(held):
         if site.action == "fused":
             site.action, site.message = "seen", f"decomposed ({site.message}): gru-lower fuse makes a GRU of it"
+        elif site.code is not None:
+            report.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
         report.sites.append(site)
     return report
 

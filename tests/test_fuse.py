@@ -72,7 +72,9 @@ def equals_framework(model: onnx.ModelProto, folder: Path, tolerance: float = TO
         results = run(model, {name: value for name, value in given.items() if name in inputs})
         for name, value in values.items():
             if name.startswith("out__"):
-                np.testing.assert_allclose(results[name[5:]], value, atol=tolerance, rtol=tolerance, err_msg=folder.name)
+                np.testing.assert_allclose(
+                    results[name[5:]], value, atol=tolerance, rtol=tolerance, err_msg=folder.name
+                )
 
 
 def equals_original(model: onnx.ModelProto, original: onnx.ModelProto, folder: Path) -> None:

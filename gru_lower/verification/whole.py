@@ -146,9 +146,7 @@ class _Pair:
             notes.append(distances(right, first, outputs))
         return replace(found, message="; ".join(filter(None, (found.message, *notes))))
 
-    def _run_rewrite(
-        self, cases: Sequence[Case], notes: list[str], *, fall_back: bool
-    ) -> tuple[list[Feeds], Runtime]:
+    def _run_rewrite(self, cases: Sequence[Case], notes: list[str], *, fall_back: bool) -> tuple[list[Feeds], Runtime]:
         try:
             return run_rewrite(self.after, RUNTIMES if fall_back else RUNTIMES[:1], cases, self.say)
         except RunFailure as refusal:

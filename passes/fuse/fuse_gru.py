@@ -86,7 +86,7 @@ class FuseGru(Pass):
                 result.sites += written.sites
             result.sites += found.sites
         for site in result.sites:
-            if site.action == "kept" and site.code is not None:
+            if site.code is not None:
                 result.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
         result.modified = splice.apply(model, edits)
         for axes in batches:
