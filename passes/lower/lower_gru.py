@@ -41,7 +41,7 @@ class LowerOptions:
             twice, where that applies (see :mod:`gru_lower.passes.lower.packed`); ``none`` leaves them plain;
             ``auto`` goes by costs.toml.
         batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
-        mask: How sequence_lens acts: ``auto`` closes the update gate outside the body where that is exact,
+        mask: How sequence_lens acts: ``auto`` closes the gates outside the body where that is exact,
             ``where`` always takes a Where in the body, which quantisers understand.
         vocabulary: ``gemm`` writes what is fastest in onnxruntime, ``minimal`` only MatMul, Add, Sub, Mul, Sigmoid,
             Tanh and operators that move values (see :mod:`gru_lower.passes.lower.vocabulary`).
@@ -147,7 +147,7 @@ class LowerGru(Pass):
         weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
         dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())
         words = vocabulary.vocabulary_of(self.options.vocabulary, self.options.forbid)
-        mask = mask_recipe(spec, self.options.mask, words)
+        mask = mask_recipe(spec, self.options.mask)
         v = variant_of(spec, scope.opset, dynamic, mask, self.options.zero_length_state)
         v = replace(v, vocabulary=words)
         bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))

@@ -12,8 +12,6 @@ the reverse direction reads X backwards, so that both go the same way:
     [q | q] = [h | h] [Rh 0; Rh 0]ᵀ + [Rbh | Rbh]                               linear_before_reset ≠ 0
     [n | n] = g(([z | r] ∘ [q | q]) [0 I; 0 I]ᵀ + [Xh | Xh])
     [h | h]' = ([z | r] ∘ [h - n | h - n]) [I 0; I 0]ᵀ + [n | n]
-
-With sequence_lens z is u = 1 - z, and the last line reads ``([u | r] ∘ [n - h | n - h]) [I 0; I 0]ᵀ + [h | h]``.
 """
 
 from __future__ import annotations
@@ -75,7 +73,8 @@ def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of th
         state.append(_join(e, [zero] * (wide // v.hidden_size), 1, f"{P}no_update"))
     body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
     (_double_body if double else _block_body)(body, v)
-    last, y_steps = scan.run(e, v, body, state, steps, P, reverse=False)
+    straight = len(v.directions) == 1 and not v.directions[0].reverse
+    last, y_steps = scan.run(e, v, body, state, steps, P, mask=given.mask if straight else None, width=wide)
     prefixes = [parts.prefix_of(d) for d in v.directions]
     if double:
         last = e.slice(last, 0, width, 1, f"{P}last_once")
@@ -85,6 +84,8 @@ def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of th
         once = e.slice(y_steps, 0, width, 2, f"{P}Y_once") if double else y_steps
         each = e.split(once, v.hidden_size, [f"{p}Y_steps" for p in prefixes], axis=2)
         each = [_flip(e, x, f"{x.name}_flipped") if d.reverse else x for x, d in zip(each, v.directions, strict=True)]
+        if not straight:
+            each = [parts.valid_steps(e, v, given.mask, x, f"{p}Y_valid") for x, p in zip(each, prefixes, strict=True)]
         y = e.stack(each, 1, "Y_stacked")
     return e.template(parts.finish(e, v, given.mask, y, ends))
 
@@ -105,8 +106,7 @@ def _backwards(e: Emitter, v: Variant, given: parts.Inputs) -> parts.Inputs:
     rows = parts.as_rows(e, v, x, "X_backwards_rows")
     mask = given.mask
     if mask is not None:
-        steps = _flip(e, mask.steps, "mask_backwards")
-        mask = replace(mask, steps=steps, rows=e.reshape(steps, [-1, 1], "mask_backwards_rows"))
+        mask = replace(mask, valid=_flip(e, mask.valid, "mask_backwards"))
     return replace(given, x=x, rows=rows, mask=mask)
 
 
@@ -143,12 +143,11 @@ def _double_body(e: Emitter, v: Variant) -> None:
     nn = act(
         g, e.gemm(reset, _twice(e, v, "second") if v.linear_before_reset else e.value(f"{P}Rnn"), xhh, "pre_hh"), "nn"
     )
-    start, end = (hh, nn) if v.mask == "gate" else (nn, hh)
-    update = e.op("Mul", [zr, e.sub(end, start, "change")], "update")
+    update = e.op("Mul", [zr, e.sub(hh, nn, "change")], "update")
     if scan.carries_summands(v):
         _results(e, nn, update, hh)
     else:
-        _close(e, v, e.gemm(update, _twice(e, v, "first"), start, "Ht"))
+        _close(e, v, e.gemm(update, _twice(e, v, "first"), nn, "Ht"))
 
 
 def _close(e: Emitter, v: Variant, ht: Value) -> None:
@@ -179,7 +178,7 @@ def weights(v: Variant, gates: dict[str, Array], double: bool) -> dict[str, Bind
             wide["Rbh"] = bias
     else:
         size = len(z)
-        wide = {"Rzr": _diagonal([-z if v.mask == "gate" else z, r])}
+        wide = {"Rzr": _diagonal([z, r])}
         inner = np.zeros((2 * size, 2 * size), h.dtype)
         half = slice(0, size) if v.linear_before_reset else slice(size, None)
         inner[:size, half] = inner[size:, half] = h

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EXPAND = 8
 """The opset from which Expand is there."""
+CLOSED = {"z": float("inf"), "r": float("-inf"), "h": 0.0}
+"""The projections of a step that leaves the state alone."""
 
 
 def prefix_of(direction: Direction) -> str:
@@ -35,7 +37,7 @@ class Inputs:
     """What a recurrence starts from.
 
     Attributes:
-        x: X with time first, [T, B, I]; padding is 0 where there is a mask.
+        x: X with time first, [T, B, I].
         rows: The same as [T·B, I].
         states: The initial state of each direction, [B, H]; ``None`` for zeros.
         mask: The mask, or ``None`` without sequence_lens.
@@ -54,8 +56,6 @@ def inputs(e: Emitter, v: Variant) -> Inputs:
     if v.layout:
         x = e.transpose(x, [1, 0, 2], "X_time_major")
     mask = masks.mask(e, v, x) if v.mask else None
-    if mask is not None:
-        x = e.where(mask.steps, x, 0.0, "X_valid")
     return Inputs(x, as_rows(e, v, x, "X_rows"), _initial_states(e, v), mask)
 
 
@@ -127,21 +127,16 @@ def dynamic_weights(e: Emitter, v: Variant) -> None:
 def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Projection[Value]:
     """Return ``X Wᵀ + b`` of each gate for all steps at once, each of shape [T·B, H].
 
-    With the mask recipe ``gate`` the z entry is that of u = 1 - z, with -inf where a step is not valid.
+    With the mask recipe ``gate`` a step that is not valid has +inf for z, -inf for r and 0 for h: z is 1 and r is 0, so
+    the candidate is g(0) = 0, and the state stays what it is to the bit.
     """
     p = prefix_of(direction)
     parts: dict[str, Value] = {}
     for gate in GATES:
-        negate = gate == "z" and v.mask == "gate"
         bias = e.value(f"{p}b{gate}") if "B" in v.has else None
-        name = f"{p}X{'u' if negate else gate}"
-        weight = e.value(f"{p}W{gate}")
-        if negate and bias is not None:
-            value = e.op("Gemm", [given.rows, weight, bias], name, alpha=-1.0, beta=-1.0, transB=1)
-        else:
-            value = e.gemm(given.rows, weight, bias, name, negate=negate)
-        if negate and given.mask is not None:
-            value = e.op("Add", [value, masks.closed(e, given.mask.rows)], f"{name}_valid")
+        value = e.gemm(given.rows, e.value(f"{p}W{gate}"), bias, f"{p}X{gate}")
+        if v.mask == "gate" and given.mask is not None:
+            value = masks.fill(e, v, given.mask, [value], CLOSED[gate], v.hidden_size, f"{p}X{gate}_valid")
         parts[gate] = value
     return Projection(**parts)
 
@@ -161,6 +156,25 @@ def as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str, width: in
     return e.reshape(rows, e.shared(f"step_shape {width}", shape), name)
 
 
+def like_steps(e: Emitter, v: Variant, rows: Value, steps: Value, width: int, name: str) -> Value:
+    """Reshape [T·B, width] to the [T, B, ...] that something else has."""
+    if v.seq_length is not None:
+        return e.reshape(rows, [v.seq_length, -1, width], name)
+    if v.batch_size:
+        return e.reshape(rows, [-1, v.batch_size, width], name)
+    return e.reshape(rows, e.op("Shape", [steps], f"{name}_shape"), name)
+
+
+def valid_steps(e: Emitter, v: Variant, mask: masks.Mask | None, y: Value, name: str) -> Value:
+    """Return [T, B, H] with zeros past the lengths."""
+    if mask is None:
+        return y
+    if not masks.by_index(e):
+        return e.where(masks.steps_of(e, mask), y, 0.0, name)
+    rows = masks.fill(e, v, mask, [e.reshape(y, [-1, v.hidden_size], f"{name}_in")], 0.0, v.hidden_size, f"{name}_rows")
+    return like_steps(e, v, rows, y, v.hidden_size, name)
+
+
 def finish(e: Emitter, v: Variant, mask: masks.Mask | None, y: Value | None, states: list[Value]) -> dict[str, Value]:
     """Shape the node's outputs.
 
@@ -168,7 +182,7 @@ def finish(e: Emitter, v: Variant, mask: masks.Mask | None, y: Value | None, sta
         e: Where to.
         v: The variant.
         mask: The mask, or ``None`` without sequence_lens.
-        y: All states, [T, D, B, H], or ``None`` where Y is not asked for.
+        y: All states, [T, D, B, H], zeros past the lengths, or ``None`` where Y is not asked for.
         states: The last state of each direction, [B, H].
 
     Returns:
@@ -177,12 +191,6 @@ def finish(e: Emitter, v: Variant, mask: masks.Mask | None, y: Value | None, sta
     """
     results = {}
     if y is not None:
-        if mask is not None:
-            valid = e.unsqueeze(mask.steps, [1], "mask_Y")
-            if v.mask == "gate" and "initial_h" not in v.has:  # every state is finite, so a product will do
-                y = e.op("Mul", [y, e.op("Cast", [valid], "mask_Y_float", to=e.elem_type)], "Y_valid")
-            else:
-                y = e.where(valid, y, 0.0, "Y_valid")
         results["Y"] = e.transpose(y, [2, 0, 1, 3], "Y_batch_major") if v.layout else y
     if "Y_h" in v.wants:
         if mask is not None and mask.nonempty is not None:

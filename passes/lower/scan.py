@@ -4,7 +4,7 @@
     Ht, Yt = Scan body(Ht_1, Xz[t], Xr[t], Xh[t])                Yt = Identity(Ht)
 
 onnxruntime computes garbage when a scan output is directly a body input or has the state output's name, which is
-what the Identity is for. Without sequence_lens the body does without it and hands on the state's two summands:
+what the Identity is for. Unless there is a Where in it the body does without it and hands on the state's two summands:
 
     Ht_1 = ht_1 + update_1                                       the scan output
     ht, update = ..., Zt ∘ (Ht_1 - ht)                           the states
@@ -22,7 +22,7 @@ from onnx import TensorProto
 
 from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES, Direction
-from gru_lower.passes.lower import parts, step_nodes
+from gru_lower.passes.lower import masks, parts, step_nodes
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def template(v: Variant) -> Template:
         p = parts.prefix_of(direction)
         steps = [parts.as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
         if v.mask == "where" and given.mask is not None:
-            steps.append(given.mask.steps)
+            steps.append(masks.steps_of(e, given.mask))
         zero = parts.zero_state(e, v, given.x) if initial is None or carries_summands(v) else None
         state = [initial or zero, zero] if carries_summands(v) else [initial or zero]
         body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
         _write_body(body, v, direction)
-        last, y = run(e, v, body, state, steps, p, reverse=direction.reverse)
+        last, y = run(e, v, body, state, steps, p, reverse=direction.reverse, mask=given.mask)
         states.append(last)
         ys += [] if y is None else [y]
     y = e.stack(ys, 1, "Y_stacked") if ys else None
@@ -59,13 +59,22 @@ def carries_summands(v: Variant) -> bool:
     """Whether a body hands on ``ht`` and ``Zt ∘ (Ht_1 - ht)`` instead of their sum.
 
     The next step adds them first thing, so the state is no output of the body, and the sum can be one: no Identity.
-    With a mask the state itself has to be handed on, to the bit.
+    A Where in the body has to choose between two states.
     """
-    return not v.mask and "Y" in v.wants
+    return v.mask != "where" and "Y" in v.wants
 
 
 def run(
-    e: Emitter, v: Variant, body: Emitter, state: list[Value | None], steps: list[Value], p: str, *, reverse: bool
+    e: Emitter,
+    v: Variant,
+    body: Emitter,
+    state: list[Value | None],
+    steps: list[Value],
+    p: str,
+    *,
+    reverse: bool = False,
+    mask: masks.Mask | None = None,
+    width: int = 0,
 ) -> tuple[Value, Value | None]:
     """Append the Scan.
 
@@ -77,6 +86,8 @@ def run(
         steps: The scan inputs, [T, ...] each.
         p: What stands before local names.
         reverse: Whether time runs backwards.
+        mask: Which steps to leave in Y; the others become zeros.
+        width: How wide the state is, H if no width is given.
 
     Returns:
         The last state and, where Y is asked for, the states of all steps, [T, B, width].
@@ -89,14 +100,20 @@ def run(
     if not carries_summands(v):
         names = [f"{p}last"] + ([f"{p}Y_steps"] if wants_y else [])
         last, *y = e.with_body("Scan", [*state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
-        return last, y[0] if y else None
+        return last, parts.valid_steps(e, v, mask, y[0], f"{p}Y_valid") if y else None
     names = [f"{p}last_ht", f"{p}last_update", f"{p}Y_before"]
     ht, update, before = e.with_body("Scan", [*state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
     last = e.op("Add", [ht, update], f"{p}last")
+    start, end = (0, -1) if reverse else (1, 2**31 - 1)
+    rest = e.slice(before, start, end, 0, f"{p}Y_rest")
+    if mask is not None and masks.by_index(e):
+        width = width or v.hidden_size
+        rows = e.reshape(rest, [-1, width], f"{p}Y_rest_rows")
+        valid = masks.fill(e, v, mask, [last, rows] if reverse else [rows, last], 0.0, width, f"{p}Y_rows")
+        return last, parts.like_steps(e, v, valid, before, width, f"{p}Y_valid")
     final = e.unsqueeze(last, [0], f"{p}Y_final")
-    if reverse:
-        return last, e.op("Concat", [final, e.slice(before, 0, -1, 0, f"{p}Y_head")], f"{p}Y_steps", axis=0)
-    return last, e.op("Concat", [e.slice(before, 1, 2**31 - 1, 0, f"{p}Y_tail"), final], f"{p}Y_steps", axis=0)
+    y_steps = e.op("Concat", [final, rest] if reverse else [rest, final], f"{p}Y_steps", axis=0)
+    return last, parts.valid_steps(e, v, mask, y_steps, f"{p}Y_valid")
 
 
 def _write_body(e: Emitter, v: Variant, direction: Direction) -> None:

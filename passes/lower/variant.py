@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import Direction, GruSpec
 
 Mask = Literal["", "gate", "where"]
+SATURATES, VANISHES = frozenset({"Sigmoid", "HardSigmoid"}), frozenset({"Tanh", "ScaledTanh", "Softsign"})
+"""Functions that are 0 and 1 at the infinities; bounded functions that are 0 at 0."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Variant:
         has: Which of ``B``, ``initial_h`` are there.
         wants: Which of ``Y``, ``Y_h`` are asked for.
         dynamic: Which of ``W``, ``R``, ``B`` are computed in the graph rather than constant.
-        mask: How sequence_lens acts: ``""`` not at all, ``"gate"`` by closing the update gate outside the
-            body, ``"where"`` by a Where in the body.
+        mask: How sequence_lens acts: ``""`` not at all, ``"gate"`` by projections that close the gates,
+            ``"where"`` by a Where in the body.
         zero_length_state: What the last state of a sequence of length 0 is, ``"zero"`` or ``"initial"``.
         vocabulary: The operators that may be written.
 
@@ -90,15 +92,16 @@ def variant_of(spec: GruSpec, opset: int, dynamic: frozenset[str], mask: Mask, z
     )
 
 
-def mask_recipe(spec: GruSpec, wanted: str, vocabulary: Vocabulary) -> Mask:
+def mask_recipe(spec: GruSpec, wanted: str) -> Mask:
     """Choose how sequence_lens acts.
 
-    Closing the update gate costs no node in the body, but rests on three things: no clip (it would lift the
-    -inf that closes the gate), an f with f(v) + f(-v) = 1 that reaches 0, and a bounded candidate (0 times
-    an infinite one is NaN).
+    Gates closed by infinite projections cost no node in the body, but rest on three things: no clip (it would bound
+    the infinities), an f that is exactly 0 and 1 there, and a bounded g that is 0 at 0 (0 times an infinite candidate
+    is NaN).
     """
     if "sequence_lens" not in spec.inputs:
         return ""
-    closes = all(d.f.complements and (d.f.alpha is None or d.f.alpha > 0) and d.g.bounded for d in spec.directions)
-    exact = closes and spec.clip is None and vocabulary.has("Gemm")
-    return "gate" if exact and wanted == "auto" else "where"
+    closes = all(
+        d.f.name in SATURATES and (d.f.alpha is None or d.f.alpha > 0) and d.g.name in VANISHES for d in spec.directions
+    )
+    return "gate" if closes and spec.clip is None and wanted == "auto" else "where"

@@ -7,7 +7,6 @@ gets it:
     Gemm(a, W, c)  →  Add(MatMul(a, Wᵀ), c)          Wᵀ transposed beforehand
     Sub(a, b)      →  Add(a, Mul(b, -1))
     Split(x)       →  Slices of it, or Gather of its steps
-    z = 1 - u      →  a Where in the body (sequence_lens), since a closed gate rests on Gemm
 
 A GRU that needs an operator with no other spelling is kept, with a code (GL307).
 """
