@@ -17,8 +17,7 @@ from gru_lower.graph.scopes import Scope, is_onnx, subgraphs, walk
 from gru_lower.gru.parse import parse
 from gru_lower.gru.spec import INPUTS
 from gru_lower.passes.base import Change, Context, Pass, PassResult, Site
-from gru_lower.passes.lower import choose, loop, packed, scan, unroll, vocabulary
-from gru_lower.passes.lower.costs import costs
+from gru_lower.passes.lower import choose, costs, loop, packed, scan, tripled, unroll, vocabulary
 from gru_lower.passes.lower.template import Assembly
 from gru_lower.passes.lower.variant import mask_recipe, variant_of
 from gru_lower.passes.lower.weights import gate_tensors, packed_tensors, transposed
@@ -37,9 +36,10 @@ class LowerOptions:
 
     Attributes:
         form: ``auto``, ``scan``, ``loop``, ``unroll`` or ``step``.
-        packing: For Scan bodies of small H: ``block`` puts both directions in one body, ``double`` also the state
-            twice, where that applies (see :mod:`gru_lower.passes.lower.packed`); ``none`` leaves them plain;
-            ``auto`` goes by costs.toml.
+        packing: For Scan bodies of small H, where it applies: ``fused`` lets onnxruntime run the last sum before g in
+            one kernel with g; ``block`` puts both directions in one body, ``block-fused`` is both; ``double`` and
+            ``triple`` also put the state there twice and in three parts (see :mod:`gru_lower.passes.lower.packed`
+            and :mod:`gru_lower.passes.lower.tripled`); ``none`` leaves bodies plain; ``auto`` goes by costs.toml.
         batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
         mask: How sequence_lens acts: ``auto`` closes the gates outside the body where that is exact,
             ``where`` always takes a Where in the body, which quantisers understand.
@@ -52,7 +52,7 @@ class LowerOptions:
     """
 
     form: str = field(default="auto", metadata={"choices": choose.FORMS})
-    packing: str = field(default="auto", metadata={"choices": ("auto", "none", "block", "double")})
+    packing: str = field(default="auto", metadata={"choices": costs.PACKINGS})
     batch_hint: int = 0
     mask: str = field(default="auto", metadata={"choices": ("auto", "where")})
     vocabulary: str = field(default="gemm", metadata={"choices": vocabulary.NAMES})
@@ -157,10 +157,11 @@ class LowerGru(Pass):
         results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
         assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h))
         packing = self._packing(spec, v, constants) if form == "scan" else "none"
-        if packing != "none":
-            double = "double" in packing
-            bindings |= packed_tensors(v, bindings, model.base_dir, double=double)
-            assembly.add(packed.template(v, double), bindings, results)
+        v = replace(v, fused="fused" in packing and v.can_be_fused)
+        if packing not in ("none", "fused"):
+            bindings |= packed_tensors(v, bindings, model.base_dir, packing)
+            body = tripled.template(v) if packing == "triple" else packed.template(v, packing == "double")
+            assembly.add(body, bindings, results)
         elif form in ("scan", "loop"):
             assembly.add((scan if form == "scan" else loop).template(v), bindings, results)
         else:
@@ -176,14 +177,18 @@ class LowerGru(Pass):
         return splice.Edit(scope, [index], assembly.nodes, assembly.initializers), change
 
     def _packing(self, spec: GruSpec, v: Variant, constants: dict[str, TensorProto]) -> str:
-        if not packed.applies(v):
-            return "none"
-        if self.options.packing != "auto":
-            return str(self.options.packing)
-        if external.is_external(constants["R"]):
-            return "none"  # views of the file that is there are worth more than a kernel
-        batch = spec.batch_size if spec.batch_size is not None else self.options.batch_hint or None
-        return costs().packing_for(spec.num_directions, spec.hidden_size, batch)
+        wanted = str(self.options.packing)
+        if wanted == "auto":
+            batch = spec.batch_size if spec.batch_size is not None else self.options.batch_hint or None
+            kind = (spec.num_directions, spec.linear_before_reset)
+            wanted = costs.costs().packing_for(*kind, spec.hidden_size, batch)
+            if "R" in constants and external.is_external(constants["R"]) and wanted != "none":
+                wanted = "fused"  # views of the file that is there are worth more than a kernel
+        if wanted in ("none", "fused"):
+            return wanted
+        if wanted == "triple" and not tripled.applies(v):
+            wanted = "double"
+        return wanted if packed.applies(v) else "fused"
 
 
 def _is_gru(node: NodeProto) -> bool:

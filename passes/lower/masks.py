@@ -8,7 +8,7 @@ broadcast along the rows takes two to five times as long. Nothing of a row that 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.lower.variant import Variant
 
 
+Array = np.ndarray[Any, np.dtype[Any]]
 RANGE, BY_INDEX = 11, ("Concat", "Gather", "Range", "Size")
 """The opset from which Range is there, and the operators that filling by index takes."""
 
@@ -74,22 +75,21 @@ def by_index(e: Emitter) -> bool:
     return e.opset >= RANGE and all(e.vocabulary.has(op_type) for op_type in BY_INDEX)
 
 
-def fill(e: Emitter, v: Variant, mask: Mask, pieces: Sequence[Value], number: float, width: int, name: str) -> Value:
-    """Return rows with a number in all places of those that are not valid, [T·B, width].
+def fill(e: Emitter, v: Variant, mask: Mask, pieces: Sequence[Value], other: Array, name: str) -> Value:
+    """Return rows with another in the place of each that is not valid, [T·B, width].
 
     Args:
         e: Where to.
         v: The variant.
         mask: Which rows are valid.
         pieces: The rows: [T·B, width] when joined; more than one only where there is :func:`by_index`.
-        number: What to fill the others with.
-        width: How wide the rows are.
+        other: What stands where a row is not valid, [width].
         name: What to call the result.
 
     """
+    padding = e.tensor("padding", other[None])
     if not by_index(e):
-        return e.where(rows_of(e, mask), pieces[0], number, name)
-    padding = e.tensor("padding", np.full((1, width), number))
+        return e.op("Where", [rows_of(e, mask), pieces[0], padding], name)
     behind = e.op("Concat", [*pieces, padding], f"{name}_and_padding", axis=0)
     index = e.shared(f"index {mask.valid.name}", lambda: _index(e, v, mask.valid))
     return e.op("Gather", [behind, index], name, axis=0)

@@ -56,25 +56,26 @@ def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of th
     e = Emitter(v.opset, v.elem_type, v.vocabulary)
     parts.dynamic_weights(e, v)
     given = parts.inputs(e, v)
-    rows = [parts.project(e, v, d, _backwards(e, v, given) if d.reverse else given) for d in v.directions]
+    rows = [parts.project(e, v, d, backwards(e, v, given) if d.reverse else given) for d in v.directions]
     z, r, h = ([getattr(row, gate) for row in rows] for gate in GATES)
     lanes = [z + r, h + h] if double else [z, r, h]
     names = ["Xzr", "Xhh"] if double else [f"X{gate}" for gate in GATES]
     width = len(v.directions) * v.hidden_size
     wide = width * (2 if double else 1)
     steps = [
-        parts.as_steps(e, v, given.x, _join(e, lane, 1, f"{P}{name}"), f"{P}{name}_steps", wide)
+        parts.as_steps(e, v, given.x, join(e, lane, 1, f"{P}{name}"), f"{P}{name}_steps", wide)
         for lane, name in zip(lanes, names, strict=True)
     ]
-    states = [initial or parts.zero_state(e, v, given.x) for initial in given.states]
-    state: list[Value | None] = [_join(e, states * (2 if double else 1), 1, f"{P}initial")]
+    state: list[Value | None] = [parts.zero_state(e, v, given.x, width=wide)]
+    if "initial_h" in v.has:
+        state = [join(e, given.states * (2 if double else 1), 1, f"{P}initial")]
     if scan.carries_summands(v):
-        zero = parts.zero_state(e, v, given.x)
-        state.append(_join(e, [zero] * (wide // v.hidden_size), 1, f"{P}no_update"))
+        state.append(parts.zero_state(e, v, given.x, width=wide))
     body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
     (_double_body if double else _block_body)(body, v)
     straight = len(v.directions) == 1 and not v.directions[0].reverse
-    last, y_steps = scan.run(e, v, body, state, steps, P, mask=given.mask if straight else None, width=wide)
+    outputs = scan.run(e, v, body, state, steps, P)
+    last, y_steps = scan.finish(e, v, outputs, P, mask=given.mask if straight else None, width=wide)
     prefixes = [parts.prefix_of(d) for d in v.directions]
     if double:
         last = e.slice(last, 0, width, 1, f"{P}last_once")
@@ -83,35 +84,37 @@ def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of th
     if y_steps is not None:
         once = e.slice(y_steps, 0, width, 2, f"{P}Y_once") if double else y_steps
         each = e.split(once, v.hidden_size, [f"{p}Y_steps" for p in prefixes], axis=2)
-        each = [_flip(e, x, f"{x.name}_flipped") if d.reverse else x for x, d in zip(each, v.directions, strict=True)]
+        each = [flip(e, x, f"{x.name}_flipped") if d.reverse else x for x, d in zip(each, v.directions, strict=True)]
         if not straight:
             each = [parts.valid_steps(e, v, given.mask, x, f"{p}Y_valid") for x, p in zip(each, prefixes, strict=True)]
         y = e.stack(each, 1, "Y_stacked")
     return e.template(parts.finish(e, v, given.mask, y, ends))
 
 
-def _join(e: Emitter, values: list[Value], axis: int, name: str) -> Value:
+def join(e: Emitter, values: list[Value], axis: int, name: str) -> Value:
+    """Join values along an axis; one is itself."""
     return values[0] if len(values) == 1 else e.op("Concat", values, name, axis=axis)
 
 
-def _flip(e: Emitter, x: Value, name: str) -> Value:
+def flip(e: Emitter, x: Value, name: str) -> Value:
     """Reverse the first axis."""
     bounds = [e.ints("flip_start", [-1]), e.ints("flip_end", [-(2**31)]), e.ints("flip_axes", [0])]
     return e.op("Slice", [x, *bounds, e.ints("flip_steps", [-1])], name)
 
 
-def _backwards(e: Emitter, v: Variant, given: parts.Inputs) -> parts.Inputs:
+def backwards(e: Emitter, v: Variant, given: parts.Inputs) -> parts.Inputs:
     """Return the inputs with time running backwards."""
-    x = _flip(e, given.x, "X_backwards")
+    x = flip(e, given.x, "X_backwards")
     rows = parts.as_rows(e, v, x, "X_backwards_rows")
     mask = given.mask
     if mask is not None:
-        mask = replace(mask, valid=_flip(e, mask.valid, "mask_backwards"))
+        mask = replace(mask, valid=flip(e, mask.valid, "mask_backwards"))
     return replace(given, x=x, rows=rows, mask=mask)
 
 
 def _block_body(e: Emitter, v: Variant) -> None:
     direction = v.directions[0]
+    v = replace(v, hidden_size=len(v.directions) * v.hidden_size)
     if scan.carries_summands(v):
         summands = [e.formal(f"{P}ht_1"), e.formal(f"{P}update_1")]
         xt = Projection(*(e.formal(f"{P}X{gate}t") for gate in GATES))
@@ -169,7 +172,7 @@ def weights(v: Variant, gates: dict[str, Array], double: bool) -> dict[str, Bind
 
     """
     prefixes = [parts.prefix_of(direction) for direction in v.directions]
-    z, r, h = (_diagonal([gates[f"{p}R{gate}"] for p in prefixes]) for gate in GATES)
+    z, r, h = (diagonal([gates[f"{p}R{gate}"] for p in prefixes]) for gate in GATES)
     bias = np.concatenate([gates[f"{p}Rbh"] for p in prefixes]) if f"{prefixes[0]}Rbh" in gates else None
     wide: dict[str, Array] = {}
     if not double:
@@ -178,7 +181,7 @@ def weights(v: Variant, gates: dict[str, Array], double: bool) -> dict[str, Bind
             wide["Rbh"] = bias
     else:
         size = len(z)
-        wide = {"Rzr": _diagonal([z, r])}
+        wide = {"Rzr": diagonal([z, r])}
         inner = np.zeros((2 * size, 2 * size), h.dtype)
         half = slice(0, size) if v.linear_before_reset else slice(size, None)
         inner[:size, half] = inner[size:, half] = h
@@ -196,7 +199,7 @@ def _twice(e: Emitter, v: Variant, half: str) -> Value:
     return e.tensor(f"{P}{half}", np.block([row, row]))
 
 
-def _diagonal(blocks: list[Array]) -> Array:
+def diagonal(blocks: list[Array]) -> Array:
     """Return a block-diagonal matrix."""
     if len(blocks) == 1:
         return blocks[0]

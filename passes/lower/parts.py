@@ -75,24 +75,26 @@ def _initial_states(e: Emitter, v: Variant) -> list[Value | None]:
     return [e.squeeze(part, [axis], f"{name}_state") for part, name in zip(parts, names, strict=True)]
 
 
-def zero_state(e: Emitter, v: Variant, x: Value, like: Value | None = None) -> Value:
-    """Return a state of zeros, [B, H], one for all directions.
+def zero_state(e: Emitter, v: Variant, x: Value, like: Value | None = None, width: int = 0) -> Value:
+    """Return a state of zeros, [B, width], one for all directions.
 
     Args:
         e: Where to.
         v: The variant.
         x: X with time first.
         like: A projection [T, B, H] to take the size from, which is the only way before opset 8.
+        width: How wide it is, H if no width is given.
 
     """
-    return e.shared("zero_state", lambda: _zero_state(e, v, x, like))
+    width = width or v.hidden_size
+    return e.shared(f"zero_state {width}", lambda: _zero_state(e, v, x, like, width))
 
 
-def _zero_state(e: Emitter, v: Variant, x: Value, like: Value | None) -> Value:
+def _zero_state(e: Emitter, v: Variant, x: Value, like: Value | None, width: int) -> Value:
     if v.batch_size is not None:
-        return e.tensor("zero_state", np.zeros((v.batch_size, v.hidden_size)))
+        return e.tensor("zero_state", np.zeros((v.batch_size, width)))
     if e.opset >= EXPAND:
-        shape = e.op("Concat", [e.dim(x, 1, "batch"), e.ints("width", [v.hidden_size])], "state_shape", axis=0)
+        shape = e.op("Concat", [e.dim(x, 1, "batch"), e.ints("width", [width])], "state_shape", axis=0)
         return e.op("Expand", [e.tensor("zero", [[0.0]]), shape], "zero_state")
     # Neither Expand nor ConstantOfShape is there yet: b xor b is false for any value, NaN and infinities included.
     first = e.op("Gather", [like, e.tensor("first", 0, TensorProto.INT64)], "first_step", axis=0)
@@ -136,7 +138,8 @@ def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Proj
         bias = e.value(f"{p}b{gate}") if "B" in v.has else None
         value = e.gemm(given.rows, e.value(f"{p}W{gate}"), bias, f"{p}X{gate}")
         if v.mask == "gate" and given.mask is not None:
-            value = masks.fill(e, v, given.mask, [value], CLOSED[gate], v.hidden_size, f"{p}X{gate}_valid")
+            padding = np.full(v.hidden_size, CLOSED[gate])
+            value = masks.fill(e, v, given.mask, [value], padding, f"{p}X{gate}_valid")
         parts[gate] = value
     return Projection(**parts)
 
@@ -171,7 +174,8 @@ def valid_steps(e: Emitter, v: Variant, mask: masks.Mask | None, y: Value, name:
         return y
     if not masks.by_index(e):
         return e.where(masks.steps_of(e, mask), y, 0.0, name)
-    rows = masks.fill(e, v, mask, [e.reshape(y, [-1, v.hidden_size], f"{name}_in")], 0.0, v.hidden_size, f"{name}_rows")
+    rows = e.reshape(y, [-1, v.hidden_size], f"{name}_in")
+    rows = masks.fill(e, v, mask, [rows], np.zeros(v.hidden_size), f"{name}_rows")
     return like_steps(e, v, rows, y, v.hidden_size, name)
 
 

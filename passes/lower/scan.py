@@ -18,6 +18,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 from onnx import TensorProto
 
 from gru_lower.gru.cell import Projection
@@ -48,7 +49,8 @@ def template(v: Variant) -> Template:
         state = [initial or zero, zero] if carries_summands(v) else [initial or zero]
         body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
         _write_body(body, v, direction)
-        last, y = run(e, v, body, state, steps, p, reverse=direction.reverse, mask=given.mask)
+        outputs = run(e, v, body, state, steps, p, reverse=direction.reverse)
+        last, y = finish(e, v, outputs, p, reverse=direction.reverse, mask=given.mask)
         states.append(last)
         ys += [] if y is None else [y]
     y = e.stack(ys, 1, "Y_stacked") if ys else None
@@ -73,9 +75,7 @@ def run(
     p: str,
     *,
     reverse: bool = False,
-    mask: masks.Mask | None = None,
-    width: int = 0,
-) -> tuple[Value, Value | None]:
+) -> list[Value]:
     """Append the Scan.
 
     Args:
@@ -86,34 +86,73 @@ def run(
         steps: The scan inputs, [T, ...] each.
         p: What stands before local names.
         reverse: Whether time runs backwards.
+
+    Returns:
+        The last states and, where Y is asked for, the scan output, [T, B, width].
+
+    """
+    attributes = {"scan_input_directions": [1] * len(steps)} if reverse else {}
+    if reverse and "Y" in v.wants:
+        attributes["scan_output_directions"] = [1]
+    if carries_summands(v):
+        names = [f"{p}last_ht", f"{p}last_update", f"{p}Y_before"]
+    else:
+        names = [f"{p}last"] + ([f"{p}Y_steps"] if "Y" in v.wants else [])
+    return e.with_body("Scan", [*state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
+
+
+def finish(
+    e: Emitter,
+    v: Variant,
+    outputs: list[Value],
+    p: str,
+    *,
+    reverse: bool = False,
+    mask: masks.Mask | None = None,
+    width: int = 0,
+) -> tuple[Value, Value | None]:
+    """Return the last state and, where Y is asked for, the states of all steps, of what :func:`run` gave.
+
+    Args:
+        e: Where to.
+        v: The variant.
+        outputs: The Scan's.
+        p: What stands before local names.
+        reverse: Whether time ran backwards.
         mask: Which steps to leave in Y; the others become zeros.
         width: How wide the state is, H if no width is given.
 
-    Returns:
-        The last state and, where Y is asked for, the states of all steps, [T, B, width].
-
     """
-    wants_y = "Y" in v.wants
-    attributes = {"scan_input_directions": [1] * len(steps)} if reverse else {}
-    if reverse and wants_y:
-        attributes["scan_output_directions"] = [1]
     if not carries_summands(v):
-        names = [f"{p}last"] + ([f"{p}Y_steps"] if wants_y else [])
-        last, *y = e.with_body("Scan", [*state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
+        last, *y = outputs
         return last, parts.valid_steps(e, v, mask, y[0], f"{p}Y_valid") if y else None
-    names = [f"{p}last_ht", f"{p}last_update", f"{p}Y_before"]
-    ht, update, before = e.with_body("Scan", [*state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
+    ht, update, before = outputs
     last = e.op("Add", [ht, update], f"{p}last")
+    return last, join(e, v, before, last, p, reverse=reverse, mask=mask, width=width)
+
+
+def join(
+    e: Emitter,
+    v: Variant,
+    before: Value,
+    last: Value,
+    p: str,
+    *,
+    reverse: bool = False,
+    mask: masks.Mask | None = None,
+    width: int = 0,
+) -> Value:
+    """Return the states after all steps from those before and the last one; for :func:`finish`'s arguments."""
     start, end = (0, -1) if reverse else (1, 2**31 - 1)
     rest = e.slice(before, start, end, 0, f"{p}Y_rest")
     if mask is not None and masks.by_index(e):
         width = width or v.hidden_size
         rows = e.reshape(rest, [-1, width], f"{p}Y_rest_rows")
-        valid = masks.fill(e, v, mask, [last, rows] if reverse else [rows, last], 0.0, width, f"{p}Y_rows")
-        return last, parts.like_steps(e, v, valid, before, width, f"{p}Y_valid")
+        rows = masks.fill(e, v, mask, [last, rows] if reverse else [rows, last], np.zeros(width), f"{p}Y_rows")
+        return parts.like_steps(e, v, rows, before, width, f"{p}Y_valid")
     final = e.unsqueeze(last, [0], f"{p}Y_final")
     y_steps = e.op("Concat", [final, rest] if reverse else [rest, final], f"{p}Y_steps", axis=0)
-    return last, parts.valid_steps(e, v, mask, y_steps, f"{p}Y_valid")
+    return parts.valid_steps(e, v, mask, y_steps, f"{p}Y_valid")
 
 
 def _write_body(e: Emitter, v: Variant, direction: Direction) -> None:

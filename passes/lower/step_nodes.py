@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gru_lower.gru.cell import step
 from gru_lower.passes.lower import functions
 from gru_lower.passes.lower.parts import prefix_of
@@ -52,14 +54,17 @@ class StepAlgebra:
         return self._e.op("Mul", [left, right], name)
 
     def add(self, left: Value, right: Value, name: str) -> Value:
-        """Add."""
+        """Add; a sum right before g as a product with the identity, which onnxruntime makes one kernel with g."""
+        if self._v.fused:
+            identity = self._e.tensor(f"{self._p}identity", np.eye(self._v.hidden_size))
+            return self._e.gemm(right, identity, left, name)
         return self._e.op("Add", [left, right], name)
 
     def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
         """Return ``ht + zt ∘ (state - ht)``."""
         if state is None:
             return self._e.sub(ht, self.mul(zt, ht, "kept"), "Ht")
-        return self.add(ht, self.mul(zt, self._e.sub(state, ht, "change"), "update"), "Ht")
+        return self._e.op("Add", [ht, self.mul(zt, self._e.sub(state, ht, "change"), "update")], "Ht")
 
 
 class _Summands(StepAlgebra):

@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 from onnx import TensorProto
 
 from gru_lower.gru.cell import Projection
@@ -134,7 +135,7 @@ def epilogue(v: Variant) -> Template:
         for p in prefixes:
             states = [e.value(f"{p}H_{t}") for t in range(length)]
             rows = states[0] if length == 1 else e.op("Concat", states, f"{p}H_all", axis=0)
-            rows = masks.fill(e, v, mask, [rows], 0.0, v.hidden_size, f"{p}H_valid")
+            rows = masks.fill(e, v, mask, [rows], np.zeros(v.hidden_size), f"{p}H_valid")
             ys.append(e.reshape(rows, [length, -1, v.hidden_size], f"{p}Y_valid"))
         y = e.stack(ys, 1, "Y_stacked")
     elif "Y" in v.wants and length:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from onnx import TensorProto
+
 from gru_lower.passes.lower.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 Mask = Literal["", "gate", "where"]
 SATURATES, VANISHES = frozenset({"Sigmoid", "HardSigmoid"}), frozenset({"Tanh", "ScaledTanh", "Softsign"})
+FUSED = frozenset({"Sigmoid", "Tanh"})
 """Functions that are 0 and 1 at the infinities; bounded functions that are 0 at 0."""
 
 
@@ -37,6 +40,7 @@ class Variant:
             ``"where"`` by a Where in the body.
         zero_length_state: What the last state of a sequence of length 0 is, ``"zero"`` or ``"initial"``.
         vocabulary: The operators that may be written.
+        fused: Whether a Scan's body adds right before g by a product with the identity.
 
     """
 
@@ -56,6 +60,18 @@ class Variant:
     mask: Mask = ""
     zero_length_state: str = "zero"
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    fused: bool = False
+
+    @property
+    def can_be_fused(self) -> bool:
+        """Whether onnxruntime would run a sum before g, spelled as a product, in one kernel with g; every g bounded."""
+        return (
+            self.linear_before_reset
+            and self.elem_type == TensorProto.FLOAT
+            and self.clip is None
+            and self.vocabulary.has("Gemm")
+            and all(d.g.name in FUSED for d in self.directions)
+        )
 
     def only(self, direction: Direction) -> Variant:
         """Return the variant with one of its directions."""
