@@ -13,7 +13,7 @@ from gru_lower.graph import external, splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.functions import Functions
 from gru_lower.graph.known import is_zero
-from gru_lower.graph.scopes import Scope, is_onnx, subgraphs, walk
+from gru_lower.graph.scopes import Scope, is_onnx, walk
 from gru_lower.gru.parse import parse
 from gru_lower.gru.spec import INPUTS
 from gru_lower.passes.base import Change, Context, Pass, PassResult, Site
@@ -117,10 +117,9 @@ class LowerGru(Pass):
                 site.code, site.message = replaced.code, replaced.reason
                 result.diagnostics.append(_kept(replaced, site))
                 continue
-            edit, change = replaced
+            edit, change, site.nodes_after = replaced
             site.change = change if ctx.keep_changes else None
             site.action, site.form = "lowered", choice.form
-            site.nodes_after = sum(_count(node) for node in edit.nodes)
             edits.append(edit)
         result.modified = splice.apply(model, edits)
         if cloned and as_it_was is not None and not result.modified:
@@ -139,7 +138,7 @@ class LowerGru(Pass):
 
     def _replace(
         self, model: Model, scope: Scope, index: int, spec: GruSpec, form: str, facts: Facts, names: splice.Names
-    ) -> tuple[splice.Edit, Change] | choose.Choice:
+    ) -> tuple[splice.Edit, Change, int] | choose.Choice:
         node = facts.node(scope, index)
         constants = {
             key: tensor for key, name in spec.inputs.items() if (tensor := facts.constant(scope, name)) is not None
@@ -166,15 +165,16 @@ class LowerGru(Pass):
             assembly.add((scan if form == "scan" else loop).template(v), bindings, results)
         else:
             unroll.assemble(assembly, v, bindings, results)
-        lacking = words.lacking(assembly.nodes)
+        lacking = words.lacking(assembly.op_types)
         if lacking:
             return choose.Choice("", f"form {form} needs {lacking[0]} here, which may not be written", "GL307")
         original = NodeProto()
         original.CopyFrom(node)
         for position, key in enumerate(INPUTS[: len(original.input)]):
             original.input[position] = spec.inputs.get(key, "")
-        change = Change(spec, original, assembly.nodes, assembly.initializers, constants, scope.opsets)
-        return splice.Edit(scope, [index], assembly.nodes, assembly.initializers), change
+        nodes, initializers = assembly.nodes, assembly.initializers
+        change = Change(spec, original, nodes, initializers, constants, scope.opsets)
+        return splice.Edit(scope, [index], nodes, initializers), change, assembly.op_types.total()
 
     def _packing(self, spec: GruSpec, v: Variant, constants: dict[str, TensorProto]) -> str:
         wanted = str(self.options.packing)
@@ -192,7 +192,7 @@ class LowerGru(Pass):
 
 
 def _is_gru(node: NodeProto) -> bool:
-    return is_onnx(node, "GRU")
+    return node.op_type == "GRU" and is_onnx(node)
 
 
 def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
@@ -210,7 +210,3 @@ def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
 def _kept(choice: choose.Choice, site: Site) -> Diagnostic:
     code = choice.code or "GL901"
     return diagnostic(code, choice.reason, scope=site.scope, node=site.site)
-
-
-def _count(node: NodeProto) -> int:
-    return 1 + sum(_count(inner) for _, body in subgraphs(node) for inner in body.node)

@@ -75,16 +75,25 @@ def by_index(e: Emitter) -> bool:
     return e.opset >= RANGE and all(e.vocabulary.has(op_type) for op_type in BY_INDEX)
 
 
-def fill(e: Emitter, v: Variant, mask: Mask, pieces: Sequence[Value], other: Array, name: str) -> Value:
+def fill(
+    e: Emitter,
+    v: Variant,
+    mask: Mask,
+    pieces: Sequence[Value],
+    other: Array,
+    name: str,
+    ahead: Value | None = None,
+) -> Value:
     """Return rows with another in the place of each that is not valid, [T·B, width].
 
     Args:
         e: Where to.
         v: The variant.
         mask: Which rows are valid.
-        pieces: The rows: [T·B, width] when joined; more than one only where there is :func:`by_index`.
+        pieces: The rows: [T·B, width] when joined; more than one, or more rows, only where there is :func:`by_index`.
         other: What stands where a row is not valid, [width].
         name: What to call the result.
+        ahead: How many rows more stand before the first one that counts, [1] int64.
 
     """
     padding = e.tensor("padding", other[None])
@@ -92,6 +101,8 @@ def fill(e: Emitter, v: Variant, mask: Mask, pieces: Sequence[Value], other: Arr
         return e.op("Where", [rows_of(e, mask), pieces[0], padding], name)
     behind = e.op("Concat", [*pieces, padding], f"{name}_and_padding", axis=0)
     index = e.shared(f"index {mask.valid.name}", lambda: _index(e, v, mask.valid))
+    if ahead is not None:
+        index = e.op("Add", [index, ahead], f"{name}_index")
     return e.op("Gather", [behind, index], name, axis=0)
 
 

@@ -143,12 +143,17 @@ def join(
     width: int = 0,
 ) -> Value:
     """Return the states after all steps from those before and the last one; for :func:`finish`'s arguments."""
+    width = width or v.hidden_size
+    if mask is not None and masks.by_index(e) and not reverse:
+        rows = e.reshape(before, [-1, width], f"{p}Y_before_rows")
+        batch = e.dim(before, 1, f"{p}batch") if v.batch_size is None else e.ints("batch", [v.batch_size])
+        rows = masks.fill(e, v, mask, [rows, last], np.zeros(width), f"{p}Y_rows", batch)
+        return parts.like_steps(e, v, rows, before, width, f"{p}Y_valid")
     start, end = (0, -1) if reverse else (1, 2**31 - 1)
     rest = e.slice(before, start, end, 0, f"{p}Y_rest")
     if mask is not None and masks.by_index(e):
-        width = width or v.hidden_size
         rows = e.reshape(rest, [-1, width], f"{p}Y_rest_rows")
-        rows = masks.fill(e, v, mask, [last, rows] if reverse else [rows, last], np.zeros(width), f"{p}Y_rows")
+        rows = masks.fill(e, v, mask, [last, rows], np.zeros(width), f"{p}Y_rows")
         return parts.like_steps(e, v, rows, before, width, f"{p}Y_valid")
     final = e.unsqueeze(last, [0], f"{p}Y_final")
     y_steps = e.op("Concat", [final, rest] if reverse else [rest, final], f"{p}Y_steps", axis=0)
