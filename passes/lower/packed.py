@@ -25,7 +25,7 @@ from onnx import numpy_helper
 
 from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES
-from gru_lower.passes.lower import functions, parts, scan, step_nodes
+from gru_lower.passes.lower import functions, masks, parts, scan, step_nodes
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
@@ -73,22 +73,39 @@ def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of th
         state.append(parts.zero_state(e, v, given.x, width=wide))
     body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
     (_double_body if double else _block_body)(body, v)
-    straight = len(v.directions) == 1 and not v.directions[0].reverse
     outputs = scan.run(e, v, body, state, steps, P)
-    last, y_steps = scan.finish(e, v, outputs, P, mask=given.mask if straight else None, width=wide)
-    prefixes = [parts.prefix_of(d) for d in v.directions]
+    last, y = scan.finish(e, v, outputs, P, mask=straight_mask(v, given), width=wide)
     if double:
         last = e.slice(last, 0, width, 1, f"{P}last_once")
+        y = y if y is None else e.slice(y, 0, width, 2, f"{P}Y_once")
+    return e.template(split(e, v, given, last, y))
+
+
+def straight_mask(v: Variant, given: parts.Inputs) -> masks.Mask | None:
+    """Return the mask of Y in the order of a packed Scan's steps, if there is one for all it holds."""
+    return given.mask if len(v.directions) == 1 and not v.directions[0].reverse else None
+
+
+def split(e: Emitter, v: Variant, given: parts.Inputs, last: Value, y: Value | None) -> dict[str, Value]:
+    """Return the node's outputs.
+
+    Args:
+        e: Where to.
+        v: The variant.
+        given: What went in.
+        last: The last states of all directions, [B, D·H].
+        y: The states after all steps in the order of the steps, [T, B, D·H], if Y is asked for.
+
+    """
+    prefixes = [parts.prefix_of(d) for d in v.directions]
     ends = e.split(last, v.hidden_size, [f"{p}last" for p in prefixes], axis=1)
-    y = None
-    if y_steps is not None:
-        once = e.slice(y_steps, 0, width, 2, f"{P}Y_once") if double else y_steps
-        each = e.split(once, v.hidden_size, [f"{p}Y_steps" for p in prefixes], axis=2)
-        each = [flip(e, x, f"{x.name}_flipped") if d.reverse else x for x, d in zip(each, v.directions, strict=True)]
-        if not straight:
-            each = [parts.valid_steps(e, v, given.mask, x, f"{p}Y_valid") for x, p in zip(each, prefixes, strict=True)]
-        y = e.stack(each, 1, "Y_stacked")
-    return e.template(parts.finish(e, v, given.mask, y, ends))
+    if y is None:
+        return parts.finish(e, v, given.mask, None, ends)
+    each = e.split(y, v.hidden_size, [f"{p}Y_steps" for p in prefixes], axis=2)
+    each = [flip(e, x, f"{x.name}_flipped") if d.reverse else x for x, d in zip(each, v.directions, strict=True)]
+    if straight_mask(v, given) is None:
+        each = [parts.valid_steps(e, v, given.mask, x, f"{p}Y_valid") for x, p in zip(each, prefixes, strict=True)]
+    return parts.finish(e, v, given.mask, e.stack(each, 1, "Y_stacked"), ends)
 
 
 def join(e: Emitter, values: list[Value], axis: int, name: str) -> Value:

@@ -12,7 +12,9 @@ to be cut out or put together between products:
     U = [z | r | u] ∘ [0 | 0 | n]
 
 Six kernels: as many as ``double`` has for linear_before_reset = 0, and one less than it has otherwise. Two directions
-are two such blocks side by side.
+are one GRU twice as wide with block-diagonal weights; each one's projection is added to the other's:
+
+    [Xz | Xr | -Xz] = X_backwards [0 Wz | 0 Wr | 0 -Wz]ᵀ + (X [Wz 0 | Wr 0 | -Wz 0]ᵀ + b)
 """
 
 from __future__ import annotations
@@ -38,13 +40,10 @@ P = packed.P
 
 
 def applies(v: Variant) -> bool:
-    """Whether a variant can be tripled: constant weights, f(x) + f(-x) = 1, g(0) = 0."""
-    return (
-        packed.applies(v)
-        and "W" not in v.dynamic
-        and v.directions[0].f.complements
-        and (v.directions[0].g.name in VANISHES)
-    )
+    """Whether a variant can be tripled: constant weights, f(x) + f(-x) = 1, g(0) = 0; two directions have two masks."""
+    f, g = v.directions[0].f, v.directions[0].g
+    one_mask = not v.mask or len(v.directions) == 1
+    return packed.applies(v) and "W" not in v.dynamic and f.complements and g.name in VANISHES and one_mask
 
 
 @lru_cache(maxsize=256)
@@ -52,53 +51,34 @@ def template(v: Variant) -> Template:
     """Author the whole replacement of one variant."""
     e = Emitter(v.opset, v.elem_type, v.vocabulary)
     given = parts.inputs(e, v)
-    H, D = v.hidden_size, len(v.directions)
+    views = [packed.backwards(e, v, given) if d.reverse else given for d in v.directions]
+    width = len(v.directions) * v.hidden_size
     steps = []
     for name, closed in (("zru", ("z", "r", "r")), ("h", ("h", "h", "h"))):
-        rows = [
-            _project(
-                e, v, packed.backwards(e, v, given) if d.reverse else given, f"{parts.prefix_of(d)}{P}", name, closed
-            )
-            for d in v.directions
-        ]
-        joined = packed.join(e, rows, 1, f"{P}X{name}_all")
-        steps.append(parts.as_steps(e, v, given.x, joined, f"{P}X{name}_steps", 3 * H * D))
-    zero = parts.zero_state(e, v, given.x, width=3 * H * D)
+        rows = e.value(f"{P}b{name}") if "B" in v.has else None
+        for direction, view in zip(v.directions, views, strict=True):
+            p = parts.prefix_of(direction)
+            rows = e.gemm(view.rows, e.value(f"{p}{P}W{name}"), rows, f"{p}{P}X{name}")
+        if views[0].mask is not None:
+            padding = np.repeat([parts.CLOSED[gate] for gate in closed], width)
+            rows = masks.fill(e, v, views[0].mask, [rows], padding, f"{P}X{name}_valid")
+        steps.append(parts.as_steps(e, v, given.x, rows, f"{P}X{name}_steps", 3 * width))
+    zero = parts.zero_state(e, v, given.x, width=3 * width)
     state: list[Value | None] = [zero, zero]
-    if any(given.states):
-        nothing = parts.zero_state(e, v, given.x, width=2 * H)
-        pieces = [piece for initial in given.states for piece in (initial, nothing)]
-        state[0] = e.op("Concat", pieces, f"{P}initial", axis=1)
+    if "initial_h" in v.has:
+        nothing = parts.zero_state(e, v, given.x, width=2 * width)
+        state[0] = e.op("Concat", [*given.states, nothing], f"{P}initial", axis=1)
     body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
     summands = scan.carries_summands(v)
     _write_body(body, v, summands=summands)
     outputs = scan.run(e, v, body, state[: 1 + summands], steps, P)
-    last = e.op("Add", outputs[:2], f"{P}last") if summands else outputs[0]
-    ys, ends = [], []
-    for i, direction in enumerate(v.directions):
-        p, first = parts.prefix_of(direction), 3 * H * i
-        halves = [
-            e.slice(last, first + k * H, first + (k + 1) * H, 1, f"{p}last_{n}") for k, n in ((0, "zh"), (2, "un"))
-        ]
-        ends.append(e.op("Add", halves, f"{p}last"))
-        if summands:
-            before = e.slice(outputs[2], first, first + H, 2, f"{p}Y_before")
-            mask = None if direction.reverse else given.mask
-            y = scan.join(e, v, before, ends[-1], p, mask=mask)
-            if direction.reverse:
-                y = parts.valid_steps(e, v, given.mask, packed.flip(e, y, f"{p}Y_flipped"), f"{p}Y_valid")
-            ys.append(y)
-    return e.template(parts.finish(e, v, given.mask, e.stack(ys, 1, "Y_stacked") if ys else None, ends))
-
-
-def _project(e: Emitter, v: Variant, given: parts.Inputs, p: str, name: str, closed: tuple[str, ...]) -> Value:
-    """Return three gates' projections side by side, [T·B, 3H]."""
-    bias = e.value(f"{p}b{name}") if "B" in v.has else None
-    rows = e.gemm(given.rows, e.value(f"{p}W{name}"), bias, f"{p}X{name}")
-    if given.mask is None:
-        return rows
-    padding = np.repeat([parts.CLOSED[gate] for gate in closed], v.hidden_size)
-    return masks.fill(e, v, given.mask, [rows], padding, f"{p}X{name}_valid")
+    whole = e.op("Add", outputs[:2], f"{P}last_parts") if summands else outputs[0]
+    halves = [e.slice(whole, k * width, (k + 1) * width, 1, f"{P}last_{name}") for k, name in ((0, "zh"), (2, "un"))]
+    last, y = e.op("Add", halves, f"{P}last"), None
+    if summands:
+        before = e.slice(outputs[2], 0, width, 2, f"{P}Y_before_once")
+        y = scan.join(e, v, before, last, P, mask=packed.straight_mask(v, given), width=width)
+    return e.template(packed.split(e, v, given, last, y))
 
 
 def _write_body(e: Emitter, v: Variant, *, summands: bool) -> None:
@@ -132,30 +112,32 @@ def weights(v: Variant, gates: dict[str, Array]) -> dict[str, Binding]:
         gates: Every weight of every direction by local name: ``Wz`` [H, I], ``Rz`` [H, H], ``bz`` [H], ``Rbh`` [H].
 
     """
-    wide: dict[str, Array] = {}
-    recurrent: dict[str, list[Array]] = {"Rzru": [], "Rq": [], "Rn": []}
-    inner: list[Array] = []
-    for direction in v.directions:
-        p = parts.prefix_of(direction)
-        for key in ("W", "b"):
-            if f"{p}{key}z" not in gates:
-                continue
-            z, r, h = (gates[f"{p}{key}{gate}"] for gate in GATES)
-            wide[f"{p}{P}{key}zru"] = np.concatenate([z, r, -z])
-            wide[f"{p}{P}{key}h"] = np.concatenate([np.zeros_like(h), np.zeros_like(h), h])
-        z, r, h = (gates[f"{p}R{gate}"] for gate in GATES)
-        one, none = np.eye(len(z), dtype=z.dtype), np.zeros_like(z)
-        lbr = v.linear_before_reset
-        recurrent["Rzru"].append(_from_state(z, r, -z))
-        recurrent["Rq"].append(_from_state(one, h if lbr else one, none))
-        recurrent["Rn"].append(np.block([[none, none, none], [none, none, none], [none, one if lbr else h, none]]))
-        if f"{p}Rbh" in gates:
-            bias = gates[f"{p}Rbh"]
-            inner += [np.zeros_like(bias), bias, np.zeros_like(bias)]
-    wide |= {f"{P}{name}": packed.diagonal(blocks) for name, blocks in recurrent.items()}
-    if inner:
-        wide[f"{P}Rbq"] = np.concatenate(inner)
+    prefixes = [parts.prefix_of(direction) for direction in v.directions]
+    z, r, h = (packed.diagonal([gates[f"{p}R{gate}"] for p in prefixes]) for gate in GATES)
+    one, none = np.eye(len(z), dtype=z.dtype), np.zeros_like(z)
+    lbr = v.linear_before_reset
+    wide = {
+        f"{P}Rzru": _from_state(z, r, -z),
+        f"{P}Rq": _from_state(one, h if lbr else one, none),
+        f"{P}Rn": np.block([[none, none, none], [none, none, none], [none, one if lbr else h, none]]),
+    }
+    for index, p in enumerate(prefixes):
+        z, r, h = (_in_place(gates[f"{p}W{gate}"], index, len(prefixes)) for gate in GATES)
+        wide[f"{p}{P}Wzru"] = np.concatenate([z, r, -z])
+        wide[f"{p}{P}Wh"] = np.concatenate([np.zeros_like(h), np.zeros_like(h), h])
+    if f"{prefixes[0]}bz" in gates:
+        z, r, h = (np.concatenate([gates[f"{p}b{gate}"] for p in prefixes]) for gate in GATES)
+        wide[f"{P}bzru"] = np.concatenate([z, r, -z])
+        wide[f"{P}bh"] = np.concatenate([np.zeros_like(h), np.zeros_like(h), h])
+    if f"{prefixes[0]}Rbh" in gates:
+        q = np.concatenate([gates[f"{p}Rbh"] for p in prefixes])
+        wide[f"{P}Rbq"] = np.concatenate([np.zeros_like(q), q, np.zeros_like(q)])
     return {name: numpy_helper.from_array(array) for name, array in wide.items()}
+
+
+def _in_place(rows: Array, index: int, parts_of: int) -> Array:
+    """Return a direction's rows where they stand among those of all directions, zeros for the others."""
+    return np.concatenate([rows if place == index else np.zeros_like(rows) for place in range(parts_of)])
 
 
 def _from_state(*rows: Array) -> Array:
