@@ -44,7 +44,11 @@ ROW_COST = 0.001
 HEAD = """\
 # What `auto` goes by, measured on onnxruntime's CPU provider (python -m benchmarks fit).
 # A static sequence length up to this is unrolled: longer unrolls cost more session time than a Scan costs per run.
-unroll_up_to = {unroll}
+unroll_up_to = {0.unroll_up_to}
+# Without initial_h the first step has no recurrent product. From this H on, and for static lengths up to this, that is
+# worth cutting the projections for it.
+peel_from = {0.peel_from}
+peel_up_to = {0.peel_up_to}
 
 # How a Scan's body is packed: the first row that fits. `hidden` and `batch` are the largest sizes it serves;
 # `unknown` says whether it also serves a batch that is neither static nor hinted.
@@ -87,7 +91,7 @@ class Grid:
 def run(*, quick: bool, dry_run: bool) -> int:
     """Measure, and write the file or print it."""
     hidden, batch = (QUICK_HIDDEN, QUICK_BATCH) if quick else (HIDDEN, BATCH)
-    text = HEAD.format(unroll=costs().unroll_up_to)
+    text = HEAD.format(costs())
     for kind, uses in USES.items():
         grid = _measure(kind, hidden, batch, uses, 0.3 if quick else 0.8)
         for row in best(grid, uses):

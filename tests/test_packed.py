@@ -65,6 +65,23 @@ def test_fused_saves_a_kernel(packing: str, promised: int) -> None:
     hold(case, lowered)
 
 
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("outputs", [("Y",), ("Y_h",), ("Y", "Y_h")])
+@pytest.mark.parametrize("static", [True, False])
+def test_a_large_first_step_has_no_product(direction: str, outputs: tuple[str, ...], *, static: bool) -> None:
+    """From a state of zeros the first step is done outside the Scan, where the sequence length is known."""
+    sizes = {"T": 11, "N": 2, "H": 256, "I": 3}
+    case = random_case(
+        np.random.default_rng(5), opset=17, dtype=np.float32, direction=direction, clip=None, activations=None,
+        scale=1.0, layout=None, constants=WEIGHTS, initial_h=False, sequence_lens=None,
+        outputs=outputs, static=static, **sizes,
+    )  # fmt: skip
+    lowered, _ = lower(case.model(), "lower-gru")
+    gathered = [node for node in lowered.graph.node if node.output[0].endswith("z_first")]
+    assert len(gathered) == (len(bodies(lowered)) if static else 0)
+    hold(case, lowered)
+
+
 def test_packing_neither_reads_nor_copies_what_lies_outside_the_file(tmp_path: Path) -> None:
     """With external data the recurrent weights stay views, whatever is fastest."""
     case = random_case(

@@ -44,12 +44,20 @@ class Costs:
 
     Attributes:
         unroll_up_to: The longest static sequence that ``auto`` unrolls.
+        peel_from: The smallest H whose first step, from a state of zeros, is done outside a Scan.
+        peel_up_to: The longest static sequence for which it is.
         packing: The rows, in order.
 
     """
 
     unroll_up_to: int
+    peel_from: int
+    peel_up_to: int
     packing: tuple[Packing, ...]
+
+    def peels(self, hidden: int, length: int | None) -> bool:
+        """Whether the first step of a Scan is done outside it."""
+        return length is not None and hidden >= self.peel_from and length <= self.peel_up_to
 
     def packing_for(self, directions: int, linear_before_reset: int, hidden: int, batch: int | None) -> str:
         """Return the packing of a Scan's body, ``"none"`` where no row fits."""
@@ -62,4 +70,5 @@ def costs() -> Costs:
     """Read the file that ships with the package."""
     with Path(__file__).with_name("costs.toml").open("rb") as handle:
         data = tomllib.load(handle)
-    return Costs(data["unroll_up_to"], tuple(Packing(**row) for row in data["packing"]))
+    rows = tuple(Packing(**row) for row in data.pop("packing"))
+    return Costs(**data, packing=rows)

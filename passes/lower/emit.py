@@ -96,8 +96,13 @@ class Emitter:
 
     def _local(self, name: str) -> str:
         count = self.counts.get(name, 0)
+        local = f"{name}_{count}" if count else name
+        while count and local in self.counts:
+            count += 1
+            local = f"{name}_{count}"
         self.counts[name] = count + 1
-        return f"{name}_{count}" if count else name
+        self.counts.setdefault(local, 1)
+        return local
 
     # -- views ----------------------------------------------------------------------------------------
 

@@ -162,6 +162,7 @@ class LowerGru(Pass):
             body = tripled.template(v) if packing == "triple" else packed.template(v, packing == "double")
             assembly.add(body, bindings, results)
         elif form in ("scan", "loop"):
+            v = replace(v, peeled=form == "scan" and self._peels(spec, v))
             assembly.add((scan if form == "scan" else loop).template(v), bindings, results)
         else:
             unroll.assemble(assembly, v, bindings, results)
@@ -175,6 +176,11 @@ class LowerGru(Pass):
         nodes, initializers = assembly.nodes, assembly.initializers
         change = Change(spec, original, nodes, initializers, constants, scope.opsets)
         return splice.Edit(scope, [index], nodes, initializers), change, assembly.op_types.total()
+
+    def _peels(self, spec: GruSpec, v: Variant) -> bool:
+        """Whether to do the first step of a plain Scan outside it."""
+        wanted = self.options.packing == "auto" and costs.costs().peels(spec.hidden_size, spec.seq_length)
+        return wanted and v.can_be_peeled
 
     def _packing(self, spec: GruSpec, v: Variant, constants: dict[str, TensorProto]) -> str:
         wanted = str(self.options.packing)

@@ -10,6 +10,7 @@ what the Identity is for. Unless there is a Where in it the body does without it
     ht, update = ..., Zt ∘ (Ht_1 - ht)                           the states
     Y = Concat(scan output without its first, ht_T + update_T)
 
+Where a step's products are what counts (costs.toml), a first step from zeros is done outside, since it has none.
 A reverse direction is the same body with scan_input_directions and scan_output_directions of 1.
 """
 
@@ -45,8 +46,11 @@ def template(v: Variant) -> Template:
         steps = [parts.as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
         if v.mask == "where" and given.mask is not None:
             steps.append(masks.steps_of(e, given.mask))
-        zero = parts.zero_state(e, v, given.x) if initial is None or carries_summands(v) else None
-        state = [initial or zero, zero] if carries_summands(v) else [initial or zero]
+        start = initial
+        if v.peeled:
+            start, steps = _peel(e, v, direction, steps)
+        zero = parts.zero_state(e, v, given.x) if start is None or carries_summands(v) else None
+        state = [start or zero, zero] if carries_summands(v) else [start or zero]
         body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
         _write_body(body, v, direction)
         outputs = run(e, v, body, state, steps, p, reverse=direction.reverse)
@@ -55,6 +59,16 @@ def template(v: Variant) -> Template:
         ys += [] if y is None else [y]
     y = e.stack(ys, 1, "Y_stacked") if ys else None
     return e.template(parts.finish(e, v, given.mask, y, states))
+
+
+def _peel(e: Emitter, v: Variant, direction: Direction, steps: list[Value]) -> tuple[Value, list[Value]]:
+    """Return the state after the first step, which starts from zeros, and the projections of the others."""
+    p = parts.prefix_of(direction)
+    first, start, end = (-1, 0, -1) if direction.reverse else (0, 1, 2**31 - 1)
+    index = e.tensor("first", first, TensorProto.INT64)
+    xt = [e.op("Gather", [value, index], f"{p}X{gate}_first", axis=0) for gate, value in zip(GATES, steps, strict=True)]
+    rest = [e.slice(value, start, end, 0, f"{p}X{gate}_rest") for gate, value in zip(GATES, steps, strict=True)]
+    return step_nodes.emit_step(e, v, direction, Projection(*xt), None, None), rest
 
 
 def carries_summands(v: Variant) -> bool:
@@ -150,7 +164,7 @@ def join(
         rows = masks.fill(e, v, mask, [rows, last], np.zeros(width), f"{p}Y_rows", batch)
         return parts.like_steps(e, v, rows, before, width, f"{p}Y_valid")
     start, end = (0, -1) if reverse else (1, 2**31 - 1)
-    rest = e.slice(before, start, end, 0, f"{p}Y_rest")
+    rest = before if v.peeled else e.slice(before, start, end, 0, f"{p}Y_rest")
     if mask is not None and masks.by_index(e):
         rows = e.reshape(rest, [-1, width], f"{p}Y_rest_rows")
         rows = masks.fill(e, v, mask, [last, rows], np.zeros(width), f"{p}Y_rows")

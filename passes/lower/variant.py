@@ -40,6 +40,7 @@ class Variant:
             ``"where"`` by a Where in the body.
         zero_length_state: What the last state of a sequence of length 0 is, ``"zero"`` or ``"initial"``.
         vocabulary: The operators that may be written.
+        peeled: Whether a Scan begins with the second step.
         fused: Whether a Scan's body adds right before g by a product with the identity.
 
     """
@@ -61,6 +62,7 @@ class Variant:
     zero_length_state: str = "zero"
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     fused: bool = False
+    peeled: bool = False
 
     @property
     def can_be_fused(self) -> bool:
@@ -72,6 +74,11 @@ class Variant:
             and self.vocabulary.has("Gemm")
             and all(d.g.name in FUSED for d in self.directions)
         )
+
+    @property
+    def can_be_peeled(self) -> bool:
+        """Whether the first step can be done by itself: T is static, no initial_h, no sequence_lens."""
+        return (self.seq_length or 0) > 1 and "initial_h" not in self.has and not self.mask
 
     def only(self, direction: Direction) -> Variant:
         """Return the variant with one of its directions."""
