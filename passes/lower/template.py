@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto
@@ -53,15 +53,21 @@ class Template:
 
     @cached_property
     def plan(self) -> tuple[_Node, ...]:
-        """What instantiating has to do: names as Python strings, read out of the messages once."""
+        """What instantiating has to write: names as Python strings, read out of the messages once."""
         return tuple(_planned(node, self.bodies.get(index, frozenset())) for index, node in enumerate(self.nodes))
+
+    @cached_property
+    def bare(self) -> GraphProto:
+        """The nodes without the names that instantiating writes, in bodies as well."""
+        graph = GraphProto(node=self.nodes)
+        _clear_names(graph)
+        return graph
 
 
 @dataclass(frozen=True)
 class _Node:
-    """One node of a template: the message without its names, and the names."""
+    """The names of a template's node."""
 
-    bare: NodeProto
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -80,18 +86,21 @@ class _Body:
 
 
 def _planned(node: NodeProto, own: frozenset[str]) -> _Node:
-    bare = NodeProto()
-    bare.CopyFrom(node)
     body = None
-    for index, attribute in enumerate(bare.attribute):
+    for index, attribute in enumerate(node.attribute):
         if attribute.type == onnx.AttributeProto.GRAPH:
             nodes = tuple(_planned(inner, frozenset()) for inner in attribute.g.node)
             inputs, outputs = (tuple(v.name for v in values) for values in (attribute.g.input, attribute.g.output))
             body = _Body(index, nodes, inputs, outputs, tuple(sorted(own)))
-            attribute.g.ClearField("node")
-    for field_name in ("name", "input", "output"):
-        bare.ClearField(field_name)
-    return _Node(bare, node.name, tuple(node.input), tuple(node.output), body)
+    return _Node(node.name, tuple(node.input), tuple(node.output), body)
+
+
+def _clear_names(graph: GraphProto) -> None:
+    for node in graph.node:
+        for field_name in ("name", "input", "output"):
+            node.ClearField(field_name)
+        for _, body in subgraphs(node):
+            _clear_names(body)
 
 
 def _op_types(nodes: Iterable[NodeProto]) -> Iterator[str]:
@@ -142,7 +151,9 @@ class Assembly:
         actual: dict[str, str] = {name: value for name, value in bindings.items() if isinstance(value, str)}
         actual.update({template.outputs[key]: name for key, name in (results or {}).items()})
         self.op_types.update(template.op_types)
-        self._write(self._held.node, template.plan, actual, tensors, prefix)
+        start = len(self._held.node)
+        self._held.MergeFrom(template.bare)
+        self._write(self._held.node[start:], template.plan, actual, tensors, prefix)
         return {key: self._value(name, actual, tensors) for key, name in template.outputs.items()}
 
     @property
@@ -166,16 +177,14 @@ class Assembly:
 
     def _write(
         self,
-        nodes: Any,  # noqa: ANN401 - protobuf's repeated container has no type
+        nodes: Iterable[NodeProto],
         plan: Iterable[_Node],
         actual: dict[str, str],
         tensors: dict[str, TensorProto],
         prefix: str,
     ) -> None:
         values, names = self._names.value, self._names.node
-        for node in plan:
-            copy = nodes.add()
-            copy.CopyFrom(node.bare)
+        for copy, node in zip(nodes, plan, strict=True):
             copy.name = names(f"{prefix}/{node.name}")
             copy.input.extend([actual[n] if n in actual else self._value(n, actual, tensors) for n in node.inputs])
             if node.body is not None:
@@ -202,11 +211,12 @@ class Assembly:
                 named = body.initializer.add()
                 named.CopyFrom(tensors[local])
                 named.name = inner[local] = self._names.value(f"{prefix}/{local}")
+        self._write(body.node, plan.nodes, inner, tensors, prefix)
         if not self.scope.holds_initializers:
             constants = [node for tensor in body.initializer for node in constant_nodes(tensor, self.scope.opset)]
             self.op_types.update(node.op_type for node in constants)
-            body.node.extend(constants)
-            del body.initializer[:]
-        self._write(body.node, plan.nodes, inner, tensors, prefix)
+            nodes = [*constants, *body.node]
+            del body.node[:], body.initializer[:]
+            body.node.extend(nodes)
         for value, name in zip(body.output, plan.outputs, strict=True):
             value.name = inner[name]
