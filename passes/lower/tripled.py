@@ -28,7 +28,6 @@ from onnx import numpy_helper
 from gru_lower.gru.spec import GATES
 from gru_lower.passes.lower import functions, masks, packed, parts, scan
 from gru_lower.passes.lower.emit import Emitter, Value
-from gru_lower.passes.lower.variant import VANISHES
 
 if TYPE_CHECKING:
     from gru_lower.gru.activations import Activation
@@ -43,7 +42,7 @@ def applies(v: Variant) -> bool:
     """Whether a variant can be tripled: constant weights, f(x) + f(-x) = 1, g(0) = 0; two directions have two masks."""
     f, g = v.directions[0].f, v.directions[0].g
     one_mask = not v.mask or len(v.directions) == 1
-    return packed.applies(v) and "W" not in v.dynamic and f.complements and g.name in VANISHES and one_mask
+    return packed.applies(v) and "W" not in v.dynamic and f.complements and g.vanishes and one_mask
 
 
 @lru_cache(maxsize=256)

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import Direction, GruSpec
 
 Mask = Literal["", "gate", "where"]
-SATURATES, VANISHES = frozenset({"Sigmoid", "HardSigmoid"}), frozenset({"Tanh", "ScaledTanh", "Softsign"})
 FUSED = frozenset({"Sigmoid", "Tanh"})
-"""Functions that are 0 and 1 at the infinities; bounded functions that are 0 at 0."""
+"""What onnxruntime fuses with a Gemm before it, of the bounded functions."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,5 @@ def mask_recipe(spec: GruSpec, wanted: str) -> Mask:
     """
     if "sequence_lens" not in spec.inputs:
         return ""
-    closes = all(
-        d.f.name in SATURATES and (d.f.alpha is None or d.f.alpha > 0) and d.g.name in VANISHES for d in spec.directions
-    )
+    closes = all(d.f.saturates and d.g.vanishes for d in spec.directions)
     return "gate" if closes and spec.clip is None and wanted == "auto" else "where"
