@@ -1,8 +1,9 @@
 """``python -m benchmarks fit``: measure which Scan bodies to pack, and write passes/lower/costs.toml anew.
 
-A row of the file is a rectangle: every H and every batch up to some size. For each number of directions, rows are added
-one by one, each where it makes the geometric mean of the times over the cells measured least, as long as it wins
-enough; for an unknown batch one hidden size is found in the same way, over all batches measured.
+A row of the file is a rectangle: every H and every batch up to some size. For each number of directions and each
+linear_before_reset, rows are added, changed and taken out one at a time, each time so that the geometric mean of the
+times over the cells measured becomes least, as long as a row wins enough; for an unknown batch rows are found in the
+same way, each for all batches up to 16.
 """
 
 from __future__ import annotations
@@ -28,14 +29,26 @@ FILE = Path(__file__).resolve().parents[1] / "passes" / "lower" / "costs.toml"
 HIDDEN, BATCH = (4, 8, 12, 16, 24, 32, 48, 64), (1, 2, 4, 8, 16, 64)
 QUICK_HIDDEN, QUICK_BATCH = (8, 16, 32, 64), (1, 4, 16)
 STEPS = 50
-USES = {1: ("double",), 2: ("block", "double")}
-ROW_COST = 0.003
+USES = {
+    (1, 0): ("double", "triple"),
+    (1, 1): ("fused", "double", "triple"),
+    (2, 0): ("block", "double", "triple"),
+    (2, 1): ("fused", "block", "block-fused", "double", "triple"),
+}
+"""By the number of directions and linear_before_reset."""
+UNKNOWN_BATCH = 16
+"""The largest batch that counts where it is not known."""
+ROW_COST = 0.001
 """What a row has to win in the mean of the logarithms: a rule that wins nothing is not written."""
 
 HEAD = """\
 # What `auto` goes by, measured on onnxruntime's CPU provider (python -m benchmarks fit).
 # A static sequence length up to this is unrolled: longer unrolls cost more session time than a Scan costs per run.
-unroll_up_to = {unroll}
+unroll_up_to = {0.unroll_up_to}
+# Without initial_h the first step has no recurrent product. From this H on, and for static lengths up to this, that is
+# worth cutting the projections for it.
+peel_from = {0.peel_from}
+peel_up_to = {0.peel_up_to}
 
 # How a Scan's body is packed: the first row that fits. `hidden` and `batch` are the largest sizes it serves;
 # `unknown` says whether it also serves a batch that is neither static nor hinted.
@@ -59,6 +72,11 @@ class Grid:
     batch: Sequence[int]
     times: dict[str, Seconds]
 
+    def up_to(self, batch: int) -> Grid:
+        """Return the part with batches up to some size."""
+        kept = [size for size in self.batch if size <= batch]
+        return Grid(self.hidden, kept, {name: times[:, : len(kept)] for name, times in self.times.items()})
+
     def mean(self, rows: Sequence[Row]) -> float:
         """Return the mean over all cells, each packed as the first row that fits says."""
         found = self.times["none"]
@@ -73,11 +91,11 @@ class Grid:
 def run(*, quick: bool, dry_run: bool) -> int:
     """Measure, and write the file or print it."""
     hidden, batch = (QUICK_HIDDEN, QUICK_BATCH) if quick else (HIDDEN, BATCH)
-    text = HEAD.format(unroll=costs().unroll_up_to)
-    for directions, uses in USES.items():
-        grid = _measure(directions, hidden, batch, uses, 0.3 if quick else 0.6)
+    text = HEAD.format(costs())
+    for kind, uses in USES.items():
+        grid = _measure(kind, hidden, batch, uses, 0.3 if quick else 0.8)
         for row in best(grid, uses):
-            text += _spell(directions, row)
+            text += _spell(kind, row)
     if dry_run:
         print(text)
     else:
@@ -87,43 +105,53 @@ def run(*, quick: bool, dry_run: bool) -> int:
 
 
 def best(grid: Grid, uses: Sequence[str]) -> list[Row]:
-    """Return the rows for one number of directions, in the order in which they are tried."""
+    """Return the rows for one kind of GRU, in the order in which they are tried."""
     known = [Row(*each) for each in product(grid.hidden, grid.batch, uses)]
-    unknown = [[], *([Row(hidden, 0, use)] for hidden, use in product(grid.hidden, uses))]
+    unknown = [Row(hidden, 0, use) for hidden, use in product(grid.hidden, uses)]
+    return _grown(grid, known) + _grown(grid.up_to(UNKNOWN_BATCH), unknown)
+
+
+def _grown(grid: Grid, candidates: Sequence[Row]) -> list[Row]:
     rows: list[Row] = []
     while True:
-        longer = min(_longer(rows, known), key=grid.mean)
-        if grid.mean(longer) >= grid.mean(rows):
-            return rows + min(unknown, key=grid.mean)
-        rows = longer
+        better = min(_changed(rows, candidates), key=grid.mean)
+        if grid.mean(better) >= grid.mean(rows):
+            return rows
+        rows = better
 
 
-def _longer(rows: list[Row], known: Sequence[Row]) -> Iterator[list[Row]]:
-    """Yield the rows with any one more, in any place."""
+def _changed(rows: list[Row], candidates: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield the rows without any one of them, with any one more, and with another instead of any one."""
     for place in range(len(rows) + 1):
-        for row in known:
+        yield [*rows[:place], *rows[place + 1 :]]
+        for row in candidates:
             yield [*rows[:place], row, *rows[place:]]
+            yield [*rows[:place], row, *rows[place + 1 :]]
 
 
-def _measure(directions: int, hidden: Sequence[int], batch: Sequence[int], uses: Sequence[str], seconds: float) -> Grid:
+def _measure(
+    kind: tuple[int, int], hidden: Sequence[int], batch: Sequence[int], uses: Sequence[str], seconds: float
+) -> Grid:
     names = ("none", *uses)
     times = {name: np.zeros((len(hidden), len(batch))) for name in names}
+    directions, lbr = kind
     direction = "bidirectional" if directions == 2 else "forward"
-    for (i, H), (j, B), lbr in product(enumerate(hidden), enumerate(batch), (0, 1)):
+    for (i, H), (j, B) in product(enumerate(hidden), enumerate(batch)):
         record = measure("fit", Case(H, B, STEPS, lbr, direction), names, seconds)
         relative = np.log(record.seconds / record.seconds[:, :1])
         for name, middle in zip(names, np.median(relative, axis=0), strict=True):
-            times[name][i, j] += middle / 2
+            times[name][i, j] = middle
         say(f"fit: {record.case}")
     for name in uses:
-        print(f"\n{name} / none, D = {directions}; H down, B = {batch} across", file=sys.stderr)
+        print(f"\n{name} / none, D = {directions}, lbr {lbr}; H down, B = {batch} across", file=sys.stderr)
         for H, row in zip(hidden, np.exp(times[name]), strict=True):
             print(f"{H:4d}  " + "  ".join(f"{value:.2f}" for value in row), file=sys.stderr)
     return Grid(hidden, batch, times)
 
 
-def _spell(directions: int, row: Row) -> str:
+def _spell(kind: tuple[int, int], row: Row) -> str:
     return (
-        f"\n[[packing]]\ndirections = {directions}\nhidden = {row.hidden}\nbatch = {row.batch}\n"
+        f"\n[[packing]]\ndirections = {kind[0]}\nlinear_before_reset = {kind[1]}\n"
+        f"hidden = {row.hidden}\nbatch = {row.batch}\n"
         f'unknown = {str(row.batch == 0).lower()}\nuse = "{row.use}"\n'
     )

@@ -15,6 +15,7 @@ from benchmarks import models
 from benchmarks.rivals import RIVALS
 from gru_lower.graph.model import Model
 from gru_lower.passes import pipeline, registry
+from gru_lower.passes.lower.costs import PACKINGS
 from gru_lower.verification.timing import Seconds, Spread, in_turn, quotient
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ TOLERANCE = 1e-4
 FATAL = 4
 PASSES = {
     **{form: f"lower-gru{{form={form}}}" for form in ("auto", "scan", "loop", "unroll")},
-    **{packing: f"lower-gru{{form=scan,packing={packing}}}" for packing in ("none", "block", "double")},
+    **{packing: f"lower-gru{{form=scan,packing={packing}}}" for packing in PACKINGS[1:]},
     "where": "lower-gru{mask=where}",
     "unmasked": "lower-gru{form=auto}",
 }

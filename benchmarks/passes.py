@@ -151,7 +151,7 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
     page = tables.table(["", "load, s", "lower, s", "save, s", "all, s", "memory, MB", ""], rows)
     page = (
         f"# The passes themselves\n\n{where['cpu']}, Python {where['python']}, onnx {where['onnx']}, {where['date']}. "
-        f"Medians of {repeats} runs, each in a process of its own; memory is the peak beyond the imports. "
+        f"Medians of the CPU time of {repeats} runs, each in a process of its own; memory is the peak beyond imports. "
         f"Written by `python -m benchmarks passes`.\n\n{page}\n\n"
         f"Linear: a GRU among the most takes {growth:.2f} times as long as among a tenth as many "
         f"(at most {LINEAR:g}: {word}).\n"

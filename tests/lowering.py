@@ -76,7 +76,8 @@ def hold(case: GruCase, lowered: onnx.ModelProto, zero_length_state: Literal["ze
     """Check a lowered model and hold what it computes to the float64 reference.
 
     Bounded activations keep errors small. With others values grow and errors with them: a result is held to the
-    tolerance times the largest value, or to twice what onnxruntime's own GRU is off by, if that is more.
+    tolerance times the largest value, or to twice what onnxruntime's own GRU is off by, if that is more; where that
+    cannot run, to ten times the tolerance.
     """
     onnx.checker.check_model(lowered, full_check=True)
     expected = case.expected(zero_length_state=zero_length_state)
@@ -95,7 +96,7 @@ def hold(case: GruCase, lowered: onnx.ModelProto, zero_length_state: Literal["ze
         if not value.size:
             continue
         error = np.abs(value.astype(np.float64) - expected[name]).max()
-        scale = 1.0 if bounded(case) else max(1.0, float(np.abs(expected[name]).max()))
+        scale = 1.0 if bounded(case) else max(1.0, float(np.abs(expected[name]).max())) * (10 if native is None else 1)
         allowed = TOLERANCE[case.dtype] * scale
         if native is not None and zero_length_state == "zero":
             allowed = max(allowed, 2 * np.abs(native[name].astype(np.float64) - expected[name]).max())

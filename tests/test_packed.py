@@ -1,16 +1,24 @@
-"""Packed Scan bodies: both directions in one, the state twice; on the whole grid as right as the plain ones."""
+"""Packed Scan bodies: two directions in one, wide states; on the whole grid as right as the plain ones."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import onnx
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from gru_lower.graph.model import load
+from gru_lower.passes.lowering import lower_model
 from lowering import hold, lower
 from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 
-PACKINGS = ("block", "double")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PACKINGS = ("fused", "block", "block-fused", "double", "triple")
 
 
 @given(
@@ -25,7 +33,7 @@ def test_packed_equals_the_reference(case: GruCase, packing: str) -> None:
         hold(case, lowered)
 
 
-@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("packing", PACKINGS[1:])
 @pytest.mark.parametrize("lbr", [0, 1])
 @pytest.mark.parametrize("lens", [None, "ragged"])
 def test_two_directions_share_one_body(packing: str, lbr: int, lens: str | None) -> None:
@@ -36,12 +44,66 @@ def test_two_directions_share_one_body(packing: str, lbr: int, lens: str | None)
         outputs=("Y", "Y_h"),
     )  # fmt: skip
     lowered, _ = lower(case.model(), f"lower-gru{{form=scan,packing={packing}}}")
-    scans = [node for node in lowered.graph.node if node.op_type == "Scan"]
-    assert len(scans) == 1
-    (body,) = (a.g for a in scans[0].attribute if a.name == "body")
-    # onnxruntime runs Gemm with the activation after it as one kernel.
-    fused = {(0, "block"): 3, (1, "block"): 2, (0, "double"): 2, (1, "double"): 2}[lbr, packing]
-    kernels = len(body.node) - fused
-    without_mask = {(0, "block"): 7, (1, "block"): 9, (0, "double"): 6, (1, "double"): 7}[lbr, packing]
-    assert kernels == without_mask + (lens is not None)
+    (body,) = bodies(lowered)
+    if packing == "triple" and lens:
+        packing = "double"  # a state in three parts has one mask, two directions have two
+    promised = {"block": (7, 9), "block-fused": (7, 8), "double": (6, 7), "triple": (6, 6)}
+    assert kernels(body) == promised[packing][lbr]  # sequence_lens cost none
     hold(case, lowered)
+
+
+@pytest.mark.parametrize(("packing", "promised"), [("none", 9), ("fused", 8)])
+def test_fused_saves_a_kernel(packing: str, promised: int) -> None:
+    """The sum before g is run together with g."""
+    case = random_case(
+        np.random.default_rng(5), opset=17, dtype=np.float32, direction="forward", linear_before_reset=1,
+        clip=None, activations=None, layout=None, constants=WEIGHTS, bias=True, outputs=("Y", "Y_h"),
+    )  # fmt: skip
+    lowered, _ = lower(case.model(), f"lower-gru{{form=scan,packing={packing}}}")
+    (body,) = bodies(lowered)
+    assert kernels(body) == promised
+    hold(case, lowered)
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("outputs", [("Y",), ("Y_h",), ("Y", "Y_h")])
+@pytest.mark.parametrize("static", [True, False])
+def test_a_large_first_step_has_no_product(direction: str, outputs: tuple[str, ...], *, static: bool) -> None:
+    """From a state of zeros the first step is done outside the Scan, where the sequence length is known."""
+    sizes = {"T": 11, "N": 2, "H": 256, "I": 3}
+    case = random_case(
+        np.random.default_rng(5), opset=17, dtype=np.float32, direction=direction, clip=None, activations=None,
+        scale=1.0, layout=None, constants=WEIGHTS, initial_h=False, sequence_lens=None,
+        outputs=outputs, static=static, **sizes,
+    )  # fmt: skip
+    lowered, _ = lower(case.model(), "lower-gru")
+    gathered = [node for node in lowered.graph.node if node.output[0].endswith("z_first")]
+    assert len(gathered) == (len(bodies(lowered)) if static else 0)
+    hold(case, lowered)
+
+
+def test_packing_neither_reads_nor_copies_what_lies_outside_the_file(tmp_path: Path) -> None:
+    """With external data the recurrent weights stay views, whatever is fastest."""
+    case = random_case(
+        np.random.default_rng(5), opset=17, dtype=np.float32, direction="forward", layout=None, constants=WEIGHTS,
+        bias=True, static=True, N=1, T=20, H=8, I=8, sequence_lens=None,
+    )  # fmt: skip
+    path = tmp_path / "model.onnx"
+    onnx.save(case.model(), path, save_as_external_data=True, size_threshold=0)
+    result = lower_model(load(path), "lower-gru{form=scan}", None)
+    (body,) = bodies(result.held.proto)
+    external = [each.name for each in body.initializer if each.data_location == onnx.TensorProto.EXTERNAL]
+    assert [name.rpartition("/")[2] for name in external] == ["Rh", "Rr", "Rz"]
+
+
+def bodies(model: onnx.ModelProto) -> list[onnx.GraphProto]:
+    """Return the body of every Scan."""
+    scans = [node for node in model.graph.node if node.op_type == "Scan"]
+    return [a.g for node in scans for a in node.attribute if a.name == "body"]
+
+
+def kernels(body: onnx.GraphProto) -> int:
+    """Return how many kernels onnxruntime starts for one step: a Gemm and the function after it are one."""
+    gemms = {node.output[0] for node in body.node if node.op_type == "Gemm"}
+    fused = [node for node in body.node if node.op_type in ("Sigmoid", "Tanh") and node.input[0] in gemms]
+    return len(body.node) - len(fused)

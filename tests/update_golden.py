@@ -16,6 +16,7 @@ import onnx
 from onnx import parser, printer
 
 import gru_lower
+from gru_lower.passes.lower.costs import PACKINGS
 
 GOLDEN = Path(__file__).resolve().parents[1] / "fixtures" / "golden"
 
@@ -40,8 +41,8 @@ def expectation(name: str, form: str) -> Path:
 
 
 def lowered(name: str, form: str) -> onnx.ModelProto:
-    """Lower a model of the collection: ``block`` and ``double`` are the packed forms of scan."""
-    options = f"form=scan,packing={form}" if form in ("block", "double") else f"form={form},packing=none"
+    """Lower a model of the collection, with a form or with a packing of form scan."""
+    options = f"form=scan,packing={form}" if form in PACKINGS else f"form={form},packing=none"
     model: onnx.ModelProto = gru_lower.lower(source(name), passes=f"lower-gru{{{options}}}", verify=False).model
     return model
 

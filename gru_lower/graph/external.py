@@ -218,6 +218,11 @@ def tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
         yield from _graph_tensors(training.algorithm)
 
 
+WITHOUT_TENSORS = frozenset(
+    getattr(onnx.AttributeProto, name) for name in ("FLOAT", "INT", "STRING", "FLOATS", "INTS", "STRINGS")
+)
+
+
 def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     yield from graph.initializer
     yield from _sparse_tensors(graph.sparse_initializer)
@@ -231,6 +236,8 @@ def _node_tensors(nodes: Any) -> Iterator[onnx.TensorProto]:  # noqa: ANN401 - p
 
 def _attribute_tensors(attributes: Iterable[onnx.AttributeProto]) -> Iterator[onnx.TensorProto]:
     for attribute in attributes:
+        if attribute.type in WITHOUT_TENSORS:
+            continue
         if attribute.HasField("t"):
             yield attribute.t
         yield from attribute.tensors

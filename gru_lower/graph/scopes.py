@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import onnx
@@ -109,8 +110,11 @@ class Scope:
     def uses(self) -> Counter[str]:
         """How often a value is used here: by nodes, by bodies inside them, by annotations, as a formal output."""
         count: Counter[str] = Counter(self.outputs)
+        count.update(chain.from_iterable(node.input for node in self.nodes))
+        del count[""]
         for node in self.nodes:
-            count.update(node_uses(node))
+            for _, body in subgraphs(node):
+                count.update(captures(body))
         for names in self.annotations.values():
             count.update(names)
         return count

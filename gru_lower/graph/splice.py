@@ -269,7 +269,8 @@ class _Suspects:
             work.extend(value for value in used if now.defines(value))
             if now.parent is not None:
                 self.add(now.parent, (value for value in used if not now.defines(value)))
-        _sort_and_cut(now.nodes, [(index in dead_nodes, index, 0) for index in range(len(now.nodes))])
+        if dead_nodes:
+            _sort_and_cut(now.nodes, [(index in dead_nodes, index, 0) for index in range(len(now.nodes))])
         _forget(now, gone)
 
 
@@ -299,4 +300,6 @@ def _forget(scope: Scope, gone: set[str]) -> None:
 
 
 def _drop(container: Any, condition: Callable[[Any], bool]) -> None:  # noqa: ANN401 - protobuf's repeated container
-    _sort_and_cut(container, [(condition(item), index, 0) for index, item in enumerate(container)])
+    gone = [condition(item) for item in container]
+    if any(gone):
+        _sort_and_cut(container, [(each, index, 0) for index, each in enumerate(gone)])

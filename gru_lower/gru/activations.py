@@ -1,6 +1,6 @@
 """The eleven activation functions a GRU may name, as data.
 
-Which of alpha and beta a function takes, its defaults, and whether its values are bounded are
+Which of alpha and beta a function takes, its defaults, and how its values behave are
 facts of the operator; where the operator leaves a default open, onnxruntime's is taken and
 ``ambiguous`` says so. Attributes are float32, so defaults are float32 values too.
 """
@@ -20,7 +20,7 @@ class Kind:
         name: Its canonical spelling.
         alpha: Default of alpha, ``None`` where the function takes none.
         beta: Default of beta, ``None`` where the function takes none.
-        bounded: Whether its values stay within fixed limits for every input and parameter.
+        vanishes: Whether it is 0 at 0, and its values stay within fixed limits, whatever its parameters.
         ambiguous: Why a default cannot be relied on, ``""`` where it can.
 
     """
@@ -28,17 +28,17 @@ class Kind:
     name: str
     alpha: float | None = None
     beta: float | None = None
-    bounded: bool = False
+    vanishes: bool = False
     ambiguous: str = ""
 
 
 KINDS = {
     kind.name.lower(): kind
     for kind in (
-        Kind("Sigmoid", bounded=True),
-        Kind("Tanh", bounded=True),
+        Kind("Sigmoid"),
+        Kind("Tanh", vanishes=True),
         Kind("Relu"),
-        Kind("HardSigmoid", float(np.float32(0.2)), 0.5, bounded=True),
+        Kind("HardSigmoid", float(np.float32(0.2)), 0.5),
         Kind("LeakyRelu", float(np.float32(0.01))),
         Kind("ThresholdedRelu", 0.0, ambiguous="the operator's default alpha is 1, onnxruntime's is 0"),
         Kind("Affine", 0.0, 0.0, ambiguous="no operator default; onnxruntime takes alpha = beta = 0, a constant 0"),
@@ -46,11 +46,11 @@ KINDS = {
             "ScaledTanh",
             0.0,
             0.0,
-            bounded=True,
+            vanishes=True,
             ambiguous="no operator default; onnxruntime takes alpha = beta = 0, a constant 0",
         ),
         Kind("Elu", 1.0),
-        Kind("Softsign", bounded=True),
+        Kind("Softsign", vanishes=True),
         Kind("Softplus"),
     )
 }
@@ -72,9 +72,14 @@ class Activation:
     beta: float | None = None
 
     @property
-    def bounded(self) -> bool:
-        """Whether its values stay within fixed limits."""
-        return KINDS[self.name.lower()].bounded
+    def vanishes(self) -> bool:
+        """Whether it is 0 at 0, and its values stay within fixed limits."""
+        return KINDS[self.name.lower()].vanishes
+
+    @property
+    def saturates(self) -> bool:
+        """Whether it is 0 at -inf and 1 at inf."""
+        return self.name == "Sigmoid" or (self.name == "HardSigmoid" and (self.alpha or 0) > 0)
 
     @property
     def complements(self) -> bool:

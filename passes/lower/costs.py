@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+PACKINGS = ("auto", "none", "fused", "block", "block-fused", "double", "triple")
+
 
 @dataclass(frozen=True)
 class Packing:
@@ -14,23 +16,26 @@ class Packing:
 
     Attributes:
         directions: How many directions the GRU has.
+        linear_before_reset: 0 or 1.
         hidden: The largest H it serves.
         batch: The largest batch it serves.
         unknown: Whether it serves an unknown batch.
-        use: ``"block"`` or ``"double"``.
+        use: One of :data:`PACKINGS`.
 
     """
 
     directions: int
+    linear_before_reset: int
     hidden: int
     batch: int
     unknown: bool
     use: str
 
-    def serves(self, directions: int, hidden: int, batch: int | None) -> bool:
+    def serves(self, directions: int, linear_before_reset: int, hidden: int, batch: int | None) -> bool:
         """Whether the row fits a GRU."""
+        kind = (self.directions, self.linear_before_reset)
         fits = self.unknown if batch is None else batch <= self.batch
-        return fits and directions == self.directions and hidden <= self.hidden
+        return fits and kind == (directions, linear_before_reset) and hidden <= self.hidden
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,25 @@ class Costs:
 
     Attributes:
         unroll_up_to: The longest static sequence that ``auto`` unrolls.
+        peel_from: The smallest H whose first step, from a state of zeros, is done outside a Scan.
+        peel_up_to: The longest static sequence for which it is.
         packing: The rows, in order.
 
     """
 
     unroll_up_to: int
+    peel_from: int
+    peel_up_to: int
     packing: tuple[Packing, ...]
 
-    def packing_for(self, directions: int, hidden: int, batch: int | None) -> str:
+    def peels(self, hidden: int, length: int | None) -> bool:
+        """Whether the first step of a Scan is done outside it."""
+        return length is not None and hidden >= self.peel_from and length <= self.peel_up_to
+
+    def packing_for(self, directions: int, linear_before_reset: int, hidden: int, batch: int | None) -> str:
         """Return the packing of a Scan's body, ``"none"`` where no row fits."""
-        return next((row.use for row in self.packing if row.serves(directions, hidden, batch)), "none")
+        rows = (row for row in self.packing if row.serves(directions, linear_before_reset, hidden, batch))
+        return next((row.use for row in rows), "none")
 
 
 @lru_cache(maxsize=1)
@@ -56,4 +70,5 @@ def costs() -> Costs:
     """Read the file that ships with the package."""
     with Path(__file__).with_name("costs.toml").open("rb") as handle:
         data = tomllib.load(handle)
-    return Costs(data["unroll_up_to"], tuple(Packing(**row) for row in data["packing"]))
+    rows = tuple(Packing(**row) for row in data.pop("packing"))
+    return Costs(**data, packing=rows)

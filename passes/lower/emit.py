@@ -96,8 +96,13 @@ class Emitter:
 
     def _local(self, name: str) -> str:
         count = self.counts.get(name, 0)
+        local = f"{name}_{count}" if count else name
+        while count and local in self.counts:
+            count += 1
+            local = f"{name}_{count}"
         self.counts[name] = count + 1
-        return f"{name}_{count}" if count else name
+        self.counts.setdefault(local, 1)
+        return local
 
     # -- views ----------------------------------------------------------------------------------------
 
@@ -165,19 +170,16 @@ class Emitter:
             return self.op("Shape", [x], name, start=axis, end=axis + 1)
         return self.op("Gather", [self.op("Shape", [x], f"{name}_shape"), self.ints("index", [axis])], name, axis=0)
 
-    def gemm(self, a: Value, b: Value, c: Value | None, name: str, *, negate: bool = False) -> Value:
-        """Return ``a bᵀ + c``, or its negative. Without Gemm the transpose of a weight ``W`` is the weight ``WT``."""
+    def gemm(self, a: Value, b: Value, c: Value | None, name: str) -> Value:
+        """Return ``a bᵀ + c``. Without Gemm the transpose of a weight ``W`` is the weight ``WT``."""
         if not self.vocabulary.has("Gemm"):
             product = self.op("MatMul", [a, self.value(f"{b.name}T")], name if c is None else f"{name}_product")
             return product if c is None else self.op("Add", [product, c], name)
-        attributes: dict[str, Any] = {"transB": 1}
-        if negate:
-            attributes["alpha"] = -1.0
         if c is None:
             if self.opset >= GEMM_NO_C:
-                return self.op("Gemm", [a, b], name, **attributes)
+                return self.op("Gemm", [a, b], name, transB=1)
             c = self.tensor("zero", [0.0])
-        return self.op("Gemm", [a, b, c], name, **attributes)
+        return self.op("Gemm", [a, b, c], name, transB=1)
 
     def sub(self, a: Value, b: Value, name: str, elem_type: int | None = None) -> Value:
         """Return ``a - b``, of the GRU's type unless another is given."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from gru_lower.gru.cell import Projection
-from gru_lower.passes.lower import parts, step_nodes
+from gru_lower.passes.lower import masks, parts, step_nodes
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def template(v: Variant) -> Template:
         rows = parts.project(e, v, direction, given)
         steps = [parts.as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
         if v.mask == "where" and given.mask is not None:
-            steps.append(given.mask.steps)
+            steps.append(masks.steps_of(e, given.mask))
         state = initial or parts.zero_state(e, v, given.x, steps[0])
         last = (
             e.sub(length, e.tensor("one", 1, TensorProto.INT64), f"{p}last_t", TensorProto.INT64)
@@ -52,7 +52,8 @@ def template(v: Variant) -> Template:
         results = e.with_body("Loop", [length, true, state], names, _body(e, v, direction, steps, last))
         states.append(results[0])
         if wants_y:
-            ys.append(_in_order(e, v, given.x, results[1:], p))
+            ordered = _in_order(e, v, given.x, results[1:], p)
+            ys.append(parts.valid_steps(e, v, given.mask, ordered, f"{p}Y_valid"))
     y = e.stack(ys, 1, "Y_stacked") if ys else None
     return e.template(parts.finish(e, v, given.mask, y, states))
 

@@ -13,12 +13,11 @@ from gru_lower.graph import external, splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.functions import Functions
 from gru_lower.graph.known import is_zero
-from gru_lower.graph.scopes import Scope, is_onnx, subgraphs, walk
+from gru_lower.graph.scopes import Scope, is_onnx, walk
 from gru_lower.gru.parse import parse
 from gru_lower.gru.spec import INPUTS
 from gru_lower.passes.base import Change, Context, Pass, PassResult, Site
-from gru_lower.passes.lower import choose, loop, packed, scan, unroll, vocabulary
-from gru_lower.passes.lower.costs import costs
+from gru_lower.passes.lower import choose, costs, loop, packed, scan, tripled, unroll, vocabulary
 from gru_lower.passes.lower.template import Assembly
 from gru_lower.passes.lower.variant import mask_recipe, variant_of
 from gru_lower.passes.lower.weights import gate_tensors, packed_tensors, transposed
@@ -37,11 +36,12 @@ class LowerOptions:
 
     Attributes:
         form: ``auto``, ``scan``, ``loop``, ``unroll`` or ``step``.
-        packing: For Scan bodies of small H: ``block`` puts both directions in one body, ``double`` also the state
-            twice, where that applies (see :mod:`gru_lower.passes.lower.packed`); ``none`` leaves them plain;
-            ``auto`` goes by costs.toml.
+        packing: For Scan bodies of small H, where it applies: ``fused`` lets onnxruntime run the last sum before g in
+            one kernel with g; ``block`` puts both directions in one body, ``block-fused`` is both; ``double`` and
+            ``triple`` also put the state there twice and in three parts (see :mod:`gru_lower.passes.lower.packed`
+            and :mod:`gru_lower.passes.lower.tripled`); ``none`` leaves bodies plain; ``auto`` goes by costs.toml.
         batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
-        mask: How sequence_lens acts: ``auto`` closes the update gate outside the body where that is exact,
+        mask: How sequence_lens acts: ``auto`` closes the gates outside the body where that is exact,
             ``where`` always takes a Where in the body, which quantisers understand.
         vocabulary: ``gemm`` writes what is fastest in onnxruntime, ``minimal`` only MatMul, Add, Sub, Mul, Sigmoid,
             Tanh and operators that move values (see :mod:`gru_lower.passes.lower.vocabulary`).
@@ -52,7 +52,7 @@ class LowerOptions:
     """
 
     form: str = field(default="auto", metadata={"choices": choose.FORMS})
-    packing: str = field(default="auto", metadata={"choices": ("auto", "none", "block", "double")})
+    packing: str = field(default="auto", metadata={"choices": costs.PACKINGS})
     batch_hint: int = 0
     mask: str = field(default="auto", metadata={"choices": ("auto", "where")})
     vocabulary: str = field(default="gemm", metadata={"choices": vocabulary.NAMES})
@@ -117,10 +117,9 @@ class LowerGru(Pass):
                 site.code, site.message = replaced.code, replaced.reason
                 result.diagnostics.append(_kept(replaced, site))
                 continue
-            edit, change = replaced
+            edit, change, site.nodes_after = replaced
             site.change = change if ctx.keep_changes else None
             site.action, site.form = "lowered", choice.form
-            site.nodes_after = sum(_count(node) for node in edit.nodes)
             edits.append(edit)
         result.modified = splice.apply(model, edits)
         if cloned and as_it_was is not None and not result.modified:
@@ -132,14 +131,15 @@ class LowerGru(Pass):
 
     def ensures(self, model: Model, result: PassResult) -> None:
         """Hold the pass to its word: a GRU is left exactly where a site says it was kept."""
-        left = sum(_is_gru(node) for scope in walk(model.proto) for node in scope.nodes)
+        nodes = (node for scope in walk(model.proto) for node in scope.nodes if node.op_type == "GRU")
+        left = sum(is_onnx(node) for node in nodes)
         kept = sum(site.action == "kept" for site in result.sites)
         if left != kept:
             raise InternalError(f"{left} GRU nodes are left, {kept} were to be kept", code="GL901")
 
     def _replace(
         self, model: Model, scope: Scope, index: int, spec: GruSpec, form: str, facts: Facts, names: splice.Names
-    ) -> tuple[splice.Edit, Change] | choose.Choice:
+    ) -> tuple[splice.Edit, Change, int] | choose.Choice:
         node = facts.node(scope, index)
         constants = {
             key: tensor for key, name in spec.inputs.items() if (tensor := facts.constant(scope, name)) is not None
@@ -147,7 +147,7 @@ class LowerGru(Pass):
         weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
         dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())
         words = vocabulary.vocabulary_of(self.options.vocabulary, self.options.forbid)
-        mask = mask_recipe(spec, self.options.mask, words)
+        mask = mask_recipe(spec, self.options.mask)
         v = variant_of(spec, scope.opset, dynamic, mask, self.options.zero_length_state)
         v = replace(v, vocabulary=words)
         bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
@@ -157,37 +157,49 @@ class LowerGru(Pass):
         results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
         assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h))
         packing = self._packing(spec, v, constants) if form == "scan" else "none"
-        if packing != "none":
-            double = "double" in packing
-            bindings |= packed_tensors(v, bindings, model.base_dir, double=double)
-            assembly.add(packed.template(v, double), bindings, results)
+        v = replace(v, fused="fused" in packing and v.can_be_fused)
+        if packing not in ("none", "fused"):
+            bindings |= packed_tensors(v, bindings, model.base_dir, packing)
+            body = tripled.template(v) if packing == "triple" else packed.template(v, packing == "double")
+            assembly.add(body, bindings, results)
         elif form in ("scan", "loop"):
+            v = replace(v, peeled=form == "scan" and self._peels(spec, v))
             assembly.add((scan if form == "scan" else loop).template(v), bindings, results)
         else:
             unroll.assemble(assembly, v, bindings, results)
-        lacking = words.lacking(assembly.nodes)
+        lacking = words.lacking(assembly.op_types)
         if lacking:
             return choose.Choice("", f"form {form} needs {lacking[0]} here, which may not be written", "GL307")
         original = NodeProto()
         original.CopyFrom(node)
         for position, key in enumerate(INPUTS[: len(original.input)]):
             original.input[position] = spec.inputs.get(key, "")
-        change = Change(spec, original, assembly.nodes, assembly.initializers, constants, scope.opsets)
-        return splice.Edit(scope, [index], assembly.nodes, assembly.initializers), change
+        nodes, initializers = assembly.nodes, assembly.initializers
+        change = Change(spec, original, nodes, initializers, constants, scope.opsets)
+        return splice.Edit(scope, [index], nodes, initializers), change, assembly.op_types.total()
+
+    def _peels(self, spec: GruSpec, v: Variant) -> bool:
+        """Whether to do the first step of a plain Scan outside it."""
+        wanted = self.options.packing == "auto" and costs.costs().peels(spec.hidden_size, spec.seq_length)
+        return wanted and v.can_be_peeled
 
     def _packing(self, spec: GruSpec, v: Variant, constants: dict[str, TensorProto]) -> str:
-        if not packed.applies(v):
-            return "none"
-        if self.options.packing != "auto":
-            return str(self.options.packing)
-        if external.is_external(constants["R"]):
-            return "none"  # views of the file that is there are worth more than a kernel
-        batch = spec.batch_size if spec.batch_size is not None else self.options.batch_hint or None
-        return costs().packing_for(spec.num_directions, spec.hidden_size, batch)
+        wanted = str(self.options.packing)
+        if wanted == "auto":
+            batch = spec.batch_size if spec.batch_size is not None else self.options.batch_hint or None
+            kind = (spec.num_directions, spec.linear_before_reset)
+            wanted = costs.costs().packing_for(*kind, spec.hidden_size, batch)
+            if "R" in constants and external.is_external(constants["R"]) and wanted != "none":
+                wanted = "fused"  # views of the file that is there are worth more than a kernel
+        if wanted in ("none", "fused"):
+            return wanted
+        if wanted == "triple" and not tripled.applies(v):
+            wanted = "double"
+        return wanted if packed.applies(v) else "fused"
 
 
 def _is_gru(node: NodeProto) -> bool:
-    return is_onnx(node, "GRU")
+    return node.op_type == "GRU" and is_onnx(node)
 
 
 def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
@@ -205,7 +217,3 @@ def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
 def _kept(choice: choose.Choice, site: Site) -> Diagnostic:
     code = choice.code or "GL901"
     return diagnostic(code, choice.reason, scope=site.scope, node=site.site)
-
-
-def _count(node: NodeProto) -> int:
-    return 1 + sum(_count(inner) for _, body in subgraphs(node) for inner in body.node)

@@ -12,8 +12,6 @@ the reverse direction reads X backwards, so that both go the same way:
     [q | q] = [h | h] [Rh 0; Rh 0]ᵀ + [Rbh | Rbh]                               linear_before_reset ≠ 0
     [n | n] = g(([z | r] ∘ [q | q]) [0 I; 0 I]ᵀ + [Xh | Xh])
     [h | h]' = ([z | r] ∘ [h - n | h - n]) [I 0; I 0]ᵀ + [n | n]
-
-With sequence_lens z is u = 1 - z, and the last line reads ``([u | r] ∘ [n - h | n - h]) [I 0; I 0]ᵀ + [h | h]``.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from onnx import numpy_helper
 
 from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES
-from gru_lower.passes.lower import functions, parts, scan, step_nodes
+from gru_lower.passes.lower import functions, masks, parts, scan, step_nodes
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
@@ -58,60 +56,82 @@ def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of th
     e = Emitter(v.opset, v.elem_type, v.vocabulary)
     parts.dynamic_weights(e, v)
     given = parts.inputs(e, v)
-    rows = [parts.project(e, v, d, _backwards(e, v, given) if d.reverse else given) for d in v.directions]
+    rows = [parts.project(e, v, d, backwards(e, v, given) if d.reverse else given) for d in v.directions]
     z, r, h = ([getattr(row, gate) for row in rows] for gate in GATES)
     lanes = [z + r, h + h] if double else [z, r, h]
     names = ["Xzr", "Xhh"] if double else [f"X{gate}" for gate in GATES]
     width = len(v.directions) * v.hidden_size
     wide = width * (2 if double else 1)
     steps = [
-        parts.as_steps(e, v, given.x, _join(e, lane, 1, f"{P}{name}"), f"{P}{name}_steps", wide)
+        parts.as_steps(e, v, given.x, join(e, lane, 1, f"{P}{name}"), f"{P}{name}_steps", wide)
         for lane, name in zip(lanes, names, strict=True)
     ]
-    states = [initial or parts.zero_state(e, v, given.x) for initial in given.states]
-    state: list[Value | None] = [_join(e, states * (2 if double else 1), 1, f"{P}initial")]
+    state: list[Value | None] = [parts.zero_state(e, v, given.x, width=wide)]
+    if "initial_h" in v.has:
+        state = [join(e, given.states * (2 if double else 1), 1, f"{P}initial")]
     if scan.carries_summands(v):
-        zero = parts.zero_state(e, v, given.x)
-        state.append(_join(e, [zero] * (wide // v.hidden_size), 1, f"{P}no_update"))
+        state.append(parts.zero_state(e, v, given.x, width=wide))
     body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
     (_double_body if double else _block_body)(body, v)
-    last, y_steps = scan.run(e, v, body, state, steps, P, reverse=False)
-    prefixes = [parts.prefix_of(d) for d in v.directions]
+    outputs = scan.run(e, v, body, state, steps, P)
+    last, y = scan.finish(e, v, outputs, P, mask=straight_mask(v, given), width=wide)
     if double:
         last = e.slice(last, 0, width, 1, f"{P}last_once")
+        y = y if y is None else e.slice(y, 0, width, 2, f"{P}Y_once")
+    return e.template(split(e, v, given, last, y))
+
+
+def straight_mask(v: Variant, given: parts.Inputs) -> masks.Mask | None:
+    """Return the mask of Y in the order of a packed Scan's steps, if there is one for all it holds."""
+    return given.mask if len(v.directions) == 1 and not v.directions[0].reverse else None
+
+
+def split(e: Emitter, v: Variant, given: parts.Inputs, last: Value, y: Value | None) -> dict[str, Value]:
+    """Return the node's outputs.
+
+    Args:
+        e: Where to.
+        v: The variant.
+        given: What went in.
+        last: The last states of all directions, [B, D·H].
+        y: The states after all steps in the order of the steps, [T, B, D·H], if Y is asked for.
+
+    """
+    prefixes = [parts.prefix_of(d) for d in v.directions]
     ends = e.split(last, v.hidden_size, [f"{p}last" for p in prefixes], axis=1)
-    y = None
-    if y_steps is not None:
-        once = e.slice(y_steps, 0, width, 2, f"{P}Y_once") if double else y_steps
-        each = e.split(once, v.hidden_size, [f"{p}Y_steps" for p in prefixes], axis=2)
-        each = [_flip(e, x, f"{x.name}_flipped") if d.reverse else x for x, d in zip(each, v.directions, strict=True)]
-        y = e.stack(each, 1, "Y_stacked")
-    return e.template(parts.finish(e, v, given.mask, y, ends))
+    if y is None:
+        return parts.finish(e, v, given.mask, None, ends)
+    each = e.split(y, v.hidden_size, [f"{p}Y_steps" for p in prefixes], axis=2)
+    each = [flip(e, x, f"{x.name}_flipped") if d.reverse else x for x, d in zip(each, v.directions, strict=True)]
+    if straight_mask(v, given) is None:
+        each = [parts.valid_steps(e, v, given.mask, x, f"{p}Y_valid") for x, p in zip(each, prefixes, strict=True)]
+    return parts.finish(e, v, given.mask, e.stack(each, 1, "Y_stacked"), ends)
 
 
-def _join(e: Emitter, values: list[Value], axis: int, name: str) -> Value:
+def join(e: Emitter, values: list[Value], axis: int, name: str) -> Value:
+    """Join values along an axis; one is itself."""
     return values[0] if len(values) == 1 else e.op("Concat", values, name, axis=axis)
 
 
-def _flip(e: Emitter, x: Value, name: str) -> Value:
+def flip(e: Emitter, x: Value, name: str) -> Value:
     """Reverse the first axis."""
     bounds = [e.ints("flip_start", [-1]), e.ints("flip_end", [-(2**31)]), e.ints("flip_axes", [0])]
     return e.op("Slice", [x, *bounds, e.ints("flip_steps", [-1])], name)
 
 
-def _backwards(e: Emitter, v: Variant, given: parts.Inputs) -> parts.Inputs:
+def backwards(e: Emitter, v: Variant, given: parts.Inputs) -> parts.Inputs:
     """Return the inputs with time running backwards."""
-    x = _flip(e, given.x, "X_backwards")
+    x = flip(e, given.x, "X_backwards")
     rows = parts.as_rows(e, v, x, "X_backwards_rows")
     mask = given.mask
     if mask is not None:
-        steps = _flip(e, mask.steps, "mask_backwards")
-        mask = replace(mask, steps=steps, rows=e.reshape(steps, [-1, 1], "mask_backwards_rows"))
+        mask = replace(mask, valid=flip(e, mask.valid, "mask_backwards"))
     return replace(given, x=x, rows=rows, mask=mask)
 
 
 def _block_body(e: Emitter, v: Variant) -> None:
     direction = v.directions[0]
+    v = replace(v, hidden_size=len(v.directions) * v.hidden_size)
     if scan.carries_summands(v):
         summands = [e.formal(f"{P}ht_1"), e.formal(f"{P}update_1")]
         xt = Projection(*(e.formal(f"{P}X{gate}t") for gate in GATES))
@@ -143,12 +163,11 @@ def _double_body(e: Emitter, v: Variant) -> None:
     nn = act(
         g, e.gemm(reset, _twice(e, v, "second") if v.linear_before_reset else e.value(f"{P}Rnn"), xhh, "pre_hh"), "nn"
     )
-    start, end = (hh, nn) if v.mask == "gate" else (nn, hh)
-    update = e.op("Mul", [zr, e.sub(end, start, "change")], "update")
+    update = e.op("Mul", [zr, e.sub(hh, nn, "change")], "update")
     if scan.carries_summands(v):
         _results(e, nn, update, hh)
     else:
-        _close(e, v, e.gemm(update, _twice(e, v, "first"), start, "Ht"))
+        _close(e, v, e.gemm(update, _twice(e, v, "first"), nn, "Ht"))
 
 
 def _close(e: Emitter, v: Variant, ht: Value) -> None:
@@ -170,7 +189,7 @@ def weights(v: Variant, gates: dict[str, Array], double: bool) -> dict[str, Bind
 
     """
     prefixes = [parts.prefix_of(direction) for direction in v.directions]
-    z, r, h = (_diagonal([gates[f"{p}R{gate}"] for p in prefixes]) for gate in GATES)
+    z, r, h = (diagonal([gates[f"{p}R{gate}"] for p in prefixes]) for gate in GATES)
     bias = np.concatenate([gates[f"{p}Rbh"] for p in prefixes]) if f"{prefixes[0]}Rbh" in gates else None
     wide: dict[str, Array] = {}
     if not double:
@@ -179,7 +198,7 @@ def weights(v: Variant, gates: dict[str, Array], double: bool) -> dict[str, Bind
             wide["Rbh"] = bias
     else:
         size = len(z)
-        wide = {"Rzr": _diagonal([-z if v.mask == "gate" else z, r])}
+        wide = {"Rzr": diagonal([z, r])}
         inner = np.zeros((2 * size, 2 * size), h.dtype)
         half = slice(0, size) if v.linear_before_reset else slice(size, None)
         inner[:size, half] = inner[size:, half] = h
@@ -197,7 +216,7 @@ def _twice(e: Emitter, v: Variant, half: str) -> Value:
     return e.tensor(f"{P}{half}", np.block([row, row]))
 
 
-def _diagonal(blocks: list[Array]) -> Array:
+def diagonal(blocks: list[Array]) -> Array:
     """Return a block-diagonal matrix."""
     if len(blocks) == 1:
         return blocks[0]

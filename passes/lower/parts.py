@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EXPAND = 8
 """The opset from which Expand is there."""
+CLOSED = {"z": float("inf"), "r": float("-inf"), "h": 0.0}
+"""The projections of a step that leaves the state alone."""
 
 
 def prefix_of(direction: Direction) -> str:
@@ -35,7 +37,7 @@ class Inputs:
     """What a recurrence starts from.
 
     Attributes:
-        x: X with time first, [T, B, I]; padding is 0 where there is a mask.
+        x: X with time first, [T, B, I].
         rows: The same as [T·B, I].
         states: The initial state of each direction, [B, H]; ``None`` for zeros.
         mask: The mask, or ``None`` without sequence_lens.
@@ -54,8 +56,6 @@ def inputs(e: Emitter, v: Variant) -> Inputs:
     if v.layout:
         x = e.transpose(x, [1, 0, 2], "X_time_major")
     mask = masks.mask(e, v, x) if v.mask else None
-    if mask is not None:
-        x = e.where(mask.steps, x, 0.0, "X_valid")
     return Inputs(x, as_rows(e, v, x, "X_rows"), _initial_states(e, v), mask)
 
 
@@ -75,24 +75,26 @@ def _initial_states(e: Emitter, v: Variant) -> list[Value | None]:
     return [e.squeeze(part, [axis], f"{name}_state") for part, name in zip(parts, names, strict=True)]
 
 
-def zero_state(e: Emitter, v: Variant, x: Value, like: Value | None = None) -> Value:
-    """Return a state of zeros, [B, H], one for all directions.
+def zero_state(e: Emitter, v: Variant, x: Value, like: Value | None = None, width: int = 0) -> Value:
+    """Return a state of zeros, [B, width], one for all directions.
 
     Args:
         e: Where to.
         v: The variant.
         x: X with time first.
         like: A projection [T, B, H] to take the size from, which is the only way before opset 8.
+        width: How wide it is, H if no width is given.
 
     """
-    return e.shared("zero_state", lambda: _zero_state(e, v, x, like))
+    width = width or v.hidden_size
+    return e.shared(f"zero_state {width}", lambda: _zero_state(e, v, x, like, width))
 
 
-def _zero_state(e: Emitter, v: Variant, x: Value, like: Value | None) -> Value:
+def _zero_state(e: Emitter, v: Variant, x: Value, like: Value | None, width: int) -> Value:
     if v.batch_size is not None:
-        return e.tensor("zero_state", np.zeros((v.batch_size, v.hidden_size)))
+        return e.tensor("zero_state", np.zeros((v.batch_size, width)))
     if e.opset >= EXPAND:
-        shape = e.op("Concat", [e.dim(x, 1, "batch"), e.ints("width", [v.hidden_size])], "state_shape", axis=0)
+        shape = e.op("Concat", [e.dim(x, 1, "batch"), e.ints("width", [width])], "state_shape", axis=0)
         return e.op("Expand", [e.tensor("zero", [[0.0]]), shape], "zero_state")
     # Neither Expand nor ConstantOfShape is there yet: b xor b is false for any value, NaN and infinities included.
     first = e.op("Gather", [like, e.tensor("first", 0, TensorProto.INT64)], "first_step", axis=0)
@@ -127,21 +129,17 @@ def dynamic_weights(e: Emitter, v: Variant) -> None:
 def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Projection[Value]:
     """Return ``X Wᵀ + b`` of each gate for all steps at once, each of shape [T·B, H].
 
-    With the mask recipe ``gate`` the z entry is that of u = 1 - z, with -inf where a step is not valid.
+    With the mask recipe ``gate`` a step that is not valid has +inf for z, -inf for r and 0 for h: z is 1 and r is 0, so
+    the candidate is g(0) = 0, and the state stays what it is to the bit.
     """
     p = prefix_of(direction)
     parts: dict[str, Value] = {}
     for gate in GATES:
-        negate = gate == "z" and v.mask == "gate"
         bias = e.value(f"{p}b{gate}") if "B" in v.has else None
-        name = f"{p}X{'u' if negate else gate}"
-        weight = e.value(f"{p}W{gate}")
-        if negate and bias is not None:
-            value = e.op("Gemm", [given.rows, weight, bias], name, alpha=-1.0, beta=-1.0, transB=1)
-        else:
-            value = e.gemm(given.rows, weight, bias, name, negate=negate)
-        if negate and given.mask is not None:
-            value = e.op("Add", [value, masks.closed(e, given.mask.rows)], f"{name}_valid")
+        value = e.gemm(given.rows, e.value(f"{p}W{gate}"), bias, f"{p}X{gate}")
+        if v.mask == "gate" and given.mask is not None:
+            padding = np.full(v.hidden_size, CLOSED[gate])
+            value = masks.fill(e, v, given.mask, [value], padding, f"{p}X{gate}_valid")
         parts[gate] = value
     return Projection(**parts)
 
@@ -161,6 +159,26 @@ def as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str, width: in
     return e.reshape(rows, e.shared(f"step_shape {width}", shape), name)
 
 
+def like_steps(e: Emitter, v: Variant, rows: Value, steps: Value, width: int, name: str) -> Value:
+    """Reshape [T·B, width] to the [T, B, ...] that something else has."""
+    if v.seq_length is not None:
+        return e.reshape(rows, [v.seq_length, -1, width], name)
+    if v.batch_size:
+        return e.reshape(rows, [-1, v.batch_size, width], name)
+    return e.reshape(rows, e.op("Shape", [steps], f"{name}_shape"), name)
+
+
+def valid_steps(e: Emitter, v: Variant, mask: masks.Mask | None, y: Value, name: str) -> Value:
+    """Return [T, B, H] with zeros past the lengths."""
+    if mask is None:
+        return y
+    if not masks.by_index(e):
+        return e.where(masks.steps_of(e, mask), y, 0.0, name)
+    rows = e.reshape(y, [-1, v.hidden_size], f"{name}_in")
+    rows = masks.fill(e, v, mask, [rows], np.zeros(v.hidden_size), f"{name}_rows")
+    return like_steps(e, v, rows, y, v.hidden_size, name)
+
+
 def finish(e: Emitter, v: Variant, mask: masks.Mask | None, y: Value | None, states: list[Value]) -> dict[str, Value]:
     """Shape the node's outputs.
 
@@ -168,7 +186,7 @@ def finish(e: Emitter, v: Variant, mask: masks.Mask | None, y: Value | None, sta
         e: Where to.
         v: The variant.
         mask: The mask, or ``None`` without sequence_lens.
-        y: All states, [T, D, B, H], or ``None`` where Y is not asked for.
+        y: All states, [T, D, B, H], zeros past the lengths, or ``None`` where Y is not asked for.
         states: The last state of each direction, [B, H].
 
     Returns:
@@ -177,12 +195,6 @@ def finish(e: Emitter, v: Variant, mask: masks.Mask | None, y: Value | None, sta
     """
     results = {}
     if y is not None:
-        if mask is not None:
-            valid = e.unsqueeze(mask.steps, [1], "mask_Y")
-            if v.mask == "gate" and "initial_h" not in v.has:  # every state is finite, so a product will do
-                y = e.op("Mul", [y, e.op("Cast", [valid], "mask_Y_float", to=e.elem_type)], "Y_valid")
-            else:
-                y = e.where(valid, y, 0.0, "Y_valid")
         results["Y"] = e.transpose(y, [2, 0, 1, 3], "Y_batch_major") if v.layout else y
     if "Y_h" in v.wants:
         if mask is not None and mask.nonempty is not None:

@@ -4,12 +4,13 @@
     Ht, Yt = Scan body(Ht_1, Xz[t], Xr[t], Xh[t])                Yt = Identity(Ht)
 
 onnxruntime computes garbage when a scan output is directly a body input or has the state output's name, which is
-what the Identity is for. Without sequence_lens the body does without it and hands on the state's two summands:
+what the Identity is for. Unless there is a Where in it the body does without it and hands on the state's two summands:
 
     Ht_1 = ht_1 + update_1                                       the scan output
     ht, update = ..., Zt ∘ (Ht_1 - ht)                           the states
     Y = Concat(scan output without its first, ht_T + update_T)
 
+Where a step's products are what counts (costs.toml), a first step from zeros is done outside, since it has none.
 A reverse direction is the same body with scan_input_directions and scan_output_directions of 1.
 """
 
@@ -18,11 +19,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 from onnx import TensorProto
 
 from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES, Direction
-from gru_lower.passes.lower import parts, step_nodes
+from gru_lower.passes.lower import masks, parts, step_nodes
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
@@ -43,30 +45,51 @@ def template(v: Variant) -> Template:
         p = parts.prefix_of(direction)
         steps = [parts.as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
         if v.mask == "where" and given.mask is not None:
-            steps.append(given.mask.steps)
-        zero = parts.zero_state(e, v, given.x) if initial is None or carries_summands(v) else None
-        state = [initial or zero, zero] if carries_summands(v) else [initial or zero]
+            steps.append(masks.steps_of(e, given.mask))
+        start = initial
+        if v.peeled:
+            start, steps = _peel(e, v, direction, steps)
+        zero = parts.zero_state(e, v, given.x) if start is None or carries_summands(v) else None
+        state = [start or zero, zero] if carries_summands(v) else [start or zero]
         body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
         _write_body(body, v, direction)
-        last, y = run(e, v, body, state, steps, p, reverse=direction.reverse)
+        outputs = run(e, v, body, state, steps, p, reverse=direction.reverse)
+        last, y = finish(e, v, outputs, p, reverse=direction.reverse, mask=given.mask)
         states.append(last)
         ys += [] if y is None else [y]
     y = e.stack(ys, 1, "Y_stacked") if ys else None
     return e.template(parts.finish(e, v, given.mask, y, states))
 
 
+def _peel(e: Emitter, v: Variant, direction: Direction, steps: list[Value]) -> tuple[Value, list[Value]]:
+    """Return the state after the first step, which starts from zeros, and the projections of the others."""
+    p = parts.prefix_of(direction)
+    first, start, end = (-1, 0, -1) if direction.reverse else (0, 1, 2**31 - 1)
+    index = e.tensor("first", first, TensorProto.INT64)
+    xt = [e.op("Gather", [value, index], f"{p}X{gate}_first", axis=0) for gate, value in zip(GATES, steps, strict=True)]
+    rest = [e.slice(value, start, end, 0, f"{p}X{gate}_rest") for gate, value in zip(GATES, steps, strict=True)]
+    return step_nodes.emit_step(e, v, direction, Projection(*xt), None, None), rest
+
+
 def carries_summands(v: Variant) -> bool:
     """Whether a body hands on ``ht`` and ``Zt ∘ (Ht_1 - ht)`` instead of their sum.
 
     The next step adds them first thing, so the state is no output of the body, and the sum can be one: no Identity.
-    With a mask the state itself has to be handed on, to the bit.
+    A Where in the body has to choose between two states.
     """
-    return not v.mask and "Y" in v.wants
+    return v.mask != "where" and "Y" in v.wants
 
 
 def run(
-    e: Emitter, v: Variant, body: Emitter, state: list[Value | None], steps: list[Value], p: str, *, reverse: bool
-) -> tuple[Value, Value | None]:
+    e: Emitter,
+    v: Variant,
+    body: Emitter,
+    state: list[Value | None],
+    steps: list[Value],
+    p: str,
+    *,
+    reverse: bool = False,
+) -> list[Value]:
     """Append the Scan.
 
     Args:
@@ -79,24 +102,76 @@ def run(
         reverse: Whether time runs backwards.
 
     Returns:
-        The last state and, where Y is asked for, the states of all steps, [T, B, width].
+        The last states and, where Y is asked for, the scan output, [T, B, width].
 
     """
-    wants_y = "Y" in v.wants
     attributes = {"scan_input_directions": [1] * len(steps)} if reverse else {}
-    if reverse and wants_y:
+    if reverse and "Y" in v.wants:
         attributes["scan_output_directions"] = [1]
+    if carries_summands(v):
+        names = [f"{p}last_ht", f"{p}last_update", f"{p}Y_before"]
+    else:
+        names = [f"{p}last"] + ([f"{p}Y_steps"] if "Y" in v.wants else [])
+    return e.with_body("Scan", [*state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
+
+
+def finish(
+    e: Emitter,
+    v: Variant,
+    outputs: list[Value],
+    p: str,
+    *,
+    reverse: bool = False,
+    mask: masks.Mask | None = None,
+    width: int = 0,
+) -> tuple[Value, Value | None]:
+    """Return the last state and, where Y is asked for, the states of all steps, of what :func:`run` gave.
+
+    Args:
+        e: Where to.
+        v: The variant.
+        outputs: The Scan's.
+        p: What stands before local names.
+        reverse: Whether time ran backwards.
+        mask: Which steps to leave in Y; the others become zeros.
+        width: How wide the state is, H if no width is given.
+
+    """
     if not carries_summands(v):
-        names = [f"{p}last"] + ([f"{p}Y_steps"] if wants_y else [])
-        last, *y = e.with_body("Scan", [*state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
-        return last, y[0] if y else None
-    names = [f"{p}last_ht", f"{p}last_update", f"{p}Y_before"]
-    ht, update, before = e.with_body("Scan", [*state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
+        last, *y = outputs
+        return last, parts.valid_steps(e, v, mask, y[0], f"{p}Y_valid") if y else None
+    ht, update, before = outputs
     last = e.op("Add", [ht, update], f"{p}last")
+    return last, join(e, v, before, last, p, reverse=reverse, mask=mask, width=width)
+
+
+def join(
+    e: Emitter,
+    v: Variant,
+    before: Value,
+    last: Value,
+    p: str,
+    *,
+    reverse: bool = False,
+    mask: masks.Mask | None = None,
+    width: int = 0,
+) -> Value:
+    """Return the states after all steps from those before and the last one; for :func:`finish`'s arguments."""
+    width = width or v.hidden_size
+    if mask is not None and masks.by_index(e) and not reverse:
+        rows = e.reshape(before, [-1, width], f"{p}Y_before_rows")
+        batch = e.dim(before, 1, f"{p}batch") if v.batch_size is None else e.ints("batch", [v.batch_size])
+        rows = masks.fill(e, v, mask, [rows, last], np.zeros(width), f"{p}Y_rows", batch)
+        return parts.like_steps(e, v, rows, before, width, f"{p}Y_valid")
+    start, end = (0, -1) if reverse else (1, 2**31 - 1)
+    rest = before if v.peeled else e.slice(before, start, end, 0, f"{p}Y_rest")
+    if mask is not None and masks.by_index(e):
+        rows = e.reshape(rest, [-1, width], f"{p}Y_rest_rows")
+        rows = masks.fill(e, v, mask, [last, rows], np.zeros(width), f"{p}Y_rows")
+        return parts.like_steps(e, v, rows, before, width, f"{p}Y_valid")
     final = e.unsqueeze(last, [0], f"{p}Y_final")
-    if reverse:
-        return last, e.op("Concat", [final, e.slice(before, 0, -1, 0, f"{p}Y_head")], f"{p}Y_steps", axis=0)
-    return last, e.op("Concat", [e.slice(before, 1, 2**31 - 1, 0, f"{p}Y_tail"), final], f"{p}Y_steps", axis=0)
+    y_steps = e.op("Concat", [final, rest] if reverse else [rest, final], f"{p}Y_steps", axis=0)
+    return parts.valid_steps(e, v, mask, y_steps, f"{p}Y_valid")
 
 
 def _write_body(e: Emitter, v: Variant, direction: Direction) -> None:

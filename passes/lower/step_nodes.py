@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gru_lower.gru.cell import step
 from gru_lower.passes.lower import functions
 from gru_lower.passes.lower.parts import prefix_of
@@ -31,9 +33,8 @@ class StepAlgebra:
         self._e, self._v, self._p = e, v, prefix
 
     def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
-        """Return one Gemm; for u = 1 - z its negated product."""
-        negate = gate == "z" and self._v.mask == "gate"
-        return self._e.gemm(state, self._e.value(f"{self._p}R{gate}"), plus, f"pre_{gate}", negate=negate)
+        """Return one Gemm."""
+        return self._e.gemm(state, self._e.value(f"{self._p}R{gate}"), plus, f"pre_{gate}")
 
     def recurrent_candidate(self, state: Value | None) -> Value | None:
         """Return ``state Rhᵀ + Rbh``."""
@@ -53,18 +54,17 @@ class StepAlgebra:
         return self._e.op("Mul", [left, right], name)
 
     def add(self, left: Value, right: Value, name: str) -> Value:
-        """Add."""
+        """Add; a sum right before g as a product with the identity, which onnxruntime makes one kernel with g."""
+        if self._v.fused:
+            identity = self._e.tensor(f"{self._p}identity", np.eye(self._v.hidden_size))
+            return self._e.gemm(right, identity, left, name)
         return self._e.op("Add", [left, right], name)
 
     def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
-        """Return ``ht + zt ∘ (state - ht)``, or with u = 1 - z ``state + u ∘ (ht - state)``."""
-        if self._v.mask == "gate":
-            if state is None:
-                return self.mul(zt, ht, "Ht")
-            return self.add(state, self.mul(zt, self._e.sub(ht, state, "change"), "update"), "Ht")
+        """Return ``ht + zt ∘ (state - ht)``."""
         if state is None:
             return self._e.sub(ht, self.mul(zt, ht, "kept"), "Ht")
-        return self.add(ht, self.mul(zt, self._e.sub(state, ht, "change"), "update"), "Ht")
+        return self._e.op("Add", [ht, self.mul(zt, self._e.sub(state, ht, "change"), "update")], "Ht")
 
 
 class _Summands(StepAlgebra):

@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 from onnx import TensorProto
 
 from gru_lower.gru.cell import Projection
@@ -87,10 +88,10 @@ def prologue(v: Variant) -> Template:
             steps = _steps(e, v, value, v.hidden_size, [f"{p}X{gate}_{t}" for t in range(length)])
             results |= {f"{p}X{gate}_{t}": step for t, step in enumerate(steps)}
     if given.mask is not None:
-        results |= {"mask_steps": given.mask.steps}
+        results |= {"mask_valid": given.mask.valid}
         results |= {} if given.mask.nonempty is None else {"mask_nonempty": given.mask.nonempty}
         if v.mask == "where" and length:
-            steps = _steps(e, v, given.mask.rows, 1, [f"row_mask_{t}" for t in range(length)])
+            steps = _steps(e, v, masks.rows_of(e, given.mask), 1, [f"row_mask_{t}" for t in range(length)])
             results |= {f"row_mask_{t}": step for t, step in enumerate(steps)}
     return e.template(results)
 
@@ -127,9 +128,17 @@ def epilogue(v: Variant) -> Template:
     mask = None
     if v.mask:
         nonempty = e.value("mask_nonempty") if masks.needs_nonempty(v) else None
-        mask = masks.Mask(e.value("mask_steps"), e.value("mask_rows"), nonempty)
+        mask = masks.Mask(e.value("mask_valid"), nonempty)
     y = None
-    if "Y" in v.wants and length:
+    if "Y" in v.wants and length and mask is not None:
+        ys = []
+        for p in prefixes:
+            states = [e.value(f"{p}H_{t}") for t in range(length)]
+            rows = states[0] if length == 1 else e.op("Concat", states, f"{p}H_all", axis=0)
+            rows = masks.fill(e, v, mask, [rows], np.zeros(v.hidden_size), f"{p}H_valid")
+            ys.append(e.reshape(rows, [length, -1, v.hidden_size], f"{p}Y_valid"))
+        y = e.stack(ys, 1, "Y_stacked")
+    elif "Y" in v.wants and length:
         states = [e.value(f"{p}H_{t}") for t in range(length) for p in prefixes]
         rows = states[0] if len(states) == 1 else e.op("Concat", states, "H_all", axis=0)
         y = e.reshape(rows, [length, len(prefixes), -1, v.hidden_size], "Y_all")

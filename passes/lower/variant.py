@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from onnx import TensorProto
+
 from gru_lower.passes.lower.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from gru_lower.gru.spec import Direction, GruSpec
 
 Mask = Literal["", "gate", "where"]
+FUSED = frozenset({"Sigmoid", "Tanh"})
+"""What onnxruntime fuses with a Gemm before it, of the bounded functions."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,12 @@ class Variant:
         has: Which of ``B``, ``initial_h`` are there.
         wants: Which of ``Y``, ``Y_h`` are asked for.
         dynamic: Which of ``W``, ``R``, ``B`` are computed in the graph rather than constant.
-        mask: How sequence_lens acts: ``""`` not at all, ``"gate"`` by closing the update gate outside the
-            body, ``"where"`` by a Where in the body.
+        mask: How sequence_lens acts: ``""`` not at all, ``"gate"`` by projections that close the gates,
+            ``"where"`` by a Where in the body.
         zero_length_state: What the last state of a sequence of length 0 is, ``"zero"`` or ``"initial"``.
         vocabulary: The operators that may be written.
+        peeled: Whether a Scan begins with the second step.
+        fused: Whether a Scan's body adds right before g by a product with the identity.
 
     """
 
@@ -54,6 +60,24 @@ class Variant:
     mask: Mask = ""
     zero_length_state: str = "zero"
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    fused: bool = False
+    peeled: bool = False
+
+    @property
+    def can_be_fused(self) -> bool:
+        """Whether onnxruntime would run a sum before g, spelled as a product, in one kernel with g; every g bounded."""
+        return (
+            self.linear_before_reset
+            and self.elem_type == TensorProto.FLOAT
+            and self.clip is None
+            and self.vocabulary.has("Gemm")
+            and all(d.g.name in FUSED for d in self.directions)
+        )
+
+    @property
+    def can_be_peeled(self) -> bool:
+        """Whether the first step can be done by itself: T is static, no initial_h, no sequence_lens."""
+        return (self.seq_length or 0) > 1 and "initial_h" not in self.has and not self.mask
 
     def only(self, direction: Direction) -> Variant:
         """Return the variant with one of its directions."""
@@ -90,15 +114,14 @@ def variant_of(spec: GruSpec, opset: int, dynamic: frozenset[str], mask: Mask, z
     )
 
 
-def mask_recipe(spec: GruSpec, wanted: str, vocabulary: Vocabulary) -> Mask:
+def mask_recipe(spec: GruSpec, wanted: str) -> Mask:
     """Choose how sequence_lens acts.
 
-    Closing the update gate costs no node in the body, but rests on three things: no clip (it would lift the
-    -inf that closes the gate), an f with f(v) + f(-v) = 1 that reaches 0, and a bounded candidate (0 times
-    an infinite one is NaN).
+    Gates closed by infinite projections cost no node in the body, but rest on three things: no clip (it would bound
+    the infinities), an f that is exactly 0 and 1 there, and a bounded g that is 0 at 0 (0 times an infinite candidate
+    is NaN).
     """
     if "sequence_lens" not in spec.inputs:
         return ""
-    closes = all(d.f.complements and (d.f.alpha is None or d.f.alpha > 0) and d.g.bounded for d in spec.directions)
-    exact = closes and spec.clip is None and vocabulary.has("Gemm")
-    return "gate" if exact and wanted == "auto" else "where"
+    closes = all(d.f.saturates and d.g.vanishes for d in spec.directions)
+    return "gate" if closes and spec.clip is None and wanted == "auto" else "where"

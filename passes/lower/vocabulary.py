@@ -7,7 +7,6 @@ gets it:
     Gemm(a, W, c)  →  Add(MatMul(a, Wᵀ), c)          Wᵀ transposed beforehand
     Sub(a, b)      →  Add(a, Mul(b, -1))
     Split(x)       →  Slices of it, or Gather of its steps
-    z = 1 - u      →  a Where in the body (sequence_lens), since a closed gate rests on Gemm
 
 A GRU that needs an operator with no other spelling is kept, with a code (GL307).
 """
@@ -17,12 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gru_lower.graph.scopes import subgraphs
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from onnx import NodeProto
 
 VIEWS = frozenset({"Reshape", "Transpose", "Split", "Slice", "Concat", "Squeeze", "Unsqueeze", "Gather"})
 MINIMAL = frozenset({"MatMul", "Add", "Sub", "Mul", "Sigmoid", "Tanh"}) | VIEWS
@@ -48,15 +43,9 @@ class Vocabulary:
         """Whether an operator may be written."""
         return op_type not in self.forbidden and (self.name != "minimal" or op_type in MINIMAL | STRUCTURE)
 
-    def lacking(self, nodes: Iterable[NodeProto]) -> list[str]:
-        """Return the operators among nodes and the bodies inside them that may not be written."""
-        found: dict[str, None] = {}
-        for node in nodes:
-            if not self.has(node.op_type):
-                found[node.op_type] = None
-            for _, body in subgraphs(node):
-                found |= dict.fromkeys(self.lacking(body.node))
-        return list(found)
+    def lacking(self, op_types: Iterable[str]) -> list[str]:
+        """Return the operators among some that may not be written."""
+        return [op_type for op_type in op_types if not self.has(op_type)]
 
 
 def vocabulary_of(name: str, forbid: str) -> Vocabulary:

@@ -15,7 +15,7 @@ from onnx import TensorProto, numpy_helper
 
 from gru_lower.graph import external
 from gru_lower.gru.spec import GATES, GruSpec
-from gru_lower.passes.lower import packed
+from gru_lower.passes.lower import packed, tripled
 from gru_lower.passes.lower.parts import prefix_of
 
 if TYPE_CHECKING:
@@ -68,22 +68,22 @@ def transposed(gates: dict[str, Binding], base_dir: Path | None) -> dict[str, Bi
     }
 
 
-def packed_tensors(v: Variant, gates: dict[str, Binding], base_dir: Path | None, *, double: bool) -> dict[str, Binding]:
-    """Build the wide recurrent weights of the packed form; these are read, not sliced.
+def packed_tensors(v: Variant, gates: dict[str, Binding], base_dir: Path | None, packing: str) -> dict[str, Binding]:
+    """Build the wide weights of a packed form; these are read, not sliced.
 
     Args:
         v: The variant.
         gates: What :func:`gate_tensors` gave.
         base_dir: Where external data lies.
-        double: Whether the state stands there twice.
+        packing: Which form.
 
     """
     arrays = {
         name: external.to_array(tensor, base_dir)
         for name, tensor in gates.items()
-        if isinstance(tensor, TensorProto) and name.removeprefix("reverse_").startswith("R")
+        if isinstance(tensor, TensorProto) and (packing == "triple" or name.removeprefix("reverse_").startswith("R"))
     }
-    return packed.weights(v, arrays, double)
+    return tripled.weights(v, arrays) if packing == "triple" else packed.weights(v, arrays, packing == "double")
 
 
 def _biases(spec: GruSpec, biases: np.ndarray[Any, np.dtype[Any]], p: str) -> dict[str, Binding]:
