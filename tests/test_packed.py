@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from gru_lower.graph.scopes import walk
 from lowering import hold, lower
 from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 
@@ -44,4 +45,18 @@ def test_two_directions_share_one_body(packing: str, lbr: int, lens: str | None)
     kernels = len(body.node) - fused
     without_mask = {(0, "block"): 7, (1, "block"): 9, (0, "double"): 6, (1, "double"): 7}[lbr, packing]
     assert kernels == without_mask + (lens is not None)
+    hold(case, lowered)
+
+
+@given(case=gru_cases(opset=range(10, 25), dtype=np.float32, outputs=("Y", "Y_h")))
+def test_a_plain_body_hands_its_output_to_nobody_else(case: GruCase) -> None:
+    """Tract rewires every use of a scan output in the body to what comes after it, and then refuses the model."""
+    assume(not case.jumps)
+    lowered, result = lower(case.model(), "lower-gru{form=scan,packing=plain}")
+    assume(result.sites[0].action == "lowered" and result.sites[0].form == "scan")
+    bodies = [scope.proto for scope in walk(lowered) if scope.proto is not lowered.graph]
+    for body in bodies:
+        _, y = (value.name for value in body.output)
+        assert not any(y in node.input for node in body.node)
+    assert len(bodies) == case.sizes[4]
     hold(case, lowered)

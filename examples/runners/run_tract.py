@@ -14,7 +14,10 @@ def run(model: str, feeds: Arrays) -> Arrays:
     _, outputs = names(model)
     graph = tract.onnx().load(model)
     order = [graph.input_name(index) for index in range(graph.input_count())]
-    results = graph.into_model().into_runnable().run([feeds[name] for name in order])
+    try:
+        results = graph.into_model().into_runnable().run([feeds[name] for name in order])
+    except tract.TractError as error:
+        raise RuntimeError(str(error).partition("Stack backtrace")[0]) from error
     return {name: value.to_numpy() for name, value in zip(outputs, results, strict=True)}
 
 

@@ -38,8 +38,9 @@ class LowerOptions:
     Attributes:
         form: ``auto``, ``scan``, ``loop``, ``unroll`` or ``step``.
         packing: For Scan bodies of small H: ``block`` puts both directions in one body, ``double`` also the state
-            twice, where that applies (see :mod:`gru_lower.passes.lower.packed`); ``none`` leaves them plain;
-            ``auto`` goes by costs.toml.
+            twice, where that applies (see :mod:`gru_lower.passes.lower.packed`); ``none`` gives each direction a body;
+            ``plain`` besides has that body hand on the state and an Identity of it, which every runtime with a
+            Scan takes; ``auto`` goes by costs.toml.
         batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
         mask: How sequence_lens acts: ``auto`` closes the update gate outside the body where that is exact,
             ``where`` always takes a Where in the body, which quantisers understand.
@@ -52,7 +53,7 @@ class LowerOptions:
     """
 
     form: str = field(default="auto", metadata={"choices": choose.FORMS})
-    packing: str = field(default="auto", metadata={"choices": ("auto", "none", "block", "double")})
+    packing: str = field(default="auto", metadata={"choices": ("auto", "none", "plain", "block", "double")})
     batch_hint: int = 0
     mask: str = field(default="auto", metadata={"choices": ("auto", "where")})
     vocabulary: str = field(default="gemm", metadata={"choices": vocabulary.NAMES})
@@ -149,7 +150,7 @@ class LowerGru(Pass):
         words = vocabulary.vocabulary_of(self.options.vocabulary, self.options.forbid)
         mask = mask_recipe(spec, self.options.mask, words)
         v = variant_of(spec, scope.opset, dynamic, mask, self.options.zero_length_state)
-        v = replace(v, vocabulary=words)
+        v = replace(v, vocabulary=words, summands=self.options.packing != "plain")
         bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
         if not words.has("Gemm"):
             bindings |= transposed(bindings, model.base_dir)
@@ -176,7 +177,7 @@ class LowerGru(Pass):
         return splice.Edit(scope, [index], assembly.nodes, assembly.initializers), change
 
     def _packing(self, spec: GruSpec, v: Variant, constants: dict[str, TensorProto]) -> str:
-        if not packed.applies(v):
+        if self.options.packing == "plain" or not packed.applies(v):
             return "none"
         if self.options.packing != "auto":
             return str(self.options.packing)
