@@ -2,7 +2,7 @@
 
 onnxruntime has no float64 kernels for HardSigmoid, LeakyRelu, Elu, ThresholdedRelu, Softsign and Softplus, and
 no Clip before opset 12; ONNX has no bfloat16 for some before opset 22, no ThresholdedRelu before 10, and
-no Max that broadcasts before 8. There they are spelled with arithmetic that serves.
+no Max that broadcasts before 8; a target may forbid any of them. There they are spelled with arithmetic that serves.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def activation(e: Emitter, fn: Activation, x: Value, name: str) -> Value:
         return affine(e, inner, alpha, 0.0, name)
     early = fn.name == "ThresholdedRelu" and e.opset < THRESHOLDED_RELU
     untyped = e.elem_type == TensorProto.BFLOAT16 and e.opset < RECTIFIERS_BF16
-    if early or untyped or e.elem_type == TensorProto.DOUBLE:
+    forbidden = fn.name in e.vocabulary.forbidden
+    if early or untyped or forbidden or e.elem_type == TensorProto.DOUBLE:
         return _in_arithmetic(e, fn.name, x, alpha, beta, name)
     parameters = {key: value for key, value in (("alpha", fn.alpha), ("beta", fn.beta)) if value is not None}
     return e.op(fn.name, [x], name, **parameters)
