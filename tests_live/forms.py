@@ -1,8 +1,8 @@
-"""How cells are lowered: every form, with static and with dynamic dims, and what each engine takes best."""
+"""How models are lowered: every form, with static and with dynamic dims."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import gru_lower
@@ -11,7 +11,11 @@ from gru_lower.graph.scopes import is_onnx, walk
 if TYPE_CHECKING:
     import onnx
 
+    from strategies import GruCase
+    from tests_live.engines import Kind
     from tests_live.grid import Cell
+
+STATIC, DYNAMIC = {"static": True}, {"static": False}
 
 
 @dataclass(frozen=True)
@@ -21,25 +25,48 @@ class Form:
     Attributes:
         options: Of :func:`gru_lower.lower`.
         knobs: Of the cell.
+        fix_length: Whether T is fixed, so that only the batch is dynamic.
 
     """
 
     options: dict[str, Any]
-    knobs: dict[str, Any]
+    knobs: dict[str, Any] = field(default_factory=lambda: STATIC)
+    fix_length: bool = False
+
+    def fits(self, cell: Cell) -> bool:
+        """Whether the form's own knobs leave the cell what its name says."""
+        shortened = cell.knobs.get("sequence_lens") and self.knobs.get("T") == 1
+        return not shortened and not ("static" in cell.knobs and self.knobs["static"])
+
+    def lowered(self, case: GruCase) -> onnx.ModelProto:
+        """Lower a case of the form's knobs.
+
+        Raises:
+            Refused: gru-lower does not do it.
+
+        """
+        more = {"fix_dims": {"T": case.sizes[0]}} if self.fix_length else {}
+        return lowered(case.model(), {**self.options, **more})
 
 
+PLAIN_SCAN = {"passes": "lower-gru{form=scan,packing=plain}"}
 FORMS = {
-    "scan": Form({"form": "scan"}, {"static": True}),
-    "scan plain": Form({"passes": "lower-gru{form=scan,packing=plain}"}, {"static": True}),
-    "scan dynamic": Form({"form": "scan"}, {"static": False}),
-    "scan plain dynamic": Form({"passes": "lower-gru{form=scan,packing=plain}"}, {"static": False}),
-    "loop": Form({"form": "loop"}, {"static": True}),
-    "loop dynamic": Form({"form": "loop"}, {"static": False}),
-    "unroll": Form({"form": "unroll"}, {"static": True}),
+    "scan": Form({"form": "scan"}),
+    "scan dynamic": Form({"form": "scan"}, DYNAMIC),
+    "scan plain": Form(PLAIN_SCAN),
+    "scan plain dynamic": Form(PLAIN_SCAN, DYNAMIC),
+    "loop": Form({"form": "loop"}),
+    "loop dynamic": Form({"form": "loop"}, DYNAMIC),
+    "unroll": Form({"form": "unroll"}),
+    "unroll batch": Form({"form": "unroll"}, DYNAMIC, fix_length=True),
     "step": Form({"form": "step"}, {"static": True, "T": 1}),
-    "minimal": Form({"passes": "lower-gru{form=unroll,vocabulary=minimal}"}, {"static": True}),
-    "portable": Form({"target": "portable"}, {"static": True}),
+    "minimal": Form({"passes": "lower-gru{form=unroll,vocabulary=minimal}"}),
+    "portable": Form({"target": "portable"}),
 }
+
+
+class Refused(Exception):  # noqa: N818 - not an error: it is one of the answers
+    """A GRU that was not lowered, and why."""
 
 
 def lowered(model: onnx.ModelProto, options: dict[str, Any]) -> onnx.ModelProto:
@@ -61,11 +88,23 @@ def lowered(model: onnx.ModelProto, options: dict[str, Any]) -> onnx.ModelProto:
     return proto
 
 
-class Refused(Exception):
-    """A GRU that was not lowered, and why."""
+def best(kind: Kind, model: onnx.ModelProto, dtype: str, fix_dims: dict[str, int] | None = None) -> onnx.ModelProto:
+    """Lower a model for an engine.
 
+    This stands for ``gru_lower.lower(model, target=NAME, fix_dims=...)``.
 
-def fits(cell: Cell, form: Form) -> bool:
-    """Whether a form's own knobs leave the cell what its name says."""
-    lens = cell.knobs.get("sequence_lens")
-    return not (lens and form.knobs.get("T") == 1) and not ("static" in cell.knobs and form.knobs.get("static"))
+    Raises:
+        Refused: The engine does not take it.
+
+    """
+    oldest, newest = kind.opsets
+    opset = next(entry.version for entry in model.opset_import if not entry.domain)
+    if dtype not in kind.dtypes:
+        raise Refused(f"no {dtype}")
+    if opset > newest:
+        raise Refused(f"opset {opset} is newer than {newest}")
+    options = dict(kind.options)
+    if opset < oldest:
+        spec = options.pop("passes", None)
+        options |= {"passes": f"convert-opset{{to={newest}}},{spec}"} if spec else {"opset": newest}
+    return lowered(model, options | ({"fix_dims": fix_dims} if fix_dims and kind.static else {}))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests_live.engines import KINDS, start
-from tests_live.forms import FORMS, Refused, fits, lowered
+from tests_live.forms import FORMS, Refused
 from tests_live.grid import cells
 from tests_live.verdict import Verdict, judge
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Table = dict[str, Verdict]
 
 
-def native(engine: Engine) -> Table:
+def measure_native(engine: Engine) -> Table:
     """Run every cell as it is."""
     table = {}
     for cell in cells():
@@ -41,11 +41,11 @@ def in_form(engine: Engine, form: Form) -> Table:
     """Run every cell lowered."""
     table = {}
     for cell in cells():
-        if not fits(cell, form):
+        if not form.fits(cell):
             continue
         case = cell.case(**form.knobs)
         try:
-            model = lowered(case.model(), form.options)
+            model = form.lowered(case)
         except Refused as refused:
             table[cell.name] = Verdict("refused", str(refused))
             continue
@@ -56,7 +56,7 @@ def in_form(engine: Engine, form: Form) -> Table:
 def measure(name: str, forms: list[str]) -> dict[str, Any]:
     """Run it all; what has run so far is told on stderr."""
     with start(name) as engine:
-        tables = {"native": native(engine)}
+        tables = {"native": measure_native(engine)}
         _say("native", tables["native"])
         for form in forms:
             began = time.monotonic()
