@@ -107,4 +107,4 @@ def best(kind: Kind, model: onnx.ModelProto, dtype: str, fix_dims: dict[str, int
     if opset < oldest:
         spec = options.pop("passes", None)
         options |= {"passes": f"convert-opset{{to={newest}}},{spec}"} if spec else {"opset": newest}
-    return lowered(model, options | ({"fix_dims": fix_dims} if fix_dims and kind.static else {}))
+    return lowered(model, options | ({"fix_dims": fix_dims} if fix_dims else {}))
