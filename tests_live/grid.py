@@ -86,6 +86,12 @@ ONE: dict[str, dict[str, Any]] = {
     "float64": {"dtype": np.float64},
 }
 """Cells with linear_before_reset 1."""
+LARGE: dict[str, dict[str, Any]] = {
+    "lbr1": {},
+    "lbr0": {"linear_before_reset": 0},
+    **{f"{name}": {"activations": ["Sigmoid", name], "activation_alpha": [0.3]} for name in ("Softplus", "Elu")},
+}
+"""Cells with large X: exp overflows in functions that are written carelessly."""
 
 
 @dataclass(frozen=True)
@@ -95,19 +101,18 @@ class Cell:
     Attributes:
         name: Its features, as ``"reverse lbr0"``.
         knobs: Of :func:`strategies.random_case`.
+        factor: What X is multiplied by.
 
     """
 
     name: str
     knobs: dict[str, Any]
+    factor: float = 1.0
 
     def case(self, **more: object) -> GruCase:
         """Return the model; ``more`` are further knobs."""
-        return random_case(np.random.default_rng(0), **{**PLAIN, **self.knobs, **more})
-
-    def with_knobs(self, **more: object) -> Cell:
-        """Return the cell with further knobs."""
-        return replace(self, knobs={**self.knobs, **more})
+        drawn = random_case(np.random.default_rng(0), **{**PLAIN, **self.knobs, **more})
+        return replace(drawn, X=drawn.X * np.asarray(self.factor, drawn.dtype))
 
 
 def cells() -> list[Cell]:
@@ -115,4 +120,5 @@ def cells() -> list[Cell]:
     found = [
         Cell(f"{name} lbr{lbr}", {**knobs, "linear_before_reset": lbr}) for name, knobs in BOTH.items() for lbr in (1, 0)
     ]
-    return found + [Cell(name, knobs) for name, knobs in ONE.items()]
+    found += [Cell(name, knobs) for name, knobs in ONE.items()]
+    return found + [Cell(f"large {name}", knobs, 100.0) for name, knobs in LARGE.items()]

@@ -71,7 +71,7 @@ def _in_order(e: Emitter, v: Variant, x: Value, outputs: list[Value], p: str) ->
         shape = e.shared("Y_shape", lambda: e.op("Concat", dims, "Y_shape", axis=0))
         y = e.reshape(outputs[0], shape, f"{p}Y_shaped")
     else:
-        y = e.reshape(outputs[0], [v.seq_length, -1, v.hidden_size], f"{p}Y_shaped")
+        y = e.reshape(outputs[0], [v.seq_length, v.batch_size or -1, v.hidden_size], f"{p}Y_shaped")
     if len(outputs) == 1:
         return y
     return e.op("Gather", [y, e.reshape(outputs[1], [-1], f"{p}t_shaped")], f"{p}Y_in_order", axis=0)

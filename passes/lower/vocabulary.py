@@ -8,6 +8,7 @@ gets it:
     Sub(a, b)      →  Add(a, Mul(b, -1))
     Split(x)       →  Slices of it, or Gather of its steps
     z = 1 - u      →  a Where in the body (sequence_lens), since a closed gate rests on Gemm
+    Tanh(x)        →  2 · Sigmoid(2x) - 1
     HardSigmoid, LeakyRelu, Elu, ThresholdedRelu, Softsign, Softplus  →  arithmetic, if they are forbidden by name
 
 A GRU that needs an operator with no other spelling is kept, with a code (GL307).
