@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["tests", "lint"]
@@ -41,6 +43,35 @@ def packages(session: nox.Session) -> None:
     """Lower and verify models that packages of the package index carry."""
     session.install(".[test]")
     session.run("pytest", "-m", "packages")
+
+
+ENGINES = {
+    "onnxruntime": [],  # comes with the package
+    "reference": [],
+    "onnxruntime_web": [],
+    "openvino": ["openvino"],
+    "tract": ["tract"],
+    "mnn": ["MNN"],
+    "opencv": ["opencv-python-headless>=5"],
+    "tinygrad": ["tinygrad"],
+    "onnx2torch": ["torch==2.13.0"],  # a plain torch brings gigabytes of CUDA
+    "tvm": ["apache-tvm"],
+}
+
+
+@nox.session
+@nox.parametrize("engine", ENGINES, ids=list(ENGINES))
+def live(session: nox.Session, engine: str) -> None:
+    """Run what lowering writes in an engine: ``nox -s "live(tract)"``; arguments after ``--`` go to pytest."""
+    session.install(".[test]", *ENGINES[engine])
+    if engine == "onnx2torch":
+        session.install("--no-deps", "onnx2torch")  # it would bring a torchvision that does not load beside this torch
+    env = {}
+    if engine == "onnxruntime_web":
+        folder = session.create_tmp()
+        session.run("npm", "install", "--prefix", folder, "--no-save", "onnxruntime-web", external=True)
+        env = {"ONNXRUNTIME_WEB": str(Path(folder, "node_modules", "onnxruntime-web").resolve())}
+    session.run("pytest", "tests_live", "--engine", engine, *session.posargs, env=env)
 
 
 @nox.session

@@ -94,7 +94,7 @@ KINDS = {
         "onnx2torch",
         {"passes": "lower-gru{form=unroll,forbid=ThresholdedRelu}"},
         STRAIGHT,
-        opsets=(9, 17),
+        opsets=(13, 17),  # older operators it has only in part
         static=True,
         except_for=in_any("activations ThresholdedRelu"),
     ),

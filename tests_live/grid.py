@@ -18,11 +18,30 @@ if TYPE_CHECKING:
 
 T, N, I, H = 4, 3, 3, 4
 PLAIN: dict[str, Any] = {
-    **{"opset": 17, "dtype": np.float32, "seed": 5, "T": T, "N": N, "I": I, "H": H, "scale": 1.5},
-    **{"linear_before_reset": 1, "direction": None, "layout": None, "clip": None, "hidden_size": H},
-    **{"activations": None, "activation_alpha": None, "activation_beta": None},
-    **{"bias": True, "initial_h": False, "sequence_lens": None, "nan_padding": False},
-    **{"outputs": ("Y", "Y_h"), "spelled_out": False, "static": True, "constants": WEIGHTS},
+    "opset": 17,
+    "dtype": np.float32,
+    "seed": 5,
+    "T": T,
+    "N": N,
+    "I": I,
+    "H": H,
+    "scale": 1.5,
+    "linear_before_reset": 1,
+    "direction": None,
+    "layout": None,
+    "clip": None,
+    "hidden_size": H,
+    "activations": None,
+    "activation_alpha": None,
+    "activation_beta": None,
+    "bias": True,
+    "initial_h": False,
+    "sequence_lens": None,
+    "nan_padding": False,
+    "outputs": ("Y", "Y_h"),
+    "spelled_out": False,
+    "static": True,
+    "constants": WEIGHTS,
 }
 BIDIRECTIONAL = {"direction": "bidirectional"}
 LENS = {"sequence_lens": (4, 2, 3)}
@@ -74,7 +93,9 @@ ONE: dict[str, dict[str, Any]] = {
     },
     **{
         f"activations {name}": {
-            **{"activations": [name, "Tanh"], "activation_alpha": [0.3], "activation_beta": [0.6]},
+            "activations": [name, "Tanh"],
+            "activation_alpha": [0.3],
+            "activation_beta": [0.6],
         }
         for name in ("HardSigmoid", "Affine", "ScaledTanh")
     },
@@ -118,7 +139,9 @@ class Cell:
 def cells() -> list[Cell]:
     """Return every cell."""
     found = [
-        Cell(f"{name} lbr{lbr}", {**knobs, "linear_before_reset": lbr}) for name, knobs in BOTH.items() for lbr in (1, 0)
+        Cell(f"{name} lbr{lbr}", {**knobs, "linear_before_reset": lbr})
+        for name, knobs in BOTH.items()
+        for lbr in (1, 0)
     ]
     found += [Cell(name, knobs) for name, knobs in ONE.items()]
     return found + [Cell(f"large {name}", knobs, 100.0) for name, knobs in LARGE.items()]

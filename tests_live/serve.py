@@ -1,8 +1,8 @@
 """Run many models through one runner without starting Python and importing the engine for each.
 
-``python -m tests_live.serve RUNNER.py [--here]`` reads a line of JSON per model, ``[model, inputs, outputs, log, limit]``,
-runs the runner's ``main`` on it in a fork, and writes a line: the exit status, or null where the limit of seconds was
-exceeded. With ``--here`` there is no fork: for a runner that keeps something open from model to model.
+``python -m tests_live.serve RUNNER.py [--here]`` reads a line of JSON per model, ``[model, inputs, outputs, log,
+limit]``, runs the runner's ``main`` on it in a fork, and writes a line: the exit status, or null where the limit of
+seconds was exceeded. With ``--here`` there is no fork: for a runner that keeps something open from model to model.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests_live.engine import Arrays, Outcome
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-4, "float16": 2e-2}
-"""Of the largest value, at least 1. What is wrong in an engine is off by far more; float64 may be computed in float32."""
+"""Of the largest value, at least 1. What is wrong is off by far more; an engine may compute float64 in float32."""
 
 
 @dataclass(frozen=True)

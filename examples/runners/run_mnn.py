@@ -17,6 +17,7 @@ from MNN import expr
 
 from runner import Array, Arrays, main, names
 
+
 def run(model: str, feeds: Arrays) -> Arrays:
     """Convert the model in a process of its own, since the converter may abort, and run it."""
     inputs, outputs = names(model)

@@ -21,9 +21,9 @@ import onnx2torch  # noqa: E402 - after what it imports has been replaced
 
 
 def run(model: str, feeds: Arrays) -> Arrays:
-    """Convert the model and call the module."""
+    """Convert the model and call the module, which is in training mode at first."""
     inputs, outputs = names(model)
-    module = onnx2torch.convert(model)
+    module = onnx2torch.convert(model).eval()
     with torch.no_grad():
         results = module(*[torch.from_numpy(feeds[name]) for name in inputs])
     values = [results] if len(outputs) == 1 else results

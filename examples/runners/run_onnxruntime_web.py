@@ -27,7 +27,12 @@ from runner import Array, Arrays, main
 
 PAGE = Path(__file__).parent / "onnxruntime_web"
 PACKAGE = Path(os.environ.get("ONNXRUNTIME_WEB", "node_modules/onnxruntime-web"))
-KINDS = {".html": "text/html", ".mjs": "text/javascript", ".wasm": "application/wasm", ".onnx": "application/octet-stream"}
+KINDS = {
+    ".html": "text/html",
+    ".mjs": "text/javascript",
+    ".wasm": "application/wasm",
+    ".onnx": "application/octet-stream",
+}
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

@@ -76,7 +76,7 @@ def _in_arithmetic(e: Emitter, function: str, x: Value, alpha: float, beta: floa
 
 
 def tanh(e: Emitter, x: Value, name: str) -> Value:
-    """Return tanh(x); ``2 · sigmoid(2x) - 1`` for runtimes such as OpenCV 5, whose Tanh is NaN from 45 on."""
+    """Return the hyperbolic tangent; as ``2 · sigmoid(2x) - 1`` where, as in OpenCV 5, Tanh is NaN from 45 on."""
     if "Tanh" not in e.vocabulary.forbidden:
         return e.op("Tanh", [x], name)
     half = e.op("Sigmoid", [affine(e, x, 2.0, 0.0, f"{name}_twice")], f"{name}_half")
