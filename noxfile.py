@@ -59,19 +59,26 @@ ENGINES = {
 }
 
 
-@nox.session
-@nox.parametrize("engine", ENGINES, ids=list(ENGINES))
-def live(session: nox.Session, engine: str) -> None:
-    """Run what lowering writes in an engine: ``nox -s "live(tract)"``; arguments after ``--`` go to pytest."""
-    session.install(".[test]", *ENGINES[engine])
-    if engine == "onnx2torch":
-        session.install("--no-deps", "onnx2torch")  # it would bring a torchvision that does not load beside this torch
-    env = {}
-    if engine == "onnxruntime_web":
-        folder = session.create_tmp()
-        session.run("npm", "install", "--prefix", folder, "--no-save", "onnxruntime-web", external=True)
-        env = {"ONNXRUNTIME_WEB": str(Path(folder, "node_modules", "onnxruntime-web").resolve())}
-    session.run("pytest", "tests_live", "--engine", engine, *session.posargs, env=env)
+def live(engine: str, packages: list[str]) -> None:
+    """Make the session ``live_ENGINE``: lowered models in a real engine; arguments after ``--`` go to pytest."""
+
+    @nox.session(name=f"live_{engine}")
+    def run(session: nox.Session) -> None:
+        session.install(".[test]", *packages)
+        if engine == "onnx2torch":
+            session.install(
+                "--no-deps", "onnx2torch"
+            )  # it would bring a torchvision that does not load beside this torch
+        env = {}
+        if engine == "onnxruntime_web":
+            folder = session.create_tmp()
+            session.run("npm", "install", "--prefix", folder, "--no-save", "onnxruntime-web", external=True)
+            env = {"ONNXRUNTIME_WEB": str(Path(folder, "node_modules", "onnxruntime-web").resolve())}
+        session.run("pytest", "tests_live", "--engine", engine, *session.posargs, env=env)
+
+
+for name, requirements in ENGINES.items():
+    live(name, requirements)
 
 
 @nox.session

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 RUNNERS = ROOT / "examples" / "runners"
-LIMIT = 120.0
+LIMIT = 300.0
 """Seconds a model may take."""
 
 

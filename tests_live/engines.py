@@ -98,7 +98,13 @@ KINDS = {
         static=True,
         except_for=in_any("activations ThresholdedRelu"),
     ),
-    "tvm": Kind("apache-tvm", UNROLL, ("unroll", "step"), static=True),
+    "tvm": Kind(
+        "apache-tvm",
+        {"passes": "lower-gru{form=unroll,forbid=Elu+ThresholdedRelu}"},  # which make float16 float32
+        ("unroll",),
+        opsets=(13, 24),  # older operators it has only in part: Clip with attributes makes float16 float32
+        static=True,
+    ),
 }
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests_live.engines import Kind
     from tests_live.grid import Cell
 
+NEWER = 17
+"""The opset that models are converted to if theirs is too old for an engine."""
 STATIC, DYNAMIC = {"static": True}, {"static": False}
 
 
@@ -106,5 +108,5 @@ def best(kind: Kind, model: onnx.ModelProto, dtype: str, fix_dims: dict[str, int
     options = dict(kind.options)
     if opset < oldest:
         spec = options.pop("passes", None)
-        options |= {"passes": f"convert-opset{{to={newest}}},{spec}"} if spec else {"opset": newest}
+        options |= {"passes": f"convert-opset{{to={NEWER}}},{spec}"} if spec else {"opset": NEWER}
     return lowered(model, options | ({"fix_dims": fix_dims} if fix_dims else {}))

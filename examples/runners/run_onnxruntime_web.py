@@ -37,7 +37,7 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-LIMIT = 120
+LIMIT = 300
 """Seconds a model may take."""
 
 

@@ -36,10 +36,12 @@ def main(run: Callable[[str, Arrays], Arrays]) -> int:
     try:
         results = run(model, feeds)
     except Exception as error:  # noqa: BLE001 - whatever an engine raises, the model was rejected
-        print(reason(error), file=sys.stderr)
-        return 1
-    np.savez(outputs, **as_declared(model, results))  # type: ignore[arg-type] # no output is called allow_pickle
-    return 0
+        why = reason(error)
+    else:
+        np.savez(outputs, **as_declared(model, results))  # type: ignore[arg-type] # no output is called allow_pickle
+        return 0
+    print(why, file=sys.stderr)  # only now: what the error held on to may say something when it goes
+    return 1
 
 
 def reason(error: BaseException) -> str:
