@@ -89,7 +89,7 @@ KINDS = {
         static=True,
         except_for=in_any("large lbr1", "large lbr0", "large Softplus"),  # Tanh is NaN from 45 on, Softplus from 89
     ),
-    "tinygrad": Kind("tinygrad", UNROLL, ("unroll",), static=True),
+    "tinygrad": Kind("tinygrad", UNROLL, ("step",), static=True),
     "onnx2torch": Kind(
         "onnx2torch",
         {"passes": "lower-gru{form=unroll,forbid=ThresholdedRelu}"},
@@ -101,7 +101,7 @@ KINDS = {
     "tvm": Kind(
         "apache-tvm",
         {"passes": "lower-gru{form=unroll,forbid=Elu+ThresholdedRelu}"},  # which make float16 float32
-        ("unroll",),
+        ("step",),
         opsets=(13, 24),  # older operators it has only in part: Clip with attributes makes float16 float32
         static=True,
     ),
