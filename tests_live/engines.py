@@ -89,7 +89,13 @@ KINDS = {
         static=True,
         except_for=in_any("large lbr1", "large lbr0", "large Softplus"),  # Tanh is NaN from 45 on, Softplus from 89
     ),
-    "tinygrad": Kind("tinygrad", UNROLL, ("step",), static=True),
+    "tinygrad": Kind(
+        "tinygrad",
+        UNROLL,
+        ("step",),
+        static=True,
+        lacks={GTCRN: ("Gather", "'<' not supported between instances of 'list' and 'int'")},
+    ),
     "onnx2torch": Kind(
         "onnx2torch",
         {"passes": "lower-gru{form=unroll,forbid=ThresholdedRelu}"},
