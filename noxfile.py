@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["tests", "lint"]
@@ -41,6 +43,46 @@ def packages(session: nox.Session) -> None:
     """Lower and verify models that packages of the package index carry."""
     session.install(".[test]")
     session.run("pytest", "-m", "packages")
+
+
+ENGINES = {
+    "onnxruntime": [],  # comes with the package
+    "reference": [],
+    "onnxruntime_web": [],
+    "openvino": ["openvino"],
+    "tract": ["tract"],
+    "mnn": ["MNN"],
+    "opencv": ["opencv-python-headless>=5"],
+    "tinygrad": ["tinygrad"],
+    "onnx2torch": ["torch==2.13.0"],  # a plain torch brings gigabytes of CUDA
+    "tvm": ["apache-tvm"],
+}
+
+
+def live(engine: str, packages: list[str]) -> None:
+    """Make the session ``live_ENGINE``: lowered models in a real engine; arguments after ``--`` go to pytest."""
+
+    @nox.session(name=f"live_{engine}")
+    def run(session: nox.Session) -> None:
+        session.install(".[test]", *packages)
+        if engine == "onnx2torch":
+            session.install(
+                "--no-deps", "onnx2torch"
+            )  # it would bring a torchvision that does not load beside this torch
+        env = {}
+        if engine == "onnxruntime_web":
+            folder = session.create_tmp()
+            session.run("npm", "install", "--prefix", folder, "--no-save", "onnxruntime-web", external=True)
+            env = {"ONNXRUNTIME_WEB": str(Path(folder, "node_modules", "onnxruntime-web").resolve())}
+        if engine == "tinygrad":  # small models are quick in its interpreter, whole ones only when compiled, by clang
+            session.run("pytest", "tests_live", "--engine", engine, "-k", "not real", env={"DEV": "PYTHON"})
+            session.run("pytest", "tests_live", "--engine", engine, "-k", "real", *session.posargs)
+            return
+        session.run("pytest", "tests_live", "--engine", engine, *session.posargs, env=env)
+
+
+for name, requirements in ENGINES.items():
+    live(name, requirements)
 
 
 @nox.session

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-PACKINGS = ("auto", "none", "fused", "block", "block-fused", "double", "triple")
+PACKINGS = ("auto", "none", "plain", "fused", "block", "block-fused", "double", "triple")
 
 
 @dataclass(frozen=True)

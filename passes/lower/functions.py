@@ -2,7 +2,7 @@
 
 onnxruntime has no float64 kernels for HardSigmoid, LeakyRelu, Elu, ThresholdedRelu, Softsign and Softplus, and
 no Clip before opset 12; ONNX has no bfloat16 for some before opset 22, no ThresholdedRelu before 10, and
-no Max that broadcasts before 8. There they are spelled with arithmetic that serves.
+no Max that broadcasts before 8; a target may forbid any of them. There they are spelled with arithmetic that serves.
 """
 
 from __future__ import annotations
@@ -33,11 +33,14 @@ def activation(e: Emitter, fn: Activation, x: Value, name: str) -> Value:
     if fn.name == "Affine":
         return affine(e, x, alpha, beta, name)
     if fn.name == "ScaledTanh":
-        inner = e.op("Tanh", [affine(e, x, beta, 0.0, f"{name}_scaled")], f"{name}_tanh")
-        return affine(e, inner, alpha, 0.0, name)
+        scaled = affine(e, x, beta, 0.0, f"{name}_scaled")
+        return affine(e, tanh(e, scaled, f"{name}_tanh"), alpha, 0.0, name)
+    if fn.name == "Tanh":
+        return tanh(e, x, name)
     early = fn.name == "ThresholdedRelu" and e.opset < THRESHOLDED_RELU
     untyped = e.elem_type == TensorProto.BFLOAT16 and e.opset < RECTIFIERS_BF16
-    if early or untyped or e.elem_type == TensorProto.DOUBLE:
+    forbidden = fn.name in e.vocabulary.forbidden
+    if early or untyped or forbidden or e.elem_type == TensorProto.DOUBLE:
         return _in_arithmetic(e, fn.name, x, alpha, beta, name)
     parameters = {key: value for key, value in (("alpha", fn.alpha), ("beta", fn.beta)) if value is not None}
     return e.op(fn.name, [x], name, **parameters)
@@ -68,8 +71,16 @@ def _in_arithmetic(e: Emitter, function: str, x: Value, alpha: float, beta: floa
             fall = e.op("Exp", [e.op("Neg", [size], f"{name}_neg")], f"{name}_exp")
             tail = e.op("Log", [affine(e, fall, 1.0, 1.0, f"{name}_sum")], f"{name}_log")
             return e.op("Add", [at_least(e, x, 0.0, f"{name}_above"), tail], name)
-        case _:  # Sigmoid, Tanh and Relu are there for every type and opset
+        case _:  # Sigmoid and Relu are there for every type and opset
             return e.op(function, [x], name)
+
+
+def tanh(e: Emitter, x: Value, name: str) -> Value:
+    """Return the hyperbolic tangent; as ``2 · sigmoid(2x) - 1`` where, as in OpenCV 5, Tanh is NaN from 45 on."""
+    if "Tanh" not in e.vocabulary.forbidden:
+        return e.op("Tanh", [x], name)
+    half = e.op("Sigmoid", [affine(e, x, 2.0, 0.0, f"{name}_twice")], f"{name}_half")
+    return affine(e, half, 2.0, -1.0, name)
 
 
 def affine(e: Emitter, x: Value, scale: float, offset: float, name: str) -> Value:

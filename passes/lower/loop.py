@@ -5,7 +5,8 @@
         step(Ht_1, Gather(Xz, t), Gather(Xr, t), Gather(Xh, t))
 
 A Loop's outputs come in the order of its steps, so a reverse direction also hands out every t, and Y is
-gathered by them. After no step at all a Loop's output has no rank: where T is dynamic Y is reshaped.
+gathered by them. After no step at all a Loop's output has no rank, and onnx's ReferenceEvaluator joins steps along
+the first axis instead of stacking them: so what a Loop hands out is reshaped.
 """
 
 from __future__ import annotations
@@ -65,13 +66,16 @@ def _length(e: Emitter, v: Variant, x: Value) -> Value:
 
 
 def _in_order(e: Emitter, v: Variant, x: Value, outputs: list[Value], p: str) -> Value:
-    """Return a direction's states in the order of time, of rank 3 even after no step."""
-    y = outputs[0]
+    """Return a direction's states in the order of time, of rank 3 in any case."""
     if v.seq_length is None:
         dims = [e.dim(x, 0, "length"), e.dim(x, 1, "batch"), e.ints("width", [v.hidden_size])]
         shape = e.shared("Y_shape", lambda: e.op("Concat", dims, "Y_shape", axis=0))
-        y = e.reshape(y, shape, f"{p}Y_shaped")
-    return e.op("Gather", [y, outputs[1]], f"{p}Y_in_order", axis=0) if len(outputs) > 1 else y
+        y = e.reshape(outputs[0], shape, f"{p}Y_shaped")
+    else:
+        y = e.reshape(outputs[0], [v.seq_length, v.batch_size or -1, v.hidden_size], f"{p}Y_shaped")
+    if len(outputs) == 1:
+        return y
+    return e.op("Gather", [y, e.reshape(outputs[1], [-1], f"{p}t_shaped")], f"{p}Y_in_order", axis=0)
 
 
 def _body(outer: Emitter, v: Variant, direction: Direction, steps: list[Value], last: Value | None) -> Emitter:

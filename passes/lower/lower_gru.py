@@ -39,7 +39,9 @@ class LowerOptions:
         packing: For Scan bodies of small H, where it applies: ``fused`` lets onnxruntime run the last sum before g in
             one kernel with g; ``block`` puts both directions in one body, ``block-fused`` is both; ``double`` and
             ``triple`` also put the state there twice and in three parts (see :mod:`gru_lower.passes.lower.packed`
-            and :mod:`gru_lower.passes.lower.tripled`); ``none`` leaves bodies plain; ``auto`` goes by costs.toml.
+            and :mod:`gru_lower.passes.lower.tripled`); ``none`` gives each direction a body of its own;
+            ``plain`` besides has that body hand on the state and an Identity of it, which every runtime with a Scan
+            takes; ``auto`` goes by costs.toml.
         batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
         mask: How sequence_lens acts: ``auto`` closes the gates outside the body where that is exact,
             ``where`` always takes a Where in the body, which quantisers understand.
@@ -149,7 +151,7 @@ class LowerGru(Pass):
         words = vocabulary.vocabulary_of(self.options.vocabulary, self.options.forbid)
         mask = mask_recipe(spec, self.options.mask)
         v = variant_of(spec, scope.opset, dynamic, mask, self.options.zero_length_state)
-        v = replace(v, vocabulary=words)
+        v = replace(v, vocabulary=words, summands=self.options.packing != "plain")
         bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
         if not words.has("Gemm"):
             bindings |= transposed(bindings, model.base_dir)
@@ -185,6 +187,8 @@ class LowerGru(Pass):
 
     def _packing(self, spec: GruSpec, v: Variant, constants: dict[str, TensorProto]) -> str:
         wanted = str(self.options.packing)
+        if wanted == "plain":
+            return "none"
         if wanted == "auto":
             batch = spec.batch_size if spec.batch_size is not None else self.options.batch_hint or None
             kind = (spec.num_directions, spec.linear_before_reset)

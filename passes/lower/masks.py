@@ -55,11 +55,10 @@ def mask(e: Emitter, v: Variant, x: Value) -> Mask:
     """
     lens = e.value("sequence_lens")
     if v.seq_length is None:
-        one, zero = e.tensor("one_step", 1, TensorProto.INT32), e.tensor("first_step", 0, TensorProto.INT32)
-        steps = e.squeeze(
-            e.op("Cast", [e.dim(x, 0, "length")], "length_int32", to=TensorProto.INT32), [0], "length_scalar"
-        )
-        time = e.unsqueeze(e.op("Range", [zero, steps, one], "t"), [1], "t_column")
+        # Cast after Range: a length in int64 is what tract keeps as a symbol.
+        one, zero = e.tensor("one_step", 1, TensorProto.INT64), e.tensor("first_step", 0, TensorProto.INT64)
+        steps = e.op("Range", [zero, e.squeeze(e.dim(x, 0, "length"), [0], "length_scalar"), one], "t")
+        time = e.unsqueeze(e.op("Cast", [steps], "t_int32", to=TensorProto.INT32), [1], "t_column")
     else:
         time = e.tensor("t", [[t] for t in range(v.seq_length)], TensorProto.INT32)
     valid = e.op("Less", [time, lens], "valid")

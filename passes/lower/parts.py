@@ -145,10 +145,10 @@ def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Proj
 
 
 def as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str, width: int = 0) -> Value:
-    """Reshape [T·B, width] to [T, B, width], H if no width is given; B is inferred where it can be, for B = 0."""
+    """Reshape [T·B, width] to [T, B, width], H if no width is given; B is inferred where it is dynamic or 0."""
     width = width or v.hidden_size
     if v.seq_length is not None:
-        return e.reshape(rows, [v.seq_length, -1, width], name)
+        return e.reshape(rows, [v.seq_length, v.batch_size or -1, width], name)
     if v.batch_size:
         return e.reshape(rows, [-1, v.batch_size, width], name)
 

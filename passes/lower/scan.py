@@ -75,9 +75,10 @@ def carries_summands(v: Variant) -> bool:
     """Whether a body hands on ``ht`` and ``Zt ∘ (Ht_1 - ht)`` instead of their sum.
 
     The next step adds them first thing, so the state is no output of the body, and the sum can be one: no Identity.
-    A Where in the body has to choose between two states.
+    A Where in the body has to choose between two states. Runtimes there are, tract for one, that refuse a scan output
+    with another use in the body; ``packing=plain`` is for those.
     """
-    return v.mask != "where" and "Y" in v.wants
+    return v.summands and v.mask != "where" and "Y" in v.wants
 
 
 def run(

@@ -141,7 +141,7 @@ def epilogue(v: Variant) -> Template:
     elif "Y" in v.wants and length:
         states = [e.value(f"{p}H_{t}") for t in range(length) for p in prefixes]
         rows = states[0] if len(states) == 1 else e.op("Concat", states, "H_all", axis=0)
-        y = e.reshape(rows, [length, len(prefixes), -1, v.hidden_size], "Y_all")
+        y = e.reshape(rows, [length, len(prefixes), v.batch_size or -1, v.hidden_size], "Y_all")
     elif "Y" in v.wants:
         lifted = e.unsqueeze(e.stack(last, 0, "empty"), [0], "empty_step")
         y = e.slice(lifted, 0, 0, axis=0, name="Y_all")

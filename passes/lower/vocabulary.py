@@ -7,6 +7,8 @@ gets it:
     Gemm(a, W, c)  →  Add(MatMul(a, Wᵀ), c)          Wᵀ transposed beforehand
     Sub(a, b)      →  Add(a, Mul(b, -1))
     Split(x)       →  Slices of it, or Gather of its steps
+    Tanh(x)        →  2 · Sigmoid(2x) - 1
+    HardSigmoid, LeakyRelu, Elu, ThresholdedRelu, Softsign, Softplus  →  arithmetic, if they are forbidden by name
 
 A GRU that needs an operator with no other spelling is kept, with a code (GL307).
 """

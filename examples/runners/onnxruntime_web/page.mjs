@@ -1,0 +1,41 @@
+// Takes models from the server one after the other, runs each by the WASM provider and sends back what came of it.
+import * as ort from "/dist/ort.wasm.min.mjs";
+
+ort.env.wasm.numThreads = 1; // more would need a page that is isolated from other origins
+ort.env.wasm.wasmPaths = "/dist/";
+ort.env.logLevel = "error";
+
+const ARRAYS = {
+  float32: Float32Array, float64: Float64Array, float16: globalThis.Float16Array ?? Uint16Array,
+  int8: Int8Array, int16: Int16Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array,
+  uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, uint64: BigUint64Array,
+};
+
+function tensor({ type, dims, data }) {
+  const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+  return new ort.Tensor(type, new ARRAYS[type](bytes.buffer), dims);
+}
+
+function plain({ type, dims, data }) {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  let text = "";
+  for (const each of bytes) text += String.fromCharCode(each);
+  return { type, dims, data: btoa(text) };
+}
+
+async function run({ model, feeds }) {
+  const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
+  try {
+    const inputs = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, tensor(value)]));
+    const results = await session.run(inputs);
+    return { outputs: Object.fromEntries(Object.entries(results).map(([name, value]) => [name, plain(value)])) };
+  } finally {
+    await session.release();
+  }
+}
+
+for (;;) {
+  const job = await (await fetch("/job")).json();
+  const result = await run(job).catch((error) => ({ error: String(error?.message ?? error) }));
+  await fetch("/result", { method: "POST", body: JSON.stringify(result) });
+}

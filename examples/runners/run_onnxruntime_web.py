@@ -1,0 +1,131 @@
+"""Run a model in onnxruntime-web, by its WASM provider, in a headless Chromium.
+
+A server on this machine hands the page in ``onnxruntime_web/`` the model and its inputs, and takes back the outputs.
+``ONNXRUNTIME_WEB`` names the folder of the npm package, ``node_modules/onnxruntime-web`` by default, and ``CHROMIUM``
+the browser, ``chromium`` by default.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runner import Array, Arrays, main
+
+PAGE = Path(__file__).parent / "onnxruntime_web"
+PACKAGE = Path(os.environ.get("ONNXRUNTIME_WEB", "node_modules/onnxruntime-web"))
+KINDS = {
+    ".html": "text/html",
+    ".mjs": "text/javascript",
+    ".wasm": "application/wasm",
+    ".onnx": "application/octet-stream",
+}
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+LIMIT = 300
+"""Seconds a model may take."""
+
+
+class Browser:
+    """A browser with the page open, which waits for models."""
+
+    def __init__(self) -> None:
+        """Start the server and the browser."""
+        self.jobs: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.results: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.model = b""
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"browser": self}))
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._folder = tempfile.mkdtemp()
+        address = f"http://127.0.0.1:{self._server.server_address[1]}/page.html"
+        command = [os.environ.get("CHROMIUM", "chromium"), *FLAGS, f"--user-data-dir={self._folder}", address]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def run(self, model: str, feeds: Arrays) -> Arrays:
+        """Run one model."""
+        self.model = Path(model).read_bytes()
+        self.jobs.put({"model": "/model.onnx", "feeds": {name: _plain(array) for name, array in feeds.items()}})
+        result = self.results.get(timeout=LIMIT)
+        if "error" in result:
+            raise RuntimeError(result["error"])
+        return {name: _array(value) for name, value in result["outputs"].items()}
+
+    def close(self) -> None:
+        """End the browser and the server."""
+        self._process.terminate()
+        self._process.wait()
+        self._server.shutdown()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    browser: Browser
+
+    def do_GET(self) -> None:
+        if self.path == "/job":
+            return self._send(json.dumps(self.browser.jobs.get()).encode(), "application/json")
+        if self.path == "/model.onnx":
+            return self._send(self.browser.model, KINDS[".onnx"])
+        folder = PACKAGE / "dist" if self.path.startswith("/dist/") else PAGE
+        file = folder / Path(self.path).name
+        if not file.is_file():
+            return self.send_error(404)
+        return self._send(file.read_bytes(), KINDS.get(file.suffix, "application/octet-stream"))
+
+    def do_POST(self) -> None:
+        self.browser.results.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self._send(b"", "text/plain")
+
+    def _send(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _plain(array: Array) -> dict[str, Any]:
+    data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+    return {"type": array.dtype.name, "dims": list(array.shape), "data": data}
+
+
+def _array(value: dict[str, Any]) -> Array:
+    array = np.frombuffer(base64.b64decode(value["data"]), np.dtype(value["type"]))
+    return array.reshape(value["dims"])
+
+
+@cache
+def browser() -> Browser:
+    """Return the one browser of this process."""
+    return Browser()
+
+
+def run(model: str, feeds: Arrays) -> Arrays:
+    """Run the model in the browser, which stays open."""
+    return browser().run(model, feeds)
+
+
+if __name__ == "__main__":
+    status = main(run)
+    browser().close()
+    sys.exit(status)

@@ -1,0 +1,44 @@
+"""``pytest tests_live --engine NAME``: the engine all tests here run in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests_live.engines import KINDS, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests_live.engine import Engine
+    from tests_live.engines import Kind
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=sorted(KINDS), required=True, help="the engine to run in")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "form" in metafunc.fixturenames:
+        metafunc.parametrize("form", KINDS[metafunc.config.getoption("--engine")].takes)
+
+
+@pytest.fixture(scope="session")
+def kind(pytestconfig: pytest.Config) -> Kind:
+    """What there is to know about the engine."""
+    return KINDS[pytestconfig.getoption("--engine")]
+
+
+@pytest.fixture(scope="session")
+def engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
+    """The engine, running."""
+    with start(pytestconfig.getoption("--engine")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def onnxruntime() -> Iterator[Engine]:
+    """What real models are compared with."""
+    with start("onnxruntime") as running:
+        yield running

@@ -1,0 +1,109 @@
+"""An engine behind its runner: models in, outputs or a reason out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from tests_live import ROOT
+
+if TYPE_CHECKING:
+    import onnx
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+RUNNERS = ROOT / "examples" / "runners"
+LIMIT = 300.0
+"""Seconds a model may take."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one run.
+
+    Attributes:
+        outputs: By name; ``None`` if the engine rejected the model.
+        reason: Why it did.
+
+    """
+
+    outputs: Arrays | None
+    reason: str = ""
+
+
+class Engine:
+    """A server that runs models through one runner; a context manager.
+
+    Args:
+        name: The engine's, as in ``run_NAME.py``.
+        package: The distribution whose version is the engine's, or the path of a package.json.
+        here: Whether the runner keeps something open from model to model.
+
+    """
+
+    def __init__(self, name: str, package: str, *, here: bool = False) -> None:
+        """Start the server."""
+        self.name = name
+        self.version = version(package)
+        self._folder = tempfile.TemporaryDirectory()
+        script = RUNNERS / f"run_{name}.py"
+        command = [sys.executable, "-m", "tests_live.serve", str(script), *(["--here"] if here else [])]
+        self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+    def run(self, model: onnx.ModelProto, feeds: Arrays) -> Outcome:
+        """Run one model."""
+        folder = Path(self._folder.name)
+        paths = {key: folder / key for key in ("model.onnx", "inputs.npz", "outputs.npz", "log.txt")}
+        paths["outputs.npz"].unlink(missing_ok=True)
+        paths["model.onnx"].write_bytes(model.SerializeToString())
+        np.savez(paths["inputs.npz"], **feeds)  # type: ignore[arg-type]
+        status = self._ask([*map(str, paths.values()), LIMIT])
+        if status == 0:
+            with np.load(paths["outputs.npz"]) as outputs:
+                return Outcome(dict(outputs))
+        said = paths["log.txt"].read_text(encoding="utf-8", errors="replace").split("\n")
+        last = next((line for line in reversed(said) if line.strip()), "")
+        if status is None:
+            last = f"no end after {LIMIT:g} s"
+        elif status < 0:
+            last = f"ended by signal {-status}: {last}"
+        return Outcome(None, last)
+
+    def _ask(self, job: list[object]) -> int | None:
+        stdin, stdout = self._server.stdin, self._server.stdout
+        assert stdin is not None
+        assert stdout is not None
+        _write(stdin, job)
+        answer = stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the runner of {self.name} has ended")
+        status: int | None = json.loads(answer)
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._server.stdin is not None
+        self._server.stdin.close()
+        self._server.wait()
+        self._folder.cleanup()
+
+
+def version(package: str) -> str:
+    """Return the version of a distribution, or of an npm package by its package.json."""
+    if package.endswith(".json"):
+        return str(json.loads(Path(package).read_text(encoding="utf-8"))["version"])
+    return metadata.version(package)
+
+
+def _write(stream: IO[str], job: list[object]) -> None:
+    stream.write(f"{json.dumps(job)}\n")
+    stream.flush()

@@ -1,0 +1,71 @@
+"""Whole trained models: lowered, they give in the engine what the original gives in onnxruntime."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import pytest
+
+from gru_lower.graph.scopes import is_onnx, walk
+from tests_live import ROOT
+from tests_live.forms import best
+
+if TYPE_CHECKING:
+    from tests_live.engine import Arrays, Engine
+    from tests_live.engines import Kind
+
+SHARED = Path(os.environ.get("GRU_LOWER_SHARED", ROOT.parent / "shared"))
+ROWS = 4
+"""How many rows of a fixture's are taken."""
+
+
+def found() -> dict[str, tuple[Path, Path]]:
+    """Return the models with a GRU and their inputs by name: the fixtures, and those collected beside the checkout."""
+    models = {path.stem: (path, path.with_suffix(".npz")) for path in (ROOT / "fixtures").glob("*.onnx")}
+    models |= {path.parent.name: (path, path.with_name("inputs.npz")) for path in SHARED.glob("models/*/model.onnx")}
+    return {name: paths for name, paths in sorted(models.items()) if has_gru(onnx.load(paths[0]))}
+
+
+def has_gru(model: onnx.ModelProto) -> bool:
+    return any(is_onnx(node, "GRU") for scope in walk(model) for node in scope.nodes)
+
+
+def feeds_of(path: Path) -> Arrays:
+    with np.load(path) as arrays:
+        fixture = {key.removeprefix("in__"): arrays[key][:ROWS] for key in arrays if key.startswith("in__")}
+        return fixture or dict(arrays)
+
+
+def dims_of(model: onnx.ModelProto, feeds: Arrays) -> dict[str, int]:
+    """Return the length of every symbolic dim of an input."""
+    return {
+        dim.dim_param: length
+        for value in model.graph.input
+        if value.name in feeds
+        for dim, length in zip(value.type.tensor_type.shape.dim, feeds[value.name].shape, strict=True)
+        if dim.dim_param
+    }
+
+
+@pytest.mark.parametrize("name", found())
+def test_a_real_model(engine: Engine, kind: Kind, onnxruntime: Engine, name: str) -> None:
+    path, inputs = found()[name]
+    model, feeds = onnx.load(path), feeds_of(inputs)
+    expected = onnxruntime.run(model, feeds).outputs
+    assert expected is not None
+    lowered = best(kind, model, "float32", dims_of(model, feeds) if kind.static else None)
+    outcome = engine.run(lowered, feeds)
+    if name in kind.lacks:
+        op_type, words = kind.lacks[name]
+        assert op_type in {node.op_type for node in model.graph.node}
+        assert outcome.outputs is None
+        assert words in outcome.reason
+        return
+    assert outcome.outputs is not None, outcome.reason
+    for output, wanted in expected.items():
+        assert outcome.outputs[output].shape == wanted.shape
+        np.testing.assert_allclose(outcome.outputs[output], wanted, rtol=1e-3, atol=1e-4, err_msg=output)
