@@ -19,10 +19,10 @@ if TYPE_CHECKING:
         Unsupported,
     )
     from gru_lower.gru import reference
-    from gru_lower.passes.api import Result, bench, inspect, lower, verify
+    from gru_lower.passes.api import Result, bench, check, inspect, legalize, lower, verify
 
 _HOMES = {
-    **dict.fromkeys(("Result", "bench", "inspect", "lower", "verify"), "gru_lower.passes.api"),
+    **dict.fromkeys(("Result", "bench", "check", "inspect", "legalize", "lower", "verify"), "gru_lower.passes.api"),
     **dict.fromkeys(
         ("GruLowerError", "InternalError", "InvalidModel", "NotEquivalent", "Remaining", "Unsupported"),
         "gru_lower.errors",
@@ -39,7 +39,9 @@ __all__ = [
     "Unsupported",
     "__version__",
     "bench",
+    "check",
     "inspect",
+    "legalize",
     "lower",
     "reference",
     "verify",

@@ -10,6 +10,7 @@ GL2xx  a GRU whose meaning is ambiguous or differs by runtime
 GL3xx  lowering: what was kept, and why
 GL4xx  targets
 GL5xx  verification
+GL7xx  check: what a model would meet
 GL9xx  gru-lower itself
 ====== ====================================================
 """
@@ -130,7 +131,16 @@ _register(
             "list values only for functions that take them",
         ),
         "GL203": ("GRU: bfloat16 below opset 22", "raise the model's opset to 22"),
+        "GL451": ("What the target takes was read, not run", "run `gru-lower probe` with the target's own runner"),
         "GL501": ("The rewritten model was not verified", "see the reason; hand in inputs with --inputs"),
+        "GL701": (
+            "The target would compute a GRU wrongly, without an error",
+            "legalise or lower the model for the target",
+        ),
+        "GL702": ("The target rejects a GRU", "legalise or lower the model for the target"),
+        "GL704": ("The target does not take a node", "remove it from the model, or use another target"),
+        "GL705": ("The target does not take the model's opset", "convert the model with --opset"),
+        "GL706": ("The target takes static shapes, and a dim is open", "fix it with --fix-dim"),
         "GL502": ("Only the rewritten sites were verified", "see the reason the whole model was not run"),
     },
 )
@@ -145,6 +155,9 @@ _register(
         "GL303": ("Kept: the form needs a sequence length of 1", "use --form auto"),
         "GL304": ("Kept: the form needs a newer opset", "use another --form, or convert the model: --opset 17"),
         "GL305": ("Kept: masks need a newer opset", "convert the model first: --opset 17"),
+        "GL452": ("The target does not run a GRU right that is left", "see what it rejects, and the flag that would help"),
+        "GL453": ("The target does not take a node that is left", "remove it from the model, or use another target"),
+        "GL703": ("Nobody has tried a GRU like this on the target", "run `gru-lower probe` with the target's own runner"),
         "GL308": ("Kept: the target takes no such form", "use --form auto, or another --target"),
         "GL307": ("Kept: it needs an operator that may not be written", "allow it, or use another --form"),
         "GL306": ("Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
