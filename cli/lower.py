@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +66,7 @@ FORMS = ("auto", "scan", "loop", "unroll", "step")
 @click.option("--target", metavar="NAME|FILE", help="Write only what a target takes; portable: what everybody takes.")
 @click.option("--opset", type=click.IntRange(1), metavar="N", help="Convert the whole model to this opset first.")
 @click.option("--passes", metavar="SPEC", help='Run these passes instead: "normalize-gru,lower-gru{form=scan}".')
-@click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
-@click.option("--dry-run", is_flag=True, help="Do everything but write.")
-@click.option("--verify/--no-verify", default=True, show_default=True, help="Compare with the original.")
-@click.option("--require-verified", is_flag=True, help="Exit 1 if nothing could be verified.")
-@click.option("--keep-different", is_flag=True, help="Write a result that differs, as MODEL.different.onnx.")
+@options.writing
 @options.verification
 @options.rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
@@ -82,7 +77,6 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     onnxruntime's own GRU is faster than any of these: lower for runtimes that lack it.
     """
     from gru_lower.cli import render
-    from gru_lower.graph.model import check_target, save
     from gru_lower.interop import read
     from gru_lower.passes import api
 
@@ -92,41 +86,18 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     )
     options.refuse_both("--inputs", ("--shape",))
     options.refuse_both("--target", ("--vocabulary", "--forbid"))
-    path = o["model"]
-    source = read(options.source(path)).model
-    output = options.target(path, o["output"], "lowered")
-    named = o["output"] and Path(f"{str(o['output']).removesuffix('.onnx')}.different.onnx")
-    if_different = options.target(path, named, "different")
-    piped = str(output) == "-"
-    talk = render.Talk(o, to_stderr=piped)
-    if not piped and not o["dry_run"]:
-        for target in (output, if_different) if o["keep_different"] else (output,):
-            options.refuse_same(path, target, overwrite=o["overwrite"])
-            check_target(target, overwrite=o["overwrite"])
-    more = {"vocabulary": o["vocabulary"], "forbid": o["forbid"]}
-    how_to_lower = api.lowering(
-        o["form"],
-        o["zero_length_state"],
-        o["opset"],
-        mask=o["mask"],
-        batch_hint=o["batch_hint"],
-        **(more if o["target"] is None else api.for_target(source, o["target"], o["fix_dims"], o["opset"])),
-    )
+    source = read(options.source(o["model"])).model
+    output, if_different = options.outputs(o, "lowered")
+    talk = render.Talk(o, to_stderr=str(output) == "-")
+    more = {key: o[key] for key in ("mask", "batch_hint", "vocabulary", "forbid")}
+    if o["target"] is not None:
+        more |= api.for_target(source, o["target"], o["fix_dims"], o["opset"])
+    how_to_lower = api.lowering(o["form"], o["zero_length_state"], o["opset"], **more)
     with talk.progress() as progress:
         passes = how_to_lower if o["passes"] is None else o["passes"]
         how = options.verify_options(o, source.proto)
-        result = api.lower_model(source, passes, how if o["verify"] else None, progress, fix_dims=o["fix_dims"])
-    report = result.report
-    different = report.verification.status == "different"
-    if different and not piped:
-        output = if_different
-    if not o["dry_run"] and (not different or (o["keep_different"] and not piped)):
-        if piped:
-            sys.stdout.buffer.write(result.held.to_bytes())
-            sys.stdout.buffer.flush()
-        else:
-            save(result.held, output, overwrite=o["overwrite"])
-        report = api.written(report, str(output), result.held)
-    talk.lowered(report, changed=result.held.modified)
-    unverified = o["require_verified"] and report.verification.status != "equivalent" and result.held.modified
-    return 1 if different or unverified or api.kept(report) else 0
+        how_to_verify = how if o["verify"] else None
+        result = api.lower_model(
+            source, passes, how_to_verify, progress, fix_dims=o["fix_dims"], target=o["target"]
+        )
+    return options.finish(o, talk, result, output, if_different)

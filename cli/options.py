@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import onnx
 
+    from gru_lower.cli.render import Talk
+    from gru_lower.passes.api import Result
     from gru_lower.verification.result import VerifyOptions
 
 P = ParamSpec("P")
@@ -173,3 +175,53 @@ def refuse_same(path: Path, output: Path, *, overwrite: bool) -> None:
         raise Unsupported(
             f"{output}: is the input itself", code="GL004", hint="choose another -o, or allow it with --overwrite"
         )
+
+
+def writing(command: Callable[P, R]) -> Callable[P, R]:
+    """Add the options that say what to write, and when."""
+    for option in (
+        click.option("--keep-different", is_flag=True, help="Write a result that differs, as MODEL.different.onnx."),
+        click.option("--require-verified", is_flag=True, help="Exit 1 if nothing could be verified."),
+        click.option("--verify/--no-verify", default=True, show_default=True, help="Compare with the original."),
+        click.option("--dry-run", is_flag=True, help="Do everything but write."),
+        click.option("--overwrite", is_flag=True, help="Allow replacing an existing file."),
+    ):
+        command = option(command)
+    return command
+
+
+def outputs(o: dict[str, Any], suffix: str) -> tuple[Path, Path]:
+    """Return where the result goes, and where one that differs would, after refusing what may not be replaced."""
+    from gru_lower.graph.model import check_target
+
+    path, named = o["model"], None
+    output = target(path, o["output"], suffix)
+    if o["output"]:
+        named = Path(f"{str(o['output']).removesuffix('.onnx')}.different.onnx")
+    if_different = target(path, named, "different")
+    if str(output) != "-" and not o["dry_run"]:
+        for each in (output, if_different) if o["keep_different"] else (output,):
+            refuse_same(path, each, overwrite=o["overwrite"])
+            check_target(each, overwrite=o["overwrite"])
+    return output, if_different
+
+
+def finish(o: dict[str, Any], talk: Talk, result: Result, output: Path, if_different: Path) -> int:
+    """Write a result if it may be written, say what became of the model, and return the exit code."""
+    from gru_lower.graph.model import save
+    from gru_lower.passes import api
+
+    report, piped = result.report, str(output) == "-"
+    different, remains = report.verification.status == "different", bool(api.remaining(report))
+    if different and not piped:
+        output = if_different
+    if not o["dry_run"] and not remains and (not different or (o["keep_different"] and not piped)):
+        if piped:
+            sys.stdout.buffer.write(result.held.to_bytes())
+            sys.stdout.buffer.flush()
+        else:
+            save(result.held, output, overwrite=o["overwrite"])
+        report = api.written(report, str(output), result.held)
+    talk.lowered(report, changed=result.held.modified)
+    unverified = o["require_verified"] and report.verification.status != "equivalent" and result.held.modified
+    return 1 if different or unverified or remains or api.kept(report) else 0

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gru_lower.verification.result import Verification
 
 MIN_WIDTH = 100
+REMAINING = ("GL452", "GL453")
 STYLES = {"equivalent": "bold green", "different": "bold red", "inconclusive": "bold yellow", "not_run": "dim"}
 SEVERITY_STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -88,15 +89,15 @@ class Talk:
         if report.output is not None and report.output.path != "-":
             self._line(f"Wrote {report.output.path}")
         elif report.output is None:
-            different = report.verification.status == "different"
-            self._line(
-                "Nothing written: the result differs; see --keep-different."
-                if different
-                else "Nothing written (dry run)."
-            )
+            why = " (dry run)."
+            if any(found.code in REMAINING for found in report.diagnostics):
+                why = ": something is left that the target does not take."
+            elif report.verification.status == "different":
+                why = ": the result differs; see --keep-different."
+            self._line(f"Nothing written{why}")
 
     def inspected(self, report: Report) -> None:
-        """Print the GRUs of a model."""
+        """Print the GRUs of a model, and what was found."""
         if self._as_json(report):
             return
         if report.sites:
@@ -188,7 +189,7 @@ def _versions() -> str:
 
 def _site_table(report: Report) -> Table:
     table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
-    lowered = report.command == "lower"
+    lowered = report.command in ("lower", "legalize")
     for name in ("site", "variant", *(("became", "nodes") if lowered else ()), "remark"):
         table.add_column(name, overflow="fold", justify="right" if name == "nodes" else "left")
     for site in report.sites:

@@ -10,7 +10,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse import parse
 from gru_lower.passes.base import Site
-from gru_lower.passes.check import check_model
+from gru_lower.passes.check import check_model, findings
 from gru_lower.passes.legalizing import LegalizeHow, legalize_model, refuse_remaining, remaining
 from gru_lower.passes.lowering import Result, for_target, lower_model, lowering
 from gru_lower.passes.pairs import bench_pair, verify_pair
@@ -81,7 +81,8 @@ def lower(
     more = {} if target is None else for_target(source.model, target, fix_dims or {}, opset)
     pipeline_spec = passes
     if pipeline_spec is None:
-        pipeline_spec = lowering(form, zero_length_state, opset, mask=mask, batch_hint=batch_hint, **more)
+        given: dict[str, str | int] = {"mask": mask, "batch_hint": batch_hint} | more
+        pipeline_spec = lowering(form, zero_length_state, opset, **given)
     options = VerifyOptions(
         rtol=rtol,
         atol=atol,
@@ -312,6 +313,7 @@ __all__ = [
     "bench_pair",
     "check",
     "check_model",
+    "findings",
     "for_target",
     "inspect",
     "kept",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
+    from gru_lower.passes.base import Site
     from gru_lower.report import Report
     from gru_lower.verification.result import VerifyOptions
 
@@ -84,12 +85,26 @@ def legalize_model(
         target=how.target,
         command="legalize",
     )
-    result.report.sites = [site for site in result.report.sites if not (site.action == "kept" and _came_of_it(site))]
+    result.report.sites = _one_each(result.report.sites)
     return result
 
 
-def _came_of_it(site: object) -> bool:
-    return getattr(site, "message", "") == RUNS_RIGHT
+def _one_each(sites: list[Site]) -> list[Site]:
+    """Return one entry for each GRU there was: passes before lower-gru move nodes, which changes their numbers.
+
+    What lower-gru says of a GRU takes the place of "left alone"; what it says of those that came of a rewrite stays only
+    where it had something to do.
+    """
+    found: dict[tuple[str, str], Site] = {}
+    for site in sites:
+        key = site.scope, site.site.rpartition("#")[2].partition(":")[2]
+        before = found.get(key)
+        if before is None:
+            if site.message != RUNS_RIGHT:
+                found[key] = site
+        elif before.action == "kept":
+            found[key] = replace(site, site=before.site)
+    return list(found.values())
 
 
 def remaining(report: Report) -> list[Diagnostic]:

@@ -1,8 +1,8 @@
 """Reading a profile from TOML: every key is held to what it may be, and what a column leaves out is filled in.
 
-A column need not say everything:
+A column lists options under ``right``, ``wrong`` and ``rejected``, and need not list them all:
 
-1. ``all`` is the verdict of every option it does not name.
+1. ``all`` is the verdict of every option it does not list.
 2. Where linear_before_reset is right in one of its settings, the plain options are, with which that was tried.
 3. A type outside ``dtypes``, an opset outside ``opset``, a dynamic dim where ``static`` holds, and a Scan that runs
    backwards or whose length is dynamic where ``control_flow`` says otherwise, are rejected; types and opsets inside are
@@ -30,6 +30,7 @@ from gru_lower.targets.capability import (
     OpLimit,
     Profile,
     Together,
+    Verdict,
 )
 
 REQUIRED = ("name", "summary", "opset", "static", "forms")
@@ -38,7 +39,7 @@ OPTIONAL = (
     *("control_flow", "ops", *COLUMNS),
 )
 CELL_KEYS = ("evidence", "version", "source")
-COLUMN_KEYS = (*CELL_KEYS, "all", "pairs", "together")
+COLUMN_KEYS = (*CELL_KEYS, *VERDICTS, "all", "pairs", "together", "cited")
 FLOW = ("scan", "loop", "reverse", "dynamic_trip_count")
 OP_KEYS = ("opset", "types", "max_rank", "constants")
 
@@ -108,17 +109,26 @@ def parse(text: str) -> Profile:
 
 
 def _column(name: str, data: dict[str, Any], profile: Profile) -> Column:
-    _keys(name, data, (), (*COLUMN_KEYS, *OPTIONS))
-    given = {key: data.get(key, getattr(profile, key)) for key in CELL_KEYS}
-    base = _cell(f"{name}.evidence", {"verdict": "right", **given})
-    cells = {
-        option: _cell(f"{name}.{option}", data[option], base)
-        for option in OPTIONS
-        if option in data
-    }  # fmt: skip
-    together = tuple(_together(f"{name}.together", entry, base) for entry in _entries(name, data.get("together", [])))
+    _keys(name, data, (), COLUMN_KEYS)
+    base = _cell(name, {key: data[key] for key in CELL_KEYS if key in data}, profile, "right")
+    cells: dict[str, Cell] = {}
     if "all" in data:
-        cells = dict.fromkeys(OPTIONS, _cell(f"{name}.all", data["all"], base)) | cells
+        cells = dict.fromkeys(OPTIONS, replace(base, verdict=_verdict(f"{name}.all", data["all"])))
+    listed: set[str] = set()
+    for verdict in VERDICTS:
+        options = _words(f"{name}.{verdict}", data.get(verdict, []), OPTIONS)
+        twice = listed.intersection(options)
+        if twice:
+            raise ValueError(f"{name}: {min(twice)} is listed twice")
+        listed.update(options)
+        cells |= dict.fromkeys(options, replace(base, verdict=verdict))
+    for entry in _entries(f"{name}.cited", data.get("cited", [])):
+        _keys(f"{name}.cited", entry, ("options",), CELL_KEYS)
+        for option in _words(f"{name}.cited.options", entry["options"], OPTIONS):
+            if option not in cells:
+                raise ValueError(f"{name}.cited: {option} has no verdict")
+            cells[option] = _cell(f"{name}.cited", entry, cells[option], cells[option].verdict)
+    together = tuple(_together(f"{name}.together", entry, base) for entry in _entries(f"{name}.together", data.get("together", [])))
     _fill(name, cells, profile, base)
     ordered = {option: cells[option] for option in OPTIONS if option in cells}
     return Column(ordered, together, _flag(f"{name}.pairs", data.get("pairs", False)))
@@ -149,16 +159,17 @@ def _bands_outside(opset: tuple[int, int]) -> set[str]:
     return set(BANDS.values()) - inside
 
 
-def _cell(where: str, value: object, base: Cell | None = None) -> Cell:
-    data = {"verdict": value} if isinstance(value, str) else _table(where, value)
-    _keys(where, data, ("verdict",), CELL_KEYS)
-    given = {key: getattr(base, key) for key in CELL_KEYS} if base else {}
-    given |= {key: _text(f"{where}.{key}", data[key]) for key in CELL_KEYS if key in data}
+def _cell(where: str, data: dict[str, Any], base: Profile | Cell, verdict: Verdict) -> Cell:
+    given = {key: _text(f"{where}.{key}", data[key]) if key in data else getattr(base, key) for key in CELL_KEYS}
     evidence = _one_of(f"{where}.evidence", given["evidence"], ("run", "read"))
     if evidence == "read" and not given["source"]:
         raise ValueError(f"{where}: source has to say where it was read, since evidence is read")
-    verdict = _one_of(where, data["verdict"], VERDICTS)
-    return Cell(verdict, evidence, given["version"], given["source"])  # type: ignore[arg-type]
+    return Cell(verdict, "run" if evidence == "run" else "read", given["version"], given["source"])
+
+
+def _verdict(where: str, value: object) -> Verdict:
+    found: Verdict = _one_of(where, value, VERDICTS)  # type: ignore[assignment] # one of the three by now
+    return found
 
 
 def _together(where: str, entry: dict[str, Any], base: Cell) -> Together:
@@ -166,7 +177,7 @@ def _together(where: str, entry: dict[str, Any], base: Cell) -> Together:
     options = frozenset(_words(f"{where}.options", entry["options"], OPTIONS))
     if len(options) < 2:
         raise ValueError(f"{where}: options has to name two or more")
-    return Together(options, _cell(where, {key: value for key, value in entry.items() if key != "options"}, base))
+    return Together(options, _cell(where, entry, base, _verdict(where, entry["verdict"])))
 
 
 def _limit(where: str, value: object) -> OpLimit:
@@ -205,8 +216,8 @@ def _table(where: str, value: object) -> dict[str, Any]:
 
 def _entries(where: str, value: object) -> list[dict[str, Any]]:
     if not isinstance(value, list):
-        raise ValueError(f"{where}.together has to be a list of tables")  # noqa: TRY004
-    return [_table(f"{where}.together", entry) for entry in value]
+        raise ValueError(f"{where} has to be a list of tables")  # noqa: TRY004
+    return [_table(where, entry) for entry in value]
 
 
 def _text(where: str, value: object) -> str:
