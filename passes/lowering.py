@@ -135,9 +135,9 @@ def for_target(model: Model, target: str, fix_dims: Mapping[str, int], opset: in
         raise Unsupported(
             f"{wanted.name} takes opset {oldest} to {newest}; this one is {current}",
             code="GL404",
-            hint=f"add --opset {newest}" if current < oldest else "export the model with an older opset",
+            hint=f"add --opset {max(oldest, min(newest, 17))}" if current < oldest else "export it with an older opset",
         )
-    forbidden = wanted.not_taken(current) | (EMITTED - set(wanted.allow) if wanted.allow else set())
+    forbidden = wanted.unwritten(current) | (EMITTED - set(wanted.allow) if wanted.allow else set())
     return {
         "forms": "+".join(wanted.forms),
         "vocabulary": wanted.vocabulary,

@@ -114,6 +114,7 @@ class Profile:
         forms: What a GRU may become, the best first.
         vocabulary: ``"gemm"`` or ``"minimal"``.
         mask: ``"auto"`` or ``"where"``, as ``lower-gru`` takes it.
+        avoid: Operators that what is written for it does better without, though it takes them.
         forbid: Operators it does not take.
         allow: The only operators it takes, if any are named.
         control_flow: Which repetitions it takes.
@@ -133,6 +134,7 @@ class Profile:
     dtypes: tuple[str, ...] = ("float32",)
     vocabulary: str = "gemm"
     mask: str = "auto"
+    avoid: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     control_flow: ControlFlow = field(default_factory=ControlFlow)
@@ -144,7 +146,7 @@ class Profile:
         """Name and version, for messages."""
         return f"{self.name} {self.version}".strip()
 
-    def not_taken(self, opset: int) -> frozenset[str]:
-        """Return the operators, of those that the profile names, that may not stand in a model of an opset."""
+    def unwritten(self, opset: int) -> frozenset[str]:
+        """Return the operators, of those that the profile names, that are not to be written into a model of an opset."""
         late = {op for op, limit in self.ops.items() if limit.opset and not limit.opset[0] <= opset <= limit.opset[1]}
-        return frozenset(self.forbid) | late
+        return frozenset(self.forbid) | frozenset(self.avoid) | late

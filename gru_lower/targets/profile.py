@@ -2,7 +2,7 @@
 
 A column lists options under ``right``, ``wrong`` and ``rejected``, and need not list them all:
 
-1. ``all`` is the verdict of every option it does not list.
+1. ``all`` is the verdict of every option it does not list, but for those under ``untried``.
 2. Where linear_before_reset is right in one of its settings, the plain options are, with which that was tried.
 3. A type outside ``dtypes``, an opset outside ``opset``, a dynamic dim where ``static`` holds, and a Scan that runs
    backwards or whose length is dynamic where ``control_flow`` says otherwise, are rejected; types and opsets inside are
@@ -35,11 +35,11 @@ from gru_lower.targets.capability import (
 
 REQUIRED = ("name", "summary", "opset", "static", "forms")
 OPTIONAL = (
-    *("version", "evidence", "source", "dtypes", "vocabulary", "mask", "forbid", "allow"),
+    *("version", "evidence", "source", "dtypes", "vocabulary", "mask", "avoid", "forbid", "allow"),
     *("control_flow", "ops", *COLUMNS),
 )
 CELL_KEYS = ("evidence", "version", "source")
-COLUMN_KEYS = (*CELL_KEYS, *VERDICTS, "all", "pairs", "together", "cited")
+COLUMN_KEYS = (*CELL_KEYS, *VERDICTS, "all", "untried", "pairs", "together", "cited")
 FLOW = ("scan", "loop", "reverse", "dynamic_trip_count")
 OP_KEYS = ("opset", "types", "max_rank", "constants")
 
@@ -97,6 +97,7 @@ def parse(text: str) -> Profile:
         forms=_words("forms", data["forms"], FORMS),
         vocabulary=_one_of("vocabulary", data.get("vocabulary", "gemm"), ("gemm", "minimal")),
         mask=_one_of("mask", data.get("mask", "auto"), ("auto", "where")),
+        avoid=_words("avoid", data.get("avoid", [])),
         forbid=_words("forbid", data.get("forbid", [])),
         allow=_words("allow", data.get("allow", [])),
         control_flow=_flow(data.get("control_flow", {})),
@@ -114,7 +115,9 @@ def _column(name: str, data: dict[str, Any], profile: Profile) -> Column:
     cells: dict[str, Cell] = {}
     if "all" in data:
         cells = dict.fromkeys(OPTIONS, replace(base, verdict=_verdict(f"{name}.all", data["all"])))
-    listed: set[str] = set()
+    untried = _words(f"{name}.untried", data.get("untried", []), OPTIONS)
+    cells = {option: cell for option, cell in cells.items() if option not in untried}
+    listed = set(untried)
     for verdict in VERDICTS:
         options = _words(f"{name}.{verdict}", data.get(verdict, []), OPTIONS)
         twice = listed.intersection(options)
@@ -129,12 +132,12 @@ def _column(name: str, data: dict[str, Any], profile: Profile) -> Column:
                 raise ValueError(f"{name}.cited: {option} has no verdict")
             cells[option] = _cell(f"{name}.cited", entry, cells[option], cells[option].verdict)
     together = tuple(_together(f"{name}.together", entry, base) for entry in _entries(f"{name}.together", data.get("together", [])))
-    _fill(name, cells, profile, base)
+    _fill(name, cells, profile, base, untried)
     ordered = {option: cells[option] for option in OPTIONS if option in cells}
     return Column(ordered, together, _flag(f"{name}.pairs", data.get("pairs", False)))
 
 
-def _fill(name: str, cells: dict[str, Cell], profile: Profile, base: Cell) -> None:
+def _fill(name: str, cells: dict[str, Cell], profile: Profile, base: Cell, untried: tuple[str, ...]) -> None:
     """Fill in what follows from the rest of the profile; see the module."""
     rejected = replace(base, verdict="rejected")
     flow = profile.control_flow
@@ -143,13 +146,14 @@ def _fill(name: str, cells: dict[str, Cell], profile: Profile, base: Cell) -> No
     if name in ("scan", "loop"):
         outside |= set() if flow.dynamic_trip_count else {"dynamic_time"}
         outside |= {"reverse", "bidirectional"} if name == "scan" and not flow.reverse else set()
-    for option in outside:
+    for option in outside.difference(untried):
         if option not in cells or cells[option].verdict == "right":
             cells[option] = rejected
     works = [cell for option in ("lbr1", "lbr0") if (cell := cells.get(option)) and cell.verdict == "right"]
     if works:
         for option in (*PLAIN, *profile.dtypes, *(set(BANDS.values()) - outside)):
-            cells.setdefault(option, works[0])
+            if option not in untried:
+                cells.setdefault(option, works[0])
 
 
 def _bands_outside(opset: tuple[int, int]) -> set[str]:

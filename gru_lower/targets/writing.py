@@ -38,6 +38,7 @@ def to_toml(profile: Profile) -> str:
         _list("forms", profile.forms),
         f"vocabulary = {_text(profile.vocabulary)}",
         f"mask = {_text(profile.mask)}",
+        *([_list("avoid", profile.avoid)] if profile.avoid else []),
         _list("forbid", profile.forbid),
         *([_list("allow", profile.allow)] if profile.allow else []),
         "",
@@ -58,9 +59,10 @@ def to_toml(profile: Profile) -> str:
 
 def _column(column: Column, profile: Profile) -> Iterable[str]:
     count = Counter(cell.verdict for cell in column.cells.values())
-    rest = count.most_common(1)[0][0] if len(column.cells) == len(OPTIONS) else ""
-    if rest:
-        yield f"all = {_text(rest)}"
+    rest = count.most_common(1)[0][0] if count else ""
+    untried = [option for option in OPTIONS if option not in column.cells]
+    yield from [f"all = {_text(rest)}"] if rest else []
+    yield from [_list("untried", untried)] if untried else []
     for verdict in VERDICTS:
         listed = [option for option, cell in column.cells.items() if cell.verdict == verdict]
         if listed and verdict != rest:

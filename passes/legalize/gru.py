@@ -12,7 +12,6 @@ from gru_lower.graph import external
 from gru_lower.gru.spec import INPUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from gru_lower.gru.spec import GruSpec
@@ -118,16 +117,9 @@ class Build:
         values = {key: self.constant(f"{prefix}{key}", tensor) for key, tensor in tensors.items()}
         return replace(gru, inputs=gru.inputs | values, constants=gru.constants | tensors)
 
-    def transpose_time(self, value: Value, layout: int, perm: Sequence[int], name: str) -> Value:
-        """Permute the axes where the layout asks for it."""
-        return self.e.transpose(value, perm, name) if layout else value
-
-
-Inner = "Callable[[Gru], Results]"
-
 
 def write_node(b: Build, gru: Gru) -> Results:
-    """Write the GRU node itself: what its options say is written out is, and nothing else."""
+    """Write the GRU node itself, with hidden_size; what else is written out is what its options say."""
     spec, options = gru.at.spec, gru.at.options
     attributes = spec.attributes()
     attributes.pop("output_sequence", None)
@@ -136,8 +128,6 @@ def write_node(b: Build, gru: Gru) -> Results:
         attributes.pop("activation_beta", None)
     if "default_activations" in options:
         attributes.pop("activations", None)
-    if "no_hidden_size" in options:
-        attributes.pop("hidden_size", None)
     inputs: list[Any] = [gru.inputs.get(key) for key in INPUTS]
     while inputs[-1] is None:
         inputs.pop()

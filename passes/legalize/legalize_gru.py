@@ -67,7 +67,7 @@ class LegalizeGru(Pass):
         def means(scope: Scope) -> Means:
             return Means(
                 scope.opset,
-                profile.not_taken(scope.opset),
+                profile.unwritten(scope.opset),
                 frozenset(profile.allow),
                 self.options.cast_to,
                 self.options.zero_length_state,

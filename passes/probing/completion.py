@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.gru.activations import KINDS, Kind
-from gru_lower.targets.features import AXIS_OF, with_options
+from gru_lower.targets.features import AXES, AXIS_OF, BANDS, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -14,6 +14,11 @@ Options = frozenset[str]
 DEFAULTS = {"f": "f_Sigmoid", "g": "g_Tanh"}
 TAKERS = ("g_LeakyRelu", "g_Elu", "f_HardSigmoid", "g_HardSigmoid", "f_LeakyRelu", "f_Elu")
 """Functions that take an alpha and have a default everybody agrees on."""
+
+
+SINCE = {"layout1": 14, "bfloat16": 22}
+"""The first opset of options that are younger than the operator."""
+FIRSTS = {band: first for first, band in BANDS.items()}
 
 
 def complete(options: Options, keep: Options, known: Collection[str] | None = None) -> Options | None:
@@ -36,6 +41,12 @@ def complete(options: Options, keep: Options, known: Collection[str] | None = No
     ):
         if {one, other} <= result:
             result = with_options(result, instead[1] if other in keep else instead[0])
+    for option, first in SINCE.items():
+        band = next((each for each in result if AXIS_OF[each] == "opset"), None)
+        if option in result and band is not None and FIRSTS[band] < first:
+            later = BANDS[first]
+            stays = option in keep and (known is None or later in known)
+            result = with_options(result, later if stays else AXES[AXIS_OF[option]][0])
     if "default_activations" in keep:
         result = with_options(result, *(DEFAULTS[axis] for axis in ("f", "g") if axis not in held))
     if "no_parameters" in keep:
