@@ -12,7 +12,9 @@ from gru_lower.cli import options
 
 @click.command("legalize", short_help="Rewrite GRU nodes into those a target takes.")
 @click.argument("model", type=options.MODEL)
-@click.option("--target", required=True, metavar="NAME|FILE", help="The profile to legalise for; see gru-lower targets.")
+@click.option(
+    "--target", required=True, metavar="NAME|FILE", help="The profile to legalise for; see gru-lower targets."
+)
 @click.option(
     "-o",
     "--output",

@@ -97,7 +97,5 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         passes = how_to_lower if o["passes"] is None else o["passes"]
         how = options.verify_options(o, source.proto)
         how_to_verify = how if o["verify"] else None
-        result = api.lower_model(
-            source, passes, how_to_verify, progress, fix_dims=o["fix_dims"], target=o["target"]
-        )
+        result = api.lower_model(source, passes, how_to_verify, progress, fix_dims=o["fix_dims"], target=o["target"])
     return options.finish(o, talk, result, output, if_different)

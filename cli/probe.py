@@ -21,7 +21,9 @@ from gru_lower.cli import options
 @click.option("--name", help="The profile's name.  [default: the output's]")
 @click.option("--target-version", default="", help="The target's version, for the profile to name.")
 @click.option("--summary", default="", help="One line about the target.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Seconds a model.")
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Seconds a model."
+)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Models to run at a time.")
 @click.option("--quick", is_flag=True, help="Each option by itself alone, no two together.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights, inputs and draws.")

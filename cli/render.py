@@ -100,6 +100,9 @@ class Talk:
         """Print the GRUs of a model, and what was found."""
         if self._as_json(report):
             return
+        if self._quiet and report.command == "check":
+            self._diagnostics(report)
+            return
         if report.sites:
             self._out.print(_site_table(report))
         else:
@@ -155,7 +158,7 @@ class Talk:
             self._out.print(Text(f"  {found.message}"), soft_wrap=True)
 
     def _diagnostics(self, report: Report) -> None:
-        kept = {site.code for site in report.sites if site.action == "kept"}
+        kept = {*REMAINING, *(site.code for site in report.sites if site.action == "kept")}
         for found in report.diagnostics:
             if found.severity == "note" and self._quiet and found.code not in kept:
                 continue

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gru_lower.targets.capability import Profile
 
 COLOURS = {"right": "green", "wrong": "bold red", "rejected": "yellow", "unknown": "dim"}
+WIDTH = 120
 LEGEND = "✓ right   ✗ wrong numbers, without an error   – rejected   ? not tried"
 
 
@@ -32,13 +33,16 @@ class TargetTalk(Talk):
         """Print the table of all targets: the node as it is, and what of it can be had."""
         if self._written(profiles, command):
             return
+        if not self._out.is_terminal:
+            self._out.width = max(self._out.width, WIDTH)
         rows = [matrix.row(profile) for profile in profiles]
         for title, which in (("the GRU node as it is", "before"), ("legalised or lowered", "after")):
-            table = _table(["target", "evidence", *matrix.FEATURES], title)
+            table = _table(["target", "", *matrix.FEATURES], title)
             for each in rows:
                 marks = [_mark(getattr(each, which)[feature]) for feature in matrix.FEATURES]
-                table.add_row(f"{each.name} {each.version}".strip(), each.evidence, *marks)
+                table.add_row(each.name, each.evidence, *marks)
             self._out.print(table)
+            self._line("")
         self._line(LEGEND, "dim")
 
     def shown(self, profile: Profile, command: str = "targets") -> None:
@@ -49,15 +53,19 @@ class TargetTalk(Talk):
         flow = profile.control_flow
         repeats = [name for name, on in (("Scan", flow.scan), ("Loop", flow.loop)) if on]
         dims = "static" if profile.static else "static or dynamic"
-        self._out.print(Text(f"opset {profile.opset[0]} to {profile.opset[1]}; {dims} shapes; {', '.join(profile.dtypes)}"))
-        limits = [f"{op} at opset {limit.opset[0]} to {limit.opset[1]}" for op, limit in profile.ops.items() if limit.opset]
-        for title, words in (
-            ("forms", profile.forms),
+        self._out.print(
+            Text(f"opset {profile.opset[0]} to {profile.opset[1]}; {dims} shapes; {', '.join(profile.dtypes)}")
+        )
+        limits = [
+            f"{op} at opset {limit.opset[0]} to {limit.opset[1]}" for op, limit in profile.ops.items() if limit.opset
+        ]
+        for title, listed in (
+            ("forms", [*profile.forms]),
             ("control flow", repeats),
-            ("operators it does not take", profile.forbid),
+            ("operators it does not take", [*profile.forbid]),
             ("operators it takes at times", limits),
         ):
-            self._out.print(Text(f"{title}: {', '.join(words) or 'none'}"), soft_wrap=True)
+            self._out.print(Text(f"{title}: {', '.join(listed) or 'none'}"), soft_wrap=True)
         names = [name for name in COLUMNS if name in profile.columns]
         table = _table(["", "option", *names], "")
         last = ""
@@ -97,7 +105,9 @@ class TargetTalk(Talk):
 
 
 def _table(names: Sequence[str], title: str) -> Table:
-    table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False, box=None, header_style="bold")
+    table = Table(
+        title=title or None, title_justify="left", show_edge=False, pad_edge=False, box=None, header_style="bold"
+    )
     for name in names:
         table.add_column(name, overflow="fold")
     return table

@@ -114,6 +114,7 @@ _register(
         "GL402": ("The file is no target profile", "compare it with one that ships"),
         "GL403": ("The target takes only static shapes", "fix the dims with --fix-dim"),
         "GL404": ("The target takes no such opset", "convert the model with --opset"),
+        "GL405": ("The runner of a probe does not run", "run the command by hand on a model"),
         "GL901": ("gru-lower itself failed", "please report it with the model, or a part of it"),
     },
 )
@@ -155,9 +156,15 @@ _register(
         "GL303": ("Kept: the form needs a sequence length of 1", "use --form auto"),
         "GL304": ("Kept: the form needs a newer opset", "use another --form, or convert the model: --opset 17"),
         "GL305": ("Kept: masks need a newer opset", "convert the model first: --opset 17"),
-        "GL452": ("The target does not run a GRU right that is left", "see what it rejects, and the flag that would help"),
+        "GL452": (
+            "The target does not run a GRU right that is left",
+            "see what it rejects, and the flag that would help",
+        ),
         "GL453": ("The target does not take a node that is left", "remove it from the model, or use another target"),
-        "GL703": ("Nobody has tried a GRU like this on the target", "run `gru-lower probe` with the target's own runner"),
+        "GL703": (
+            "Nobody has tried a GRU like this on the target",
+            "run `gru-lower probe` with the target's own runner",
+        ),
         "GL308": ("Kept: the target takes no such form", "use --form auto, or another --target"),
         "GL307": ("Kept: it needs an operator that may not be written", "allow it, or use another --form"),
         "GL306": ("Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),

@@ -81,7 +81,8 @@ def lower(
     more = {} if target is None else for_target(source.model, target, fix_dims or {}, opset)
     pipeline_spec = passes
     if pipeline_spec is None:
-        given: dict[str, str | int] = {"mask": mask, "batch_hint": batch_hint} | more
+        given: dict[str, str | int] = {"mask": mask, "batch_hint": batch_hint}
+        given |= more
         pipeline_spec = lowering(form, zero_length_state, opset, **given)
     options = VerifyOptions(
         rtol=rtol,

@@ -63,7 +63,9 @@ class Rule:
     for_target: bool = False
 
 
-def _of_target(rule: Callable[[Model, Facts, Profile], Iterable[Diagnostic]]) -> Callable[[Subject], Iterable[Diagnostic]]:
+def _of_target(
+    rule: Callable[[Model, Facts, Profile], Iterable[Diagnostic]],
+) -> Callable[[Subject], Iterable[Diagnostic]]:
     def run(subject: Subject) -> Iterable[Diagnostic]:
         return rule(subject.model, subject.facts, subject.target) if subject.target is not None else ()
 
@@ -89,7 +91,9 @@ def check_model(held: Model, target: str | None = None) -> Report:
     external.check(held.proto, held.base_dir)
     subject = Subject(held, None if target is None else profile.load(target))
     counts = count_ops(held.proto)
-    report = Report("check", file_of(held), not_run("nothing was changed"), op_counts={"before": counts, "after": counts})
+    report = Report(
+        "check", file_of(held), not_run("nothing was changed"), op_counts={"before": counts, "after": counts}
+    )
     for scope in walk(held.proto):
         for index, node in enumerate(scope.nodes):
             if is_onnx(node, "GRU"):

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
-    from gru_lower.targets.judge import Judgement
     from gru_lower.targets.capability import OpLimit, Profile
+    from gru_lower.targets.judge import Judgement
 
 BACKWARD = ("scan_input_directions", "scan_output_directions")
 
@@ -89,9 +89,9 @@ def flag(options: frozenset[str], found: Judgement, profile: Profile) -> str:
         return f"allow computing in {profile.dtypes[0]} with legalize --allow-cast"
     if "dynamic_time" in options:
         return "make the sequence length static with --fix-dim"
-    if "dynamic_batch" in options and "unknown" != found.verdict:
+    if "dynamic_batch" in options and found.verdict != "unknown":
         return "make the batch static with --fix-dim"
-    return "use legalize or lower with the same --target, or another target"
+    return "leave the form to --form auto, or use another target"
 
 
 def _operator(scope: Scope, node: NodeProto, profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:
@@ -126,9 +126,7 @@ def _control_flow(scope: Scope, node: NodeProto, profile: Profile, facts: Facts)
         yield f"{profile.label} takes none whose number of turns is dynamic", static
 
 
-def _limit(
-    scope: Scope, node: NodeProto, limit: OpLimit, profile: Profile, facts: Facts
-) -> Iterator[tuple[str, str]]:
+def _limit(scope: Scope, node: NodeProto, limit: OpLimit, profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:
     names = [name for name in node.input if name]
     if limit.opset and not limit.opset[0] <= scope.opset <= limit.opset[1]:
         oldest, newest = limit.opset

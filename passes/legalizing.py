@@ -90,10 +90,10 @@ def legalize_model(
 
 
 def _one_each(sites: list[Site]) -> list[Site]:
-    """Return one entry for each GRU there was: passes before lower-gru move nodes, which changes their numbers.
+    """Return one entry for each GRU there was: passes before lower-gru move nodes, and so change their numbers.
 
-    What lower-gru says of a GRU takes the place of "left alone"; what it says of those that came of a rewrite stays only
-    where it had something to do.
+    What lower-gru says of a GRU takes the place of "left alone"; what it says of those that came of a rewrite stays
+    only where it had something to do.
     """
     found: dict[tuple[str, str], Site] = {}
     for site in sites:

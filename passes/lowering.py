@@ -159,7 +159,11 @@ def left(model: Model, target: str) -> list[Diagnostic]:
     found = breaches(model, profile.load(target), Facts(model))
     return [
         diagnostic(
-            "GL453" if each.kind == "operator" else "GL452", each.message, scope=each.scope, node=each.site, hint=each.hint
+            "GL453" if each.kind == "operator" else "GL452",
+            each.message,
+            scope=each.scope,
+            node=each.site,
+            hint=each.hint,
         )
         for each in found
     ]

@@ -1,8 +1,8 @@
 """Making a target's profile by running small models on it: ``gru-lower probe``.
 
 1. Which opsets it takes, by a model of plain operators.
-2. Which operators lowered and legalised GRUs may be made of, each alone, in the opsets that spell it differently.
-3. For the GRU node and for each form: every option of :data:`gru_lower.targets.features.AXES` with plain ones around it.
+2. Which operators lowered and legalised GRUs may be made of, each alone, in each opset that spells it otherwise.
+3. For the GRU node and for each form: every option of :mod:`gru_lower.targets.features`, with plain ones around it.
 4. Options together, until every pair of right ones was right in some GRU; what fails is shrunk to an exception.
 
 A model that runs is right if every output is within a few thousandths of float64, otherwise wrong; one that does not
@@ -111,9 +111,7 @@ class Probed:
     runs: int = 0
 
 
-def probe(
-    runner: Runner, options: ProbeOptions, progress: Callable[[str, int, int], None] | None = None
-) -> Probed:
+def probe(runner: Runner, options: ProbeOptions, progress: Callable[[str, int, int], None] | None = None) -> Probed:
     """Make a profile by running models.
 
     Args:
@@ -158,7 +156,9 @@ class _Probe:
 
     def _verdicts(self, what: str, models: Sequence[tuple[str, Micro | None]]) -> list[Verdict | None]:
         """Run models; ``None`` for those that do not exist."""
-        futures = [None if each is None else self._pool.submit(self._runner, each.model, each.feeds) for _, each in models]
+        futures = [
+            None if each is None else self._pool.submit(self._runner, each.model, each.feeds) for _, each in models
+        ]
         found: list[Verdict | None] = []
         for (label, each), future in zip(models, futures, strict=True):
             self._progress(f"probing {what}", len(found), len(models))
@@ -180,7 +180,9 @@ class _Probe:
         """Find the opsets of a plain model, and take the newest one up to 17 for the rest."""
         candidates = list(range(OLDEST, onnx.defs.onnx_opset_version() + 1))
         models = [(f"opset {opset}", ops.operator("Tanh", opset)) for opset in candidates]
-        right = [opset for opset, found in zip(candidates, self._verdicts("opsets", models), strict=True) if found == "right"]
+        right = [
+            opset for opset, found in zip(candidates, self._verdicts("opsets", models), strict=True) if found == "right"
+        ]
         if not right:
             reason = next(iter(self._reasons.values()), "its numbers are wrong")
             raise Unsupported(
@@ -203,7 +205,7 @@ class _Probe:
 
     def _find_operators(self) -> None:
         """Find the operators that are not right, or not in every opset."""
-        opsets = self._opsets_of_bands()
+        opsets = self._opsets_of_bands() if self._options.pairs else [self._opset]
         tried = [(op, opset) for op, (first, _) in ops.OPERATORS.items() for opset in opsets if opset >= first]
         models = [(f"{op} at opset {opset}", ops.operator(op, opset)) for op, opset in tried]
         verdicts = dict(zip(tried, self._verdicts("operators", models), strict=True))
@@ -325,9 +327,8 @@ class _Probe:
     ) -> None:
         completed = {option: complete(with_options(base, option), frozenset({option}), known) for option in options}
         wanted = {option: each for option, each in completed.items() if each is not None}
-        for option, verdict in zip(wanted, self._fare(column, list(wanted.values())), strict=True):
-            if verdict is not None:
-                verdicts[option] = verdict
+        found = zip(wanted, self._fare(column, list(wanted.values())), strict=True)
+        verdicts |= {option: verdict for option, verdict in found if verdict is not None}
 
     def _together(self, column: str, base: Options, verdicts: dict[str, Verdict]) -> Column:
         cells = {option: self._cell(verdicts[option]) for option in OPTIONS if option in verdicts}

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
-    from gru_lower.targets.judge import Judgement
     from gru_lower.targets.capability import Profile
+    from gru_lower.targets.judge import Judgement
 
 RUNS_RIGHT = "the target runs it right"
 

@@ -147,6 +147,6 @@ class Profile:
         return f"{self.name} {self.version}".strip()
 
     def unwritten(self, opset: int) -> frozenset[str]:
-        """Return the operators, of those that the profile names, that are not to be written into a model of an opset."""
+        """Return the operators that the profile names and that are not to be written into a model of an opset."""
         late = {op for op, limit in self.ops.items() if limit.opset and not limit.opset[0] <= opset <= limit.opset[1]}
         return frozenset(self.forbid) | frozenset(self.avoid) | late

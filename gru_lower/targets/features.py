@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FUNCTIONS = tuple(kind.name for kind in KINDS.values())
 BANDS = {7: "opset_7", 9: "opset_9", 11: "opset_11", 13: "opset_13", 14: "opset_14", 18: "opset_18", 22: "opset_22"}
-"""First opset: the option. Between two of these, neither GRU nor the operators a lowering writes change their spelling."""
+"""First opset: the option. Within one of these, neither GRU nor what a lowering writes is spelled differently."""
 DTYPES = ("float32", "float16", "float64", "bfloat16")
 AXES: dict[str, tuple[str, ...]] = {
     "linear_before_reset": ("lbr1", "lbr0"),

@@ -17,20 +17,20 @@ Mark = Literal["right", "wrong", "rejected", "unknown"]
 FEATURES: dict[str, tuple[str, ...]] = {
     "lbr1": ("lbr1",),
     "lbr0": ("lbr0",),
-    "reverse": ("reverse",),
+    "rev": ("reverse",),
     "bidi": ("bidirectional",),
-    "layout1": ("layout1",),
+    "lay1": ("layout1",),
     "lens": ("lens",),
     "h0": ("initial_h",),
     "clip": ("clip",),
-    "Relu": ("g_Relu",),
-    "HardSig": ("f_HardSigmoid",),
+    "relu": ("g_Relu",),
+    "hsig": ("f_HardSigmoid",),
     "fp16": ("float16",),
-    "dyn T": ("dynamic_time",),
-    "dyn N": ("dynamic_batch",),
-    "no B": ("no_B",),
-    "only Y": ("only_Y",),
-    "only Y_h": ("only_Y_h",),
+    "dynT": ("dynamic_time",),
+    "dynN": ("dynamic_batch",),
+    "noB": ("no_B",),
+    "-Yh": ("only_Y",),
+    "-Y": ("only_Y_h",),
 }
 """What the table of all targets shows, and the options behind it."""
 RANK: dict[Mark, int] = {"right": 0, "unknown": 1, "rejected": 2, "wrong": 3}
@@ -79,7 +79,8 @@ def _cells(column: Column, options: Sequence[str]) -> list[Cell]:
 
 def _mark(column: Column | None, options: Sequence[str]) -> Mark:
     marks: list[Mark] = [
-        column.cells[option].verdict if column is not None and option in column.cells else "unknown" for option in options
+        column.cells[option].verdict if column is not None and option in column.cells else "unknown"
+        for option in options
     ]
     return max(marks, key=RANK.__getitem__)
 
@@ -88,6 +89,8 @@ def _best(columns: Sequence[Column | None], options: Sequence[str], profile: Pro
     """Return the best that becomes of a feature: what would be wrong is never written, and so comes to a refusal."""
     marks = [_mark(column, options) for column in columns]
     if "dynamic_time" in options and not set(profile.forms) & {"scan", "loop"} and marks[0] != "right":
+        return "rejected"
+    if profile.static and any(option.startswith("dynamic_") for option in options):
         return "rejected"
     best = min(marks, key=RANK.__getitem__)
     return "rejected" if best == "wrong" else best

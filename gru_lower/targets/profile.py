@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.targets.features import BANDS, DTYPES, OPTIONS, PLAIN
 from gru_lower.targets.capability import (
     COLUMNS,
     FOLDER,
@@ -32,6 +31,7 @@ from gru_lower.targets.capability import (
     Together,
     Verdict,
 )
+from gru_lower.targets.features import BANDS, DTYPES, OPTIONS, PLAIN
 
 REQUIRED = ("name", "summary", "opset", "static", "forms")
 OPTIONAL = (
@@ -131,7 +131,9 @@ def _column(name: str, data: dict[str, Any], profile: Profile) -> Column:
             if option not in cells:
                 raise ValueError(f"{name}.cited: {option} has no verdict")
             cells[option] = _cell(f"{name}.cited", entry, cells[option], cells[option].verdict)
-    together = tuple(_together(f"{name}.together", entry, base) for entry in _entries(f"{name}.together", data.get("together", [])))
+    together = tuple(
+        _together(f"{name}.together", entry, base) for entry in _entries(f"{name}.together", data.get("together", []))
+    )
     _fill(name, cells, profile, base, untried)
     ordered = {option: cells[option] for option in OPTIONS if option in cells}
     return Column(ordered, together, _flag(f"{name}.pairs", data.get("pairs", False)))

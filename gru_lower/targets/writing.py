@@ -72,9 +72,9 @@ def _column(column: Column, profile: Profile) -> Iterable[str]:
     if column.together:
         yield "together = ["
         for each in column.together:
-            cited = _citation(each.cell, profile)
+            source = _citation(each.cell, profile)
             options = ", ".join(map(_text, in_order(each.options)))
-            yield f"  {{ options = [{options}], verdict = {_text(each.cell.verdict)}{cited} }},"
+            yield f"  {{ options = [{options}], verdict = {_text(each.cell.verdict)}{source} }},"
         yield "]"
     cited_by: dict[str, list[str]] = {}
     for option, cell in column.cells.items():
@@ -82,8 +82,8 @@ def _column(column: Column, profile: Profile) -> Iterable[str]:
             cited_by.setdefault(citation, []).append(option)
     if cited_by:
         yield "cited = ["
-        for citation, options in cited_by.items():
-            yield f"  {{ options = [{', '.join(map(_text, options))}]{citation} }},"
+        for citation, cited in cited_by.items():
+            yield f"  {{ options = [{', '.join(map(_text, cited))}]{citation} }},"
         yield "]"
 
 
@@ -97,8 +97,10 @@ def _list(key: str, words: Iterable[str]) -> str:
     line = f"{key} = [{', '.join(texts)}]"
     if len(line) <= WIDTH:
         return line
-    inside = {"initial_indent": "  ", "subsequent_indent": "  "}
-    wrapped = textwrap.fill(", ".join(texts) + ",", WIDTH, break_long_words=False, break_on_hyphens=False, **inside)
+    wrapper = textwrap.TextWrapper(
+        WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    wrapped = wrapper.fill(", ".join(texts) + ",")
     return f"{key} = [\n{wrapped}\n]"
 
 

@@ -53,7 +53,7 @@ class LegalizeActivations(Rewrite):
     def wanted(self, at: Situation, after: list[Situation]) -> bool:
         """Whether this is what was asked for."""
         del after
-        return ("default_activations" in at.options) == (self.options.attribute == "write")
+        return bool(("default_activations" in at.options) == (self.options.attribute == "write"))
 
     def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
         """Hand on the same GRU: the node is written by its options."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class LegalizeBias(Rewrite):
     """Write the B of zeros that an absent one stands for.
 
-        B = 0 [D, 6H]
+    B = 0 [D, 6H]
     """
 
     name = "legalize-bias"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class LegalizeHiddenSize(Rewrite):
     """Write hidden_size out, which the operator lets one leave out and some runtimes do not.
 
-        hidden_size = R's last dim
+    hidden_size = R's last dim
     """
 
     name = "legalize-hidden-size"

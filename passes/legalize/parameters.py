@@ -51,7 +51,7 @@ class LegalizeActivationParameters(Rewrite):
     def wanted(self, at: Situation, after: list[Situation]) -> bool:
         """Whether this is what was asked for."""
         del after
-        return ("no_parameters" in at.options) == (self.options.values == "write")
+        return bool(("no_parameters" in at.options) == (self.options.values == "write"))
 
     def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
         """Hand on the same GRU: the node is written by its options."""

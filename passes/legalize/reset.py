@@ -55,7 +55,7 @@ class LegalizeReset(Rewrite):
     def wanted(self, at: Situation, after: list[Situation]) -> bool:
         """Whether this is the setting asked for."""
         del at
-        return after[0].spec.linear_before_reset == (self.options.to == "1")
+        return bool(after[0].spec.linear_before_reset == (self.options.to == "1"))
 
     def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
         """Fold Rbh into Wbh."""

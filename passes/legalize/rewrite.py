@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Rewrite(Pass):
     A subclass says in :meth:`becomes` what comes of a GRU, and writes it in :meth:`rewrite`.
     """
 
-    Options: Any = NoOptions
+    Options: ClassVar[type[Any]] = NoOptions
     done = ""
     """What to say of a GRU it was done to."""
 
@@ -134,7 +134,9 @@ def rewrite_all(
             continue
         nodes, initializers = _write(model, scope, index, at, plan, means, names, constants)
         old = facts.node(scope, index)
-        site.change = Change(parsed.spec, old, nodes, initializers, constants, scope.opsets) if ctx.keep_changes else None
+        site.change = (
+            Change(parsed.spec, old, nodes, initializers, constants, scope.opsets) if ctx.keep_changes else None
+        )
         site.action, site.message, site.nodes_after = "legalized", "; ".join(plan.words()), len(nodes)
         edits.append(splice.Edit(scope, [index], nodes, initializers))
     result.modified = splice.apply(model, edits)
@@ -173,9 +175,7 @@ def _carry_out(b: Build, gru: Gru, plan: Plan | None) -> Results:
     return plan.move.rewrite(b, gru, lambda inner: _carry_out(b, inner, next(rest)))
 
 
-def situation(
-    scope: Scope, index: int, spec: GruSpec, facts: Facts, constants: dict[str, TensorProto]
-) -> Situation:
+def situation(scope: Scope, index: int, spec: GruSpec, facts: Facts, constants: dict[str, TensorProto]) -> Situation:
     """Return a GRU's situation where it stands in a model."""
     known = set()
     if "initial_h" in spec.inputs and is_zero(facts, scope, spec.inputs["initial_h"]):

@@ -64,7 +64,7 @@ class LegalizeInitialState(Rewrite):
     def wanted(self, at: Situation, after: list[Situation]) -> bool:
         """Whether this is what was asked for."""
         del after
-        return ("initial_h" in at.spec.inputs) == (self.options.zeros == "drop")
+        return bool(("initial_h" in at.spec.inputs) == (self.options.zeros == "drop"))
 
     def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
         """Attach the zeros, or leave them out."""

@@ -33,7 +33,8 @@ TYPES = {
     "bfloat16": TensorProto.BFLOAT16,
 }
 TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "float64": 1e-5, "bfloat16": 8e-2}
-"""How far a value may be off, absolutely and relative to the largest: what engines' own approximations need, far below any mistake."""
+"""How far off a value may be, absolutely and relative to the largest: what engines' approximations need, and far below
+any mistake."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,9 @@ def _micro(o: dict[str, str], opset: int, arrays: dict[str, Array], attributes: 
             nodes.append(helper.make_node("Cast", [name], [shown], to=TensorProto.FLOAT))
         shape = _dims(o, name, values[name])
         infos.append(helper.make_tensor_value_info(shown, TensorProto.FLOAT if hidden else kind, shape))
-    tensors = [numpy_helper.from_array(arrays[name], name) for name in ("W", "R", "B") if name in constants & arrays.keys()]
+    tensors = [
+        numpy_helper.from_array(arrays[name], name) for name in ("W", "R", "B") if name in constants & arrays.keys()
+    ]
     graph = helper.make_graph(nodes, "micro", inputs, infos, tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version(opset))
     feeds = {
@@ -216,7 +219,7 @@ def ir_version(opset: int) -> int:
 
 
 def opset_in(option: str, oldest: int, newest: int) -> int | None:
-    """Return an opset of a band within a range, the newest below 18: what exporters write; ``None`` if there is none."""
+    """Return an opset of a band within a range, ``None`` if there is none; 17 and 18 are what exporters write."""
     firsts = list(BANDS)
     first = next(key for key, value in BANDS.items() if value == option)
     position = firsts.index(first)

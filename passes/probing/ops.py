@@ -136,7 +136,7 @@ OPERATORS: dict[str, tuple[int, Callable[[Emitter, Value, Value], Value]]] = {
     "ReduceSum": (7, lambda e, x, _: e.op("ReduceSum", [x], "y", axes=[0], keepdims=0) if e.opset < 13 else
                   e.op("ReduceSum", [x, e.ints("axes", [0])], "y", keepdims=0)),
     "ReverseSequence": (10, lambda e, x, lens: e.op(
-        "ReverseSequence", [x, e.op("Cast", [e.op("Max", [lens, e.tensor("one", 1, INT32)], "some"), ], "l", to=INT64)]
+        "ReverseSequence", [x, e.op("Cast", [e.op("Max", [lens, e.tensor("one", 1, INT32)], "some") ], "l", to=INT64)]
         if e.opset >= 12 else [x, e.tensor("l", [2, 1, 2], INT64)], "y", time_axis=0, batch_axis=1)),
     "Scan": (9, lambda e, x, _: _scan(e, x)),
     "Loop": (7, lambda e, x, _: _loop(e, x)),
@@ -177,7 +177,7 @@ def operator(op: str, opset: int, *, reverse: bool = False, dynamic: bool = Fals
     if op in ("Scan", "Loop"):  # onnx's reference runs no Scan backwards
         value = _repeated(reverse=reverse)
     else:
-        (value,) = ReferenceEvaluator(model).run(None, feeds)
+        value = np.asarray(ReferenceEvaluator(model).run(None, feeds)[0])
     known = None if op in DYNAMIC or dynamic else value.shape
     shaped = helper.make_tensor_value_info(template.outputs["y"], FLOAT, known or [None] * value.ndim)
     model.graph.output[0].CopyFrom(shaped)
@@ -186,11 +186,11 @@ def operator(op: str, opset: int, *, reverse: bool = False, dynamic: bool = Fals
 
 def _repeated(*, reverse: bool) -> np.ndarray[Any, np.dtype[Any]]:
     """Return what the models of Scan and Loop compute: state = state / 2 + row, and the last state added to each."""
-    rows, state = [], np.zeros((3, 4))
+    shown, state = [], np.zeros((3, 4))
     for row in X[::-1] if reverse else X:
         state = state * 0.5 + row
-        rows.append(state)
-    return np.stack(rows[::-1] if reverse else rows) + state
+        shown.append(state)
+    return np.stack(shown[::-1] if reverse else shown) + state
 
 
 def _with_constants(node: onnx.NodeProto, constants: dict[str, TensorProto], held: set[str]) -> onnx.NodeProto:
