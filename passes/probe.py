@@ -302,7 +302,7 @@ class _Probe:
         if base is None:
             verdict = first or "rejected"
             return Column(dict.fromkeys(OPTIONS, self._cell(verdict)))
-        verdicts: dict[str, Verdict] = dict.fromkeys(base, "right")
+        verdicts: dict[str, Verdict] = {option: "right" for option in base}
         verdicts |= {
             option: verdict
             for each, verdict in zip(bases, found, strict=False)

@@ -128,7 +128,9 @@ class TestCommandRunner:
 
     def test_one_that_hangs_is_ended_with_all_it_started(self, tmp_path: Path) -> None:
         started = time.monotonic()
-        body = "import subprocess; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); time.sleep(60)"
+        body = (
+            "import subprocess; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); time.sleep(60)"
+        )
         found = self.outcome(tmp_path, body, timeout=1.0)
         assert found == Outcome(None, "no answer within 1 s")
         assert time.monotonic() - started < 20
@@ -288,7 +290,9 @@ def test_no_opset_is_newer_than_the_target() -> None:
 
     found = probe(counting, ProbeOptions("old", columns=("gru",), pairs=False)).profile
     assert found.opset == (13, 17)
-    assert {cell.verdict for option, cell in found.columns["gru"].cells.items() if option.startswith("opset")} == {"right"}
+    assert {cell.verdict for option, cell in found.columns["gru"].cells.items() if option.startswith("opset")} == {
+        "right"
+    }
     assert set(seen[30:]) <= set(range(13, 18))
 
 

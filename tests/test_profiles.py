@@ -50,7 +50,11 @@ all = "right"
 """
 BROKEN: dict[str, tuple[str, str, str]] = {
     "a key is missing": ("static = false\n", "", "lacks static"),
-    "a key is unknown": ("static = false", "statc = false\nstatic = false", "does not know statc (did you mean static?)"),
+    "a key is unknown": (
+        "static = false",
+        "statc = false\nstatic = false",
+        "does not know statc (did you mean static?)",
+    ),
     "a range is none": ("[13, 17]", "[17, 13]", "opset has to be the oldest and the newest"),
     "a flag is none": ("static = false", 'static = "no"', "static has to be true or false"),
     "a form is unknown": ('forms = ["unroll"]', 'forms = ["unrol"]', "forms: 'unrol' is unknown; did you mean unroll?"),

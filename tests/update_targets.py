@@ -14,9 +14,9 @@ HEAD = """\
 <!-- Written by tests/update_targets.py from the profiles in gru_lower/targets. -->
 
 What runtimes make of a GRU, as run or, where the evidence says so, as read. ✓ right, ✗ **wrong numbers without an
-error**, – rejected, ? not tried. *Before* is the GRU node as it is; *after* is what `gru-lower legalize --target NAME` or
-`lower --target NAME` makes of it: the node rewritten, or plain operators. Where neither can be, the command refuses, and
-names what is in the way.
+error**, – rejected, ? not tried. *Before* is the GRU node as it is; *after* is what `gru-lower legalize --target NAME`
+or `lower --target NAME` makes of it: the node rewritten, or plain operators. Where neither can be, the command refuses,
+and names what is in the way.
 
 What was read is no promise: each use prints "unverified: run `gru-lower probe`". The probe makes a profile by running
 small models through a command of yours:

@@ -87,7 +87,7 @@ def _mark(column: Column | None, options: Sequence[str]) -> Mark:
 
 def _best(columns: Sequence[Column | None], options: Sequence[str], profile: Profile) -> Mark:
     """Return the best that becomes of a feature: what would be wrong is never written, and so comes to a refusal."""
-    marks = [_mark(column, options) for column in columns]
+    marks: list[Mark] = [_mark(column, options) for column in columns]
     if "dynamic_time" in options and not set(profile.forms) & {"scan", "loop"} and marks[0] != "right":
         return "rejected"
     if profile.static and any(option.startswith("dynamic_") for option in options):

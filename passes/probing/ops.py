@@ -177,7 +177,8 @@ def operator(op: str, opset: int, *, reverse: bool = False, dynamic: bool = Fals
     if op in ("Scan", "Loop"):  # onnx's reference runs no Scan backwards
         value = _repeated(reverse=reverse)
     else:
-        value = np.asarray(ReferenceEvaluator(model).run(None, feeds)[0])
+        results: Any = ReferenceEvaluator(model).run(None, feeds)
+        value = np.asarray(results[0])
     known = None if op in DYNAMIC or dynamic else value.shape
     shaped = helper.make_tensor_value_info(template.outputs["y"], FLOAT, known or [None] * value.ndim)
     model.graph.output[0].CopyFrom(shaped)
