@@ -87,6 +87,8 @@ def flag(options: frozenset[str], found: Judgement, profile: Profile) -> str:
     """Return the flag that would help a GRU which a target does not run right and which could not be lowered."""
     if not options & {*profile.dtypes}:
         return f"allow computing in {profile.dtypes[0]} with legalize --allow-cast"
+    if "lens" in options and options & {"opset_7", "opset_9"}:
+        return "convert the model first with --opset 17"
     if "dynamic_time" in options:
         return "make the sequence length static with --fix-dim"
     if "dynamic_batch" in options and found.verdict != "unknown":

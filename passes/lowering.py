@@ -143,6 +143,7 @@ def for_target(model: Model, target: str, fix_dims: Mapping[str, int], opset: in
         "vocabulary": wanted.vocabulary,
         "forbid": "+".join(sorted(forbidden)),
         "packing": "none",
+        "body": "state",
         "fold": wanted.static,
         "target": spelled(target),
         **({"mask": "where"} if wanted.mask == "where" else {}),

@@ -279,6 +279,7 @@ class _Probe:
             mask=p.mask,
             forbid="+".join(sorted(p.unwritten(opset))),
             packing="none",
+            body="state",
         )
         (site,) = lower_model(held, passes, None).report.sites
         return replace(made, model=held.proto) if site.action == "lowered" and site.form == column else None
@@ -302,7 +303,8 @@ class _Probe:
         if base is None:
             verdict = first or "rejected"
             return Column(dict.fromkeys(OPTIONS, self._cell(verdict)))
-        verdicts: dict[str, Verdict] = {option: "right" for option in base}
+        right: Verdict = "right"
+        verdicts = dict.fromkeys(base, right)
         verdicts |= {
             option: verdict
             for each, verdict in zip(bases, found, strict=False)

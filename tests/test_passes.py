@@ -38,10 +38,12 @@ class TestRegistry:
             "form": "scan",
             "packing": "auto",
             "batch_hint": 0,
+            "body": "auto",
             "mask": "auto",
             "vocabulary": "gemm",
             "forbid": "",
             "forms": "",
+            "target": "",
             "zero_length_state": "initial",
         }
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 class LegalizeBias(Rewrite):
     """Write the B of zeros that an absent one stands for.
 
-    B = 0 [D, 6H]
+        B = 0 [D, 6H]
+
+    Rules:
+        1. A GRU that has a B is left alone.
     """
 
     name = "legalize-bias"

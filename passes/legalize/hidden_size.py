@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 class LegalizeHiddenSize(Rewrite):
     """Write hidden_size out, which the operator lets one leave out and some runtimes do not.
 
-    hidden_size = R's last dim
+        hidden_size = R's last dim
+
+    Rules:
+        1. A GRU that says it is left alone.
     """
 
     name = "legalize-hidden-size"

@@ -42,6 +42,8 @@ class LowerOptions:
             twice, where that applies (see :mod:`gru_lower.passes.lower.packed`); ``none`` leaves them plain;
             ``auto`` goes by costs.toml.
         batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
+        body: What bodies of Scan hand on: ``state`` always the state itself, ``auto`` its summands where that is faster
+            in onnxruntime.
         mask: How sequence_lens acts: ``auto`` closes the update gate outside the body where that is exact,
             ``where`` always takes a Where in the body, which quantisers understand.
         vocabulary: ``gemm`` writes what is fastest in onnxruntime, ``minimal`` only MatMul, Add, Sub, Mul, Sigmoid,
@@ -56,6 +58,7 @@ class LowerOptions:
     form: str = field(default="auto", metadata={"choices": choose.FORMS})
     packing: str = field(default="auto", metadata={"choices": ("auto", "none", "block", "double")})
     batch_hint: int = 0
+    body: str = field(default="auto", metadata={"choices": ("auto", "state")})
     mask: str = field(default="auto", metadata={"choices": ("auto", "where")})
     vocabulary: str = field(default="gemm", metadata={"choices": vocabulary.NAMES})
     forbid: str = ""
@@ -160,7 +163,7 @@ class LowerGru(Pass):
         words = vocabulary.vocabulary_of(self.options.vocabulary, self.options.forbid)
         mask = mask_recipe(spec, self.options.mask, words)
         v = variant_of(spec, scope.opset, dynamic, mask, self.options.zero_length_state)
-        v = replace(v, vocabulary=words)
+        v = replace(v, vocabulary=words, hands_on_state=self.options.body == "state")
         bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
         if not words.has("Gemm"):
             bindings |= transposed(bindings, model.base_dir)

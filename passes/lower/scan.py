@@ -59,9 +59,10 @@ def carries_summands(v: Variant) -> bool:
     """Whether a body hands on ``ht`` and ``Zt ∘ (Ht_1 - ht)`` instead of their sum.
 
     The next step adds them first thing, so the state is no output of the body, and the sum can be one: no Identity.
-    With a mask the state itself has to be handed on, to the bit.
+    With a mask the state itself has to be handed on, to the bit; and some runtimes other than onnxruntime tell the
+    shapes of no other body.
     """
-    return not v.mask and "Y" in v.wants
+    return not v.hands_on_state and not v.mask and "Y" in v.wants
 
 
 def run(

@@ -35,6 +35,7 @@ class Variant:
             body, ``"where"`` by a Where in the body.
         zero_length_state: What the last state of a sequence of length 0 is, ``"zero"`` or ``"initial"``.
         vocabulary: The operators that may be written.
+        hands_on_state: Whether bodies hand on the state itself, and never its summands.
 
     """
 
@@ -54,6 +55,7 @@ class Variant:
     mask: Mask = ""
     zero_length_state: str = "zero"
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    hands_on_state: bool = False
 
     def only(self, direction: Direction) -> Variant:
         """Return the variant with one of its directions."""
