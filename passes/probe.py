@@ -298,19 +298,17 @@ class _Probe:
         plain = self._base(column, ())
         bases = [self._base(column, extra) for extra in BASES]
         first = self._fare(column, bases[:1])[0]
-        found = [first, *(self._fare(column, bases[1:]) if first != "right" else [])]
+        found: list[Verdict | None] = [first]
+        if first != "right":
+            found += self._fare(column, bases[1:])
         base = next((each for each, verdict in zip(bases, found, strict=False) if verdict == "right"), None)
         if base is None:
             verdict = first or "rejected"
             return Column(dict.fromkeys(OPTIONS, self._cell(verdict)))
-        right: Verdict = "right"
-        verdicts = dict.fromkeys(base, right)
-        verdicts |= {
-            option: verdict
-            for each, verdict in zip(bases, found, strict=False)
-            if verdict is not None and len(each - base) == 1
-            for option in each - base
-        }
+        verdicts = _all(base, "right")
+        for each, verdict in zip(bases, found, strict=False):
+            if verdict is not None and len(each - base) == 1:
+                verdicts |= _all(each - base, verdict)
         late = ("parameters", "other_functions")
         self._singles(column, base, verdicts, [each for each in OPTIONS if each not in verdicts and each not in late])
         known = {option for option, verdict in verdicts.items() if verdict == "right"}
@@ -363,6 +361,10 @@ class _Probe:
         dtypes = tuple(dtype for dtype in DTYPES if dtype in every) or ("float32",)
         static = not every & {"dynamic_time", "dynamic_batch"}
         self._profile = replace(p, forms=forms, dtypes=dtypes, static=static)
+
+
+def _all(options: Iterable[str], verdict: Verdict) -> dict[str, Verdict]:
+    return dict.fromkeys(options, verdict)
 
 
 def _start(opset: int) -> int:

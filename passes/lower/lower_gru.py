@@ -42,14 +42,14 @@ class LowerOptions:
             twice, where that applies (see :mod:`gru_lower.passes.lower.packed`); ``none`` leaves them plain;
             ``auto`` goes by costs.toml.
         batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
-        body: What bodies of Scan hand on: ``state`` always the state itself, ``auto`` its summands where that is faster
-            in onnxruntime.
         mask: How sequence_lens acts: ``auto`` closes the update gate outside the body where that is exact,
             ``where`` always takes a Where in the body, which quantisers understand.
         vocabulary: ``gemm`` writes what is fastest in onnxruntime, ``minimal`` only MatMul, Add, Sub, Mul, Sigmoid,
             Tanh and operators that move values (see :mod:`gru_lower.passes.lower.vocabulary`).
         forbid: Operators not to write, joined by ``+``: ``Split+Sub``.
         forms: The forms a target takes, joined by ``+``, the best first; all if empty.
+        body: What bodies of Scan hand on: ``state`` always the state itself, ``auto`` its summands where that is faster
+            in onnxruntime.
         target: A profile's name or path: a GRU the target runs right is kept, and none becomes what it runs wrongly.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
 
@@ -58,11 +58,11 @@ class LowerOptions:
     form: str = field(default="auto", metadata={"choices": choose.FORMS})
     packing: str = field(default="auto", metadata={"choices": ("auto", "none", "block", "double")})
     batch_hint: int = 0
-    body: str = field(default="auto", metadata={"choices": ("auto", "state")})
     mask: str = field(default="auto", metadata={"choices": ("auto", "where")})
     vocabulary: str = field(default="gemm", metadata={"choices": vocabulary.NAMES})
     forbid: str = ""
     forms: str = ""
+    body: str = field(default="auto", metadata={"choices": ("auto", "state")})
     target: str = ""
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
 
