@@ -68,7 +68,7 @@ SPELLED: tuple[tuple[str, tuple[str, ...]], ...] = (
 """What spellings are compared on."""
 ORDER = ("step", "scan", "loop", "unroll")
 """Which form to take where several are right: an unrolled GRU grows with T, though up to T = 8 it goes first."""
-PAIR_RUNS = 600
+PAIR_RUNS = 1000
 
 
 @dataclass
@@ -198,30 +198,42 @@ class _Probe:
             high += 1
         self._profile = replace(self._profile, opset=(low, high))
 
-    def _opsets_of_bands(self) -> list[int]:
+    def _versions(self, op: str) -> list[int]:
+        """Return the opsets in which an operator changed, and the first it is probed at, within the target's range."""
         oldest, newest = self._profile.opset
-        found = [micro.opset_in(band, oldest, newest) for band in BANDS.values()]
-        return [opset for opset in found if opset is not None]
+        first = max(oldest, ops.OPERATORS[op][0])
+        since = {onnx.defs.get_schema(op, opset).since_version for opset in range(first, newest + 1)}
+        return sorted({max(first, opset) for opset in since})
 
     def _find_operators(self) -> None:
-        """Find the operators that are not right, or not in every opset."""
-        opsets = self._opsets_of_bands() if self._options.pairs else [self._opset]
-        tried = [(op, opset) for op, (first, _) in ops.OPERATORS.items() for opset in opsets if opset >= first]
+        """Find the operators that are not right, or not in every version of theirs."""
+        oldest, newest = self._profile.opset
+        versions = {op: self._versions(op) for op in ops.OPERATORS}
+        if not self._options.pairs:
+            versions = {
+                op: [max(o for o in found if o <= self._opset)]
+                for op, found in versions.items()
+                if min(found, default=99) <= self._opset
+            }
+        tried = [(op, opset) for op, found in versions.items() for opset in found]
         models = [(f"{op} at opset {opset}", ops.operator(op, opset)) for op, opset in tried]
-        verdicts = dict(zip(tried, self._verdicts("operators", models), strict=True))
+        right = {
+            key for key, verdict in zip(tried, self._verdicts("operators", models), strict=True) if verdict == "right"
+        }
         forbid, limits = [], {}
-        for op in ops.OPERATORS:
-            right = [opset for (each, opset), verdict in verdicts.items() if each == op and verdict == "right"]
-            tries = [opset for (each, opset) in verdicts if each == op]
-            if not right and tries:
+        for op, found in versions.items():
+            good = [opset for opset in found if (op, opset) in right]
+            if found and not good:
                 forbid.append(op)
-            elif len(right) < len(tries):
-                # Between two bands that were tried, the spelling changes at the newer one.
-                later = [opset for opset in tries if opset > max(right)]
-                newest = min(_start(opset) for opset in later) - 1 if later else self._profile.opset[1]
-                run = [opset for opset in right if not any(min(right) < t < opset and t not in right for t in tries)]
-                newest = newest if max(run) == max(right) else max(run)
-                limits[op] = OpLimit(opset=(_start(min(right)), newest))
+            elif len(good) < len(found):
+                here = max((opset for opset in good if opset <= self._opset), default=good[0])
+                low = high = found.index(here)
+                while low > 0 and found[low - 1] in good:
+                    low -= 1
+                while high + 1 < len(found) and found[high + 1] in good:
+                    high += 1
+                last = found[high + 1] - 1 if high + 1 < len(found) else newest
+                limits[op] = OpLimit(opset=(found[low] if low else oldest, last))
         flow = self._control_flow(forbid)
         forbid = [op for op in forbid if op not in ("Scan", "Loop")]
         self._profile = replace(self._profile, forbid=tuple(forbid), ops=limits, control_flow=flow)
@@ -303,8 +315,7 @@ class _Probe:
             found += self._fare(column, bases[1:])
         base = next((each for each, verdict in zip(bases, found, strict=False) if verdict == "right"), None)
         if base is None:
-            verdict = first or "rejected"
-            return Column(dict.fromkeys(OPTIONS, self._cell(verdict)))
+            return Column(dict.fromkeys(OPTIONS, self._cell(first or "rejected")))
         verdicts = _all(base, "right")
         for each, verdict in zip(bases, found, strict=False):
             if verdict is not None and len(each - base) == 1:
@@ -345,7 +356,7 @@ class _Probe:
                 for each, verdict in zip(wanted, self._fare(column, wanted), strict=True)
             ]
 
-        covered = Cover(right, base, attempt, self._rng, self._options.jobs * 2).run(PAIR_RUNS)
+        covered = Cover(right, base, attempt, self._rng, self._options.jobs * 2).run(PAIR_RUNS, plain=column == "gru")
         together = tuple(Together(each, self._cell(verdict)) for each, verdict in covered.exceptions.items())
         return Column(cells, together, covered.whole)
 
@@ -365,8 +376,3 @@ class _Probe:
 
 def _all(options: Iterable[str], verdict: Verdict) -> dict[str, Verdict]:
     return dict.fromkeys(options, verdict)
-
-
-def _start(opset: int) -> int:
-    """Return the first opset of the band an opset is in."""
-    return max((first for first in BANDS if first <= opset), default=opset)

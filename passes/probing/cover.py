@@ -1,4 +1,9 @@
-"""Options together: random GRUs until every pair of options that are right alone has been right in one of them.
+"""Options together, of those that are right alone.
+
+1. Pairs with nothing but plain options around them, for the GRU node: a runtime may take another way through its code
+   where all the rest is plain, and most models are.
+2. Random GRUs until every pair has been right in one of them.
+3. Random GRUs with a few options that are not plain.
 
 A GRU that fails is shrunk: option by option goes back to the plain one as long as it still fails. What is left is an
 exception, and no GRU drawn later holds all of it.
@@ -23,6 +28,9 @@ if TYPE_CHECKING:
 Options = frozenset[str]
 UNPAIRED = frozenset({"f", "g"})
 """Axes whose options are not paired with each other: a runtime that has two functions has them in both places."""
+PLAIN_AT_A_TIME = 16
+SAMPLES, ODD = 48, 0.25
+"""How many GRUs are drawn at the end, and how likely an axis of them is to take another option than the plain one."""
 DRAWS, TRIES = 8, 6
 """How many GRUs are drawn for each that is run, which is the one with the most new pairs; and how often a pair is tried
 among others before it is tried with nothing but what it needs."""
@@ -77,19 +85,48 @@ class Cover:
         self._open = {pair: 0 for pair in pairs if self._plain(pair) is not None}
         self.result = Covered()
 
-    def run(self, limit: int) -> Covered:
-        """Search until no pair is open, or so many models were run."""
+    def run(self, limit: int, *, plain: bool) -> Covered:
+        """Search until no pair is open, or so many models were run; first with plain options around, if asked."""
+        if plain:
+            self._run_plain_pairs()
         while self._open and self.result.runs < limit:
-            drawn = list(dict.fromkeys(self._draw() for _ in range(self._batch)))
-            for wanted, found in zip(drawn, self._run(drawn), strict=True):
-                if found is None:
-                    self._settle(wanted)
-                elif found[1] == "right":
-                    self._close(found[0] | wanted)
-                else:
-                    self._except(wanted, found[1])
+            self._try([self._draw() for _ in range(self._batch)])
         self.result.whole = not self._open
+        for _ in range(0, SAMPLES, self._batch):
+            self._try([self._sample() for _ in range(self._batch)])
         return self.result
+
+    def _run_plain_pairs(self) -> None:
+        """Run pairs by themselves; of the activations, one of each kind."""
+        shown = {next((option for option in self._right.get(axis, ())[1:]), "") for axis in UNPAIRED}
+        pairs = [pair for pair in self._open if all(AXIS_OF[each] not in UNPAIRED or each in shown for each in pair)]
+        found = [self._plain(pair) for pair in pairs if not pair & self._base]
+        wanted = list(dict.fromkeys(each for each in found if each is not None))
+        for first in range(0, len(wanted), PLAIN_AT_A_TIME):
+            self._try([each for each in wanted[first : first + PLAIN_AT_A_TIME] if not self._excepted(each)])
+
+    def _try(self, drawn: Sequence[Options]) -> None:
+        different = list(dict.fromkeys(drawn))
+        for wanted, found in zip(different, self._run(different), strict=True):
+            if found is None:
+                self._settle(wanted)
+            elif found[1] == "right":
+                self._close(found[0] | wanted)
+            else:
+                self._except(wanted, found[1])
+
+    def _sample(self) -> Options:
+        """Draw a GRU that is plain for the most part."""
+        for _ in range(DRAWS):
+            odd = {
+                axis: options[int(self._rng.integers(len(options)))]
+                for axis, options in self._right.items()
+                if self._rng.random() < ODD
+            }
+            found = complete(with_options(self._base, *odd.values()), frozenset(), self._known)
+            if found is not None and not self._excepted(found):
+                return found
+        return self._base
 
     def _run(self, wanted: Sequence[Options]) -> list[tuple[Options, Verdict] | None]:
         self.result.runs += len(wanted)
