@@ -21,7 +21,7 @@ from gru_lower.gru.parse import parse
 from gru_lower.passes.conform import breaches
 from gru_lower.passes.lowering import opset_of
 from gru_lower.passes.targeting import options_at, unverified
-from gru_lower.targets.judge import judge
+from gru_lower.targets.judge import faults, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,17 +35,22 @@ CODES = {"wrong": "GL701", "rejected": "GL702", "unknown": "GL703"}
 
 
 def grus(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
-    """Find GRUs that the target does not run right, and say where that was read rather than run."""
+    """Find GRUs that the target does not run right, fault by fault, and say where that was read rather than run."""
     hint = f"gru-lower legalize or lower with --target {target.name}"
-    for each in breaches(model, target, facts):
-        if each.kind != "operator":
-            yield diagnostic(CODES[each.kind], each.message, scope=each.scope, node=each.site, hint=hint)
+    doubts: list[Diagnostic] = []
     for scope in walk(model.proto):
         for index, node in enumerate(scope.nodes):
             spec = parse(scope, index, facts).spec if is_onnx(node, "GRU") else None
-            if spec is not None:
-                found = judge(target, "gru", options_at(scope, index, spec, facts))
-                yield from unverified(target.label, found) if found.verdict != "unknown" else ()
+            if spec is None:
+                continue
+            options = options_at(scope, index, spec, facts)
+            whole = judge(target, "gru", options)
+            found = faults(target, "gru", options) or ([whole] if whole.verdict == "unknown" else [])
+            for fault in found:
+                code = CODES[fault.verdict]
+                yield diagnostic(code, fault.why, scope=scope.path, node=scope.site(index), hint=hint)
+            doubts += unverified(target.label, whole) if whole.verdict != "unknown" else []
+    yield from doubts
 
 
 def operators(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:

@@ -54,17 +54,11 @@ def judge(profile: Profile, column: str, options: frozenset[str]) -> Judgement:
     held = profile.columns.get(column)
     if held is None:
         return Judgement("unknown", "read", f"nothing is known of {column} on {profile.label}")
+    bad = faults(profile, column, options)
+    if bad:
+        return min(bad, key=lambda fault: fault.verdict != "rejected")
     ordered = in_order(options)
     cells = {option: held.cells[option] for option in ordered if option in held.cells}
-    for verdict in ("rejected", "wrong"):
-        for option, cell in cells.items():
-            if cell.verdict == verdict:
-                return Judgement(verdict, cell.evidence, _why(profile, [option], cell), cell.source)
-        for exception in held.together:
-            if exception.options <= options and exception.cell.verdict == verdict:
-                named = in_order(exception.options)
-                cell = exception.cell
-                return Judgement(verdict, cell.evidence, _why(profile, named, cell), cell.source)
     missing = next((option for option in ordered if option not in cells), None)
     if missing is not None:
         return Judgement("unknown", "read", f"{describe(missing)} was not tried on {profile.label}")
@@ -77,12 +71,49 @@ def judge(profile: Profile, column: str, options: frozenset[str]) -> Judgement:
     return Judgement("right", "run")
 
 
+def faults(profile: Profile, column: str, options: frozenset[str]) -> list[Judgement]:
+    """Return each thing that makes a GRU wrong or rejected: options, and exceptions that no option of theirs is.
+
+    Args:
+        profile: The target.
+        column: ``"gru"`` for the node itself, or the form it is lowered to.
+        options: Those of the GRU.
+
+    """
+    held = profile.columns.get(column)
+    if held is None:
+        return []
+    cells = {option: cell for option in in_order(options) if (cell := held.cells.get(option)) is not None}
+    bad = {option: cell for option, cell in cells.items() if cell.verdict != "right"}
+    if bad and all(cell.verdict == "rejected" for cell in held.cells.values()):
+        cell = next(iter(bad.values()))
+        return [Judgement("rejected", cell.evidence, f"every GRU is {_on(profile, cell)}", cell.source)]
+    if "lens" in bad:
+        bad.pop("lens_zero", None)
+    found = [([option], cell) for option, cell in bad.items()]
+    found += [
+        (in_order(each.options), each.cell)
+        for each in held.together
+        if each.options <= options and not each.options & bad.keys()
+    ]
+    return [
+        Judgement(
+            "wrong" if cell.verdict == "wrong" else "rejected", cell.evidence, _why(profile, named, cell), cell.source
+        )
+        for named, cell in found
+    ]
+
+
 def _why(profile: Profile, options: Sequence[str], cell: Cell) -> str:
-    on = f"{profile.name} {cell.version}".strip()
-    how = "" if cell.evidence == "run" else " by what was read"
     verb = "are" if len(options) > 1 else "is"
     together = " together" if len(options) > 1 else ""
-    return f"{_join(options)} {verb} {cell.verdict}{together} on {on}{how}"
+    return f"{_join(options)} {verb} {_on(profile, cell, together)}"
+
+
+def _on(profile: Profile, cell: Cell, together: str = "") -> str:
+    on = f"{profile.name} {cell.version}".strip()
+    how = "" if cell.evidence == "run" else " by what was read"
+    return f"{cell.verdict}{together} on {on}{how}"
 
 
 def _join(options: Sequence[str]) -> str:
