@@ -24,7 +24,8 @@ from gru_lower.passes.lowering import lower_model, lowering
 from gru_lower.passes.probing import micro, ops
 from gru_lower.passes.probing.completion import complete
 from gru_lower.passes.probing.cover import Cover
-from gru_lower.targets.capability import COLUMNS, FORMS, Cell, Column, ControlFlow, OpLimit, Profile, Together
+from gru_lower.passes.probing.operators import survey
+from gru_lower.targets.capability import COLUMNS, FORMS, Cell, Column, Profile, Together
 from gru_lower.targets.features import AXES, AXIS_OF, BANDS, DTYPES, OPTIONS, PLAIN, in_order, with_options
 
 if TYPE_CHECKING:
@@ -198,56 +199,10 @@ class _Probe:
             high += 1
         self._profile = replace(self._profile, opset=(low, high))
 
-    def _versions(self, op: str) -> list[int]:
-        """Return the opsets in which an operator changed, and the first it is probed at, within the target's range."""
-        oldest, newest = self._profile.opset
-        first = max(oldest, ops.OPERATORS[op][0])
-        since = {onnx.defs.get_schema(op, opset).since_version for opset in range(first, newest + 1)}
-        return sorted({max(first, opset) for opset in since})
-
     def _find_operators(self) -> None:
         """Find the operators that are not right, or not in every version of theirs."""
-        oldest, newest = self._profile.opset
-        versions = {op: self._versions(op) for op in ops.OPERATORS}
-        if not self._options.pairs:
-            versions = {
-                op: [max(o for o in found if o <= self._opset)]
-                for op, found in versions.items()
-                if min(found, default=99) <= self._opset
-            }
-        tried = [(op, opset) for op, found in versions.items() for opset in found]
-        models = [(f"{op} at opset {opset}", ops.operator(op, opset)) for op, opset in tried]
-        right = {
-            key for key, verdict in zip(tried, self._verdicts("operators", models), strict=True) if verdict == "right"
-        }
-        forbid, limits = [], {}
-        for op, found in versions.items():
-            good = [opset for opset in found if (op, opset) in right]
-            if found and not good:
-                forbid.append(op)
-            elif len(good) < len(found):
-                here = max((opset for opset in good if opset <= self._opset), default=good[0])
-                low = high = found.index(here)
-                while low > 0 and found[low - 1] in good:
-                    low -= 1
-                while high + 1 < len(found) and found[high + 1] in good:
-                    high += 1
-                last = found[high + 1] - 1 if high + 1 < len(found) else newest
-                limits[op] = OpLimit(opset=(found[low] if low else oldest, last))
-        flow = self._control_flow(forbid)
-        forbid = [op for op in forbid if op not in ("Scan", "Loop")]
-        self._profile = replace(self._profile, forbid=tuple(forbid), ops=limits, control_flow=flow)
-
-    def _control_flow(self, forbid: Iterable[str]) -> ControlFlow:
-        scan, loop = "Scan" not in forbid, "Loop" not in forbid
-        if not scan:
-            return ControlFlow(scan, loop, dynamic_trip_count=loop)
-        models = [
-            ("backwards", ops.operator("Scan", self._opset, reverse=True)),
-            ("dynamic", ops.operator("Scan", self._opset, dynamic=True)),
-        ]
-        reverse, dynamic = self._verdicts("Scan", models) if self._opset >= 9 else ("rejected", "rejected")
-        return ControlFlow(scan, loop, reverse == "right", dynamic == "right")
+        found = survey(self._profile.opset, self._opset, self._verdicts, every_version=self._options.pairs)
+        self._profile = replace(self._profile, forbid=found.forbid, ops=found.limits, control_flow=found.flow)
 
     def _find_spelling(self) -> None:
         """Take the spelling in which most of a few GRUs are right: with Gemm, without it, or the minimal one."""
