@@ -83,19 +83,15 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     source = read(options.source(path)).model
     found = rewriting.targets(o, "lowered")
     talk = render.Talk(o, to_stderr=found.piped)
-    more = {"vocabulary": o["vocabulary"], "forbid": o["forbid"]}
-    how_to_lower = api.lowering(
-        o["form"],
-        o["zero_length_state"],
-        o["opset"],
-        mask=o["mask"],
-        batch_hint=o["batch_hint"],
-        **(more if o["target"] is None else api.for_target(source, o["target"], o["fix_dims"], o["opset"])),
-    )
+    more = {key: o[key] for key in ("mask", "batch_hint", "vocabulary", "forbid")}
+    if o["target"] is not None:
+        more |= api.for_target(source, o["target"], o["fix_dims"], o["opset"])
+    how_to_lower = api.lowering(o["form"], o["zero_length_state"], o["opset"], **more)
     with talk.progress() as progress:
         passes = how_to_lower if o["passes"] is None else o["passes"]
         how = options.verify_options(o, source.proto)
-        result = api.lower_model(source, passes, how if o["verify"] else None, progress, fix_dims=o["fix_dims"])
+        how_to_verify = how if o["verify"] else None
+        result = api.lower_model(source, passes, how_to_verify, progress, fix_dims=o["fix_dims"], target=o["target"])
     report, failed = rewriting.finish(o, talk, found, result)
     if not report.sites:
         talk.may_fuse(str(path), api.decomposed(result.held))

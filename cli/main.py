@@ -33,6 +33,10 @@ class Commands(click.Group):
         "inspect": "List every GRU of a model: where it stands, which variant it is, what is doubtful.",
         "verify": "Tell whether two models compute the same.",
         "bench": "Time two models side by side, or a model and what it is lowered to.",
+        "legalize": "Rewrite GRU nodes into those a target takes, and lower only the rest.",
+        "check": "Look for what would go wrong with a model, on a target above all.",
+        "targets": "List the targets, or show what one takes.",
+        "probe": "Find out what a target takes, by running small models on it.",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

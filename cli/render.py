@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gru_lower.verification.result import Verification
 
 MIN_WIDTH = 100
+REMAINING = ("GL452", "GL453")
 STYLES = {"equivalent": "bold green", "different": "bold red", "inconclusive": "bold yellow", "not_run": "dim"}
 SEVERITY_STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -92,12 +93,12 @@ class Talk:
         if report.output is not None and report.output.path != "-":
             self._line(f"Wrote {report.output.path}")
         elif report.output is None:
-            different = report.verification.status == "different"
-            self._line(
-                "Nothing written: the result differs; see --keep-different."
-                if different
-                else "Nothing written (dry run)."
-            )
+            why = " (dry run)."
+            if any(found.code in REMAINING for found in report.diagnostics):
+                why = ": something is left that the target does not take."
+            elif report.verification.status == "different":
+                why = ": the result differs; see --keep-different."
+            self._line(f"Nothing written{why}")
 
     def may_fuse(self, path: str, sites: Sequence[Site]) -> None:
         """Say how many GRUs fusing would find in a model that has none to lower."""
@@ -106,8 +107,11 @@ class Talk:
             self._line(f"Found {count} decomposed GRU{'' if count == 1 else 's'}; try: gru-lower fuse {path}")
 
     def inspected(self, report: Report) -> None:
-        """Print the GRUs of a model."""
+        """Print the GRUs of a model, and what was found."""
         if self._as_json(report):
+            return
+        if self._quiet and report.command == "check":
+            self._diagnostics(report)
             return
         if report.sites:
             self._out.print(_site_table(report))
@@ -164,7 +168,7 @@ class Talk:
             self._out.print(Text(f"  {found.message}"), soft_wrap=True)
 
     def _diagnostics(self, report: Report) -> None:
-        kept = {site.code for site in report.sites if site.action == "kept"}
+        kept = {*REMAINING, *(site.code for site in report.sites if site.action == "kept")}
         for found in report.diagnostics:
             if found.severity == "note" and self._quiet and found.code not in kept:
                 continue
@@ -198,7 +202,7 @@ def _versions() -> str:
 
 def _site_table(report: Report) -> Table:
     table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
-    lowered = report.command != "inspect"
+    lowered = report.command in ("lower", "fuse", "legalize")
     for name in ("site", "variant", *(("became", "nodes") if lowered else ()), "remark"):
         table.add_column(name, overflow="fold", justify="right" if name == "nodes" else "left")
     for site in report.sites:

@@ -100,9 +100,9 @@ def finish(o: dict[str, Any], talk: Talk, found: Targets, result: Result) -> tup
     from gru_lower.passes import api
 
     report = result.report
-    different = report.verification.status == "different"
+    different, remains = report.verification.status == "different", bool(api.remaining(report))
     output = found.if_different if different and not found.piped else found.output
-    if not o["dry_run"] and (not different or (o["keep_different"] and not found.piped)):
+    if not o["dry_run"] and not remains and (not different or (o["keep_different"] and not found.piped)):
         if found.piped:
             sys.stdout.buffer.write(result.held.to_bytes())
             sys.stdout.buffer.flush()
@@ -111,4 +111,4 @@ def finish(o: dict[str, Any], talk: Talk, found: Targets, result: Result) -> tup
         report = api.written(report, str(output), result.held)
     talk.lowered(report, changed=result.held.modified)
     unverified = o["require_verified"] and report.verification.status != "equivalent" and result.held.modified
-    return report, bool(different or unverified)
+    return report, bool(different or unverified or remains)

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
         Unsupported,
     )
     from gru_lower.gru import reference
-    from gru_lower.passes.api import Result, bench, fuse, inspect, lower, verify
+    from gru_lower.passes.api import Result, bench, check, fuse, inspect, legalize, lower, verify
 
 _HOMES = {
-    **dict.fromkeys(("Result", "bench", "fuse", "inspect", "lower", "verify"), "gru_lower.passes.api"),
+    **dict.fromkeys(
+        ("Result", "bench", "check", "fuse", "inspect", "legalize", "lower", "verify"), "gru_lower.passes.api"
+    ),
     **dict.fromkeys(
         ("GruLowerError", "InternalError", "InvalidModel", "NotEquivalent", "Remaining", "Unsupported"),
         "gru_lower.errors",
@@ -39,8 +41,10 @@ __all__ = [
     "Unsupported",
     "__version__",
     "bench",
+    "check",
     "fuse",
     "inspect",
+    "legalize",
     "lower",
     "reference",
     "verify",

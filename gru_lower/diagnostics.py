@@ -10,6 +10,7 @@ GL2xx  a GRU whose meaning is ambiguous or differs by runtime
 GL3xx  lowering: what was kept, and why
 GL4xx  targets
 GL5xx  verification
+GL7xx  check: what a model would meet
 GL8xx  fusing: what was seen and is no GRU, or was not fused
 GL9xx  gru-lower itself
 ====== ====================================================
@@ -115,6 +116,7 @@ _register(
         "GL403": ("The target takes only static shapes", "fix the dims with --fix-dim"),
         "GL404": ("The target takes no such opset", "convert the model with --opset"),
         "GL804": ("Fewer GRUs were fused than required", "inspect lists what was seen, and why it was not fused"),
+        "GL405": ("The runner of a probe does not run", "run the command by hand on a model"),
         "GL901": ("gru-lower itself failed", "please report it with the model, or a part of it"),
     },
 )
@@ -133,7 +135,16 @@ _register(
         ),
         "GL203": ("GRU: bfloat16 below opset 22", "raise the model's opset to 22"),
         "GL803": ("A decomposed GRU that differs when it is fused", "please report it with the model"),
+        "GL451": ("What the target takes was read, not run", "run `gru-lower probe` with the target's own runner"),
         "GL501": ("The rewritten model was not verified", "see the reason; hand in inputs with --inputs"),
+        "GL701": (
+            "The target would compute a GRU wrongly, without an error",
+            "legalise or lower the model for the target",
+        ),
+        "GL702": ("The target rejects a GRU", "legalise or lower the model for the target"),
+        "GL704": ("The target does not take a node", "remove it from the model, or use another target"),
+        "GL705": ("The target does not take the model's opset", "convert the model with --opset"),
+        "GL706": ("The target takes static shapes, and a dim is open", "fix it with --fix-dim"),
         "GL502": ("Only the rewritten sites were verified", "see the reason the whole model was not run"),
     },
 )
@@ -148,6 +159,15 @@ _register(
         "GL303": ("Kept: the form needs a sequence length of 1", "use --form auto"),
         "GL304": ("Kept: the form needs a newer opset", "use another --form, or convert the model: --opset 17"),
         "GL305": ("Kept: masks need a newer opset", "convert the model first: --opset 17"),
+        "GL452": (
+            "The target does not run a GRU right that is left",
+            "see what it rejects, and the flag that would help",
+        ),
+        "GL453": ("The target does not take a node that is left", "remove it from the model, or use another target"),
+        "GL703": (
+            "Nobody has tried a GRU like this on the target",
+            "run `gru-lower probe` with the target's own runner",
+        ),
         "GL308": ("Kept: the target takes no such form", "use --form auto, or another --target"),
         "GL307": ("Kept: it needs an operator that may not be written", "allow it, or use another --form"),
         "GL801": ("A recurrence that is no GRU", "nothing, if it is not meant to be one; else mend the term"),

@@ -61,7 +61,7 @@ class Report:
     """What one run did.
 
     Attributes:
-        command: ``"lower"``, ``"inspect"``, ``"verify"``.
+        command: ``"lower"``, ``"legalize"``, ``"inspect"``, ``"check"``, ``"verify"``.
         input: The model that was read.
         output: The model that was written, ``None`` where none was.
         sites: One entry per GRU.

@@ -12,7 +12,9 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse import parse
 from gru_lower.passes.base import Context, Site
+from gru_lower.passes.check import check_model, findings
 from gru_lower.passes.fuse.fuse_gru import FuseGru
+from gru_lower.passes.legalizing import LegalizeHow, legalize_model, refuse_remaining, remaining
 from gru_lower.passes.lowering import Result, for_target, lower_model, lowering
 from gru_lower.passes.pairs import bench_pair, verify_pair
 from gru_lower.report import File, Report, count_ops, file_of
@@ -82,7 +84,9 @@ def lower(
     more = {} if target is None else for_target(source.model, target, fix_dims or {}, opset)
     pipeline_spec = passes
     if pipeline_spec is None:
-        pipeline_spec = lowering(form, zero_length_state, opset, mask=mask, batch_hint=batch_hint, **more)
+        given: dict[str, str | int] = {"mask": mask, "batch_hint": batch_hint}
+        given |= more
+        pipeline_spec = lowering(form, zero_length_state, opset, **given)
     options = VerifyOptions(
         rtol=rtol,
         atol=atol,
@@ -92,10 +96,97 @@ def lower(
         expected=None if expected is None else list(expected),
         shapes=dict(shapes or {}),
     )
-    result = lower_model(source.model, pipeline_spec, options if verify else None, progress, fix_dims=fix_dims)
+    result = lower_model(
+        source.model, pipeline_spec, options if verify else None, progress, fix_dims=fix_dims, target=target
+    )
     result.report.diagnostics[:0] = source.notes
     result.model = source.restore(result.model)
     return result
+
+
+def legalize(
+    model: Any,  # noqa: ANN401 - whatever holds a model
+    *,
+    target: str,
+    allow_cast: bool = False,
+    opset: int | None = None,
+    verify: bool = True,
+    zero_length_state: str = "zero",
+    rtol: float | None = None,
+    atol: float | None = None,
+    cases: int = 3,
+    seed: int = 0,
+    inputs: Sequence[Feeds] | None = None,
+    expected: Sequence[Feeds] | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    fix_dims: Mapping[str, int] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Result:
+    """Rewrite every GRU node into GRUs that a target runs right, lower what cannot be, and check the result.
+
+    Args:
+        model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed.
+        target: The name of a profile that ships (``"tract"``), or the path of one.
+        allow_cast: Whether a GRU of a type the target does not take may be computed in the first one it does.
+        opset: Convert the whole model to this opset first; otherwise it keeps its own.
+        verify: Whether to run both models and compare.
+        zero_length_state: What Y_h is for a sequence of length 0: ``"zero"``, as in onnxruntime, or ``"initial"``.
+        rtol: Relative tolerance; by default it depends on the output's type.
+        atol: Absolute tolerance; by default it depends on the output's type.
+        cases: How many generated inputs to compare on.
+        seed: Seed of the generated inputs.
+        inputs: Inputs to compare on instead, a dict of arrays by input name each.
+        expected: What is right for each of ``inputs``: labels or values by output name.
+        shapes: Shapes to generate for inputs, by name.
+        fix_dims: Static lengths to write into the model first, by symbol (``"batch"``) or input and axis (``"X:0"``).
+        progress: Called with ``(what, done, total)``.
+
+    Returns:
+        The model, which holds nothing the target does not take, and the report.
+
+    Raises:
+        Remaining: Something is left that the target does not take; the message names each node and the limit.
+        InvalidModel: The model cannot be read, or a GRU in it breaks the operator's rules.
+        Unsupported: An option's value is unknown, or what is given does not fit the model or the target.
+
+    """
+    source = interop.read(model)
+    options = VerifyOptions(
+        rtol=rtol,
+        atol=atol,
+        cases=cases,
+        seed=seed,
+        inputs=None if inputs is None else list(inputs),
+        expected=None if expected is None else list(expected),
+        shapes=dict(shapes or {}),
+    )
+    how = LegalizeHow(target, opset, dict(fix_dims or {}), zero_length_state, allow_cast=allow_cast)
+    result = legalize_model(source.model, how, options if verify else None, progress)
+    refuse_remaining(result.report, target)
+    result.report.diagnostics[:0] = source.notes
+    result.model = source.restore(result.model)
+    return result
+
+
+def check(model: Any, *, target: str | None = None) -> Report:  # noqa: ANN401 - whatever holds a model
+    """Look for what would go wrong with a model, without changing it.
+
+    Args:
+        model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram.
+        target: The name of a profile that ships, or the path of one: what it would reject, or compute wrongly.
+
+    Returns:
+        The report; its diagnostics are the findings.
+
+    Raises:
+        InvalidModel: The model cannot be read.
+        Unsupported: There is no such target.
+
+    """
+    source = interop.read(model)
+    report = check_model(source.model, target)
+    report.diagnostics[:0] = source.notes
+    return report
 
 
 def fuse(
@@ -322,18 +413,25 @@ def written(report: Report, path: str, held: Model) -> Report:
 
 
 __all__ = [
+    "LegalizeHow",
     "Result",
     "bench",
     "bench_pair",
+    "check",
+    "check_model",
     "decomposed",
+    "findings",
     "for_target",
     "fuse",
     "fusing",
     "inspect",
     "kept",
+    "legalize",
+    "legalize_model",
     "lower",
     "lower_model",
     "lowering",
+    "remaining",
     "require_fused",
     "verify",
     "verify_pair",

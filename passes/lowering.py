@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.graph import dims, external
 from gru_lower.graph import model as graph_model
+from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import ONNX_DOMAINS, value_names
 from gru_lower.passes import pipeline, registry, sites, verdict
 from gru_lower.passes.base import Context, Pass, Site
+from gru_lower.passes.conform import breaches
+from gru_lower.passes.lower.vocabulary import EMITTED
+from gru_lower.passes.targeting import spelled
 from gru_lower.report import Report, count_ops, file_of
 from gru_lower.targets import profile
 from gru_lower.verification.result import VerifyOptions, not_run
@@ -18,6 +23,7 @@ from gru_lower.verification.result import VerifyOptions, not_run
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
 
 
@@ -52,6 +58,7 @@ def lower_model(
     progress: Callable[[str, int, int], None] | None = None,
     *,
     fix_dims: Mapping[str, int] | None = None,
+    target: str | None = None,
     command: str = "lower",
 ) -> Result:
     """Do what :func:`gru_lower.lower` and :func:`gru_lower.fuse` do for a model that has been read already.
@@ -62,6 +69,7 @@ def lower_model(
         options: How to verify, ``None`` not to.
         progress: Called with ``(what, done, total)``.
         fix_dims: Static lengths to write into the model first; what follows from them is folded.
+        target: The profile to hold the result to: what it does not take is in the report (GL452, GL453).
         command: What the report is to say was done.
 
     """
@@ -80,6 +88,8 @@ def lower_model(
     if held.modified and static:
         dims.annotate(held, names)
     report.sites, report.diagnostics = result.sites, result.diagnostics
+    if target is not None:
+        report.diagnostics += left(held, target)
     report.op_counts = {"before": counts, "after": count_ops(held.proto)}
     if not held.modified:
         return Result(held.proto, report, held)
@@ -121,20 +131,43 @@ def for_target(model: Model, target: str, fix_dims: Mapping[str, int], opset: in
                 f"{wanted.name} takes static shapes only; open: {listed}", code="GL403", hint=f"add {flags}"
             )
     oldest, newest = wanted.opset
-    current = opset or next((entry.version for entry in model.proto.opset_import if entry.domain in ONNX_DOMAINS), 0)
+    current = opset or opset_of(model)
     if not oldest <= current <= newest:
         raise Unsupported(
             f"{wanted.name} takes opset {oldest} to {newest}; this one is {current}",
             code="GL404",
-            hint=f"add --opset {newest}" if current < oldest else "export the model with an older opset",
+            hint=f"add --opset {max(oldest, min(newest, 17))}" if current < oldest else "export it with an older opset",
         )
+    forbidden = wanted.unwritten(current) | (EMITTED - set(wanted.allow) if wanted.allow else set())
     return {
         "forms": "+".join(wanted.forms),
         "vocabulary": wanted.vocabulary,
-        "forbid": "+".join(wanted.forbid),
-        "packing": "none",
+        "forbid": "+".join(sorted(forbidden)),
+        "packing": "plain",
         "fold": wanted.static,
+        "target": spelled(target),
+        **({"mask": "where"} if wanted.mask == "where" else {}),
     }
+
+
+def opset_of(model: Model) -> int:
+    """Return the version of ONNX's own opset that a model imports, 0 for none."""
+    return next((entry.version for entry in model.proto.opset_import if entry.domain in ONNX_DOMAINS), 0)
+
+
+def left(model: Model, target: str) -> list[Diagnostic]:
+    """Return what a target does not take of a model, each node with the limit and what would help."""
+    found = breaches(model, profile.load(target), Facts(model))
+    return [
+        diagnostic(
+            "GL453" if each.kind == "operator" else "GL452",
+            each.message,
+            scope=each.scope,
+            node=each.site,
+            hint=each.hint,
+        )
+        for each in found
+    ]
 
 
 def _way_back(model: Model) -> Callable[[], Model]:

@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from gru_lower.graph import external
-from gru_lower.graph.scopes import node_uses
+from gru_lower.graph.scopes import is_onnx, node_uses
 from gru_lower.gru import reference
 from gru_lower.verification.runtime import Worker
 from gru_lower.verification.site import SitePair, verify_site
@@ -61,7 +61,7 @@ def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: 
     return SitePair(
         site=site.site,
         original=model(_runnable(spec, change), before),
-        replacement=model(change.nodes, after),
+        replacement=model([each for node in change.nodes for each in _time_major(node)], after),
         reference=_reference(spec, change, base_dir, zero_length_state),
         base_dir=base_dir,
         initial_h=spec.inputs.get("initial_h") if "initial_h" not in change.constants else _state(change, base_dir),
@@ -115,6 +115,26 @@ def _runnable(spec: GruSpec, change: Change) -> list[onnx.NodeProto]:
     if spec.Y_h:
         after.append(helper.make_node("Transpose", [outputs["Y_h"]], [spec.Y_h], perm=[1, 0, 2]))
     return [*before, twin.to_node(change.original.name), *after]
+
+
+def _time_major(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """Return a node of a replacement as onnxruntime takes it: a GRU of layout 1 as transposes around layout 0."""
+    layout = next((attribute for attribute in node.attribute if attribute.name == "layout" and attribute.i), None)
+    if layout is None or not is_onnx(node, "GRU"):
+        return [node]
+    twin = onnx.NodeProto()
+    twin.CopyFrom(node)
+    twin.attribute.remove(layout)
+    before, after = [], []
+    for position in (0, 5):  # X and initial_h
+        if position < len(node.input) and node.input[position]:
+            twin.input[position] = f"{node.output[0] or node.output[1]}/{position}/time_major"
+            before.append(helper.make_node("Transpose", [node.input[position]], [twin.input[position]], perm=[1, 0, 2]))
+    for position, perm in enumerate(([2, 0, 1, 3], [1, 0, 2])[: len(node.output)]):
+        if node.output[position]:
+            twin.output[position] = f"{node.output[position]}/time_major"
+            after.append(helper.make_node("Transpose", [twin.output[position]], [node.output[position]], perm=perm))
+    return [*before, twin, *after]
 
 
 def _state(change: Change, base_dir: Path | None) -> np.ndarray[Any, np.dtype[Any]]:

@@ -31,7 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
 DIGITS, G2P = FIXTURES / "digits_gru.onnx", FIXTURES / "g2p_encoder.onnx"
 VALIDATOR = Draft202012Validator(json.loads((ROOT / "gru_lower/schema/report-1.json").read_text(encoding="utf-8")))
-COMMANDS = ("lower", "inspect", "verify", "bench")
+COMMANDS = ("lower", "inspect", "verify", "bench", "legalize", "check", "targets", "probe")
+TAKE_A_MODEL = ("lower", "inspect", "verify", "bench", "legalize", "check")
 PLAIN = '<ir_version: 8, opset_import: ["": 17]> g (float[n] x) => (float[n] y) { y = Add(x, x) }'
 
 
@@ -172,8 +173,8 @@ def test_a_file_named_like_a_command_is_reached_by_its_path(call: Callable[..., 
         ("inspekt", "did you mean inspect?"),
         ("verfy", "did you mean verify?"),
         ("model", "did you mean model.onnx?"),
-        ("nonsense", "commands: lower, inspect, verify"),
-        ("help", "commands: lower, inspect, verify"),
+        ("nonsense", "commands: lower, fuse, inspect, verify"),
+        ("help", "commands: lower, fuse, inspect, verify"),
     ],
 )
 def test_a_word_that_is_neither_command_nor_file(call: Callable[..., Said], word: str, hint: str) -> None:
@@ -234,7 +235,7 @@ def test_no_words_at_all_show_the_help(call: Callable[..., Said]) -> None:
         ("model.onnx.data", b"\0\0\x80?" * 9, "GL002", "name the model itself, model.onnx"),
     ],
 )
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", TAKE_A_MODEL)
 def test_a_file_that_is_no_model(
     call: Callable[..., Said], folder: Path, command: str, name: str, content: bytes | None, code: str, hint: str
 ) -> None:
@@ -242,8 +243,9 @@ def test_a_file_that_is_no_model(
     if content is not None:
         Path(name).write_bytes(content)
     before = snapshot(folder)
-    words = ["verify", "model.onnx", name] if command == "verify" else [command, name]
-    err = call(*words).refused(code)
+    words = {"verify": ["verify", "model.onnx", name], "legalize": ["legalize", name, "--target", "portable"]}
+    words.setdefault(command, [command, name])
+    err = call(*words[command]).refused(code)
     assert name in err
     assert hint in err
     assert snapshot(folder) == before

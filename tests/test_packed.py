@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from gru_lower.graph.model import load
 from gru_lower.passes.lowering import lower_model
-from gru_lower.graph.scopes import walk
 from lowering import hold, lower
 from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 

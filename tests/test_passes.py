@@ -42,6 +42,7 @@ class TestRegistry:
             "vocabulary": "gemm",
             "forbid": "",
             "forms": "",
+            "target": "",
             "zero_length_state": "initial",
         }
 

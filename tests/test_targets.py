@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import gru_lower
 from gru_lower.passes.lower.vocabulary import MINIMAL
 from gru_lower.targets import profile
+from gru_lower.targets.capability import FOLDER
 from lowering import hold, holds_gru, lower, op_types
 from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 
@@ -115,7 +116,7 @@ class TestProfiles:
         ],
     )
     def test_a_file_that_is_no_profile(self, change: str | None, words: str, tmp_path: Path) -> None:
-        text = (profile.FOLDER / "portable.toml").read_text(encoding="utf-8")
+        text = (FOLDER / "portable.toml").read_text(encoding="utf-8")
         path = tmp_path / "mine.toml"
         path.write_text(text.replace(change, "") if change else text + 'colour = "red"\n', encoding="utf-8")
         with pytest.raises(gru_lower.InvalidModel) as caught:
@@ -124,7 +125,7 @@ class TestProfiles:
         assert words in caught.value.message
 
     def test_a_profile_of_ones_own(self, tmp_path: Path) -> None:
-        text = (profile.FOLDER / "portable.toml").read_text(encoding="utf-8").replace('"Shape"', '"Sub", "Shape"')
+        text = (FOLDER / "portable.toml").read_text(encoding="utf-8").replace('"Shape"', '"Sub", "Shape"')
         (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
         case = random_case(
             np.random.default_rng(0), opset=17, dtype=np.float32, static=True, clip=None, activations=None,

@@ -15,6 +15,7 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 from gru_lower.graph.external import is_external, tensors
+from gru_lower.graph.scopes import walk
 from gru_lower.gru.reference import gru
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class Reference:
                 load_external_data_for_tensor(tensor, base_dir or "")
                 tensor.data_location = onnx.TensorProto.DEFAULT
                 del tensor.external_data[:]
+        # The base class keeps an output called "" as the value of every absent input after it.
+        for number, (node, i) in enumerate(_unnamed(proto)):
+            node.output[i] = f"gru_lower/unnamed_{number}"
         self._evaluator = Evaluator(proto)
 
     def run(self, feeds: Feeds, outputs: Sequence[str] | None) -> Feeds:
@@ -41,6 +45,12 @@ class Reference:
         names = [str(name) for name in (self._evaluator.output_names if outputs is None else outputs)]
         with np.errstate(all="ignore"):
             return dict(zip(names, self._evaluator.run(names, feeds), strict=True))
+
+
+def _unnamed(proto: onnx.ModelProto) -> list[tuple[onnx.NodeProto, int]]:
+    """Return where outputs have no name."""
+    nodes = [node for scope in walk(proto) for node in scope.nodes]
+    return [(node, i) for node in nodes for i, name in enumerate(node.output) if not name]
 
 
 class GRU(OpRun):

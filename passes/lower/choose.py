@@ -4,7 +4,8 @@
 2. step needs T = 1 (GL303), unroll a static T (GL302), scan opset 9 (GL304); loop takes everything.
 3. sequence_lens needs Where, from opset 9, and with a dynamic T Range, from opset 11 (GL305).
 4. What a target does not take is not written (GL308).
-5. auto: T = 1 → step; T ≤ 8 → unroll; otherwise scan, or loop where the opset has no Scan that serves.
+5. auto: T = 1 → step; T ≤ 8 → unroll; otherwise scan, or loop where the opset has no Scan that serves. A target's
+   own order of forms goes before this beyond T = 8, and wherever it does not take the form.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 from gru_lower.passes.lower.costs import costs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gru_lower.gru.spec import GruSpec
 
 FORMS = ("auto", "scan", "loop", "unroll", "step")
@@ -37,23 +40,40 @@ class Choice:
     code: str | None = None
 
 
-def choose(spec: GruSpec, opset: int, wanted: str, allowed: frozenset[str] = frozenset(FORMS[1:])) -> Choice:
+def choose(spec: GruSpec, opset: int, wanted: str, allowed: Sequence[str] = FORMS[1:]) -> Choice:
     """Choose the form for one GRU.
 
     Args:
         spec: The GRU.
         opset: The opset of its scope.
         wanted: One of :data:`FORMS`.
-        allowed: What a target takes.
+        allowed: What a target takes, the best first.
 
     """
-    choice = _choose(spec, opset, wanted, allowed)
-    if not choice.form or choice.form in allowed:
+    choice = _choose(spec, opset, wanted)
+    if not choice.form:
+        return choice
+    length = spec.seq_length
+    short = length is not None and length <= costs().unroll_up_to and choice.form in allowed
+    if wanted == "auto" and tuple(allowed) != FORMS[1:] and not short:
+        return _preferred(length, opset, allowed) or Choice("", f"the target takes no {choice.form}", "GL308")
+    if choice.form in allowed:
         return choice
     return Choice("", f"the target takes no {choice.form}", "GL308")
 
 
-def _choose(spec: GruSpec, opset: int, wanted: str, allowed: frozenset[str]) -> Choice:
+def _preferred(length: int | None, opset: int, allowed: Sequence[str]) -> Choice | None:
+    serves = {
+        "step": length == 1,
+        "unroll": length is not None,
+        "scan": opset >= SCAN_OPSET and length != 0,
+        "loop": length != 0,
+    }
+    form = next((form for form in allowed if serves[form]), None)
+    return None if form is None else Choice(form, "the first of the target's forms that serves")
+
+
+def _choose(spec: GruSpec, opset: int, wanted: str) -> Choice:
     if opset < FIRST_OPSET:
         return Choice("", f"its opset is {opset}; lowering needs {FIRST_OPSET}", "GL301")
     if "sequence_lens" in spec.inputs:
@@ -64,7 +84,7 @@ def _choose(spec: GruSpec, opset: int, wanted: str, allowed: frozenset[str]) -> 
         return Choice("", "the element type of its inputs cannot be told", "GL306")
     length = spec.seq_length
     if wanted == "auto":
-        return _auto(length, opset, allowed)
+        return _auto(length, opset)
     if wanted == "step" and length != 1:
         return Choice("", f"form step needs a sequence length of 1; it is {_spell(length)}", "GL303")
     if wanted == "unroll" and length is None:
@@ -76,18 +96,14 @@ def _choose(spec: GruSpec, opset: int, wanted: str, allowed: frozenset[str]) -> 
     return Choice(wanted, "as asked")
 
 
-def _auto(length: int | None, opset: int, allowed: frozenset[str]) -> Choice:
+def _auto(length: int | None, opset: int) -> Choice:
     if length == 1:
         return Choice("step", "the sequence length is 1")
     if length is not None and length <= costs().unroll_up_to:
         return Choice("unroll", f"the sequence length is {length}, at most {costs().unroll_up_to}")
-    if length is not None and not {"scan", "loop"} & allowed:
-        return Choice("unroll", "the target takes no control flow")
-    if opset >= SCAN_OPSET and "scan" in allowed:
+    if opset >= SCAN_OPSET:
         return Choice("scan", "the sequence length is " + ("dynamic" if length is None else f"{length}"))
-    if "scan" in allowed:
-        return Choice("loop", f"opset {opset} has no Scan that serves")
-    return Choice("loop", "the target takes no Scan")
+    return Choice("loop", f"opset {opset} has no Scan that serves")
 
 
 def _spell(length: int | None) -> str:

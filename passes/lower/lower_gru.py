@@ -21,6 +21,7 @@ from gru_lower.passes.lower import choose, costs, loop, packed, scan, tripled, u
 from gru_lower.passes.lower.template import Assembly
 from gru_lower.passes.lower.variant import mask_recipe, variant_of
 from gru_lower.passes.lower.weights import gate_tensors, packed_tensors, transposed
+from gru_lower.passes.targeting import RUNS_RIGHT, profile_of, wish_of
 
 if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
@@ -48,7 +49,8 @@ class LowerOptions:
         vocabulary: ``gemm`` writes what is fastest in onnxruntime, ``minimal`` only MatMul, Add, Sub, Mul, Sigmoid,
             Tanh and operators that move values (see :mod:`gru_lower.passes.lower.vocabulary`).
         forbid: Operators not to write, joined by ``+``: ``Split+Sub``.
-        forms: The forms a target takes, joined by ``+``; all if empty.
+        forms: The forms a target takes, joined by ``+``, the best first; all if empty.
+        target: A profile's name or path: a GRU the target runs right is kept, and none becomes what it runs wrongly.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
 
     """
@@ -60,6 +62,7 @@ class LowerOptions:
     vocabulary: str = field(default="gemm", metadata={"choices": vocabulary.NAMES})
     forbid: str = ""
     forms: str = ""
+    target: str = ""
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
 
 
@@ -82,6 +85,7 @@ class LowerGru(Pass):
         5. In a function whose calls bind a GRU's attributes differently, each binding gets a clone of its own.
         6. An initial_h of zeros is no initial_h, and sequence_lens that are all T are none.
         7. What the replaced node alone used goes with it.
+        8. For a target, a GRU it runs right is kept, without a code.
     """
 
     name = "lower-gru"
@@ -94,7 +98,8 @@ class LowerGru(Pass):
         cloned = Functions(model.proto, _is_gru).specialise()
         facts, names = Facts(model), splice.Names(model.proto)
         edits: list[splice.Edit] = []
-        allowed = frozenset(self.options.forms.split("+") if self.options.forms else choose.FORMS)
+        allowed = self.options.forms.split("+") if self.options.forms else choose.FORMS[1:]
+        target = profile_of(self.options.target)
         found = [
             (scope, index) for scope in walk(model.proto) for index, node in enumerate(scope.nodes) if _is_gru(node)
         ]
@@ -109,8 +114,13 @@ class LowerGru(Pass):
                 site.code, site.message = reason.code, reason.message
                 continue
             spec = _without_idle_inputs(parsed.spec, scope, facts)
-            choice = choose.choose(spec, scope.opset, self.options.form, allowed)
-            site.code, site.message = choice.code, choice.reason
+            wish = wish_of(target, allowed, scope, index, parsed.spec, facts)
+            if wish.keep and self.options.form == "auto":
+                site.message = RUNS_RIGHT
+                result.diagnostics += wish.doubts("gru")
+                continue
+            choice = choose.choose(spec, scope.opset, self.options.form, wish.forms)
+            site.code, site.message = choice.code, choice.reason + wish.because(choice.code)
             if not choice.form:
                 result.diagnostics.append(_kept(choice, site))
                 continue
@@ -122,6 +132,7 @@ class LowerGru(Pass):
             edit, change, site.nodes_after = replaced
             site.change = change if ctx.keep_changes else None
             site.action, site.form = "lowered", choice.form
+            result.diagnostics += wish.doubts(choice.form)
             edits.append(edit)
         result.modified = splice.apply(model, edits)
         if cloned and as_it_was is not None and not result.modified:
@@ -220,4 +231,4 @@ def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
 
 def _kept(choice: choose.Choice, site: Site) -> Diagnostic:
     code = choice.code or "GL901"
-    return diagnostic(code, choice.reason, scope=site.scope, node=site.site)
+    return diagnostic(code, site.message, scope=site.scope, node=site.site)

@@ -26,6 +26,11 @@ MINIMAL = frozenset({"MatMul", "Add", "Sub", "Mul", "Sigmoid", "Tanh"}) | VIEWS
 STRUCTURE = frozenset({"Scan", "Loop", "Identity", "Shape", "Expand"})
 """What the forms with control flow rest on, whatever their bodies are spelled with."""
 NAMES = ("gemm", "minimal")
+EMITTED = MINIMAL | STRUCTURE | {
+    *("Gemm", "Flatten", "Cast", "Xor", "Where", "Less", "Range", "Clip", "Neg", "Abs", "Exp", "Log", "Div", "Greater"),
+    *("Max", "Min", "Relu", "LeakyRelu", "ThresholdedRelu", "HardSigmoid", "Elu", "Softsign", "Softplus"),
+}  # fmt: skip
+"""Every operator a lowering may write."""
 
 
 @dataclass(frozen=True)

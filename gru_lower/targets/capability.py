@@ -1,0 +1,152 @@
+"""A target's profile: which GRUs it runs right, wrongly or not at all, and what a lowering for it may write.
+
+A profile is a TOML file, held to ``schema/target-1.json``. Its columns (``gru``, and the forms ``scan``, ``loop``,
+``unroll``, ``step``) say of each option of :data:`gru_lower.targets.features.AXES` how a GRU with it fares there: as
+a node, or lowered to that form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Verdict = Literal["right", "wrong", "rejected"]
+Evidence = Literal["run", "read"]
+FOLDER = Path(__file__).parent
+FORMS = ("step", "unroll", "scan", "loop")
+COLUMNS = ("gru", *FORMS)
+VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "rejected")
+MARKS = {"right": "✓", "wrong": "✗", "rejected": "–", "unknown": "?"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How one option fares.
+
+    Attributes:
+        verdict: ``"right"``, ``"wrong"`` (numbers that are wrong, without an error) or ``"rejected"``.
+        evidence: ``"run"`` if models were run, ``"read"`` if it stands in a document or in the source.
+        version: The target's version it was seen on.
+        source: Where it was read.
+
+    """
+
+    verdict: Verdict
+    evidence: Evidence
+    version: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Together:
+    """Options that fare otherwise together than each by itself."""
+
+    options: frozenset[str]
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Column:
+    """How GRUs fare as a node, or in one form.
+
+    Attributes:
+        cells: By option; one that is missing was neither run nor read.
+        together: Exceptions.
+        pairs: Whether all pairs of right options were run together as well.
+
+    """
+
+    cells: dict[str, Cell] = field(default_factory=dict)
+    together: tuple[Together, ...] = ()
+    pairs: bool = False
+
+
+@dataclass(frozen=True)
+class OpLimit:
+    """What holds for one operator.
+
+    Attributes:
+        opset: The oldest and the newest opset in which it is taken.
+        types: The element types its first input may have, as numpy spells them; any if empty.
+        max_rank: The largest rank its inputs may have, or ``None``.
+        constants: Whether all of its inputs may be constants.
+
+    """
+
+    opset: tuple[int, int] | None = None
+    types: tuple[str, ...] = ()
+    max_rank: int | None = None
+    constants: bool = True
+
+
+@dataclass(frozen=True)
+class ControlFlow:
+    """Which repetitions a target takes.
+
+    Attributes:
+        scan: Whether it takes Scan.
+        loop: Whether it takes Loop.
+        reverse: Whether a Scan may run backwards.
+        dynamic_trip_count: Whether the number of turns may be unknown beforehand.
+
+    """
+
+    scan: bool = False
+    loop: bool = False
+    reverse: bool = False
+    dynamic_trip_count: bool = False
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one target takes.
+
+    Attributes:
+        name: Its name, as ``--target`` takes it.
+        summary: One line about it.
+        version: The version that was run or read about; ``""`` for none in particular.
+        evidence: How its cells came about where they say nothing else.
+        source: Where they were read.
+        opset: The oldest and the newest opset of ONNX's own domain.
+        static: Whether every shape has to be static.
+        dtypes: The float types it takes, as numpy spells them.
+        forms: What a GRU may become, the best first.
+        vocabulary: ``"gemm"`` or ``"minimal"``.
+        mask: ``"auto"`` or ``"where"``, as ``lower-gru`` takes it.
+        avoid: Operators that what is written for it does better without, though it takes them.
+        forbid: Operators it does not take.
+        allow: The only operators it takes, if any are named.
+        control_flow: Which repetitions it takes.
+        ops: Limits of single operators.
+        columns: How GRUs fare, as a node and in each form.
+
+    """
+
+    name: str
+    summary: str
+    opset: tuple[int, int]
+    static: bool
+    forms: tuple[str, ...]
+    version: str = ""
+    evidence: Evidence = "run"
+    source: str = ""
+    dtypes: tuple[str, ...] = ("float32",)
+    vocabulary: str = "gemm"
+    mask: str = "auto"
+    avoid: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    control_flow: ControlFlow = field(default_factory=ControlFlow)
+    ops: dict[str, OpLimit] = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Name and version, for messages."""
+        return f"{self.name} {self.version}".strip()
+
+    def unwritten(self, opset: int) -> frozenset[str]:
+        """Return the operators that the profile names and that are not to be written into a model of an opset."""
+        late = {op for op, limit in self.ops.items() if limit.opset and not limit.opset[0] <= opset <= limit.opset[1]}
+        return frozenset(self.forbid) | frozenset(self.avoid) | late

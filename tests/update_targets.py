@@ -1,0 +1,66 @@
+"""Write docs/targets.md anew from the profiles: ``python tests/update_targets.py``. A test holds the page to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gru_lower.targets import matrix, profile
+from gru_lower.targets.features import describe, in_order
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "targets.md"
+HEAD = """\
+# Targets
+
+<!-- Written by tests/update_targets.py from the profiles in gru_lower/targets. -->
+
+What runtimes make of a GRU, as run or, where the evidence says so, as read. ✓ right, ✗ **wrong numbers without an
+error**, – rejected, ? not tried. *Before* is the GRU node as it is; *after* is what `gru-lower legalize --target NAME`
+or `lower --target NAME` makes of it: the node rewritten, or plain operators. Where neither can be, the command refuses,
+and names what is in the way.
+
+What was read is no promise: each use prints "unverified: run `gru-lower probe`". The probe makes a profile by running
+small models through a command of yours:
+
+```sh
+gru-lower probe --runner "python my_npu.py {model} {inputs} {outputs}" -o my_npu.toml
+gru-lower legalize model.onnx --target my_npu.toml
+```
+
+Columns: linear_before_reset 1 and 0; reverse and bidirectional; layout 1; sequence_lens; initial_h; clip; Relu as the
+candidate's activation; HardSigmoid as the gates'; float16; a dynamic sequence length and batch; no B; no Y_h; no Y.
+
+"""
+
+
+def page() -> str:
+    """Return the page's text."""
+    profiles = [profile.load(name) for name in profile.names()]
+    parts = [HEAD + matrix.markdown(profiles), "## One by one"]
+    for each in profiles:
+        lines = [f"### {each.name}", "", f"{each.summary}."]
+        version = f" {each.version}" if each.version else ""
+        how = "as run" if each.evidence == "run" else f"as read: {each.source}"
+        dims = "static shapes only" if each.static else "static or dynamic shapes"
+        facts = [
+            f"Version{version}, {how}" if version else how.capitalize(),
+            f"opset {each.opset[0]} to {each.opset[1]}",
+            dims,
+            ", ".join(each.dtypes),
+            f"forms: {', '.join(each.forms)}",
+        ]
+        lines += ["", "; ".join(facts) + "."]
+        lines += ["", f"Does not take: {', '.join(each.forbid)}."] if each.forbid else []
+        gru = each.columns["gru"]
+        for verdict in ("wrong", "rejected"):
+            listed = [describe(option) for option, cell in gru.cells.items() if cell.verdict == verdict]
+            if listed:
+                whole = len(listed) == len(gru.cells)
+                lines += ["", f"GRU {verdict}: {'all' if whole else ', '.join(listed)}."]
+        together = [" with ".join(describe(option) for option in in_order(one.options)) for one in gru.together]
+        lines += ["", f"Not together: {'; '.join(together)}."] if together else []
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
