@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from importlib.util import find_spec
@@ -46,7 +47,7 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
     real = measure_real(REAL_SECONDS[quick])
     verdicts = bounds.judge(records)
     folder.mkdir(parents=True, exist_ok=True)
-    where = environment()
+    where = {**environment(), **_load()}
     drawn = plots.draw(records, folder)
     page = tables.lowering(where, series, records, real, verdicts, tolerance, drawn)
     (folder / "lowering.md").write_text(page, encoding="utf-8")
@@ -66,3 +67,8 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         print(verdict.line(tolerance))
     print(f"\nwrote {folder}/lowering.md, lowering.json and plots in {time.monotonic() - started:.0f} s")
     return int(any(verdict.word(tolerance) == "missed" for verdict in verdicts))
+
+
+def _load() -> dict[str, str]:
+    """Return how busy the machine was, where it tells."""
+    return {"load": f"{os.getloadavg()[2]:.1f}"} if hasattr(os, "getloadavg") else {}

@@ -102,13 +102,20 @@ def lowering(
     return "\n\n".join(parts) + "\n"
 
 
+def _busy(environment: Mapping[str, str | int]) -> str:
+    """Say how much else ran: it takes caches from whoever starts many kernels, even where only CPU time counts."""
+    if "load" not in environment:
+        return ""
+    return f"The machine's load average was {environment['load']}; above its cores, ratios at small H come out higher. "
+
+
 def _conditions(environment: Mapping[str, str | int]) -> str:
     e = environment
     return (
         f"onnxruntime {e['onnxruntime']} on {e['cpu']} ({e['cores']} cores, {e['system']}), Python {e['python']}, "
         f"{e['date']}. float32, one thread, CPU time, input size = hidden size. A figure is lowered / native: the "
         "median over rounds that time the two one right after the other, ± half the distance between the quartiles. "
-        "Sizes are static in the model unless it says otherwise. "
+        f"Sizes are static in the model unless it says otherwise. {_busy(e)}"
         "Written by `python -m benchmarks lowering`; every figure, with latencies, is in the JSON file beside this one."
     )
 
