@@ -96,6 +96,10 @@ class Builder:
         """Add a scalar of the model's type."""
         return self.tensor(np.array(value, self._dtype), "scalar")
 
+    def count(self, number: int) -> str:
+        """Add an int32 scalar, of the type of sequence_lens."""
+        return self.tensor(np.array(number, np.int32), "count")
+
     def swapped(self, value: str) -> str:
         """Swap time and batch: [B,T,I] to [T,B,I], and back."""
         return self.op("Transpose", [value], perm=TIME_AND_BATCH)
@@ -172,16 +176,20 @@ class Builder:
         return total if how == "sum" else self.op("Div", [total, self.float(2.0)])
 
     def model(self) -> onnx.ModelProto:
-        """Return the model: outputs of GRUs that nothing uses are left out, and the checker has seen it."""
-        used = {name for node in self._nodes for name in node.input} | self._named.keys()
-        for node in self._nodes:
-            if node.op_type == "GRU":
-                outputs = [name if name in used else "" for name in node.output]
-                del node.output[:]
-                node.output.extend(outputs if outputs[1] else outputs[:1])
+        """Return the model: what no output needs is left out, and the checker has seen it."""
+        used, nodes = set(self._named) | {info.name for info in self._outputs}, []
+        for node in reversed(self._nodes):
+            if used.isdisjoint(node.output):
+                continue
+            outputs = [name if name in used else "" for name in node.output]
+            node.output[:] = outputs if outputs[-1] else outputs[:1]
+            used.update(node.input)
+            nodes.insert(0, node)
+        for node in nodes:
             for names in (node.input, node.output):
                 names[:] = [self._named.get(name, name) for name in names]
-        graph = helper.make_graph(self._nodes, "gru", self._inputs, self._outputs, list(self._tensors.values()))
+        tensors = [tensor for name, tensor in self._tensors.items() if name in used]
+        graph = helper.make_graph(nodes, "gru", self._inputs, self._outputs, tensors)
         opsets = [helper.make_opsetid("", self.opset)]
         model = helper.make_model(graph, opset_imports=opsets, producer_name="gru-lower", producer_version=tool_version())
         model.ir_version = max(IR_VERSION, helper.find_min_ir_version_for(opsets))

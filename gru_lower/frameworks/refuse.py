@@ -86,19 +86,24 @@ def unfit(framework: Framework, what: str, hint: str) -> InvalidModel:
     return InvalidModel(f"{framework.title}: {what}", code="GL604", hint=hint)
 
 
-def chain(framework: Framework, layers: Sequence[Sequence[Half]]) -> None:
+def chain(framework: Framework, layers: Sequence[Sequence[Half]], *, size: int | None = None) -> None:
     """Check that each layer's inputs are as many as the one before has outputs, and that all are of one type.
+
+    Args:
+        framework: For the message.
+        layers: The directions of each layer.
+        size: How many outputs stand before the first one, if it is known.
 
     Raises:
         InvalidModel: They are not.
 
     """
-    for k, (one, other) in enumerate(zip(layers, layers[1:], strict=False)):
-        size = sum(half.cell.hidden_size for half in one)
-        for half in other:
-            if half.cell.input_size != size:
-                what = f"layer {k + 1} takes {half.cell.input_size} inputs, layer {k} gives {size}"
+    for layer in layers:
+        for half in layer:
+            if size is not None and half.cell.input_size != size:
+                what = f"a layer takes {half.cell.input_size} inputs, the one before gives {size}"
                 raise unfit(framework, what, "hand in layers that follow each other")
+        size = sum(half.cell.hidden_size for half in layer)
     kinds = sorted({str(half.cell.dtype) for layer in layers for half in layer})
     if len(kinds) > 1:
         raise unfit(framework, f"the layers are of types {', '.join(kinds)}", "convert them to one type")
