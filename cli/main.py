@@ -32,6 +32,7 @@ class Commands(click.Group):
         "inspect": "List every GRU of a model: where it stands, which variant it is, what is doubtful.",
         "verify": "Tell whether two models compute the same.",
         "bench": "Time two models side by side, or a model and what it is lowered to.",
+        "convert": "Take a GRU's weights to PyTorch, Keras, TensorFlow or MLX, or from there.",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 MODULES = ("keras", "mlx", "pytorch", "tensorflow")
 
-__all__ = ["keras", "mlx", "pytorch", "tensorflow"]  # noqa: F822 - loaded by __getattr__
+__all__ = ["keras", "mlx", "pytorch", "tensorflow"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module

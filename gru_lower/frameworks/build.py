@@ -177,7 +177,8 @@ class Builder:
 
     def model(self) -> onnx.ModelProto:
         """Return the model: what no output needs is left out, and the checker has seen it."""
-        used, nodes = set(self._named) | {info.name for info in self._outputs}, []
+        nodes: list[onnx.NodeProto] = []
+        used = set(self._named) | {info.name for info in self._outputs}
         for node in reversed(self._nodes):
             if used.isdisjoint(node.output):
                 continue
@@ -191,7 +192,9 @@ class Builder:
         tensors = [tensor for name, tensor in self._tensors.items() if name in used]
         graph = helper.make_graph(nodes, "gru", self._inputs, self._outputs, tensors)
         opsets = [helper.make_opsetid("", self.opset)]
-        model = helper.make_model(graph, opset_imports=opsets, producer_name="gru-lower", producer_version=tool_version())
+        model = helper.make_model(
+            graph, opset_imports=opsets, producer_name="gru-lower", producer_version=tool_version()
+        )
         model.ir_version = max(IR_VERSION, helper.find_min_ir_version_for(opsets))
         onnx.checker.check_model(model, full_check=True)
         return model

@@ -97,6 +97,16 @@ def reordered(blocks: Array, source: str, target: str) -> Array:
     return np.concatenate([parts[gate] for gate in target])
 
 
+def dtype_named(name: str) -> np.dtype[Any]:
+    """Return a float type by its name, bfloat16 as ml_dtypes has it."""
+    if name == "bfloat16":
+        import ml_dtypes
+
+        bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        return bfloat16
+    return np.dtype(name)
+
+
 def fold(left: Array, right: Array) -> Array:
     """Add two biases, rounding once; where the right one is 0 the left one stays as it is, to the bit."""
     total = (left.astype(np.float64) + right.astype(np.float64)).astype(left.dtype)

@@ -15,25 +15,27 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from gru_lower.errors import Unsupported
+from gru_lower.frameworks.cell import MERGES
 from gru_lower.frameworks.node import Gru, Stack
 from gru_lower.graph.scopes import is_onnx
+import itertools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gru_lower.frameworks.cell import Array
+    from gru_lower.frameworks.cell import Array, Merge
     from gru_lower.graph.scopes import Scope
 
-VIEWS = frozenset(
-    "Add Concat Constant Div Gather Identity Mul ReduceMean ReduceProd ReduceSum Reshape Shape Slice Split Squeeze "
-    "Transpose Unsqueeze".split()
-)
+VIEWS = {
+    *("Concat", "Constant", "Gather", "Identity", "Reshape", "Shape", "Slice", "Split", "Squeeze", "Transpose"),
+    *("Add", "Div", "Mul", "ReduceMean", "ReduceProd", "ReduceSum", "Unsqueeze"),
+}
 """Operators that only rearrange, add or multiply."""
 T, B = 3, 2
 """Sizes to run on where the model's are not static."""
 CLOSE = 0.02
 """Half precision differs by less than this, and one way of merging from another by more."""
-Way = tuple[str | None, bool]
+Way = tuple[str, bool]
 """How directions merge (``"left"``, ``"right"``: one alone), and whether time is turned round."""
 
 
@@ -51,7 +53,7 @@ def stack(scopes: Sequence[Scope], grus: Sequence[Gru]) -> Stack:
     if any(scope.path != scopes[0].path for scope in scopes):
         raise _apart(grus[0], next(gru for gru, s in zip(grus, scopes, strict=True) if s.path != scopes[0].path))
     scope, linked = scopes[0], []
-    for gru, after in zip(grus, grus[1:], strict=False):
+    for gru, after in itertools.pairwise(grus):
         way = _way(scope, gru, after.spec.inputs["X"], states=False, batch_major=bool(after.spec.layout))
         if way is None or way[0] in ("left", "right"):
             raise _apart(gru, after)
@@ -63,12 +65,13 @@ def _apart(one: Gru, other: Gru) -> Unsupported:
     return Unsupported(
         f"the model holds several GRUs, and {other.site} does not take Y of {one.site} as its X",
         code="GL606",
-        hint=f"name the one meant: --node {one.site!r}, or node=...",
+        hint=f"name the one meant: --node {one.site}, or node=...",
     )
 
 
 def _with(gru: Gru, way: Way) -> Gru:
-    return replace(gru, merge=None if way[0] in ("left", "right") else way[0], flipped=way[1])
+    merge: Merge | None = next((known for known in MERGES if known == way[0]), None)
+    return replace(gru, merge=merge, flipped=way[1])
 
 
 def _last(scope: Scope, gru: Gru) -> Gru:

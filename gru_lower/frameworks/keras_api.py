@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gru_lower.errors import Unsupported
-from gru_lower.frameworks.cell import Array, Cell, Half, Weights
-from gru_lower.frameworks.keras_layers import activations_of, arrays_of, kind_of, of_layer, of_weights
 from gru_lower.frameworks.keras_layers import activation as as_activation
+from gru_lower.frameworks.keras_layers import activations_of, arrays_of, kind_of, of_layer, of_weights
 from gru_lower.frameworks.keras_write import write
 from gru_lower.frameworks.read import read
 from gru_lower.frameworks.refuse import check, unfit
 from gru_lower.frameworks.weights import activation_name, of_cell
 
 if TYPE_CHECKING:
+    from gru_lower.frameworks.cell import Array, Cell, Half, Weights
     import onnx
 
     from gru_lower.frameworks.node import Gru
@@ -144,7 +144,9 @@ def make(framework: Framework, keras: Any, found: tuple[Planned, ...], into: Any
 def _layer(framework: Framework, keras: Any, gru: Gru, config: dict[str, Any], kind: str) -> Any:  # noqa: ANN401
     arguments = {**config, "dtype": gru.halves()[0].cell.dtype.name}
     merge = arguments.pop("merge_mode", None)
-    others = {key.removeprefix("backward_"): arguments.pop(key) for key in list(arguments) if key.startswith("backward_")}
+    others = {
+        key.removeprefix("backward_"): arguments.pop(key) for key in list(arguments) if key.startswith("backward_")
+    }
     for said in (arguments, others):
         for key in [key for key in said if key.endswith("activation")]:
             said[key] = _function(keras, said[key])
@@ -153,10 +155,18 @@ def _layer(framework: Framework, keras: Any, gru: Gru, config: dict[str, Any], k
     if kind == "GRU":
         layer = keras.layers.GRU(**arguments)
         if gru.spec.num_directions == 2:
-            backward = keras.layers.GRU(**{**arguments, **others, "go_backwards": not arguments["go_backwards"]}) if others else None
-            layer = keras.layers.Bidirectional(layer, merge_mode=merge, backward_layer=backward, dtype=arguments["dtype"])
+            backward = (
+                keras.layers.GRU(**{**arguments, **others, "go_backwards": not arguments["go_backwards"]})
+                if others
+                else None
+            )
+            layer = keras.layers.Bidirectional(
+                layer, merge_mode=merge, backward_layer=backward, dtype=arguments["dtype"]
+            )
     else:
-        layer = keras.layers.GRUCell(**{key: arguments.pop(key) for key in own if key != "dtype"}, dtype=arguments["dtype"])
+        layer = keras.layers.GRUCell(
+            **{key: arguments.pop(key) for key in own if key != "dtype"}, dtype=arguments["dtype"]
+        )
         if kind == "RNN":
             layer = keras.layers.RNN(layer, **arguments)
     layer.build((None, I) if kind == "GRUCell" else (None, None, I))

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.frameworks.cell import MERGES, Array, Cell, Half, Merge, Weights
+from gru_lower.frameworks.cell import MERGES, Array, Cell, Half, Merge, Weights, dtype_named
 from gru_lower.frameworks.known import KERAS_2_ACTIVATIONS
 from gru_lower.frameworks.refuse import beyond_onnx, not_a_layer, unfit
 from gru_lower.frameworks.weights import to_cell
-from gru_lower.gru.activations import SIGMOID, TANH, Activation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from collections.abc import Mapping
     from gru_lower.frameworks.table import Framework
+    from gru_lower.gru.activations import Activation
 
 TAKES = "a GRU, Bidirectional(GRU), RNN of GRUCells, GRUCell, a Sequential or list of these, or a dict of weights"
 ROOTS = ("keras", "tf_keras")
@@ -155,7 +153,7 @@ def _cells(framework: Framework, cell: Any) -> tuple[Cell, ...]:  # noqa: ANN401
         raise not_a_layer(framework, cell, TAKES)
     if not hasattr(cell, "kernel"):
         raise unfit(framework, f"{cell.name} has no weights yet", "call it once, or layer.build((None, None, I))")
-    dtype = _dtype(str(cell.compute_dtype))
+    dtype = dtype_named(str(cell.compute_dtype))
     arrays = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     known = activations_of(framework, cell)
     made = to_cell(
@@ -167,14 +165,6 @@ def _cells(framework: Framework, cell: Any) -> tuple[Cell, ...]:  # noqa: ANN401
         linear_before_reset=bool(cell.reset_after),
     )
     return (made,)
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    if name == "bfloat16":
-        from ml_dtypes import bfloat16
-
-        return np.dtype(bfloat16)
-    return np.dtype(name)
 
 
 def activations_of(framework: Framework, layer: Any) -> Mapping[str, Activation]:  # noqa: ANN401
@@ -203,7 +193,10 @@ def activation(framework: Framework, function: Any, known: Mapping[str, Activati
     kind = kind_of(function)
     if kind == "Activation":
         return activation(framework, function.activation, known)
-    name, alpha = function if isinstance(function, str) else getattr(function, "__name__", type(function).__name__), None
+    name, alpha = (
+        function if isinstance(function, str) else getattr(function, "__name__", type(function).__name__),
+        None,
+    )
     if isinstance(function, str) and (match := CALLED.fullmatch(function)):
         name, alpha = match.group(1), _number(framework, match.group(2))
     elif kind in ("LeakyReLU", "ELU"):
@@ -254,7 +247,7 @@ def of_weights(framework: Framework, weights: Mapping[str, Any], config: Mapping
         framework: Whose.
         weights: ``kernel``, ``recurrent_kernel`` and ``bias``; of a Bidirectional behind ``forward/`` and
             ``backward/``, of several layers behind ``0/``, ``1/`` and so on.
-        config: The keys of :data:`DEFAULTS`; or ``layers`` with a list of such.
+        config: The keys of :data:`DEFAULTS`; under ``layers`` a list of such, one for each layer.
 
     Raises:
         InvalidModel: Weights or keys are missing or unknown, or do not fit each other.
@@ -271,7 +264,8 @@ def of_weights(framework: Framework, weights: Mapping[str, Any], config: Mapping
     count = max((number for number, _ in groups), default=-1) + 1
     if not count or any((k, "forward") not in groups for k in range(count)):
         raise unfit(framework, "there are no weights" if not count else "a layer's weights are missing", "all of them")
-    configs = config.get("layers", [config] * count)
+    for_all = {key: value for key, value in config.items() if key != "layers"}
+    configs = [{**entry, **for_all} for entry in config.get("layers", [{}] * count)]
     if len(configs) != count:
         raise unfit(framework, f"{count} layers of weights, {len(configs)} of configuration", "one for each")
     layers = []
@@ -280,7 +274,9 @@ def of_weights(framework: Framework, weights: Mapping[str, Any], config: Mapping
         both = _said(framework, entry, sequences=not last)
         forward = _configured(framework, groups[k, "forward"], both, "")
         if (k, "backward") in groups:
-            backward = replace(_configured(framework, groups[k, "backward"], both, "backward_"), reverse=not forward.reverse)
+            backward = replace(
+                _configured(framework, groups[k, "backward"], both, "backward_"), reverse=not forward.reverse
+            )
             layers.append(Layer(forward, backward, both["merge_mode"]))
         else:
             layers.append(Layer(forward))
@@ -302,8 +298,8 @@ def _configured(framework: Framework, arrays: Weights, said: Mapping[str, Any], 
         activation(framework, said[f"{side}{key}"] or said[key], framework.activations)
         for key in ("recurrent_activation", "activation")
     ]
-    more = {} if said["reset_after"] is None else {"linear_before_reset": bool(said["reset_after"])}
-    cell = to_cell(framework, arrays, f=functions[0], g=functions[1], **more)
+    reset_after = None if said["reset_after"] is None else bool(said["reset_after"])
+    cell = to_cell(framework, arrays, f=functions[0], g=functions[1], linear_before_reset=reset_after)
     facts = {"units": cell.hidden_size, "use_bias": cell.Wb is not None}
     for key, value in facts.items():
         if said[key] not in (None, value):
@@ -315,11 +311,6 @@ def _configured(framework: Framework, arrays: Weights, said: Mapping[str, Any], 
         bool(said["return_state"]),
         bool(said["zero_output_for_mask"]),
     )
-
-
-def plain(functions: Sequence[Activation]) -> bool:
-    """Whether activations are Sigmoid and Tanh."""
-    return list(functions) == [SIGMOID, TANH]
 
 
 def arrays_of(cell: Any) -> dict[str, Array]:  # noqa: ANN401 - a GRUCell

@@ -16,11 +16,12 @@ from gru_lower.errors import Unsupported
 from gru_lower.frameworks.build import Builder
 from gru_lower.frameworks.cell import Half
 from gru_lower.frameworks.refuse import beyond_onnx, chain, unfit
+import itertools
 
 if TYPE_CHECKING:
     import onnx
 
-    from gru_lower.frameworks.keras_layers import Layer, Layers, Recurrent
+    from gru_lower.frameworks.keras_layers import Layer, Layers
     from gru_lower.frameworks.table import Framework
 
 Parts = list[list[str]]
@@ -78,7 +79,7 @@ def _refuse(framework: Framework, stack: Layers, *, initial_state: bool, lengths
         if not layer.forward.sequences or layer.forward.state or layer.merge is None or layer.step:
             what = "a layer hands on something else than one sequence to the next"
             raise beyond_onnx(framework, what, "all but the last: return_sequences=True, return_state=False")
-    for one, other in zip(layers, layers[1:], strict=False):
+    for one, other in itertools.pairwise(layers):
         sizes = [half.cell.hidden_size for half in one.halves]
         size = sum(sizes) if one.merge == "concat" else sizes[0]
         for part in other.parts:
@@ -124,9 +125,10 @@ def _lengths(b: Builder, x: str, mask_value: float) -> str:
 
 
 def _run(b: Builder, x: str, layer: Layer, initial: Parts, lens: str) -> tuple[list[str], Parts]:
-    """Write a layer's GRUs; return each part's sequence [T,B,H] in the order of time, and each cell's last state [B,H]."""
+    """Write a layer's GRUs; return each part's sequence [T,B,H] in the order of time, and each cell's last state."""
     halves = layer.halves
-    if len(halves) == 2 and len(layer.forward.cells) == 1 and halves[0].cell.fits(halves[1].cell):
+    single = all(len(part.cells) == 1 for part in layer.parts)
+    if len(halves) == 2 and single and halves[0].cell.fits(halves[1].cell):
         order = [1, 0] if halves[0].reverse else [0, 1]
         states = [initial[k][0] for k in order]
         state = b.op("Concat", states, axis=0) if states[0] else ""
@@ -135,9 +137,9 @@ def _run(b: Builder, x: str, layer: Layer, initial: Parts, lens: str) -> tuple[l
         sequences, last = ([b.squeezed(pair[k], axis) for k in order] for pair, axis in zip(pairs, (1, 0), strict=True))
         return sequences, [[_kept(b, value, h[0], lens)] for value, h in zip(last, initial, strict=True)]
     sequences, all_states = [], []
-    for part, state in zip(layer.parts, initial, strict=True):
+    for part, given in zip(layer.parts, initial, strict=True):
         sequence, own = x, []
-        for cell, h in zip(part.cells, state, strict=True):
+        for cell, h in zip(part.cells, given, strict=True):
             Y, Y_h = b.gru(sequence, [Half(cell, part.reverse)], h, lens)
             sequence = b.squeezed(Y, 1)
             own.append(_kept(b, b.squeezed(Y_h, 0), h, lens))
@@ -167,7 +169,9 @@ def _outputs(
     layer, part = layers[-1], layers[-1].forward
     (B, T), H = sizes, [half.cell.hidden_size for half in layer.halves]
     if part.sequences and not layer.step:
-        values = [value if part.time_major else b.swapped(value) for value in _merge(b, layer, sequences, flip=part.reverse)]
+        values = [
+            value if part.time_major else b.swapped(value) for value in _merge(b, layer, sequences, flip=part.reverse)
+        ]
         dims = [T, B] if part.time_major else [B, T]
     else:
         values = _merge(b, layer, [own[-1] for own in states[-1]], flip=False)

@@ -67,7 +67,9 @@ TORCH = Framework(
         "W": _changes("`weight_ih_l{k}`, `weight_ih_l{k}_reverse`: gates in the order r, z, n"),
         "R": _changes("`weight_hh_l{k}`, `weight_hh_l{k}_reverse`: gates in the order r, z, n"),
         "B": _changes("`bias_ih_l{k}` is Wb and `bias_hh_l{k}` is Rb, kept apart; absent: `bias=False`"),
-        "sequence_lens": _changes("no input of the layer: pack the input with `pack_padded_sequence`, `packed=True` here"),
+        "sequence_lens": _changes(
+            "no input of the layer: pack the input with `pack_padded_sequence`, `packed=True` here"
+        ),
         "initial_h": _maps("`h_0` of the call, [layers · D, B, H]"),
         "Y": _changes("`output`, [T, B, D · H]: the directions side by side"),
         "Y_h": _maps("`h_n`, [layers · D, B, H]"),
@@ -129,7 +131,9 @@ KERAS = Framework(
         "Y_h": _changes("the output without `return_sequences`, the second with `return_state`; [B, H] each"),
         "activation_alpha": _changes("elu, leaky_relu; hard_sigmoid and linear have theirs fixed"),
         "activation_beta": _changes("hard_sigmoid and linear have theirs fixed"),
-        "activations": _changes("f is `recurrent_activation`, g is `activation`; not Affine, ScaledTanh, ThresholdedRelu"),
+        "activations": _changes(
+            "f is `recurrent_activation`, g is `activation`; not Affine, ScaledTanh, ThresholdedRelu"
+        ),
         "clip": _absent("pre-activations are not bounded"),
         "direction": _changes("reverse is `go_backwards`, bidirectional the wrapper `Bidirectional`"),
         "hidden_size": _maps("`units`"),

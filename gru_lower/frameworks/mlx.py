@@ -19,6 +19,8 @@ from gru_lower.frameworks.refuse import chain, check, load, not_a_layer, unfit
 from gru_lower.frameworks.weights import of_cell, to_cell
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import onnx
 
     from gru_lower.frameworks.node import Gru
@@ -29,6 +31,7 @@ TAKES = "an mlx.nn.GRU, a Sequential or list of them, or a dict of their weights
 def to_onnx(
     layer: Any,  # noqa: ANN401 - mlx's layers, without mlx
     *,
+    config: Mapping[str, Any] | None = None,
     batched: bool = True,
     initial_state: bool = False,
     omits_bhn: bool | None = None,
@@ -47,6 +50,8 @@ def to_onnx(
 
     Args:
         layer: An ``mlx.nn.GRU``; a Sequential or list of them; or a dict of numpy arrays by their names.
+        config: What goes with weights: the arguments of ``mlx.nn.GRU``, or a list of such as ``layers``; held against
+            them.
         batched: Whether X has a batch axis; without one it is [T,I], and states are [H].
         initial_state: Whether the model has inputs for ``hidden``; otherwise it computes what a call without does.
         omits_bhn: Whether the first step leaves r ∘ bhn out; by default what the installed mlx does, or, for weights
@@ -61,6 +66,8 @@ def to_onnx(
 
     """
     cells = _cells(layer)
+    if config is not None:
+        _configured(cells, config)
     b = Builder(cells[0].dtype, opset)
     B: list[int | str] = [batch_size or "B"] if batched else []
     T: int | str = seq_length or "T"
@@ -80,6 +87,16 @@ def to_onnx(
             x = b.squeezed(b.gru(x, [Half(cell)], state)[0], 1)
     b.output("Y", b.swapped(x) if batched else b.squeezed(x, 1), [*B, T, cells[-1].hidden_size])
     return b.model()
+
+
+def _configured(cells: Sequence[Cell], config: Mapping[str, Any]) -> None:
+    """Hold a configuration against the weights, which tell all of it."""
+    for cell, entry in zip(cells, config.get("layers", [config] * len(cells)), strict=False):
+        known = _arguments(cell)
+        for key, value in entry.items():
+            if known.get(key, value) != value or key not in known:
+                says = f"the weights say {known[key]}" if key in known else f"the layer has {', '.join(known)}"
+                raise unfit(MLX, f"{key} is {value}, but {says}", "correct the configuration")
 
 
 def _bhn(cell: Cell) -> bool:
@@ -191,7 +208,10 @@ def _checked(model: Any, node: str | None) -> tuple[Gru, ...]:  # noqa: ANN401
 
 
 def _config(gru: Gru) -> dict[str, Any]:
-    cell = gru.halves()[0].cell
+    return _arguments(gru.halves()[0].cell)
+
+
+def _arguments(cell: Cell) -> dict[str, Any]:
     return {"input_size": cell.input_size, "hidden_size": cell.hidden_size, "bias": cell.Wb is not None}
 
 

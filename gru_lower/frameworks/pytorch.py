@@ -35,6 +35,7 @@ Layer = tuple[Half, ...]
 def to_onnx(
     layer: Any,  # noqa: ANN401 - torch's layers, without torch
     *,
+    config: Mapping[str, Any] | None = None,
     batch_first: bool | None = None,
     batched: bool = True,
     initial_state: bool = False,
@@ -51,6 +52,7 @@ def to_onnx(
     Args:
         layer: A ``torch.nn.GRU`` or ``GRUCell``; a list, ModuleList or Sequential of GRUs, each fed the output of the
             one before (then initial_h and Y_h are numbered); or a dict of numpy arrays by the names of a state_dict.
+        config: What goes with weights: the arguments of ``torch.nn.GRU``, held against them.
         batch_first: The layout of X and Y; by default that of the layer, for weights time-major.
         batched: Whether X has a batch axis; without one it is [T,I], and states are [layers · D,H].
         initial_state: Whether the model has an input for h_0; zeros otherwise.
@@ -65,6 +67,8 @@ def to_onnx(
 
     """
     stacks, major, cell = _read_layer(layer)
+    if config is not None:
+        major = _configured(stacks[0], config)
     major = major if batch_first is None else batch_first
     first = stacks[0][0][0].cell
     b = Builder(first.dtype, opset)
@@ -92,6 +96,17 @@ def to_onnx(
         value = h_n if batched else b.squeezed(h_n, 1)
         b.output(name, value, [len(layers) * len(layers[0]), *B, layers[0][0].cell.hidden_size])
     return b.model()
+
+
+def _configured(layers: Sequence[Layer], config: Mapping[str, Any]) -> bool:
+    """Hold a configuration against the weights; return batch_first, which they do not tell."""
+    known = {**_config(layers, batch_first=bool(config.get("batch_first"))), "dropout": config.get("dropout", 0.0)}
+    for key, value in config.items():
+        if key not in known:
+            raise unfit(TORCH, f"the configuration has no {key!r}", f"its keys are {', '.join(known)}")
+        if known[key] != value:
+            raise unfit(TORCH, f"{key} is {value}, but the weights say {known[key]}", "correct the configuration")
+    return bool(known["batch_first"])
 
 
 def _numbered(name: str, count: int) -> list[str]:
@@ -160,7 +175,8 @@ def from_onnx(
     if not issubclass(kind, torch.nn.GRU):
         raise unfit(TORCH, f"into={kind.__name__} is no GRU", "torch.nn.GRU, torch.nn.GRUCell, or a layer of these")
     made = [
-        _fill(torch, kind(**_config(group, stack), dtype=_torch_type(torch, group)), [group]) for group in groups
+        _fill(torch, kind(**_config(group, batch_first=stack.batch_first), dtype=_torch_type(torch, group)), [group])
+        for group in groups
     ]
     return made[0] if len(made) == 1 else torch.nn.ModuleList(made)
 
@@ -186,7 +202,7 @@ def to_weights(model: Any, *, node: str | None = None, packed: bool = False) -> 
 def to_config(model: Any, *, node: str | None = None, packed: bool = False) -> dict[str, Any]:  # noqa: ANN401
     """Return the arguments of torch.nn.GRU that go with :func:`to_weights`."""
     stack = _checked(read(model, node), packed=packed)
-    return _config(_groups(stack)[0], stack)
+    return _config(_groups(stack)[0], batch_first=stack.batch_first)
 
 
 def _checked(stack: Stack, *, packed: bool) -> Stack:
@@ -218,11 +234,11 @@ def _cell_config(half: Half) -> dict[str, Any]:
     return {"input_size": cell.input_size, "hidden_size": cell.hidden_size, "bias": cell.Wb is not None}
 
 
-def _config(group: Sequence[Layer], stack: Stack) -> dict[str, Any]:
+def _config(group: Sequence[Layer], *, batch_first: bool) -> dict[str, Any]:
     return {
         **_cell_config(group[0][0]),
         "num_layers": len(group),
-        "batch_first": stack.batch_first,
+        "batch_first": batch_first,
         "bidirectional": len(group[0]) == 2,
     }
 
@@ -291,7 +307,8 @@ def _kind(layer: Any) -> str:  # noqa: ANN401
     """Name the torch class whose forward the layer runs, ``""`` for anything else."""
     for base in type(layer).__mro__:
         if base.__module__.startswith("torch.nn.modules."):
-            return base.__name__ if type(layer).forward is base.forward else ""
+            same = getattr(type(layer), "forward", None) is getattr(base, "forward", None)
+            return base.__name__ if same else ""
     return ""
 
 
@@ -324,7 +341,9 @@ def _of_state(state: Mapping[str, Any]) -> tuple[list[Layer], bool]:
     for name, value in state.items():
         match = SUFFIX.fullmatch(name)
         if match is None:
-            raise unfit(TORCH, f"{name!r} is none of a GRU's weights", "hand in those of the GRU alone: weight_ih_l0, ...")
+            raise unfit(
+                TORCH, f"{name!r} is none of a GRU's weights", "hand in those of the GRU alone: weight_ih_l0, ..."
+            )
         kind, layer, reverse = match.groups()
         plain = plain or layer is None
         cells.setdefault((int(layer or 0), bool(reverse)), {})[kind] = value

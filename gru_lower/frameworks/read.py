@@ -39,7 +39,9 @@ def read(model: Any, node: str | None = None) -> Stack:  # noqa: ANN401 - whatev
         (scope, index) for scope in walk(held.proto) for index, entry in enumerate(scope.nodes) if is_onnx(entry, "GRU")
     ]
     if node is not None:
-        found = [(scope, i) for scope, i in found if node in (scope.site(i), scope.nodes[i].name, *scope.nodes[i].output)]
+        found = [
+            (scope, i) for scope, i in found if node in (scope.site(i), scope.nodes[i].name, *scope.nodes[i].output)
+        ]
     if not found or (node is not None and len(found) > 1):
         which = "no GRU" if node is None else f"{len(found) or 'no'} GRU called {node!r}"
         raise Unsupported(f"the model holds {which}", code="GL606", hint="gru-lower inspect MODEL lists them")
@@ -72,4 +74,3 @@ def _shortens(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
         return False
     lens = facts.array(scope, spec.inputs["sequence_lens"])
     return lens is None or spec.seq_length is None or bool((lens != spec.seq_length).any())
-

@@ -131,6 +131,4 @@ def load(framework: Framework, module: str | None = None) -> Any:  # noqa: ANN40
 
 def missing(title: str, extra: str, error: ImportError) -> GruLowerError:
     """Return the error for a package that cannot be imported."""
-    return Unsupported(
-        f"{title} cannot be imported ({error})", code="GL607", hint=f'pip install "gru-lower[{extra}]"'
-    )
+    return Unsupported(f"{title} cannot be imported ({error})", code="GL607", hint=f'pip install "gru-lower[{extra}]"')

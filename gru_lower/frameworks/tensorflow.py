@@ -84,8 +84,8 @@ def from_onnx(
     Args:
         model: What :func:`gru_lower.lower` takes, or a :class:`gru_lower.frameworks.node.Gru`.
         node: The name or site of the GRU meant.
-        into: ``tf.keras.layers.GRU`` (the default; a Bidirectional around it where the GRU is), ``GRUCell``, ``RNN``, or a
-            layer that the weights are put into.
+        into: ``tf.keras.layers.GRU`` (the default; in a Bidirectional where the GRU is one), ``GRUCell``, ``RNN``, or
+            a layer that the weights are put into.
         flipped: Accept a reverse GRU whose Y is used: the layer hands its steps out in the order it walked.
 
     Raises:
@@ -107,7 +107,9 @@ def to_weights(model: Any, *, node: str | None = None, flipped: bool = False) ->
         Unsupported: The GRU is beyond Keras.
 
     """
-    return keras_api.to_weights(TENSORFLOW, keras_api.grus(TENSORFLOW, model, node, TENSORFLOW.activations, flipped=flipped))
+    return keras_api.to_weights(
+        TENSORFLOW, keras_api.grus(TENSORFLOW, model, node, TENSORFLOW.activations, flipped=flipped)
+    )
 
 
 def to_config(model: Any, *, node: str | None = None, flipped: bool = False) -> dict[str, Any]:  # noqa: ANN401

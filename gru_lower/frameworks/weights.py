@@ -8,6 +8,7 @@ import numpy as np
 
 from gru_lower.errors import InvalidModel
 from gru_lower.frameworks.cell import GATES, Array, Cell, Weights, fold, reordered
+from gru_lower.gru.activations import SIGMOID, TANH
 from gru_lower.gru.spec import FLOAT_TYPES
 
 if TYPE_CHECKING:
@@ -44,14 +45,24 @@ def _take(framework: Framework, weight: Weight, cell: Cell) -> Array | None:
     return {"Wb": Wb, "Rb": Rb, "Rbh": Rb[2 * H :]}[weight.part]
 
 
-def to_cell(framework: Framework, arrays: Mapping[str, Any], *, site: str = "", **more: Any) -> Cell:  # noqa: ANN401
+def to_cell(
+    framework: Framework,
+    arrays: Mapping[str, Any],
+    *,
+    site: str = "",
+    f: Activation = SIGMOID,
+    g: Activation = TANH,
+    linear_before_reset: bool | None = None,
+) -> Cell:
     """Make a cell of a framework's weights.
 
     Args:
         framework: Whose names, layout and gate order.
         arrays: The weights by their names in the framework; biases may be absent.
         site: What to call the layer in an error.
-        more: ``f``, ``g`` and ``linear_before_reset`` of the cell.
+        f: The activation of the update and reset gates.
+        g: The activation of the candidate.
+        linear_before_reset: Where the reset gate acts; by default what the bias's shape tells, and else after.
 
     Raises:
         InvalidModel: A weight is missing or unknown, or has another shape than the others ask for.
@@ -79,12 +90,12 @@ def to_cell(framework: Framework, arrays: Mapping[str, Any], *, site: str = "", 
         raise _unfit(framework, site, f"the weights are of type {', '.join(kinds)}", f"they have to be one of {taken}")
     W, R = (reordered(array, framework.gates, GATES) for array in (W, R))
     Wb, Rb, rows = _biases(framework, given, H, site)
-    if rows is not None:
-        more.setdefault("linear_before_reset", rows)
-        if more["linear_before_reset"] != rows:
-            what = f"bias is {list(given['bias'].shape)}, which is not of reset_after={more['linear_before_reset']}"
-            raise _unfit(framework, site, what, f"say reset_after={rows}")
-    return Cell(W, R, Wb, Rb, **more)
+    if rows is not None and linear_before_reset not in (None, rows):
+        what = f"bias is {list(given['bias'].shape)}, which is not of reset_after={linear_before_reset}"
+        raise _unfit(framework, site, what, f"say reset_after={rows}")
+    if linear_before_reset is None:
+        linear_before_reset = rows is not False
+    return Cell(W, R, Wb, Rb, f, g, linear_before_reset)
 
 
 def _biases(
@@ -94,7 +105,13 @@ def _biases(
     parts = {weight.part: given.get(weight.name) for weight in framework.weights[2:]}
     if all(array is None for array in parts.values()):
         return None, None, None
-    sizes = {"Wb": [(3 * H,)], "Rb": [(3 * H,)], "rows": [(2, 3 * H), (3 * H,)], "folded": [(3 * H,)], "Rbh": [(H,)]}
+    sizes: dict[str, list[tuple[int, ...]]] = {
+        "Wb": [(3 * H,)],
+        "Rb": [(3 * H,)],
+        "rows": [(2, 3 * H), (3 * H,)],
+        "folded": [(3 * H,)],
+        "Rbh": [(H,)],
+    }
     for weight in framework.weights[2:]:
         shape = given[weight.name].shape
         if shape not in sizes[weight.part]:
