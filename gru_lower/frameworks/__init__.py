@@ -13,7 +13,10 @@ make one of its layers, and weights travel as plain numpy arrays without it::
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gru_lower.frameworks import keras, mlx, pytorch, tensorflow
 
 MODULES = ("keras", "mlx", "pytorch", "tensorflow")
 

@@ -6,6 +6,7 @@ numbers they have to give what one of the known ways of putting it together give
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from gru_lower.errors import Unsupported
 from gru_lower.frameworks.cell import MERGES
 from gru_lower.frameworks.node import Gru, Stack
 from gru_lower.graph.scopes import is_onnx
-import itertools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,9 +16,9 @@ from gru_lower.frameworks.refuse import check, unfit
 from gru_lower.frameworks.weights import activation_name, of_cell
 
 if TYPE_CHECKING:
-    from gru_lower.frameworks.cell import Array, Cell, Half, Weights
     import onnx
 
+    from gru_lower.frameworks.cell import Array, Cell, Half, Weights
     from gru_lower.frameworks.node import Gru
     from gru_lower.frameworks.table import Framework
     from gru_lower.gru.activations import Activation
@@ -129,7 +129,8 @@ def make(framework: Framework, keras: Any, found: tuple[Planned, ...], into: Any
     if into is not None and not isinstance(into, type):
         return _fill_into(framework, into, found)
     kind = "GRU" if into is None else into.__name__
-    if kind in ("GRUCell", "RNN") and (len(found) > 1 or found[0].gru.spec.num_directions > 1):
+    first = found[0].gru
+    if kind in ("GRUCell", "RNN") and (len(found) > 1 or first.spec.num_directions > 1):
         raise unfit(framework, f"one {kind} is one layer of one direction", "leave out into=")
     if kind not in ("GRU", "GRUCell", "RNN"):
         raise unfit(framework, f"into={kind} is no GRU", "GRU, GRUCell, RNN, or a layer of these")
@@ -137,7 +138,7 @@ def make(framework: Framework, keras: Any, found: tuple[Planned, ...], into: Any
     if len(layers) == 1:
         return layers[0]
     stack = keras.Sequential(layers)
-    stack.build((None, None, found[0].gru.halves()[0].cell.input_size))
+    stack.build((None, None, first.W.shape[2]))
     return stack
 
 

@@ -16,6 +16,7 @@ from gru_lower.frameworks.weights import to_cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from gru_lower.frameworks.table import Framework
     from gru_lower.gru.activations import Activation
 
@@ -202,7 +203,7 @@ def activation(framework: Framework, function: Any, known: Mapping[str, Activati
     elif kind in ("LeakyReLU", "ELU"):
         name = {"LeakyReLU": "leaky_relu", "ELU": "elu"}[kind]
         alpha = float(getattr(function, "negative_slope", getattr(function, "alpha", 0.0)))
-    elif kind == "ReLU":
+    elif kind == "ReLU" and not isinstance(function, str):
         plain = function.max_value is None and not function.negative_slope and not function.threshold
         name = "relu" if plain else "relu with limits"
     elif not isinstance(function, str):

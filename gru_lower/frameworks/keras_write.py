@@ -8,6 +8,7 @@ gives 0: the two agree, for padding to the right, in the last output of a layer,
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto
@@ -16,7 +17,6 @@ from gru_lower.errors import Unsupported
 from gru_lower.frameworks.build import Builder
 from gru_lower.frameworks.cell import Half
 from gru_lower.frameworks.refuse import beyond_onnx, chain, unfit
-import itertools
 
 if TYPE_CHECKING:
     import onnx

@@ -168,9 +168,10 @@ def from_onnx(
         return _fill(torch, into, groups)
     kind = into or torch.nn.GRU
     if kind is torch.nn.GRUCell:
-        if len(groups) > 1 or len(groups[0]) > 1 or len(groups[0][0]) > 1:
+        half, *others = [half for group in groups for halves in group for half in halves]
+        if others:
             raise unfit(TORCH, "a GRUCell is one layer of one direction", "leave out into=torch.nn.GRUCell")
-        layer = kind(**_cell_config(groups[0][0][0]), dtype=_torch_type(torch, groups[0]))
+        layer = kind(**_cell_config(half), dtype=_torch_type(torch, groups[0]))
         return _fill(torch, layer, groups)
     if not issubclass(kind, torch.nn.GRU):
         raise unfit(TORCH, f"into={kind.__name__} is no GRU", "torch.nn.GRU, torch.nn.GRUCell, or a layer of these")
