@@ -43,6 +43,24 @@ def packages(session: nox.Session) -> None:
     session.run("pytest", "-m", "packages")
 
 
+FRAMEWORKS = {
+    "torch": ["torch==2.13.0"],
+    "keras": ["keras>=3.5", "jax"],
+    "tensorflow": ["tensorflow-cpu>=2.16", "tf_keras"],
+    "mlx": [".[mlx]"],
+    "mlx-0.31.0": ["mlx[cpu]==0.31.0"],  # of those that leave r ∘ bhn out of the first step
+}
+
+
+@nox.session
+@nox.parametrize("name", list(FRAMEWORKS))
+def frameworks(session: nox.Session, name: str) -> None:
+    """Hold layers of a framework to the models they become, 100 random ones, and back."""
+    session.install(".[test]", *FRAMEWORKS[name])
+    env = {"KERAS_BACKEND": "jax"} if name == "keras" else {}
+    session.run("pytest", "-q", "-m", "frameworks", "tests/test_frameworks_live.py", *session.posargs, env=env)
+
+
 @nox.session
 def readme(session: nox.Session) -> None:
     """Run the README's first two commands as they stand, in a copy of the checkout and an environment of its own."""

@@ -18,6 +18,7 @@ from onnx.reference import ReferenceEvaluator
 from gru_lower.errors import Unsupported
 from gru_lower.frameworks.cell import MERGES
 from gru_lower.frameworks.node import Gru, Stack
+from gru_lower.graph.external import is_external
 from gru_lower.graph.scopes import is_onnx
 
 if TYPE_CHECKING:
@@ -136,10 +137,24 @@ def _ways(halves: list[Array], *, states: bool) -> Iterator[tuple[Way, Array]]:
         yield ("right", flipped), right
 
 
+def computed(scope: Scope, name: str) -> Array | None:
+    """Return a value that is rearranged of constants, as some exporters leave weights, or ``None``."""
+    nodes = _between(scope, "", name)
+    if not nodes:
+        return None
+    used = {name for node in nodes for name in node.input}
+    tensors = [tensor for key, tensor in scope.initializers.items() if key in used]
+    if any(is_external(tensor) for tensor in tensors):
+        return None
+    kind = tensors[0].data_type if tensors else onnx.TensorProto.FLOAT
+    graph = helper.make_graph(nodes, "constant", [], [helper.make_tensor_value_info(name, kind, None)], tensors)
+    return _evaluated(scope, graph, {})
+
+
 def _between(scope: Scope, source: str, target: str) -> list[onnx.NodeProto] | None:
-    """Return the nodes that make a value of another one and constants alone, in order."""
+    """Return the nodes that make a value of another one and constants alone, in order; of constants for no source."""
     indices: set[int] = set()
-    open_names, reached = [target], target == source
+    open_names, reached = [target], target == source or not source
     while open_names:
         name = open_names.pop()
         if not name or name in scope.initializers:
@@ -166,6 +181,10 @@ def _run(scope: Scope, nodes: list[onnx.NodeProto], source: str, target: str, va
         [helper.make_tensor_value_info(target, elem_type, None)],
         [tensor for name, tensor in scope.initializers.items() if name in used],
     )
+    return _evaluated(scope, graph, {source: values})
+
+
+def _evaluated(scope: Scope, graph: onnx.GraphProto, feeds: dict[str, Array]) -> Array:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", scope.opset)])
-    results: Any = ReferenceEvaluator(model).run(None, {source: values})
+    results: Any = ReferenceEvaluator(model).run(None, feeds)
     return np.asarray(results[0])

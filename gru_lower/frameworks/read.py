@@ -57,6 +57,8 @@ def _gru(scope: Scope, index: int, facts: Facts) -> Gru:
         raise InvalidModel(broken.message, code=broken.code, node=site, hint=broken.hint)
     spec = parsed.spec
     arrays = {key: facts.array(scope, spec.inputs[key]) for key in ("W", "R", "B") if key in spec.inputs}
+    for key in [key for key, array in arrays.items() if array is None]:
+        arrays[key] = glue.computed(scope, spec.inputs[key])
     free = [key for key, array in arrays.items() if array is None]
     if free:
         raise Unsupported(
