@@ -85,6 +85,44 @@ for name, requirements in ENGINES.items():
     live(name, requirements)
 
 
+FRAMEWORKS = {
+    "torch": ["torch==2.13.0"],
+    "keras": ["keras>=3.5", "jax"],
+    "tensorflow": ["tensorflow-cpu>=2.16", "tf_keras"],
+    "mlx": [".[mlx]"],
+    "mlx-0.31.0": ["mlx[cpu]==0.31.0"],  # of those that leave r ∘ bhn out of the first step
+}
+
+
+@nox.session
+@nox.parametrize("name", list(FRAMEWORKS))
+def frameworks(session: nox.Session, name: str) -> None:
+    """Hold layers of a framework to the models they become, 100 random ones, and back."""
+    session.install(".[test]", *FRAMEWORKS[name])
+    env = {"KERAS_BACKEND": "jax"} if name == "keras" else {}
+    session.run("pytest", "-q", "-m", "frameworks", "tests/test_frameworks_live.py", *session.posargs, env=env)
+
+
+EXAMPLES = {
+    "torch": ["torch==2.13.0", "onnxscript"],
+    "keras-tensorflow": ["keras>=3.5", "tensorflow-cpu>=2.16", "tf2onnx"],
+    "keras-torch": ["keras>=3.5", "torch==2.13.0", "onnxscript"],
+    "keras-jax": ["keras>=3.5", "jax", "jax2onnx"],
+    "tf2onnx": ["tensorflow-cpu>=2.16", "tf2onnx"],
+    "mlx": [".[mlx]"],
+    "jax": ["jax", "flax", "optax", "jax2onnx"],
+}
+
+
+@nox.session
+@nox.parametrize("name", list(EXAMPLES))
+def examples(session: nox.Session, name: str) -> None:
+    """Train, export, fuse, lower and verify in one framework: see examples/README.md."""
+    session.install(".", "scikit-learn", *EXAMPLES[name])
+    framework, _, backend = name.partition("-")
+    session.run("python", f"examples/{framework}_digits.py", env={"KERAS_BACKEND": backend} if backend else {})
+
+
 @nox.session
 def readme(session: nox.Session) -> None:
     """Run the README's first two commands as they stand, in a copy of the checkout and an environment of its own."""

@@ -37,6 +37,7 @@ class Commands(click.Group):
         "check": "Look for what would go wrong with a model, on a target above all.",
         "targets": "List the targets, or show what one takes.",
         "probe": "Find out what a target takes, by running small models on it.",
+        "convert": "Take a GRU's weights to PyTorch, Keras, TensorFlow or MLX, or from there.",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gru_lower import frameworks
     from gru_lower.errors import (
         GruLowerError,
         InternalError,
@@ -42,6 +43,7 @@ __all__ = [
     "__version__",
     "bench",
     "check",
+    "frameworks",
     "fuse",
     "inspect",
     "legalize",
@@ -57,6 +59,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
         return importlib.import_module("gru_lower.gru.reference")
     if name == "__version__":
         return importlib.import_module("gru_lower.report").tool_version()
+    if name == "frameworks":
+        return importlib.import_module("gru_lower.frameworks")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'gru_lower' has no attribute {name!r}")

@@ -10,6 +10,7 @@ GL2xx  a GRU whose meaning is ambiguous or differs by runtime
 GL3xx  lowering: what was kept, and why
 GL4xx  targets
 GL5xx  verification
+GL6xx  frameworks
 GL7xx  check: what a model would meet
 GL8xx  fusing: what was seen and is no GRU, or was not fused
 GL9xx  gru-lower itself
@@ -117,6 +118,16 @@ _register(
         "GL404": ("The target takes no such opset", "convert the model with --opset"),
         "GL804": ("Fewer GRUs were fused than required", "inspect lists what was seen, and why it was not fused"),
         "GL405": ("The runner of a probe does not run", "run the command by hand on a model"),
+        "GL601": ("What was handed in is no GRU layer", "hand in the recurrent layer alone"),
+        "GL602": ("The framework cannot express this GRU", "see docs/frameworks.md for what each of them can say"),
+        "GL603": ("ONNX's GRU cannot express this layer", "see docs/frameworks.md for what maps onto the operator"),
+        "GL604": (
+            "Weights cannot be read, or do not fit",
+            "hand in all weights of the layer, and what it was made with",
+        ),
+        "GL605": ("A GRU's weights are not constant", "fold constants first, or store the weights in the model"),
+        "GL606": ("Which GRU is meant is not clear", "name it with --node, or node=, by its name, site or output"),
+        "GL607": ("A framework is not installed", 'pip install "gru-lower[torch]", or another extra'),
         "GL901": ("gru-lower itself failed", "please report it with the model, or a part of it"),
     },
 )

@@ -1,0 +1,139 @@
+"""``gru-lower convert``."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gru_lower.cli import options
+from gru_lower.errors import Unsupported
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+MODULES = {"torch": "pytorch", "keras": "keras", "tensorflow": "tensorflow", "mlx": "mlx"}
+
+
+def given_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """Read KEY=VALUE; values are JSON, or else text."""
+    config = {}
+    for value in values:
+        key, _, text = value.partition("=")
+        if not key or not text:
+            raise click.BadParameter(f"{value!r}: write it like reset_after=false")
+        try:
+            config[key] = json.loads(text)
+        except ValueError:
+            config[key] = {"None": None, "True": True, "False": False}.get(text, text)
+    return config
+
+
+@click.command("convert", short_help="Take a GRU's weights to a framework, or from one.")
+@click.argument("source", metavar="MODEL|WEIGHTS", type=options.MODEL)
+@click.option("--to", "target", type=click.Choice(list(MODULES)), help="Write the weights of MODEL's GRU for it.")
+@click.option("--from", "origin", type=click.Choice(list(MODULES)), help="Write a model of the GRU in WEIGHTS.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Where to write; .safetensors or .npz for weights.  [default: MODEL.torch.safetensors, WEIGHTS.onnx]",
+)
+@click.option("--node", metavar="NAME", help="The GRU meant, by its name, site or output.")
+@click.option(
+    "--config",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=given_config,
+    help="What the layer was made with, where WEIGHTS do not say: activation=relu; repeatable.",
+)
+@click.option("--initial-state", is_flag=True, help="Give the model inputs for the initial states.")
+@click.option("--lengths", is_flag=True, help="Give the model an input sequence_lens.")
+@click.option("--opset", type=click.IntRange(1), metavar="N", help="The model's opset.  [default: 17]")
+@click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
+@click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
+    r"""Take the weights of a GRU, or of a stack of GRUs, from ONNX to a framework or back; no framework is needed.
+
+    \b
+    gru-lower convert model.onnx --to torch -o weights.safetensors
+    gru-lower convert weights.safetensors --from keras --config reset_after=false -o model.onnx
+
+    Files that --to writes hold the configuration, too.
+    """
+    if (o["target"] is None) == (o["origin"] is None):
+        raise Unsupported("name one of --to and --from", code="GL008", hint="such as --to torch, or --from keras")
+    module = importlib.import_module(f"gru_lower.frameworks.{MODULES[o['target'] or o['origin']]}")
+    if o["target"] is not None:
+        options.refuse_both("--to", ("--config", "--initial-state", "--lengths", "--opset"))
+        return _to(module, o)
+    options.refuse_both("--from", ("--node",))
+    return _from(module, o)
+
+
+def _to(module: ModuleType, o: dict[str, Any]) -> int:
+    from gru_lower.frameworks import files
+    from gru_lower.graph.model import check_target
+    from gru_lower.interop import read
+
+    path = o["source"]
+    output = o["output"] or path.with_name(f"{path.stem}.{o['target']}{files.SAFETENSORS}")
+    piped = str(output) == "-"
+    if not piped:
+        options.refuse_same(path, output, overwrite=o["overwrite"])
+        check_target(output, overwrite=o["overwrite"])
+    held = read(options.source(path)).model
+    model = held.path or held.to_bytes()
+    weights, config = module.to_weights(model, node=o["node"]), module.to_config(model, node=o["node"])
+    data = files.to_bytes(weights, o["target"], config, files.SAFETENSORS if piped else output.suffix)
+    if piped:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return 0
+    files.write(output, data)
+    if not o["quiet"]:
+        for name, array in weights.items():
+            click.echo(f"{name}  {array.dtype} {list(array.shape)}")
+        click.echo(f"Configuration: {json.dumps(config)}")
+    return 0
+
+
+def _from(module: ModuleType, o: dict[str, Any]) -> int:
+    from gru_lower.frameworks import files
+    from gru_lower.graph.model import Model, check_target, save
+    from gru_lower.passes import api
+
+    path = o["source"]
+    output = o["output"] or path.with_suffix(".onnx")
+    piped = str(output) == "-"
+    if not piped:
+        options.refuse_same(path, output, overwrite=o["overwrite"])
+        check_target(output, overwrite=o["overwrite"])
+    weights, said = files.read(path)
+    written_for = said.get("framework", o["origin"])
+    if MODULES.get(written_for) is None or (written_for != o["origin"] and not _same_names(written_for, o["origin"])):
+        raise Unsupported(
+            f"{path}: holds weights of {written_for}", code="GL604", hint=f"read them with --from {written_for}"
+        )
+    lengths = {} if not o["lengths"] else {"packed" if o["origin"] == "torch" else "lengths": True}
+    if o["lengths"] and o["origin"] == "mlx":
+        raise Unsupported("MLX's layer knows no lengths", code="GL603", hint="leave out --lengths")
+    config = {**said.get("config", {}), **o["config"]}
+    model = module.to_onnx(weights, config=config, initial_state=o["initial_state"], opset=o["opset"], **lengths)
+    if piped:
+        sys.stdout.buffer.write(model.SerializeToString())
+        sys.stdout.buffer.flush()
+        return 0
+    save(Model(model, modified=True), output, overwrite=o["overwrite"])
+    if not o["quiet"]:
+        for site in api.inspect(model).sites:
+            click.echo(f"{site.site}  {site.spec.describe()}")
+    return 0
+
+
+def _same_names(one: str, other: str) -> bool:
+    return {one, other} == {"keras", "tensorflow"}

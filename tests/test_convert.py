@@ -1,0 +1,122 @@
+"""gru-lower convert: weights to a file of a framework's, and a model of such a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from framework_cells import drawn, keras_shapes, mlx_shapes, torch_shapes
+from gru_lower.cli.main import run
+from gru_lower.frameworks import keras, pytorch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DIGITS = Path(__file__).resolve().parents[1] / "fixtures" / "digits_gru.onnx"
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run convert in this process; return the exit code and what it said."""
+
+    def do(*args: object) -> tuple[int, str, str]:
+        code = run(["convert", *(str(arg) for arg in args)])
+        return (code, *capsys.readouterr())
+
+    return do
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+@pytest.mark.parametrize("framework", ["torch", "keras", "tensorflow", "mlx"])
+def test_a_model_goes_into_a_file_and_comes_back(
+    call: Callable[..., tuple[int, str, str]], tmp_path: Path, framework: str, suffix: str
+) -> None:
+    file, back = tmp_path / f"weights{suffix}", tmp_path / "back.onnx"
+    code, out, err = call(DIGITS, "--to", framework, "-o", file)
+    assert (code, err) == (0, "")
+    assert "Configuration: {" in out
+    code, out, err = call(file, "--from", framework, "-o", back)
+    assert (code, err) == (0, "")
+    assert "forward H=64" in out
+    one, other = pytorch.to_weights(DIGITS), pytorch.to_weights(back)
+    for name, array in one.items():
+        if framework != "mlx" or not name.startswith("bias"):  # MLX folds the two biases of r and z
+            assert array.tobytes() == other[name].tobytes(), name
+
+
+def test_the_default_names_stand_beside_the_source(call: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    model = tmp_path / "digits.onnx"
+    model.write_bytes(DIGITS.read_bytes())
+    assert call(model, "--to", "mlx", "-q") == (0, "", "")
+    weights = tmp_path / "digits.mlx.safetensors"
+    assert set(load_file(weights)) == {"Wx", "Wh", "b", "bhn"}
+    assert call(weights, "--from", "mlx", "-q") == (0, "", "")
+    onnx.checker.check_model(tmp_path / "digits.mlx.onnx")
+    assert call(model, "--to", "mlx")[0] == 2, "an existing file needs --overwrite"
+    assert call(model, "--to", "mlx", "--overwrite")[0] == 0
+
+
+def test_a_plain_file_takes_its_configuration_from_the_command_line(
+    call: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    file, back = tmp_path / "kernels.safetensors", tmp_path / "back.onnx"
+    w = drawn(np.random.default_rng(0), keras_shapes(3, 4, bias=False))
+    save_file(w, file)
+    options = ("--config", "reset_after=false", "--config", "activation=relu", "--config", "return_sequences=True")
+    assert call(file, "--from", "keras", "-o", back, *options, "--initial-state", "--opset", 15)[0] == 0
+    model = onnx.load(back)
+    assert [value.name for value in model.graph.input] == ["X", "initial_h"]
+    assert model.opset_import[0].version == 15
+    config = keras.to_config(model)
+    assert (config["reset_after"], config["activation"], config["return_sequences"]) == (False, "relu", True)
+
+
+def test_lengths_become_an_input(call: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    file, back = tmp_path / "w.npz", tmp_path / "back.onnx"
+    np.savez(file, **drawn(np.random.default_rng(0), torch_shapes(3, 4)))  # type: ignore[arg-type]
+    assert call(file, "--from", "torch", "-o", back, "--lengths")[0] == 0
+    assert [value.name for value in onnx.load(back).graph.input] == ["X", "sequence_lens"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("w.npz",), "GL008", "name one of --to and --from"),
+        (("w.npz", "--to", "torch", "--from", "torch"), "GL008", "name one of"),
+        (("w.npz", "--from", "torch", "--node", "x"), "GL008", "--node"),
+        (("w.npz", "--from", "torch"), "GL604", "'Wx'"),
+        (("w.npz", "--from", "mlx", "--lengths"), "GL603", "lengths"),
+        (("w.npz", "--from", "mlx", "--config", "hidden_size=9"), "GL604", "hidden_size is 9"),
+        (("w.npz", "--to", "mlx"), "GL002", "zip"),
+        (("none.npz", "--from", "mlx"), "GL001", "none.npz"),
+        (("text.safetensors", "--from", "mlx"), "GL604", "safetensors"),
+        (("keras.npz", "--from", "mlx"), "GL604", "weights of keras"),
+        (("w.npz", "--from", "mlx", "-o", "w.npz"), "GL004", "is the input"),
+        (("w.npz", "--from", "mlx", "--config", "hidden_size"), "GL008", "write it like"),
+    ],
+)
+def test_what_is_wrong_is_said_in_two_lines(
+    call: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    code: str,
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    w = drawn(np.random.default_rng(0), mlx_shapes(3, 4))
+    np.savez("w.npz", **w)  # type: ignore[arg-type]
+    np.savez("keras.npz", gru_lower=np.array(json.dumps({"framework": "keras", "config": {}})), **w)  # type: ignore[arg-type]
+    Path("text.safetensors").write_text("no tensors", encoding="utf-8")
+    exit_code, out, err = call(*words)
+    assert exit_code == 2
+    assert out == ""
+    assert err.startswith(f"error {code}: "), err
+    assert said in err
+    assert len(err.splitlines()) == 2, err
