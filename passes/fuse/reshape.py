@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.passes.fuse.algebra import Stack
 from gru_lower.passes.fuse.values import FI, FO, UNKNOWN, Const, F, NotUnderstoodError, Value, as_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.passes.fuse.algebra import Algebra
+    from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.counting import Count
 
 Factor = tuple[Any, "Count"]
@@ -38,8 +39,27 @@ def reshape(algebra: Algebra, value: Value | Const, shape: Sequence[Count], *, z
         if value.array.size == 1:
             return Const(value.array.reshape((1,) * len(dims)), tuple(dims))
         value = as_value(algebra, value)
-    axes, dims = _regrouped(_factors(value), wanted)
-    return Value(tuple(axes), tuple(dims), value.pieces)
+    factors, pieces = _stack_apart(algebra, _factors(value), value.pieces, wanted)
+    axes, dims = _regrouped(factors, wanted)
+    return Value(tuple(axes), tuple(dims), pieces)
+
+
+def _stack_apart(
+    algebra: Algebra, factors: list[Factor], pieces: tuple[tuple[int, Poly], ...], wanted: Sequence[Count]
+) -> tuple[list[Factor], tuple[tuple[int, Poly], ...]]:
+    """Take a stack of a times b values for a stack of a stacks of b, where that is what is asked for."""
+    if not factors or not wanted or factors[0][0] != (0,) or len(pieces) != 1:
+        return factors, pieces
+    serial, count, first = pieces[0][1].atom, factors[0][1], wanted[0]
+    atom = None if serial is None else algebra.atoms[serial]
+    if not isinstance(atom, Stack) or not isinstance(count, int) or not isinstance(first, int):
+        return factors, pieces
+    if not 1 < first < count or count % first:
+        return factors, pieces
+    inner = count // first
+    groups = [algebra.stack(atom.parts[i * inner : (i + 1) * inner]) for i in range(first)]
+    rest = [((kind[0] + 1,), dim) if kind and isinstance(kind[0], int) else (kind, dim) for kind, dim in factors[1:]]
+    return [((0,), first), ((1,), inner), *rest], ((pieces[0][0], algebra.stack(groups)),)
 
 
 def _factors(value: Value) -> list[Factor]:
