@@ -227,13 +227,26 @@ class _Direction:
     # -- loops -----------------------------------------------------------------------------------------
 
     def _left(self, poly: Poly) -> Left | None:
+        """Return what a loop left behind that a polynomial is, seen as it is or with its steps turned around."""
         atom = None if poly.atom is None else self.algebra.atoms[poly.atom]
-        return atom.source if isinstance(atom, Leaf) and isinstance(atom.source, Left) else None
+        if not isinstance(atom, Leaf) or not isinstance(atom.source, Left):
+            return None
+        whole = self.algebra.defined[atom.source]
+        if poly is whole:
+            return atom.source
+        carrier = self._carrier(atom.source)
+        if carrier is None or not atom.source.stacked:
+            return None
+        turned = self.algebra.along(whole, 0, carrier.trips - 1, -1, carrier.trips)
+        return atom.source._replace(turned=not atom.source.turned) if poly is turned else None
+
+    def _carrier(self, left: Left) -> Carrier | None:
+        return next((c for c in self.other.carriers.values() if c.body.scope.path == left.path), None)
 
     def _prove_loop(self, y: Poly | None, y_h: Poly | None) -> None:
         left = self._left(y if y is not None else y_h)  # type: ignore[arg-type]
         assert left is not None
-        carrier = next((c for c in self.other.carriers.values() if c.body.scope.path == left.path), None)
+        carrier = self._carrier(left)
         if carrier is None:
             raise NotShownError("its loop is in another scope")
         reasons = []

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from gru_lower.passes.fuse.algebra import Leaf
+from gru_lower.passes.fuse.counting import Affine
+from gru_lower.passes.fuse.folding import POSITION, vector
 from gru_lower.passes.fuse.values import UNKNOWN, Const, F, Sequence_, Value
 
 if TYPE_CHECKING:
@@ -59,6 +63,10 @@ def after(interpreter: Interpreter, carrier: Carrier) -> Iterator[tuple[str, Kno
             yield state.outer, _last(interpreter, carrier, first.result, carrier.leaves.get(place if state is first else state.same))
     for output in carrier.outputs:
         known = carrier.body.value(output.result)
+        counted = _counted(carrier, known, turned=output.turned)
+        if counted is not None:
+            yield output.outer, counted
+            continue
         yield output.outer, _stacked(interpreter, carrier, output.result, known, output.axis, turned=output.turned)
 
 
@@ -70,10 +78,25 @@ def _end(carrier: Carrier, known: Known) -> Known:
     name = carrier.counter.terms[0][0]
     rest: Any = entry - carrier.counter * entry.factor(name) if hasattr(entry, "factor") else entry
     total = rest + (entry.factor(name) * carrier.trips if hasattr(entry, "factor") else 0)
-    from gru_lower.passes.fuse.folding import vector  # noqa: PLC0415
-
     made = vector([total])
     return Const(made.array.reshape((1,) * len(known.dims)), known.dims)
+
+
+def _counted(carrier: Carrier, known: Known, *, turned: bool) -> Const | None:
+    """Return the numbers that a loop counts, one behind the other."""
+    if not isinstance(known, Const) or known.array.size != 1 or known.array.dtype != object or turned:
+        return None
+    entry = known.array.reshape(-1)[0]
+    if not isinstance(entry, Affine) or not isinstance(carrier.trips, (int, Affine)):
+        return None
+    factor = entry.factor(carrier.counter.terms[0][0])
+    first = entry - carrier.counter * factor
+    if isinstance(carrier.trips, int):
+        made = vector([first + factor * step for step in range(carrier.trips)])
+        return Const(made.array.reshape((carrier.trips, *known.dims)), (carrier.trips, *known.dims))
+    array = np.empty((1,) * (len(known.dims) + 1), object)
+    array.reshape(-1)[:] = [first + POSITION * factor]
+    return Const(array, (carrier.trips, *known.dims))
 
 
 def _last(interpreter: Interpreter, carrier: Carrier, name: str, given: Value | None) -> Known:
