@@ -121,8 +121,13 @@ class Talk:
 
     def verified(self, report: Report) -> None:
         """Print a verdict."""
-        if not self._as_json(report):
-            self._verification(report.verification)
+        if self._as_json(report):
+            return
+        self._verification(report.verification)
+        for site in report.sites:
+            if site.code is None:
+                self._line(f"  {site.site}: {site.message}")
+        self._diagnostics(report)
 
     def _as_json(self, report: Report) -> bool:
         if self._json:

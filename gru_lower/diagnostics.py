@@ -181,6 +181,7 @@ _register(
         ),
         "GL308": ("Kept: the target takes no such form", "use --form auto, or another --target"),
         "GL307": ("Kept: it needs an operator that may not be written", "allow it, or use another --form"),
+        "GL504": ("A GRU could not be proved", "running the models still compares them; see the reason"),
         "GL801": ("A recurrence that is no GRU", "nothing, if it is not meant to be one; else mend the term"),
         "GL802": ("A decomposed GRU that cannot be fused", "see the reason; inspect lists what was seen"),
         "GL805": ("Inputs are taken to have the same batch", "nothing, unless a batch of 1 was meant to be repeated"),

@@ -333,6 +333,7 @@ def verify(
     inputs: Sequence[Feeds] | None = None,
     expected: Sequence[Feeds] | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
+    prove: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Verification:
     """Tell whether two models compute the same, by running both on the same inputs.
@@ -347,6 +348,8 @@ def verify(
         inputs: Inputs to compare on instead.
         expected: What is right for each of ``inputs``.
         shapes: Shapes to generate for inputs, by name.
+        prove: Whether to show, too, over the reals and for all inputs, that the GRUs of one model compute what stands
+            for them in the other; ``proved`` says whether that worked.
         progress: Called with a line on what is going on.
 
     Raises:
@@ -364,7 +367,7 @@ def verify(
         expected=None if expected is None else list(expected),
         shapes=dict(shapes or {}),
     )
-    return verify_pair(left, right, options, progress).verification
+    return verify_pair(left, right, options, progress, prove=prove).verification
 
 
 def bench(

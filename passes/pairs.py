@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import external
+from gru_lower.passes.base import Context, Site
+from gru_lower.passes.fuse.fuse_gru import FuseGru
 from gru_lower.passes.lowering import lower_model, lowering
+from gru_lower.passes.prove import prove as prove_grus
+from gru_lower.passes.prove import rest_is_the_same
 from gru_lower.report import File, Report, count_ops, file_of
 from gru_lower.verification import bench_report
 from gru_lower.verification.bench import BenchOptions, time_models
@@ -14,13 +20,19 @@ from gru_lower.verification.whole import verify_models
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.verification.bench_report import BenchReport
     from gru_lower.verification.result import VerifyOptions
 
 
 def verify_pair(
-    left: Model, right: Model, options: VerifyOptions, progress: Callable[[str], None] | None = None
+    left: Model,
+    right: Model,
+    options: VerifyOptions,
+    progress: Callable[[str], None] | None = None,
+    *,
+    prove: bool = False,
 ) -> Report:
     """Do what :func:`gru_lower.verify` does for models that have been read already, and report on it.
 
@@ -29,6 +41,7 @@ def verify_pair(
         right: The model to compare with it.
         options: How to verify.
         progress: Called with a line on what is going on.
+        prove: Whether to show over the reals, too, that the GRUs of one compute what stands for them in the other.
 
     """
     for model in (left, right):
@@ -36,8 +49,56 @@ def verify_pair(
     verification = verify_models(
         left.proto, right.proto, base_dir_a=left.base_dir, base_dir_b=right.base_dir, options=options, progress=progress
     )
+    sites: list[Site] = []
+    if prove:
+        sites = proofs(left, right)
+        shown = bool(sites) and all(site.code is None for site in sites)
+        verification = replace(verification, proved=shown)
     counts = {"before": count_ops(left.proto), "after": count_ops(right.proto)}
-    return Report("verify", file_of(left), verification, output=file_of(right), op_counts=counts)
+    return Report("verify", file_of(left), verification, output=file_of(right), op_counts=counts, sites=sites, diagnostics=remarks(sites))
+
+
+def remarks(sites: list[Site]) -> list[Diagnostic]:
+    """Return what proofs add to the report's diagnostics."""
+    return [
+        diagnostic(site.code, site.message, scope=site.scope, node=site.site) for site in sites if site.code is not None
+    ]
+
+
+def proofs(left: Model, right: Model) -> list[Site]:
+    """Try to show for every GRU that only one of two models has that the other computes the same.
+
+    Args:
+        left: A model.
+        right: The other: it was lowered from the first, or fused from it, or the other way around.
+
+    Returns:
+        One entry a GRU; one that could not be shown has the code GL504 and the reason.
+
+    """
+    for original, rewritten in ((left, right), (right, left)):
+        found = prove_grus(original, rewritten)
+        if not found:
+            continue
+        fused = rewritten.copy()
+        FuseGru().run(fused, Context(keep_changes=False))
+        if fused.to_bytes() == original.to_bytes():  # recognition is a proof itself
+            found = [replace(each, proved=True, reason="") for each in found]
+        elif not rest_is_the_same(original, rewritten):
+            found = [replace(each, proved=False, reason="the models differ elsewhere, too") for each in found]
+        return [
+            Site(
+                each.site,
+                each.site.partition("#")[0],
+                "",
+                None,
+                "seen",
+                code=None if each.proved else "GL504",
+                message="proved over the reals" if each.proved else f"not proved: {each.reason}",
+            )
+            for each in found
+        ]
+    return []
 
 
 def bench_pair(
