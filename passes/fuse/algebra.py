@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MAX_TERMS, MAX_DEGREE = 64, 4
 FLOAT32 = 2**23
 """Steps of a float32 between 1 and 2."""
+SATURATED = 128.0
+"""A sigmoid of more than this is 1, and of less than its negative is 0, to any arithmetic of floats."""
 ONE = 0
 """The serial number of the atom that is 1."""
 
@@ -289,10 +291,24 @@ class Algebra:
     def fn(self, op: str, *arguments: Poly, parameters: tuple[float, ...] = ()) -> Poly:
         """Return a function of polynomials. Of f(v) and f(-v) = 1 - f(v) only one is ever an atom."""
         complements = op == "Sigmoid" or (op == "HardSigmoid" and parameters[1] == 0.5)
+        if op == "HardSigmoid" and parameters[0] != 1.0:
+            arguments, parameters = (self.scale(arguments[0], parameters[0]),), (1.0, parameters[1])
+        if op in ("Sigmoid", "HardSigmoid"):
+            arguments = (self._unclipped(arguments[0]),)
         if complements and self._is_negative(arguments[0]):
             flipped = self.atom(Fn("fn", op, parameters, (self.scale(arguments[0], -1.0),)))
             return self.add(self.constant(1.0), self.scale(flipped, -1.0))
         return self.atom(Fn("fn", op, parameters, arguments))
+
+    def _unclipped(self, poly: Poly) -> Poly:
+        """Leave out a bound that the sigmoid of a value does not feel."""
+        if len(poly.terms) != 1 or len(poly.terms[0][0]) != 1 or isinstance(poly.terms[0][1], Vector):
+            return poly
+        ((serial,), factor) = poly.terms[0]
+        inner = self.atoms[serial]
+        if not isinstance(inner, Fn) or inner.op != "Clip" or -inner.parameters[0] != inner.parameters[1]:
+            return poly
+        return self.scale(inner.arguments[0], factor) if abs(factor) * inner.parameters[1] >= SATURATED else poly
 
     @staticmethod
     def _is_negative(poly: Poly) -> bool:

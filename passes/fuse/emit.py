@@ -109,14 +109,11 @@ class Writer:
             return value
         return self.node("Transpose", [value], local, output, perm=list(perm))
 
-    def slice(self, value: str, axis: int, start: int, end: int, local: str, step: int = 1) -> str:
+    def slice(self, value: str, axis: int, start: int, end: int, local: str) -> str:
         """Read start up to, not with, end."""
         if self.opset < 10:
-            if step != 1:
-                raise CannotWriteError("a slice with a step needs opset 10")
             return self.node("Slice", [value], local, starts=[start], ends=[end], axes=[axis])
         given = [self.ints([entry], name) for entry, name in ((start, "starts"), (end, "ends"), (axis, "axes"))]
-        given += [self.ints([step], "steps")] if step != 1 else []
         return self.node("Slice", [value, *given], local)
 
     def slice_to(self, value: str, axis: int, end: str, local: str) -> str:
@@ -125,9 +122,14 @@ class Writer:
         bound = self.node("Reshape", [end, shape], "end")
         return self.node("Slice", [value, self.ints([0], "starts"), bound, self.ints([axis], "axes")], local)
 
-    def turned(self, value: str, local: str) -> str:
-        """Turn the first axis around."""
-        return self.slice(value, 0, -1, -(2**31), local, step=-1)
+    def turned(self, value: str, length: Count, local: str) -> str:
+        """Turn the first axis around, of which the length has to be known below opset 10."""
+        if self.opset < 10:
+            if not isinstance(length, int):
+                raise CannotWriteError("a slice with a step needs opset 10")
+            return self.node("Gather", [value, self.ints(range(length)[::-1], "times")], local, axis=0)
+        given = [self.ints([entry], name) for entry, name in ((-1, "starts"), (-(2**31), "ends"), (0, "axes"), (-1, "steps"))]
+        return self.node("Slice", [value, *given], local)
 
     def current(self, value: str) -> str:
         """Return what a value is called now."""

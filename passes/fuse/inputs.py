@@ -241,7 +241,7 @@ def written(writer: Writer, given: Source, rows: dict[int, tuple[str, bool, Coun
         else:
             name, step = _repeated(writer, part, names), -1 if given.reverse else 1
         if (step == -1) != given.reverse:
-            name = writer.turned(name, "X_turned")
+            name = writer.turned(name, part.count, "X_turned")
         names.append(name)
     ordered = sorted(given.parts, key=lambda part: part.time is None and part.row is None)
     by_part = dict(zip((part.atoms for part in ordered), names, strict=True))
@@ -266,7 +266,7 @@ def _of_row(writer: Writer, part: Part, other: tuple[str, bool, Count]) -> str:
     y, reverse, steps = other
     name = writer.squeeze(y, [1], "X")
     if part.count == steps:
-        return writer.turned(name, "X_turned") if reverse else name
+        return writer.turned(name, steps, "X_turned") if reverse else name
     first, last = _range(part)
     if not isinstance(first, int) or not isinstance(last, int) or not isinstance(steps, int):
         raise CannotWriteError("a part of another row's states is read")
@@ -274,7 +274,7 @@ def _of_row(writer: Writer, part: Part, other: tuple[str, bool, Count]) -> str:
         first, last = steps - last, steps - first
     name = writer.slice(name, 0, first, last, "X_part")
     # A row that runs backwards has its first state last.
-    return writer.turned(name, "X_turned") if reverse else name
+    return writer.turned(name, part.count, "X_turned") if reverse else name
 
 
 def _of_tensor(writer: Writer, part: Part, count_name: str) -> str:

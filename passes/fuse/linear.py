@@ -94,8 +94,9 @@ def _fold(left: Const, right: Const) -> Const:
     if len(left.dims) < 2 or len(right.dims) < 2 or object in (left.array.dtype, right.array.dtype):
         raise NotUnderstoodError
     dims = (*left.dims[:-1], right.dims[-1])
-    if left.array.size == 1 and not left.array.any():
-        return Const(np.zeros((1,) * len(dims), left.array.dtype), dims)
+    for const in (left, right):
+        if const.array.size == 1 and not const.array.any():
+            return Const(np.zeros((1,) * len(dims), const.array.dtype), dims)
     if left.array.size > FOLDED:
         raise NotUnderstoodError
     data = left.array
@@ -143,6 +144,8 @@ def einsum(algebra: Algebra, equation: str, left: Value | Const, right: Value | 
     terms = inputs.split(",")
     if len(terms) != 2 or "." in equation:
         raise NotUnderstoodError
+    if isinstance(left, Const) and isinstance(right, Const):
+        return _einsum_of_constants(equation, left, right)
     if not arrow:
         output = "".join(sorted(letter for letter in set(inputs) - {","} if inputs.count(letter) == 1))
     for (data, value), (weight, matrix) in (
@@ -162,6 +165,21 @@ def einsum(algebra: Algebra, equation: str, left: Value | Const, right: Value | 
         letters = data.replace(summed[0], own[0])
         return transpose(product, [letters.index(letter) for letter in output])
     raise NotUnderstoodError
+
+
+def _einsum_of_constants(equation: str, left: Const, right: Const) -> Const:
+    inputs, arrow, output = equation.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    lengths = dict(zip("".join(terms), (*left.dims, *right.dims), strict=True))
+    if not arrow:
+        raise NotUnderstoodError
+    dims = tuple(lengths[letter] for letter in output)
+    for const in (left, right):
+        if const.array.dtype != object and not const.array.any():
+            return Const(np.zeros((1,) * len(dims), const.array.dtype), dims)
+    if max(left.array.size, right.array.size) > FOLDED or object in (left.array.dtype, right.array.dtype):
+        raise NotUnderstoodError
+    return Const(np.einsum(equation.replace(" ", ""), filled(left), filled(right)), dims)
 
 
 __all__ = ["UNKNOWN", "apply", "einsum", "gemm", "matmul", "matrix_of"]

@@ -12,16 +12,17 @@ it is a GRU's step if and only if that is the polynomial it was read from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gru_lower.gru import cell
 from gru_lower.gru.activations import Activation
 from gru_lower.gru.spec import Direction
-from gru_lower.passes.fuse.algebra import Fn, Leaf, Lin, TooLargeError
+from gru_lower.passes.fuse.algebra import SATURATED, Fn, Leaf, Lin, TooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from gru_lower.passes.fuse.algebra import Algebra, Coefficient, Mono, Poly
     from gru_lower.passes.fuse.matrices import Matrix
@@ -201,7 +202,10 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
     if h is not None and not z.state:
         raise MisfitError("the update gate does not read the state")
     g, clip_g, pre_h = _candidate(algebra, candidate)
-    if clip_g != clip:
+    bound = clip
+    if clip is None and clip_g is not None and clip_g >= SATURATED:
+        bound = clip_g  # sigmoids do not feel it
+    if clip_g != bound:
         raise MisfitError("the gates and the candidate are clipped differently")
     found = []
     misfit = MisfitError("the candidate does not read the state through the reset gate")
@@ -209,7 +213,7 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
         try:
             if r is not None and _same_gate(algebra, r, update):
                 raise MisfitError("the reset gate and the update gate are the same")
-            step = _with_reset(algebra, state, h, (f, g, clip), z, r, inner, outer, linear)
+            step = _with_reset(algebra, state, h, (f, g, clip, bound), z, r, inner, outer, linear)
         except MisfitError as other:
             misfit = other
             continue
@@ -228,14 +232,14 @@ def _with_reset(
     algebra: Algebra,
     state: Poly,
     h: int | None,
-    functions: tuple[Activation, Activation, float | None],
+    functions: tuple[Activation, Activation, float | None, float | None],
     z: Form,
     reset: Poly | None,
     inner: Poly | None,
     outer: Poly,
     linear: bool | None,
 ) -> Cell:
-    f, g, clip = functions
+    f, g, clip, bound = functions
     r = None
     if reset is not None:
         f_r, clip_r, pre_r = _activated(algebra, reset, "the reset gate")
@@ -261,7 +265,7 @@ def _with_reset(
         raise MisfitError("the gates do not read the same input")
     if not linear and h is not None and (not form.state or any(atom == h for atom, _ in form.inputs)):
         raise MisfitError("the candidate does not read the state through the reset gate")
-    return Cell(state, h, f, g, clip, linear, z, r, form, inside)
+    return Cell(state, h, f, g, bound, linear, z, r, form, inside)
 
 
 def _activated(algebra: Algebra, gate: Poly, where: str) -> tuple[Activation, float | None, Poly]:
@@ -288,10 +292,15 @@ def _function(algebra: Algebra, serial: int) -> tuple[Activation, Poly] | None:
 
 
 def _clipped(algebra: Algebra, activation: Activation, pre: Poly) -> tuple[Activation, float | None, Poly]:
-    for sign in (1.0, -1.0):
-        atom = algebra.scale(pre, sign).atom
-        inner = None if atom is None else algebra.atoms[atom]
+    if len(pre.terms) == 1 and len(pre.terms[0][0]) == 1 and isinstance(pre.terms[0][1], float):
+        ((serial,), factor) = pre.terms[0]
+        inner = algebra.atoms[serial]
         if isinstance(inner, Fn) and inner.op == "Clip" and inner.parameters[0] == -inner.parameters[1]:
+            sign = 1.0 if factor > 0 else -1.0
+            if activation.name == "HardSigmoid" and activation.alpha is not None:
+                activation = replace(activation, alpha=activation.alpha * abs(factor))
+            elif abs(factor) != 1.0:
+                return activation, None, pre
             return activation, inner.parameters[1], algebra.scale(inner.arguments[0], sign)
     return activation, None, pre
 
@@ -405,6 +414,9 @@ class _Writer:
             return value
         if function.name == "ScaledTanh":
             return self.algebra.scale(self.algebra.fn("Tanh", value), function.alpha or 0.0)
+        if function.name == "HardSigmoid":
+            scaled = self.algebra.scale(value, function.alpha or 0.0)
+            return self.algebra.fn("HardSigmoid", scaled, parameters=(1.0, function.beta or 0.0))
         given = {"alpha": function.alpha, "beta": function.beta}
         parameters = tuple(float(given[key] or 0.0) for key in GATE_FUNCTIONS[function.name])
         return self.algebra.fn(function.name, value, parameters=parameters)
@@ -430,3 +442,42 @@ def _written(algebra: Algebra, read_off: Cell) -> Poly:
     )
     direction = Direction(0, reverse=False, f=read_off.f, g=read_off.g)
     return cell.step(writer, direction, xt, before, linear_before_reset=bool(read_off.linear_before_reset))
+
+
+def settled(algebra: Algebra, step: Cell) -> Cell:
+    """Give hard sigmoids the α that their model has most likely: what most of their products are multiplied by.
+
+    Args:
+        algebra: The tables.
+        step: A cell that was read; its hard sigmoids have α = 1, and every factor in their pre-activations.
+
+    """
+    if step.clip is not None:
+        return step
+    changed = step
+    if step.f.name == "HardSigmoid" and step.f.alpha == 1.0:
+        alpha = _commonest([step.z, step.r])
+        z, r = _scaled(algebra, step.z, 1.0 / alpha), _scaled(algebra, step.r, 1.0 / alpha)
+        changed = replace(changed, f=replace(step.f, alpha=alpha), z=z, r=r)
+    if step.g.name == "HardSigmoid" and step.g.alpha == 1.0:
+        alpha = _commonest([step.h, step.inner])
+        h, inner = _scaled(algebra, step.h, 1.0 / alpha), _scaled(algebra, step.inner, 1.0 / alpha)
+        changed = replace(changed, g=replace(step.g, alpha=alpha), h=h, inner=inner)
+    return changed
+
+
+def _commonest(forms: Sequence[Form | None]) -> float:
+    products = [p for form in forms if form for line in (form.state, *(line for _, line in form.inputs)) for p in line]
+    counts = Counter(abs(factor) for factor, _ in products if isinstance(factor, float))
+    return counts.most_common(1)[0][0] if counts else 1.0
+
+
+def _scaled(algebra: Algebra, form: Form | None, by: float) -> Form | None:
+    if form is None or by == 1.0:
+        return form
+
+    def times(products: tuple[Product, ...]) -> tuple[Product, ...]:
+        return tuple((algebra.product_of(factor, by), matrix) for factor, matrix in products)
+
+    inputs = tuple((atom, times(products)) for atom, products in form.inputs)
+    return Form(inputs, times(form.state), algebra.scale(form.bias, by))

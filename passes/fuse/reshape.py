@@ -75,6 +75,8 @@ def _consume(rest: list[Factor], length: Count, end: int) -> list[Factor]:
     """Take factors off one end until they come to a length."""
     taken: list[Factor] = []
     product: Count = 1
+    if length == 1 and rest and rest[end] == (F, 1):
+        return [rest.pop(end)]
     while product != length:
         if not rest:
             raise NotUnderstoodError
@@ -101,6 +103,8 @@ def _product(factors: Sequence[Factor]) -> Count:
 
 
 def _axis(group: Sequence[Factor]) -> Any:  # noqa: ANN401 - an axis
+    if len(group) > 1:
+        group = [(kind, dim) for kind, dim in group if dim != 1]
     kinds = [kind for kind, _ in group]
     if not group:
         return ()

@@ -162,7 +162,7 @@ def refeature(algebra: Algebra, value: Value, position: int, width: int) -> Valu
         return value if value.width == width else _resized(algebra, value, width)
     serial = None if value.poly is None else value.poly.atom
     atom = None if serial is None else algebra.atoms[serial]
-    if not isinstance(atom, Leaf) or atom.lo or FO in value.axes or value.dims[position] not in (width, UNKNOWN):
+    if not isinstance(atom, Leaf) or FO in value.axes or value.dims[position] not in (width, UNKNOWN):
         if not isinstance(atom, Leaf) or isinstance(value.dims[position], int):
             raise NotUnderstoodError
     if any(len(axis) > 1 for axis in value.axes):
@@ -199,7 +199,7 @@ def _moved_features(algebra: Algebra, value: Value, atom: Leaf, position: int, w
     axes[position] = F
     if was is not None and old is not None:
         unit = value.dims[old] == 1
-        entries[was] = ("i", 0) if unit else ("a", OLD, 0, 1)
+        entries[was] = ("i", atom.lo) if unit else ("a", OLD, atom.lo, 1)
         axes[old] = () if unit else (OLD,)
     # Labels count the free axes in the order of the leaf's own.
     fresh = {label: count for count, label in enumerate(entry[1] for entry in entries if entry[0] == "a")}
