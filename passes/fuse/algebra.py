@@ -140,6 +140,8 @@ class Algebra:
         self._moved: dict[tuple[int, tuple[Any, ...]], Poly] = {}
         self.constants: dict[Hashable, Array] = {}
         """Constants that are looked at as leaves, by source."""
+        self.data: set[Hashable] = set()
+        """Leaves that are known to be no matrices, by source."""
         self.whole: dict[Poly, Poly] = {}
         """Polynomials that are looked at as a whole wherever they stand: the atom of each."""
         self.defined: dict[Hashable, Poly] = {}

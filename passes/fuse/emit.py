@@ -194,10 +194,9 @@ class Writer:
         """Return a value that is the state before a loop, as (B, features)."""
         known = self.interpreter.value(initial.name)
         assert isinstance(known, (Value, Const))
-        axes = known.axes if isinstance(known, Value) and F in known.axes else (*[()] * (len(known.dims) - 1), F)
         seen: list[tuple[Any, ...]] = [
-            ("f",) if axis == F else ("i", 0) if dim == 1 else ("a", 0, 0, 1)
-            for axis, dim in zip(axes, known.dims, strict=True)
+            ("f",) if axis == initial.axis else ("i", 0) if dim == 1 else ("a", 0, 0, 1)
+            for axis, dim in enumerate(known.dims)
         ]
         return self._arranged(initial.name, known.dims, seen, (initial.lo, initial.hi), None, local)
 
@@ -302,8 +301,9 @@ class Writer:
             raise CannotWriteError("a matrix is not visible here")
         dims = self.interpreter.dims(name)
         if len(dims) > 2:
-            name = self.squeeze(name, list(range(len(dims) - 2)), local)
-            dims = dims[-2:]
+            units = [axis for axis, dim in enumerate(dims) if dim == 1][: len(dims) - 2]
+            name = self.squeeze(name, units, local)
+            dims = tuple(dim for axis, dim in enumerate(dims) if axis not in units)
         if matrix.transposed:
             name, dims = self.transpose(name, [1, 0], local), dims[::-1]
         r0, r1, c0, c1 = matrix.block

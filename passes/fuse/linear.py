@@ -60,11 +60,12 @@ def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Mat
     atom = None if serial is None else algebra.atoms[serial]
     if not isinstance(atom, Leaf) or not all(isinstance(dim, int) for dim in dims) or atom.lo:
         return None
-    if atom.source in algebra.defined or len(atom.axes) < 2:
+    if atom.source in algebra.defined or atom.source in algebra.data or len(atom.axes) < 2:
         return None
-    own = atom.axes[-2:]
+    long = tuple(axis for axis in atom.axes if axis != ("i", 0))
+    own = long if len(long) == 2 else atom.axes[-2:]
     plain = all(axis in (("f",), ("i", 0)) or (axis[0] == "a" and axis[2:] == (0, 1)) for axis in own)
-    if not plain or any(axis != ("i", 0) for axis in atom.axes[:-2]):
+    if not plain or (own is not long and any(axis != ("i", 0) for axis in atom.axes[:-2])):
         return None
     shown = value.axes[-2:]
     # Whichever of the two axes is not of length 1 tells which way around the leaf is seen.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.passes.fuse.values import FI, FO, UNKNOWN, Const, F, NotUnderstoodError, Value, as_value
+from gru_lower.passes.fuse.values import FI, FO, UNKNOWN, Const, F, NotUnderstoodError, Value, as_value, elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,13 @@ def reshape(algebra: Algebra, value: Value | Const, shape: Sequence[Count], *, z
         if value.array.size == 1:
             return Const(value.array.reshape((1,) * len(dims)), tuple(dims))
         value = as_value(algebra, value)
-    axes, dims = _regrouped(_factors(value), wanted)
+    try:
+        axes, dims = _regrouped(_factors(value), wanted)
+    except NotUnderstoodError:
+        if F not in value.axes:
+            raise
+        value = elsewhere(algebra, value, value.axes.index(F))
+        axes, dims = _regrouped(_factors(value), wanted)
     return Value(tuple(axes), tuple(dims), value.pieces)
 
 

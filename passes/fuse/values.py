@@ -170,6 +170,23 @@ def refeature(algebra: Algebra, value: Value, position: int, width: int) -> Valu
     return _moved_features(algebra, value, atom, position, width)
 
 
+def elsewhere(algebra: Algebra, value: Value, axis: int) -> Value:
+    """Take the last axis but one that is given for the features of a leaf.
+
+    Raises:
+        NotUnderstoodError: It is no leaf, or has no other axis.
+
+    """
+    others = [i for i, kind in enumerate(value.axes) if i != axis and len(kind) == 1 and isinstance(kind[0], int)]
+    width = value.dims[others[-1]] if others else None
+    serial = None if value.poly is None else value.poly.atom
+    if not isinstance(width, int) or serial is None or not isinstance(algebra.atoms[serial], Leaf):
+        raise NotUnderstoodError
+    if algebra.atoms[serial].source in algebra.defined:  # type: ignore[union-attr]
+        raise NotUnderstoodError
+    return refeature(algebra, value, others[-1], width)
+
+
 def _resized(algebra: Algebra, value: Value, width: int) -> Value:
     serial = None if value.poly is None else value.poly.atom
     atom = None if serial is None else algebra.atoms[serial]

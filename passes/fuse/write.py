@@ -112,7 +112,8 @@ def _initial(writer: Writer, row: Row, x: str) -> str | None:
     if row.before is None:
         return None
     if isinstance(row.before, Initial):
-        alone = all(dim == 1 for dim in writer.interpreter.dims(row.before.name)[:-1])
+        dims = writer.interpreter.dims(row.before.name)
+        alone = all(dim == 1 for axis, dim in enumerate(dims) if axis != row.before.axis)
         rows = writer.state(row.before, "initial_h")
     else:
         alone = writer.algebra.free[row.before] == 0
