@@ -292,10 +292,11 @@ class Algebra:
 
     def fn(self, op: str, *arguments: Poly, parameters: tuple[float, ...] = ()) -> Poly:
         """Return a function of polynomials. Of f(v) and f(-v) = 1 - f(v) only one is ever an atom."""
-        complements = op == "Sigmoid" or (op == "HardSigmoid" and parameters[1] == 0.5)
-        if op == "HardSigmoid" and parameters[0] != 1.0:
-            arguments, parameters = (self.scale(arguments[0], parameters[0]),), (1.0, parameters[1])
-        if op in ("Sigmoid", "HardSigmoid"):
+        if op == "HardSigmoid":
+            shifted = self.add(self.scale(arguments[0], parameters[0]), self.constant(parameters[1] - 0.5))
+            arguments, parameters = (shifted,), (1.0, 0.5)
+        complements = op in ("Sigmoid", "HardSigmoid")
+        if complements:
             arguments = (self._unclipped(arguments[0]),)
         if complements and self._is_negative(arguments[0]):
             flipped = self.atom(Fn("fn", op, parameters, (self.scale(arguments[0], -1.0),)))

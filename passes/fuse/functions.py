@@ -2,7 +2,7 @@
 
     1 / (1 + e⁻ᵛ), eᵛ / (1 + eᵛ), ½ tanh(½v) + ½      Sigmoid(v)
     2σ(2v) - 1, (eᵛ - e⁻ᵛ) / (eᵛ + e⁻ᵛ) by σ            Tanh(v)
-    Clip(αv + ½, 0, 1), Max(0, Min(1, ·))              HardSigmoid(α, ½)(v)
+    Clip(v + ½, 0, 1), Max(0, Min(1, ·))               HardSigmoid(1, ½)(v), and that of αv + β - ½ for any other
     Max(v, 0), Clip(v, 0, ∞), Where(v > 0, v, 0)       Relu(v)
     Where(c, a, b), c a 0 or 1                         c·a + (1 - c)·b, and a where a = b
     v / (1 + |v|), log(1 + eᵛ), ...                    Softsign, Softplus, LeakyRelu, Elu
@@ -117,10 +117,8 @@ def clip(algebra: Algebra, poly: Poly, low: float, high: float) -> Poly:
 
 
 def _hard_sigmoid(algebra: Algebra, poly: Poly) -> Poly:
-    """Read a polynomial within 0 and 1 as v + ½ within them; which α is its is settled when a GRU is written."""
-    beta = 0.5 if any(mono == () for mono, _ in poly.terms) else 0.0
-    inner = algebra.add(poly, algebra.constant(-beta))
-    return algebra.fn("HardSigmoid", inner, parameters=(1.0, beta))
+    """Keep a polynomial within 0 and 1."""
+    return algebra.fn("HardSigmoid", poly, parameters=(1.0, 0.0))
 
 
 def maximum(algebra: Algebra, left: Poly, right: Poly) -> Poly:

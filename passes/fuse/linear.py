@@ -78,7 +78,11 @@ def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Mat
 
 
 def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value | Const:
-    """Multiply two tensors of which one is a matrix."""
+    """Multiply two tensors of which one is a matrix, or zeros."""
+    if len(left.dims) > 1 and len(right.dims) > 1 and any(_is_zero(side) for side in (left, right)):
+        lead = max(left.dims[:-2], right.dims[:-2], key=len)
+        dims = (*lead, left.dims[-2], right.dims[-1])
+        return Const(np.zeros((1,) * len(dims), np.float32), dims)
     if isinstance(left, Const) and isinstance(right, Const):
         return _fold(left, right)
     if isinstance(right, Const) or not isinstance(left, Const):
@@ -91,13 +95,14 @@ def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value
     return apply(algebra, matrix, right, -2 if len(right.dims) > 1 else -1)
 
 
+def _is_zero(value: Value | Const) -> bool:
+    return isinstance(value, Const) and value.array.dtype != object and value.array.size == 1 and not value.array.any()
+
+
 def _fold(left: Const, right: Const) -> Const:
     if len(left.dims) < 2 or len(right.dims) < 2 or object in (left.array.dtype, right.array.dtype):
         raise NotUnderstoodError
     dims = (*left.dims[:-1], right.dims[-1])
-    for const in (left, right):
-        if const.array.size == 1 and not const.array.any():
-            return Const(np.zeros((1,) * len(dims), const.array.dtype), dims)
     if left.array.size > FOLDED:
         raise NotUnderstoodError
     data = left.array

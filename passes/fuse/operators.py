@@ -392,7 +392,7 @@ def _size(call: Call) -> list[Known]:
 
 def _constant(call: Call) -> list[Known]:
     name = call.node.output[0]
-    array = None if name in call.interpreter.states else call.interpreter.facts.array(call.interpreter.scope, name)
+    array = call.interpreter.facts.array(call.interpreter.scope, name)
     return [call.interpreter.opaque(name) if array is None else Const(array, array.shape)]
 
 

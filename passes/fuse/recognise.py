@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from gru_lower.gru import cell
 from gru_lower.gru.activations import Activation
 from gru_lower.gru.spec import Direction
-from gru_lower.passes.fuse.algebra import SATURATED, Fn, Leaf, Lin, TooLargeError
+from gru_lower.passes.fuse.algebra import SATURATED, Fn, Leaf, Lin, TooLargeError, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -278,8 +278,7 @@ def _activated(algebra: Algebra, gate: Poly, where: str) -> tuple[Activation, fl
     if flipped.atom is not None:
         function = _function(algebra, flipped.atom)
         if function is not None and function[0].complements:
-            activation, clip, pre = _clipped(algebra, *function)
-            return activation, clip, algebra.scale(pre, -1.0)
+            return _clipped(algebra, function[0], algebra.scale(function[1], -1.0))
     raise MisfitError(where, gate)
 
 
@@ -292,17 +291,20 @@ def _function(algebra: Algebra, serial: int) -> tuple[Activation, Poly] | None:
 
 
 def _clipped(algebra: Algebra, activation: Activation, pre: Poly) -> tuple[Activation, float | None, Poly]:
-    if len(pre.terms) == 1 and len(pre.terms[0][0]) == 1 and isinstance(pre.terms[0][1], float):
-        ((serial,), factor) = pre.terms[0]
-        inner = algebra.atoms[serial]
-        if isinstance(inner, Fn) and inner.op == "Clip" and inner.parameters[0] == -inner.parameters[1]:
-            sign = 1.0 if factor > 0 else -1.0
-            if activation.name == "HardSigmoid" and activation.alpha is not None:
-                activation = replace(activation, alpha=activation.alpha * abs(factor))
-            elif abs(factor) != 1.0:
-                return activation, None, pre
-            return activation, inner.parameters[1], algebra.scale(inner.arguments[0], sign)
-    return activation, None, pre
+    hard = activation.name == "HardSigmoid"
+    shift = next((factor for mono, factor in pre.terms if mono == ()), 0.0) if hard else 0.0
+    bounded = algebra.add(pre, algebra.constant(-shift)) if isinstance(shift, float) else pre
+    if len(bounded.terms) != 1 or len(bounded.terms[0][0]) != 1 or isinstance(bounded.terms[0][1], Vector):
+        return activation, None, pre
+    ((serial,), factor) = bounded.terms[0]
+    inner = algebra.atoms[serial]
+    if not isinstance(inner, Fn) or inner.op != "Clip" or inner.parameters[0] != -inner.parameters[1]:
+        return activation, None, pre
+    if hard:
+        activation = replace(activation, alpha=abs(factor), beta=0.5 + shift)
+    elif abs(factor) != 1.0:
+        return activation, None, pre
+    return activation, inner.parameters[1], algebra.scale(inner.arguments[0], 1.0 if factor > 0 else -1.0)
 
 
 def _candidate(algebra: Algebra, candidate: Poly) -> tuple[Activation, float | None, Poly]:
@@ -414,9 +416,6 @@ class _Writer:
             return value
         if function.name == "ScaledTanh":
             return self.algebra.scale(self.algebra.fn("Tanh", value), function.alpha or 0.0)
-        if function.name == "HardSigmoid":
-            scaled = self.algebra.scale(value, function.alpha or 0.0)
-            return self.algebra.fn("HardSigmoid", scaled, parameters=(1.0, function.beta or 0.0))
         given = {"alpha": function.alpha, "beta": function.beta}
         parameters = tuple(float(given[key] or 0.0) for key in GATE_FUNCTIONS[function.name])
         return self.algebra.fn(function.name, value, parameters=parameters)
@@ -449,20 +448,20 @@ def settled(algebra: Algebra, step: Cell) -> Cell:
 
     Args:
         algebra: The tables.
-        step: A cell that was read; its hard sigmoids have α = 1, and every factor in their pre-activations.
+        step: A cell that was read; its hard sigmoids have α = 1 and β = ½, and all else in their pre-activations.
 
     """
     if step.clip is not None:
         return step
     changed = step
     if step.f.name == "HardSigmoid" and step.f.alpha == 1.0:
-        alpha = _commonest([step.z, step.r])
-        z, r = _scaled(algebra, step.z, 1.0 / alpha), _scaled(algebra, step.r, 1.0 / alpha)
-        changed = replace(changed, f=replace(step.f, alpha=alpha), z=z, r=r)
+        alpha, shift = _commonest([step.z, step.r]), _shift([step.z, step.r])
+        z, r = (_scaled(algebra, form, alpha, shift) for form in (step.z, step.r))
+        changed = replace(changed, f=replace(step.f, alpha=alpha, beta=0.5 + shift), z=z, r=r)
     if step.g.name == "HardSigmoid" and step.g.alpha == 1.0:
-        alpha = _commonest([step.h, step.inner])
-        h, inner = _scaled(algebra, step.h, 1.0 / alpha), _scaled(algebra, step.inner, 1.0 / alpha)
-        changed = replace(changed, g=replace(step.g, alpha=alpha), h=h, inner=inner)
+        alpha, shift = _commonest([step.h, step.inner]), _shift([step.h])
+        h, inner = _scaled(algebra, step.h, alpha, shift), _scaled(algebra, step.inner, alpha, 0.0)
+        changed = replace(changed, g=replace(step.g, alpha=alpha, beta=0.5 + shift), h=h, inner=inner)
     return changed
 
 
@@ -472,12 +471,20 @@ def _commonest(forms: Sequence[Form | None]) -> float:
     return counts.most_common(1)[0][0] if counts else 1.0
 
 
-def _scaled(algebra: Algebra, form: Form | None, by: float) -> Form | None:
-    if form is None or by == 1.0:
+def _shift(forms: Sequence[Form | None]) -> float:
+    """Return the number that all of some pre-activations add, 0 where they differ."""
+    found = {next((factor for mono, factor in form.bias.terms if mono == ()), 0.0) for form in forms if form}
+    number = found.pop() if len(found) == 1 else 0.0
+    return number if isinstance(number, float) else 0.0
+
+
+def _scaled(algebra: Algebra, form: Form, alpha: float, shift: float) -> Form:
+    if form is None or (alpha, shift) == (1.0, 0.0):
         return form
 
     def times(products: tuple[Product, ...]) -> tuple[Product, ...]:
-        return tuple((algebra.product_of(factor, by), matrix) for factor, matrix in products)
+        return tuple((algebra.product_of(factor, 1.0 / alpha), matrix) for factor, matrix in products)
 
     inputs = tuple((atom, times(products)) for atom, products in form.inputs)
-    return Form(inputs, times(form.state), algebra.scale(form.bias, by))
+    bias = algebra.add(form.bias, algebra.constant(-shift))
+    return Form(inputs, times(form.state), algebra.scale(bias, 1.0 / alpha))
