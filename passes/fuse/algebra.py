@@ -140,6 +140,8 @@ class Algebra:
         self._moved: dict[tuple[int, tuple[Any, ...]], Poly] = {}
         self.constants: dict[Hashable, Array] = {}
         """Constants that are looked at as leaves, by source."""
+        self.lengths: dict[Hashable, tuple[Index, ...]] = {}
+        """How long the axes are that leaves had at first, by source."""
         self.data: set[Hashable] = set()
         """Leaves that are known to be no matrices, by source."""
         self.whole: dict[Poly, Poly] = {}

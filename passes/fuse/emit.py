@@ -238,12 +238,12 @@ class Writer:
             name = self.squeeze(name, [len(lead) + i for i in range(len(extra))], f"{local}_squeezed")
         return name if batch else self.unsqueeze(name, [len(lead)], f"{local}_batch")
 
-    def repeated(self, initial_h: str, x: str, hidden: int) -> str:
+    def repeated(self, initial_h: str, x: str) -> str:
         """Give every sequence the same initial state: (1, 1, H) to (1, B, H)."""
         shape = self.node("Shape", [x], "X_shape")
         batch = self.slice(shape, 0, 1, 2, "batch")
-        wanted = self.node("Concat", [self.ints([1], "one"), batch, self.ints([hidden], "H")], "state_shape", axis=0)
-        return self.node("Expand", [initial_h, wanted], "initial_h_each")
+        times = self.node("Concat", [self.ints([1], "one"), batch, self.ints([1], "one")], "times", axis=0)
+        return self.node("Tile", [initial_h, times], "initial_h_each")
 
     # -- weights ---------------------------------------------------------------------------------------
 

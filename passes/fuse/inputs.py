@@ -253,13 +253,13 @@ def _repeated(writer: Writer, part: Part, others: Sequence[str]) -> str:
     """Give every step the same values."""
     once = writer.unsqueeze(writer.rows(part.atoms[0], "x"), [0], "x")
     if isinstance(part.count, int):
-        return writer.node("Expand", [once, writer.ints([part.count, 1, 1], "repeats")], "X_repeated")
+        return writer.node("Tile", [once, writer.ints([part.count, 1, 1], "repeats")], "X_repeated")
     if not others:
         raise CannotWriteError("no input changes from step to step")
     shape = writer.node("Shape", [others[0]], "X_shape")
     length = writer.slice(shape, 0, 0, 1, "T")
     repeats = writer.node("Concat", [length, writer.ints([1, 1], "ones")], "repeats", axis=0)
-    return writer.node("Expand", [once, repeats], "X_repeated")
+    return writer.node("Tile", [once, repeats], "X_repeated")
 
 
 def _of_row(writer: Writer, part: Part, other: tuple[str, bool, Count]) -> str:

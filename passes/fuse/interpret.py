@@ -132,7 +132,10 @@ class Interpreter:
         if name in self.values:
             return self.values[name]
         if not self.scope.defines(name) and self.parent is not None:
-            return self.parent.value(name)
+            outer = self.parent.value(name)
+            if isinstance(outer, Const) and name in self.states and _is_state(outer.array):
+                outer = self.values[name] = leaf(self.algebra, (self.scope.path, name), outer.dims)
+            return outer
         result: Known
         array = self.facts.array(self.scope, name)
         state = array is not None and name in self.states and _is_state(array)

@@ -62,6 +62,9 @@ def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Mat
         return None
     if atom.source in algebra.defined or atom.source in algebra.data or len(atom.axes) < 2:
         return None
+    lengths = algebra.lengths.get(atom.source, ())
+    if any(entry == ("i", 0) and length != 1 for entry, length in zip(atom.axes, lengths, strict=False)):
+        return None  # one of several
     long = tuple(axis for axis in atom.axes if axis != ("i", 0))
     own = long if len(long) == 2 else atom.axes[-2:]
     plain = all(axis in (("f",), ("i", 0)) or (axis[0] == "a" and axis[2:] == (0, 1)) for axis in own)
@@ -96,7 +99,7 @@ def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value
 
 
 def _is_zero(value: Value | Const) -> bool:
-    return isinstance(value, Const) and value.array.dtype != object and value.array.size == 1 and not value.array.any()
+    return isinstance(value, Const) and value.array.dtype != object and value.array.size <= FOLDED and not value.array.any()
 
 
 def _fold(left: Const, right: Const) -> Const:
@@ -150,7 +153,7 @@ def einsum(algebra: Algebra, equation: str, left: Value | Const, right: Value | 
     terms = inputs.split(",")
     if len(terms) != 2 or "." in equation:
         raise NotUnderstoodError
-    if isinstance(left, Const) and isinstance(right, Const):
+    if (isinstance(left, Const) and isinstance(right, Const)) or _is_zero(left) or _is_zero(right):
         return _einsum_of_constants(equation, left, right)
     if not arrow:
         output = "".join(sorted(letter for letter in set(inputs) - {","} if inputs.count(letter) == 1))
@@ -173,16 +176,18 @@ def einsum(algebra: Algebra, equation: str, left: Value | Const, right: Value | 
     raise NotUnderstoodError
 
 
-def _einsum_of_constants(equation: str, left: Const, right: Const) -> Const:
+def _einsum_of_constants(equation: str, left: Value | Const, right: Value | Const) -> Const:
+    """Multiply constants, or anything with zeros."""
     inputs, arrow, output = equation.replace(" ", "").partition("->")
     terms = inputs.split(",")
     lengths = dict(zip("".join(terms), (*left.dims, *right.dims), strict=True))
     if not arrow:
         raise NotUnderstoodError
     dims = tuple(lengths[letter] for letter in output)
-    for const in (left, right):
-        if const.array.dtype != object and not const.array.any():
-            return Const(np.zeros((1,) * len(dims), const.array.dtype), dims)
+    if _is_zero(left) or _is_zero(right):
+        return Const(np.zeros((1,) * len(dims), np.float32), dims)
+    assert isinstance(left, Const)
+    assert isinstance(right, Const)
     if max(left.array.size, right.array.size) > FOLDED or object in (left.array.dtype, right.array.dtype):
         raise NotUnderstoodError
     return Const(np.einsum(equation.replace(" ", ""), filled(left), filled(right)), dims)

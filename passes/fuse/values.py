@@ -131,6 +131,7 @@ def _leaf(algebra: Algebra, source: Hashable, dims: tuple[Count, ...], feature: 
     axes: list[Axis] = []
     entries: list[tuple[Any, ...]] = []
     count = 0
+    algebra.lengths[source] = dims
     for axis, dim in enumerate(dims):
         if axis == feature:
             axes.append(F)
@@ -203,7 +204,8 @@ def _moved_features(algebra: Algebra, value: Value, atom: Leaf, position: int, w
     entries = list(atom.axes)
     was = next((i for i, entry in enumerate(entries) if entry == ("f",)), None)
     if wanted == ():
-        units = [i for i, entry in enumerate(entries) if entry == ("i", 0)]
+        lengths = algebra.lengths.get(atom.source, (1,) * len(entries))
+        units = [i for i, entry in enumerate(entries) if entry == ("i", 0) and lengths[i] == 1]
         if value.dims[position] != 1 or not units or width != 1:
             raise NotUnderstoodError
         entries[_which_unit(value, position, units)] = ("f",)

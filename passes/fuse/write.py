@@ -120,7 +120,7 @@ def _initial(writer: Writer, row: Row, x: str) -> str | None:
         rows = writer.rows(row.before, "initial_h")
     initial = writer.unsqueeze(rows, [0], "initial_h")
     if alone and writer.algebra.free_of(row.state):
-        return writer.repeated(initial, x, writer.algebra.width_of(row.state))
+        return writer.repeated(initial, x)
     return initial
 
 
