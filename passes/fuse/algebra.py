@@ -410,10 +410,13 @@ class Algebra:
             return self.zero
         if all(not any(mono) for mono, _ in poly.terms):
             return self._folded(matrix, poly)
-        if len(poly.terms) == 1 and isinstance(poly.terms[0][1], float) and len(poly.terms[0][0]) == 1:
+        if len(poly.terms) == 1 and len(poly.terms[0][0]) == 1:
             ((serial,), factor) = poly.terms[0]
-            if serial:
-                return self.scale(self.atom(Lin("lin", matrix, serial)), factor)
+            if isinstance(self.atoms[serial], Leaf):
+                if isinstance(factor, Vector) and matrix.array is not None:
+                    matrix, factor = self.matrices.scaled(matrix, factor.data), 1.0
+                if not isinstance(factor, Vector):
+                    return self.scale(self.atom(Lin("lin", matrix, serial)), factor)
         return self.atom(Lin("lin", matrix, self.cut(poly)))
 
     def _folded(self, matrix: Matrix, poly: Poly) -> Poly:

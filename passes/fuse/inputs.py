@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.graph.scopes import node_uses
+from gru_lower.passes.fuse import anew
 from gru_lower.passes.fuse.algebra import Leaf
 from gru_lower.passes.fuse.counting import Affine, Count
 from gru_lower.passes.fuse.emit import Axis, CannotWriteError
@@ -144,7 +145,8 @@ def _part(
                 return Part(atoms, row.steps, row=other, first=times[0], step=step)
     leaves = [interpreter.algebra.atoms[atom] for atom in atoms]
     if row.carrier is not None:
-        return _part_of_loop(row, atoms, leaves[0])
+        atoms = (anew.outside(interpreter, row, atoms[0]),)
+        return _part_of_loop(row, atoms, interpreter.algebra.atoms[atoms[0]])
     if len(atoms) > 1 and all(isinstance(leaf, Leaf) for leaf in leaves):
         found = _along(leaves)
         if found is not None:
