@@ -25,6 +25,8 @@ CONDITIONS = {"Less", "LessOrEqual", "Equal", "Or", "Mod"}
 MAX_TERMS, MAX_DEGREE = 64, 4
 FLOAT32 = 2**23
 """Steps of a float32 between 1 and 2."""
+SATURATED = 128.0
+"""A sigmoid of more than this is 1, and of less than its negative is 0, to any arithmetic of floats."""
 ONE = 0
 """The serial number of the atom that is 1."""
 
@@ -140,6 +142,10 @@ class Algebra:
         self._moved: dict[tuple[int, tuple[Any, ...]], Poly] = {}
         self.constants: dict[Hashable, Array] = {}
         """Constants that are looked at as leaves, by source."""
+        self.lengths: dict[Hashable, tuple[Index, ...]] = {}
+        """How long the axes are that leaves had at first, by source."""
+        self.data: set[Hashable] = set()
+        """Leaves that are known to be no matrices, by source."""
         self.whole: dict[Poly, Poly] = {}
         """Polynomials that are looked at as a whole wherever they stand: the atom of each."""
         self.defined: dict[Hashable, Poly] = {}
@@ -290,11 +296,26 @@ class Algebra:
 
     def fn(self, op: str, *arguments: Poly, parameters: tuple[float, ...] = ()) -> Poly:
         """Return a function of polynomials. Of f(v) and f(-v) = 1 - f(v) only one is ever an atom."""
-        complements = op == "Sigmoid" or (op == "HardSigmoid" and parameters[1] == 0.5)
+        if op == "HardSigmoid":
+            shifted = self.add(self.scale(arguments[0], parameters[0]), self.constant(parameters[1] - 0.5))
+            arguments, parameters = (shifted,), (1.0, 0.5)
+        complements = op in ("Sigmoid", "HardSigmoid")
+        if complements:
+            arguments = (self._unclipped(arguments[0]),)
         if complements and self._is_negative(arguments[0]):
             flipped = self.atom(Fn("fn", op, parameters, (self.scale(arguments[0], -1.0),)))
             return self.add(self.constant(1.0), self.scale(flipped, -1.0))
         return self.atom(Fn("fn", op, parameters, arguments))
+
+    def _unclipped(self, poly: Poly) -> Poly:
+        """Leave out a bound that the sigmoid of a value does not feel."""
+        if len(poly.terms) != 1 or len(poly.terms[0][0]) != 1 or isinstance(poly.terms[0][1], Vector):
+            return poly
+        ((serial,), factor) = poly.terms[0]
+        inner = self.atoms[serial]
+        if not isinstance(inner, Fn) or inner.op != "Clip" or -inner.parameters[0] != inner.parameters[1]:
+            return poly
+        return self.scale(inner.arguments[0], factor) if abs(factor) * inner.parameters[1] >= SATURATED else poly
 
     @staticmethod
     def _is_negative(poly: Poly) -> bool:
@@ -404,10 +425,13 @@ class Algebra:
             return self.zero
         if all(not any(mono) for mono, _ in poly.terms):
             return self._folded(matrix, poly)
-        if len(poly.terms) == 1 and isinstance(poly.terms[0][1], float) and len(poly.terms[0][0]) == 1:
+        if len(poly.terms) == 1 and len(poly.terms[0][0]) == 1:
             ((serial,), factor) = poly.terms[0]
-            if serial and isinstance(self.atoms[serial], (Leaf, Stack)):
-                return self.scale(self.atom(Lin("lin", matrix, serial)), factor)
+            if isinstance(self.atoms[serial], (Leaf, Stack)):
+                if isinstance(factor, Vector) and matrix.array is not None:
+                    matrix, factor = self.matrices.scaled(matrix, factor.data), 1.0
+                if not isinstance(factor, Vector):
+                    return self.scale(self.atom(Lin("lin", matrix, serial)), factor)
         return self.atom(Lin("lin", matrix, self.cut(poly)))
 
     def _folded(self, matrix: Matrix, poly: Poly) -> Poly:

@@ -221,6 +221,7 @@ class _Reader:
         if not isinstance(initial, (Value, Const)):
             return None
         made = leaf(self.outside.algebra, (self.scope.path, state.inner), initial.dims)
+        self.outside.algebra.data.add((self.scope.path, state.inner))
         if isinstance(initial, Value) and ("f",) in initial.axes and isinstance(initial.width, int) and initial.width > 0:
             try:
                 return refeature(self.outside.algebra, made, initial.axes.index(("f",)), initial.width)

@@ -109,14 +109,11 @@ class Writer:
             return value
         return self.node("Transpose", [value], local, output, perm=list(perm))
 
-    def slice(self, value: str, axis: int, start: int, end: int, local: str, step: int = 1) -> str:
+    def slice(self, value: str, axis: int, start: int, end: int, local: str) -> str:
         """Read start up to, not with, end."""
         if self.opset < 10:
-            if step != 1:
-                raise CannotWriteError("a slice with a step needs opset 10")
             return self.node("Slice", [value], local, starts=[start], ends=[end], axes=[axis])
         given = [self.ints([entry], name) for entry, name in ((start, "starts"), (end, "ends"), (axis, "axes"))]
-        given += [self.ints([step], "steps")] if step != 1 else []
         return self.node("Slice", [value, *given], local)
 
     def slice_to(self, value: str, axis: int, end: str, local: str) -> str:
@@ -125,9 +122,14 @@ class Writer:
         bound = self.node("Reshape", [end, shape], "end")
         return self.node("Slice", [value, self.ints([0], "starts"), bound, self.ints([axis], "axes")], local)
 
-    def turned(self, value: str, local: str) -> str:
-        """Turn the first axis around."""
-        return self.slice(value, 0, -1, -(2**31), local, step=-1)
+    def turned(self, value: str, length: Count, local: str) -> str:
+        """Turn the first axis around, of which the length has to be known below opset 10."""
+        if self.opset < 10:
+            if not isinstance(length, int):
+                raise CannotWriteError("a slice with a step needs opset 10")
+            return self.node("Gather", [value, self.ints(range(length)[::-1], "times")], local, axis=0)
+        given = [self.ints([entry], name) for entry, name in ((-1, "starts"), (-(2**31), "ends"), (0, "axes"), (-1, "steps"))]
+        return self.node("Slice", [value, *given], local)
 
     def current(self, value: str) -> str:
         """Return what a value is called now."""
@@ -192,10 +194,9 @@ class Writer:
         """Return a value that is the state before a loop, as (B, features)."""
         known = self.interpreter.value(initial.name)
         assert isinstance(known, (Value, Const))
-        axes = known.axes if isinstance(known, Value) and F in known.axes else (*[()] * (len(known.dims) - 1), F)
         seen: list[tuple[Any, ...]] = [
-            ("f",) if axis == F else ("i", 0) if dim == 1 else ("a", 0, 0, 1)
-            for axis, dim in zip(axes, known.dims, strict=True)
+            ("f",) if axis == initial.axis else ("i", 0) if dim == 1 else ("a", 0, 0, 1)
+            for axis, dim in enumerate(known.dims)
         ]
         return self._arranged(initial.name, known.dims, seen, (initial.lo, initial.hi), None, local)
 
@@ -237,12 +238,12 @@ class Writer:
             name = self.squeeze(name, [len(lead) + i for i in range(len(extra))], f"{local}_squeezed")
         return name if batch else self.unsqueeze(name, [len(lead)], f"{local}_batch")
 
-    def repeated(self, initial_h: str, x: str, hidden: int) -> str:
+    def repeated(self, initial_h: str, x: str) -> str:
         """Give every sequence the same initial state: (1, 1, H) to (1, B, H)."""
         shape = self.node("Shape", [x], "X_shape")
         batch = self.slice(shape, 0, 1, 2, "batch")
-        wanted = self.node("Concat", [self.ints([1], "one"), batch, self.ints([hidden], "H")], "state_shape", axis=0)
-        return self.node("Expand", [initial_h, wanted], "initial_h_each")
+        times = self.node("Concat", [self.ints([1], "one"), batch, self.ints([1], "one")], "times", axis=0)
+        return self.node("Tile", [initial_h, times], "initial_h_each")
 
     # -- weights ---------------------------------------------------------------------------------------
 
@@ -300,8 +301,9 @@ class Writer:
             raise CannotWriteError("a matrix is not visible here")
         dims = self.interpreter.dims(name)
         if len(dims) > 2:
-            name = self.squeeze(name, list(range(len(dims) - 2)), local)
-            dims = dims[-2:]
+            units = [axis for axis, dim in enumerate(dims) if dim == 1][: len(dims) - 2]
+            name = self.squeeze(name, units, local)
+            dims = tuple(dim for axis, dim in enumerate(dims) if axis not in units)
         if matrix.transposed:
             name, dims = self.transpose(name, [1, 0], local), dims[::-1]
         r0, r1, c0, c1 = matrix.block

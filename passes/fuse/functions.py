@@ -2,7 +2,7 @@
 
     1 / (1 + e⁻ᵛ), eᵛ / (1 + eᵛ), ½ tanh(½v) + ½      Sigmoid(v)
     2σ(2v) - 1, (eᵛ - e⁻ᵛ) / (eᵛ + e⁻ᵛ) by σ            Tanh(v)
-    Clip(αv + ½, 0, 1), Max(0, Min(1, ·))              HardSigmoid(α, ½)(v)
+    Clip(v + ½, 0, 1), Max(0, Min(1, ·))               HardSigmoid(1, ½)(v), and that of αv + β - ½ for any other
     Max(v, 0), Clip(v, 0, ∞), Where(v > 0, v, 0)       Relu(v)
     Where(c, a, b), c a 0 or 1                         c·a + (1 - c)·b, and a where a = b
     v / (1 + |v|), log(1 + eᵛ), ...                    Softsign, Softplus, LeakyRelu, Elu
@@ -13,7 +13,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse.algebra import ONE, Fn, Vector
+from gru_lower.passes.fuse.algebra import ONE, SATURATED, Fn, Vector
 from gru_lower.passes.fuse.values import NotUnderstoodError
 
 if TYPE_CHECKING:
@@ -109,21 +109,16 @@ def clip(algebra: Algebra, poly: Poly, low: float, high: float) -> Poly:
         return algebra.fn("Relu", poly)
     if (low, high) == (0.0, 1.0):
         return _hard_sigmoid(algebra, poly)
+    if low == 0.0 and high >= SATURATED:
+        return algebra.fn("Relu", algebra.fn("Clip", poly, parameters=(-high, high)))
     if low == 0.0 and high > 0:
         return algebra.scale(_hard_sigmoid(algebra, algebra.scale(poly, 1.0 / high)), high)
     return algebra.fn("Clip", poly, parameters=(low, high))
 
 
 def _hard_sigmoid(algebra: Algebra, poly: Poly) -> Poly:
-    """Read a polynomial within 0 and 1 as α·v + ½ within them, α being what all its terms are multiplied by."""
-    factors = {abs(factor) if isinstance(factor, float) else None for mono, factor in poly.terms if any(mono)}
-    factors -= {None} if any(mono == (ONE,) for mono, _ in poly.terms) and len(factors) > 1 else set()
-    alpha = factors.pop() if len(factors) == 1 else None
-    alpha = 1.0 if alpha is None else alpha
-    shift = next((factor for mono, factor in poly.terms if mono == ()), 0.0)
-    beta = 0.5 if shift else 0.0
-    inner = algebra.scale(algebra.add(poly, algebra.constant(-beta)), 1.0 / alpha)
-    return algebra.fn("HardSigmoid", inner, parameters=(alpha, beta))
+    """Keep a polynomial within 0 and 1."""
+    return algebra.fn("HardSigmoid", poly, parameters=(1.0, 0.0))
 
 
 def maximum(algebra: Algebra, left: Poly, right: Poly) -> Poly:

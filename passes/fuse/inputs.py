@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.graph.scopes import node_uses
+from gru_lower.passes.fuse import anew
 from gru_lower.passes.fuse.algebra import Leaf
 from gru_lower.passes.fuse.counting import Affine, Count
 from gru_lower.passes.fuse.emit import Axis, CannotWriteError
@@ -144,7 +145,8 @@ def _part(
                 return Part(atoms, row.steps, row=other, first=times[0], step=step)
     leaves = [interpreter.algebra.atoms[atom] for atom in atoms]
     if row.carrier is not None:
-        return _part_of_loop(row, atoms, leaves[0])
+        atoms = (anew.outside(interpreter, row, atoms[0]),)
+        return _part_of_loop(row, atoms, interpreter.algebra.atoms[atoms[0]])
     if len(atoms) > 1 and all(isinstance(leaf, Leaf) for leaf in leaves):
         found = _along(leaves)
         if found is not None:
@@ -241,7 +243,7 @@ def written(writer: Writer, given: Source, rows: dict[int, tuple[str, bool, Coun
         else:
             name, step = _repeated(writer, part, names), -1 if given.reverse else 1
         if (step == -1) != given.reverse:
-            name = writer.turned(name, "X_turned")
+            name = writer.turned(name, part.count, "X_turned")
         names.append(name)
     ordered = sorted(given.parts, key=lambda part: part.time is None and part.row is None)
     by_part = dict(zip((part.atoms for part in ordered), names, strict=True))
@@ -253,20 +255,20 @@ def _repeated(writer: Writer, part: Part, others: Sequence[str]) -> str:
     """Give every step the same values."""
     once = writer.unsqueeze(writer.rows(part.atoms[0], "x"), [0], "x")
     if isinstance(part.count, int):
-        return writer.node("Expand", [once, writer.ints([part.count, 1, 1], "repeats")], "X_repeated")
+        return writer.node("Tile", [once, writer.ints([part.count, 1, 1], "repeats")], "X_repeated")
     if not others:
         raise CannotWriteError("no input changes from step to step")
     shape = writer.node("Shape", [others[0]], "X_shape")
     length = writer.slice(shape, 0, 0, 1, "T")
     repeats = writer.node("Concat", [length, writer.ints([1, 1], "ones")], "repeats", axis=0)
-    return writer.node("Expand", [once, repeats], "X_repeated")
+    return writer.node("Tile", [once, repeats], "X_repeated")
 
 
 def _of_row(writer: Writer, part: Part, other: tuple[str, bool, Count]) -> str:
     y, reverse, steps = other
     name = writer.squeeze(y, [1], "X")
     if part.count == steps:
-        return writer.turned(name, "X_turned") if reverse else name
+        return writer.turned(name, steps, "X_turned") if reverse else name
     first, last = _range(part)
     if not isinstance(first, int) or not isinstance(last, int) or not isinstance(steps, int):
         raise CannotWriteError("a part of another row's states is read")
@@ -274,7 +276,7 @@ def _of_row(writer: Writer, part: Part, other: tuple[str, bool, Count]) -> str:
         first, last = steps - last, steps - first
     name = writer.slice(name, 0, first, last, "X_part")
     # A row that runs backwards has its first state last.
-    return writer.turned(name, "X_turned") if reverse else name
+    return writer.turned(name, part.count, "X_turned") if reverse else name
 
 
 def _of_tensor(writer: Writer, part: Part, count_name: str) -> str:

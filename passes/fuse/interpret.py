@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse.algebra import Poly
     from gru_lower.passes.fuse.carriers import Carrier
     from gru_lower.passes.fuse.counting import Count
+    from gru_lower.passes.fuse.matrices import Array
 
 Known = Value | Const | Sequence_ | None
 MICROSOFT = "com.microsoft"
@@ -71,7 +72,13 @@ class Interpreter:
         self.values: dict[str, Known] = {}
         self.homes: dict[Poly, Home] = {}
         """A value of this scope for every polynomial that is one."""
-        self.states = _constants_multiplied(scope, facts)
+        self.states, data = _kinds(scope, facts)
+        for name in data:
+            here: Interpreter | None = self
+            while here is not None and not here.scope.defines(name):
+                here = here.parent
+            if here is not None:
+                algebra.data.add((here.scope.path, name))
 
     def run(self) -> None:
         """Interpret every node."""
@@ -114,6 +121,8 @@ class Interpreter:
 
     def keep(self, name: str, result: Known) -> None:
         """Enter a value."""
+        if name in self.states and isinstance(result, Const) and _is_state(result.array):
+            result = leaf(self.algebra, (self.scope.path, name), result.dims)
         self.values[name] = result
         if isinstance(result, Value) and len(result.pieces) == 1:
             self.homes.setdefault(result.pieces[0][1], Home(name, result))
@@ -123,10 +132,14 @@ class Interpreter:
         if name in self.values:
             return self.values[name]
         if not self.scope.defines(name) and self.parent is not None:
-            return self.parent.value(name)
+            outer = self.parent.value(name)
+            if isinstance(outer, Const) and name in self.states and _is_state(outer.array):
+                outer = self.values[name] = leaf(self.algebra, (self.scope.path, name), outer.dims)
+            return outer
         result: Known
-        array = None if name in self.states else self.facts.array(self.scope, name)
-        result = self.opaque(name) if array is None else constant(array)
+        array = self.facts.array(self.scope, name)
+        state = array is not None and name in self.states and _is_state(array)
+        result = self.opaque(name) if array is None or state else constant(array)
         self.values[name] = result
         return result
 
@@ -175,29 +188,46 @@ PRODUCTS = {"MatMul", "Gemm", "Einsum", "FusedGemm", "FusedMatMul"}
 ELEMENTWISE = {"Mul", "Sub", "Add", "Sum", "Where"}
 
 
-def _constants_multiplied(scope: Scope, facts: Facts) -> frozenset[str]:
-    """Find the constants that are states: a matrix multiplies them, and they are used by element as well.
+def _kinds(scope: Scope, facts: Facts) -> tuple[frozenset[str], frozenset[str]]:
+    """Find what is a state: a matrix multiplies it, and it is used by element as well.
 
-    They are looked at as leaves. A matrix is never used by element, and a bias is never multiplied by a matrix.
+    A matrix is never used by element, and a bias is never multiplied by a matrix. Constants that are states are
+    looked at as leaves.
+
+    Returns:
+        The constants, and the other values that no node here makes.
+
     """
     root: dict[str, str] = {}
+    fixed: set[str] = set()
     multiplied: set[str] = set()
     by_element: set[str] = set()
+
+    def kind(name: str) -> str:
+        if name in root or name in scope.producers and facts.constant(scope, name) is None:
+            return root.get(name, "")
+        if facts.constant(scope, name) is not None:
+            fixed.add(name)
+        return name
+
     for node in scope.nodes:
         if not (is_onnx(node) or node.domain == MICROSOFT):
             continue
-        given = [root.get(name, name if facts.constant(scope, name) is not None else "") for name in node.input if name]
+        given = [kind(name) for name in node.input if name]
         if node.op_type in VIEWS and given and given[0]:
             root[node.output[0]] = given[0]
         elif node.op_type == "Concat" and any(given):
             root[node.output[0]] = next(filter(None, given))
         elif node.op_type in PRODUCTS:
             multiplied.update(filter(None, given[:2]))
-        elif node.op_type in ELEMENTWISE and not all(given):
+        elif node.op_type in ELEMENTWISE and given and all(name in fixed for name in given):
+            root[node.output[0]] = node.output[0]
+            fixed.add(node.output[0])
+        elif node.op_type in ELEMENTWISE and not all(name in fixed for name in given):
             by_element.update(filter(None, given))
-    found = set()
-    for name in multiplied & by_element:
-        array = facts.array(scope, name)
-        if array is not None and array.dtype.kind not in "iub" and array.any():
-            found.add(name)
-    return frozenset(found)
+    found = multiplied & by_element
+    return frozenset(found & fixed), frozenset(found - fixed)
+
+
+def _is_state(array: Array) -> bool:
+    return array.dtype.kind not in "iubO" and bool(array.any())

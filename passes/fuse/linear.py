@@ -60,11 +60,15 @@ def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Mat
     atom = None if serial is None else algebra.atoms[serial]
     if not isinstance(atom, Leaf) or not all(isinstance(dim, int) for dim in dims) or atom.lo:
         return None
-    if atom.source in algebra.defined or len(atom.axes) < 2:
+    if atom.source in algebra.defined or atom.source in algebra.data or len(atom.axes) < 2:
         return None
-    own = atom.axes[-2:]
+    lengths = algebra.lengths.get(atom.source, ())
+    if any(entry == ("i", 0) and length != 1 for entry, length in zip(atom.axes, lengths, strict=False)):
+        return None  # one of several
+    long = tuple(axis for axis in atom.axes if axis != ("i", 0))
+    own = long if len(long) == 2 else atom.axes[-2:]
     plain = all(axis in (("f",), ("i", 0)) or (axis[0] == "a" and axis[2:] == (0, 1)) for axis in own)
-    if not plain or any(axis != ("i", 0) for axis in atom.axes[:-2]):
+    if not plain or (own is not long and any(axis != ("i", 0) for axis in atom.axes[:-2])):
         return None
     shown = value.axes[-2:]
     # Whichever of the two axes is not of length 1 tells which way around the leaf is seen.
@@ -77,7 +81,11 @@ def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Mat
 
 
 def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value | Const:
-    """Multiply two tensors of which one is a matrix."""
+    """Multiply two tensors of which one is a matrix, or zeros."""
+    if len(left.dims) > 1 and len(right.dims) > 1 and any(_is_zero(side) for side in (left, right)):
+        lead = max(left.dims[:-2], right.dims[:-2], key=len)
+        dims = (*lead, left.dims[-2], right.dims[-1])
+        return Const(np.zeros((1,) * len(dims), np.float32), dims)
     if isinstance(left, Const) and isinstance(right, Const):
         return _fold(left, right)
     if isinstance(right, Const) or not isinstance(left, Const):
@@ -90,12 +98,14 @@ def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value
     return apply(algebra, matrix, right, -2 if len(right.dims) > 1 else -1)
 
 
+def _is_zero(value: Value | Const) -> bool:
+    return isinstance(value, Const) and value.array.dtype != object and value.array.size <= FOLDED and not value.array.any()
+
+
 def _fold(left: Const, right: Const) -> Const:
     if len(left.dims) < 2 or len(right.dims) < 2 or object in (left.array.dtype, right.array.dtype):
         raise NotUnderstoodError
     dims = (*left.dims[:-1], right.dims[-1])
-    if left.array.size == 1 and not left.array.any():
-        return Const(np.zeros((1,) * len(dims), left.array.dtype), dims)
     if left.array.size > FOLDED:
         raise NotUnderstoodError
     data = left.array
@@ -143,6 +153,8 @@ def einsum(algebra: Algebra, equation: str, left: Value | Const, right: Value | 
     terms = inputs.split(",")
     if len(terms) != 2 or "." in equation:
         raise NotUnderstoodError
+    if (isinstance(left, Const) and isinstance(right, Const)) or _is_zero(left) or _is_zero(right):
+        return _einsum_of_constants(equation, left, right)
     if not arrow:
         output = "".join(sorted(letter for letter in set(inputs) - {","} if inputs.count(letter) == 1))
     for (data, value), (weight, matrix) in (
@@ -162,6 +174,23 @@ def einsum(algebra: Algebra, equation: str, left: Value | Const, right: Value | 
         letters = data.replace(summed[0], own[0])
         return transpose(product, [letters.index(letter) for letter in output])
     raise NotUnderstoodError
+
+
+def _einsum_of_constants(equation: str, left: Value | Const, right: Value | Const) -> Const:
+    """Multiply constants, or anything with zeros."""
+    inputs, arrow, output = equation.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    lengths = dict(zip("".join(terms), (*left.dims, *right.dims), strict=True))
+    if not arrow:
+        raise NotUnderstoodError
+    dims = tuple(lengths[letter] for letter in output)
+    if _is_zero(left) or _is_zero(right):
+        return Const(np.zeros((1,) * len(dims), np.float32), dims)
+    assert isinstance(left, Const)
+    assert isinstance(right, Const)
+    if max(left.array.size, right.array.size) > FOLDED or object in (left.array.dtype, right.array.dtype):
+        raise NotUnderstoodError
+    return Const(np.einsum(equation.replace(" ", ""), filled(left), filled(right)), dims)
 
 
 __all__ = ["UNKNOWN", "apply", "einsum", "gemm", "matmul", "matrix_of"]

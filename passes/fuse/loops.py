@@ -48,7 +48,7 @@ def _state(interpreter: Interpreter, carrier: Carrier, state: State, given: Valu
         if not _same_place(given, known):
             reasons, fitting = [*reasons, MisfitError("the state's axes move from step to step")], []
         if fitting:
-            start = None if zeros else Initial(state.initial, edge, edge + width)
+            start = None if zeros else Initial(state.initial, edge, edge + width, given.axes.index(("f",)))
             found.append(Row((fitting[0],), carrier.trips, start, _home(interpreter, carrier), carrier))
         elif reasons:
             misses.append(Miss(poly, tuple(reasons), _home(interpreter, carrier), carrier.body))

@@ -58,6 +58,7 @@ class Matrices:
         self._by_content: dict[Hashable, Matrix] = {}
         self._by_memory: dict[Hashable, Matrix] = {}
         self._kept: list[Array] = []
+        self._made: dict[Hashable, Matrix] = {}
         self._parts: dict[tuple[Matrix, int, int, int, int], Matrix] = {}
 
     def constant(self, array: Array) -> Matrix:
@@ -78,6 +79,24 @@ class Matrices:
         if key not in self._by_content:
             self._by_content[key] = Matrix(None, source, transposed, (0, rows, 0, columns), len(self._by_content))
         return self._by_content[key]
+
+    def scaled(self, matrix: Matrix, factors: Array) -> Matrix:
+        """Return a constant matrix with its columns multiplied by numbers."""
+        key = (matrix, factors.tobytes())
+        if key not in self._made:
+            assert matrix.array is not None
+            self._made[key] = self.constant((matrix.array * factors).astype(matrix.array.dtype))
+        return self._made[key]
+
+    def product(self, left: Matrix, right: Matrix) -> Matrix | None:
+        """Return the product of two constant matrices, ``None`` if one is not known."""
+        if left.array is None or right.array is None:
+            return None
+        key = (left, right)
+        if key not in self._made:
+            product = left.array.astype(np.float64) @ right.array.astype(np.float64)
+            self._made[key] = self.constant(product.astype(left.array.dtype))
+        return self._made[key]
 
     def block(self, matrix: Matrix, r0: int, r1: int, c0: int, c1: int) -> Matrix:
         """Return rows r0 to r1 and columns c0 to c1."""

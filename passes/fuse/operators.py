@@ -222,6 +222,28 @@ def _einsum(call: Call) -> list[Known]:
     return [linear.einsum(call.algebra, equation, call.tensor(0), call.tensor(1))]
 
 
+def _conv(call: Call) -> list[Known]:
+    """A convolution of one place with one place is a product with a matrix."""
+    given, kernel = call.tensor(0), call.tensor(1)
+    rank = len(given.dims)
+    if any(dim != 1 for dim in (*given.dims[2:], *kernel.dims[2:])) or any(call.attributes.get("pads", ())):
+        raise NotUnderstoodError
+    if call.attributes.get("group", 1) != 1 or call.attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
+        raise NotUnderstoodError
+    places = list(range(2, rank))
+    matrix = views.transpose(views.squeeze(call.algebra, kernel, places), (1, 0))
+    product = linear.matmul(call.algebra, views.squeeze(call.algebra, given, places), matrix)
+    if call.has(2):
+        product = _sum(call.algebra, product, call.tensor(2))
+    return [views.unsqueeze(product, places)]
+
+
+def _sum(algebra: Algebra, one: Tensor, other: Tensor) -> Tensor:
+    if isinstance(one, Const) and isinstance(other, Const):
+        return folding.fold("Add", [one, other])
+    return lift(algebra, algebra.add, one, other)
+
+
 # -- views -----------------------------------------------------------------------------------------
 
 
@@ -370,7 +392,7 @@ def _size(call: Call) -> list[Known]:
 
 def _constant(call: Call) -> list[Known]:
     name = call.node.output[0]
-    array = None if name in call.interpreter.states else call.interpreter.facts.array(call.interpreter.scope, name)
+    array = call.interpreter.facts.array(call.interpreter.scope, name)
     return [call.interpreter.opaque(name) if array is None else Const(array, array.shape)]
 
 
@@ -520,6 +542,7 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "FusedGemm": _gemm,
     "FusedMatMul": _fused_matmul,
     "Einsum": _einsum,
+    "Conv": _conv,
     "Identity": _identity,
     "Dropout": _identity,
     "Cast": _cast,

@@ -50,7 +50,7 @@ class Outputs:
         w = self.writer
         y = w.squeeze(self.y, [1], "Y_steps")
         if offer.times is None:
-            return w.turned(y, "Y_turned") if offer.turned != self.reverse else y
+            return w.turned(y, self.steps, "Y_turned") if offer.turned != self.reverse else y
         positions = [self._position(time) for time in offer.times]
         steps = {b - a for a, b in zip(positions, positions[1:], strict=False)} or {1}
         if len(steps) > 1 or not steps <= {1, -1}:
@@ -58,7 +58,7 @@ class Outputs:
         first, last = min(positions), max(positions)
         if (first, last) != (0, self.steps - 1):
             y = w.slice(y, 0, first, last + 1, "Y_part")
-        return w.turned(y, "Y_turned") if steps == {-1} else y
+        return w.turned(y, last + 1 - first, "Y_turned") if steps == {-1} else y
 
 
 def serve(writer: Writer, name: str, parts: Sequence[str], value: Value, *, stacked: bool) -> None:

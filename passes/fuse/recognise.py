@@ -12,16 +12,17 @@ it is a GRU's step if and only if that is the polynomial it was read from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gru_lower.gru import cell
 from gru_lower.gru.activations import Activation
 from gru_lower.gru.spec import Direction
-from gru_lower.passes.fuse.algebra import Fn, Leaf, Lin, TooLargeError
+from gru_lower.passes.fuse.algebra import SATURATED, Fn, Leaf, Lin, TooLargeError, Vector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from gru_lower.passes.fuse.algebra import Algebra, Coefficient, Mono, Poly
     from gru_lower.passes.fuse.matrices import Matrix
@@ -217,15 +218,18 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
     if h is not None and not z.state:
         raise MisfitError("the update gate does not read the state")
     g, clip_g, pre_h = _candidate(algebra, candidate)
-    if clip_g != clip:
+    bound = clip
+    if clip is None and clip_g is not None and clip_g >= SATURATED:
+        bound = clip_g  # sigmoids do not feel it
+    if clip_g != bound:
         raise MisfitError("the gates and the candidate are clipped differently")
     found = []
     misfit = MisfitError("the candidate does not read the state through the reset gate")
     for r, inner, outer, linear in _resets(algebra, pre_h, h):
         try:
-            if r is not None and _same_gate(algebra, r, update):
-                raise MisfitError("the reset gate and the update gate are the same")
-            step = _with_reset(algebra, state, h, (f, g, clip), z, r, inner, outer, linear)
+            if r is not None and algebra.add(r, update) is algebra.constant(1.0):
+                raise MisfitError("the reset gate is what the update gate leaves: a minimal gated unit")
+            step = _with_reset(algebra, state, h, (f, g, clip, bound), z, r, inner, outer, linear)
         except MisfitError as other:
             misfit = other
             misfit.depth = 2
@@ -237,22 +241,18 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
     return found
 
 
-def _same_gate(algebra: Algebra, one: Poly, other: Poly) -> bool:
-    return one is other or algebra.add(one, other) is algebra.constant(1.0)
-
-
 def _with_reset(
     algebra: Algebra,
     state: Poly,
     h: int | None,
-    functions: tuple[Activation, Activation, float | None],
+    functions: tuple[Activation, Activation, float | None, float | None],
     z: Form,
     reset: Poly | None,
     inner: Poly | None,
     outer: Poly,
     linear: bool | None,
 ) -> Cell:
-    f, g, clip = functions
+    f, g, clip, bound = functions
     r = None
     if reset is not None:
         f_r, clip_r, pre_r = _activated(algebra, reset, "the reset gate")
@@ -278,7 +278,7 @@ def _with_reset(
         raise MisfitError("the gates do not read the same input")
     if not linear and h is not None and (not form.state or any(atom == h for atom, _ in form.inputs)):
         raise MisfitError("the candidate does not read the state through the reset gate")
-    return Cell(state, h, f, g, clip, linear, z, r, form, inside)
+    return Cell(state, h, f, g, bound, linear, z, r, form, inside)
 
 
 def _activated(algebra: Algebra, gate: Poly, where: str) -> tuple[Activation, float | None, Poly]:
@@ -291,8 +291,7 @@ def _activated(algebra: Algebra, gate: Poly, where: str) -> tuple[Activation, fl
     if flipped.atom is not None:
         function = _function(algebra, flipped.atom)
         if function is not None and function[0].complements:
-            activation, clip, pre = _clipped(algebra, *function)
-            return activation, clip, algebra.scale(pre, -1.0)
+            return _clipped(algebra, function[0], algebra.scale(function[1], -1.0))
     raise MisfitError(where, gate)
 
 
@@ -305,12 +304,20 @@ def _function(algebra: Algebra, serial: int) -> tuple[Activation, Poly] | None:
 
 
 def _clipped(algebra: Algebra, activation: Activation, pre: Poly) -> tuple[Activation, float | None, Poly]:
-    for sign in (1.0, -1.0):
-        atom = algebra.scale(pre, sign).atom
-        inner = None if atom is None else algebra.atoms[atom]
-        if isinstance(inner, Fn) and inner.op == "Clip" and inner.parameters[0] == -inner.parameters[1]:
-            return activation, inner.parameters[1], algebra.scale(inner.arguments[0], sign)
-    return activation, None, pre
+    hard = activation.name == "HardSigmoid"
+    shift = next((factor for mono, factor in pre.terms if mono == ()), 0.0) if hard else 0.0
+    bounded = algebra.add(pre, algebra.constant(-shift)) if isinstance(shift, float) else pre
+    if len(bounded.terms) != 1 or len(bounded.terms[0][0]) != 1 or isinstance(bounded.terms[0][1], Vector):
+        return activation, None, pre
+    ((serial,), factor) = bounded.terms[0]
+    inner = algebra.atoms[serial]
+    if not isinstance(inner, Fn) or inner.op != "Clip" or inner.parameters[0] != -inner.parameters[1]:
+        return activation, None, pre
+    if hard:
+        activation = replace(activation, alpha=abs(factor), beta=0.5 + shift)
+    elif abs(factor) != 1.0:
+        return activation, None, pre
+    return activation, inner.parameters[1], algebra.scale(inner.arguments[0], 1.0 if factor > 0 else -1.0)
 
 
 def _candidate(algebra: Algebra, candidate: Poly) -> tuple[Activation, float | None, Poly]:
@@ -447,3 +454,50 @@ def _written(algebra: Algebra, read_off: Cell) -> Poly:
     )
     direction = Direction(0, reverse=False, f=read_off.f, g=read_off.g)
     return cell.step(writer, direction, xt, before, linear_before_reset=bool(read_off.linear_before_reset))
+
+
+def settled(algebra: Algebra, step: Cell) -> Cell:
+    """Give hard sigmoids the α that their model has most likely: what most of their products are multiplied by.
+
+    Args:
+        algebra: The tables.
+        step: A cell that was read; its hard sigmoids have α = 1 and β = ½, and all else in their pre-activations.
+
+    """
+    if step.clip is not None:
+        return step
+    changed = step
+    if step.f.name == "HardSigmoid" and step.f.alpha == 1.0:
+        alpha, shift = _commonest([step.z, step.r]), _shift([step.z, step.r])
+        z, r = (_scaled(algebra, form, alpha, shift) for form in (step.z, step.r))
+        changed = replace(changed, f=replace(step.f, alpha=alpha, beta=0.5 + shift), z=z, r=r)
+    if step.g.name == "HardSigmoid" and step.g.alpha == 1.0:
+        alpha, shift = _commonest([step.h, step.inner]), _shift([step.h])
+        h, inner = _scaled(algebra, step.h, alpha, shift), _scaled(algebra, step.inner, alpha, 0.0)
+        changed = replace(changed, g=replace(step.g, alpha=alpha, beta=0.5 + shift), h=h, inner=inner)
+    return changed
+
+
+def _commonest(forms: Sequence[Form | None]) -> float:
+    products = [p for form in forms if form for line in (form.state, *(line for _, line in form.inputs)) for p in line]
+    counts = Counter(abs(factor) for factor, _ in products if isinstance(factor, float))
+    return counts.most_common(1)[0][0] if counts else 1.0
+
+
+def _shift(forms: Sequence[Form | None]) -> float:
+    """Return the number that all of some pre-activations add, 0 where they differ."""
+    found = {next((factor for mono, factor in form.bias.terms if mono == ()), 0.0) for form in forms if form}
+    number = found.pop() if len(found) == 1 else 0.0
+    return number if isinstance(number, float) else 0.0
+
+
+def _scaled(algebra: Algebra, form: Form, alpha: float, shift: float) -> Form:
+    if form is None or (alpha, shift) == (1.0, 0.0):
+        return form
+
+    def times(products: tuple[Product, ...]) -> tuple[Product, ...]:
+        return tuple((algebra.product_of(factor, 1.0 / alpha), matrix) for factor, matrix in products)
+
+    inputs = tuple((atom, times(products)) for atom, products in form.inputs)
+    bias = algebra.add(form.bias, algebra.constant(-shift))
+    return Form(inputs, times(form.state), algebra.scale(bias, 1.0 / alpha))

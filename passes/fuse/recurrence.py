@@ -19,12 +19,14 @@ class Initial(NamedTuple):
         name: A value of the scope.
         lo: The first of its features.
         hi: The last, exclusive.
+        axis: The axis of its features.
 
     """
 
     name: str
     lo: int
     hi: int
+    axis: int
 
 
 @dataclass(frozen=True)

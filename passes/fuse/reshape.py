@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.fuse.algebra import Stack
-from gru_lower.passes.fuse.values import FI, FO, UNKNOWN, Const, F, NotUnderstoodError, Value, as_value
+from gru_lower.passes.fuse.values import FI, FO, UNKNOWN, Const, F, NotUnderstoodError, Value, as_value, elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,15 @@ def reshape(algebra: Algebra, value: Value | Const, shape: Sequence[Count], *, z
         if value.array.size == 1:
             return Const(value.array.reshape((1,) * len(dims)), tuple(dims))
         value = as_value(algebra, value)
+    try:
+        return _arranged(algebra, value, wanted)
+    except NotUnderstoodError:
+        if F not in value.axes:
+            raise
+        return _arranged(algebra, elsewhere(algebra, value, value.axes.index(F)), wanted)
+
+
+def _arranged(algebra: Algebra, value: Value, wanted: Sequence[Count]) -> Value:
     factors, pieces = _stack_apart(algebra, _factors(value), value.pieces, wanted)
     axes, dims = _regrouped(factors, wanted)
     return Value(tuple(axes), tuple(dims), pieces)
@@ -95,6 +104,8 @@ def _consume(rest: list[Factor], length: Count, end: int) -> list[Factor]:
     """Take factors off one end until they come to a length."""
     taken: list[Factor] = []
     product: Count = 1
+    if length == 1 and rest and rest[end] == (F, 1):
+        return [rest.pop(end)]
     while product != length:
         if not rest:
             raise NotUnderstoodError
@@ -121,6 +132,8 @@ def _product(factors: Sequence[Factor]) -> Count:
 
 
 def _axis(group: Sequence[Factor]) -> Any:  # noqa: ANN401 - an axis
+    if len(group) > 1:
+        group = [(kind, dim) for kind, dim in group if dim != 1]
     kinds = [kind for kind, _ in group]
     if not group:
         return ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.base import Site
-from gru_lower.passes.fuse import describe, inputs, loops, unrolled
+from gru_lower.passes.fuse import anew, describe, inputs, loops, unrolled
 from gru_lower.passes.fuse.emit import CannotWriteError
 from gru_lower.passes.fuse.recurrence import states_of
 from gru_lower.passes.fuse.serve import Plan, Planner
@@ -83,7 +83,14 @@ def search(interpreter: Interpreter, *, shortest: int = 2) -> Found:
         try:
             found.sources[number] = inputs.source(interpreter, found.rows, number, atoms)
         except CannotWriteError as error:
-            found.drop(number, "GL802", f"a GRU, but {error}")
+            other = anew.unfolded(interpreter.algebra, found.rows[number]) if found.rows[number].carrier else None
+            try:
+                if other is None:
+                    raise error
+                found.rows[number] = other
+                found.sources[number] = inputs.source(interpreter, found.rows, number, atoms)
+            except CannotWriteError:
+                found.drop(number, "GL802", f"a GRU, but {error}")
     for miss in [*missed_in_loops, *_recurring(interpreter, missed)]:
         entry = _missed(found, miss)
         if entry is not None:

@@ -131,6 +131,7 @@ def _leaf(algebra: Algebra, source: Hashable, dims: tuple[Count, ...], feature: 
     axes: list[Axis] = []
     entries: list[tuple[Any, ...]] = []
     count = 0
+    algebra.lengths[source] = dims
     for axis, dim in enumerate(dims):
         if axis == feature:
             axes.append(F)
@@ -162,12 +163,29 @@ def refeature(algebra: Algebra, value: Value, position: int, width: int) -> Valu
         return value if value.width == width else _resized(algebra, value, width)
     serial = None if value.poly is None else value.poly.atom
     atom = None if serial is None else algebra.atoms[serial]
-    if not isinstance(atom, Leaf) or atom.lo or FO in value.axes or value.dims[position] not in (width, UNKNOWN):
+    if not isinstance(atom, Leaf) or FO in value.axes or value.dims[position] not in (width, UNKNOWN):
         if not isinstance(atom, Leaf) or isinstance(value.dims[position], int):
             raise NotUnderstoodError
     if any(len(axis) > 1 for axis in value.axes):
         raise NotUnderstoodError
     return _moved_features(algebra, value, atom, position, width)
+
+
+def elsewhere(algebra: Algebra, value: Value, axis: int) -> Value:
+    """Take the last axis but one that is given for the features of a leaf.
+
+    Raises:
+        NotUnderstoodError: It is no leaf, or has no other axis.
+
+    """
+    others = [i for i, kind in enumerate(value.axes) if i != axis and len(kind) == 1 and isinstance(kind[0], int)]
+    width = value.dims[others[-1]] if others else None
+    serial = None if value.poly is None else value.poly.atom
+    if not isinstance(width, int) or serial is None or not isinstance(algebra.atoms[serial], Leaf):
+        raise NotUnderstoodError
+    if algebra.atoms[serial].source in algebra.defined:  # type: ignore[union-attr]
+        raise NotUnderstoodError
+    return refeature(algebra, value, others[-1], width)
 
 
 def _resized(algebra: Algebra, value: Value, width: int) -> Value:
@@ -186,7 +204,8 @@ def _moved_features(algebra: Algebra, value: Value, atom: Leaf, position: int, w
     entries = list(atom.axes)
     was = next((i for i, entry in enumerate(entries) if entry == ("f",)), None)
     if wanted == ():
-        units = [i for i, entry in enumerate(entries) if entry == ("i", 0)]
+        lengths = algebra.lengths.get(atom.source, (1,) * len(entries))
+        units = [i for i, entry in enumerate(entries) if entry == ("i", 0) and lengths[i] == 1]
         if value.dims[position] != 1 or not units or width != 1:
             raise NotUnderstoodError
         entries[_which_unit(value, position, units)] = ("f",)
@@ -199,7 +218,7 @@ def _moved_features(algebra: Algebra, value: Value, atom: Leaf, position: int, w
     axes[position] = F
     if was is not None and old is not None:
         unit = value.dims[old] == 1
-        entries[was] = ("i", 0) if unit else ("a", OLD, 0, 1)
+        entries[was] = ("i", atom.lo) if unit else ("a", OLD, atom.lo, 1)
         axes[old] = () if unit else (OLD,)
     # Labels count the free axes in the order of the leaf's own.
     fresh = {label: count for count, label in enumerate(entry[1] for entry in entries if entry[0] == "a")}

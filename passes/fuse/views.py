@@ -22,6 +22,7 @@ from gru_lower.passes.fuse.values import (
     aligned,
     as_value,
     constant,
+    elsewhere,
     features,
     indexed,
     labels_of,
@@ -153,6 +154,8 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
         return _block(algebra, value, axis, start, step, size)
     if size == 1:
         return _one(algebra, value, axis, start)
+    if kind == F:
+        return section(algebra, elsewhere(algebra, value, axis), axis, start, step, size)
     if len(kind) != 1 or not isinstance(kind[0], int):
         raise NotUnderstoodError
     pieces = tuple(
@@ -242,8 +245,11 @@ def gather(algebra: Algebra, value: Value | Const, axis: int, indices: Const) ->
     if len(wanted) == 1:
         return section(algebra, value, axis, wanted[0], 1, 1)
     steps = {b - a for a, b in zip(wanted, wanted[1:], strict=False)}
-    if len(steps) == 1 and steps <= {1, -1} and (value.axes[axis] != F or steps == {1}):
-        return section(algebra, value, axis, wanted[0], steps.pop(), len(wanted))
+    if len(steps) == 1 and steps <= {1, -1}:
+        try:
+            return section(algebra, value, axis, wanted[0], next(iter(steps)), len(wanted))
+        except NotUnderstoodError:
+            pass  # features in another order: one by one
     parts = [section(algebra, value, axis, index, 1, 1) for index in wanted]
     return concat(algebra, parts, axis)
 

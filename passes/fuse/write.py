@@ -13,6 +13,7 @@ from gru_lower.passes.base import Site
 from gru_lower.passes.fuse import inputs
 from gru_lower.passes.fuse.emit import Axis, CannotWriteError, Writer
 from gru_lower.passes.fuse.outputs import Outputs, serve
+from gru_lower.passes.fuse.recognise import settled
 from gru_lower.passes.fuse.recurrence import Initial
 from gru_lower.passes.fuse.values import Value
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.interpret import Interpreter
-    from gru_lower.passes.fuse.recurrence import Row
+    from gru_lower.passes.fuse.recurrence import Offer, Row
     from gru_lower.passes.fuse.search import Found
     from gru_lower.passes.fuse.serve import Plan
 
@@ -70,6 +71,9 @@ def write(interpreter: Interpreter, names: splice.Names, facts: Facts, found: Fo
         try:
             for number in _in_order(plan, found):
                 made[number] = _row(interpreter, names, facts, found, number, made)
+            for name, offers in plan.served.items():
+                number = offers[-1].row
+                _served(interpreter, name, offers, made)
         except CannotWriteError as error:
             found.drop(number, "GL802", f"a GRU, but {error}")
             continue
@@ -99,7 +103,8 @@ def _row(
     writer = Writer(interpreter, names, names.prefix(f"{row.home}/GRU"), elem_type)
     written = {other: (outputs.y, outputs.reverse, outputs.steps) for other, outputs in made.items()}
     x = inputs.written(writer, source, written)
-    y, y_h = writer.gru(row.kernel, x, row.kernel.x, _initial(writer, row, x), reverse=source.reverse)
+    kernel = settled(writer.algebra, row.kernel)
+    y, y_h = writer.gru(kernel, x, kernel.x, _initial(writer, row, x), reverse=source.reverse)
     return Outputs(writer, y, y_h, row.steps, reverse=source.reverse)
 
 
@@ -107,14 +112,15 @@ def _initial(writer: Writer, row: Row, x: str) -> str | None:
     if row.before is None:
         return None
     if isinstance(row.before, Initial):
-        alone = all(dim == 1 for dim in writer.interpreter.dims(row.before.name)[:-1])
+        dims = writer.interpreter.dims(row.before.name)
+        alone = all(dim == 1 for axis, dim in enumerate(dims) if axis != row.before.axis)
         rows = writer.state(row.before, "initial_h")
     else:
         alone = writer.algebra.free[row.before] == 0
         rows = writer.rows(row.before, "initial_h")
     initial = writer.unsqueeze(rows, [0], "initial_h")
     if alone and writer.algebra.free_of(row.state):
-        return writer.repeated(initial, x, writer.algebra.width_of(row.state))
+        return writer.repeated(initial, x)
     return initial
 
 
@@ -128,16 +134,18 @@ def _elem_type(interpreter: Interpreter, row: Row, facts: Facts) -> int:
     return known
 
 
+def _served(interpreter: Interpreter, name: str, offers: tuple[Offer, ...], made: dict[int, Outputs]) -> None:
+    value = interpreter.values[name]
+    assert isinstance(value, Value)
+    writer = made[offers[-1].row].writer
+    parts = [made[offer.row].states(offer) for offer in offers]
+    current = [made[offer.row].writer.current(part) for offer, part in zip(offers, parts, strict=True)]
+    serve(writer, name, current, value, stacked=offers[0].stacked)
+
+
 def _written(
     interpreter: Interpreter, names: splice.Names, found: Found, plan: Plan, made: dict[int, Outputs]
 ) -> Written:
-    for name, offers in plan.served.items():
-        value = interpreter.values[name]
-        assert isinstance(value, Value)
-        writer = made[offers[-1].row].writer
-        parts = [made[offer.row].states(offer) for offer in offers]
-        current = [made[offer.row].writer.current(part) for offer, part in zip(offers, parts, strict=True)]
-        serve(writer, name, current, value, stacked=offers[0].stacked)
     nodes: list[NodeProto] = []
     initializers: list[TensorProto] = []
     sites = []
@@ -166,7 +174,7 @@ def _without_idle_outputs(own: list[NodeProto], nodes: list[NodeProto]) -> None:
 
 
 def _site(interpreter: Interpreter, row: Row, outputs: Outputs) -> Site:
-    scope, writer, kernel = interpreter.scope, outputs.writer, row.kernel
+    scope, writer, kernel = interpreter.scope, outputs.writer, settled(interpreter.algebra, row.kernel)
     node = next(node for node in writer.nodes if node.op_type == "GRU")
     keys = ("X", "W", "R", "B", "sequence_lens", "initial_h")
     version = max((number for number in VERSIONS if number <= scope.opset), default=VERSIONS[-1])

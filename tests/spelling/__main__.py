@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         spelled = KINDS[given.kind](seed, given.container, **fixed)
         verdict = judge(spelled, fuse)
         tried.append((spelled, verdict))
-        good = {"spell": ("fused",), "disguises": ("fused",), "keeps": ("fused", "left"), "mutants": ("left",)}[
+        good = {"spell": ("fused",), "disguises": ("fused",), "keeps": ("fused", "partly", "left"), "mutants": ("left", "partly")}[
             given.kind
         ]
         if verdict.outcome not in good:

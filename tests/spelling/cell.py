@@ -76,7 +76,7 @@ class Cell:
         packs = {"packed": 5.0, "separate": 3, "pair": 1.5}
         if not hoist:
             packs |= {"joined": 2, "joined separate": 0.7}
-            if truth.lbr:
+            if truth.lbr and draw.choices.get("weights") != "input":  # zeros that are an input may be anything
                 packs["block"] = 0.25
         self.pack: str = draw("pack", {k: v for k, v in packs.items() if not self.packs or k in self.packs})
         self.order_x: str = draw("order x", ORDERS)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spelling import updates
 from spelling.affine import add_bias, affine
 from spelling.cell import Cell
 
@@ -187,10 +188,61 @@ class DroppedState(Cell):
         return super()._project(e, side, group, v, space)
 
 
+class ResetInCandidate(Cell):
+    """r stands in the candidate by itself: a part of Rbh."""
+
+    together_allowed = False
+
+    @classmethod
+    def meant(cls, truth: Truth, draw: Draw) -> Truth:
+        Rb = truth.Rb.copy()
+        Rb[truth.gate("n")] += 1
+        return replace(truth, lbr=1, Rb=Rb)
+
+    def _place_weights(self) -> None:
+        super()._place_weights()
+        given = self.bh["n"]
+        assert given is not None
+        self.bh["n"] = given - 1
+
+    def preactivation(self, e: Emit, g: str, v: str, at: Step) -> str:
+        return e.op("Add", v, self.r) if g == "n" else super().preactivation(e, g, v, at)
+
+    def gates(self, e: Emit, z: str, r: str, at: Step) -> tuple[str, str]:
+        del e, at
+        self.r = r
+        return z, r
+
+
+class Complemented(Cell):
+    """The update takes 1 - z for z, and z's hard sigmoid is not symmetric: one with other weights."""
+
+    float32_only = True
+    together_allowed = False
+
+    @classmethod
+    def meant(cls, truth: Truth, draw: Draw) -> Truth:
+        del draw
+        return replace(truth, f="HardSigmoid", g="Tanh", clip=None)
+
+    def _place_weights(self) -> None:
+        super()._place_weights()
+        for part in (self.W, self.R, self.bx, self.bh, self.bs):
+            value = part["z"]
+            part["z"] = None if value is None else -value
+        given = self.bx["z"]
+        self.bx["z"] = np.ones(self.truth.H) if given is None else given + 1
+
+    def update(self, e: Emit, z: str, n: str, h: str | None, at: Step) -> str:
+        del at
+        update = updates.Update(e, self.draw, z, n, h, complement=True)
+        return update.write(self.draw("update", updates.ways(self.opset)))
+
+
 DISGUISES: dict[str, type[Cell]] = {
     cell.__name__: cell
     for cell in (
         *(Temperature, ScaledInput, ShiftedInput, TiedGates, ScaledCandidate, OddCandidate),
-        *(Factored, TwoMatrices, BiasInTwo, DroppedState),
+        *(Factored, TwoMatrices, BiasInTwo, DroppedState, ResetInCandidate, Complemented),
     )
 }

@@ -139,7 +139,9 @@ class ExtraTerm(Mutant):
 
     def preactivation(self, e: Emit, g: str, v: str, at: Step) -> str:
         del at
-        kind = self.draw("mutation", ("h in n", "h in state", "constant in state", "r in n", "n in state"))
+        kinds = ("h in n", "h in state", "constant in state", "n in state")
+        # With linear_before_reset, r on its own is r ∘ Rbh.
+        kind = self.draw("mutation", kinds if self.truth.lbr else (*kinds, "r in n"))
         assert self.h is not None
         if g == "n" and kind == "h in n":
             return e.op("Add", v, e.op("Mul", self.h, e.scalar(0.5)))
@@ -421,7 +423,7 @@ class NoComplement(Mutant):
 
     @classmethod
     def meant(cls, truth: Truth, draw: Draw) -> Truth:
-        return replace(truth, f=draw("mutation", ("HardSigmoid", "Softsign", "Relu")), g="Tanh", clip=None)
+        return replace(truth, f=draw("mutation", ("Softsign", "Relu")), g="Tanh", clip=None)
 
     def update(self, e: Emit, z: str, n: str, h: str | None, at: Step) -> str:
         del at
