@@ -345,7 +345,7 @@ def test_other_weights_in_one_step_split_the_row() -> None:
     ("wrong", "words"),
     [
         ("two", "do not come to 1"),
-        ("same gate", "the reset gate and the update gate are the same"),
+        ("same gate", "the reset gate and the update gate are the same gate"),
         ("no reset", "does not read the state through the reset gate"),
         ("extra", "the reset gate"),
     ],

@@ -227,8 +227,8 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
     misfit = MisfitError("the candidate does not read the state through the reset gate")
     for r, inner, outer, linear in _resets(algebra, pre_h, h):
         try:
-            if r is not None and algebra.add(r, update) is algebra.constant(1.0):
-                raise MisfitError("the reset gate is what the update gate leaves: a minimal gated unit")
+            if r is not None and (r is update or algebra.add(r, update) is algebra.constant(1.0)):
+                raise MisfitError("the reset gate and the update gate are the same gate, as in a minimal gated unit")
             step = _with_reset(algebra, state, h, (f, g, clip, bound), z, r, inner, outer, linear)
         except MisfitError as other:
             misfit = other
