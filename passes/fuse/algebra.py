@@ -24,7 +24,7 @@ MAX_TERMS, MAX_DEGREE = 64, 4
 FLOAT32 = 2**23
 """Steps of a float32 between 1 and 2."""
 SATURATED = 128.0
-"""A sigmoid of more than this is 1, and of less than its negative is 0, to any arithmetic of floats."""
+"""A sigmoid or tanh of more than this is 1, and of less than its negative is 0 or -1, to any arithmetic of floats."""
 ONE = 0
 """The serial number of the atom that is 1."""
 
@@ -298,7 +298,7 @@ class Algebra:
             shifted = self.add(self.scale(arguments[0], parameters[0]), self.constant(parameters[1] - 0.5))
             arguments, parameters = (shifted,), (1.0, 0.5)
         complements = op in ("Sigmoid", "HardSigmoid")
-        if complements:
+        if complements or op == "Tanh":
             arguments = (self._unclipped(arguments[0]),)
         if complements and self._is_negative(arguments[0]):
             flipped = self.atom(Fn("fn", op, parameters, (self.scale(arguments[0], -1.0),)))
@@ -306,7 +306,7 @@ class Algebra:
         return self.atom(Fn("fn", op, parameters, arguments))
 
     def _unclipped(self, poly: Poly) -> Poly:
-        """Leave out a bound that the sigmoid of a value does not feel."""
+        """Leave out a bound that a function does not feel."""
         if len(poly.terms) != 1 or len(poly.terms[0][0]) != 1 or isinstance(poly.terms[0][1], Vector):
             return poly
         ((serial,), factor) = poly.terms[0]
@@ -393,6 +393,11 @@ class Algebra:
         """Return polynomials along a new first free axis."""
         return self.atom(Stack("stack", tuple(self.whole.get(part, part) for part in parts)))
 
+    def opened(self, poly: Poly) -> Poly:
+        """Return what a polynomial is where it is looked at as a whole, itself otherwise."""
+        leaf = None if poly.atom is None else self.atoms[poly.atom]
+        return self.defined.get(leaf.source, poly) if isinstance(leaf, Leaf) else poly
+
     def cut(self, poly: Poly) -> int:
         """Make an atom of a polynomial: from now on it is looked at as a whole."""
         found = self.whole.get(poly)
@@ -410,13 +415,15 @@ class Algebra:
             return self.zero
         if all(not any(mono) for mono, _ in poly.terms):
             return self._folded(matrix, poly)
-        if len(poly.terms) == 1 and len(poly.terms[0][0]) == 1:
-            ((serial,), factor) = poly.terms[0]
-            if isinstance(self.atoms[serial], Leaf):
-                if isinstance(factor, Vector) and matrix.array is not None:
-                    matrix, factor = self.matrices.scaled(matrix, factor.data), 1.0
-                if not isinstance(factor, Vector):
-                    return self.scale(self.atom(Lin("lin", matrix, serial)), factor)
+        if len(poly.terms) == 1 and poly.terms[0][1] != 1.0:
+            mono, factor = poly.terms[0]
+            one = self.poly({mono: 1.0})
+            if not isinstance(factor, Vector):
+                return self.scale(self.linear(matrix, one), factor)
+            if matrix.array is not None:
+                return self.linear(self.matrices.scaled(matrix, factor.data), one)
+        if poly.atom is not None and isinstance(self.atoms[poly.atom], Leaf):
+            return self.atom(Lin("lin", matrix, poly.atom))
         return self.atom(Lin("lin", matrix, self.cut(poly)))
 
     def _folded(self, matrix: Matrix, poly: Poly) -> Poly:

@@ -72,7 +72,7 @@ class Interpreter:
         self.values: dict[str, Known] = {}
         self.homes: dict[Poly, Home] = {}
         """A value of this scope for every polynomial that is one."""
-        self.states, data = _kinds(scope, facts)
+        self.states, data, self.wholes = _kinds(scope, facts)
         for name in data:
             here: Interpreter | None = self
             while here is not None and not here.scope.defines(name):
@@ -123,6 +123,10 @@ class Interpreter:
         """Enter a value."""
         if name in self.states and isinstance(result, Const) and _is_state(result.array):
             result = leaf(self.algebra, (self.scope.path, name), result.dims)
+        if name in self.wholes and isinstance(result, Value):
+            for _, poly in result.pieces:
+                if poly.degree > 1:
+                    self.algebra.cut(poly)
         self.values[name] = result
         if isinstance(result, Value) and len(result.pieces) == 1:
             self.homes.setdefault(result.pieces[0][1], Home(name, result))
@@ -185,20 +189,23 @@ class Interpreter:
 
 VIEWS = {"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Expand", "Cast", "Flatten", "Dropout"}
 PRODUCTS = {"MatMul", "Gemm", "Einsum", "FusedGemm", "FusedMatMul"}
+SCALING = {"Mul", "Div", "Add", "Sub", "Neg"}
 ELEMENTWISE = {"Mul", "Sub", "Add", "Sum", "Where"}
 
 
-def _kinds(scope: Scope, facts: Facts) -> tuple[frozenset[str], frozenset[str]]:
+def _kinds(scope: Scope, facts: Facts) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """Find what is a state: a matrix multiplies it, and it is used by element as well.
 
     A matrix is never used by element, and a bias is never multiplied by a matrix. Constants that are states are
     looked at as leaves.
 
     Returns:
-        The constants, and the other values that no node here makes.
+        The constants, the other values that no node here makes, and what a matrix multiplies after constants have.
 
     """
     root: dict[str, str] = {}
+    scaled: dict[str, tuple[str, set[str]]] = {}
+    wholes: list[tuple[str, set[str]]] = []
     fixed: set[str] = set()
     multiplied: set[str] = set()
     by_element: set[str] = set()
@@ -220,13 +227,20 @@ def _kinds(scope: Scope, facts: Facts) -> tuple[frozenset[str], frozenset[str]]:
             root[node.output[0]] = next(filter(None, given))
         elif node.op_type in PRODUCTS:
             multiplied.update(filter(None, given[:2]))
+            wholes += [scaled[name] for name in node.input[:2] if name in scaled]
         elif node.op_type in ELEMENTWISE and given and all(name in fixed for name in given):
             root[node.output[0]] = node.output[0]
             fixed.add(node.output[0])
         elif node.op_type in ELEMENTWISE and not all(name in fixed for name in given):
             by_element.update(filter(None, given))
+        data = [name for name, of in zip(filter(None, node.input), given, strict=True) if of not in fixed]
+        if len(data) == 1 and (node.op_type in VIEWS or node.op_type in SCALING):
+            if node.op_type in SCALING or data[0] in scaled:
+                before, by = scaled.get(data[0], (data[0], set()))
+                scaled[node.output[0]] = before, by | set(given) & fixed
     found = multiplied & by_element
-    return frozenset(found & fixed), frozenset(found - fixed)
+    whole = frozenset(name for name, by in wholes if by.isdisjoint(found))
+    return frozenset(found & fixed), frozenset(found - fixed), whole
 
 
 def _is_state(array: Array) -> bool:

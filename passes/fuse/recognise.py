@@ -139,6 +139,27 @@ def read(algebra: Algebra, state: Poly) -> tuple[list[Cell], list[MisfitError]]:
         Every way to read it (a state of zeros leaves several), and what did not fit on other ways.
 
     """
+    found, misfits = _cells(algebra, state)
+    if not found:
+        opened = _opened(algebra, state)
+        if opened is not state:
+            found = [replace(cell, state=state) for cell in _cells(algebra, opened)[0]]
+    return found, [] if found else misfits
+
+
+def _opened(algebra: Algebra, state: Poly) -> Poly:
+    """Write out z ∘ Ht_1 where it is looked at as a whole, being r ∘ Ht_1 as well."""
+    terms = []
+    for mono, factor in state.terms:
+        leaf = algebra.atoms[mono[0]] if len(mono) == 1 else None
+        whole = algebra.defined.get(leaf.source) if isinstance(leaf, Leaf) else None
+        small = whole is not None and len(whole.terms) == 1 and algebra.whole.get(whole) is algebra.poly({mono: 1.0})
+        term = whole if small and whole is not None else algebra.poly({mono: 1.0})
+        terms.append(algebra.scale(term, factor))
+    return algebra.add(*terms)
+
+
+def _cells(algebra: Algebra, state: Poly) -> tuple[list[Cell], list[MisfitError]]:
     found: list[Cell] = []
     misfits: list[MisfitError] = []
     if state.degree < 2:
@@ -202,10 +223,9 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
     if h is not None and not z.state:
         raise MisfitError("the update gate does not read the state")
     g, clip_g, pre_h = _candidate(algebra, candidate)
-    bound = clip
-    if clip is None and clip_g is not None and clip_g >= SATURATED:
-        bound = clip_g  # sigmoids do not feel it
-    if clip_g != bound:
+    bound = clip if clip is not None else clip_g
+    # Sigmoids and tanh do not feel a bound so far off; whether theirs are such is seen when the step is written down.
+    if clip != clip_g and (bound is None or bound < SATURATED or None not in (clip, clip_g)):
         raise MisfitError("the gates and the candidate are clipped differently")
     found = []
     misfit = MisfitError("the candidate does not read the state through the reset gate")

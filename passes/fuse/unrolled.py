@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gru_lower.passes.fuse.algebra import Leaf, Stack
 from gru_lower.passes.fuse.recognise import Cell, MisfitError, read
 from gru_lower.passes.fuse.recurrence import Offer, Row
@@ -17,6 +19,7 @@ from gru_lower.passes.fuse.recurrence import Offer, Row
 if TYPE_CHECKING:
     from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.interpret import Interpreter
+    from gru_lower.passes.fuse.recognise import Form, Product
 
 
 @dataclass(frozen=True)
@@ -109,17 +112,33 @@ def _next(algebra: Algebra, cell: Cell, after: dict[int, list[Cell]], used: set[
     return next((c for c in candidates if c.state not in used and c.kernel == cell.kernel), None)
 
 
+def _equal(one: tuple[Product, ...], other: tuple[Product, ...]) -> bool:
+    """Whether products are the same, or the same numbers with other factors."""
+    if one == other:
+        return True
+    if len(one) != 1 or len(other) != 1:
+        return False
+    ((factor, matrix),), ((factor_o, matrix_o),) = one, other
+    if matrix.array is None or matrix_o.array is None or matrix.shape != matrix_o.shape:
+        return False
+    if not isinstance(factor, float) or not isinstance(factor_o, float):
+        return False
+    return np.array_equal(factor * matrix.array.astype(np.float64), factor_o * matrix_o.array.astype(np.float64))
+
+
 def is_from_zeros(first: Cell, cell: Cell) -> bool:
     """Whether a step without a state is what another makes of a state of zeros."""
     if (first.f, first.g, first.clip) != (cell.f, cell.g, cell.clip) or len(first.x) != len(cell.x):
         return False
     names = dict(zip(first.x, cell.x, strict=True))
 
-    def same(one: object, other: object) -> bool:
+    def same(one: Form | None, other: Form | None) -> bool:
         if one is None or other is None:
             return one is other
-        inputs = {names[atom]: products for atom, products in one.inputs}  # type: ignore[attr-defined]
-        return inputs == dict(other.inputs) and one.bias is other.bias  # type: ignore[attr-defined]
+        inputs = {names[atom]: products for atom, products in one.inputs}
+        others = dict(other.inputs)
+        equal = all(_equal(inputs.get(atom, ()), products) for atom, products in others.items())
+        return equal and inputs.keys() <= others.keys() and one.bias is other.bias
 
     if not same(first.z, cell.z) or not same(first.h, cell.h):
         return False

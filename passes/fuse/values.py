@@ -248,7 +248,7 @@ def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | 
         return None
     others = [i for i, kind in enumerate(value.axes) if len(kind) == 1 and isinstance(kind[0], int)]
     if not others:
-        return None
+        return _indexed_units(algebra, value, atom, axis, index)
     chosen = others[-1]
     label = value.axes[chosen][0]
     entries = []
@@ -273,6 +273,20 @@ def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | 
     width = length if isinstance(length, int) else UNKNOWN
     dims = (*value.dims[:axis], *value.dims[axis + 1 :])
     return Value(tuple(axes), dims, ((width, algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, width))),))
+
+
+def _indexed_units(algebra: Algebra, value: Value, atom: Leaf, axis: int, index: Count) -> Value | None:
+    """The same where all other axes are of length 1: the last of them is the features'."""
+    lengths = algebra.lengths.get(atom.source, ())
+    units = [i for i, entry in enumerate(atom.axes) if entry == ("i", 0) and i < len(lengths) and lengths[i] == 1]
+    seen = [i for i, kind in enumerate(value.axes) if kind == ()]
+    if not units or len(units) != len(seen):
+        return None
+    entries = [("i", atom.lo + index) if entry == ("f",) else entry for entry in atom.axes]
+    entries[units[-1]] = ("f",)
+    axes = tuple(F if i == seen[-1] else kind for i, kind in enumerate(value.axes) if i != axis)
+    dims = (*value.dims[:axis], *value.dims[axis + 1 :])
+    return Value(axes, dims, ((1, algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, 1))),))
 
 
 def _which_unit(value: Value, position: int, units: list[int]) -> int:
