@@ -11,6 +11,7 @@ the one half of a hard sigmoid is still there when a bias is added.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -136,6 +137,7 @@ class Algebra:
         """How many free axes an atom has."""
         self._serial: dict[Atom, int] = {}
         self._vectors: dict[bytes, Vector] = {}
+        self._of: dict[int, Poly] = {}
         self._polys: dict[tuple[Any, ...], Poly] = {}
         self._moved: dict[tuple[int, tuple[Any, ...]], Poly] = {}
         self.constants: dict[Hashable, Array] = {}
@@ -170,7 +172,10 @@ class Algebra:
             TooLargeError: It has too many terms, or too high a degree.
 
         """
-        key = tuple(sorted((entry for entry in terms.items() if entry[1] != 0.0), key=lambda entry: entry[0]))
+        kept = [entry for entry in terms.items() if entry[1] != 0.0]
+        if len(kept) > 1:
+            kept.sort(key=itemgetter(0))
+        key = tuple(kept)
         found = self._polys.get(key)
         if found is None:
             found = Poly(key)
@@ -195,7 +200,14 @@ class Algebra:
 
     def atom(self, atom: Atom) -> Poly:
         """Return an atom as a polynomial."""
-        return self.poly({(self.serial(atom),): 1.0})
+        return self.of(self.serial(atom))
+
+    def of(self, serial: int) -> Poly:
+        """Return the polynomial that is one atom."""
+        found = self._of.get(serial)
+        if found is None:
+            found = self._of[serial] = self.poly({(serial,): 1.0})
+        return found
 
     def serial(self, atom: Atom) -> int:
         """Return an atom's number."""
@@ -336,6 +348,8 @@ class Algebra:
         return self._move(poly, ("along", label, start, step, size))
 
     def _move(self, poly: Poly, how: tuple[Any, ...]) -> Poly:
+        if poly.atom is not None:
+            return self._moved_atom(poly.atom, how)
         result: list[Poly] = []
         for mono, coefficient in poly.terms:
             if isinstance(coefficient, Vector) and how[0] == "part":
@@ -348,7 +362,7 @@ class Algebra:
 
     def _moved_atom(self, serial: int, how: tuple[Any, ...]) -> Poly:
         if how[0] != "part" and self.free[serial] == 0:
-            return self.poly({(serial,): 1.0})
+            return self.of(serial)
         found = self._moved.get((serial, how))
         if found is None:
             found = self._moved[serial, how] = self._move_atom(self.atoms[serial], how)

@@ -205,7 +205,7 @@ def _updates(algebra: Algebra, state: Poly, gate: int) -> Iterator[tuple[Poly, P
         return
     without, times = parts
     both = algebra.add(without, times)
-    s = algebra.poly({(gate,): 1.0})
+    s = algebra.of(gate)
     if not both.terms or _is_state(algebra, both):
         yield s, both, without
     if not without.terms or _is_state(algebra, without):
@@ -371,7 +371,7 @@ def _resets(
 
 
 def _either_way(algebra: Algebra, gate: int, without: Poly, times: Poly) -> Iterator[tuple[Poly, Poly, Poly]]:
-    s = algebra.poly({(gate,): 1.0})
+    s = algebra.of(gate)
     yield s, times, without
     yield algebra.add(algebra.constant(1.0), algebra.scale(s, -1.0)), algebra.scale(times, -1.0), algebra.add(without, times)
 
@@ -402,7 +402,7 @@ class _Writer:
     def projection(self, form: Form | None) -> Poly:
         if form is None:
             return self.algebra.zero
-        parts = [self.product(products, self.algebra.poly({(atom,): 1.0})) for atom, products in form.inputs]
+        parts = [self.product(products, self.algebra.of(atom)) for atom, products in form.inputs]
         return self.algebra.add(form.bias, *parts)
 
     def product(self, products: tuple[Product, ...], of: Poly) -> Poly:
@@ -451,7 +451,7 @@ class _Writer:
 
 def _written(algebra: Algebra, read_off: Cell) -> Poly:
     writer = _Writer(algebra, read_off)
-    before = None if read_off.before is None else algebra.poly({(read_off.before,): 1.0})
+    before = None if read_off.before is None else algebra.of(read_off.before)
     xt = cell.Projection(
         z=writer.projection(read_off.z), r=writer.projection(read_off.r), h=writer.projection(read_off.h)
     )

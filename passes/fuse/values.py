@@ -352,6 +352,11 @@ def aligned(algebra: Algebra, given: Sequence[Value | Const]) -> tuple[tuple[Axi
         NotUnderstoodError: Different things lie along the same axis.
 
     """
+    first = given[0]
+    if isinstance(first, Value) and F in first.axes and all(
+        isinstance(value, Value) and value.axes == first.axes and value.dims == first.dims for value in given[1:]
+    ):
+        return first.axes, first.dims, list(given)  # type: ignore[arg-type]
     like = max((value for value in given if isinstance(value, Value)), key=_settled_first(algebra), default=None)
     values = [as_value(algebra, value, like) if isinstance(value, Const) else value for value in given]
     if like is None:
@@ -408,6 +413,11 @@ def lift(algebra: Algebra, function: Callable[..., Poly], *given: Value | Const)
 
     """
     axes, dims, values = aligned(algebra, given)
+    if all(len(value.pieces) == 1 for value in values):
+        widths = {value.pieces[0][0] for value in values}
+        if len(widths) == 1 and UNKNOWN not in widths:
+            polys = [algebra.whole.get(poly, poly) for value in values for _, poly in value.pieces]
+            return Value(axes, dims, ((widths.pop(), function(*polys)),))
     width = max(value.width for value in values)
     if any(value.width == UNKNOWN for value in values) or any(value.width not in (1, width) for value in values):
         raise NotUnderstoodError
