@@ -51,26 +51,19 @@ class Poly:
 
     Attributes:
         terms: Monomials with their coefficients, sorted; no coefficient is 0.
+        degree: How many atoms the longest monomial has.
+        atom: The atom this is, if it is just one.
 
     """
 
-    __slots__ = ("terms",)
+    __slots__ = ("atom", "degree", "terms")
 
     def __init__(self, terms: tuple[tuple[Mono, Coefficient], ...]) -> None:
         """Hold the terms; :meth:`Algebra.poly` makes polynomials."""
         self.terms = terms
-
-    @property
-    def degree(self) -> int:
-        """How many atoms the longest monomial has."""
-        return max((len(mono) for mono, _ in self.terms), default=0)
-
-    @property
-    def atom(self) -> int | None:
-        """The atom this is, if it is just one."""
-        if len(self.terms) == 1 and self.terms[0][1] == 1.0 and len(self.terms[0][0]) == 1:
-            return self.terms[0][0][0] or None
-        return None
+        self.degree = max([len(mono) for mono, _ in terms], default=0)
+        alone = len(terms) == 1 and terms[0][1] == 1.0 and len(terms[0][0]) == 1
+        self.atom: int | None = (terms[0][0][0] or None) if alone else None
 
 
 class Leaf(NamedTuple):
@@ -255,8 +248,10 @@ class Algebra:
 
     def add(self, *polys: Poly) -> Poly:
         """Return the sum."""
-        terms: dict[Mono, Coefficient] = {}
-        for poly in polys:
+        if not polys:
+            return self.zero
+        terms = dict(polys[0].terms)
+        for poly in polys[1:]:
             for mono, coefficient in poly.terms:
                 self._accumulate(terms, mono, coefficient)
         return self.poly(terms)
@@ -290,6 +285,8 @@ class Algebra:
         """Return a polynomial times a constant."""
         if factor == 1.0:
             return poly
+        if isinstance(factor, float):
+            return self.poly({mono: self.product_of(coefficient, factor) for mono, coefficient in poly.terms})
         terms: dict[Mono, Coefficient] = {}
         for mono, coefficient in poly.terms:
             self._accumulate(terms, mono, self.product_of(coefficient, factor))

@@ -14,6 +14,7 @@ from gru_lower.passes.fuse.after import after
 from gru_lower.passes.fuse.algebra import Algebra, TooLargeError
 from gru_lower.passes.fuse.carriers import understand
 from gru_lower.passes.fuse.counting import symbol
+from gru_lower.passes.fuse.kinds import MICROSOFT, kinds
 from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Sequence_, Value, constant, leaf
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse.matrices import Array
 
 Known = Value | Const | Sequence_ | None
-MICROSOFT = "com.microsoft"
 
 
 class Home(NamedTuple):
@@ -72,7 +72,7 @@ class Interpreter:
         self.values: dict[str, Known] = {}
         self.homes: dict[Poly, Home] = {}
         """A value of this scope for every polynomial that is one."""
-        self.states, data, self.wholes = _kinds(scope, facts)
+        self.states, data, self.wholes = kinds(scope, facts)
         for name in data:
             here: Interpreter | None = self
             while here is not None and not here.scope.defines(name):
@@ -185,62 +185,6 @@ class Interpreter:
                 return str(source[1])
             here = here.parent
         return None
-
-
-VIEWS = {"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Expand", "Cast", "Flatten", "Dropout"}
-PRODUCTS = {"MatMul", "Gemm", "Einsum", "FusedGemm", "FusedMatMul"}
-SCALING = {"Mul", "Div", "Add", "Sub", "Neg"}
-ELEMENTWISE = {"Mul", "Sub", "Add", "Sum", "Where"}
-
-
-def _kinds(scope: Scope, facts: Facts) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Find what is a state: a matrix multiplies it, and it is used by element as well.
-
-    A matrix is never used by element, and a bias is never multiplied by a matrix. Constants that are states are
-    looked at as leaves.
-
-    Returns:
-        The constants, the other values that no node here makes, and what a matrix multiplies after constants have.
-
-    """
-    root: dict[str, str] = {}
-    scaled: dict[str, tuple[str, set[str]]] = {}
-    wholes: list[tuple[str, set[str]]] = []
-    fixed: set[str] = set()
-    multiplied: set[str] = set()
-    by_element: set[str] = set()
-
-    def kind(name: str) -> str:
-        if name in root or name in scope.producers and facts.constant(scope, name) is None:
-            return root.get(name, "")
-        if facts.constant(scope, name) is not None:
-            fixed.add(name)
-        return name
-
-    for node in scope.nodes:
-        if not (is_onnx(node) or node.domain == MICROSOFT):
-            continue
-        given = [kind(name) for name in node.input if name]
-        if node.op_type in VIEWS and given and given[0]:
-            root[node.output[0]] = given[0]
-        elif node.op_type == "Concat" and any(given):
-            root[node.output[0]] = next(filter(None, given))
-        elif node.op_type in PRODUCTS:
-            multiplied.update(filter(None, given[:2]))
-            wholes += [scaled[name] for name in node.input[:2] if name in scaled]
-        elif node.op_type in ELEMENTWISE and given and all(name in fixed for name in given):
-            root[node.output[0]] = node.output[0]
-            fixed.add(node.output[0])
-        elif node.op_type in ELEMENTWISE and not all(name in fixed for name in given):
-            by_element.update(filter(None, given))
-        data = [name for name, of in zip(filter(None, node.input), given, strict=True) if of not in fixed]
-        if len(data) == 1 and (node.op_type in VIEWS or node.op_type in SCALING):
-            if node.op_type in SCALING or data[0] in scaled:
-                before, by = scaled.get(data[0], (data[0], set()))
-                scaled[node.output[0]] = before, by | set(given) & fixed
-    found = multiplied & by_element
-    whole = frozenset(name for name, by in wholes if by.isdisjoint(found))
-    return frozenset(found & fixed), frozenset(found - fixed), whole
 
 
 def _is_state(array: Array) -> bool:

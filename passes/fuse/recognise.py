@@ -164,6 +164,8 @@ def _cells(algebra: Algebra, state: Poly) -> tuple[list[Cell], list[MisfitError]
     misfits: list[MisfitError] = []
     if state.degree < 2:
         return found, misfits
+    if len(state.terms) == 1 and not all(isinstance(algebra.atoms[serial], Fn) for serial in state.terms[0][0]):
+        return found, misfits  # r ∘ Ht_1; a step from zeros has the candidate for a factor
     for gate in _gates(algebra, state):
         for update, before, candidate in _updates(algebra, state, gate):
             try:
