@@ -41,7 +41,7 @@ def _state(interpreter: Interpreter, carrier: Carrier, state: State, given: Valu
     initial = interpreter.value(state.initial)
     zeros = isinstance(initial, Const) and initial.array.dtype != object and not initial.array.any()
     found, misses, edge = [], [], 0
-    for width, poly in known.pieces:
+    for width, poly in ((width, algebra.opened(poly)) for width, poly in known.pieces):
         before = algebra.part(given.pieces[0][1], edge, edge + width, known.width).atom
         cells, reasons = read(algebra, poly)
         fitting = [cell for cell in cells if cell.before == before]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.base import Site
 from gru_lower.passes.fuse import anew, describe, inputs, loops, unrolled
+from gru_lower.passes.fuse.algebra import TooLargeError
 from gru_lower.passes.fuse.emit import CannotWriteError
 from gru_lower.passes.fuse.recurrence import states_of
 from gru_lower.passes.fuse.serve import Plan, Planner
@@ -83,19 +84,30 @@ def search(interpreter: Interpreter, *, shortest: int = 2) -> Found:
         try:
             found.sources[number] = inputs.source(interpreter, found.rows, number, atoms)
         except CannotWriteError as error:
-            other = anew.unfolded(interpreter.algebra, found.rows[number]) if found.rows[number].carrier else None
-            try:
-                if other is None:
-                    raise error
-                found.rows[number] = other
-                found.sources[number] = inputs.source(interpreter, found.rows, number, atoms)
-            except CannotWriteError:
+            found.sources[number] = _unfolded(found, number, atoms)
+            if found.sources[number] is None:
                 found.drop(number, "GL802", f"a GRU, but {error}")
     for miss in [*missed_in_loops, *_recurring(interpreter, missed)]:
         entry = _missed(found, miss)
         if entry is not None:
             found.sites.append(entry)
     return found
+
+
+def _unfolded(found: Found, number: int, atoms: dict[int, tuple[int, int]]) -> inputs.Source | None:
+    """Read what a row's inputs are made of, where these are computed anew in every step."""
+    before = found.rows[number]
+    if before.carrier is None:
+        return None
+    try:
+        after = anew.unfolded(found.interpreter.algebra, before)
+        if after is None:
+            return None
+        found.rows[number] = after
+        return inputs.source(found.interpreter, found.rows, number, atoms)
+    except (CannotWriteError, TooLargeError):
+        found.rows[number] = before
+        return None
 
 
 def _missed(found: Found, miss: Miss) -> Site | None:

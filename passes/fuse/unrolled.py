@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gru_lower.passes.fuse.algebra import Leaf, Stack
 from gru_lower.passes.fuse.recognise import Cell, MisfitError, read
 from gru_lower.passes.fuse.recurrence import Offer, Row
@@ -17,6 +19,7 @@ from gru_lower.passes.fuse.recurrence import Offer, Row
 if TYPE_CHECKING:
     from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.interpret import Interpreter
+    from gru_lower.passes.fuse.recognise import Form, Product
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,28 @@ def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], lis
     algebra = interpreter.algebra
     readings: dict[Poly, list[Cell]] = {}
     misses: list[Miss] = []
-    for poly in interpreter.homes:
+    def look(poly: Poly) -> None:
         cells, reasons = read(algebra, poly)
         if cells:
             readings[poly] = cells
         elif reasons:
             misses.append(Miss(poly, tuple(reasons)))
+
+    # A state is looked at as a whole, as a matrix multiplies it in the next step; that of the last step need not be.
+    later: dict[int, list[Poly]] = {}
+    for poly in interpreter.homes:
+        if poly in algebra.whole or shortest == 1:
+            look(poly)
+        else:
+            for serial in _factors(algebra, poly) if poly.degree > 1 else ():
+                later.setdefault(serial, []).append(poly)
+    read_on = {cell.before for cells in readings.values() for cell in cells}
+    for state in [*readings, *(miss.state for miss in misses)]:
+        atom = algebra.whole[state].atom if state in algebra.whole else None
+        if atom is not None and atom not in read_on:
+            for poly in later.get(atom, ()):
+                if poly not in readings:
+                    look(poly)
     whole = [cell for cells in readings.values() for cell in cells if cell.before is not None]
     after: dict[int, list[Cell]] = {}
     for cell in whole:
@@ -95,6 +114,16 @@ def offers(algebra: Algebra, states: dict[Poly, tuple[int, int]], poly: Poly) ->
     return Offer(number, tuple(place[1] for place in places if place is not None), stacked=True)
 
 
+def _factors(algebra: Algebra, poly: Poly) -> set[int]:
+    """Return the atoms of a polynomial, and those of what it has as a whole."""
+    found = {serial for mono, _ in poly.terms for serial in mono}
+    for serial in list(found):
+        inner = algebra.opened(algebra.of(serial))
+        if len(inner.terms) == 1:
+            found.update(inner.terms[0][0])
+    return found
+
+
 def _maker(algebra: Algebra, before: int, readings: dict[Poly, list[Cell]]) -> list[Cell]:
     atom = algebra.atoms[before]
     poly = algebra.defined.get(atom.source) if isinstance(atom, Leaf) else None
@@ -109,17 +138,33 @@ def _next(algebra: Algebra, cell: Cell, after: dict[int, list[Cell]], used: set[
     return next((c for c in candidates if c.state not in used and c.kernel == cell.kernel), None)
 
 
+def _equal(one: tuple[Product, ...], other: tuple[Product, ...]) -> bool:
+    """Whether products are the same, or the same numbers with other factors."""
+    if one == other:
+        return True
+    if len(one) != 1 or len(other) != 1:
+        return False
+    ((factor, matrix),), ((factor_o, matrix_o),) = one, other
+    if matrix.array is None or matrix_o.array is None or matrix.shape != matrix_o.shape:
+        return False
+    if not isinstance(factor, float) or not isinstance(factor_o, float):
+        return False
+    return np.array_equal(factor * matrix.array.astype(np.float64), factor_o * matrix_o.array.astype(np.float64))
+
+
 def is_from_zeros(first: Cell, cell: Cell) -> bool:
     """Whether a step without a state is what another makes of a state of zeros."""
     if (first.f, first.g, first.clip) != (cell.f, cell.g, cell.clip) or len(first.x) != len(cell.x):
         return False
     names = dict(zip(first.x, cell.x, strict=True))
 
-    def same(one: object, other: object) -> bool:
+    def same(one: Form | None, other: Form | None) -> bool:
         if one is None or other is None:
             return one is other
-        inputs = {names[atom]: products for atom, products in one.inputs}  # type: ignore[attr-defined]
-        return inputs == dict(other.inputs) and one.bias is other.bias  # type: ignore[attr-defined]
+        inputs = {names[atom]: products for atom, products in one.inputs}
+        others = dict(other.inputs)
+        equal = all(_equal(inputs.get(atom, ()), products) for atom, products in others.items())
+        return equal and inputs.keys() <= others.keys() and one.bias is other.bias
 
     if not same(first.z, cell.z) or not same(first.h, cell.h):
         return False

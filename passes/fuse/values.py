@@ -248,7 +248,7 @@ def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | 
         return None
     others = [i for i, kind in enumerate(value.axes) if len(kind) == 1 and isinstance(kind[0], int)]
     if not others:
-        return None
+        return _indexed_units(algebra, value, atom, axis, index)
     chosen = others[-1]
     label = value.axes[chosen][0]
     entries = []
@@ -273,6 +273,20 @@ def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | 
     width = length if isinstance(length, int) else UNKNOWN
     dims = (*value.dims[:axis], *value.dims[axis + 1 :])
     return Value(tuple(axes), dims, ((width, algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, width))),))
+
+
+def _indexed_units(algebra: Algebra, value: Value, atom: Leaf, axis: int, index: Count) -> Value | None:
+    """The same where all other axes are of length 1: the last of them is the features'."""
+    lengths = algebra.lengths.get(atom.source, ())
+    units = [i for i, entry in enumerate(atom.axes) if entry == ("i", 0) and i < len(lengths) and lengths[i] == 1]
+    seen = [i for i, kind in enumerate(value.axes) if kind == ()]
+    if not units or len(units) != len(seen):
+        return None
+    entries = [("i", atom.lo + index) if entry == ("f",) else entry for entry in atom.axes]
+    entries[units[-1]] = ("f",)
+    axes = tuple(F if i == seen[-1] else kind for i, kind in enumerate(value.axes) if i != axis)
+    dims = (*value.dims[:axis], *value.dims[axis + 1 :])
+    return Value(axes, dims, ((1, algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, 1))),))
 
 
 def _which_unit(value: Value, position: int, units: list[int]) -> int:
@@ -338,6 +352,11 @@ def aligned(algebra: Algebra, given: Sequence[Value | Const]) -> tuple[tuple[Axi
         NotUnderstoodError: Different things lie along the same axis.
 
     """
+    first = given[0]
+    if isinstance(first, Value) and F in first.axes and all(
+        isinstance(value, Value) and value.axes == first.axes and value.dims == first.dims for value in given[1:]
+    ):
+        return first.axes, first.dims, list(given)  # type: ignore[arg-type]
     like = max((value for value in given if isinstance(value, Value)), key=_settled_first(algebra), default=None)
     values = [as_value(algebra, value, like) if isinstance(value, Const) else value for value in given]
     if like is None:
@@ -394,6 +413,11 @@ def lift(algebra: Algebra, function: Callable[..., Poly], *given: Value | Const)
 
     """
     axes, dims, values = aligned(algebra, given)
+    if all(len(value.pieces) == 1 for value in values):
+        widths = {value.pieces[0][0] for value in values}
+        if len(widths) == 1 and UNKNOWN not in widths:
+            polys = [algebra.whole.get(poly, poly) for value in values for _, poly in value.pieces]
+            return Value(axes, dims, ((widths.pop(), function(*polys)),))
     width = max(value.width for value in values)
     if any(value.width == UNKNOWN for value in values) or any(value.width not in (1, width) for value in values):
         raise NotUnderstoodError
