@@ -121,7 +121,14 @@ class TooLargeError(Exception):
 
 
 class Algebra:
-    """The tables of one analysis."""
+    """The tables of one analysis.
+
+    Attributes:
+        block: How wide the stretches are into which features are taken apart, 0 for not at all.
+
+    """
+
+    block = 0
 
     def __init__(self) -> None:
         """Start with the atom ONE."""
@@ -146,6 +153,24 @@ class Algebra:
         self.defined: dict[Hashable, Poly] = {}
         """What such an atom's source stands for."""
         self.zero = self.poly({})
+        self.computed: dict[Hashable, Poly] = {}
+        """What the body of a loop computed that the loop left behind, by source."""
+        self.trips: dict[str, Index] = {}
+        """How many steps a loop takes, by the path of its body."""
+
+    def as_state(self, poly: Poly) -> Poly:
+        """Return a state as it stands in products and under matrices: a whole in both."""
+        return self.of(self.cut(poly)) if poly.atom is None else poly
+
+    def left(self, given: Any, ended: Any) -> Any:  # noqa: ANN401 - Values, which know this module
+        """Return what a loop's state is after its last step."""
+        del given
+        return ended
+
+    def joined(self, parts: list[Poly], total: Index) -> Poly | None:
+        """Return what polynomials are that lie one behind the other along the steps of a loop, if they are one value."""
+        del parts, total
+        return None
 
     # -- making --------------------------------------------------------------------------------
 

@@ -110,10 +110,19 @@ def understand(interpreter: Interpreter, node: NodeProto, index: int) -> Carrier
         NotUnderstoodError: The number of its steps is not known, or a body's part is missing.
 
     """
-    return _Reader(interpreter, node, index).read()
+    return interpreter.reader(interpreter, node, index).read()
 
 
-class _Reader:
+class Reader:
+    """Reads one Loop or Scan; see the module.
+
+    Attributes:
+        settled: Whether all that was taken for granted has turned out to be so.
+
+    """
+
+    settled = True
+
     def __init__(self, interpreter: Interpreter, node: NodeProto, index: int) -> None:
         self.outside, self.node, self.index = interpreter, node, index
         self.body = next(graph for _, graph in subgraphs(node))
@@ -134,13 +143,13 @@ class _Reader:
             self._scan()
         for _ in range(ROUNDS):
             body, leaves = self._interpreted()
-            if not self._learnt(body, leaves):
+            if not self.learnt(body, leaves):
                 break
-        if self.trips is None:
+        if self.trips is None or not self.settled:
             raise NotUnderstoodError
         for place, state in enumerate(self.states):
             if place not in self.bound:
-                state.collects = collected(body, state.inner, state.result, self.counter, self.trips, self._initial(state))
+                state.collects = collected(body, state.inner, state.result, self.counter, self.trips, self.initial(state))
                 state.kind = "collects" if state.collects is not None else "state"
         return Carrier(
             self.index, body, self.states, self.outputs, self.trips, self.counter, self.trips_name, leaves
@@ -205,17 +214,19 @@ class _Reader:
             if place in self.bound:
                 body.values[state.inner] = self.bound[place]
                 continue
-            body.values[state.inner] = known = self._leaf(state, place)
+            body.values[state.inner] = known = self.leaf_of(state, place)
             if isinstance(known, Value):
                 leaves[place] = known
         body.run()
         return body, leaves
 
-    def _initial(self, state: State) -> Known:
+    def initial(self, state: State) -> Known:
+        """Return what a state is before the first step."""
         return self.outside.value(state.initial) if state.initial else None
 
-    def _leaf(self, state: State, place: int) -> Known:
-        initial = self._initial(state)
+    def leaf_of(self, state: State, place: int) -> Known:
+        """Return what a state is in the body."""
+        initial = self.initial(state)
         if isinstance(initial, Const) and _is_count(initial):
             return Const(_object(symbol(("carried", self.scope.path, place)), initial.dims), initial.dims)
         if not isinstance(initial, (Value, Const)):
@@ -229,14 +240,14 @@ class _Reader:
                 return made
         return made
 
-    def _learnt(self, body: Interpreter, leaves: dict[int, Value]) -> bool:
+    def learnt(self, body: Interpreter, leaves: dict[int, Value]) -> bool:
         """Bind what has turned out; tell whether anything has."""
         before = len(self.bound), self.trips
         for place, state in enumerate(self.states):
             if place in self.bound:
                 continue
             coming = body.value(state.result)
-            initial = self._initial(state)
+            initial = self.initial(state)
             given = body.values[state.inner]
             if state.result == state.inner or _alike(coming, given):
                 self.bound[place], state.kind = initial, "invariant"
@@ -263,7 +274,7 @@ class _Reader:
             if other in self.bound or place in self.bound:
                 continue
             one, two = self.states[other], self.states[place]
-            same_start = one.initial == two.initial or _alike(self._initial(one), self._initial(two))
+            same_start = one.initial == two.initial or _alike(self.initial(one), self.initial(two))
             goes_on = body.value(one.result)
             if same_start and isinstance(goes_on, Value) and _alike(goes_on, body.value(two.result)):
                 self.bound[place] = body.values[one.inner]
@@ -372,4 +383,4 @@ def _alike(one: Known, other: Known) -> bool:
     return isinstance(one, Value) and one == other
 
 
-__all__ = ["Carrier", "Output", "State", "understand"]
+__all__ = ["Carrier", "Output", "Reader", "State", "understand"]

@@ -133,22 +133,26 @@ class FuseGru(Pass):
             raise InternalError(f"{fused} GRUs were fused, {there} are there", code="GL901")
 
 
-def interpreted(model: Model, facts: Facts) -> Iterator[Interpreter]:
+def interpreted(
+    model: Model, facts: Facts, algebra: Algebra | None = None, kind: type[Interpreter] = Interpreter
+) -> Iterator[Interpreter]:
     """Interpret every scope of a model.
 
     Args:
         model: The model.
         facts: Its side table.
+        algebra: The tables to fill, new ones if none are given.
+        kind: What interprets a scope.
 
     """
-    algebra = Algebra()
+    algebra = algebra or Algebra()
     known: dict[str, Interpreter] = {}
     scopes = list(walk(model.proto))
     by_proto = {id(scope.proto): scope for scope in scopes}
     for scope in scopes:
         if scope.path not in known:
             parent = known.get(scope.parent.path) if scope.parent is not None else None
-            known[scope.path] = Interpreter(algebra, facts, scope, by_proto, parent)
+            known[scope.path] = kind(algebra, facts, scope, by_proto, parent)
             known[scope.path].run()
         known.update(known[scope.path].children)
         yield known[scope.path]

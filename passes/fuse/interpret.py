@@ -12,7 +12,7 @@ from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse import operators
 from gru_lower.passes.fuse.after import after
 from gru_lower.passes.fuse.algebra import Algebra, TooLargeError
-from gru_lower.passes.fuse.carriers import understand
+from gru_lower.passes.fuse.carriers import Reader, understand
 from gru_lower.passes.fuse.counting import symbol
 from gru_lower.passes.fuse.kinds import MICROSOFT, kinds
 from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Sequence_, Value, constant, leaf
@@ -53,7 +53,12 @@ class Interpreter:
         scopes: Every scope of the model, by the identity of its graph or function.
         parent: The interpreter of the scope around it.
 
+    Attributes:
+        reader: What reads its loops.
+
     """
+
+    reader: type[Reader] = Reader
 
     def __init__(
         self,
@@ -117,7 +122,7 @@ class Interpreter:
 
     def inside(self, scope: Scope) -> Interpreter:
         """Return an interpreter for a body in this scope."""
-        return Interpreter(self.algebra, self.facts, scope, self.scopes, self)
+        return type(self)(self.algebra, self.facts, scope, self.scopes, self)
 
     def keep(self, name: str, result: Known) -> None:
         """Enter a value."""

@@ -29,14 +29,18 @@ def apply(algebra: Algebra, matrix: Matrix, value: Value, axis: int) -> Value:
     value = refeature(algebra, value, axis, columns)
     if value.width != columns:
         raise NotUnderstoodError
-    total, edge = [], 0
-    for width, poly in value.pieces:
-        part = algebra.matrices.block(matrix, 0, rows, edge, edge + width)
-        total.append(algebra.linear(part, algebra.whole.get(poly, poly)))
-        edge += width
+    height = algebra.block if algebra.block and rows % algebra.block == 0 else rows
+    pieces = []
+    for row in range(0, rows, height):
+        total, edge = [], 0
+        for width, poly in value.pieces:
+            part = algebra.matrices.block(matrix, row, row + height, edge, edge + width)
+            total.append(algebra.linear(part, algebra.whole.get(poly, poly)))
+            edge += width
+        pieces.append((height, algebra.add(*total)))
     position = value.axes.index(F)
     dims = (*value.dims[:position], rows, *value.dims[position + 1 :])
-    return Value(value.axes, dims, ((rows, algebra.add(*total)),))
+    return Value(value.axes, dims, tuple(pieces))
 
 
 def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Matrix | None:

@@ -307,6 +307,9 @@ def _concat_features(algebra: Algebra, given: Sequence[Value | Const], axis: int
 
 def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: Count) -> Value:
     """Lay tensors along a new free axis; one that has such an axis already is taken apart."""
+    made = _joined(algebra, given, axis, total)
+    if made is not None:
+        return made
     if not isinstance(total, int):
         raise NotUnderstoodError
     slices: list[Value | Const] = []
@@ -334,6 +337,27 @@ def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: C
     )
     poly = algebra.stack(parts)
     return Value((*raised[:axis], (0,), *raised[axis + 1 :]), (*dims[:axis], total, *dims[axis + 1 :]), ((width, poly),))
+
+
+def _joined(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: Count) -> Value | None:
+    """Lay what a loop stacked and a single step's value together, if that is one value of the loop."""
+    values = [value for value in given if isinstance(value, Value)]
+    if len(values) != 2 or len(given) != 2:
+        return None
+    stacked = next((value for value in values if value.axes[axis] != ()), None)
+    single = next((value for value in values if value.axes[axis] == () and value.dims[axis] == 1), None)
+    if stacked is None or single is None or len(stacked.axes[axis]) != 1 or stacked.axes[axis][0] != 0:
+        return None
+    rest = tuple(_lowered(entry, 0) for entry in _without(stacked.axes, axis))
+    if rest != _without(single.axes, axis) or [w for w, _ in stacked.pieces] != [w for w, _ in single.pieces]:
+        return None
+    pieces = []
+    for parts in zip(*(value.pieces for value in values), strict=True):
+        made = algebra.joined([poly for _, poly in parts], total)
+        if made is None:
+            return None
+        pieces.append((parts[0][0], made))
+    return Value(stacked.axes, (*stacked.dims[:axis], total, *stacked.dims[axis + 1 :]), tuple(pieces))
 
 
 def _is_stacked(algebra: Algebra, value: Value, axis: int) -> bool:
