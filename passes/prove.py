@@ -22,8 +22,9 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, node_uses, walk
 from gru_lower.gru.parse import parse
 from gru_lower.passes.fuse import views
-from gru_lower.passes.fuse.algebra import TooLargeError
+from gru_lower.passes.fuse.algebra import Algebra, TooLargeError
 from gru_lower.passes.fuse.fuse_gru import interpreted
+from gru_lower.passes.fuse.interpret import Interpreter
 from gru_lower.passes.fuse.values import F, NotUnderstoodError, Value
 from gru_lower.passes.proving import loops, steps
 from gru_lower.passes.proving.apart import Apart, ApartInterpreter
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
     from gru_lower.passes.fuse.algebra import Poly
-    from gru_lower.passes.fuse.interpret import Interpreter
 
 
 @dataclass(frozen=True)
@@ -154,9 +154,9 @@ class _Rewritten:
     def scopes(self, block: int) -> dict[str, Interpreter]:
         """Return the interpreted scopes by path; multiplied out in stretches of ``block``, 0 for not at all."""
         if block not in self._found:
-            made = interpreted(self.model, self.facts, Apart(block), ApartInterpreter) if block else interpreted(
-                self.model, self.facts
-            )
+            algebra, kind = (Apart(block), ApartInterpreter) if block else (Algebra(), Interpreter)
+            algebra.weights_in_parts = True
+            made = interpreted(self.model, self.facts, algebra, kind)
             self._found[block] = {interpreter.scope.path: interpreter for interpreter in made}
         return self._found[block]
 

@@ -125,10 +125,12 @@ class Algebra:
 
     Attributes:
         block: How wide the stretches are into which features are taken apart, 0 for not at all.
+        weights_in_parts: Whether rows of a value are seen as rows of one matrix; else they are a matrix of their own.
 
     """
 
     block = 0
+    weights_in_parts = False
 
     def __init__(self) -> None:
         """Start with the atom ONE."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.passes.fuse.algebra import Stack
+from gru_lower.passes.fuse.algebra import Leaf, Stack
 from gru_lower.passes.fuse.counting import LONGEST, Affine, is_negative
 from gru_lower.passes.fuse.reshape import reshape
 from gru_lower.passes.fuse.values import (
@@ -167,12 +167,18 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
 def _block(algebra: Algebra, value: Value, axis: int, start: Count, step: int, size: Count) -> Value:
     """Read whole rows of two axes that lie together: those of one index of the outer, or of several."""
     (outer, count), (inner, length) = value.axes[axis]
-    if not all(isinstance(n, int) for n in (start, size, length)) or step != 1 or start % length or size % length:
+    if not all(isinstance(n, int) for n in (start, size, length)) or step != 1:
         raise NotUnderstoodError
-    first, number = int(start) // int(length), int(size) // int(length)
     axes = (*value.axes[:axis], (outer,), (inner,), *value.axes[axis + 1 :])
     dims = (*value.dims[:axis], count, length, *value.dims[axis + 1 :])
     apart = Value(axes, dims, value.pieces)
+    if algebra.weights_in_parts and start % length + size <= length:
+        inside = section(algebra, take(algebra, apart, axis, start // length), axis, start % length, 1, size)
+        assert isinstance(inside, Value)
+        return inside
+    if start % length or size % length:
+        raise NotUnderstoodError
+    first, number = int(start) // int(length), int(size) // int(length)
     if number == 1:
         return take(algebra, apart, axis, first)
     part = section(algebra, apart, axis, first, 1, number)
@@ -325,9 +331,14 @@ def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: C
             slices += [section(algebra, value, axis, index, 1, 1) for index in range(length)]
     axes, dims, values = aligned(algebra, slices)
     width = max(value.width for value in values)
-    if axes[axis] != () or width == UNKNOWN or any(len(value.pieces) > 1 for value in values):
+    several = max(len(value.pieces) for value in values) > 1
+    if axes[axis] != () or width == UNKNOWN or (several and len({_widths(value) for value in values}) > 1):
         raise NotUnderstoodError
-    parts = [spread(algebra, v.pieces[0][1]) if v.width < width else v.pieces[0][1] for v in values]
+    widths = _widths(max(values, key=lambda value: value.width))
+    pieces = []
+    for place, each in enumerate(widths):
+        polys = [spread(algebra, v.pieces[0][1]) if v.width < width else v.pieces[place][1] for v in values]
+        pieces.append((each, algebra.stack(polys)))
     raised = tuple(
         tuple(
             (entry + 1 if isinstance(entry, int) else (entry[0] + 1, entry[1])) if not isinstance(entry, str) else entry
@@ -335,8 +346,11 @@ def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: C
         )
         for kind in axes
     )
-    poly = algebra.stack(parts)
-    return Value((*raised[:axis], (0,), *raised[axis + 1 :]), (*dims[:axis], total, *dims[axis + 1 :]), ((width, poly),))
+    return Value((*raised[:axis], (0,), *raised[axis + 1 :]), (*dims[:axis], total, *dims[axis + 1 :]), tuple(pieces))
+
+
+def _widths(value: Value) -> tuple[int, ...]:
+    return tuple(width for width, _ in value.pieces)
 
 
 def _joined(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: Count) -> Value | None:
@@ -351,12 +365,15 @@ def _joined(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: 
     rest = tuple(_lowered(entry, 0) for entry in _without(stacked.axes, axis))
     if rest != _without(single.axes, axis) or [w for w, _ in stacked.pieces] != [w for w, _ in single.pieces]:
         return None
+    polys = [tuple(poly for _, poly in parts) for parts in zip(*(value.pieces for value in values), strict=True)]
+    made = [algebra.joined(list(parts), total) for parts in polys]
+    if not any(made):
+        return None
+    entries = (*(("a", label, 0, 1) for label in range(len(stacked.labels))), F)
     pieces = []
-    for parts in zip(*(value.pieces for value in values), strict=True):
-        made = algebra.joined([poly for _, poly in parts], total)
-        if made is None:
-            return None
-        pieces.append((parts[0][0], made))
+    for (width, _), parts, poly in zip(stacked.pieces, polys, made, strict=True):
+        other = algebra.atom(Leaf("leaf", ("joined", parts), entries, 0, width)) if poly is None else poly
+        pieces.append((width, other))
     return Value(stacked.axes, (*stacked.dims[:axis], total, *stacked.dims[axis + 1 :]), tuple(pieces))
 
 

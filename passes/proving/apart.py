@@ -44,7 +44,7 @@ class Apart(Algebra):
     def __init__(self, block: int) -> None:
         """Start with nothing known."""
         super().__init__()
-        self.block = block
+        self.block, self.weights_in_parts = block, True
         self.ends: dict[int, Poly] = {}
         """What a loop's states are after its last step, by their atoms in the body."""
         self._products: dict[Mono, int] = {}
