@@ -31,10 +31,12 @@ class FuseOptions:
 
     Attributes:
         steps: ``yes`` makes a GRU of sequence length 1 of a single step, too, such as a decoder's.
+        assume: ``right-padded`` promises that masks are true up to each sequence's length and false from there on.
 
     """
 
     steps: str = field(default="no", metadata={"choices": ("no", "yes")})
+    assume: str = field(default="nothing", metadata={"choices": ("nothing", "right-padded")})
 
 
 class FuseGru(Pass):
@@ -76,7 +78,8 @@ class FuseGru(Pass):
         interpreters = list(interpreted(model, facts))
         for done, interpreter in enumerate(interpreters, 1):
             ctx.progress("fusing", done, len(interpreters))
-            found = search(interpreter, shortest=1 if self.options.steps == "yes" else 2)
+            shortest = 1 if self.options.steps == "yes" else 2
+            found = search(interpreter, shortest=shortest, assume=self.options.assume)
             regions = Regions(model.proto, interpreter, model.base_dir)
             written = self._settled(interpreter, names, facts, found, regions, ctx)
             if written is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.base import Site
-from gru_lower.passes.fuse import describe, inputs, loops, unrolled
+from gru_lower.passes.fuse import describe, inputs, loops, masked, unrolled
 from gru_lower.passes.fuse.emit import CannotWriteError
 from gru_lower.passes.fuse.recurrence import states_of
 from gru_lower.passes.fuse.serve import Plan, Planner
@@ -65,12 +65,13 @@ class Found:
         return f"a GRU, but the {node.op_type} also makes {listed}, which is no state of it"
 
 
-def search(interpreter: Interpreter, *, shortest: int = 2) -> Found:
+def search(interpreter: Interpreter, *, shortest: int = 2, assume: str = "nothing") -> Found:
     """Find the recurrences of a scope.
 
     Args:
         interpreter: The scope, interpreted.
         shortest: How many steps unrolled cells have at least.
+        assume: What is promised of masks.
 
     """
     in_loops, missed_in_loops = loops.rows(interpreter)
@@ -81,9 +82,14 @@ def search(interpreter: Interpreter, *, shortest: int = 2) -> Found:
     for number in range(len(found.rows)):
         found.sources.append(None)
         try:
-            found.sources[number] = inputs.source(interpreter, found.rows, number, atoms)
+            source = inputs.source(interpreter, found.rows, number, atoms)
+            row = found.rows[number]
+            found.sources[number] = masked.with_lengths(interpreter, row, source) if row.masking else source
         except CannotWriteError as error:
             found.drop(number, "GL802", f"a GRU, but {error}")
+            continue
+        if masked.is_promised(row) and assume != masked.PROMISE:
+            found.drop(number, "GL806", masked.explained(interpreter, row))
     for miss in [*missed_in_loops, *_recurring(interpreter, missed)]:
         entry = _missed(found, miss)
         if entry is not None:

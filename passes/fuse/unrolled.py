@@ -7,16 +7,18 @@ feeds back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse import masked
 from gru_lower.passes.fuse.algebra import Leaf, Stack
 from gru_lower.passes.fuse.recognise import Cell, MisfitError, read
-from gru_lower.passes.fuse.recurrence import Offer, Row
+from gru_lower.passes.fuse.recurrence import LAST, Offer, Row
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.interpret import Interpreter
+    from gru_lower.passes.fuse.masks import Gated
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,20 @@ def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], lis
     algebra = interpreter.algebra
     readings: dict[Poly, list[Cell]] = {}
     misses: list[Miss] = []
+    gates: dict[Poly, Gated] = {}
     for poly in interpreter.homes:
         cells, reasons = read(algebra, poly)
+        held = None if cells else masked.reading(interpreter, poly)
+        if held is not None:
+            cells = [replace(cell, state=poly) for cell in held.cells if cell.before == held.gate.before.atom]
+            gates[poly], reasons = held.gate, reasons if cells else held.reasons
         if cells:
             readings[poly] = cells
         elif reasons:
             misses.append(Miss(poly, tuple(reasons)))
+    for poly, gate in gates.items():
+        if poly in readings:
+            readings.pop(gate.new, None)  # the step is taken only where the mask says so
     whole = [cell for cells in readings.values() for cell in cells if cell.before is not None]
     after: dict[int, list[Cell]] = {}
     for cell in whole:
@@ -75,7 +85,12 @@ def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], lis
         row[:0] = [first for first in made_by[cell.before] if first.before is None and is_from_zeros(first, cell)][:1]
         if len(row) >= shortest:
             home = interpreter.homes[row[-1].state].name
-            found.append(Row(tuple(row), len(row), row[0].before, home))
+            masking = tuple(gates[cell.state] for cell in row if cell.state in gates)
+            if len(masking) in (0, len(row)):
+                kept = row[-1].state if masking else None
+                found.append(Row(tuple(row), len(row), row[0].before, home, None, masking, kept))
+            else:
+                misses.append(Miss(row[-1].state, (MisfitError("some of its steps have a mask, others have none"),)))
     return found, misses
 
 
@@ -92,7 +107,8 @@ def offers(algebra: Algebra, states: dict[Poly, tuple[int, int]], poly: Poly) ->
     number = numbers.pop()
     if numbers or number is None:
         return None
-    return Offer(number, tuple(place[1] for place in places if place is not None), stacked=True)
+    times = tuple(place[1] for place in places if place is not None)
+    return None if LAST in times else Offer(number, times, stacked=True)
 
 
 def _maker(algebra: Algebra, before: int, readings: dict[Poly, list[Cell]]) -> list[Cell]:

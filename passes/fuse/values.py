@@ -345,6 +345,7 @@ def _settled_first(algebra: Algebra) -> Callable[[Value], tuple[bool, int, int]]
     def rank(value: Value) -> tuple[bool, int, int]:
         serial = None if value.poly is None else value.poly.atom
         raw = serial is not None and isinstance(algebra.atoms[serial], Leaf)
+        raw = raw or (value.axes[-1:] == ((),) and value.dims[-1] == 1 and _of_leaves(algebra, value))
         return not raw, len(value.labels), value.width
 
     return rank
@@ -361,6 +362,8 @@ def _fitted(algebra: Algebra, value: Value, like: Value) -> Value:
         return value
     if F not in value.axes and not value.labels:
         return value  # the same number everywhere
+    if F in value.axes and value.axes[position] == () and value.dims[position] == 1:
+        return featureless(algebra, value)
     conflict = any(
         a != b and a and b for a, b in zip(reversed(value.axes), reversed(like.axes), strict=False)
     )
@@ -386,6 +389,48 @@ def lift(algebra: Algebra, function: Callable[..., Poly], *given: Value | Const)
     return Value(axes, dims, tuple(pieces))
 
 
+def _of_leaves(algebra: Algebra, value: Value) -> bool:
+    atoms = [] if value.poly is None else [algebra.atoms[s] for mono, _ in value.poly.terms for s in mono if s]
+    return bool(atoms) and all(isinstance(atom, Leaf) and atom.axes == getattr(atoms[0], "axes", ()) for atom in atoms)
+
+
+def featureless(algebra: Algebra, value: Value) -> Value:
+    """See what was taken for features as a free axis: something that is the same for all features, such as a mask.
+
+    Raises:
+        NotUnderstoodError: The value is more than leaves that are seen alike.
+
+    """
+    old = value.axes.index(F)
+    if value.width == 1:
+        return replace(value, axes=tuple(() if axis == F else axis for axis in value.axes))
+    if value.poly is None or not _of_leaves(algebra, value):
+        raise NotUnderstoodError
+    names: dict[int, int] = {}
+
+    def seen(serial: int) -> Poly:
+        leaf = algebra.atoms[serial]
+        assert isinstance(leaf, Leaf)
+        if leaf.lo or ("f",) not in leaf.axes:
+            raise NotUnderstoodError
+        entries = [("a", OLD, 0, 1) if entry == ("f",) else entry for entry in leaf.axes]
+        free = [entry[1] for entry in entries if entry[0] == "a"]
+        names.update({label: count for count, label in enumerate(free)})
+        axes = tuple(("a", names[entry[1]], *entry[2:]) if entry[0] == "a" else entry for entry in entries)
+        return algebra.atom(Leaf("leaf", leaf.source, axes, 0, 1))
+
+    parts = []
+    for mono, factor in value.poly.terms:
+        term = algebra.constant(factor)
+        for serial in filter(None, mono):
+            term = algebra.mul(term, seen(serial))
+        parts.append(term)
+    axes = [(OLD,) if place == old else axis for place, axis in enumerate(value.axes)]
+    if any(len(axis) > 1 or (axis and not isinstance(axis[0], int)) for axis in axes):
+        raise NotUnderstoodError
+    return Value(tuple((names[axis[0]],) if axis else () for axis in axes), value.dims, ((1, algebra.add(*parts)),))
+
+
 def _edges(value: Value) -> list[int]:
     result, edge = [], 0
     for width, _ in value.pieces:
@@ -403,8 +448,11 @@ def _stretch(algebra: Algebra, value: Value, lo: int, hi: int, width: int) -> Po
 
 def spread(algebra: Algebra, poly: Poly) -> Poly:
     """See one feature as many equal ones."""
-    if all(not any(mono) and not isinstance(coefficient, Vector) for mono, coefficient in poly.terms):
-        return poly
+    if all(len(mono) < 2 and not isinstance(coefficient, Vector) for mono, coefficient in poly.terms):
+        parts = [(algebra.poly({mono: 1.0}), factor) for mono, factor in poly.terms]
+        return algebra.add(
+            *(algebra.scale(algebra.atom(Spread("spread", p)) if p.atom else p, factor) for p, factor in parts)  # type: ignore[arg-type]
+        )
     return algebra.atom(Spread("spread", poly))
 
 
