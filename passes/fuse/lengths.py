@@ -129,13 +129,14 @@ def _mask(writer: Writer, lengths: Lengths, steps: Count, *, reverse: bool) -> s
     if leaf.source in writer.algebra.defined:
         raise CannotWriteError("its mask is computed from other steps")
     dims = writer.interpreter.dims(name)
+    free = [axis for axis, entry in enumerate(seen) if entry[0] == "a" and axis != time]
+    writer.batches += [Axis(name, axis, dims[axis]) for axis in free]
     lowest = lengths.first if lengths.step == 1 else lengths.first - (steps - 1)
     if (lowest, lowest + steps) != (0, dims[time]):
         if not isinstance(lowest, int) or not isinstance(steps, int):
             raise CannotWriteError("how much of its mask is read is not known")
         name = writer.slice(name, time, lowest, lowest + steps, "mask_part")
     name = _picked(writer, name, list(seen), dims, time)
-    free = [axis for axis, entry in enumerate(seen) if entry[0] == "a" and axis != time]
     rest = [axis for axis in range(len(seen)) if axis not in (*free, time)]
     batch = free or rest[:1]
     extra = [axis for axis in rest if axis not in batch]

@@ -244,6 +244,20 @@ def _counted(count: Const) -> Count:
     return folding.POSITION * int(step) + first if step else first
 
 
+def refuse_data(call: Call) -> None:
+    """Look at a comparison of data as a whole: only that of a pre-activation is a part of a cell.
+
+    Raises:
+        NotUnderstoodError: No matrix multiplies what is compared.
+
+    """
+    algebra = call.algebra
+    given = [value for value in map(call.known, (0, 1)) if isinstance(value, Value)]
+    atoms = [algebra.atoms[s] for value in given for _, poly in value.pieces for mono, _ in poly.terms for s in mono]
+    if atoms and all(isinstance(atom, (Leaf, Spread)) for atom in atoms):
+        raise NotUnderstoodError
+
+
 # -- what is 0 or 1 ----------------------------------------------------------------------------------
 
 

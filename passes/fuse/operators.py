@@ -178,8 +178,14 @@ def _less(call: Call) -> list[Known]:
     mask = masks.compared(call)
     if mask is not None:
         return [mask]
+    masks.refuse_data(call)
     function = functions.less if call.node.op_type == "Less" else functions.less_or_equal
     return _elementwise(function)(call)
+
+
+def _equal(call: Call) -> list[Known]:
+    masks.refuse_data(call)
+    return _elementwise(lambda algebra, a, b: algebra.fn("Equal", a, b))(call)
 
 
 def _min(call: Call) -> list[Known]:
@@ -191,6 +197,7 @@ def _greater(call: Call) -> list[Known]:
     mask = masks.compared(call)
     if mask is not None:
         return [mask]
+    masks.refuse_data(call)
     given = [call.tensor(0), call.tensor(1)]
     constants = [value for value in given if isinstance(value, Const)]
     if len(constants) == 2:
@@ -523,7 +530,7 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "LessOrEqual": _less,
     "Greater": _greater,
     "GreaterOrEqual": _greater,
-    "Equal": _elementwise(lambda algebra, a, b: algebra.fn("Equal", a, b)),
+    "Equal": _equal,
     "And": _elementwise(lambda algebra, a, b: algebra.mul(a, b)),
     "Not": _not,
     "Or": _elementwise(lambda algebra, a, b: algebra.fn("Or", a, b)),

@@ -84,12 +84,12 @@ def search(interpreter: Interpreter, *, shortest: int = 2, assume: str = "nothin
         try:
             source = inputs.source(interpreter, found.rows, number, atoms)
             row = found.rows[number]
+            if masked.is_promised(row) and assume != masked.PROMISE:
+                found.drop(number, "GL806", masked.explained(interpreter, row))
+                continue
             found.sources[number] = masked.with_lengths(interpreter, row, source) if row.masking else source
         except CannotWriteError as error:
             found.drop(number, "GL802", f"a GRU, but {error}")
-            continue
-        if masked.is_promised(row) and assume != masked.PROMISE:
-            found.drop(number, "GL806", masked.explained(interpreter, row))
     for miss in [*missed_in_loops, *_recurring(interpreter, missed)]:
         entry = _missed(found, miss)
         if entry is not None:

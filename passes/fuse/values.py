@@ -223,6 +223,9 @@ def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | 
         ``None`` if the value is no leaf, or has no other axis.
 
     """
+    several = _each_leaf(algebra, value, lambda part: indexed(algebra, part, axis, index))
+    if several is not None:
+        return several
     serial = None if value.poly is None else value.poly.atom
     atom = None if serial is None else algebra.atoms[serial]
     if not isinstance(atom, Leaf) or atom.source in algebra.defined or FO in value.axes:
@@ -404,31 +407,38 @@ def featureless(algebra: Algebra, value: Value) -> Value:
     old = value.axes.index(F)
     if value.width == 1:
         return replace(value, axes=tuple(() if axis == F else axis for axis in value.axes))
-    if value.poly is None or not _of_leaves(algebra, value):
-        raise NotUnderstoodError
-    names: dict[int, int] = {}
-
-    def seen(serial: int) -> Poly:
-        leaf = algebra.atoms[serial]
-        assert isinstance(leaf, Leaf)
-        if leaf.lo or ("f",) not in leaf.axes:
+    leaf = None if value.poly is None or value.poly.atom is None else algebra.atoms[value.poly.atom]
+    if leaf is None:
+        made = _each_leaf(algebra, value, lambda part: featureless(algebra, part))
+        if made is None:
             raise NotUnderstoodError
-        entries = [("a", OLD, 0, 1) if entry == ("f",) else entry for entry in leaf.axes]
-        free = [entry[1] for entry in entries if entry[0] == "a"]
-        names.update({label: count for count, label in enumerate(free)})
-        axes = tuple(("a", names[entry[1]], *entry[2:]) if entry[0] == "a" else entry for entry in entries)
-        return algebra.atom(Leaf("leaf", leaf.source, axes, 0, 1))
-
-    parts = []
-    for mono, factor in value.poly.terms:
-        term = algebra.constant(factor)
-        for serial in filter(None, mono):
-            term = algebra.mul(term, seen(serial))
-        parts.append(term)
+        return made
+    if not isinstance(leaf, Leaf) or leaf.lo or ("f",) not in leaf.axes:
+        raise NotUnderstoodError
     axes = [(OLD,) if place == old else axis for place, axis in enumerate(value.axes)]
     if any(len(axis) > 1 or (axis and not isinstance(axis[0], int)) for axis in axes):
         raise NotUnderstoodError
-    return Value(tuple((names[axis[0]],) if axis else () for axis in axes), value.dims, ((1, algebra.add(*parts)),))
+    entries = [("a", OLD, 0, 1) if entry == ("f",) else entry for entry in leaf.axes]
+    fresh = {label: count for count, label in enumerate(entry[1] for entry in entries if entry[0] == "a")}
+    entries = [("a", fresh[entry[1]], *entry[2:]) if entry[0] == "a" else entry for entry in entries]
+    poly = algebra.atom(Leaf("leaf", leaf.source, tuple(entries), 0, 1))
+    return Value(tuple((fresh[axis[0]],) if axis else () for axis in axes), value.dims, ((1, poly),))
+
+
+def _each_leaf(algebra: Algebra, value: Value, function: Callable[[Value], Value | None]) -> Value | None:
+    """Apply a function to every leaf of a value that has several, all of them seen alike; ``None`` if it has not."""
+    if value.poly is None or len(value.poly.terms) < 2 or not _of_leaves(algebra, value):
+        return None
+    parts, found = [], None
+    for mono, factor in value.poly.terms:
+        term = algebra.constant(factor)
+        for serial in filter(None, mono):
+            found = function(replace(value, pieces=((value.width, algebra.poly({(serial,): 1.0})),)))
+            if found is None:
+                return None
+            term = algebra.mul(term, found.pieces[0][1])
+        parts.append(term)
+    return None if found is None else replace(found, pieces=((found.width, algebra.add(*parts)),))
 
 
 def _edges(value: Value) -> list[int]:

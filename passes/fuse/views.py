@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.passes.fuse.algebra import Stack
+from gru_lower.passes.fuse.algebra import Fn, Spread, Stack
 from gru_lower.passes.fuse.counting import LONGEST, Affine, is_negative
 from gru_lower.passes.fuse.reshape import reshape
 from gru_lower.passes.fuse.values import (
@@ -32,7 +32,7 @@ from gru_lower.passes.fuse.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.passes.fuse.algebra import Algebra
+    from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.matrices import Array
 
@@ -115,8 +115,17 @@ def take(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
     if len(kind) != 1 or not isinstance(kind[0], int):
         raise NotUnderstoodError
     label = kind[0]
-    pieces = tuple((width, algebra.at(poly, label, index)) for width, poly in value.pieces)
+    pieces = tuple((width, algebra.at(_whole(algebra, poly), label, index)) for width, poly in value.pieces)
     return Value(tuple(_lowered(entry, label) for entry in axes), dims, pieces)
+
+
+def _whole(algebra: Algebra, poly: Poly) -> Poly:
+    """Look at what is read step by step as a whole if it is more than affine: an input that was activated, say."""
+    atoms = [(serial, algebra.atoms[serial]) for mono, _ in poly.terms for serial in mono]
+    affine = poly.degree < 2 and not any(isinstance(atom, (Fn, Spread)) for _, atom in atoms)
+    if affine or not algebra.uniform(poly, algebra.free_of(poly)) or algebra.width_of(poly) < 1:
+        return poly
+    return algebra.poly({(algebra.cut(poly),): 1.0})
 
 
 def _lowered(axis: tuple[Any, ...], label: int) -> tuple[Any, ...]:
@@ -155,7 +164,9 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
         return _one(algebra, value, axis, start)
     if len(kind) != 1 or not isinstance(kind[0], int):
         raise NotUnderstoodError
-    pieces = tuple((width, algebra.along(poly, kind[0], start, step, size)) for width, poly in value.pieces)
+    pieces = tuple(
+        (width, algebra.along(_whole(algebra, poly), kind[0], start, step, size)) for width, poly in value.pieces
+    )
     return Value(value.axes, dims, pieces)
 
 
