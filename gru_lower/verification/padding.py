@@ -179,11 +179,9 @@ def padded(array: Array, padding: Padding, side: Side, lens: Array) -> Array:
 
 
 def drawn_lengths(batch: int, steps: int, rng: np.random.Generator) -> Array:
-    """Return lengths of sequences: one of them full, one 0 where there is room."""
+    """Return lengths of sequences: one is neither empty nor full, and where there is room others are both."""
     lens = rng.integers(0, steps + 1, size=batch)
     places = rng.permutation(batch)
-    if batch > 1:
-        lens[places[1]] = 0
-    if batch:
-        lens[places[0]] = steps if batch > 1 else max(1, lens[places[0]])
+    for place, length in zip(places, (int(rng.integers(1, max(2, steps))), int(rng.choice((0, steps))), 0), strict=False):
+        lens[place] = min(length, steps)
     return lens

@@ -114,7 +114,8 @@ class FuseGru(Pass):
             for number, site in zip(written.rows, written.sites, strict=True):
                 outputs = written.served(number)
                 edit = written.edit
-                batches = written.batches[number]
+                masked = [n for n in written.rows if found.rows[n].masking and n != number]  # may stand before it
+                batches = [axis for n in (number, *masked) for axis in written.batches[n]]
                 pair = regions.pair(site.site, outputs, edit.nodes, edit.initializers, batches)
                 site.change = pair if ctx.keep_changes else None
                 if pair is None or ctx.judge is None:

@@ -101,7 +101,7 @@ def with_lengths(interpreter: Interpreter, row: Row, source: Source) -> Source:
     leaf, live = row.masking[0].mask, row.masking[0].live
     if any(gate.live != live or gate.mask.source != leaf.source for gate in row.masking) and not _below(row):
         raise CannotWriteError("its steps have different masks")
-    lengths, backwards = _of_lengths(row) if _below(row) else _of_mask(row, source)
+    lengths, backwards = _of_lengths(row) if _below(row) else _of_mask(row)
     names = list(source.names)
     constant = lengths.leaf.source in interpreter.algebra.constants
     name = None if constant else interpreter.place(lengths.leaf.source)
@@ -152,7 +152,7 @@ def _progress(row: Row, counts: Sequence[Count | None]) -> tuple[Any, int]:
     raise CannotWriteError("its mask does not count the steps")
 
 
-def _of_mask(row: Row, source: Source) -> tuple[Lengths, bool]:
+def _of_mask(row: Row) -> tuple[Lengths, bool]:
     axes = list(zip(*(gate.mask.axes for gate in row.masking), strict=True))
     if row.carrier is not None:
         name = row.carrier.counter.terms[0][0]

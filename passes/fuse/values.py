@@ -11,7 +11,7 @@ An axis of a tensor is one of
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -259,6 +259,22 @@ def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | 
     return Value(tuple(axes), dims, ((width, algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, width))),))
 
 
+def elsewhere(algebra: Algebra, value: Value) -> Value | None:
+    """Take another axis than now for the features of leaves, ``None`` if there is none."""
+    several = _each_leaf(algebra, value, lambda part: elsewhere(algebra, part))
+    if several is not None:
+        return several
+    free = [i for i, kind in enumerate(value.axes) if len(kind) == 1 and isinstance(kind[0], int)]
+    if not free:
+        return None
+    length = value.dims[free[-1]]
+    try:
+        made = refeature(algebra, value, free[-1], length if isinstance(length, int) else UNKNOWN)
+    except NotUnderstoodError:
+        return None
+    return replace(made, dims=value.dims)
+
+
 def _which_unit(value: Value, position: int, units: list[int]) -> int:
     """Tell which axis of length 1 of a leaf an axis of length 1 of its view is: the same in order."""
     seen = [axis for axis, entry in enumerate(value.axes) if entry == ()]
@@ -322,6 +338,8 @@ def aligned(algebra: Algebra, given: Sequence[Value | Const]) -> tuple[tuple[Axi
         NotUnderstoodError: Different things lie along the same axis.
 
     """
+    if any(value.dims and value.dims[-1] != 1 for value in given):
+        given = [featureless(algebra, value) if _is_column(algebra, value) else value for value in given]
     like = max((value for value in given if isinstance(value, Value)), key=_settled_first(algebra), default=None)
     values = [as_value(algebra, value, like) if isinstance(value, Const) else value for value in given]
     if like is None:
@@ -348,7 +366,6 @@ def _settled_first(algebra: Algebra) -> Callable[[Value], tuple[bool, int, int]]
     def rank(value: Value) -> tuple[bool, int, int]:
         serial = None if value.poly is None else value.poly.atom
         raw = serial is not None and isinstance(algebra.atoms[serial], Leaf)
-        raw = raw or (value.axes[-1:] == ((),) and value.dims[-1] == 1 and _of_leaves(algebra, value))
         return not raw, len(value.labels), value.width
 
     return rank
@@ -365,8 +382,6 @@ def _fitted(algebra: Algebra, value: Value, like: Value) -> Value:
         return value
     if F not in value.axes and not value.labels:
         return value  # the same number everywhere
-    if F in value.axes and value.axes[position] == () and value.dims[position] == 1:
-        return featureless(algebra, value)
     conflict = any(
         a != b and a and b for a, b in zip(reversed(value.axes), reversed(like.axes), strict=False)
     )
@@ -395,6 +410,13 @@ def lift(algebra: Algebra, function: Callable[..., Poly], *given: Value | Const)
 def _of_leaves(algebra: Algebra, value: Value) -> bool:
     atoms = [] if value.poly is None else [algebra.atoms[s] for mono, _ in value.poly.terms for s in mono if s]
     return bool(atoms) and all(isinstance(atom, Leaf) and atom.axes == getattr(atoms[0], "axes", ()) for atom in atoms)
+
+
+def _is_column(algebra: Algebra, value: Value | Const) -> TypeGuard[Value]:
+    """Whether what was taken for features lies along another axis than the last, which is of length 1."""
+    if not isinstance(value, Value) or value.axes[-1:] != ((),) or value.dims[-1] != 1:
+        return False
+    return F in value.axes and _of_leaves(algebra, value)
 
 
 def featureless(algebra: Algebra, value: Value) -> Value:

@@ -22,6 +22,7 @@ from gru_lower.passes.fuse.values import (
     aligned,
     as_value,
     constant,
+    elsewhere,
     features,
     indexed,
     labels_of,
@@ -154,6 +155,10 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
         return value
     if kind == ():
         return replace(value, dims=dims)
+    if kind == F and size != 1 and (step != 1 or value.width == UNKNOWN):
+        other = elsewhere(algebra, value)
+        if other is not None:
+            return section(algebra, other, axis, start, step, size)
     if kind == F and not isinstance(start, int) and size == 1:
         return _one(algebra, value, axis, start)
     if kind == F and step == 1 and isinstance(start, int) and isinstance(size, int) and value.width != UNKNOWN:
