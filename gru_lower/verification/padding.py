@@ -182,6 +182,7 @@ def drawn_lengths(batch: int, steps: int, rng: np.random.Generator) -> Array:
     """Return lengths of sequences: one is neither empty nor full, and where there is room others are both."""
     lens = rng.integers(0, steps + 1, size=batch)
     places = rng.permutation(batch)
-    for place, length in zip(places, (int(rng.integers(1, max(2, steps))), int(rng.choice((0, steps))), 0), strict=False):
+    second = steps if batch > 2 else int(rng.choice((0, steps)))
+    for place, length in zip(places, (int(rng.integers(1, max(2, steps))), second, 0), strict=False):
         lens[place] = min(length, steps)
     return lens

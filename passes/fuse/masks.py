@@ -15,7 +15,7 @@ from onnx import TensorProto
 
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse import folding
-from gru_lower.passes.fuse.algebra import Leaf, Spread
+from gru_lower.passes.fuse.algebra import Leaf, Spread, TooLargeError
 from gru_lower.passes.fuse.counting import Affine
 from gru_lower.passes.fuse.recognise import divided
 from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Value
@@ -328,10 +328,20 @@ def gated(interpreter: Interpreter, poly: Poly) -> Iterator[Gated]:
         one = algebra.add(without, times)
         gate = algebra.poly({(serial,): 1.0})
         if _is_state(algebra, without):
-            yield Gated(leaf, True, without, one, (algebra.mul(gate, one), algebra.mul(gate, poly)))
+            yield Gated(leaf, True, without, one, _products(algebra, gate, one, poly))
         if _is_state(algebra, one):
             rest = algebra.add(algebra.constant(1.0), algebra.scale(gate, -1.0))
-            yield Gated(leaf, False, one, without, (algebra.mul(rest, without), algebra.mul(rest, poly)))
+            yield Gated(leaf, False, one, without, _products(algebra, rest, without, poly))
+
+
+def _products(algebra: Algebra, gate: Poly, *polys: Poly) -> tuple[Poly, ...]:
+    made = []
+    for poly in polys:
+        try:
+            made.append(algebra.mul(gate, poly))
+        except TooLargeError:
+            continue  # nobody can have written it, then
+    return tuple(made)
 
 
 def settled(algebra: Algebra, poly: Poly, serial: int) -> Poly:

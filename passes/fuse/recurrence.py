@@ -104,7 +104,7 @@ def states_of(algebra: Algebra, rows: list[Row]) -> dict[Poly, tuple[int, int]]:
 
 def _masked_states(algebra: Algebra, row: Row, number: int) -> dict[Poly, tuple[int, int]]:
     found = {output: (number, time) for time, gate in enumerate(row.masking) for output in gate.outputs}
-    assert row.kept is not None
-    found[row.kept] = number, LAST
+    if row.kept is not None:
+        found[row.kept] = number, LAST
     found.update({algebra.whole[poly]: place for poly, place in list(found.items()) if poly in algebra.whole})
     return found

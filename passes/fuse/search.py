@@ -51,10 +51,21 @@ class Found:
         while True:
             plan = Planner(self.interpreter, self.rows, self.sources).plan()
             stuck = [n for n in plan.rows if (c := self.rows[n].carrier) is not None and c.index in plan.live]
-            if not stuck:
+            held = [n for n in plan.rows if self._held_states_stay(self.rows[n], plan)]
+            for number in held:
+                self.drop(number, "GL802", "a GRU, but the states that its masked steps repeat are used, which it gives 0 for")
+            if not stuck and not held:
                 return plan
             for number in stuck:
                 self.drop(number, "GL802", self._why_it_stays(self.rows[number], plan))
+
+    def _held_states_stay(self, row: Row, plan: Plan) -> bool:
+        """Whether states of masked steps between the first and the last are asked for."""
+        if not row.masking or row.carrier is not None:
+            return False
+        between = [cell.state for cell, gate in zip(row.cells, row.masking, strict=True) if cell.state not in gate.outputs]
+        homes = [self.interpreter.homes[poly].name for poly in between if poly is not row.kept]
+        return any(self.interpreter.scope.producers.get(name) in plan.live for name in homes)
 
     def _why_it_stays(self, row: Row, plan: Plan) -> str:
         assert row.carrier is not None

@@ -51,12 +51,17 @@ def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], lis
     readings: dict[Poly, list[Cell]] = {}
     misses: list[Miss] = []
     gates: dict[Poly, Gated] = {}
+    given_out: dict[Poly, Gated] = {}
     for poly in interpreter.homes:
         cells, reasons = read(algebra, poly)
         held = None if cells else masked.reading(interpreter, poly)
         if held is not None:
             cells = [replace(cell, state=poly) for cell in held.cells if cell.before == held.gate.before.atom]
-            gates[poly], reasons = held.gate, reasons if cells else held.reasons
+            reasons = [] if held.cells else held.reasons
+            if cells:
+                gates[poly] = held.gate
+            elif held.cells:
+                given_out[held.gate.new] = held.gate  # an output, 0 past the length
         if cells:
             readings[poly] = cells
         elif reasons:
@@ -86,8 +91,11 @@ def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], lis
         if len(row) >= shortest:
             home = interpreter.homes[row[-1].state].name
             masking = tuple(gates[cell.state] for cell in row if cell.state in gates)
+            last = given_out.get(row[-1].state)
+            if last is not None and len(masking) == len(row) - 1:
+                masking = (*masking, last)  # nobody asks for the state after the last step
             if len(masking) in (0, len(row)):
-                kept = row[-1].state if masking else None
+                kept = row[-1].state if row[-1].state in gates else None
                 found.append(Row(tuple(row), len(row), row[0].before, home, None, masking, kept))
             else:
                 misses.append(Miss(row[-1].state, (MisfitError("some of its steps have a mask, others have none"),)))
