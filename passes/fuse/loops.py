@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse import masked, masks
 from gru_lower.passes.fuse.after import Left
+from gru_lower.passes.fuse.algebra import Leaf
 from gru_lower.passes.fuse.recognise import MisfitError, read
 from gru_lower.passes.fuse.recurrence import LAST, Initial, Offer, Row
 from gru_lower.passes.fuse.unrolled import Miss
@@ -103,6 +104,22 @@ def offers(interpreter: Interpreter, rows: list[Row], states: dict[Poly, tuple[i
         if offer is not None:
             found[poly] = offer
     return found
+
+
+def turned(algebra: Algebra, found: dict[Poly, Offer], rows: list[Row], poly: Poly) -> Offer | None:
+    """Return what a row has to offer where all its states are read from the last to the first."""
+    leaf = None if poly.atom is None else algebra.atoms[poly.atom]
+    if not isinstance(leaf, Leaf) or not isinstance(leaf.source, Left):
+        return None
+    offer = found.get(algebra.defined[leaf.source])
+    if offer is None or not offer.stacked:
+        return None
+    start = ("a", 0, 0, 1)
+    backwards = ("a", 0, rows[offer.row].steps - 1, -1)
+    straight = algebra.atom(leaf._replace(axes=(start, *leaf.axes[1:])))
+    if leaf.axes[0] != backwards or straight is not algebra.defined[leaf.source]:
+        return None
+    return offer._replace(turned=not offer.turned)
 
 
 def _repeated(rows: list[Row], carrier: Carrier, computed: Poly, source: Left) -> Offer | None:
