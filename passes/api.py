@@ -165,7 +165,7 @@ def fuse(
 
 def fusing(*, steps: bool = False, assume: str = "nothing") -> str:
     """Return the default pipeline of :func:`fuse` as ``--passes`` spells it."""
-    return f"fuse-gru{{steps={'yes' if steps else 'no'} assume={assume}}}"
+    return f"fuse-gru{{steps={'yes' if steps else 'no'} assume={assume}}},join-directions"
 
 
 def require_fused(report: Report, wanted: int | None) -> None:

@@ -21,6 +21,7 @@ PASSES = {
     "convert-opset": ("gru_lower.passes.convert_opset", "ConvertOpset"),
     "fold-shapes": ("gru_lower.passes.fold_shapes", "FoldShapes"),
     "fuse-gru": ("gru_lower.passes.fuse.fuse_gru", "FuseGru"),
+    "join-directions": ("gru_lower.passes.fuse.join_directions", "JoinDirections"),
     "lower-gru": ("gru_lower.passes.lower.lower_gru", "LowerGru"),
 }
 """Name: the module and the class."""
