@@ -23,6 +23,8 @@ from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Value
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
+    from onnx import NodeProto
+
     from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.interpret import Interpreter
@@ -106,7 +108,7 @@ def _lengths(interpreter: Interpreter, name: str, value: Value) -> tuple[Leaf, i
     while found is not None:
         leaf, number = found
         shift += number
-        below = _behind_cast(interpreter, leaf)
+        below = _behind(interpreter, leaf)
         if below is None:
             return leaf, shift, _elem_type(interpreter, name, leaf) in INTEGERS
         found = below
@@ -128,15 +130,18 @@ def _leaf_and_number(algebra: Algebra, value: Value) -> tuple[Leaf, int] | None:
     return leaf, int(number)
 
 
-def _behind_cast(interpreter: Interpreter, leaf: Leaf) -> tuple[Leaf, int] | None:
-    """Return what was cast to other numbers, seen as the leaf is."""
+def _behind(interpreter: Interpreter, leaf: Leaf) -> tuple[Leaf, int] | None:
+    """Return what was cast to other numbers, or a whole number was added to, seen as the leaf is; and that number."""
     here = _scope_of(interpreter, leaf.source)
     if here is None:
         return None
     name = leaf.source[1]  # type: ignore[index]
     index = here.scope.producers.get(name)
     node = None if index is None else here.scope.nodes[index]
-    if node is None or not is_onnx(node, "Cast") or here.facts.elem_type(here.scope, node.input[0]) not in INTEGERS:
+    if node is None or not is_onnx(node) or here.facts.elem_type(here.scope, node.input[0]) not in INTEGERS:
+        return None
+    number = 0 if node.op_type == "Cast" else _added(here, node)
+    if number is None:
         return None
     value = here.value(node.input[0])
     found = _leaf_and_number(here.algebra, value) if isinstance(value, Value) else None
@@ -152,7 +157,16 @@ def _behind_cast(interpreter: Interpreter, leaf: Leaf) -> tuple[Leaf, int] | Non
         if own not in found[0].axes:
             return None
         entries[found[0].axes.index(own)] = entry
-    return found[0]._replace(axes=tuple(entries), lo=leaf.lo, hi=leaf.hi), found[1]
+    return found[0]._replace(axes=tuple(entries), lo=leaf.lo, hi=leaf.hi), found[1] + number
+
+
+def _added(here: Interpreter, node: NodeProto) -> int | None:
+    """Return the one whole number that a node adds to its first input, ``None`` if it does anything else."""
+    known = here.value(node.input[1]) if node.op_type in ("Add", "Sub") else None
+    if not isinstance(known, Const) or known.array.size != 1 or known.array.dtype.kind not in "iu":
+        return None
+    number = int(known.array.reshape(-1)[0])
+    return number if node.op_type == "Add" else -number
 
 
 def _scope_of(interpreter: Interpreter, source: Hashable) -> Interpreter | None:
