@@ -122,11 +122,21 @@ def take(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
 
 def _whole(algebra: Algebra, poly: Poly) -> Poly:
     """Look at what is read step by step as a whole if it is more than affine: an input that was activated, say."""
-    atoms = [(serial, algebra.atoms[serial]) for mono, _ in poly.terms for serial in mono]
-    affine = poly.degree < 2 and not any(isinstance(atom, (Fn, Spread)) for _, atom in atoms)
-    if affine or not algebra.uniform(poly, algebra.free_of(poly)) or algebra.width_of(poly) < 1:
+    atoms = [algebra.atoms[serial] for mono, _ in poly.terms for serial in mono]
+    affine = poly.degree < 2 and not any(isinstance(atom, (Fn, Spread)) for atom in atoms)
+    if affine or _is_stack(algebra, poly) or not algebra.uniform(poly, algebra.free_of(poly)) or algebra.width_of(poly) < 1:
         return poly
     return algebra.poly({(algebra.cut(poly),): 1.0})
+
+
+def _is_stack(algebra: Algebra, poly: Poly) -> bool:
+    """Whether steps that were laid beside each other are in a polynomial: they are taken apart one by one."""
+    for mono, _ in poly.terms:
+        for serial in mono:
+            atom = algebra.atoms[serial]
+            if isinstance(atom, Stack) or (isinstance(atom, Fn) and any(_is_stack(algebra, a) for a in atom.arguments)):
+                return True
+    return False
 
 
 def _lowered(axis: tuple[Any, ...], label: int) -> tuple[Any, ...]:
