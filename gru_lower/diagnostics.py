@@ -154,7 +154,7 @@ _register(
         "GL802": ("A decomposed GRU that cannot be fused", "see the reason; inspect lists what was seen"),
         "GL806": (
             "A decomposed GRU with a mask that is only known at run time",
-            "where sequences are only ever padded at their end, use --assume right-padded",
+            "where sequences are only ever padded at their end, add --assume right-padded",
         ),
         "GL807": ("What padding at the beginning would do", "make sure that sequences are only ever padded at their end"),
         "GL805": ("Inputs are taken to have the same batch", "nothing, unless a batch of 1 was meant to be repeated"),

@@ -193,6 +193,6 @@ def explained(interpreter: Interpreter, row: Row) -> str:
     """Say why a row is not fused without a promise."""
     name = interpreter.place(row.masking[0].mask.source)
     return (
-        f"a GRU, but a mask{f' ({name})' if name else ''} decides step by step whether the state is updated: only if it "
-        "never begins again after a masked step is that what sequence_lens does; if so, use --assume right-padded"
+        f"a GRU, but a mask{f' ({name})' if name else ''} decides step by step whether the state is updated, and "
+        "sequence_lens only says where a sequence ends; if masks never do more, fuse with --assume right-padded"
     )
