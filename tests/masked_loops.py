@@ -190,11 +190,15 @@ def _loop(e: Nodes, case: Case, h0: str, masks: str) -> tuple[str, str]:
     t = b("Sub", b("Sub", T, b.const(1)), "i") if case.reverse else "i"
     live = b("Gather", masks, t) if masks else b.live(case.mask, t)
     kept, y = b.step(case, b("Gather", "x", t), "h", live)
-    infos = [_info("i", TensorProto.INT64, []), _info("go", TensorProto.BOOL, []), _info("h", TensorProto.FLOAT, ["B", H])]
+    infos = [
+        _info("i", TensorProto.INT64, []),
+        _info("go", TensorProto.BOOL, []),
+        _info("h", TensorProto.FLOAT, ["B", H]),
+    ]
     outs = [_info(b("Identity", "go"), TensorProto.BOOL, []), _info(b("Identity", kept), TensorProto.FLOAT, ["B", H])]
     outs += [_info(b("Identity", y), TensorProto.FLOAT, ["B", H])] if case.y != "none" else []
     body = helper.make_graph(b.nodes, "step", infos, outs, b.initializers)
-    made = e("Loop", T, e.const(True, bool), h0, outputs=len(outs) - 1, body=body)
+    made = e("Loop", T, e.const(1, bool), h0, outputs=len(outs) - 1, body=body)
     return (made[0], made[1]) if case.y != "none" else (made, "")
 
 
@@ -206,7 +210,10 @@ def _scan(e: Nodes, case: Case, h0: str, masks: str) -> tuple[str, str]:
     kept, y = b.step(case, "xt", "h", live)
     infos = [_info("h", TensorProto.FLOAT, ["B", H]), _info("t", TensorProto.INT64, [])]
     infos += [_info("xt", TensorProto.FLOAT, ["B", I])] + ([_info("live", TensorProto.BOOL, ["B", 1])] if masks else [])
-    outs = [_info(b("Identity", kept), TensorProto.FLOAT, ["B", H]), _info(b("Add", "t", b.const(step)), TensorProto.INT64, [])]
+    outs = [
+        _info(b("Identity", kept), TensorProto.FLOAT, ["B", H]),
+        _info(b("Add", "t", b.const(step)), TensorProto.INT64, []),
+    ]
     outs += [_info(b("Identity", y), TensorProto.FLOAT, ["B", H])] if case.y != "none" else []
     body = helper.make_graph(b.nodes, "step", infos, outs, b.initializers)
     read = ["x", masks] if masks else ["x"]

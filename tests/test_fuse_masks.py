@@ -26,8 +26,8 @@ def fused(case: Case, **options: object) -> Result:
 def hold(case: Case, made: onnx.ModelProto, steps: int = 5) -> None:
     onnx.checker.check_model(made)
     assert not op_types(made) & {"Loop", "Scan", "Sigmoid", "Tanh"}
-    for lens in LENGTHS:
-        lens = [min(n, steps) for n in lens] if case.mask == "given" else lens
+    for lengths in LENGTHS:
+        lens = [min(n, steps) for n in lengths] if case.mask == "given" else lengths
         fed = feeds(case, lens, steps)
         actual, wanted = run(made, fed), expected(case, fed, lens)
         assert actual.keys() == wanted.keys()
@@ -47,7 +47,7 @@ def test_however_a_mask_is_spelled_it_becomes_sequence_lens(carrier: str, mask: 
 
 @pytest.mark.parametrize("carrier", ["loop", "scan", "unrolled"])
 @pytest.mark.parametrize(("reverse", "lbr", "initial"), list(product((False, True), (0, 1), (False, True))))
-def test_outputs_are_the_operators_own(carrier: str, reverse: bool, lbr: int, initial: bool) -> None:
+def test_outputs_are_the_operators_own(carrier: str, *, reverse: bool, lbr: int, initial: bool) -> None:
     for y in ("masked", "both ways", "none"):
         case = Case(carrier, "less", reverse, lbr, initial, y)
         result = fused(case, verify=False)
@@ -79,8 +79,9 @@ def test_a_mask_known_at_run_time_is_kept_and_explained(carrier: str) -> None:
 
 @pytest.mark.parametrize("carrier", ["loop", "scan", "unrolled"])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_right_padded_masks_become_sequence_lens_where_that_is_promised(carrier: str, reverse: bool) -> None:
-    for initial, y in product((False, True), ("masked", "none") if carrier == "unrolled" else ("masked", "kept", "none")):
+def test_right_padded_masks_become_sequence_lens_where_that_is_promised(carrier: str, *, reverse: bool) -> None:
+    ways = ("masked", "none") if carrier == "unrolled" else ("masked", "kept", "none")
+    for initial, y in product((False, True), ways):
         case = Case(carrier, "given", reverse, initial=initial, y=y)
         result = fused(case, assume="right-padded", verify=False)
         assert [site.action for site in result.report.sites] == ["fused"], (case, result.report.sites)

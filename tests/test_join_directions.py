@@ -84,11 +84,8 @@ def joined(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def directions(model: onnx.ModelProto) -> list[str]:
-    found = []
-    for node in model.graph.node:
-        if node.op_type == "GRU":
-            found.append(next((a.s.decode() for a in node.attribute if a.name == "direction"), "forward"))
-    return found
+    grus = [node for node in model.graph.node if node.op_type == "GRU"]
+    return [next((a.s.decode() for a in node.attribute if a.name == "direction"), "forward") for node in grus]
 
 
 def feeds(model: onnx.ModelProto, lens: list[int]) -> dict[str, Array]:
@@ -104,7 +101,7 @@ def feeds(model: onnx.ModelProto, lens: list[int]) -> dict[str, Array]:
 
 @pytest.mark.parametrize("layout", ["time", "batch"])
 @pytest.mark.parametrize(("lbr", "lens", "initial"), list(product((0, 1), (False, True), ("", "both"))))
-def test_both_directions_become_one(layout: str, lbr: int, lens: bool, initial: str) -> None:
+def test_both_directions_become_one(layout: str, lbr: int, *, lens: bool, initial: str) -> None:
     outputs = ("Y", "Y_h")
     model = two(lbr=lbr, lens=lens, initial=initial, layout=layout, outputs=outputs)
     made = joined(model)
@@ -115,7 +112,9 @@ def test_both_directions_become_one(layout: str, lbr: int, lens: bool, initial: 
         both = [weights(d) for d in (0, 1)]
         Y, Y_h = reference.gru(
             fed["x"],
-            *(np.concatenate([w[name] for w in both]) for name in ("W", "R", "B")),
+            np.concatenate([w["W"] for w in both]),
+            np.concatenate([w["R"] for w in both]),
+            np.concatenate([w["B"] for w in both]),
             sequence_lens=fed["lens"] if lens else None,
             initial_h=np.concatenate([fed["h0_0"], fed["h0_1"]]) if initial else None,
             direction="bidirectional",

@@ -6,6 +6,7 @@ to the inputs it is made of: booleans, or numbers of which one marks a step as p
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -14,15 +15,23 @@ import onnx
 from onnx import numpy_helper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gru_lower.verification.result import Array
 
 Side = Literal["right", "left"]
 # fmt: off
-_SAME = {"Cast", "Identity", "Expand", "Slice", "ReverseSequence", "ReduceMax", "ReduceMin", "ReduceSum", "Reshape", "Dropout"}
+_SAME = {
+    "Cast", "Identity", "Expand", "Slice", "ReverseSequence", "ReduceMax", "ReduceMin", "ReduceSum", "Reshape",
+}
 # fmt: on
-_COMPARING = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"}
+_COMPARING: dict[str, Callable[[float, float], bool]] = {
+    "Equal": operator.eq,
+    "Greater": operator.gt,
+    "GreaterOrEqual": operator.ge,
+    "Less": operator.lt,
+    "LessOrEqual": operator.le,
+}
 _JOINING = {"And", "Or"}
 
 
@@ -128,29 +137,27 @@ def _through_squeeze(seen: _Seen, node: onnx.NodeProto, constants: Mapping[str, 
         axes = [int(axis) for axis in numpy_helper.to_array(constants[node.input[1]]).ravel()]
     if axes is None:
         return []
-    places = {"time": seen.time, "batch": seen.batch}
     ahead = sorted(axis for axis in axes if axis >= 0)  # those counted from the end are the features'
-    for key, place in places.items():
+
+    def before(place: int) -> int:
+        if node.op_type == "Unsqueeze":
+            return place - len([axis for axis in ahead if axis < place])
         for axis in ahead:
-            if node.op_type == "Squeeze":
-                place += axis <= place
-        places[key] = place - (sum(axis < place for axis in ahead) if node.op_type == "Unsqueeze" else 0)
-    return [replace(seen, name=node.input[0], **places)]  # type: ignore[arg-type]
+            place += axis <= place
+        return place
+
+    return [replace(seen, name=node.input[0], time=before(seen.time), batch=before(seen.batch))]
 
 
-def _through_comparison(seen: _Seen, node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> Iterable[_Seen]:
+def _through_comparison(
+    seen: _Seen, node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]
+) -> Iterable[_Seen]:
     """Choose a number for which a comparison with a constant gives what padding has to give."""
     fixed = [position for position in (0, 1) if node.input[position] in constants]
     if len(fixed) != 1 or constants[node.input[fixed[0]]].dims not in ([], [1]):
         return []
     bound = float(numpy_helper.to_array(constants[node.input[fixed[0]]]).reshape(-1)[0])
-    holds = {
-        "Equal": lambda a, b: a == b,
-        "Greater": lambda a, b: a > b,
-        "GreaterOrEqual": lambda a, b: a >= b,
-        "Less": lambda a, b: a < b,
-        "LessOrEqual": lambda a, b: a <= b,
-    }[node.op_type]
+    holds = _COMPARING[node.op_type]
     for value in (bound, 0.0, bound + 1, bound - 1):
         pair = (value, bound) if fixed[0] else (bound, value)
         if holds(*pair) == bool(seen.value):

@@ -316,8 +316,10 @@ class _Reader:
 
     def _named(self) -> str:
         """Return the value that the number of steps is, if it is one of the scope around."""
-        name = self.trips.terms[0][0] if isinstance(self.trips, Affine) and len(self.trips.terms) == 1 else None
-        return name.value if isinstance(name, Least) and self.trips == symbol(name) and name.path == self.outside.scope.path else ""
+        name = self.trips.terms[0][0] if isinstance(self.trips, Affine) and self.trips.terms else None
+        if not isinstance(name, Least) or self.trips != symbol(name) or name.path != self.outside.scope.path:
+            return ""
+        return name.value
 
     def _starts(self) -> bool:
         """Whether the first step is taken, as long as there is any."""

@@ -137,7 +137,12 @@ class _Scope:
             getattr(one, field) == getattr(other, field)
             for field in ("hidden_size", "clip", "linear_before_reset", "elem_type", "version")
         )
-        return equal and alike("X") and alike("sequence_lens") and ("initial_h" in one.inputs) == ("initial_h" in other.inputs)
+        return (
+            equal
+            and alike("X")
+            and alike("sequence_lens")
+            and ("initial_h" in one.inputs) == ("initial_h" in other.inputs)
+        )
 
     def _joined(self, pair: tuple[int, int], specs: dict[int, GruSpec], joints: list[Joint]) -> splice.Edit | None:
         writer = _Writer(self, pair, [specs[index] for index in pair])
@@ -146,7 +151,10 @@ class _Scope:
         outputs: list[str] = []
         for place, axes in ((0, Y_AXES), (1, Y_H_AXES)):
             here = [joint for joint in joints if joint.output == place]
-            olds = [node.output[place] if len(node.output) > place else "" for node in map(self.scope.nodes.__getitem__, pair)]
+            olds = [
+                node.output[place] if len(node.output) > place else ""
+                for node in map(self.scope.nodes.__getitem__, pair)
+            ]
             kept = [old for old in olds if old and self._is_used(old, dead)]
             outputs.append(writer.fresh(("Y", "Y_h")[place]) if here or kept else "")
             for joint in here:

@@ -37,9 +37,7 @@ class Masked(NamedTuple):
     begins: Callable[[str], str | None]
 
 
-def written(
-    writer: Writer, lengths: Lengths, x: str, steps: Count, *, reverse: bool, batched: bool
-) -> tuple[str, str]:
+def written(writer: Writer, lengths: Lengths, x: str, steps: Count, *, reverse: bool, batched: bool) -> tuple[str, str]:
     """Write sequence_lens as (B) of int32.
 
     Args:
@@ -124,7 +122,8 @@ def _bounded(writer: Writer, name: str, elem_type: int, shift: int, x: str, step
 def _mask(writer: Writer, lengths: Lengths, steps: Count, *, reverse: bool) -> str:
     """Write a mask as (T, B), true where a step is taken, in the order of the GRU's X."""
     leaf, time = lengths.leaf, lengths.time
-    assert time is not None
+    if time is None:
+        raise AssertionError
     name, seen = writer.place(leaf)
     if leaf.source in writer.algebra.defined:
         raise CannotWriteError("its mask is computed from other steps")
@@ -185,5 +184,6 @@ def repeated(writer: Writer, masked: Masked, y: str, y_h: str, initial: str | No
     if writer.opset < WHERE or not masked.mask:
         raise CannotWriteError("masked steps repeat an output, which has to be chosen: that needs opset 9")
     other = initial if reverse else last(writer, masked, y_h, initial)
-    assert other is not None
+    if other is None:
+        raise AssertionError
     return writer.node("Where", [writer.unsqueeze(masked.mask, [2], "mask_each"), y, other], "Y_repeated")

@@ -95,15 +95,22 @@ def offers(interpreter: Interpreter, rows: list[Row], states: dict[Poly, tuple[i
         if known is None or source.piece >= len(known.pieces):
             continue
         computed = known.pieces[source.piece][1]
-        place = states.get(computed) or states.get(masks.canonical(carrier.body, computed))
-        if place is not None and rows[place[0]].carrier is carrier:
-            if source.stacked == (place[1] != LAST) or not rows[place[0]].masking:
-                found[poly] = Offer(place[0], None, source.stacked, source.turned)
-                continue
-        offer = _repeated(rows, carrier, masks.canonical(carrier.body, computed), source)
+        offer = _given(rows, carrier, states, computed, source)
         if offer is not None:
             found[poly] = offer
     return found
+
+
+def _given(
+    rows: list[Row], carrier: Carrier, states: dict[Poly, tuple[int, int]], computed: Poly, source: Left
+) -> Offer | None:
+    once = masks.canonical(carrier.body, computed)
+    place = states.get(computed) or states.get(once)
+    if place is not None and rows[place[0]].carrier is carrier:
+        fits = source.stacked == (place[1] != LAST) or not rows[place[0]].masking
+        if fits:
+            return Offer(place[0], None, source.stacked, source.turned)
+    return _repeated(rows, carrier, once, source)
 
 
 def turned(algebra: Algebra, found: dict[Poly, Offer], rows: list[Row], poly: Poly) -> Offer | None:
@@ -129,7 +136,8 @@ def _repeated(rows: list[Row], carrier: Carrier, computed: Poly, source: Left) -
             continue
         repeating = masked.followers(row)
         if row.kept is computed and source.stacked:
-            return Offer(number, None, True, source.turned, row.before.name if isinstance(row.before, Initial) else "")
+            repeats = row.before.name if isinstance(row.before, Initial) else ""
+            return Offer(number, None, stacked=True, turned=source.turned, repeats=repeats)
         if computed in repeating:
             return Offer(number, None, source.stacked, source.turned, repeating[computed])
     return None

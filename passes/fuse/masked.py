@@ -8,6 +8,7 @@ length, and 0 from there on.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_lower.passes.fuse.counting import Affine
@@ -123,7 +124,8 @@ def is_promised(row: Row) -> bool:
 def _of_lengths(row: Row) -> tuple[Lengths, bool]:
     seen = []
     for gate in row.masking:
-        assert isinstance(gate.mask.source, Below)
+        if not isinstance(gate.mask.source, Below):
+            raise CannotWriteError("its steps have different masks")
         axes = gate.mask.axes[:-1] if gate.mask.source.placed else gate.mask.axes
         seen.append((gate.mask.source.lens, axes, gate.live))
     counts = [counted(gate.mask) for gate in row.masking]
@@ -146,9 +148,10 @@ def _progress(row: Row, counts: Sequence[Count | None]) -> tuple[Any, int]:
         if isinstance(count, Affine) and step in (1, -1):
             return count - row.carrier.counter * step, step
     elif all(isinstance(count, int) for count in counts):
-        steps = {b - a for a, b in zip(counts, counts[1:], strict=False)} or {1}  # type: ignore[operator]
+        numbers = [count for count in counts if isinstance(count, int)]
+        steps = {b - a for a, b in pairwise(numbers)} or {1}
         if len(steps) == 1 and steps <= {1, -1}:
-            return counts[0], steps.pop()
+            return numbers[0], steps.pop()
     raise CannotWriteError("its mask does not count the steps")
 
 

@@ -9,6 +9,7 @@ m is 0 or 1, so m · m is m.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnx import TensorProto
@@ -38,18 +39,18 @@ FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProt
 
 
 class Below(NamedTuple):
-    """The source of a leaf that is 1 where count < lengths and 0 elsewhere.
+    """The source of a leaf that is 1 where number < lengths and 0 elsewhere.
 
     Attributes:
         lens: The source of the leaf that holds the lengths. The mask's leaf has the axes of that one, all of them free
             or read at one index, and behind them the axis of positions, if there is one.
-        count: What is compared with them; may hang on :data:`folding.POSITION`, the index on the axis of positions.
+        number: What is compared with them; may hang on :data:`folding.POSITION`, the index on the axis of positions.
         placed: Whether there is an axis of positions.
 
     """
 
     lens: Hashable
-    count: Count
+    number: Count
     placed: bool
 
 
@@ -206,9 +207,8 @@ def _mask(algebra: Algebra, count: Const, lens: Value, leaf: Leaf, shift: int, *
             continue
         axes.append((names[kind],) if kind in names else ())
         dims.append(dim)
-        if kind not in names and kind != ():
-            if kind != ("f",) or dim != 1:
-                raise NotUnderstoodError
+        if kind not in names and kind != () and (kind != ("f",) or dim != 1):
+            raise NotUnderstoodError
     if placed:
         entries = (*entries, ("a", len(names), 0, 1))
     source = Below(leaf.source, _counted(count) - shift, placed)
@@ -253,7 +253,7 @@ def _counted(count: Const) -> Count:
     if len(entries) == 1:
         return first
     step = entries[1] - entries[0]
-    if any(b - a != step for a, b in zip(entries, entries[1:], strict=False)) or isinstance(step, Affine):
+    if any(b - a != step for a, b in pairwise(entries)) or isinstance(step, Affine):
         raise NotUnderstoodError
     return folding.POSITION * int(step) + first if step else first
 
@@ -342,10 +342,10 @@ def gated(interpreter: Interpreter, poly: Poly) -> Iterator[Gated]:
         one = algebra.add(without, times)
         gate = algebra.poly({(serial,): 1.0})
         if _is_state(algebra, without):
-            yield Gated(leaf, True, without, one, _products(algebra, gate, one, poly))
+            yield Gated(leaf, live=True, before=without, new=one, outputs=_products(algebra, gate, one, poly))
         if _is_state(algebra, one):
             rest = algebra.add(algebra.constant(1.0), algebra.scale(gate, -1.0))
-            yield Gated(leaf, False, one, without, _products(algebra, rest, without, poly))
+            yield Gated(leaf, live=False, before=one, new=without, outputs=_products(algebra, rest, without, poly))
 
 
 def _products(algebra: Algebra, gate: Poly, *polys: Poly) -> tuple[Poly, ...]:
@@ -380,12 +380,13 @@ def counted(mask: Leaf) -> Count | None:
     if not isinstance(source, Below):
         return None
     if not source.placed:
-        return source.count
+        return source.number
     entry = mask.axes[-1]
-    if entry[0] != "i" or not isinstance(source.count, Affine):
-        return None if entry[0] != "i" else source.count
-    factor = source.count.factor(("#",))
-    return source.count - folding.POSITION * factor + entry[1] * factor
+    if entry[0] != "i" or not isinstance(source.number, Affine):
+        return None if entry[0] != "i" else source.number
+    factor = source.number.factor(("#",))
+    found: Count = source.number - folding.POSITION * factor + entry[1] * factor
+    return found
 
 
 def canonical(interpreter: Interpreter, poly: Poly) -> Poly:
@@ -397,4 +398,3 @@ def canonical(interpreter: Interpreter, poly: Poly) -> Poly:
 
 
 __all__ = ["Below", "Gated", "canonical", "compared", "counted", "gated", "is_binary", "negated", "settled"]
-

@@ -11,7 +11,15 @@ if TYPE_CHECKING:
 DEEPEST = 16
 LONGEST = 64
 """Constants with more entries than this are the same only if they are one."""
-CHANGING = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial", "Dropout")
+CHANGING = (
+    "RandomNormal",
+    "RandomUniform",
+    "RandomNormalLike",
+    "RandomUniformLike",
+    "Bernoulli",
+    "Multinomial",
+    "Dropout",
+)
 
 
 def key(scope: Scope, facts: Facts, name: str, depth: int = DEEPEST) -> Any:  # noqa: ANN401 - something that compares

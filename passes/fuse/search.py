@@ -53,7 +53,8 @@ class Found:
             stuck = [n for n in plan.rows if (c := self.rows[n].carrier) is not None and c.index in plan.live]
             held = [n for n in plan.rows if self._held_states_stay(self.rows[n], plan)]
             for number in held:
-                self.drop(number, "GL802", "a GRU, but the states that its masked steps repeat are used, which it gives 0 for")
+                why = "a GRU, but the states that its masked steps repeat are used, for which it gives 0"
+                self.drop(number, "GL802", why)
             if not stuck and not held:
                 return plan
             for number in stuck:
@@ -63,7 +64,8 @@ class Found:
         """Whether states of masked steps between the first and the last are asked for."""
         if not row.masking or row.carrier is not None:
             return False
-        between = [cell.state for cell, gate in zip(row.cells, row.masking, strict=True) if cell.state not in gate.outputs]
+        steps = zip(row.cells, row.masking, strict=True)
+        between = [cell.state for cell, gate in steps if cell.state not in gate.outputs]
         homes = [self.interpreter.homes[poly].name for poly in between if poly is not row.kept]
         return any(self.interpreter.scope.producers.get(name) in plan.live for name in homes)
 

@@ -48,27 +48,7 @@ def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], lis
 
     """
     algebra = interpreter.algebra
-    readings: dict[Poly, list[Cell]] = {}
-    misses: list[Miss] = []
-    gates: dict[Poly, Gated] = {}
-    given_out: dict[Poly, Gated] = {}
-    for poly in interpreter.homes:
-        cells, reasons = read(algebra, poly)
-        held = None if cells else masked.reading(interpreter, poly)
-        if held is not None:
-            cells = [replace(cell, state=poly) for cell in held.cells if cell.before == held.gate.before.atom]
-            reasons = [] if held.cells else held.reasons
-            if cells:
-                gates[poly] = held.gate
-            elif held.cells:
-                given_out[held.gate.new] = held.gate  # an output, 0 past the length
-        if cells:
-            readings[poly] = cells
-        elif reasons:
-            misses.append(Miss(poly, tuple(reasons)))
-    for poly, gate in gates.items():
-        if poly in readings:
-            readings.pop(gate.new, None)  # the step is taken only where the mask says so
+    readings, misses, gates, given_out = _readings(interpreter)
     whole = [cell for cells in readings.values() for cell in cells if cell.before is not None]
     after: dict[int, list[Cell]] = {}
     for cell in whole:
@@ -100,6 +80,34 @@ def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], lis
             else:
                 misses.append(Miss(row[-1].state, (MisfitError("some of its steps have a mask, others have none"),)))
     return found, misses
+
+
+def _readings(
+    interpreter: Interpreter,
+) -> tuple[dict[Poly, list[Cell]], list[Miss], dict[Poly, Gated], dict[Poly, Gated]]:
+    """Read every value: cells, misses, the masks of states, and those of steps that are only given out."""
+    readings: dict[Poly, list[Cell]] = {}
+    misses: list[Miss] = []
+    gates: dict[Poly, Gated] = {}
+    given_out: dict[Poly, Gated] = {}
+    for poly in interpreter.homes:
+        cells, reasons = read(interpreter.algebra, poly)
+        held = None if cells else masked.reading(interpreter, poly)
+        if held is not None:
+            cells = [replace(cell, state=poly) for cell in held.cells if cell.before == held.gate.before.atom]
+            reasons = [] if held.cells else held.reasons
+            if cells:
+                gates[poly] = held.gate
+            elif held.cells:
+                given_out[held.gate.new] = held.gate  # an output, 0 past the length
+        if cells:
+            readings[poly] = cells
+        elif reasons:
+            misses.append(Miss(poly, tuple(reasons)))
+    for poly, gate in gates.items():
+        if poly in readings:
+            readings.pop(gate.new, None)  # the step is taken only where the mask says so
+    return readings, misses, gates, given_out
 
 
 def offers(algebra: Algebra, states: dict[Poly, tuple[int, int]], poly: Poly) -> Offer | None:

@@ -339,7 +339,7 @@ def aligned(algebra: Algebra, given: Sequence[Value | Const]) -> tuple[tuple[Axi
 
     """
     if any(value.dims and value.dims[-1] != 1 for value in given):
-        given = [featureless(algebra, value) if _is_column(algebra, value) else value for value in given]
+        given = [featureless(algebra, value) if _is_column(value, algebra) else value for value in given]
     like = max((value for value in given if isinstance(value, Value)), key=_settled_first(algebra), default=None)
     values = [as_value(algebra, value, like) if isinstance(value, Const) else value for value in given]
     if like is None:
@@ -412,7 +412,7 @@ def _of_leaves(algebra: Algebra, value: Value) -> bool:
     return bool(atoms) and all(isinstance(atom, Leaf) and atom.axes == getattr(atoms[0], "axes", ()) for atom in atoms)
 
 
-def _is_column(algebra: Algebra, value: Value | Const) -> TypeGuard[Value]:
+def _is_column(value: Value | Const, algebra: Algebra) -> TypeGuard[Value]:
     """Whether what was taken for features lies along another axis than the last, which is of length 1."""
     if not isinstance(value, Value) or value.axes[-1:] != ((),) or value.dims[-1] != 1:
         return False
@@ -482,9 +482,8 @@ def spread(algebra: Algebra, poly: Poly) -> Poly:
     """See one feature as many equal ones."""
     if all(len(mono) < 2 and not isinstance(coefficient, Vector) for mono, coefficient in poly.terms):
         parts = [(algebra.poly({mono: 1.0}), factor) for mono, factor in poly.terms]
-        return algebra.add(
-            *(algebra.scale(algebra.atom(Spread("spread", p)) if p.atom else p, factor) for p, factor in parts)  # type: ignore[arg-type]
-        )
+        wide = [(algebra.atom(Spread("spread", part)) if part.atom else part, factor) for part, factor in parts]
+        return algebra.add(*(algebra.scale(part, factor) for part, factor in wide))
     return algebra.atom(Spread("spread", poly))
 
 
