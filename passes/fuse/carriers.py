@@ -23,6 +23,7 @@ from gru_lower.graph.scopes import subgraphs
 from gru_lower.passes.fuse.collect import collected
 from gru_lower.passes.fuse.counting import Affine, Counter, is_negative, symbol
 from gru_lower.passes.fuse.folding import Condition
+from gru_lower.passes.fuse.least import Least
 from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Value, leaf, refeature
 from gru_lower.passes.fuse.views import FAR, take
 
@@ -318,12 +319,19 @@ class Reader:
         if not fewest or not self._starts():
             return
         self.trips = fewest[0]
-        self.trips_name = next((name for count, name in finite if name and count == self.trips), "")
+        self.trips_name = next((name for count, name in finite if name and count == self.trips), "") or self._named()
         self.counter = symbol(Counter(self.scope.path, self.trips))
         for place, state in enumerate(self.states):
             if state.kind == "counter":  # counts by the counter that knows its end now
                 del self.bound[place]
                 state.kind = "state"
+
+    def _named(self) -> str:
+        """Return the value that the number of steps is, if it is one of the scope around."""
+        name = self.trips.terms[0][0] if isinstance(self.trips, Affine) and self.trips.terms else None
+        if not isinstance(name, Least) or self.trips != symbol(name) or name.path != self.outside.scope.path:
+            return ""
+        return name.value
 
     def _starts(self) -> bool:
         """Whether the first step is taken, as long as there is any."""

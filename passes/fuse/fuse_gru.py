@@ -31,10 +31,12 @@ class FuseOptions:
 
     Attributes:
         steps: ``yes`` makes a GRU of sequence length 1 of a single step, too, such as a decoder's.
+        assume: ``right-padded`` promises that masks are true up to each sequence's length and false from there on.
 
     """
 
     steps: str = field(default="no", metadata={"choices": ("no", "yes")})
+    assume: str = field(default="nothing", metadata={"choices": ("nothing", "right-padded")})
 
 
 class FuseGru(Pass):
@@ -76,7 +78,8 @@ class FuseGru(Pass):
         interpreters = list(interpreted(model, facts))
         for done, interpreter in enumerate(interpreters, 1):
             ctx.progress("fusing", done, len(interpreters))
-            found = search(interpreter, shortest=1 if self.options.steps == "yes" else 2)
+            shortest = 1 if self.options.steps == "yes" else 2
+            found = search(interpreter, shortest=shortest, assume=self.options.assume)
             regions = Regions(model.proto, interpreter, model.base_dir)
             written = self._settled(interpreter, names, facts, found, regions, ctx)
             if written is not None:
@@ -113,7 +116,8 @@ class FuseGru(Pass):
                     continue
                 outputs = written.served(number)
                 edit = written.edit
-                batches = written.batches[number]
+                masked = [n for n in written.rows if found.rows[n].masking and n != number]  # may stand before it
+                batches = [axis for n in (number, *masked) for axis in written.batches[n]]
                 pair = regions.pair(site.site, outputs, edit.nodes, edit.initializers, batches)
                 site.change = pair if ctx.keep_changes else None
                 if pair is None or ctx.judge is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.base import Site
-from gru_lower.passes.fuse import anew, describe, inputs, loops, unrolled
+from gru_lower.passes.fuse import anew, describe, inputs, loops, masked, unrolled
 from gru_lower.passes.fuse.algebra import TooLargeError
 from gru_lower.passes.fuse.emit import CannotWriteError
 from gru_lower.passes.fuse.recurrence import states_of
@@ -52,10 +52,23 @@ class Found:
         while True:
             plan = Planner(self.interpreter, self.rows, self.sources).plan()
             stuck = [n for n in plan.rows if (c := self.rows[n].carrier) is not None and c.index in plan.live]
-            if not stuck:
+            held = [n for n in plan.rows if self._held_states_stay(self.rows[n], plan)]
+            for number in held:
+                why = "a GRU, but the states that its masked steps repeat are used, for which it gives 0"
+                self.drop(number, "GL802", why)
+            if not stuck and not held:
                 return plan
             for number in stuck:
                 self.drop(number, "GL802", self._why_it_stays(self.rows[number], plan))
+
+    def _held_states_stay(self, row: Row, plan: Plan) -> bool:
+        """Whether states of masked steps between the first and the last are asked for."""
+        if not row.masking or row.carrier is not None:
+            return False
+        steps = zip(row.cells, row.masking, strict=True)
+        between = [cell.state for cell, gate in steps if cell.state not in gate.outputs]
+        homes = [self.interpreter.homes[poly].name for poly in between if poly is not row.kept]
+        return any(self.interpreter.scope.producers.get(name) in plan.live for name in homes)
 
     def _why_it_stays(self, row: Row, plan: Plan) -> str:
         assert row.carrier is not None
@@ -66,12 +79,13 @@ class Found:
         return f"a GRU, but the {node.op_type} also makes {listed}, which is no state of it"
 
 
-def search(interpreter: Interpreter, *, shortest: int = 2) -> Found:
+def search(interpreter: Interpreter, *, shortest: int = 2, assume: str = "nothing") -> Found:
     """Find the recurrences of a scope.
 
     Args:
         interpreter: The scope, interpreted.
         shortest: How many steps unrolled cells have at least.
+        assume: What is promised of masks.
 
     """
     in_loops, missed_in_loops = loops.rows(interpreter)
@@ -82,7 +96,12 @@ def search(interpreter: Interpreter, *, shortest: int = 2) -> Found:
     for number in range(len(found.rows)):
         found.sources.append(None)
         try:
-            found.sources[number] = inputs.source(interpreter, found.rows, number, atoms)
+            source = inputs.source(interpreter, found.rows, number, atoms)
+            row = found.rows[number]
+            if masked.is_promised(row) and assume != masked.PROMISE:
+                found.drop(number, "GL806", masked.explained(interpreter, row))
+                continue
+            found.sources[number] = masked.with_lengths(interpreter, row, source) if row.masking else source
         except CannotWriteError as error:
             found.sources[number] = _unfolded(found, number, atoms)
             if found.sources[number] is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.passes.fuse.algebra import Leaf, Stack
+from gru_lower.passes.fuse.algebra import Fn, Leaf, Stack
 from gru_lower.passes.fuse.counting import LONGEST, Affine, is_negative
 from gru_lower.passes.fuse.reshape import reshape
 from gru_lower.passes.fuse.values import (
@@ -24,6 +24,7 @@ from gru_lower.passes.fuse.values import (
     constant,
     elsewhere,
     features,
+    features_elsewhere,
     indexed,
     labels_of,
     refeature,
@@ -33,7 +34,7 @@ from gru_lower.passes.fuse.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.passes.fuse.algebra import Algebra
+    from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.matrices import Array
 
@@ -116,8 +117,25 @@ def take(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
     if len(kind) != 1 or not isinstance(kind[0], int):
         raise NotUnderstoodError
     label = kind[0]
-    pieces = tuple((width, algebra.at(algebra.at_rest(poly), label, index)) for width, poly in value.pieces)
+    pieces = tuple((width, algebra.at(_whole(algebra, poly), label, index)) for width, poly in value.pieces)
     return Value(tuple(_lowered(entry, label) for entry in axes), dims, pieces)
+
+
+def _whole(algebra: Algebra, poly: Poly) -> Poly:
+    """Look at what is read step by step as a whole if it is more than affine: an input that was activated, say."""
+    if _is_stack(algebra, poly) or not algebra.uniform(poly, algebra.free_of(poly)) or algebra.width_of(poly) < 1:
+        return poly
+    return algebra.at_rest(poly)
+
+
+def _is_stack(algebra: Algebra, poly: Poly) -> bool:
+    """Whether steps that were laid beside each other are in a polynomial: they are taken apart one by one."""
+    for mono, _ in poly.terms:
+        for serial in mono:
+            atom = algebra.atoms[serial]
+            if isinstance(atom, Stack) or (isinstance(atom, Fn) and any(_is_stack(algebra, a) for a in atom.arguments)):
+                return True
+    return False
 
 
 def _lowered(axis: tuple[Any, ...], label: int) -> tuple[Any, ...]:
@@ -146,6 +164,10 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
         return value
     if kind == ():
         return replace(value, dims=dims)
+    if kind == F and size != 1 and (step != 1 or value.width == UNKNOWN):
+        other = features_elsewhere(algebra, value)
+        if other is not None:
+            return section(algebra, other, axis, start, step, size)
     if kind == F and not isinstance(start, int) and size == 1:
         return _one(algebra, value, axis, start)
     if kind == F and step == 1 and isinstance(start, int) and isinstance(size, int) and value.width != UNKNOWN:
@@ -159,7 +181,7 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
     if len(kind) != 1 or not isinstance(kind[0], int):
         raise NotUnderstoodError
     pieces = tuple(
-        (width, algebra.along(algebra.at_rest(poly), kind[0], start, step, size)) for width, poly in value.pieces
+        (width, algebra.along(_whole(algebra, poly), kind[0], start, step, size)) for width, poly in value.pieces
     )
     return Value(value.axes, dims, pieces)
 
