@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_lower.passes.fuse.algebra import Leaf
@@ -42,7 +43,9 @@ def after(interpreter: Interpreter, carrier: Carrier) -> Iterator[tuple[str, Kno
         carrier: The loop.
 
     """
-    for place, state in enumerate(carrier.states):
+    for place, carried in enumerate(carrier.states):
+        alias = carried.kind == "same"
+        state = replace(carrier.states[carried.same], outer=carried.outer) if alias else carried
         initial = interpreter.value(state.initial) if state.initial else None
         if state.kind == "invariant":
             yield state.outer, initial
@@ -55,8 +58,8 @@ def after(interpreter: Interpreter, carrier: Carrier) -> Iterator[tuple[str, Kno
             sequence = isinstance(initial, Sequence_)
             yield state.outer, Sequence_(tensor=stacked, axis=0, keepdims=False) if sequence and stacked else stacked
         else:
-            first = carrier.states[state.same] if state.kind == "same" else state
-            yield state.outer, _last(interpreter, carrier, first.result, carrier.leaves.get(place if state is first else state.same))
+            given = carrier.leaves.get(carried.same if alias else place)
+            yield state.outer, _last(interpreter, carrier, state.result, given)
     for output in carrier.outputs:
         known = carrier.body.value(output.result)
         yield output.outer, _stacked(interpreter, carrier, output.result, known, output.axis, turned=output.turned)

@@ -220,7 +220,9 @@ class _Reader:
             return Const(_object(symbol(("carried", self.scope.path, place)), initial.dims), initial.dims)
         if not isinstance(initial, (Value, Const)):
             return None
-        made = leaf(self.outside.algebra, (self.scope.path, state.inner), initial.dims)
+        # What is empty at first has grown by step t.
+        dims = [symbol(("carried", self.scope.path, place, i)) if dim == 0 else dim for i, dim in enumerate(initial.dims)]
+        made = leaf(self.outside.algebra, (self.scope.path, state.inner), dims)
         self.outside.algebra.data.add((self.scope.path, state.inner))
         if isinstance(initial, Value) and ("f",) in initial.axes and isinstance(initial.width, int) and initial.width > 0:
             try:

@@ -362,7 +362,9 @@ def _reverse_sequence(call: Call) -> list[Known]:
 def _reduce(call: Call) -> list[Known]:
     """Add up what lies along axes of which every index is known, as stacked values are."""
     given, axes = call.tensor(0), call.ints(1, "axes")
-    if not isinstance(given, Value) or axes is None or len(axes) != 1:
+    if isinstance(given, Const):
+        return [_reduced(call, given, axes)]
+    if call.node.op_type == "ReduceProd" or not isinstance(given, Value) or axes is None or len(axes) != 1:
         raise NotUnderstoodError
     axis = axes[0] % len(given.dims)
     length = given.dims[axis]
@@ -372,6 +374,16 @@ def _reduce(call: Call) -> list[Known]:
     factor = 1.0 / length if call.node.op_type == "ReduceMean" else 1.0
     total = lift(call.algebra, lambda *polys: call.algebra.scale(call.algebra.add(*polys), factor), *parts)
     return [views.unsqueeze(total, [axis]) if call.attributes.get("keepdims", 1) else total]
+
+
+def _reduced(call: Call, given: Const, axes: list[int] | None) -> Const:
+    if not given.whole or call.node.op_type == "ReduceMean":
+        raise NotUnderstoodError
+    function = np.multiply if call.node.op_type == "ReduceProd" else np.add
+    along = tuple(range(given.array.ndim)) if axes is None else tuple(axes)
+    array = function.reduce(given.array, axis=along, keepdims=bool(call.attributes.get("keepdims", 1)))
+    array = np.asarray(array, given.array.dtype)
+    return Const(array, array.shape)
 
 
 # -- sizes -----------------------------------------------------------------------------------------
@@ -560,6 +572,7 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "ReverseSequence": _reverse_sequence,
     "ReduceSum": _reduce,
     "ReduceMean": _reduce,
+    "ReduceProd": _reduce,
     "Shape": _shape,
     "Size": _size,
     "Constant": _constant,
