@@ -1,7 +1,7 @@
 """Inputs that a loop computes anew in every step: where the graph has them for all steps, or what they are made of.
 
-    V in the graph, and in step t Vₜ            V is read along its axis of time
-    W (A xₜ + c)                                (W A) xₜ + W c
+V in the graph, and in step t Vₜ            V is read along its axis of time
+W (A xₜ + c)                                (W A) xₜ + W c
 """
 
 from __future__ import annotations

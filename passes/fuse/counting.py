@@ -112,7 +112,9 @@ class Affine:
                 bound = bound - factor * symbol(name) + (factor * (trips - 1) if factor < 0 else 0)
         if not isinstance(bound, Affine):
             return bound
-        if any(isinstance(name, Counter) or (isinstance(name, tuple) and name[0] in RESULTS) for name, _ in bound.terms):
+        if any(
+            isinstance(name, Counter) or (isinstance(name, tuple) and name[0] in RESULTS) for name, _ in bound.terms
+        ):
             return None
         return bound.constant + sum(factor if factor > 0 else factor * LONGEST for _, factor in bound.terms)
 

@@ -1,11 +1,11 @@
 """Elementwise operators over polynomials, brought to one spelling for what is the same function.
 
-    1 / (1 + e⁻ᵛ), eᵛ / (1 + eᵛ), ½ tanh(½v) + ½      Sigmoid(v)
-    2σ(2v) - 1, (eᵛ - e⁻ᵛ) / (eᵛ + e⁻ᵛ) by σ            Tanh(v)
-    Clip(v + ½, 0, 1), Max(0, Min(1, ·))               HardSigmoid(1, ½)(v), and that of αv + β - ½ for any other
-    Max(v, 0), Clip(v, 0, ∞), Where(v > 0, v, 0)       Relu(v)
-    Where(c, a, b), c a 0 or 1                         c·a + (1 - c)·b, and a where a = b
-    v / (1 + |v|), log(1 + eᵛ), ...                    Softsign, Softplus, LeakyRelu, Elu
+1 / (1 + e⁻ᵛ), eᵛ / (1 + eᵛ), ½ tanh(½v) + ½      Sigmoid(v)
+2σ(2v) - 1, (eᵛ - e⁻ᵛ) / (eᵛ + e⁻ᵛ) by σ            Tanh(v)
+Clip(v + ½, 0, 1), Max(0, Min(1, ·))               HardSigmoid(1, ½)(v), and that of αv + β - ½ for any other
+Max(v, 0), Clip(v, 0, ∞), Where(v > 0, v, 0)       Relu(v)
+Where(c, a, b), c a 0 or 1                         c·a + (1 - c)·b, and a where a = b
+v / (1 + |v|), log(1 + eᵛ), ...                    Softsign, Softplus, LeakyRelu, Elu
 """
 
 from __future__ import annotations

@@ -109,7 +109,9 @@ def source(interpreter: Interpreter, rows: Sequence[Row], number: int, states: d
         names.update(dict.fromkeys(_names(interpreter, atom)))
     if row.carrier is None:
         own = _downstream(interpreter, row)
-        of_rows = [name for part in parts if part.row is not None for a in part.atoms for name in _names(interpreter, a)]
+        of_rows = [
+            name for part in parts if part.row is not None for a in part.atoms for name in _names(interpreter, a)
+        ]
         if any(name in own for name in (*names, *of_rows)):
             raise CannotWriteError("the input of a step hangs on the state of another: the loop feeds back")
     count_name = "" if row.carrier is None else row.carrier.trips_name

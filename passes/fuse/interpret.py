@@ -67,6 +67,8 @@ class Interpreter:
         self.algebra, self.facts, self.scope, self.scopes, self.parent = algebra, facts, scope, scopes, parent
         self.carriers: dict[int, Carrier] = {}
         """The Loops and Scans that are understood, by node."""
+        self.unread: list[int] = []
+        """The others."""
         self.children: dict[str, Interpreter] = {}
         """The bodies that were interpreted on the way, by path."""
         self.values: dict[str, Known] = {}
@@ -110,6 +112,7 @@ class Interpreter:
         try:
             carrier = understand(self, node, index)
         except (NotUnderstoodError, TooLargeError):
+            self.unread.append(index)
             return [self.opaque(name) if name else None for name in node.output]
         self.carriers[index] = carrier
         self.children[carrier.body.scope.path] = carrier.body
@@ -152,7 +155,9 @@ class Interpreter:
         dims = self.facts.shape(self.scope, name)
         if dims is None:
             return None
-        return leaf(self.algebra, (self.scope.path, name), [self._dim(name, axis, dim) for axis, dim in enumerate(dims)])
+        return leaf(
+            self.algebra, (self.scope.path, name), [self._dim(name, axis, dim) for axis, dim in enumerate(dims)]
+        )
 
     def _dim(self, name: str, axis: int, dim: int | str | None) -> Count:
         if isinstance(dim, int):

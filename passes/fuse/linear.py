@@ -99,7 +99,12 @@ def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value
 
 
 def _is_zero(value: Value | Const) -> bool:
-    return isinstance(value, Const) and value.array.dtype != object and value.array.size <= FOLDED and not value.array.any()
+    return (
+        isinstance(value, Const)
+        and value.array.dtype != object
+        and value.array.size <= FOLDED
+        and not value.array.any()
+    )
 
 
 def _fold(left: Const, right: Const) -> Const:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse import unread
 from gru_lower.passes.fuse.after import Left
 from gru_lower.passes.fuse.recognise import MisfitError, read
 from gru_lower.passes.fuse.recurrence import Initial, Offer, Row
@@ -25,7 +26,12 @@ def rows(interpreter: Interpreter) -> tuple[list[Row], list[Miss]]:
             if state.kind == "state" and place in carrier.leaves:
                 rows_of_state, missed = _state(interpreter, carrier, state, carrier.leaves[place])
                 found += rows_of_state
-                misses += missed
+                misses += missed or ([] if rows_of_state else _unread(interpreter, carrier, state))
+    for index in interpreter.unread:
+        if unread.closed(interpreter, index):
+            reason = MisfitError("how often its steps are taken is not known, or in what order")
+            home = next(name for name in interpreter.scope.nodes[index].output if name)
+            misses.append(Miss(interpreter.algebra.zero, (reason,), home))
     return found, misses
 
 
@@ -57,6 +63,12 @@ def _state(interpreter: Interpreter, carrier: Carrier, state: State, given: Valu
             misses.append(Miss(poly, (reason,), _home(interpreter, carrier), carrier.body))
         edge += width
     return found, misses
+
+
+def _unread(interpreter: Interpreter, carrier: Carrier, state: State) -> list[Miss]:
+    why = unread.stopped(carrier.body, state.inner, state.result)
+    home = _home(interpreter, carrier)
+    return [] if why is None else [Miss(interpreter.algebra.zero, (MisfitError(why),), home, carrier.body)]
 
 
 def _reads(algebra: Algebra, poly: Poly, atom: int | None) -> bool:
@@ -100,4 +112,3 @@ def _computed(carrier: Carrier, source: Left) -> Value | None:
             return known if isinstance(known, Value) else None
     known = carrier.body.value(source.name)
     return known if isinstance(known, Value) else None
-

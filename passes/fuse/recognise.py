@@ -339,9 +339,7 @@ def _candidate(algebra: Algebra, candidate: Poly) -> tuple[Activation, float | N
         return _clipped(algebra, Activation("Affine", 1.0, 0.0), candidate)
 
 
-def _resets(
-    algebra: Algebra, pre: Poly, h: int | None
-) -> Iterator[tuple[Poly | None, Poly | None, Poly, bool | None]]:
+def _resets(algebra: Algebra, pre: Poly, h: int | None) -> Iterator[tuple[Poly | None, Poly | None, Poly, bool | None]]:
     """Yield reset gate, what it multiplies, the rest, and linear_before_reset for each way to read a candidate."""
     gates = dict.fromkeys(s for mono, _ in pre.terms for s in mono if isinstance(algebra.atoms[s], Fn))
     if len(gates) > 1:
@@ -375,7 +373,11 @@ def _resets(
 def _either_way(algebra: Algebra, gate: int, without: Poly, times: Poly) -> Iterator[tuple[Poly, Poly, Poly]]:
     s = algebra.of(gate)
     yield s, times, without
-    yield algebra.add(algebra.constant(1.0), algebra.scale(s, -1.0)), algebra.scale(times, -1.0), algebra.add(without, times)
+    yield (
+        algebra.add(algebra.constant(1.0), algebra.scale(s, -1.0)),
+        algebra.scale(times, -1.0),
+        algebra.add(without, times),
+    )
 
 
 def _form(algebra: Algebra, poly: Poly, state: int | None, where: str) -> Form:
@@ -392,7 +394,9 @@ def _form(algebra: Algebra, poly: Poly, state: int | None, where: str) -> Form:
             recurrent.append((factor, atom.matrix))
         else:
             inputs.setdefault(atom.atom, []).append((factor, atom.matrix))
-    return Form(tuple((atom, tuple(products)) for atom, products in inputs.items()), tuple(recurrent), algebra.poly(bias))
+    return Form(
+        tuple((atom, tuple(products)) for atom, products in inputs.items()), tuple(recurrent), algebra.poly(bias)
+    )
 
 
 class _Writer:

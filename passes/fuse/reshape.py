@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Factor = tuple[Any, "Count"]
 
 
-def reshape(algebra: Algebra, value: Value | Const, shape: Sequence[Count], *, zero_is_copied: bool = True) -> Value | Const:
+def reshape(
+    algebra: Algebra, value: Value | Const, shape: Sequence[Count], *, zero_is_copied: bool = True
+) -> Value | Const:
     """Give a tensor another shape.
 
     Args:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.base import Site
-from gru_lower.passes.fuse import anew, describe, inputs, loops, unrolled
+from gru_lower.passes.fuse import anew, describe, inputs, loops, unread, unrolled
 from gru_lower.passes.fuse.algebra import TooLargeError
 from gru_lower.passes.fuse.emit import CannotWriteError
 from gru_lower.passes.fuse.recurrence import states_of
@@ -52,6 +52,9 @@ class Found:
         while True:
             plan = Planner(self.interpreter, self.rows, self.sources).plan()
             stuck = [n for n in plan.rows if (c := self.rows[n].carrier) is not None and c.index in plan.live]
+            stuck += [
+                n for n, row in enumerate(self.rows) if self.sources[n] and n not in plan.rows and _stays(row, plan)
+            ]
             if not stuck:
                 return plan
             for number in stuck:
@@ -64,6 +67,10 @@ class Found:
         used = [name for name in kept if self.interpreter.scope.uses[name]]
         listed = ", ".join(used[:3]) or "an output"
         return f"a GRU, but the {node.op_type} also makes {listed}, which is no state of it"
+
+
+def _stays(row: Row, plan: Plan) -> bool:
+    return row.carrier is not None and row.carrier.index in plan.live
 
 
 def search(interpreter: Interpreter, *, shortest: int = 2) -> Found:
@@ -87,7 +94,10 @@ def search(interpreter: Interpreter, *, shortest: int = 2) -> Found:
             found.sources[number] = _unfolded(found, number, atoms)
             if found.sources[number] is None:
                 found.drop(number, "GL802", f"a GRU, but {error}")
-    for miss in [*missed_in_loops, *_recurring(interpreter, missed)]:
+    recurring = _recurring(interpreter, missed)
+    if not in_a_row and not recurring:
+        recurring = unread.unrolled(interpreter)
+    for miss in [*missed_in_loops, *recurring]:
         entry = _missed(found, miss)
         if entry is not None:
             found.sites.append(entry)

@@ -51,6 +51,7 @@ def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], lis
     algebra = interpreter.algebra
     readings: dict[Poly, list[Cell]] = {}
     misses: list[Miss] = []
+
     def look(poly: Poly) -> None:
         cells, reasons = read(algebra, poly)
         if cells:

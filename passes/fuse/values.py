@@ -110,10 +110,7 @@ class Sequence_:  # noqa: N801 - typing's Sequence is another thing
 def labels_of(axes: Sequence[Axis]) -> frozenset[int]:
     """Return the free axes that lie along a tensor's axes."""
     return frozenset(
-        entry if isinstance(entry, int) else entry[0]
-        for axis in axes
-        for entry in axis
-        if not isinstance(entry, str)
+        entry if isinstance(entry, int) else entry[0] for axis in axes for entry in axis if not isinstance(entry, str)
     )
 
 
@@ -345,7 +342,9 @@ def _collapsed(array: Array, features: Sequence[int]) -> Array:
     return array
 
 
-def aligned(algebra: Algebra, given: Sequence[Value | Const]) -> tuple[tuple[Axis, ...], tuple[Count, ...], list[Value]]:
+def aligned(
+    algebra: Algebra, given: Sequence[Value | Const]
+) -> tuple[tuple[Axis, ...], tuple[Count, ...], list[Value]]:
     """Bring values to the same axes, as broadcasting does.
 
     Raises:
@@ -353,8 +352,12 @@ def aligned(algebra: Algebra, given: Sequence[Value | Const]) -> tuple[tuple[Axi
 
     """
     first = given[0]
-    if isinstance(first, Value) and F in first.axes and all(
-        isinstance(value, Value) and value.axes == first.axes and value.dims == first.dims for value in given[1:]
+    if (
+        isinstance(first, Value)
+        and F in first.axes
+        and all(
+            isinstance(value, Value) and value.axes == first.axes and value.dims == first.dims for value in given[1:]
+        )
     ):
         return first.axes, first.dims, list(given)  # type: ignore[arg-type]
     like = max((value for value in given if isinstance(value, Value)), key=_settled_first(algebra), default=None)
@@ -399,9 +402,7 @@ def _fitted(algebra: Algebra, value: Value, like: Value) -> Value:
         return value
     if F not in value.axes and not value.labels:
         return value  # the same number everywhere
-    conflict = any(
-        a != b and a and b for a, b in zip(reversed(value.axes), reversed(like.axes), strict=False)
-    )
+    conflict = any(a != b and a and b for a, b in zip(reversed(value.axes), reversed(like.axes), strict=False))
     return refeature(algebra, value, position, like.width) if conflict else value
 
 

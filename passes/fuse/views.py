@@ -175,8 +175,11 @@ def _block(algebra: Algebra, value: Value, axis: int, start: Count, step: int, s
         return take(algebra, apart, axis, first)
     part = section(algebra, apart, axis, first, 1, number)
     assert isinstance(part, Value)
-    return Value((*part.axes[:axis], ((outer, number), (inner, length)), *part.axes[axis + 2 :]),
-                 (*part.dims[:axis], size, *part.dims[axis + 2 :]), part.pieces)
+    return Value(
+        (*part.axes[:axis], ((outer, number), (inner, length)), *part.axes[axis + 2 :]),
+        (*part.dims[:axis], size, *part.dims[axis + 2 :]),
+        part.pieces,
+    )
 
 
 def _one(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
@@ -331,7 +334,9 @@ def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: C
         for kind in axes
     )
     poly = algebra.stack(parts)
-    return Value((*raised[:axis], (0,), *raised[axis + 1 :]), (*dims[:axis], total, *dims[axis + 1 :]), ((width, poly),))
+    return Value(
+        (*raised[:axis], (0,), *raised[axis + 1 :]), (*dims[:axis], total, *dims[axis + 1 :]), ((width, poly),)
+    )
 
 
 def _is_stacked(algebra: Algebra, value: Value, axis: int) -> bool:
@@ -381,4 +386,16 @@ def split(algebra: Algebra, value: Value | Const, axis: int, sizes: Sequence[int
     return result
 
 
-__all__ = ["bounds", "concat", "expand", "gather", "reshape", "section", "split", "squeeze", "take", "transpose", "unsqueeze"]
+__all__ = [
+    "bounds",
+    "concat",
+    "expand",
+    "gather",
+    "reshape",
+    "section",
+    "split",
+    "squeeze",
+    "take",
+    "transpose",
+    "unsqueeze",
+]
