@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_lower.passes.fuse.algebra import Leaf
-from gru_lower.passes.fuse.values import UNKNOWN, Const, F, Sequence_, Value
+from gru_lower.passes.fuse.values import UNKNOWN, Const, Sequence_, Value
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -73,7 +73,7 @@ def _end(carrier: Carrier, known: Known) -> Known:
     name = carrier.counter.terms[0][0]
     rest: Any = entry - carrier.counter * entry.factor(name) if hasattr(entry, "factor") else entry
     total = rest + (entry.factor(name) * carrier.trips if hasattr(entry, "factor") else 0)
-    from gru_lower.passes.fuse.folding import vector  # noqa: PLC0415
+    from gru_lower.passes.fuse.folding import vector
 
     made = vector([total])
     return Const(made.array.reshape((1,) * len(known.dims)), known.dims)
@@ -115,10 +115,10 @@ def _seen(
     algebra = interpreter.algebra
     pieces = []
     for piece, (width, poly) in enumerate(known.pieces):
-        free = (1 if stacked else 0) + (algebra.free_of(poly) if algebra.free_of(poly) else 0)
+        free = (1 if stacked else 0) + algebra.free_of(poly)
         source: Hashable = Left(carrier.body.scope.path, name, piece, stacked, turned)
         entries = (*(("a", label, 0, 1) for label in range(free)), ("f",))
         made = algebra.atom(Leaf("leaf", source, entries, 0, width))
         algebra.defined[source] = made
         pieces.append((width, made))
-    return Value(axes if F in axes else axes, dims, tuple(pieces))
+    return Value(axes, dims, tuple(pieces))

@@ -132,10 +132,11 @@ class _Reader:
             self._loop()
         else:
             self._scan()
-        for _ in range(ROUNDS):
+        rounds = 1
+        body, leaves = self._interpreted()
+        while self._learnt(body, leaves) and rounds < ROUNDS:
             body, leaves = self._interpreted()
-            if not self._learnt(body, leaves):
-                break
+            rounds += 1
         if self.trips is None:
             raise NotUnderstoodError
         for place, state in enumerate(self.states):
@@ -226,12 +227,7 @@ class _Reader:
         ]
         made = leaf(self.outside.algebra, (self.scope.path, state.inner), dims)
         self.outside.algebra.data.add((self.scope.path, state.inner))
-        if (
-            isinstance(initial, Value)
-            and ("f",) in initial.axes
-            and isinstance(initial.width, int)
-            and initial.width > 0
-        ):
+        if isinstance(initial, Value) and ("f",) in initial.axes and initial.width > 0:
             try:
                 return refeature(self.outside.algebra, made, initial.axes.index(("f",)), initial.width)
             except NotUnderstoodError:

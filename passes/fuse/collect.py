@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.passes.fuse.counting import Affine
+from gru_lower.passes.fuse.counting import Affine, known
 from gru_lower.passes.fuse.folding import POSITION, Condition
 from gru_lower.passes.fuse.values import Const, Sequence_, Value
 from gru_lower.passes.fuse.views import filled, squeeze
@@ -142,7 +142,7 @@ def _covers(entries: object, dims: tuple[Count, ...]) -> bool:
         return False
     wanted: list[tuple[int, ...]] = [()]
     for dim in rest:
-        wanted = [(*place, i) for place in wanted for i in range(int(dim))]
+        wanted = [(*place, i) for place in wanted for i in range(known(dim))]
     return [tuple(int(i) for i in row[1:]) for row in rows] == wanted
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-
 LONGEST = 10**8
 """No axis is longer: exporters write larger numbers for "to the end"."""
 RESULTS = ("times", "over", "rest", "carried", "#")
@@ -124,6 +123,18 @@ class Affine:
 
 
 Count = int | Affine
+
+
+def known(count: Count) -> int:
+    """Return a number that is known.
+
+    Raises:
+        ValueError: It is not.
+
+    """
+    if isinstance(count, Affine):
+        raise ValueError(count)  # noqa: TRY004 - the number is unknown, its type is right
+    return int(count)
 
 
 def _whole(number: Any) -> int:  # noqa: ANN401 - a number of any type

@@ -13,7 +13,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse.algebra import ONE, SATURATED, Fn, Vector
+from gru_lower.passes.fuse.algebra import SATURATED, Fn, Vector
 from gru_lower.passes.fuse.values import NotUnderstoodError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def where(algebra: Algebra, condition: Poly, left: Poly, right: Poly) -> Poly:
 
 
 def _rectifier(algebra: Algebra, condition: Poly, left: Poly, right: Poly) -> Poly | None:
-    """v where v > 0, and otherwise 0, αv or α(eᵛ - 1)."""
+    """V where v > 0, and otherwise 0, αv or α(eᵛ - 1)."""
     above = only(algebra, condition, "Less", "LessOrEqual")
     if above is None or number(above.arguments[0]) is None or above.arguments[1] is not left:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.graph.scopes import node_uses
@@ -178,7 +179,7 @@ def _step(times: Sequence[Any]) -> int:
     """Return 1 for times that count up by one, -1 down, 0 for others."""
     if not all(isinstance(time, int) for time in times):
         return 0
-    steps = {b - a for a, b in zip(times, times[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(times)}
     return steps.pop() if len(steps) == 1 and steps <= {1, -1} else int(not steps)
 
 

@@ -162,7 +162,7 @@ class Interpreter:
     def _dim(self, name: str, axis: int, dim: int | str | None) -> Count:
         if isinstance(dim, int):
             return dim
-        return symbol(dim if dim else (self.scope.path, name, axis))
+        return symbol(dim or (self.scope.path, name, axis))
 
     def dims(self, name: str) -> tuple[Count, ...]:
         """Return the lengths of a value's axes."""

@@ -79,12 +79,12 @@ def _reads(algebra: Algebra, poly: Poly, atom: int | None) -> bool:
 def _same_place(given: Value, known: Value) -> bool:
     """Whether a state comes out with its axes where they were; an axis of length 1 may have been repeated."""
     return len(given.axes) == len(known.axes) and all(
-        one == other or one == () for one, other in zip(given.axes, known.axes, strict=True)
+        one in (other, ()) for one, other in zip(given.axes, known.axes, strict=True)
     )
 
 
 def _home(interpreter: Interpreter, carrier: Carrier) -> str:
-    return next(name for name in interpreter.scope.nodes[carrier.index].output if name)
+    return str(next(name for name in interpreter.scope.nodes[carrier.index].output if name))
 
 
 def offers(interpreter: Interpreter, rows: list[Row], states: dict[Poly, tuple[int, int]]) -> dict[Poly, Offer]:

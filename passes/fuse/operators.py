@@ -364,7 +364,7 @@ def _reduce(call: Call) -> list[Known]:
     given, axes = call.tensor(0), call.ints(1, "axes")
     if isinstance(given, Const):
         return [_reduced(call, given, axes)]
-    if call.node.op_type == "ReduceProd" or not isinstance(given, Value) or axes is None or len(axes) != 1:
+    if call.node.op_type == "ReduceProd" or axes is None or len(axes) != 1:
         raise NotUnderstoodError
     axis = axes[0] % len(given.dims)
     length = given.dims[axis]
@@ -379,10 +379,10 @@ def _reduce(call: Call) -> list[Known]:
 def _reduced(call: Call, given: Const, axes: list[int] | None) -> Const:
     if not given.whole or call.node.op_type == "ReduceMean":
         raise NotUnderstoodError
-    function = np.multiply if call.node.op_type == "ReduceProd" else np.add
-    along = tuple(range(given.array.ndim)) if axes is None else tuple(axes)
-    array = function.reduce(given.array, axis=along, keepdims=bool(call.attributes.get("keepdims", 1)))
-    array = np.asarray(array, given.array.dtype)
+    function = np.prod if call.node.op_type == "ReduceProd" else np.sum
+    along = None if axes is None else tuple(axes)
+    array = np.asarray(function(given.array, axis=along, keepdims=bool(call.attributes.get("keepdims", 1))))
+    array = array.astype(given.array.dtype)
     return Const(array, array.shape)
 
 
@@ -418,7 +418,7 @@ def _constant_of_shape(call: Call) -> list[Known]:
 
 
 def _array_of(tensor: Any) -> np.ndarray[Any, np.dtype[Any]]:  # noqa: ANN401 - a TensorProto, as attributes have it
-    from onnx import numpy_helper  # noqa: PLC0415
+    from onnx import numpy_helper
 
     return numpy_helper.to_array(tensor)
 

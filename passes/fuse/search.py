@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gru_lower.passes.base import Site
 from gru_lower.passes.fuse import anew, describe, inputs, loops, unread, unrolled
@@ -40,12 +40,13 @@ class Found:
         self.sources[number] = None
         self.sites.append(self.site(self.rows[number].home, "kept", code, message))
 
-    def site(self, name: str, action: str, code: str | None, message: str, term: str | None = None) -> Site:
+    def site(
+        self, name: str, action: Literal["kept", "seen"], code: str | None, message: str, term: str | None = None
+    ) -> Site:
         """Return the entry of a recurrence."""
         scope = self.interpreter.scope
         site = scope.site(scope.producers[name])
-        kind = "kept" if action == "kept" else "seen"
-        return Site(site, scope.path, "", None, kind, code=code, message=message, missing_term=term)
+        return Site(site, scope.path, "", None, action, code=code, message=message, missing_term=term)
 
     def plan(self) -> Plan:
         """Decide what becomes of the scope; a loop that would stay is left as a whole."""

@@ -12,14 +12,14 @@ from gru_lower.passes.fuse.unrolled import Miss
 from gru_lower.passes.fuse.values import Value
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, NodeProto
+    from onnx import FunctionProto, GraphProto, NodeProto
 
-    from gru_lower.passes.fuse.algebra import Algebra
+    from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.interpret import Interpreter
     from gru_lower.passes.fuse.matrices import Matrix
 
 
-def between(body: GraphProto, inner: str, result: str) -> list[NodeProto]:
+def between(body: GraphProto | FunctionProto, inner: str, result: str) -> list[NodeProto]:
     """Return the nodes of a body that hang on a value and that another hangs on, in order."""
     forth = {inner}
     hanging = []
@@ -95,12 +95,12 @@ def _reached(algebra: Algebra, atom: int) -> set[int]:
         if serial in found:
             continue
         found.add(serial)
+        polys: list[Poly] = []
         match algebra.atoms[serial]:
             case Leaf() as leaf:
-                polys = [algebra.defined[leaf.source]] if leaf.source in algebra.defined else []
+                polys += [algebra.defined[leaf.source]] if leaf.source in algebra.defined else []
             case Lin() as product:
                 pending.append(product.atom)
-                polys = []
             case Fn() as function:
                 polys = list(function.arguments)
             case Stack() as stack:

@@ -49,31 +49,7 @@ def rows(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[Row], lis
 
     """
     algebra = interpreter.algebra
-    readings: dict[Poly, list[Cell]] = {}
-    misses: list[Miss] = []
-
-    def look(poly: Poly) -> None:
-        cells, reasons = read(algebra, poly)
-        if cells:
-            readings[poly] = cells
-        elif reasons:
-            misses.append(Miss(poly, tuple(reasons)))
-
-    # A state is looked at as a whole, as a matrix multiplies it in the next step; that of the last step need not be.
-    later: dict[int, list[Poly]] = {}
-    for poly in interpreter.homes:
-        if poly in algebra.whole or shortest == 1:
-            look(poly)
-        else:
-            for serial in _factors(algebra, poly) if poly.degree > 1 else ():
-                later.setdefault(serial, []).append(poly)
-    read_on = {cell.before for cells in readings.values() for cell in cells}
-    for state in [*readings, *(miss.state for miss in misses)]:
-        atom = algebra.whole[state].atom if state in algebra.whole else None
-        if atom is not None and atom not in read_on:
-            for poly in later.get(atom, ()):
-                if poly not in readings:
-                    look(poly)
+    readings, misses = _readings(interpreter, everything=shortest == 1)
     whole = [cell for cells in readings.values() for cell in cells if cell.before is not None]
     after: dict[int, list[Cell]] = {}
     for cell in whole:
@@ -115,14 +91,35 @@ def offers(algebra: Algebra, states: dict[Poly, tuple[int, int]], poly: Poly) ->
     return Offer(number, tuple(place[1] for place in places if place is not None), stacked=True)
 
 
-def _factors(algebra: Algebra, poly: Poly) -> set[int]:
-    """Return the atoms of a polynomial, and those of what it has as a whole."""
-    found = {serial for mono, _ in poly.terms for serial in mono}
-    for serial in list(found):
-        inner = algebra.opened(algebra.of(serial))
-        if len(inner.terms) == 1:
-            found.update(inner.terms[0][0])
-    return found
+def _readings(interpreter: Interpreter, *, everything: bool) -> tuple[dict[Poly, list[Cell]], list[Miss]]:
+    """Read what may be a state: what a matrix multiplies, and what comes behind the last of these."""
+    algebra = interpreter.algebra
+    readings: dict[Poly, list[Cell]] = {}
+    misses: list[Miss] = []
+
+    def look(poly: Poly) -> None:
+        cells, reasons = read(algebra, poly)
+        if cells:
+            readings[poly] = cells
+        elif reasons:
+            misses.append(Miss(poly, tuple(reasons)))
+
+    # A state is looked at as a whole, as a matrix multiplies it in the next step; that of the last step need not be.
+    later: dict[int, list[Poly]] = {}
+    for poly in interpreter.homes:
+        if poly in algebra.whole or everything:
+            look(poly)
+        else:
+            for serial in {serial for mono, _ in poly.terms for serial in mono} if poly.degree > 1 else ():
+                later.setdefault(serial, []).append(poly)
+    read_on = {cell.before for cells in readings.values() for cell in cells}
+    for state in [*readings, *(miss.state for miss in misses)]:
+        atom = algebra.whole[state].atom if state in algebra.whole else None
+        if atom is not None and atom not in read_on:
+            for poly in later.get(atom, ()):
+                if poly not in readings:
+                    look(poly)
+    return readings, misses
 
 
 def _maker(algebra: Algebra, before: int, readings: dict[Poly, list[Cell]]) -> list[Cell]:

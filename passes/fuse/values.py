@@ -11,11 +11,13 @@ An axis of a tensor is one of
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gru_lower.passes.fuse.algebra import ONE, Leaf, Spread, Vector
+from gru_lower.passes.fuse.counting import known
 from gru_lower.passes.fuse.matrices import digest
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ class Const:
     @property
     def whole(self) -> bool:
         """Whether every entry is there."""
-        return self.array.shape == self.dims
+        return bool(self.array.shape == self.dims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +250,7 @@ def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | 
         return _indexed_units(algebra, value, atom, axis, index)
     chosen = others[-1]
     label = value.axes[chosen][0]
-    entries = []
+    entries: list[tuple[Any, ...]] = []
     for entry in atom.axes:
         if entry == ("f",):
             entries.append(("i", atom.lo + index))
@@ -327,7 +329,9 @@ def as_value(algebra: Algebra, const: Const, like: Value | None = None) -> Value
         shape = []
     numbers = const.array
     if shape:
-        numbers = np.broadcast_to(numbers.reshape([numbers.shape[axis] for axis in features]), shape)
+        numbers = np.broadcast_to(
+            numbers.reshape([numbers.shape[axis] for axis in features]), [known(length) for length in shape]
+        )
     flat = np.asarray(numbers, np.float64).reshape(-1)
     return Value(tuple(axes), const.dims, ((flat.size, algebra.constant(algebra.vector(flat))),))
 
@@ -424,7 +428,7 @@ def lift(algebra: Algebra, function: Callable[..., Poly], *given: Value | Const)
         raise NotUnderstoodError
     edges = sorted({0, width, *(edge for value in values if value.width == width for edge in _edges(value))})
     pieces = []
-    for lo, hi in zip(edges, edges[1:], strict=False):
+    for lo, hi in pairwise(edges):
         polys = [_stretch(algebra, value, lo, hi, width) for value in values]
         pieces.append((hi - lo, function(*polys)))
     return Value(axes, dims, tuple(pieces))
