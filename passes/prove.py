@@ -22,15 +22,16 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, node_uses, walk
 from gru_lower.gru.parse import parse
 from gru_lower.passes.fuse import views
-from gru_lower.passes.fuse.algebra import Algebra, TooLargeError
+from gru_lower.passes.fuse.algebra import TooLargeError
 from gru_lower.passes.fuse.fuse_gru import interpreted
-from gru_lower.passes.fuse.interpret import Interpreter
 from gru_lower.passes.fuse.values import F, NotUnderstoodError, Value
 from gru_lower.passes.proving import loops, steps
-from gru_lower.passes.proving.apart import Apart, ApartInterpreter
-from gru_lower.passes.proving.operator import NotShownError, Operator, Site
+from gru_lower.passes.proving.errors import NotShownError
+from gru_lower.passes.proving.filling import Filling, FillingApart, Masked, Whole
+from gru_lower.passes.proving.operator import Operator, Site
 
 if TYPE_CHECKING:
+    from gru_lower.passes.fuse.interpret import Interpreter
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
@@ -64,7 +65,7 @@ def prove(original: Model, rewritten: Model) -> list[Proof]:
         One entry for each GRU node that is not there any more.
 
     """
-    facts, held = Facts(original), _Rewritten(rewritten)
+    facts, held = Facts(original), _Rewritten(rewritten, _lengths(original))
     others = {scope.path: scope for scope in walk(rewritten.proto)}
     found = []
     for scope in walk(original.proto):
@@ -140,6 +141,12 @@ def _without_bodies(node: NodeProto) -> NodeProto:
     return copy
 
 
+def _lengths(model: Model) -> frozenset[tuple[str, str]]:
+    """Return the sequence_lens of a model's GRUs, by the path of their scope and their name."""
+    grus = ((scope, node) for scope in walk(model.proto) for node in scope.nodes if is_onnx(node, "GRU"))
+    return frozenset((scope.path, node.input[4]) for scope, node in grus if len(node.input) > 4 and node.input[4])
+
+
 def _is_there(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
     return any(each == node for each in scope.nodes)
 
@@ -147,15 +154,14 @@ def _is_there(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
 class _Rewritten:
     """The values of the model that is held to another: as they are, and multiplied out for each H."""
 
-    def __init__(self, model: Model) -> None:
-        self.model, self.facts = model, Facts(model)
+    def __init__(self, model: Model, lengths: frozenset[tuple[str, str]]) -> None:
+        self.model, self.facts, self.lengths = model, Facts(model), lengths
         self._found: dict[int, dict[str, Interpreter]] = {}
 
     def scopes(self, block: int) -> dict[str, Interpreter]:
         """Return the interpreted scopes by path; multiplied out in stretches of ``block``, 0 for not at all."""
         if block not in self._found:
-            algebra, kind = (Apart(block), ApartInterpreter) if block else (Algebra(), Interpreter)
-            algebra.weights_in_parts = True
+            algebra, kind = (Masked(block, self.lengths), FillingApart) if block else (Whole(self.lengths), Filling)
             made = interpreted(self.model, self.facts, algebra, kind)
             self._found[block] = {interpreter.scope.path: interpreter for interpreter in made}
         return self._found[block]
@@ -168,8 +174,6 @@ def _prove_site(model: Model, scope: Scope, spec: GruSpec, facts: Facts, rewritt
         NotShownError: They are not, for all that could be shown.
 
     """
-    if "sequence_lens" in spec.inputs:
-        raise NotShownError("sequence_lens decide step by step")
     reasons = []
     for block, way in ((0, "steps"), (spec.hidden_size, "loops")):
         try:
@@ -211,6 +215,8 @@ def _output(operator: Operator, which: str) -> Poly | None:
     if value.poly is None:
         raise NotShownError(f"{name} is made of several parts")
     labels = [kind[0] for kind in value.axes if kind and kind != F]
+    if not all(isinstance(label, int) for label in labels):
+        raise NotShownError(f"{name} has its axes in another order")
     if labels != sorted(labels, reverse=bool(spec.layout) and len(labels) > 1) or value.axes[-1] != F:
         raise NotShownError(f"{name} has its axes in another order")
     x = operator.site.tensor("X").dims[:2]

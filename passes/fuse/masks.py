@@ -116,6 +116,13 @@ def _lengths(interpreter: Interpreter, name: str, value: Value) -> tuple[Leaf, i
     return None
 
 
+def lengths_of(interpreter: Interpreter, name: str) -> tuple[Hashable, tuple[tuple[Any, ...], ...]] | None:
+    """Return the source of the leaf that lengths are, and how a mask of theirs has its axes; ``None`` for no leaf."""
+    value = interpreter.value(name)
+    found = _lengths(interpreter, name, value) if isinstance(value, Value) else None
+    return None if found is None or found[1] or not found[2] else (found[0].source, _free(found[0])[0])
+
+
 def _leaf_and_number(algebra: Algebra, value: Value) -> tuple[Leaf, int] | None:
     poly, number = value.poly, 0.0
     if poly is None or len(poly.terms) > 2:
@@ -139,7 +146,9 @@ def _behind(interpreter: Interpreter, leaf: Leaf) -> tuple[Leaf, int] | None:
     name = leaf.source[1]  # type: ignore[index]
     index = here.scope.producers.get(name)
     node = None if index is None else here.scope.nodes[index]
-    if node is None or not is_onnx(node) or here.facts.elem_type(here.scope, node.input[0]) not in INTEGERS:
+    if node is None or not is_onnx(node) or not node.input:
+        return None
+    if here.facts.elem_type(here.scope, node.input[0]) not in INTEGERS:
         return None
     number = 0 if node.op_type == "Cast" else _added(here, node)
     if number is None:
@@ -211,6 +220,10 @@ def _mask(algebra: Algebra, count: Const, lens: Value, leaf: Leaf, shift: int, *
             raise NotUnderstoodError
     if placed:
         entries = (*entries, ("a", len(names), 0, 1))
+    # As everywhere, the free axes count from the first of the tensor's to the last.
+    order = {axis[0]: label for label, axis in enumerate(filter(None, axes))}
+    axes = [(order[axis[0]],) if axis else () for axis in axes]
+    entries = tuple(("a", order[entry[1]], *entry[2:]) if entry[0] == "a" else entry for entry in entries)
     source = Below(leaf.source, _counted(count) - shift, placed)
     poly = algebra.atom(Leaf("leaf", source, entries, 0, 1))
     if not live:
@@ -397,4 +410,4 @@ def canonical(interpreter: Interpreter, poly: Poly) -> Poly:
     return poly
 
 
-__all__ = ["Below", "Gated", "canonical", "compared", "counted", "gated", "is_binary", "negated", "settled"]
+__all__ = ["Below", "Gated", "canonical", "compared", "counted", "gated", "is_binary", "lengths_of", "negated", "settled"]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from gru_lower.passes.fuse.after import Left
 from gru_lower.passes.fuse.algebra import Leaf, Stack
 from gru_lower.passes.fuse.values import Const, F, Value, as_value, features
-from gru_lower.passes.proving.operator import NotShownError
+from gru_lower.passes.proving.errors import NotShownError
+from gru_lower.passes.proving.masking import Cases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,8 @@ def prove(operator: Operator, other: Interpreter, y: Poly | None, y_h: Poly | No
 
 class _Loop:
     def __init__(self, operator: Operator, other: Interpreter, y: Poly | None, y_h: Poly | None) -> None:
+        self.masked_in_body = operator.site.masked and y is not None and not Cases(operator.algebra).own(y)
+        y, y_h = operator.outputs(y, y_h)
         self.operator, self.other, self.y = operator, other, y
         self.algebra: Algebra = operator.algebra
         self.lasts = [] if y_h is None else [y_h]
@@ -61,14 +64,10 @@ class _Loop:
         if ahead is None:
             raise NotShownError("the loop has another number of steps than X")
         h = self.h()
-        after = self._substituted(h, 1)
-        x = self.operator.x(self.carrier.counter + ahead)
-        if self.operator.step(x, h) is not after:
+        after, begun, initial = self._substituted(h, 1), self._substituted(h, 2), self.operator.initial()
+        if not self.operator.shown(after, h, self.carrier.counter + ahead, frozenset(self.inner)):
             raise NotShownError("the body's new state is not one step from the old one")
-        begun = self.operator.initial()
-        for step in range(ahead):
-            begun = self.operator.step(self.operator.x(step), begun)
-        if self._substituted(h, 2) is not (begun or self.algebra.zero):
+        if not (self.operator.shown(begun, initial, 0) if ahead else begun is (initial or self.algebra.zero)):
             raise NotShownError("the loop does not begin with initial_h")
         if any(self._of_last(last) is not h for last in self.lasts):
             raise NotShownError("Y_h is not the last state")
@@ -101,6 +100,12 @@ class _Loop:
             raise NotShownError("Y comes in another order")
         computed = self.algebra.computed[left]
         wanted = {("after", 0): h, ("all", 1): h, ("", 0): after}.get((left.of_state, ahead))
+        if self.masked_in_body and wanted is not None:
+            cases = Cases(self.algebra, frozenset(self.inner))
+            cases.hold(computed, self.operator.site.moment(self.operator.at(self.carrier.counter + ahead)))
+            if left.of_state or cases.decided(computed, 0.0).terms:
+                raise NotShownError("Y is not 0 after the last step of a sequence")
+            computed, wanted = cases.decided(computed, 1.0), cases.decided(wanted, 1.0)
         if computed is not wanted:
             raise NotShownError("Y is not the states, one after the other")
 

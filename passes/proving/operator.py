@@ -9,8 +9,10 @@ import numpy as np
 from gru_lower.graph import external
 from gru_lower.graph.known import is_zero
 from gru_lower.gru import cell
-from gru_lower.passes.fuse import linear, views
+from gru_lower.passes.fuse import linear, masks, views
 from gru_lower.passes.fuse.values import Const, Value, as_value
+from gru_lower.passes.proving.errors import NotShownError
+from gru_lower.passes.proving.masking import Cases, Moment
 
 if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
@@ -25,10 +27,6 @@ if TYPE_CHECKING:
 GATES = 3
 
 
-class NotShownError(Exception):
-    """A step of a proof does not hold, or is beyond the algebra."""
-
-
 class Site:
     """A GRU node with what its inputs are where the other model's values are known.
 
@@ -38,12 +36,22 @@ class Site:
         spec: What it says.
         facts: The model's side table.
         other: The other model's values.
+        empty_is_zero: Whether the last state of a sequence of length 0 is 0 rather than initial_h.
 
     """
 
-    def __init__(self, model: Model, scope: Scope, spec: GruSpec, facts: Facts, other: Interpreter) -> None:
+    def __init__(
+        self,
+        model: Model,
+        scope: Scope,
+        spec: GruSpec,
+        facts: Facts,
+        other: Interpreter,
+        *,
+        empty_is_zero: bool = True,
+    ) -> None:
         """Look the inputs up."""
-        self.spec, self.other = spec, other
+        self.spec, self.other, self.empty_is_zero = spec, other, empty_is_zero
         self.algebra: Algebra = other.algebra
         self.given: dict[str, Known] = {}
         for key, name in spec.inputs.items():
@@ -68,6 +76,23 @@ class Site:
         if not isinstance(found, Value):
             raise NotShownError(f"{key} is not understood")
         return found
+
+    @property
+    def masked(self) -> bool:
+        """Whether there are sequence_lens."""
+        return "sequence_lens" in self.spec.inputs
+
+    def moment(self, number: Any, step: int = 0) -> Moment:  # noqa: ANN401 - a Count
+        """Return the mask of the steps of X with a number, or with that and one after the other.
+
+        Raises:
+            NotShownError: The lengths are no input of the scope's.
+
+        """
+        found = masks.lengths_of(self.other, self.spec.inputs["sequence_lens"])
+        if found is None:
+            raise NotShownError("sequence_lens is not understood")
+        return Moment(found[0], found[1], number, step)
 
     @property
     def length(self) -> Any:  # noqa: ANN401 - a Count
@@ -126,10 +151,13 @@ class Operator:
 
     # -- what goes in --------------------------------------------------------------------------------
 
+    def at(self, step: Any) -> Any:  # noqa: ANN401 - a Count
+        """Return where in X a step is, the steps counted from the one this direction begins with."""
+        return self.site.length - 1 - step if self.direction.reverse else step
+
     def x(self, step: Any) -> Poly:  # noqa: ANN401 - a Count
-        """Return the input of a step, the steps counted from the one this direction begins with."""
-        at = self.site.length - 1 - step if self.direction.reverse else step
-        value = views.take(self.algebra, self.site.tensor("X"), 1 if self.spec.layout else 0, at)
+        """Return the input of a step."""
+        value = views.take(self.algebra, self.site.tensor("X"), 1 if self.spec.layout else 0, self.at(step))
         return whole(value, "X")
 
     def initial(self) -> Poly | None:
@@ -152,6 +180,53 @@ class Operator:
         return cell.step(
             self, self.direction, cell.Projection(*parts), before, linear_before_reset=self.spec.linear_before_reset
         )
+
+    def shown(self, made: Poly, before: Poly | None, step: Any, states: frozenset[int] = frozenset()) -> bool:  # noqa: ANN401 - a Count
+        """Whether a polynomial is the state after a step; where a mask is 0, the state before.
+
+        Args:
+            made: The polynomial.
+            before: The state before, ``None`` for zeros.
+            step: The number of the step.
+            states: The atoms of the state before.
+
+        Raises:
+            NotShownError: A mask is not that of the step.
+
+        """
+        wanted = self.step(self.x(step), before)
+        if not self.site.masked:
+            return made is wanted
+        cases, moment = Cases(self.algebra, states), self.site.moment(self.at(step))
+        cases.hold(made, moment)
+        held = cases.decided(made, 0.0)
+        return cases.decided(made, 1.0) is cases.decided(wanted, 1.0) and held is (before or self.algebra.zero)
+
+    def outputs(self, y: Poly | None, y_h: Poly | None) -> tuple[Poly | None, Poly | None]:
+        """Return Y and Y_h without the masks that make them 0, of which there have to be the right ones.
+
+        Args:
+            y: Y, its first free axis the steps; ``None`` where nobody asks for it.
+            y_h: Y_h, the same.
+
+        Raises:
+            NotShownError: They are not 0 where they have to be.
+
+        """
+        if not self.site.masked:
+            return y, y_h
+        cases = Cases(self.algebra)
+        if y is not None and cases.own(y):
+            cases.agree(cases.own(y), self.site.moment(0, 1))
+            if cases.decided(y, 0.0, cases.own(y)).terms:
+                raise NotShownError("Y is not 0 after the last step of a sequence")
+            y = cases.decided(y, 1.0, cases.own(y))
+        if y_h is None or self.site.zeros or not self.site.empty_is_zero:
+            return y, y_h
+        rest = cases.without(y_h, self.site.moment(0))
+        if rest is None:
+            raise NotShownError("Y_h of a sequence of length 0 is not 0")
+        return y, rest
 
     def recurrent(self, gate: str, state: Poly, plus: Poly) -> Poly:
         """Return ``state @ R_gateᵀ + plus``."""
