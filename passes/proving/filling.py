@@ -170,19 +170,22 @@ class Filling(Interpreter):
         steps, batch = index.mask.dims
         if not isinstance(padding, Const) or padding.dims[0] != 1 or index.ahead not in (0, batch):
             return None
-        if any(not isinstance(piece, Value) or piece.dims[0] not in (batch, steps * batch) for piece in pieces):
-            return None
         total, laid = 0, []
         for piece in pieces:
-            assert isinstance(piece, Value)
-            length = 1 if piece.dims[0] == batch else steps
+            if not isinstance(piece, Value):
+                return None
+            length = next((n for n in (steps, steps - 1, 1) if piece.dims[0] == n * batch), None)
+            if length is None:
+                return None
             laid.append(reshape(self.algebra, piece, [length, batch, piece.dims[1]]))
             total = total + length
         first = 1 if index.ahead else 0
         if total != steps + first:
             return None
+        if first:
+            rest = laid[0].dims[0] - 1
+            laid[:1] = [views.section(self.algebra, laid[0], 0, 1, 1, rest)] if rest != 0 else []
         rows = laid[0] if len(laid) == 1 else views.concat(self.algebra, laid, 0)
-        rows = views.section(self.algebra, rows, 0, first, 1, steps) if first else rows
         made = self._chosen(index.mask, rows, padding.array.reshape(-1))
         width = rows.dims[2]
         found = reshape(self.algebra, made, [steps * batch, width])

@@ -65,7 +65,8 @@ class _Loop:
             raise NotShownError("the loop has another number of steps than X")
         h = self.h()
         after, begun, initial = self._substituted(h, 1), self._substituted(h, 2), self.operator.initial()
-        if not self.operator.shown(after, h, self.carrier.counter + ahead, frozenset(self.inner)):
+        step = 0 if length == 1 else self.carrier.counter + ahead
+        if not self.operator.shown(after, h, step, frozenset(self.inner)):
             raise NotShownError("the body's new state is not one step from the old one")
         if not (self.operator.shown(begun, initial, 0) if ahead else begun is (initial or self.algebra.zero)):
             raise NotShownError("the loop does not begin with initial_h")
@@ -102,7 +103,8 @@ class _Loop:
         wanted = {("after", 0): h, ("all", 1): h, ("", 0): after}.get((left.of_state, ahead))
         if self.masked_in_body and wanted is not None:
             cases = Cases(self.algebra, frozenset(self.inner))
-            cases.hold(computed, self.operator.site.moment(self.operator.at(self.carrier.counter + ahead)))
+            step = 0 if self.operator.site.length == 1 else self.carrier.counter + ahead
+            cases.hold(computed, self.operator.site.moment(self.operator.at(step)))
             if left.of_state or cases.decided(computed, 0.0).terms:
                 raise NotShownError("Y is not 0 after the last step of a sequence")
             computed, wanted = cases.decided(computed, 1.0), cases.decided(wanted, 1.0)

@@ -106,13 +106,15 @@ class Cases:
 
     def without(self, poly: Poly, moment: Moment) -> Poly | None:
         """Return what a mask is multiplied by, ``None`` where a polynomial is no product with it."""
-        found: dict[tuple[int, ...], Coefficient] = {}
+        common = set.intersection(*(set(mono) for mono, _ in poly.terms)) if poly.terms else set()
+        serial = next((serial for serial in common if self._is(serial, moment)), None)
+        if serial is None:
+            return None
+        rest: dict[tuple[int, ...], Coefficient] = {}
         for mono, factor in poly.terms:
-            place = next((place for place, serial in enumerate(mono) if self._is(serial, moment)), None)
-            if place is None:
-                return None
-            found[*mono[:place], *mono[place + 1 :]] = factor
-        return self.algebra.poly(found) if len(found) == len(poly.terms) else None
+            place = mono.index(serial)
+            rest[mono[:place] + mono[place + 1 :]] = factor
+        return self.algebra.poly(rest)
 
     def _is(self, serial: int, moment: Moment) -> bool:
         atom = _unspread(self.algebra, serial)
