@@ -133,6 +133,9 @@ class Filling(Interpreter):
             index = self._index(node)
             if index is not None:
                 indices[node.output[0]] = index
+            other = self.value(node.input[2])
+            if isinstance(other, Const) and other.array.dtype.kind == "f" and np.isinf(other.array).any():
+                return self._where(node, other)
         elif node.op_type == "Add" and node.input[0] in indices:
             more = self.value(node.input[1])
             if isinstance(more, Const) and more.array.size == 1:
@@ -191,16 +194,28 @@ class Filling(Interpreter):
         found = reshape(self.algebra, made, [steps * batch, width])
         return found if isinstance(found, Value) else None
 
+    def _where(self, node: NodeProto, padding: Const) -> Value | None:
+        mask, rows = self.value(node.input[0]), self.value(node.input[1])
+        if not isinstance(mask, Value) or not isinstance(rows, Value) or padding.array.size != rows.dims[-1]:
+            return None
+        pad = self._padding(padding.array.reshape(-1), len(rows.dims))
+        return lift(self.algebra, lambda *given: functions.where(self.algebra, *given), mask, rows, pad)
+
     def _chosen(self, mask: Value, rows: Value | Const, padding: Array) -> Value:
         algebra = self.algebra
         column = views.unsqueeze(_labelled(algebra, mask, rows), [2])
+        pad = self._padding(padding, 3)
+        return lift(algebra, lambda *given: functions.where(algebra, *given), column, rows, pad)
+
+    def _padding(self, padding: Array, rank: int) -> Value:
+        """Return a row that is the same at every index of the other axes."""
+        algebra = self.algebra
         pieces: list[tuple[int, Poly]] = []
         block = algebra.block or padding.size
         for start in range(0, padding.size, block):
             for number, same in groupby(padding[start : start + block].tolist()):
                 pieces.append((len(list(same)), _endless(algebra, number)))
-        pad = Value(((), (), F), (1, 1, padding.size), tuple(pieces))
-        return lift(algebra, lambda *given: functions.where(algebra, *given), column, rows, pad)
+        return Value((*((),) * (rank - 1), F), (*(1,) * (rank - 1), padding.size), tuple(pieces))
 
     def _made_by(self, name: str, op_type: str) -> NodeProto | None:
         index = self.scope.producers.get(name)

@@ -44,6 +44,11 @@ class Moment(NamedTuple):
     number: Count
     step: int
 
+    def behind_steps(self) -> Moment:
+        """Return the same where the steps lie along the first free axis, and all have that mask."""
+        raised = tuple(("a", int(str(e[1])) + 1, *e[2:]) if e[0] == "a" else e for e in self.batch)
+        return self._replace(batch=raised) if not self.step else self
+
 
 def infinity(algebra: Algebra) -> Poly:
     """Return the atom that is greater than everything."""

@@ -217,7 +217,8 @@ class Operator:
             return y, y_h
         cases = Cases(self.algebra)
         if y is not None and cases.own(y):
-            cases.agree(cases.own(y), self.site.moment(0, 0 if self.site.length == 1 else 1))
+            step = 0 if self.site.length == 1 else 1
+            cases.agree(cases.own(y), self.site.moment(0, step), self.site.moment(0, step).behind_steps())
             if cases.decided(y, 0.0, cases.own(y)).terms:
                 raise NotShownError("Y is not 0 after the last step of a sequence")
             y = cases.decided(y, 1.0, cases.own(y))

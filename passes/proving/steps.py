@@ -67,7 +67,8 @@ def _single(operator: Operator, y: Poly | None, y_h: Poly | None) -> None:
         NotShownError: They are something else.
 
     """
-    cases, initial = Cases(operator.algebra), operator.initial()
+    initial = operator.initial()
+    cases = Cases(operator.algebra, _atoms(initial))
     wanted = cases.decided(operator.step(operator.x(0), initial), 1.0)
     empty = None if operator.site.empty_is_zero else initial
     for made, otherwise in [(part, None) for part in (_parts(operator.algebra, y) if y else ())] + [(y_h, empty)]:
@@ -96,10 +97,14 @@ def _masked(operator: Operator, y: Poly | None, y_h: Poly | None, count: int) ->
         states.append(last)
         made = algebra.opened(last)
         before = Cases(algebra).decided(made, 0.0) if step else operator.initial()
-        if not operator.shown(made, before, step, frozenset([before.atom] if before is not None and before.atom else ())):
+        if not operator.shown(made, before, step, _atoms(before)):
             raise NotShownError("a state is not one step from the one before")
         last = before or algebra.zero
     return states[::-1]
+
+
+def _atoms(state: Poly | None) -> frozenset[int]:
+    return frozenset() if state is None or state.atom is None else frozenset([state.atom])
 
 
 def same(algebra: Algebra, one: Poly, other: Poly | None) -> bool:
