@@ -31,21 +31,21 @@ class GruLowerError(Exception):
         self.hint = hint
 
 
-class InvalidModel(GruLowerError):  # noqa: N818 - the public names read as findings, not as "...Error"
+class InvalidModel(GruLowerError):
     """The input cannot be read as an ONNX model, or breaks the operator's rules. Exit code 2."""
 
 
-class Unsupported(GruLowerError):  # noqa: N818
+class Unsupported(GruLowerError):
     """The input is legal, but what was asked of it cannot be done. Exit code 2."""
 
 
-class NotEquivalent(GruLowerError):  # noqa: N818
+class NotEquivalent(GruLowerError):
     """The rewritten model computes something else. Exit code 1."""
 
     exit_code = 1
 
 
-class Remaining(GruLowerError):  # noqa: N818
+class Remaining(GruLowerError):
     """A GRU that had to go is left. Exit code 1."""
 
     exit_code = 1

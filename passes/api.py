@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def lower(
-    model: Any,  # noqa: ANN401 - whatever holds a model
+    model: Any,
     *,
     form: str = "auto",
     target: str | None = None,
@@ -105,7 +105,7 @@ def lower(
 
 
 def legalize(
-    model: Any,  # noqa: ANN401 - whatever holds a model
+    model: Any,
     *,
     target: str,
     allow_cast: bool = False,
@@ -168,7 +168,7 @@ def legalize(
     return result
 
 
-def check(model: Any, *, target: str | None = None) -> Report:  # noqa: ANN401 - whatever holds a model
+def check(model: Any, *, target: str | None = None) -> Report:
     """Look for what would go wrong with a model, without changing it.
 
     Args:
@@ -190,7 +190,7 @@ def check(model: Any, *, target: str | None = None) -> Report:  # noqa: ANN401 -
 
 
 def fuse(
-    model: Any,  # noqa: ANN401 - whatever holds a model
+    model: Any,
     *,
     require: int | None = None,
     steps: bool = False,
@@ -286,7 +286,7 @@ def decomposed(held: Model) -> list[Site]:
     return FuseGru().run(held.copy(), Context(keep_changes=False)).sites
 
 
-def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
+def inspect(model: Any) -> Report:
     """List every GRU of a model, decomposed ones included: where it stands, which variant it is, what is doubtful.
 
     A recurrence that is no GRU is listed with the term that does not fit.
@@ -326,8 +326,8 @@ def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
 
 
 def verify(
-    a: Any,  # noqa: ANN401 - whatever holds a model
-    b: Any,  # noqa: ANN401
+    a: Any,
+    b: Any,
     *,
     rtol: float | None = None,
     atol: float | None = None,
@@ -374,8 +374,8 @@ def verify(
 
 
 def bench(
-    a: Any,  # noqa: ANN401 - whatever holds a model
-    b: Any = None,  # noqa: ANN401
+    a: Any,
+    b: Any = None,
     *,
     seconds: float = 3.0,
     runs: int | None = None,

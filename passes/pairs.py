@@ -51,7 +51,7 @@ def verify_pair(
     )
     sites: list[Site] = []
     if prove:
-        sites = proofs(left, right)
+        sites = proofs(left, right, options.zero_length_state or "zero")
         shown = bool(sites) and all(site.code is None for site in sites)
         verification = replace(verification, proved=shown)
     counts = {"before": count_ops(left.proto), "after": count_ops(right.proto)}
@@ -73,19 +73,20 @@ def remarks(sites: list[Site]) -> list[Diagnostic]:
     ]
 
 
-def proofs(left: Model, right: Model) -> list[Site]:
+def proofs(left: Model, right: Model, zero_length_state: str = "zero") -> list[Site]:
     """Try to show for every GRU that only one of two models has that the other computes the same.
 
     Args:
         left: A model.
         right: The other: it was lowered from the first, or fused from it, or the other way around.
+        zero_length_state: What Y_h of a sequence of length 0 is: ``"zero"`` or ``"initial"``.
 
     Returns:
         One entry a GRU; one that could not be shown has the code GL504 and the reason.
 
     """
     for original, rewritten in ((left, right), (right, left)):
-        found = prove_grus(original, rewritten)
+        found = prove_grus(original, rewritten, zero_length_state=zero_length_state)
         if not found:
             continue
         fused = rewritten.copy()

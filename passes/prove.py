@@ -8,7 +8,9 @@ that are there are interpreted as polynomials; equal ones are the same object.
     loops      by induction: what is read off the loop's states begins as initial_h, and a step of the body makes of it
                what the operator's step makes; Y and Y_h are what it is after each step, and after the last
 
-Everything else in the two models has to be the same, node by node. What cannot be shown is no difference: it is left to running.
+With sequence_lens, the state after a step is that where the step is of the sequence, and the state before where not;
+Y is 0 there. Everything else in the two models has to be the same, node by node. What cannot be shown is no difference:
+it is left to running.
 """
 
 from __future__ import annotations
@@ -31,11 +33,11 @@ from gru_lower.passes.proving.filling import Filling, FillingApart, Masked, Whol
 from gru_lower.passes.proving.operator import Operator, Site
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse.interpret import Interpreter
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
     from gru_lower.passes.fuse.algebra import Poly
+    from gru_lower.passes.fuse.interpret import Interpreter
 
 
 @dataclass(frozen=True)
@@ -54,17 +56,19 @@ class Proof:
     reason: str = ""
 
 
-def prove(original: Model, rewritten: Model) -> list[Proof]:
+def prove(original: Model, rewritten: Model, *, zero_length_state: str = "zero") -> list[Proof]:
     """Compare every GRU node of a model with what makes its outputs in another.
 
     Args:
         original: The model with GRU nodes.
         rewritten: The one in which they may have been lowered; scopes and the names of outputs are the same.
+        zero_length_state: What Y_h of a sequence of length 0 is: ``"zero"``, as in onnxruntime, or ``"initial"``.
 
     Returns:
         One entry for each GRU node that is not there any more.
 
     """
+    zero = zero_length_state == "zero"
     facts, held = Facts(original), _Rewritten(rewritten, _lengths(original))
     others = {scope.path: scope for scope in walk(rewritten.proto)}
     found = []
@@ -74,16 +78,15 @@ def prove(original: Model, rewritten: Model) -> list[Proof]:
             if not is_onnx(node, "GRU") or (other is not None and _is_there(other, node)):
                 continue
             spec = parse(scope, index, facts).spec
-            try:
-                if other is None:
-                    raise NotShownError("its scope is not there any more")
-                if spec is None:
-                    raise NotShownError("the GRU is not understood")
-                _prove_site(original, scope, spec, facts, held)
-            except NotShownError as error:
-                found.append(Proof(scope.site(index), proved=False, reason=str(error)))
+            reason = ""
+            if spec is None or other is None:
+                reason = "its scope is not there any more" if other is None else "the GRU is not understood"
             else:
-                found.append(Proof(scope.site(index), proved=True))
+                try:
+                    _prove_site(original, scope, spec, facts, held, empty_is_zero=zero)
+                except NotShownError as error:
+                    reason = str(error)
+            found.append(Proof(scope.site(index), proved=not reason, reason=reason))
     return found
 
 
@@ -147,7 +150,7 @@ def _lengths(model: Model) -> frozenset[tuple[str, str]]:
     return frozenset((scope.path, node.input[4]) for scope, node in grus if len(node.input) > 4 and node.input[4])
 
 
-def _is_there(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
+def _is_there(scope: Scope, node: Any) -> bool:
     return any(each == node for each in scope.nodes)
 
 
@@ -167,7 +170,9 @@ class _Rewritten:
         return self._found[block]
 
 
-def _prove_site(model: Model, scope: Scope, spec: GruSpec, facts: Facts, rewritten: _Rewritten) -> None:
+def _prove_site(
+    model: Model, scope: Scope, spec: GruSpec, facts: Facts, rewritten: _Rewritten, *, empty_is_zero: bool
+) -> None:
     """Show that a site's outputs are the operator's, in one of the two ways.
 
     Raises:
@@ -178,7 +183,7 @@ def _prove_site(model: Model, scope: Scope, spec: GruSpec, facts: Facts, rewritt
     for block, way in ((0, "steps"), (spec.hidden_size, "loops")):
         try:
             other = rewritten.scopes(block)[scope.path]
-            site = Site(model, scope, spec, facts, other)
+            site = Site(model, scope, spec, facts, other, empty_is_zero=empty_is_zero)
             for direction in spec.directions:
                 operator = Operator(site, direction)
                 y, y_h = (_output(operator, name) for name in ("Y", "Y_h"))

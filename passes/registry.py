@@ -84,7 +84,7 @@ def parse(spec: str) -> list[Pass]:
     return passes
 
 
-def _typed(kind: type[Pass], key: str, wanted: Any, value: str) -> Any:  # noqa: ANN401 - a field's type and value
+def _typed(kind: type[Pass], key: str, wanted: Any, value: str) -> Any:
     if wanted not in (int, "int"):
         return value
     if not value.isdigit():
@@ -92,7 +92,7 @@ def _typed(kind: type[Pass], key: str, wanted: Any, value: str) -> Any:  # noqa:
     return int(value)
 
 
-def _options(kind: type[Pass], text: str) -> Any:  # noqa: ANN401 - each pass has its own options type
+def _options(kind: type[Pass], text: str) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind.Options)}
     values: dict[str, Any] = {}
     for word in re.split(r"[\s,]+", text.strip()) if text.strip() else []:

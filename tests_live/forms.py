@@ -67,7 +67,7 @@ FORMS = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - not an error: it is one of the answers
+class Refused(Exception):
     """A GRU that was not lowered, and why."""
 
 

@@ -93,7 +93,7 @@ class Layers:
     masking: float | None = None
 
 
-def of_layer(framework: Framework, layer: Any) -> Layers:  # noqa: ANN401 - Keras layers, without Keras
+def of_layer(framework: Framework, layer: Any) -> Layers:
     """Read a layer, or a stack of them.
 
     Raises:
@@ -115,7 +115,7 @@ def of_layer(framework: Framework, layer: Any) -> Layers:  # noqa: ANN401 - Kera
     return Layers(tuple(found), masking)
 
 
-def kind_of(layer: Any) -> str:  # noqa: ANN401
+def kind_of(layer: Any) -> str:
     """Name the Keras class whose call the layer runs, ``""`` for anything else."""
     for base in type(layer).__mro__:
         if base.__module__.partition(".")[0] in ROOTS and hasattr(base, "call"):
@@ -123,7 +123,7 @@ def kind_of(layer: Any) -> str:  # noqa: ANN401
     return ""
 
 
-def _layer(framework: Framework, layer: Any) -> Layer:  # noqa: ANN401
+def _layer(framework: Framework, layer: Any) -> Layer:
     kind = kind_of(layer)
     if kind in ("GRU", "RNN"):
         return Layer(_recurrent(framework, layer))
@@ -135,7 +135,7 @@ def _layer(framework: Framework, layer: Any) -> Layer:  # noqa: ANN401
     raise not_a_layer(framework, layer, TAKES)
 
 
-def _recurrent(framework: Framework, layer: Any) -> Recurrent:  # noqa: ANN401
+def _recurrent(framework: Framework, layer: Any) -> Recurrent:
     return Recurrent(
         _cells(framework, layer.cell),
         bool(layer.go_backwards),
@@ -147,7 +147,7 @@ def _recurrent(framework: Framework, layer: Any) -> Recurrent:  # noqa: ANN401
     )
 
 
-def _cells(framework: Framework, cell: Any) -> tuple[Cell, ...]:  # noqa: ANN401
+def _cells(framework: Framework, cell: Any) -> tuple[Cell, ...]:
     if kind_of(cell) == "StackedRNNCells" and not getattr(cell, "reverse_state_order", False):
         return tuple(one for part in cell.cells for one in _cells(framework, part))
     if kind_of(cell) != "GRUCell":
@@ -168,7 +168,7 @@ def _cells(framework: Framework, cell: Any) -> tuple[Cell, ...]:  # noqa: ANN401
     return (made,)
 
 
-def activations_of(framework: Framework, layer: Any) -> Mapping[str, Activation]:  # noqa: ANN401
+def activations_of(framework: Framework, layer: Any) -> Mapping[str, Activation]:
     """Return the activations of the Keras a layer, or a module, comes from: Keras 2 has another hard_sigmoid."""
     name = layer.__name__ if isinstance(layer, type(sys)) else type(layer).__module__
     root = sys.modules.get(name.partition(".")[0])
@@ -177,7 +177,7 @@ def activations_of(framework: Framework, layer: Any) -> Mapping[str, Activation]
     return KERAS_2_ACTIVATIONS if str(getattr(root, "__version__", "3")).startswith("2.") else framework.activations
 
 
-def activation(framework: Framework, function: Any, known: Mapping[str, Activation]) -> Activation:  # noqa: ANN401
+def activation(framework: Framework, function: Any, known: Mapping[str, Activation]) -> Activation:
     """Return what an activation is in ONNX.
 
     Args:
@@ -314,7 +314,7 @@ def _configured(framework: Framework, arrays: Weights, said: Mapping[str, Any], 
     )
 
 
-def arrays_of(cell: Any) -> dict[str, Array]:  # noqa: ANN401 - a GRUCell
+def arrays_of(cell: Any) -> dict[str, Array]:
     """Return the shapes and values a cell holds now."""
     return {
         name: np.asarray(value)

@@ -410,4 +410,15 @@ def canonical(interpreter: Interpreter, poly: Poly) -> Poly:
     return poly
 
 
-__all__ = ["Below", "Gated", "canonical", "compared", "counted", "gated", "is_binary", "lengths_of", "negated", "settled"]
+__all__ = [
+    "Below",
+    "Gated",
+    "canonical",
+    "compared",
+    "counted",
+    "gated",
+    "is_binary",
+    "lengths_of",
+    "negated",
+    "settled",
+]

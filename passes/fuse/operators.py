@@ -360,7 +360,7 @@ def _concat(call: Call) -> list[Known]:
     given = [value for value in call.tensors() if value.dims[axis] != 0]
     if not given:
         raise NotUnderstoodError
-    return [views.concat(call.algebra, given, axis)]
+    return [given[0] if len(given) == 1 else views.concat(call.algebra, given, axis)]
 
 
 def _expand(call: Call) -> list[Known]:
@@ -455,7 +455,7 @@ def _constant_of_shape(call: Call) -> list[Known]:
     return [Const(array.reshape((1,) * len(shape)), tuple(shape))]
 
 
-def _array_of(tensor: Any) -> np.ndarray[Any, np.dtype[Any]]:  # noqa: ANN401 - a TensorProto, as attributes have it
+def _array_of(tensor: Any) -> np.ndarray[Any, np.dtype[Any]]:
     from onnx import numpy_helper
 
     return numpy_helper.to_array(tensor)

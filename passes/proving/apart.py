@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.fuse.after import Left
-from gru_lower.passes.fuse.algebra import Algebra, Leaf, Lin, Stack
+from gru_lower.passes.fuse.algebra import Algebra, Leaf, Lin, Stack, Vector
 from gru_lower.passes.fuse.carriers import Reader
 from gru_lower.passes.fuse.interpret import Interpreter
 from gru_lower.passes.fuse.values import Const, F, NotUnderstoodError, Value, features, leaf
@@ -86,7 +86,7 @@ class Apart(Algebra):
             one = self.poly({mono: 1.0})
             if not any(mono):
                 terms.append(self._folded(matrix, self.poly({mono: factor})))
-            elif isinstance(factor, float):
+            elif not isinstance(factor, Vector):
                 terms.append(self.scale(self.atom(Lin("lin", matrix, self.cut(one))), factor))
             elif matrix.array is None:
                 raise NotUnderstoodError
@@ -103,7 +103,7 @@ class Apart(Algebra):
         return super().fn(op, *arguments, parameters=parameters)
 
     def joined(self, parts: list[Poly], total: Count) -> Poly | None:
-        """Recognise a loop's states in what its steps computed of the states before them, and the same of the last ones.
+        """Recognise a loop's states in what its steps computed of those before them, and the same of the last ones.
 
         Args:
             parts: What lies one behind the other along the steps: the values of all steps, with or without the first,
@@ -205,7 +205,7 @@ class ApartReader(Reader):
         initial = self.initial(state)
         assert isinstance(initial, (Value, Const))
         block = self.outside.algebra.block
-        pieces = []
+        pieces: list[tuple[int, Poly]] = []
         axes: Any = ()
         for stretch in range(len(parts)):
             first, number = self.classes[place, stretch]

@@ -152,9 +152,9 @@ class Filling(Interpreter):
         rows, behind = self.value(node.input[1]), self.value(node.input[2])
         if not isinstance(mask, Value) or len(mask.dims) != 2 or not has_masks(self.algebra, mask.poly):
             return None
-        if not isinstance(shape, Const) or shape.dims != (1,) or not isinstance(rows, Const):
-            return None
         count = mask.dims[0] * mask.dims[1]
+        if not isinstance(shape, Const) or entries(shape) not in ([-1], [count]) or not isinstance(rows, Const):
+            return None
         counted = len(rows.dims) == 1 and rows.dims[0] == count
         if rows.array.size == 1 and rows.dims != (1,):
             counted = counted and rows.array.reshape(-1)[0] == POSITION
@@ -173,8 +173,11 @@ class Filling(Interpreter):
         steps, batch = index.mask.dims
         if not isinstance(padding, Const) or padding.dims[0] != 1 or index.ahead not in (0, batch):
             return None
-        total, laid = 0, []
+        total: Count = 0
+        laid: list[Value | Const] = []
         for piece in pieces:
+            if isinstance(piece, (Value, Const)) and piece.dims[0] == 0:
+                continue
             if not isinstance(piece, Value):
                 return None
             length = next((n for n in (steps, steps - 1, 1) if piece.dims[0] == n * batch), None)
@@ -249,4 +252,3 @@ def _endless(algebra: Algebra, number: float) -> Poly:
 def _entry(const: Const) -> Count:
     (entry,) = entries(Const(const.array.reshape(-1), (1,)))
     return entry
-

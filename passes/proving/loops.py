@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse.after import Left
-from gru_lower.passes.fuse.algebra import Leaf, Stack
+from gru_lower.passes.fuse.algebra import Leaf
 from gru_lower.passes.fuse.values import Const, F, Value, as_value, features
+from gru_lower.passes.proving import steps
 from gru_lower.passes.proving.errors import NotShownError
 from gru_lower.passes.proving.masking import Cases
 
@@ -50,13 +51,16 @@ class _Loop:
         self.operator, self.other, self.y = operator, other, y
         self.algebra: Algebra = operator.algebra
         self.lasts = [] if y_h is None else [y_h]
-        stack = None if y is None or y.atom is None else self.algebra.atoms[y.atom]
-        if isinstance(stack, Stack) and operator.site.length == 1:
-            self.lasts += stack.parts
+        if y is not None and operator.site.length == 1 and not self._is_stacked(y):
+            self.lasts += steps.parts(self.algebra, y)
             self.y = None
         self.carrier = self._carrier()
         self.inner = self._inner()
         """What each stretch of a state is, by its leaf: before a step, after it, at first."""
+
+    def _is_stacked(self, poly: Poly) -> bool:
+        atom = None if poly.atom is None else self.algebra.atoms[poly.atom]
+        return isinstance(atom, Leaf) and isinstance(atom.source, Left) and atom.source.stacked
 
     def prove(self) -> None:
         length, trips = self.operator.site.length, self.carrier.trips
@@ -97,7 +101,7 @@ class _Loop:
     def _prove_y(self, h: Poly, after: Poly, ahead: int) -> None:
         assert self.y is not None
         left, turned = self._left(self.y)
-        if turned != self.operator.direction.reverse:
+        if turned != self.operator.direction.reverse and self.operator.site.length != 1:
             raise NotShownError("Y comes in another order")
         computed = self.algebra.computed[left]
         wanted = {("after", 0): h, ("all", 1): h, ("", 0): after}.get((left.of_state, ahead))

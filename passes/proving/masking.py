@@ -58,10 +58,9 @@ def infinity(algebra: Algebra) -> Poly:
 def has_masks(algebra: Algebra, poly: Poly | None) -> bool:
     """Whether masks are among a polynomial's own atoms."""
     return poly is not None and any(
-        isinstance(leaf, Leaf) and isinstance(leaf.source, masks.Below)
+        isinstance(leaf := _unspread(algebra, serial), Leaf) and isinstance(leaf.source, masks.Below)
         for mono, _ in poly.terms
         for serial in mono
-        if (leaf := _unspread(algebra, serial)) is not None
     )
 
 

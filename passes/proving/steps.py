@@ -40,12 +40,13 @@ def prove(operator: Operator, y: Poly | None, y_h: Poly | None) -> None:
         raise NotShownError("Y_h is not the last state")
     if y is None:
         return
-    parts, wanted = _parts(algebra, y), states[::-1] if operator.direction.reverse else states
-    if len(parts) != count or not all(same(algebra, one, two) for one, two in zip(parts, wanted, strict=True)):
+    found, wanted = parts(algebra, y), states[::-1] if operator.direction.reverse else states
+    if len(found) != count or not all(same(algebra, one, two) for one, two in zip(found, wanted, strict=True)):
         raise NotShownError("Y is not the states, one after the other")
 
 
-def _parts(algebra: Algebra, y: Poly) -> tuple[Poly, ...]:
+def parts(algebra: Algebra, y: Poly) -> tuple[Poly, ...]:
+    """Return what a polynomial has along its first free axis; itself where that is one value."""
     atom = None if y.atom is None else algebra.atoms[y.atom]
     return atom.parts if isinstance(atom, Stack) else (y,)
 
@@ -71,11 +72,13 @@ def _single(operator: Operator, y: Poly | None, y_h: Poly | None) -> None:
     cases = Cases(operator.algebra, _atoms(initial))
     wanted = cases.decided(operator.step(operator.x(0), initial), 1.0)
     empty = None if operator.site.empty_is_zero else initial
-    for made, otherwise in [(part, None) for part in (_parts(operator.algebra, y) if y else ())] + [(y_h, empty)]:
+    for made, otherwise in [(part, None) for part in (parts(operator.algebra, y) if y else ())] + [(y_h, empty)]:
         if made is None:
             continue
         cases.hold(made, operator.site.moment(0))
-        if cases.decided(made, 1.0) is not wanted or cases.decided(made, 0.0) is not (otherwise or operator.algebra.zero):
+        if cases.decided(made, 1.0) is not wanted or cases.decided(made, 0.0) is not (
+            otherwise or operator.algebra.zero
+        ):
             raise NotShownError("an output is not the first step's")
 
 
@@ -91,7 +94,7 @@ def _masked(operator: Operator, y: Poly | None, y_h: Poly | None, count: int) ->
         assert y_h is not None
         last = y_h
     else:
-        last = _parts(algebra, y)[0 if operator.direction.reverse else -1]
+        last = parts(algebra, y)[0 if operator.direction.reverse else -1]
     states = []
     for step in reversed(range(count)):
         states.append(last)
