@@ -118,7 +118,7 @@ class Filling(Interpreter):
         return leaf(self.algebra, (self.scope.path, name), result.dims)
 
     def _results(self, node: NodeProto) -> list[Known]:
-        if is_onnx(node) and node.op_type in ("Where", "Add", "Gather"):
+        if is_onnx(node) and node.op_type in ("Where", "Add", "Gather", "Reshape"):
             try:
                 rows = self._read(node)
             except (NotUnderstoodError, TooLargeError):
@@ -141,6 +141,8 @@ class Filling(Interpreter):
             if isinstance(more, Const) and more.array.size == 1:
                 index = indices[node.input[0]]
                 indices[node.output[0]] = index._replace(ahead=index.ahead + _entry(more))
+        elif node.op_type == "Reshape":
+            return self._flat(node)
         elif node.op_type == "Gather" and node.input[1] in indices:
             return self._filled(node, indices[node.input[1]])
         return None
@@ -196,6 +198,17 @@ class Filling(Interpreter):
         width = rows.dims[2]
         found = reshape(self.algebra, made, [steps * batch, width])
         return found if isinstance(found, Value) else None
+
+    def _flat(self, node: NodeProto) -> Value | None:
+        """Lay the rows of a matrix one behind the other: the biases of two directions."""
+        rows, shape = self.value(node.input[0]), self.value(node.input[1])
+        if not isinstance(rows, Value) or not isinstance(shape, Const) or entries(shape) != [-1]:
+            return None
+        if len(rows.dims) != 2 or rows.axes[1] != F or rows.axes[0] == () or not isinstance(rows.dims[0], int):
+            return None
+        taken = [views.take(self.algebra, rows, 0, index) for index in range(rows.dims[0])]
+        pieces = tuple(piece for row in taken for piece in row.pieces)
+        return Value((F,), (sum(width for width, _ in pieces),), pieces)
 
     def _where(self, node: NodeProto, padding: Const) -> Value | None:
         mask, rows = self.value(node.input[0]), self.value(node.input[1])
