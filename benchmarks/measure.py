@@ -82,7 +82,7 @@ def say(text: str) -> None:
         print(f"\r{text:70}", end="", file=sys.stderr, flush=True)
 
 
-def session(model: onnx.ModelProto) -> Any:
+def session(model: onnx.ModelProto) -> Any:  # noqa: ANN401 - onnxruntime ships no types
     """Load a model as a user would, but with one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

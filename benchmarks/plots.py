@@ -50,17 +50,17 @@ def _save(records: Sequence[Record], file: Path, title: str, fill: Callable[[Any
     plt.close(figure)
 
 
-def _by_batch(axis: Any, records: Sequence[Record]) -> None:
+def _by_batch(axis: Any, records: Sequence[Record]) -> None:  # noqa: ANN401 - matplotlib need not be installed
     for marker, B in zip(MARKERS, sorted({record.case.B for record in records}), strict=False):
         _line(axis, [record for record in records if record.case.B == B], "auto", f"B = {B}", marker)
 
 
-def _by_contender(axis: Any, records: Sequence[Record]) -> None:
+def _by_contender(axis: Any, records: Sequence[Record]) -> None:  # noqa: ANN401
     for marker, name in zip(MARKERS, SHOWN, strict=False):
         _line(axis, [record for record in records if record.case.B == 1], name, TITLES[name].strip("`"), marker)
 
 
-def _line(axis: Any, records: Sequence[Record], name: str, label: str, marker: str) -> None:
+def _line(axis: Any, records: Sequence[Record], name: str, label: str, marker: str) -> None:  # noqa: ANN401
     points = sorted(
         (record.case.H, ratio.median, ratio.q1, ratio.q3)
         for record in records

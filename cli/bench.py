@@ -39,7 +39,7 @@ from gru_lower.cli import options
 )
 @click.option("--inputs", type=click.Path(path_type=Path), metavar="NPZ|DIR", help="Run on these inputs.")
 @options.rendering
-def command(**o: Any) -> int:
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Time models A and B in onnxruntime on the same inputs, in turn. Without B: A, and A lowered by auto.
 
     With one thread CPU time is measured, which other programs do not lengthen; with several, time that passes.

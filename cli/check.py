@@ -13,7 +13,7 @@ from gru_lower.cli import options
 @click.argument("model", type=options.MODEL)
 @click.option("--target", metavar="NAME|FILE", help="Also what a target would reject, or compute wrongly.")
 @options.rendering
-def command(**o: Any) -> int:
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Look for what would go wrong with MODEL. Exit code 0: nothing was found, 1: something was."""
     from gru_lower.cli import render
     from gru_lower.passes import api

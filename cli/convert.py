@@ -56,7 +56,7 @@ def given_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple
 @click.option("--opset", type=click.IntRange(1), metavar="N", help="The model's opset.  [default: 17]")
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
-def command(**o: Any) -> int:
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     r"""Take the weights of a GRU, or of a stack of GRUs, from ONNX to a framework or back; no framework is needed.
 
     \b

@@ -24,7 +24,7 @@ from gru_lower.cli import options, rewriting
 @rewriting.writing("fused")
 @options.verification
 @options.rendering
-def command(**o: Any) -> int:
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Replace every decomposed GRU of MODEL by a GRU node, and verify the result.
 
     Unrolled cells, Loops and Scans are recognised by what they compute, however they are spelled. What is a

@@ -36,7 +36,7 @@ from gru_lower.cli import options, rewriting
 @rewriting.writing("legalized")
 @options.verification
 @options.rendering
-def command(**o: Any) -> int:
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Rewrite every GRU of MODEL into GRUs that the target runs right, lower only what is left, and verify the result.
 
     What is written holds nothing the target does not take. Where that cannot be, nothing is written, each node is named

@@ -62,7 +62,7 @@ FORMS = ("auto", "scan", "loop", "unroll", "step")
 @rewriting.writing("lowered")
 @options.verification
 @options.rendering
-def command(**o: Any) -> int:
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Replace every GRU of MODEL by Scan, Loop, unrolled or single-step subgraphs, and verify the result.
 
     auto: a sequence length of 1 becomes a single step, up to 8 unrolled steps, anything else a Scan,

@@ -27,7 +27,7 @@ class Commands(click.Group):
     Commands are imported when they are used, so that ``--help`` answers at once.
     """
 
-    modules = {
+    modules = {  # noqa: RUF012 - click reads it, nothing writes it
         "lower": "Replace GRU nodes by Scan, Loop, unrolled or single-step subgraphs (the default).",
         "fuse": "Replace decomposed GRUs by GRU nodes, however they are spelled.",
         "inspect": "List every GRU of a model: where it stands, which variant it is, what is doubtful.",
@@ -151,7 +151,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         hint = "check the disk's space and the permissions"
         _say(Unsupported(f"{name}: {error.strerror or error}", code="GL004", hint=hint), plain)
         return Unsupported.exit_code
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is a bug of ours and has to say so
         import traceback
 
         traceback.print_exc()
@@ -169,7 +169,7 @@ def _give_up_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _code(value: Any) -> int:
+def _code(value: Any) -> int:  # noqa: ANN401 - whatever a command returns
     return value if isinstance(value, int) else 0
 
 

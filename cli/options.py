@@ -94,7 +94,7 @@ def given_shapes(
     return shapes
 
 
-def source(path: Path) -> Any:
+def source(path: Path) -> Any:  # noqa: ANN401 - a path or bytes
     """Return what the library is handed for a MODEL argument: the path, or stdin's bytes for ``-``."""
     return sys.stdin.buffer.read() if str(path) == "-" else path
 
@@ -110,7 +110,7 @@ def fixed_dims(_ctx: click.Context, _parameter: click.Parameter, values: tuple[s
     return dims
 
 
-def verify_options(o: dict[str, Any], model: onnx.ModelProto, **more: Any) -> VerifyOptions:
+def verify_options(o: dict[str, Any], model: onnx.ModelProto, **more: Any) -> VerifyOptions:  # noqa: ANN401 - click's values
     """Return what the options of :func:`verification` ask for."""
     from gru_lower.verification import given
     from gru_lower.verification.result import VerifyOptions

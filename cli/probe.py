@@ -29,7 +29,7 @@ from gru_lower.cli import options
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights, inputs and draws.")
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
 @options.rendering
-def command(**o: Any) -> int:
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Run small models - each GRU variant, each lowered form, each operator they need - and write what came of it.
 
     The runner is given a model and its inputs, writes the outputs, and ends with 0 if it ran. A few hundred models are

@@ -188,7 +188,7 @@ class Talk:
             self._err.print(Text(f"  hint: {found.hint}"), soft_wrap=True)
 
 
-def _console(stream: Any, plain: bool) -> Console:
+def _console(stream: Any, plain: bool) -> Console:  # noqa: ANN401 - a stream; a switch with a name
     console = Console(file=stream, color_system=None if plain else "auto", highlight=False, markup=False)
     if not console.is_terminal:
         console.width = max(console.width, MIN_WIDTH)

@@ -15,7 +15,7 @@ from gru_lower.cli import options
 @click.option("--prove", is_flag=True, help="Show over the reals, too, that each GRU is what stands for it.")
 @options.verification
 @options.rendering
-def command(**o: Any) -> int:
+def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Run models A and B on the same inputs and compare their outputs. Exit code 0: equivalent, 1: not."""
     from gru_lower.cli import render
     from gru_lower.interop import read

@@ -42,7 +42,7 @@ def accuracy(logits: Array, labels: Array) -> float:
     return float((logits.argmax(-1) == labels).mean())
 
 
-def finish(name: str, exported: Any, x: Array, wanted: Array, labels: Array) -> None:
+def finish(name: str, exported: Any, x: Array, wanted: Array, labels: Array) -> None:  # noqa: ANN401 - also an ONNXProgram
     """Fuse what an exporter took apart, lower it for any runtime, verify, and hold it to the framework's own outputs.
 
     Args:

@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     """Load a public name when it is first used."""
     if name == "reference":
         return importlib.import_module("gru_lower.gru.reference")

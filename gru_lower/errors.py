@@ -31,21 +31,21 @@ class GruLowerError(Exception):
         self.hint = hint
 
 
-class InvalidModel(GruLowerError):
+class InvalidModel(GruLowerError):  # noqa: N818 - the public names read as findings, not as "...Error"
     """The input cannot be read as an ONNX model, or breaks the operator's rules. Exit code 2."""
 
 
-class Unsupported(GruLowerError):
+class Unsupported(GruLowerError):  # noqa: N818
     """The input is legal, but what was asked of it cannot be done. Exit code 2."""
 
 
-class NotEquivalent(GruLowerError):
+class NotEquivalent(GruLowerError):  # noqa: N818
     """The rewritten model computes something else. Exit code 1."""
 
     exit_code = 1
 
 
-class Remaining(GruLowerError):
+class Remaining(GruLowerError):  # noqa: N818
     """A GRU that had to go is left. Exit code 1."""
 
     exit_code = 1

@@ -40,12 +40,12 @@ class Source:
         self.notes = notes
         self._back = back
 
-    def restore(self, proto: onnx.ModelProto) -> Any:
+    def restore(self, proto: onnx.ModelProto) -> Any:  # noqa: ANN401 - whatever kind was handed in
         """Return a result as the kind of object that was handed in; a path and bytes give a ModelProto."""
         return self._back(proto)
 
 
-def read(source: Any) -> Source:
+def read(source: Any) -> Source:  # noqa: ANN401 - whatever holds a model
     """Take in a model.
 
     Args:
@@ -85,7 +85,7 @@ def _same(proto: onnx.ModelProto) -> onnx.ModelProto:
     return proto
 
 
-def _from_graphsurgeon(graph: Any) -> Source:
+def _from_graphsurgeon(graph: Any) -> Source:  # noqa: ANN401 - graphsurgeon is untyped
     import onnx_graphsurgeon as gs
     from onnx_graphsurgeon.util.exception import OnnxGraphSurgeonException
 

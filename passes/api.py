@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def lower(
-    model: Any,
+    model: Any,  # noqa: ANN401 - whatever holds a model
     *,
     form: str = "auto",
     target: str | None = None,
@@ -105,7 +105,7 @@ def lower(
 
 
 def legalize(
-    model: Any,
+    model: Any,  # noqa: ANN401 - whatever holds a model
     *,
     target: str,
     allow_cast: bool = False,
@@ -168,7 +168,7 @@ def legalize(
     return result
 
 
-def check(model: Any, *, target: str | None = None) -> Report:
+def check(model: Any, *, target: str | None = None) -> Report:  # noqa: ANN401 - whatever holds a model
     """Look for what would go wrong with a model, without changing it.
 
     Args:
@@ -190,7 +190,7 @@ def check(model: Any, *, target: str | None = None) -> Report:
 
 
 def fuse(
-    model: Any,
+    model: Any,  # noqa: ANN401 - whatever holds a model
     *,
     require: int | None = None,
     steps: bool = False,
@@ -215,8 +215,8 @@ def fuse(
         model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed.
         require: How many GRUs have to come of it at least.
         steps: Whether a single step becomes a GRU of sequence length 1, too.
-        assume: ``"right-padded"`` promises that masks are true up to each sequence's length and false from there on, and
-            lets them become sequence_lens; verification then feeds such masks.
+        assume: ``"right-padded"`` promises that masks are true up to each sequence's length and false from there on,
+            and lets them become sequence_lens; verification then feeds such masks.
         verify: Whether to run both models and compare.
         passes: A pipeline to run instead, such as ``"fuse-gru{steps=yes},normalize-gru"``.
         rtol: Relative tolerance; by default it depends on the output's type.
@@ -286,7 +286,7 @@ def decomposed(held: Model) -> list[Site]:
     return FuseGru().run(held.copy(), Context(keep_changes=False)).sites
 
 
-def inspect(model: Any) -> Report:
+def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
     """List every GRU of a model, decomposed ones included: where it stands, which variant it is, what is doubtful.
 
     A recurrence that is no GRU is listed with the term that does not fit.
@@ -326,8 +326,8 @@ def inspect(model: Any) -> Report:
 
 
 def verify(
-    a: Any,
-    b: Any,
+    a: Any,  # noqa: ANN401 - whatever holds a model
+    b: Any,  # noqa: ANN401
     *,
     rtol: float | None = None,
     atol: float | None = None,
@@ -374,8 +374,8 @@ def verify(
 
 
 def bench(
-    a: Any,
-    b: Any = None,
+    a: Any,  # noqa: ANN401 - whatever holds a model
+    b: Any = None,  # noqa: ANN401
     *,
     seconds: float = 3.0,
     runs: int | None = None,

@@ -134,7 +134,7 @@ class Pass:
     name: ClassVar[str]
     Options: ClassVar[type[Any]]
 
-    def __init__(self, options: Any = None) -> None:
+    def __init__(self, options: Any = None) -> None:  # noqa: ANN401 - each pass has its own options type
         """Take the options, or their defaults."""
         self.options = self.Options() if options is None else options
 

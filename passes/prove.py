@@ -150,7 +150,7 @@ def _lengths(model: Model) -> frozenset[tuple[str, str]]:
     return frozenset((scope.path, node.input[4]) for scope, node in grus if len(node.input) > 4 and node.input[4])
 
 
-def _is_there(scope: Scope, node: Any) -> bool:
+def _is_there(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
     return any(each == node for each in scope.nodes)
 
 

@@ -84,7 +84,7 @@ def parse(spec: str) -> list[Pass]:
     return passes
 
 
-def _typed(kind: type[Pass], key: str, wanted: Any, value: str) -> Any:
+def _typed(kind: type[Pass], key: str, wanted: Any, value: str) -> Any:  # noqa: ANN401 - a field's type and value
     if wanted not in (int, "int"):
         return value
     if not value.isdigit():
@@ -92,7 +92,7 @@ def _typed(kind: type[Pass], key: str, wanted: Any, value: str) -> Any:
     return int(value)
 
 
-def _options(kind: type[Pass], text: str) -> Any:
+def _options(kind: type[Pass], text: str) -> Any:  # noqa: ANN401 - each pass has its own options type
     fields = {field.name: field for field in dataclasses.fields(kind.Options)}
     values: dict[str, Any] = {}
     for word in re.split(r"[\s,]+", text.strip()) if text.strip() else []:

@@ -73,7 +73,7 @@ def test_torch_weights_compute_what_torch_says(
     for k in range(layers):
         halves = []
         for d, suffix in enumerate(("", "_reverse")[:D]):
-            step = lambda xt, h, end=f"_l{k}{suffix}": torch_step(w, end, xt, h)
+            step = lambda xt, h, end=f"_l{k}{suffix}": torch_step(w, end, xt, h)  # noqa: E731
             half, last = walked(step, sequence, h0[k * D + d], reverse=bool(d))
             halves.append(half)
             states.append(last)
@@ -111,7 +111,7 @@ def test_keras_weights_compute_what_keras_says(
     for module in (keras, tensorflow):
         model = module.to_onnx(w, config={**config, "return_state": True}, initial_state=True)
         found = run(model, {"X": x, "initial_h": h0})
-        step = lambda xt, h: keras_step(w, xt, h, act, ract, reset_after=reset_after)
+        step = lambda xt, h: keras_step(w, xt, h, act, ract, reset_after=reset_after)  # noqa: E731
         y, last = walked(step, x.swapaxes(0, 1), h0, reverse=backwards)
         wanted = (y[::-1] if backwards else y).swapaxes(0, 1) if sequences else last  # in the order of the walk
         np.testing.assert_allclose(found["Y"], wanted, atol=CLOSE)
@@ -153,7 +153,7 @@ def test_a_bidirectional_merges_as_keras_does(*, merge: str | None, sequences: b
     found = list(run(model, {"X": x}).values())
     ways = []
     for half, reverse, act in zip(halves, (False, True), ("tanh", "softsign"), strict=True):
-        step = lambda xt, h, u=half, a=act: keras_step(u, xt, h, a, "sigmoid", reset_after=True)
+        step = lambda xt, h, u=half, a=act: keras_step(u, xt, h, a, "sigmoid", reset_after=True)  # noqa: E731
         y, last = walked(step, x.swapaxes(0, 1), np.zeros((B, H)), reverse=reverse)
         ways.append(y.swapaxes(0, 1) if sequences else last)
     left, right = ways

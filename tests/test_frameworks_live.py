@@ -50,7 +50,7 @@ def test_torch(seed: int) -> None:
     import torch
 
     torch.manual_seed(seed)
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311 - sizes of tests
     I, H, T, B = draw.randint(1, 64), draw.randint(1, 64), draw.randint(1, 20), draw.randint(1, 4)
     if draw.random() < 0.1:
         cell = torch.nn.GRUCell(I, H, bias=draw.random() < 0.8)
@@ -131,7 +131,7 @@ def test_mlx(seed: int) -> None:
     from mlx.utils import tree_flatten
 
     mx.random.seed(seed)
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311 - sizes of tests
     I, H, T, B = draw.randint(1, 64), draw.randint(1, 64), draw.randint(1, 20), draw.randint(1, 4)
     count, batched = draw.choice([1, 1, 2]), draw.random() < 0.7
     parts = [nn.GRU(H if k else I, H, bias=draw.random() < 0.8) for k in range(count)]
@@ -228,7 +228,7 @@ def test_keras(name: str, seed: int) -> None:
     keras, ours = load(name), KERASES[name]
     if name == "tf_keras" and seed >= 25:  # the same code but for hard_sigmoid
         return
-    draw, rng = random.Random(seed), np.random.default_rng(seed)
+    draw, rng = random.Random(seed), np.random.default_rng(seed)  # noqa: S311 - sizes of tests
     kind = draw.choice(["GRU", "GRU", "RNN", "stacked cells", "Bidirectional", "Sequential"])
     I, H, T, B = draw.randint(1, 64), draw.randint(1, 64), draw.randint(1, 20), draw.randint(1, 4)
     layer = drawn_keras(keras, draw, kind, H)

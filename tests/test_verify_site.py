@@ -111,7 +111,7 @@ def test_where_onnxruntime_would_abort_float64_alone_decides(worker: Worker, ste
 def test_length_zero_may_follow_the_initial_state(worker: Worker) -> None:
     """Onnxruntime's own answer differs then; float64 with the same rule decides."""
     case = plain_case(sequence_lens=(0, 2), N=2, T=3, spelled_out=False, outputs=("Y_h",))
-    initial = lambda _: case.expected(zero_length_state="initial")
+    initial = lambda _: case.expected(zero_length_state="initial")  # noqa: E731
     keeps = onnx.ModelProto()
     keeps.CopyFrom(case.model())
     keeps.graph.node[0].output[:] = ["", "native"]

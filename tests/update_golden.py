@@ -72,7 +72,7 @@ def main() -> None:
         path, text = expectation(name, form), readable(lowered(name, form))
         if path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-            print(path.relative_to(GOLDEN.parents[1]))
+            print(path.relative_to(GOLDEN.parents[1]))  # noqa: T201 - a script
 
 
 if __name__ == "__main__":

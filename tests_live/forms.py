@@ -67,7 +67,7 @@ FORMS = {
 }
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - not an error: it is one of the answers
     """A GRU that was not lowered, and why."""
 
 

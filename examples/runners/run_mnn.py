@@ -38,7 +38,7 @@ def _convert(model: str, converted: str) -> None:
         raise RuntimeError(f"the converter ended with {done.returncode}: {' '.join(said[-5:])}")
 
 
-def _variable(array: Array) -> Any:
+def _variable(array: Array) -> Any:  # noqa: ANN401 - MNN has no types
     """Return an input; MNN computes float16 and float64 in float32, and every integer in int32."""
     kind, dtype = (expr.float, np.float32) if array.dtype.kind == "f" else (expr.int, np.int32)
     return expr.const(array.astype(dtype), list(array.shape), expr.NCHW, kind)

@@ -23,7 +23,7 @@ MODULES = ("keras", "mlx", "pytorch", "tensorflow")
 __all__ = ["keras", "mlx", "pytorch", "tensorflow"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module
     """Load a framework's module when it is first used."""
     if name in MODULES:
         return importlib.import_module(f"gru_lower.frameworks.{name}")

@@ -68,7 +68,7 @@ class Builder:
             self._named[value] = name
         self._outputs.append(helper.make_tensor_value_info(name, self.elem_type, list(dims)))
 
-    def op(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
+    def op(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:  # noqa: ANN401 - attribute values
         """Add a node of one output and return that."""
         name = self._fresh(op_type.lower())
         self._nodes.append(helper.make_node(op_type, list(inputs), [name], name=name, **attributes))

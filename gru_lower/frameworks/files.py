@@ -77,7 +77,7 @@ def _safetensors(raw: bytes, path: Path) -> tuple[Weights, str]:
     from safetensors import SafetensorError, deserialize
 
     try:
-        entries = deserialize(raw)
+        entries = deserialize(raw)  # type: ignore[no-untyped-call, unused-ignore]
     except SafetensorError as error:
         raise _unreadable(f"{path}: is no safetensors file ({error})") from error
     types = {"F16": "float16", "F32": "float32", "F64": "float64", "BF16": "bfloat16"}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def to_onnx(
-    layer: Any,
+    layer: Any,  # noqa: ANN401 - Keras layers, without Keras
     *,
     config: Mapping[str, Any] | None = None,
     initial_state: bool = False,
@@ -70,12 +70,12 @@ def to_onnx(
 
 
 def from_onnx(
-    model: Any,
+    model: Any,  # noqa: ANN401 - whatever holds a model
     *,
     node: str | None = None,
-    into: Any = None,
+    into: Any = None,  # noqa: ANN401 - Keras classes and layers
     flipped: bool = False,
-) -> Any:
+) -> Any:  # noqa: ANN401 - a Keras layer
     """Make a Keras layer of a model's GRU, or a Sequential of them where the GRUs are one stack.
 
     The layer is batch-major, and the state before the first step is an argument of its call, whatever the model takes
@@ -98,7 +98,7 @@ def from_onnx(
     return keras_api.make(KERAS, keras, found, into)
 
 
-def to_weights(model: Any, *, node: str | None = None, flipped: bool = False) -> Weights:
+def to_weights(model: Any, *, node: str | None = None, flipped: bool = False) -> Weights:  # noqa: ANN401
     """Return the weights of a model's GRU as Keras names them: kernel, recurrent_kernel, bias.
 
     Those of a Bidirectional stand behind ``forward/`` and ``backward/``, those of several layers behind ``0/``, ``1/``.
@@ -110,7 +110,7 @@ def to_weights(model: Any, *, node: str | None = None, flipped: bool = False) ->
     return keras_api.to_weights(KERAS, keras_api.grus(KERAS, model, node, KERAS.activations, flipped=flipped))
 
 
-def to_config(model: Any, *, node: str | None = None, flipped: bool = False) -> dict[str, Any]:
+def to_config(model: Any, *, node: str | None = None, flipped: bool = False) -> dict[str, Any]:  # noqa: ANN401
     """Return the configuration that goes with :func:`to_weights`; several layers' as a list under ``layers``."""
     found = keras_api.grus(KERAS, model, node, KERAS.activations, flipped=flipped)
     return keras_api.to_config(found)

@@ -33,7 +33,7 @@ class Planned(NamedTuple):
     config: dict[str, Any]
 
 
-def to_onnx(framework: Framework, layer: Any, config: Mapping[str, Any] | None, **options: Any) -> onnx.ModelProto:
+def to_onnx(framework: Framework, layer: Any, config: Mapping[str, Any] | None, **options: Any) -> onnx.ModelProto:  # noqa: ANN401
     """Write a layer, or weights and their configuration; see :func:`gru_lower.frameworks.keras.to_onnx`."""
     if isinstance(layer, Mapping):
         return write(framework, of_weights(framework, layer, config or {}), **options)
@@ -42,7 +42,7 @@ def to_onnx(framework: Framework, layer: Any, config: Mapping[str, Any] | None, 
     return write(framework, of_layer(framework, layer), **options)
 
 
-def grus(framework: Framework, model: Any, node: str | None, known: Known, *, flipped: bool) -> tuple[Planned, ...]:
+def grus(framework: Framework, model: Any, node: str | None, known: Known, *, flipped: bool) -> tuple[Planned, ...]:  # noqa: ANN401
     """Read the GRUs of a model and refuse what Keras cannot say of them.
 
     Keras hands out the sequence of a layer that goes backwards in the order of the walk. So what layers hand on may run
@@ -124,7 +124,7 @@ def to_config(found: tuple[Planned, ...]) -> dict[str, Any]:
     return found[0].config if len(found) == 1 else {"layers": [config for _, config in found]}
 
 
-def make(framework: Framework, keras: Any, found: tuple[Planned, ...], into: Any) -> Any:
+def make(framework: Framework, keras: Any, found: tuple[Planned, ...], into: Any) -> Any:  # noqa: ANN401 - Keras layers
     """Make layers, or fill one, of a stack."""
     if into is not None and not isinstance(into, type):
         return _fill_into(framework, into, found)
@@ -142,7 +142,7 @@ def make(framework: Framework, keras: Any, found: tuple[Planned, ...], into: Any
     return stack
 
 
-def _layer(framework: Framework, keras: Any, gru: Gru, config: dict[str, Any], kind: str) -> Any:
+def _layer(framework: Framework, keras: Any, gru: Gru, config: dict[str, Any], kind: str) -> Any:  # noqa: ANN401
     arguments = {**config, "dtype": gru.halves()[0].cell.dtype.name}
     merge = arguments.pop("merge_mode", None)
     others = {
@@ -176,7 +176,7 @@ def _layer(framework: Framework, keras: Any, gru: Gru, config: dict[str, Any], k
     return layer
 
 
-def _function(keras: Any, name: str) -> Any:
+def _function(keras: Any, name: str) -> Any:  # noqa: ANN401
     """Return what Keras takes for an activation: a name, or a layer where the function has a parameter."""
     if name.partition("(")[0] not in ("leaky_relu", "elu") or name == "elu":
         return name
@@ -187,7 +187,7 @@ def _function(keras: Any, name: str) -> Any:
     return keras.layers.LeakyReLU(**{slope: alpha})
 
 
-def _cells(layer: Any) -> list[Any]:
+def _cells(layer: Any) -> list[Any]:  # noqa: ANN401
     """Return the GRUCells of a layer, in order."""
     kind = kind_of(layer)
     if kind == "GRUCell":
@@ -201,7 +201,7 @@ def _cells(layer: Any) -> list[Any]:
     return _cells(layer.cell) if kind in ("GRU", "RNN") else []
 
 
-def _fill_into(framework: Framework, layer: Any, found: tuple[Planned, ...]) -> Any:
+def _fill_into(framework: Framework, layer: Any, found: tuple[Planned, ...]) -> Any:  # noqa: ANN401
     cells = _cells(layer)
     wanted = [half for gru, _ in found for half in gru.halves()]
     if len(cells) != len(wanted):
@@ -214,7 +214,7 @@ def _fill_into(framework: Framework, layer: Any, found: tuple[Planned, ...]) -> 
     return layer
 
 
-def _same(framework: Framework, cell: Any, half: Half, known: Known) -> None:
+def _same(framework: Framework, cell: Any, half: Half, known: Known) -> None:  # noqa: ANN401
     """Refuse a cell that would compute something else with the weights."""
     given = half.cell
     pairs = {
@@ -233,7 +233,7 @@ def _same(framework: Framework, cell: Any, half: Half, known: Known) -> None:
         cell.build((None, given.input_size))
 
 
-def _fill(framework: Framework, cell: Any, given: Cell) -> None:
+def _fill(framework: Framework, cell: Any, given: Cell) -> None:  # noqa: ANN401
     weights, own = of_cell(framework, given), arrays_of(cell)
     for name, array in weights.items():
         if name not in own or own[name].shape != array.shape:

@@ -93,7 +93,7 @@ class Layers:
     masking: float | None = None
 
 
-def of_layer(framework: Framework, layer: Any) -> Layers:
+def of_layer(framework: Framework, layer: Any) -> Layers:  # noqa: ANN401 - Keras layers, without Keras
     """Read a layer, or a stack of them.
 
     Raises:
@@ -115,7 +115,7 @@ def of_layer(framework: Framework, layer: Any) -> Layers:
     return Layers(tuple(found), masking)
 
 
-def kind_of(layer: Any) -> str:
+def kind_of(layer: Any) -> str:  # noqa: ANN401
     """Name the Keras class whose call the layer runs, ``""`` for anything else."""
     for base in type(layer).__mro__:
         if base.__module__.partition(".")[0] in ROOTS and hasattr(base, "call"):
@@ -123,7 +123,7 @@ def kind_of(layer: Any) -> str:
     return ""
 
 
-def _layer(framework: Framework, layer: Any) -> Layer:
+def _layer(framework: Framework, layer: Any) -> Layer:  # noqa: ANN401
     kind = kind_of(layer)
     if kind in ("GRU", "RNN"):
         return Layer(_recurrent(framework, layer))
@@ -135,7 +135,7 @@ def _layer(framework: Framework, layer: Any) -> Layer:
     raise not_a_layer(framework, layer, TAKES)
 
 
-def _recurrent(framework: Framework, layer: Any) -> Recurrent:
+def _recurrent(framework: Framework, layer: Any) -> Recurrent:  # noqa: ANN401
     return Recurrent(
         _cells(framework, layer.cell),
         bool(layer.go_backwards),
@@ -147,7 +147,7 @@ def _recurrent(framework: Framework, layer: Any) -> Recurrent:
     )
 
 
-def _cells(framework: Framework, cell: Any) -> tuple[Cell, ...]:
+def _cells(framework: Framework, cell: Any) -> tuple[Cell, ...]:  # noqa: ANN401
     if kind_of(cell) == "StackedRNNCells" and not getattr(cell, "reverse_state_order", False):
         return tuple(one for part in cell.cells for one in _cells(framework, part))
     if kind_of(cell) != "GRUCell":
@@ -168,7 +168,7 @@ def _cells(framework: Framework, cell: Any) -> tuple[Cell, ...]:
     return (made,)
 
 
-def activations_of(framework: Framework, layer: Any) -> Mapping[str, Activation]:
+def activations_of(framework: Framework, layer: Any) -> Mapping[str, Activation]:  # noqa: ANN401
     """Return the activations of the Keras a layer, or a module, comes from: Keras 2 has another hard_sigmoid."""
     name = layer.__name__ if isinstance(layer, type(sys)) else type(layer).__module__
     root = sys.modules.get(name.partition(".")[0])
@@ -177,7 +177,7 @@ def activations_of(framework: Framework, layer: Any) -> Mapping[str, Activation]
     return KERAS_2_ACTIVATIONS if str(getattr(root, "__version__", "3")).startswith("2.") else framework.activations
 
 
-def activation(framework: Framework, function: Any, known: Mapping[str, Activation]) -> Activation:
+def activation(framework: Framework, function: Any, known: Mapping[str, Activation]) -> Activation:  # noqa: ANN401
     """Return what an activation is in ONNX.
 
     Args:
@@ -314,7 +314,7 @@ def _configured(framework: Framework, arrays: Weights, said: Mapping[str, Any], 
     )
 
 
-def arrays_of(cell: Any) -> dict[str, Array]:
+def arrays_of(cell: Any) -> dict[str, Array]:  # noqa: ANN401 - a GRUCell
     """Return the shapes and values a cell holds now."""
     return {
         name: np.asarray(value)

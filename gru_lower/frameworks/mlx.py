@@ -29,7 +29,7 @@ TAKES = "an mlx.nn.GRU, a Sequential or list of them, or a dict of their weights
 
 
 def to_onnx(
-    layer: Any,
+    layer: Any,  # noqa: ANN401 - mlx's layers, without mlx
     *,
     config: Mapping[str, Any] | None = None,
     batched: bool = True,
@@ -145,11 +145,11 @@ def _first_bias(Wb: Array, Rb: Array, H: int) -> Array:
 
 
 def from_onnx(
-    model: Any,
+    model: Any,  # noqa: ANN401 - whatever holds a model
     *,
     node: str | None = None,
-    into: Any = None,
-) -> Any:
+    into: Any = None,  # noqa: ANN401 - mlx's classes and layers
+) -> Any:  # noqa: ANN401 - an mlx layer
     """Make an mlx.nn.GRU of a model's GRU, or a Sequential of them where the GRUs are one stack.
 
     The layer is batch-major, and the state before the first step is an argument of its call. With an MLX up to
@@ -178,7 +178,7 @@ def from_onnx(
     return made[0] if len(made) == 1 else nn.Sequential(*made)
 
 
-def to_weights(model: Any, *, node: str | None = None) -> Weights:
+def to_weights(model: Any, *, node: str | None = None) -> Weights:  # noqa: ANN401 - whatever holds a model
     """Return the weights of a model's GRU as mlx.nn.GRU names them; of a stack, as a Sequential of GRUs does.
 
     Raises:
@@ -194,13 +194,13 @@ def to_weights(model: Any, *, node: str | None = None) -> Weights:
     }
 
 
-def to_config(model: Any, *, node: str | None = None) -> dict[str, Any]:
+def to_config(model: Any, *, node: str | None = None) -> dict[str, Any]:  # noqa: ANN401 - whatever holds a model
     """Return the arguments of mlx.nn.GRU that go with :func:`to_weights`; of a stack, a list of them as ``layers``."""
     configs = [_config(gru) for gru in _checked(model, node)]
     return configs[0] if len(configs) == 1 else {"layers": configs}
 
 
-def _checked(model: Any, node: str | None) -> tuple[Gru, ...]:
+def _checked(model: Any, node: str | None) -> tuple[Gru, ...]:  # noqa: ANN401
     grus = read(model, node).grus
     for gru in grus:
         check(MLX, gru)
@@ -215,7 +215,7 @@ def _arguments(cell: Cell) -> dict[str, Any]:
     return {"input_size": cell.input_size, "hidden_size": cell.hidden_size, "bias": cell.Wb is not None}
 
 
-def _fill(mx: Any, layer: Any, gru: Gru) -> Any:
+def _fill(mx: Any, layer: Any, gru: Gru) -> Any:  # noqa: ANN401 - mlx's layers
     weights = of_cell(MLX, gru.halves()[0].cell)
     for weight in MLX.weights:
         array, old = weights.get(weight.name), getattr(layer, weight.name)
@@ -227,13 +227,13 @@ def _fill(mx: Any, layer: Any, gru: Gru) -> Any:
     return layer
 
 
-def _tensor(mx: Any, array: Array) -> Any:
+def _tensor(mx: Any, array: Array) -> Any:  # noqa: ANN401 - mlx's arrays
     if array.dtype.name == "bfloat16":
         return mx.array(array.view(np.uint16)).view(mx.bfloat16)
     return mx.array(array, dtype=getattr(mx, array.dtype.name))
 
 
-def _array(value: Any) -> Array:
+def _array(value: Any) -> Array:  # noqa: ANN401 - mlx's arrays, or numpy's
     if str(getattr(value, "dtype", "")) == "mlx.core.bfloat16":
         from ml_dtypes import bfloat16
 
@@ -241,7 +241,7 @@ def _array(value: Any) -> Array:
     return np.array(value)
 
 
-def _cells(layer: Any) -> list[Cell]:
+def _cells(layer: Any) -> list[Cell]:  # noqa: ANN401 - mlx's layers
     if not _kind(layer) and isinstance(layer, Mapping):  # mlx's own layers are dicts, too
         groups: dict[str, Weights] = {}
         for name, value in layer.items():
@@ -260,7 +260,7 @@ def _cells(layer: Any) -> list[Cell]:
     return cells
 
 
-def _layers(layer: Any) -> list[Any]:
+def _layers(layer: Any) -> list[Any]:  # noqa: ANN401 - mlx's layers
     """Return the GRUs of a layer or a stack; dropout between them is nothing at inference."""
     kind = _kind(layer)
     if kind == "GRU":
@@ -273,7 +273,7 @@ def _layers(layer: Any) -> list[Any]:
     raise not_a_layer(MLX, layer, TAKES)
 
 
-def _kind(layer: Any) -> str:
+def _kind(layer: Any) -> str:  # noqa: ANN401
     """Name the mlx class whose call the layer runs, ``""`` for anything else."""
     for base in type(layer).__mro__:
         if base.__module__.startswith("mlx.nn.layers."):

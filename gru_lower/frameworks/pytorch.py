@@ -33,7 +33,7 @@ Layer = tuple[Half, ...]
 
 
 def to_onnx(
-    layer: Any,
+    layer: Any,  # noqa: ANN401 - torch's layers, without torch
     *,
     config: Mapping[str, Any] | None = None,
     batch_first: bool | None = None,
@@ -137,12 +137,12 @@ def _layers(b: Builder, x: str, layers: Sequence[Layer], initial: str, lens: str
 
 
 def from_onnx(
-    model: Any,
+    model: Any,  # noqa: ANN401 - whatever holds a model
     *,
     node: str | None = None,
-    into: Any = None,
+    into: Any = None,  # noqa: ANN401 - torch's classes and layers
     packed: bool = False,
-) -> Any:
+) -> Any:  # noqa: ANN401 - a torch layer
     """Make a torch layer of a model's GRU, or of its GRUs where they are one stack.
 
     The state before the first step is an argument of the layer's call, whatever the model takes for it.
@@ -182,7 +182,7 @@ def from_onnx(
     return made[0] if len(made) == 1 else torch.nn.ModuleList(made)
 
 
-def to_weights(model: Any, *, node: str | None = None, packed: bool = False) -> Weights:
+def to_weights(model: Any, *, node: str | None = None, packed: bool = False) -> Weights:  # noqa: ANN401
     """Return the weights of a model's GRU, or stack of GRUs, under the names of torch.nn.GRU's state_dict.
 
     Args:
@@ -200,7 +200,7 @@ def to_weights(model: Any, *, node: str | None = None, packed: bool = False) -> 
     return _state(groups[0])
 
 
-def to_config(model: Any, *, node: str | None = None, packed: bool = False) -> dict[str, Any]:
+def to_config(model: Any, *, node: str | None = None, packed: bool = False) -> dict[str, Any]:  # noqa: ANN401
     """Return the arguments of torch.nn.GRU that go with :func:`to_weights`."""
     stack = _checked(read(model, node), packed=packed)
     return _config(_groups(stack)[0], batch_first=stack.batch_first)
@@ -253,11 +253,11 @@ def _state(group: Sequence[Layer]) -> Weights:
     }
 
 
-def _torch_type(torch: Any, group: Sequence[Layer]) -> Any:
+def _torch_type(torch: Any, group: Sequence[Layer]) -> Any:  # noqa: ANN401 - torch's types
     return getattr(torch, group[0][0].cell.dtype.name)
 
 
-def _fill(torch: Any, layer: Any, groups: Sequence[Sequence[Layer]]) -> Any:
+def _fill(torch: Any, layer: Any, groups: Sequence[Sequence[Layer]]) -> Any:  # noqa: ANN401 - torch's layers
     """Put weights into a layer."""
     if len(groups) > 1 or not isinstance(layer, (torch.nn.GRU, torch.nn.GRUCell)):
         raise unfit(TORCH, f"the weights do not fit into one {type(layer).__name__}", "name one GRU with node=...")
@@ -276,14 +276,14 @@ def _fill(torch: Any, layer: Any, groups: Sequence[Sequence[Layer]]) -> Any:
     return layer
 
 
-def _tensor(torch: Any, array: Array) -> Any:
+def _tensor(torch: Any, array: Array) -> Any:  # noqa: ANN401 - torch's tensors
     copy = np.array(array, order="C")
     if copy.dtype.name == "bfloat16":
         return torch.from_numpy(copy.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(copy)
 
 
-def _read_layer(layer: Any) -> tuple[list[list[Layer]], bool, bool]:
+def _read_layer(layer: Any) -> tuple[list[list[Layer]], bool, bool]:  # noqa: ANN401 - torch's layers
     """Return each GRU's layers, whether X is batch-major, and whether it is a cell."""
     if isinstance(layer, Mapping):
         layers, cell = _of_state(layer)
@@ -304,7 +304,7 @@ def _read_layer(layer: Any) -> tuple[list[list[Layer]], bool, bool]:
     raise not_a_layer(TORCH, layer, TAKES)
 
 
-def _kind(layer: Any) -> str:
+def _kind(layer: Any) -> str:  # noqa: ANN401
     """Name the torch class whose forward the layer runs, ``""`` for anything else."""
     for base in type(layer).__mro__:
         if base.__module__.startswith("torch.nn.modules."):
@@ -313,7 +313,7 @@ def _kind(layer: Any) -> str:
     return ""
 
 
-def _weight_names(layer: Any) -> Iterator[str]:
+def _weight_names(layer: Any) -> Iterator[str]:  # noqa: ANN401
     """Yield the names of all weights of a GRU or GRUCell."""
     kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if layer.bias else ("weight_ih", "weight_hh")
     if not hasattr(layer, "num_layers"):
@@ -324,7 +324,7 @@ def _weight_names(layer: Any) -> Iterator[str]:
             yield from (f"{kind}_l{k}{suffix}" for kind in kinds)
 
 
-def _array(tensor: Any) -> Array:
+def _array(tensor: Any) -> Array:  # noqa: ANN401 - torch's tensors
     if tensor.is_meta:
         raise unfit(TORCH, "the layer is on the meta device and holds no weights", "load its weights first")
     plain = tensor.detach().cpu().contiguous()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
 
 
-def read(model: Any, node: str | None = None) -> Stack:
+def read(model: Any, node: str | None = None) -> Stack:  # noqa: ANN401 - whatever holds a model
     """Read the GRUs of a model.
 
     Args:

@@ -109,7 +109,7 @@ def chain(framework: Framework, layers: Sequence[Sequence[Half]], *, size: int |
         raise unfit(framework, f"the layers are of types {', '.join(kinds)}", "convert them to one type")
 
 
-def load(framework: Framework, module: str | None = None) -> Any:
+def load(framework: Framework, module: str | None = None) -> Any:  # noqa: ANN401 - a module
     """Import a framework.
 
     Args:

@@ -229,7 +229,7 @@ def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     yield from _node_tensors(graph.node)
 
 
-def _node_tensors(nodes: Any) -> Iterator[onnx.TensorProto]:
+def _node_tensors(nodes: Any) -> Iterator[onnx.TensorProto]:  # noqa: ANN401 - protobuf's repeated container has no type
     for node in nodes:
         yield from _attribute_tensors(node.attribute)
 

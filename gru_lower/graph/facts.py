@@ -231,7 +231,7 @@ def _strip_tensor(tensor: TensorProto, copy: TensorProto) -> None:
         copy.CopyFrom(tensor)
 
 
-def _strip_nodes(nodes: Any, owner: GraphProto | FunctionProto) -> None:
+def _strip_nodes(nodes: Any, owner: GraphProto | FunctionProto) -> None:  # noqa: ANN401 - protobuf's repeated container
     for node in nodes:
         if node.ByteSize() <= SMALL_BYTES:
             owner.node.append(node)

@@ -56,7 +56,7 @@ class Scope:
         self.repeated = repeated
 
     @property
-    def nodes(self) -> Any:
+    def nodes(self) -> Any:  # noqa: ANN401 - protobuf's repeated container has no public type
         """The scope's nodes, in order."""
         return self.proto.node
 

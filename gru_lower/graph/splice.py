@@ -133,7 +133,7 @@ def _replace_nodes(scope: Scope, edits: list[Edit], suspects: _Suspects) -> None
     _sort_and_cut(nodes, keys)
 
 
-def _sort_and_cut(nodes: Any, keys: list[tuple[bool, int, int]]) -> None:
+def _sort_and_cut(nodes: Any, keys: list[tuple[bool, int, int]]) -> None:  # noqa: ANN401 - protobuf's repeated container
     """Put the nodes in the order of their keys and drop those whose key begins with True, without copying any."""
     in_order = iter(keys)
     nodes.sort(key=lambda _node: next(in_order))
@@ -141,7 +141,7 @@ def _sort_and_cut(nodes: Any, keys: list[tuple[bool, int, int]]) -> None:
     del nodes[kept:]
 
 
-def in_order(nodes: Any) -> None:
+def in_order(nodes: Any) -> None:  # noqa: ANN401 - a list, or protobuf's repeated container
     """Move nodes behind what they use, where a replacement stands behind a user of it; else leave all where it is."""
     producer = {name: index for index, node in enumerate(nodes) for name in node.output if name}
     uses = [{producer[name] for name in node_uses(node) if name in producer} for node in nodes]
@@ -299,7 +299,7 @@ def _forget(scope: Scope, gone: set[str]) -> None:
     _drop(scope.proto.input, lambda value: value.name in gone)
 
 
-def _drop(container: Any, condition: Callable[[Any], bool]) -> None:
+def _drop(container: Any, condition: Callable[[Any], bool]) -> None:  # noqa: ANN401 - protobuf's repeated container
     gone = [condition(item) for item in container]
     if any(gone):
         _sort_and_cut(container, [(each, index, 0) for index, each in enumerate(gone)])

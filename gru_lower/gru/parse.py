@@ -56,7 +56,7 @@ class Parsed:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
 
-class _Broken(Exception):
+class _Broken(Exception):  # noqa: N818 - control flow within this module
     """The node breaks a rule."""
 
     def __init__(self, code: str, message: str, hint: str | None = None) -> None:

@@ -216,25 +216,25 @@ def _keys(where: str, data: dict[str, Any], required: tuple[str, ...], optional:
 
 def _table(where: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"{where} has to be a table")
+        raise ValueError(f"{where} has to be a table")  # noqa: TRY004 - one type of error for all that is wrong in a file
     return value
 
 
 def _entries(where: str, value: object) -> list[dict[str, Any]]:
     if not isinstance(value, list):
-        raise ValueError(f"{where} has to be a list of tables")
+        raise ValueError(f"{where} has to be a list of tables")  # noqa: TRY004
     return [_table(where, entry) for entry in value]
 
 
 def _text(where: str, value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{where} has to be a text")
+        raise ValueError(f"{where} has to be a text")  # noqa: TRY004
     return value
 
 
 def _flag(where: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"{where} has to be true or false")
+        raise ValueError(f"{where} has to be true or false")  # noqa: TRY004
     return value
 
 

@@ -233,7 +233,7 @@ def _largest_finite(values: Floats) -> float:
     return float(values[np.isfinite(values)].max(initial=0.0))
 
 
-def _number(value: Any) -> float:
+def _number(value: Any) -> float:  # noqa: ANN401 - a numpy or ml_dtypes scalar
     return math.nan if isinstance(value, complex | np.complexfloating) else float(value)
 
 

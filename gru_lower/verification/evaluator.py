@@ -67,7 +67,7 @@ class GRU(OpRun):
         *,
         output_sequence: int = 0,
         direction: str = "forward",
-        **attributes: Any,
+        **attributes: Any,  # noqa: ANN401 - floats, integers or lists of them, as the operator has it
     ) -> tuple[Array, ...]:
         # output_sequence (below opset 7) only said whether Y is wanted; opset 1 spells its own default "foward".
         del output_sequence
@@ -79,12 +79,12 @@ class GRU(OpRun):
 class Evaluator(ReferenceEvaluator):
     """`ReferenceEvaluator` that knows this GRU in the graph, in every body and in every local function."""
 
-    def __init__(self, proto: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, proto: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the base class's own signature
         # The base class builds bodies and functions through this class, but hands the operators on to bodies only.
         kwargs["new_ops"] = [GRU, *(op for op in kwargs.get("new_ops") or [] if op is not GRU)]
         super().__init__(proto, *args, **kwargs)
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the base class's own signature
         """Run, and show the error itself where the base class hides it behind one about types."""
         try:
             return super().run(*args, **kwargs)

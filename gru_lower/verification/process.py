@@ -30,7 +30,7 @@ _LONGEST_MESSAGE = 300
 _NO_KERNEL = ("GRU operator does not support", "Could not find an implementation for GRU")
 
 
-class RunFailure(GruLowerError):
+class RunFailure(GruLowerError):  # noqa: N818 - reads as a finding, like the other public names
     """A model could not be loaded or run.
 
     Attributes:
@@ -64,7 +64,7 @@ class Process:
 
     def __init__(self, memory: int, timeout: float) -> None:
         """Start it and wait until it is ready."""
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [sys.executable, "-P", "-m", "gru_lower.verification.worker", str(memory)]
         try:
             self._popen = subprocess.Popen(

@@ -19,7 +19,7 @@ Dim = int | str
 _NO_OVERRIDE_BELOW_IR = 4
 
 
-class Unfeedable(GruLowerError):
+class Unfeedable(GruLowerError):  # noqa: N818 - reads as a finding, like the other public names
     """No inputs can be generated for a model; the message says why."""
 
 

@@ -166,7 +166,7 @@ class Algebra:
         """Return a state as it stands in products and under matrices: a whole in both."""
         return self.of(self.cut(poly)) if poly.atom is None else poly
 
-    def left(self, given: Any, ended: Any) -> Any:
+    def left(self, given: Any, ended: Any) -> Any:  # noqa: ANN401 - Values, which know this module
         """Return what a loop's state is after its last step."""
         del given
         return ended
@@ -501,7 +501,7 @@ def _settled(number: float) -> float:
     return whole if whole and abs(number - whole) <= abs(whole) / FLOAT32 else number
 
 
-def _data(coefficient: Coefficient) -> Any:
+def _data(coefficient: Coefficient) -> Any:  # noqa: ANN401 - a number or an array
     return coefficient.data if isinstance(coefficient, Vector) else coefficient
 
 

@@ -378,12 +378,12 @@ def _is_count(const: Const) -> bool:
     return const.array.size == 1 and (const.array.dtype == object or const.array.dtype.kind in "iu")
 
 
-def _entry(const: Const) -> Any:
+def _entry(const: Const) -> Any:  # noqa: ANN401 - a Count
     entry = const.array.reshape(-1)[0]
     return entry if isinstance(entry, Affine) else int(entry)
 
 
-def _object(entry: Any, dims: tuple[Any, ...] = ()) -> np.ndarray[Any, np.dtype[Any]]:
+def _object(entry: Any, dims: tuple[Any, ...] = ()) -> np.ndarray[Any, np.dtype[Any]]:  # noqa: ANN401 - a Count
     array = np.empty((1,) * len(dims), object)
     array.reshape(-1)[:] = [entry]
     return array

@@ -137,11 +137,11 @@ def known(count: Count) -> int:
 
     """
     if isinstance(count, Affine):
-        raise ValueError(count)
+        raise ValueError(count)  # noqa: TRY004 - the number is unknown, its type is right
     return int(count)
 
 
-def _whole(number: Any) -> int:
+def _whole(number: Any) -> int:  # noqa: ANN401 - a number of any type
     if int(number) != number:
         raise ValueError(number)
     return int(number)

@@ -71,7 +71,7 @@ class Writer:
 
     # -- nodes ---------------------------------------------------------------------------------------
 
-    def node(self, op: str, inputs: Sequence[str], local: str, output: str | None = None, **attributes: Any) -> str:
+    def node(self, op: str, inputs: Sequence[str], local: str, output: str | None = None, **attributes: Any) -> str:  # noqa: ANN401 - attributes of any type
         """Append a node with one output and return the output's name."""
         name = self.names.value(f"{self.prefix}/{local}") if output is None else output
         self.nodes.append(helper.make_node(op, inputs, [name], self.names.node(f"{self.prefix}/{local}"), **attributes))

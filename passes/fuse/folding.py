@@ -67,7 +67,7 @@ def _compare(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
     return run
 
 
-def _compared(name: str, function: Callable[..., Any], left: Count, right: Count) -> Any:
+def _compared(name: str, function: Callable[..., Any], left: Count, right: Count) -> Any:  # noqa: ANN401 - bool or Condition
     difference = left - right
     if not isinstance(difference, Affine):
         return bool(function(difference, 0))
@@ -118,11 +118,11 @@ def _or(left: Array, right: Array) -> Array:
     raise NotUnderstoodError
 
 
-def _all(condition: Any) -> tuple[Condition, ...]:
+def _all(condition: Any) -> tuple[Condition, ...]:  # noqa: ANN401 - a Condition, or several that all have to hold
     return (condition,) if isinstance(condition, Condition) else tuple(condition)
 
 
-def _single(entry: Any, like: Array) -> Array:
+def _single(entry: Any, like: Array) -> Array:  # noqa: ANN401 - a bool or conditions
     if isinstance(entry, (bool, np.bool_)):
         return np.full(like.shape, bool(entry))
     array = np.empty(1, object)

@@ -165,7 +165,7 @@ def _part(
     return Part(atoms, row.steps)
 
 
-def _part_of_loop(row: Row, atoms: tuple[int, ...], leaf: Any) -> Part:
+def _part_of_loop(row: Row, atoms: tuple[int, ...], leaf: Any) -> Part:  # noqa: ANN401 - an atom
     assert row.carrier is not None
     name = row.carrier.counter.terms[0][0]
     moving = [

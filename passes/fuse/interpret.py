@@ -183,7 +183,7 @@ class Interpreter:
             here = here.parent
         return None
 
-    def place(self, source: Any) -> str | None:
+    def place(self, source: Any) -> str | None:  # noqa: ANN401 - what leaves are known by
         """Return the name of the value that a leaf is, if it can be used in this scope."""
         here: Interpreter | None = self
         while here is not None:

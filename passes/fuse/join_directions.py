@@ -201,7 +201,7 @@ class _Writer:
     def fresh(self, local: str) -> str:
         return self.scope.names.value(f"{self.prefix}/{local}")
 
-    def node(self, op: str, inputs: Sequence[str], outputs: Sequence[str], local: str, **attributes: Any) -> None:
+    def node(self, op: str, inputs: Sequence[str], outputs: Sequence[str], local: str, **attributes: Any) -> None:  # noqa: ANN401
         name = self.scope.names.node(f"{self.prefix}/{local}")
         self.nodes.append(helper.make_node(op, inputs, outputs, name, **attributes))
 

@@ -455,7 +455,7 @@ def _constant_of_shape(call: Call) -> list[Known]:
     return [Const(array.reshape((1,) * len(shape)), tuple(shape))]
 
 
-def _array_of(tensor: Any) -> np.ndarray[Any, np.dtype[Any]]:
+def _array_of(tensor: Any) -> np.ndarray[Any, np.dtype[Any]]:  # noqa: ANN401 - a TensorProto, as attributes have it
     from onnx import numpy_helper
 
     return numpy_helper.to_array(tensor)

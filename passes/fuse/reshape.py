@@ -137,7 +137,7 @@ def _product(factors: Sequence[Factor]) -> Count:
     return product
 
 
-def _axis(group: Sequence[Factor]) -> Any:
+def _axis(group: Sequence[Factor]) -> Any:  # noqa: ANN401 - an axis
     if len(group) > 1:
         group = [(kind, dim) for kind, dim in group if dim != 1]
     kinds = [kind for kind, _ in group]

@@ -22,7 +22,7 @@ CHANGING = (
 )
 
 
-def key(scope: Scope, facts: Facts, name: str, depth: int = DEEPEST) -> Any:
+def key(scope: Scope, facts: Facts, name: str, depth: int = DEEPEST) -> Any:  # noqa: ANN401 - something that compares
     """Return what is equal for values that are computed alike from the same values.
 
     Args:

@@ -20,8 +20,8 @@ from gru_lower.passes.fuse.recurrence import LAST, Offer, Row
 if TYPE_CHECKING:
     from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.interpret import Interpreter
-    from gru_lower.passes.fuse.masks import Gated
     from gru_lower.passes.fuse.recognise import Form, Product
+    from gru_lower.passes.fuse.masks import Gated
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Const:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence_:
+class Sequence_:  # noqa: N801 - typing's Sequence is another thing
     """A sequence of tensors: the parts themselves, or one tensor read along an axis.
 
     Attributes:

@@ -61,7 +61,7 @@ class Emitter:
             self._values[name] = gs.Variable(name)
         return self._values[name]
 
-    def tensor(self, name: str, values: Any, elem_type: int | None = None) -> Value:
+    def tensor(self, name: str, values: Any, elem_type: int | None = None) -> Value:  # noqa: ANN401 - anything numpy takes
         """Return a small constant, of the GRU's type unless another is given."""
         kind = self.elem_type if elem_type is None else elem_type
         array = np.asarray(values).astype(helper.tensor_dtype_to_np_dtype(kind))
@@ -75,7 +75,7 @@ class Emitter:
         """Return a constant int64 vector, such as a shape or axes."""
         return self.tensor(name, list(values), TensorProto.INT64)
 
-    def op(self, op_type: str, inputs: Sequence[Value | None], name: str, **attributes: Any) -> Value:
+    def op(self, op_type: str, inputs: Sequence[Value | None], name: str, **attributes: Any) -> Value:  # noqa: ANN401
         """Append a node with one output."""
         return self.multi(op_type, inputs, [name], **attributes)[0]
 
@@ -84,7 +84,7 @@ class Emitter:
         op_type: str,
         inputs: Sequence[Value | None],
         names: Sequence[str],
-        **attributes: Any,
+        **attributes: Any,  # noqa: ANN401 - whatever the operator takes
     ) -> list[Value]:
         """Append a node with the named outputs, ``""`` for one that is not wanted."""
         outputs: list[Any] = [gs.Variable(self._local(name) if name else "") for name in names]
@@ -224,7 +224,7 @@ class Emitter:
         inputs: Sequence[Value],
         names: Sequence[str],
         body: Emitter,
-        **attributes: Any,
+        **attributes: Any,  # noqa: ANN401 - whatever the operator takes
     ) -> list[Value]:
         """Append a node whose body another emitter wrote; the body holds the weights and constants it uses itself."""
         body.graph.name = "body"

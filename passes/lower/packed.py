@@ -51,7 +51,7 @@ def applies(v: Variant) -> bool:
 
 
 @lru_cache(maxsize=256)
-def template(v: Variant, double: bool) -> Template:
+def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of the cache's key
     """Author the whole replacement of one variant."""
     e = Emitter(v.opset, v.elem_type, v.vocabulary)
     parts.dynamic_weights(e, v)
@@ -179,7 +179,7 @@ def _results(e: Emitter, *values: Value) -> None:
         e.result(value)
 
 
-def weights(v: Variant, gates: dict[str, Array], double: bool) -> dict[str, Binding]:
+def weights(v: Variant, gates: dict[str, Array], double: bool) -> dict[str, Binding]:  # noqa: FBT001
     """Build the wide recurrent weights.
 
     Args:

@@ -107,7 +107,7 @@ def _steps(e: Emitter, v: Variant, rows: Value, width: int, names: list[str]) ->
 
 
 @lru_cache(maxsize=256)
-def step_template(v: Variant, has_state: bool) -> Template:
+def step_template(v: Variant, has_state: bool) -> Template:  # noqa: FBT001 - part of the cache's key
     """Author one step of the variant's one direction."""
     e = Emitter(v.opset, v.elem_type, v.vocabulary)
     direction = v.directions[0]

@@ -23,7 +23,7 @@ LENS = np.array([2, 0, 1], np.int32)
 """The inputs: X [2, 3, 4] and lens [3]."""
 
 
-def _one(op: str, **attributes: Any) -> Callable[[Emitter, Value, Value], Value]:
+def _one(op: str, **attributes: Any) -> Callable[[Emitter, Value, Value], Value]:  # noqa: ANN401 - as operators have it
     return lambda e, x, _: e.op(op, [x], "y", **attributes)
 
 

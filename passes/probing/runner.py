@@ -93,7 +93,7 @@ class CommandRunner:
                 reason = self._run(words, errors)
             return Outcome(None, reason) if reason else _read(Path(paths["{outputs}"]))
 
-    def _run(self, words: list[str], errors: Any) -> str:
+    def _run(self, words: list[str], errors: Any) -> str:  # noqa: ANN401 - a binary file of tempfile's own kind
         """Return why it was rejected, ``""`` if it ran."""
         try:
             process = subprocess.Popen(

@@ -127,9 +127,7 @@ class Apart(Algebra):
     def stack(self, parts: Iterable[Poly]) -> Poly:
         """Return polynomials along a new first free axis; a loop's states where they are that."""
         given = list(parts)
-        for *others, last, turned in ((*given, False), (*reversed(given), True)):
-            if turned:
-                others.reverse()
+        for others, last, turned in ((given[:-1], given[-1], False), (given[1:], given[0], True)):
             source = self._source(others[0]) if others else None
             if source is None or source.turned != turned or self._ended(source) is not last:
                 continue

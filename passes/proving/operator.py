@@ -82,7 +82,7 @@ class Site:
         """Whether there are sequence_lens."""
         return "sequence_lens" in self.spec.inputs
 
-    def moment(self, number: Any, step: int = 0) -> Moment:
+    def moment(self, number: Any, step: int = 0) -> Moment:  # noqa: ANN401 - a Count
         """Return the mask of the steps of X with a number, or with that and one after the other.
 
         Raises:
@@ -95,7 +95,7 @@ class Site:
         return Moment(found[0], found[1], number, step)
 
     @property
-    def length(self) -> Any:
+    def length(self) -> Any:  # noqa: ANN401 - a Count
         """The number of steps X has."""
         return self.tensor("X").dims[1 if self.spec.layout else 0]
 
@@ -151,11 +151,11 @@ class Operator:
 
     # -- what goes in --------------------------------------------------------------------------------
 
-    def at(self, step: Any) -> Any:
+    def at(self, step: Any) -> Any:  # noqa: ANN401 - a Count
         """Return where in X a step is, the steps counted from the one this direction begins with."""
         return self.site.length - 1 - step if self.direction.reverse else step
 
-    def x(self, step: Any) -> Poly:
+    def x(self, step: Any) -> Poly:  # noqa: ANN401 - a Count
         """Return the input of a step."""
         value = views.take(self.algebra, self.site.tensor("X"), 1 if self.spec.layout else 0, self.at(step))
         return whole(value, "X")
@@ -181,7 +181,7 @@ class Operator:
             self, self.direction, cell.Projection(*parts), before, linear_before_reset=self.spec.linear_before_reset
         )
 
-    def shown(self, made: Poly, before: Poly | None, step: Any, states: frozenset[int] = frozenset()) -> bool:
+    def shown(self, made: Poly, before: Poly | None, step: Any, states: frozenset[int] = frozenset()) -> bool:  # noqa: ANN401 - a Count
         """Whether a polynomial is the state after a step; where a mask is 0, the state before.
 
         Args:

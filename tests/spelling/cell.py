@@ -67,7 +67,7 @@ class Cell:
         return cls.x is Cell.x
 
     @classmethod
-    def meant(cls, truth: Truth, draw: Draw) -> Truth:
+    def meant(cls, truth: Truth, draw: Draw) -> Truth:  # noqa: ARG003 - near misses draw from it
         """Return what the cell is, or resembles."""
         return truth
 
@@ -330,39 +330,39 @@ class Cell:
 
     # What near misses do otherwise.
 
-    def x(self, e: Emit, group: str, x: str, at: Step) -> str:
+    def x(self, e: Emit, group: str, x: str, at: Step) -> str:  # noqa: ARG002 - near misses read more of it
         """Return the x a group of gates reads."""
         return x
 
-    def state(self, e: Emit, use: str, h: str, at: Step) -> str:
+    def state(self, e: Emit, use: str, h: str, at: Step) -> str:  # noqa: ARG002
         """Return the state read for "gates", "candidate", "reset" or "update"."""
         return h
 
-    def activation(self, g: str) -> str:
+    def activation(self, g: str) -> str:  # noqa: ARG002
         """Return the activation of a gate."""
         return self.truth.f
 
-    def preactivation(self, e: Emit, g: str, v: str, at: Step) -> str:
+    def preactivation(self, e: Emit, g: str, v: str, at: Step) -> str:  # noqa: ARG002
         """Return the pre-activation of z, r or n."""
         return v
 
-    def gates(self, e: Emit, z: str, r: str, at: Step) -> tuple[str, str]:
+    def gates(self, e: Emit, z: str, r: str, at: Step) -> tuple[str, str]:  # noqa: ARG002
         """Return z (or its complement) and r."""
         return z, r
 
-    def reset(self, e: Emit, r: str, v: str, at: Step) -> str:
+    def reset(self, e: Emit, r: str, v: str, at: Step) -> str:  # noqa: ARG002
         """Apply the reset gate."""
         return e.op("Mul", r, v) if self.draw.flag("r first", 0.5) else e.op("Mul", v, r)
 
-    def candidate(self, e: Emit, n: str, z: str, r: str, at: Step) -> str:
+    def candidate(self, e: Emit, n: str, z: str, r: str, at: Step) -> str:  # noqa: ARG002
         """Return the candidate."""
         return e.pass_on(n, "n", self.space.rank)
 
-    def update(self, e: Emit, z: str, n: str, h: str | None, at: Step) -> str:
+    def update(self, e: Emit, z: str, n: str, h: str | None, at: Step) -> str:  # noqa: ARG002
         """Return the new state."""
         update = updates.Update(e, self.draw, z, n, h, complement=self.complement != "no")
         return update.write(self.draw("update", updates.ways(self.opset)))
 
-    def after(self, e: Emit, new: str, h: str | None, at: Step) -> str:
+    def after(self, e: Emit, new: str, h: str | None, at: Step) -> str:  # noqa: ARG002
         """Return the state that is kept."""
         return new

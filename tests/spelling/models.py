@@ -267,7 +267,7 @@ class Writer:
             if wanted == "step of Y":
                 step = e.op("Gather", Y.name, e.ints(1, scalar=True), axis=Y.axis)
                 whole = _sequence(means, Y)
-                of = lambda feeds, w=whole, a=Y.axis: w(feeds).take(1, axis=a)
+                of = lambda feeds, w=whole, a=Y.axis: w(feeds).take(1, axis=a)  # noqa: E731
                 self._give(e, f"step{n}", step, [Y.B, Y.features], of)
 
     def _last_of(self, e: Emit, Y: Seq, n: int, *, reverse: bool) -> str:
@@ -282,7 +282,7 @@ class Writer:
         if self.draw.flag(f"used {name}", 0.2):
             value = e.op("Mul", value, e.scalar(-2))
             plain = means
-            means = lambda feeds: -2 * plain(feeds)
+            means = lambda feeds: -2 * plain(feeds)  # noqa: E731
         else:
             value = e.op("Identity", value)
         self.outputs.append(Output(value, shape, means))

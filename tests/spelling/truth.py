@@ -89,7 +89,7 @@ class Truth:
     clip: float | None = None
 
     @property
-    def I(self) -> int:
+    def I(self) -> int:  # noqa: E743 - the name the operator gives it
         """Inputs of the cell."""
         return int(self.W.shape[1])
 
