@@ -26,6 +26,7 @@ class VerifyOptions:
         rtol: Relative tolerance; by the output's element type if None.
         atol: Absolute tolerance, in the output's unit; by the output's element type if None.
         cases: Inputs to compare on, when they are generated.
+        seconds: How long to go on with further inputs, wilder ones, where whole models agree on the first `cases`.
         seed: Of the generated inputs: the same seed gives the same inputs.
         timeout: Seconds for one load or one run.
         memory: Bytes the worker's data may take; about 80 % of the machine's (or its container's) if None.
@@ -41,6 +42,7 @@ class VerifyOptions:
     rtol: float | None = None
     atol: float | None = None
     cases: int = 3
+    seconds: float = 0.0
     seed: int = 0
     timeout: float = 60.0
     memory: int | None = None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from gru_lower.verification.cases import NAMES, RUNTIMES, run_original, run_rewrite
 from gru_lower.verification.chaos import movement_if_chaotic, nudge
-from gru_lower.verification.compare import compare, tolerance_for
+from gru_lower.verification.compare import compare, is_float, tolerance_for
 from gru_lower.verification.feeds import candidate_feeds, tries
 from gru_lower.verification.interface import coarsest_float, fitted, interface_difference
 from gru_lower.verification.labels import accuracies, distances, understood
 from gru_lower.verification.result import Verification
 from gru_lower.verification.runtime import RunFailure, Worker
+from gru_lower.verification.search import MOST_LABELLED, MOST_MORE, climb, distance
 from gru_lower.verification.shapes import BadInputs, Unfeedable
 from gru_lower.verification.side import Side
 from gru_lower.verification.tally import Tally
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
     import onnx
 
     from gru_lower.verification.cases import Case
-    from gru_lower.verification.result import Feeds, Status, VerifyOptions
+    from gru_lower.verification.compare import Tolerance
+    from gru_lower.verification.result import Array, Feeds, Status, VerifyOptions
     from gru_lower.verification.runtime import Runtime
 
 _SLOW = 0.1  # share of the time limit: an original that takes more may have a correct rewrite that exceeds it
@@ -73,18 +77,22 @@ def verify_models(
     if options.inputs is not None and not options.inputs:
         raise BadInputs("the inputs given are an empty list", hint="give one dict of arrays per case, or None")
 
+    zeros = options.zero_length_state == "zero"
+    draw = partial(candidate_feeds, a, seed=options.seed, shapes=options.shapes, other=b, zero_lengths=zeros)
+
     def candidates() -> Iterable[Feeds]:
         if options.inputs is not None:
             return [fitted(a, given, b) for given in options.inputs]
-        zeros = options.zero_length_state == "zero"
-        endless = candidate_feeds(a, seed=options.seed, shapes=options.shapes, other=b, zero_lengths=zeros)
-        return islice(endless, tries(options.cases))
+        return islice(draw(), tries(options.cases))
+
+    def more() -> Iterable[Feeds]:
+        return draw(wild=True) if options.inputs is None else ()
 
     own = Worker(timeout=options.timeout, memory=options.memory) if worker is None else nullcontext(worker)
     try:
         with own as running, Side(running, a, base_dir_a) as before, Side(running, b, base_dir_b) as after:
             pair = _Pair(before, after, options, coarsest_float(a), progress or (lambda _: None))
-            return pair.verify(candidates)
+            return pair.verify(candidates, more)
     except Unfeedable as error:
         return Verification("inconclusive", "model", message=error.message)
     except MemoryError:
@@ -103,8 +111,11 @@ class _Pair:
     computed_in: str | None
     say: Callable[[str], None]
 
-    def verify(self, candidates: Callable[[], Iterable[Feeds]]) -> Verification:
-        """Run the original in the first runtime it runs in, the rewrite on the same inputs, and compare."""
+    def verify(self, candidates: Callable[[], Iterable[Feeds]], more: Callable[[], Iterable[Feeds]]) -> Verification:
+        """Run the original in the first runtime it runs in, the rewrite on the same inputs, and compare.
+
+        Where they agree, go on with more inputs until the time for it is over.
+        """
         given = self.options.inputs
         wanted = self.options.cases if given is None else len(given)
         refusals: list[str] = []
@@ -135,6 +146,11 @@ class _Pair:
             outputs, ran_in = self._run_rewrite(cases, notes, fall_back=bool(refusals))
         except RunFailure as error:
             return self._failed(error, notes, original_ran_in=runtime)
+        if self.options.seconds and not self._tally(cases, outputs).failing:
+            try:
+                self._go_on(more(), cases, outputs, runtime, ran_in)
+            except RunFailure as error:
+                return self._failed(error, notes, original_ran_in=runtime)
         found = self._tally(cases, outputs).verification("model")
         if found.status == "different" and ran_in != runtime:
             found = self._doubt_runtimes(found, cases, runtime)
@@ -145,6 +161,40 @@ class _Pair:
             found.accuracy = accuracies(right, first, outputs)
             notes.append(distances(right, first, outputs))
         return replace(found, message="; ".join(filter(None, (found.message, *notes))))
+
+    def _go_on(
+        self, more: Iterable[Feeds], cases: list[Case], outputs: list[Feeds], runtime: Runtime, ran_in: Runtime
+    ) -> None:
+        """Add cases until one differs, the inputs end, or the time is over."""
+        until = time.monotonic() + self.options.seconds
+        floats = all(is_float(array.dtype) for array in cases[0].outputs.values())
+
+        def take(feeds: Feeds) -> bool:
+            found, _ = run_original(self.before, runtime, [feeds], 1, self.say)
+            if found:
+                cases.append(replace(found[0], number=cases[-1].number + 1))
+                outputs.extend(run_rewrite(self.after, [ran_in], cases[-1:], self.say)[0])
+            return bool(found and self._tally(cases[-1:], outputs[-1:]).failing)
+
+        for feeds in islice(more, MOST_MORE if floats else MOST_LABELLED):
+            if time.monotonic() > until or take(feeds):
+                return
+
+        def both(feeds: Feeds) -> tuple[Feeds, Feeds] | None:
+            self.say("looking for inputs on which the two differ")
+            try:
+                return self.before.run(runtime, feeds), self.after.run(ran_in, feeds)
+            except RunFailure:
+                return None
+
+        def furthest(place: int) -> float:
+            return distance(cases[place].outputs, outputs[place], self._limits)
+
+        start = cases[max(range(len(cases)), key=furthest)].feeds
+        alone = partial(self.before.run, runtime)
+        led = climb(both, alone, start, self._limits, until + self.options.seconds / 2, self.options.seed)
+        if led is not None:
+            take(led)
 
     def _run_rewrite(self, cases: Sequence[Case], notes: list[str], *, fall_back: bool) -> tuple[list[Feeds], Runtime]:
         try:
@@ -160,19 +210,22 @@ class _Pair:
         slow = self.before.slowest > _SLOW * self.before.worker.timeout
         loading = self.after.runtime is None
         limits = failure.kind == "memory" or (failure.kind == "timeout" and (slow or loading))
-        status: Status = "inconclusive" if limits or original_ran_in == "reference" else "different"
+        # What no runtime loads may yet be right; what loads in both and runs in neither is not.
+        unknown = original_ran_in == "reference" and not all(map(self.after.loads, RUNTIMES))
+        status: Status = "inconclusive" if limits or unknown else "different"
         message = f"the rewrite fails where the original runs ({failure.kind}): {failure}"
         return Verification(status, "model", message="; ".join([message, *notes]))
 
     def _tally(self, cases: Sequence[Case], outputs: Sequence[Feeds]) -> Tally:
-        tally, options = Tally(), self.options
+        tally = Tally()
         for case, actual in zip(cases, outputs, strict=True):
             for name, expected in case.outputs.items():
-                limits = tolerance_for(
-                    expected.dtype, rtol=options.rtol, atol=options.atol, computed_in=self.computed_in
-                )
-                tally.add(case.number, name, compare(expected, actual[name], limits))
+                tally.add(case.number, name, compare(expected, actual[name], self._limits(expected)))
         return tally
+
+    def _limits(self, expected: Array) -> Tolerance:
+        options = self.options
+        return tolerance_for(expected.dtype, rtol=options.rtol, atol=options.atol, computed_in=self.computed_in)
 
     def _doubt_runtimes(self, found: Verification, cases: Sequence[Case], runtime: Runtime) -> Verification:
         """Take back a difference between two runtimes' results if the original's finds none."""
