@@ -89,7 +89,7 @@ def _floats(wanted: Wanted, rng: np.random.Generator) -> Array:
 
 def _sizes(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     """Return factors, one for each place along the leading axes, so that one case holds tame values and wild ones."""
-    low, high = np.sort(rng.uniform(*_SIZES, 2))
+    low, high = np.sort(rng.uniform(*_SIZES, 2)) if rng.random() < 0.7 else np.repeat(rng.uniform(*_SIZES), 2)
     sizes: Array = 10.0 ** rng.uniform(low, high, (*shape[:-1], 1) if shape else ())
     return sizes
 

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from gru_lower.verification.cases import NAMES, RUNTIMES, run_original, run_rewrite
-from gru_lower.verification.chaos import movement_if_chaotic, nudge
+from gru_lower.verification.chaos import beyond_rounding, movement_if_chaotic, nudge, overflown
 from gru_lower.verification.compare import compare, is_float, tolerance_for
 from gru_lower.verification.feeds import candidate_feeds, tries
 from gru_lower.verification.interface import coarsest_float, fitted, interface_difference
@@ -146,6 +146,12 @@ class _Pair:
             outputs, ran_in = self._run_rewrite(cases, notes, fall_back=bool(refusals))
         except RunFailure as error:
             return self._failed(error, notes, original_ran_in=runtime)
+        sound = [place for place, case in enumerate(cases) if not overflown(case.outputs, outputs[place])]
+        if not sound:
+            notes.insert(0, "what the models compute overflows")
+            return Verification("inconclusive", "model", message="; ".join(notes))
+        if right is None:
+            cases, outputs = [cases[place] for place in sound], [outputs[place] for place in sound]
         if self.options.seconds and not self._tally(cases, outputs).failing:
             try:
                 self._go_on(more(), cases, outputs, runtime, ran_in)
@@ -169,12 +175,23 @@ class _Pair:
         until = time.monotonic() + self.options.seconds
         floats = all(is_float(array.dtype) for array in cases[0].outputs.values())
 
+        alone = partial(self.before.run, runtime)
+
         def take(feeds: Feeds) -> bool:
+            """Add a case unless rounding or an overflow explains what differs; tell whether it differs."""
             found, _ = run_original(self.before, runtime, [feeds], 1, self.say)
-            if found:
-                cases.append(replace(found[0], number=cases[-1].number + 1))
-                outputs.extend(run_rewrite(self.after, [ran_in], cases[-1:], self.say)[0])
-            return bool(found and self._tally(cases[-1:], outputs[-1:]).failing)
+            if not found:
+                return False
+            case = replace(found[0], number=cases[-1].number + 1)
+            (actual,), _ = run_rewrite(self.after, [ran_in], [case], self.say)
+            differs = bool(self._tally([case], [actual]).failing)
+            if differs and (
+                overflown(case.outputs, actual) or not beyond_rounding(case.outputs, actual, alone, feeds)
+            ):
+                return False
+            cases.append(case)
+            outputs.append(actual)
+            return differs
 
         for feeds in islice(more, MOST_MORE if floats else MOST_LABELLED):
             if time.monotonic() > until or take(feeds):
@@ -191,7 +208,6 @@ class _Pair:
             return distance(cases[place].outputs, outputs[place], self._limits)
 
         start = cases[max(range(len(cases)), key=furthest)].feeds
-        alone = partial(self.before.run, runtime)
         led = climb(both, alone, start, self._limits, until + self.options.seconds / 2, self.options.seed)
         if led is not None:
             take(led)
