@@ -78,7 +78,9 @@ def verify_models(
         raise BadInputs("the inputs given are an empty list", hint="give one dict of arrays per case, or None")
 
     zeros = options.zero_length_state == "zero"
-    draw = partial(candidate_feeds, a, seed=options.seed, shapes=options.shapes, other=b, zero_lengths=zeros)
+    draw = partial(
+        candidate_feeds, a, seed=options.seed, shapes=options.shapes, other=b, zero_lengths=zeros, padding=options.padding
+    )
 
     def candidates() -> Iterable[Feeds]:
         if options.inputs is not None:
