@@ -181,7 +181,7 @@ def _sizes(unknown: Sequence[str], attempt: int) -> dict[str, int]:
         # Without names to go by, the batch is the first axis of some models and the second of others.
         batches = named or set(unknown[:1] if attempt % 2 else unknown[1:2])
         return {name: batch if batch and name in batches and len(unknown) > 1 else size for name in unknown}
-    if attempt % _LONG_EVERY == 0 and len(unknown) > 1:
+    if attempt > _FIRST_RUNG and attempt % _LONG_EVERY == 0 and len(unknown) > 1:
         return {name: _LONG if j == attempt // _LONG_EVERY % 2 else 2 for j, name in enumerate(unknown)}
     return {name: _SMALL[(j + attempt) % len(_SMALL)] for j, name in enumerate(unknown)}
 

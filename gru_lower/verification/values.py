@@ -99,7 +99,8 @@ def _integers(wanted: Wanted, rng: np.random.Generator) -> Array:
     if role is not None and role.kind == "index":
         return rng.integers(0, max(1, wanted.bound), size=shape)
     if are_lengths(spec, role):
-        return _lengths(shape, wanted.bound, 0 if wanted.zero_lengths and wanted.attempt % 2 else 1, rng)
+        some_empty = wanted.zero_lengths and (wanted.attempt % 2 or not wanted.wild)
+        return _lengths(shape, wanted.bound, 0 if some_empty else 1, rng)
     if role is not None and role.kind == "trips":
         return rng.integers(1, _MOST_TRIPS + 1, size=shape)
     if spec.elem_type == TensorProto.INT8:
