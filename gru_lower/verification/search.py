@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from gru_lower.verification.compare import Tolerance
     from gru_lower.verification.result import Array, Feeds
 
-MOST_MORE, MOST_LABELLED = 40, 400
+MOST_MORE, MOST_LABELLED = 120, 400
 """How many further inputs there are at most; where outputs are no floats, each says little."""
 
-_MOST_STEPS = 80
+_MOST_STEPS = 200
 _LARGEST = 30.0
 
 
@@ -89,12 +89,14 @@ def _stepped(feeds: Feeds, rng: np.random.Generator) -> Feeds:
         wide = array.astype(np.float64)
         size = float(np.sqrt(np.mean(np.square(wide)))) if array.size else 0.0
         fresh = rng.standard_normal(array.shape) * 10.0 ** rng.uniform(-1.5, 1)
+        column = np.arange(array.shape[-1] if array.ndim else 1) == rng.integers(max(1, array.shape[-1] if array.ndim else 1))
         changed = (
             wide * 10.0 ** rng.uniform(-0.4, 0.4),
             wide + 0.3 * size * rng.standard_normal(array.shape),
             np.where(rng.random(array.shape) < 0.3, fresh, wide),
             wide * rng.choice([-1.0, 1.0], array.shape, p=[0.15, 0.85]),
-        )[int(rng.integers(4))]
+            wide * np.where(column, 10.0 ** rng.uniform(-1, 1), 1.0).reshape(column.shape if array.ndim else ()),
+        )[int(rng.integers(5))]
         tried[name] = np.clip(changed, -_LARGEST, _LARGEST).astype(array.dtype)
     return tried
 

@@ -100,6 +100,8 @@ def _integers(wanted: Wanted, rng: np.random.Generator) -> Array:
         return rng.integers(0, max(1, wanted.bound), size=shape)
     if are_lengths(spec, role):
         some_empty = wanted.zero_lengths and (wanted.attempt % 2 or not wanted.wild)
+        if wanted.wild and wanted.attempt % 3 == 0:
+            return rng.integers(0 if wanted.zero_lengths else min(1, wanted.bound), wanted.bound + 1, size=shape)
         return _lengths(shape, wanted.bound, 0 if some_empty else 1, rng)
     if role is not None and role.kind == "trips":
         return rng.integers(1, _MOST_TRIPS + 1, size=shape)

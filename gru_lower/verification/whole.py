@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from gru_lower.errors import Unsupported
 from gru_lower.verification.cases import NAMES, RUNTIMES, run_original, run_rewrite
 from gru_lower.verification.chaos import beyond_rounding, movement_if_chaotic, nudge, overflown
 from gru_lower.verification.compare import compare, is_float, tolerance_for
@@ -90,7 +91,7 @@ def verify_models(
     def more() -> Iterable[Feeds]:
         return draw(wild=True) if options.inputs is None else ()
 
-    own = Worker(timeout=options.timeout, memory=options.memory) if worker is None else nullcontext(worker)
+    own = worker_for(options) if worker is None else nullcontext(worker)
     try:
         with own as running, Side(running, a, base_dir_a) as before, Side(running, b, base_dir_b) as after:
             pair = _Pair(before, after, options, coarsest_float(a), progress or (lambda _: None))
@@ -103,6 +104,34 @@ def verify_models(
         if options.shapes or options.inputs is not None:
             raise
         return Verification("different", "model", message=f"no inputs fit both models: {error.message}")
+
+
+def worker_for(options: VerifyOptions) -> Worker:
+    """Return a worker within the limits of the options and on their execution providers.
+
+    Raises:
+        Unsupported: The onnxruntime installed has no such provider.
+
+    """
+    worker = Worker(timeout=options.timeout, memory=options.memory)
+    if options.providers:
+        worker.providers = tuple(_provider(name, worker) for name in options.providers)
+    return worker
+
+
+def _provider(name: str, worker: Worker) -> str:
+    """Return the full name of an execution provider: CUDAExecutionProvider for "cuda"."""
+    there = worker.available()
+    for full in there:
+        if name.lower() in (full.lower(), full.lower().removesuffix("executionprovider")):
+            return full
+    worker.close()
+    listed = ", ".join(there)
+    raise Unsupported(
+        f"the onnxruntime installed has no execution provider {name!r}",
+        code="GL505",
+        hint=f"it has {listed}; for another, install the onnxruntime made for it",
+    )
 
 
 @dataclass(frozen=True)
@@ -123,7 +152,7 @@ class _Pair:
         refusals: list[str] = []
         cases: list[Case] = []
         runtime = RUNTIMES[0]
-        for runtime in RUNTIMES:
+        for runtime in self._runtimes:
             cases, failure = run_original(self.before, runtime, candidates(), wanted, self.say)
             if cases:
                 break
@@ -147,33 +176,59 @@ class _Pair:
         try:
             outputs, ran_in = self._run_rewrite(cases, notes, fall_back=bool(refusals))
         except RunFailure as error:
-            return self._failed(error, notes, original_ran_in=runtime)
+            found = self._failed(error, notes, original_ran_in=runtime)
+            found.counterexample = next((case.feeds for case in cases if self._fails(case)), None)
+            return found
         sound = [place for place, case in enumerate(cases) if not overflown(case.outputs, outputs[place])]
         if not sound:
             notes.insert(0, "what the models compute overflows")
             return Verification("inconclusive", "model", message="; ".join(notes))
         if right is None:
             cases, outputs = [cases[place] for place in sound], [outputs[place] for place in sound]
-        if self.options.seconds and not self._tally(cases, outputs).failing:
+        found = self._judged(cases, outputs, runtime, ran_in)
+        if self.options.seconds and found.status != "inconclusive":
             try:
                 self._go_on(more(), cases, outputs, runtime, ran_in)
             except RunFailure as error:
-                return self._failed(error, notes, original_ran_in=runtime)
-        found = self._tally(cases, outputs).verification("model")
-        if found.status == "different" and ran_in != runtime:
-            found = self._doubt_runtimes(found, cases, runtime)
-        if found.status == "different":
-            found = self._doubt_chaos(found, cases, outputs, runtime)
+                return found if found.status == "different" else self._failed(error, notes, original_ran_in=runtime)
+            found = self._judged(cases, outputs, runtime, ran_in)
         if right is not None:
             first = [case.outputs for case in cases]
             found.accuracy = accuracies(right, first, outputs)
             notes.append(distances(right, first, outputs))
         return replace(found, message="; ".join(filter(None, (found.message, *notes))))
 
+    def _fails(self, case: Case) -> bool:
+        """Whether the rewrite fails on a case; nothing is told where that may take as long as it did."""
+        try:
+            run_rewrite(self.after, self._runtimes[:1], [case], self.say)
+        except RunFailure as error:
+            return error.kind in {"error", "crash"}
+        return False
+
+    @property
+    def _runtimes(self) -> tuple[Runtime, ...]:
+        """Those to try; a provider that was asked for is onnxruntime's, and nothing stands in for it."""
+        return RUNTIMES[:1] if self.options.providers else RUNTIMES
+
+    def _judged(self, cases: list[Case], outputs: list[Feeds], runtime: Runtime, ran_in: Runtime) -> Verification:
+        tally = self._tally(cases, outputs)
+        found = tally.verification("model")
+        if found.status == "different" and ran_in != runtime:
+            found = self._doubt_runtimes(found, cases, runtime)
+        if found.status == "different":
+            found = self._doubt_chaos(found, cases, outputs, runtime)
+        if found.status == "different":
+            found.counterexample = next(case.feeds for case in cases if case.number == tally.worst_case)
+        return found
+
     def _go_on(
         self, more: Iterable[Feeds], cases: list[Case], outputs: list[Feeds], runtime: Runtime, ran_in: Runtime
     ) -> None:
-        """Add cases until one differs, the inputs end, or the time is over."""
+        """Add cases until the inputs end or the time is over, then look for one that differs.
+
+        Where a tolerance is given, the inputs do not hang on it: what passes with the least one, passes.
+        """
         until = time.monotonic() + self.options.seconds
         floats = all(is_float(array.dtype) for array in cases[0].outputs.values())
 
@@ -195,9 +250,13 @@ class _Pair:
             outputs.append(actual)
             return differs
 
+        differs = bool(self._tally(cases, outputs).failing)
         for feeds in islice(more, MOST_MORE if floats else MOST_LABELLED):
-            if time.monotonic() > until or take(feeds):
+            if time.monotonic() > until or (differs and not floats):
                 return
+            differs |= take(feeds)
+        if differs or self.options.atol is not None or self.options.rtol is not None:
+            return
 
         def both(feeds: Feeds) -> tuple[Feeds, Feeds] | None:
             self.say("looking for inputs on which the two differ")
@@ -216,9 +275,9 @@ class _Pair:
 
     def _run_rewrite(self, cases: Sequence[Case], notes: list[str], *, fall_back: bool) -> tuple[list[Feeds], Runtime]:
         try:
-            return run_rewrite(self.after, RUNTIMES if fall_back else RUNTIMES[:1], cases, self.say)
+            return run_rewrite(self.after, self._runtimes if fall_back else RUNTIMES[:1], cases, self.say)
         except RunFailure as refusal:
-            if fall_back or not refusal.lacks_kernel:
+            if fall_back or self.options.providers or not refusal.lacks_kernel:
                 raise
             notes.append(f"the rewrite ran in {NAMES['reference']}: onnxruntime has no kernel for it ({refusal})")
             return run_rewrite(self.after, RUNTIMES[1:], cases, self.say)
