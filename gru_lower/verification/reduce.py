@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gru_lower.errors import Unsupported
+from gru_lower.graph.files import AtomicFile
 from gru_lower.verification.cut import cut, declared, embed
 from gru_lower.verification.interface import interface_difference
 from gru_lower.verification.whole import verify_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import onnx
 
     from gru_lower.verification.locate import Pair, Start
-    from gru_lower.verification.result import Array, Feeds
+    from gru_lower.verification.result import Feeds
 
 _MOST_TRIES = 60
 
@@ -36,6 +40,22 @@ class Reduced:
     a: onnx.ModelProto
     b: onnx.ModelProto
     feeds: Feeds
+
+    def save_inputs(self, path: Path) -> None:
+        """Write the inputs as an .npz that verification takes.
+
+        Raises:
+            Unsupported: The file cannot be written.
+
+        """
+        held = io.BytesIO()
+        np.savez(held, **{f"in__{name}": array for name, array in self.feeds.items()})  # type: ignore[arg-type]
+        try:
+            with AtomicFile(path) as file:
+                file.handle.write(held.getvalue())
+        except OSError as error:
+            message = f"{path}: cannot be written ({error.strerror or error})"
+            raise Unsupported(message, code="GL004", hint="choose another place") from error
 
 
 def reduced(pair: Pair, start: Start | None) -> Reduced | None:
@@ -64,10 +84,10 @@ def _smaller(pair: Pair, a: onnx.ModelProto, b: onnx.ModelProto, feeds: Feeds) -
     names, least, tries = [value.name for value in a.graph.output], feeds, 0
 
     def differs(tried: Feeds) -> bool:
-        before = pair.values(_undeclared(a, tried), names, tried, pair.base_dirs[0])
+        before = pair.values(_undeclared(a, tried), names, tried)
         if before is None or any(not array.size for array in before.values()):
             return False
-        after = pair.values(_undeclared(b, tried), names, tried, pair.base_dirs[1])
+        after = pair.values(_undeclared(b, tried), names, tried, rewrite=True)
         return after is None or any(
             before[name].shape == after[name].shape and not pair.agree(before[name], after[name]) for name in names
         )
@@ -126,7 +146,7 @@ def _undeclared(part: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
 def _standing_alone(
     pair: Pair, a: onnx.ModelProto, b: onnx.ModelProto, feeds: Feeds, outputs: list[str]
 ) -> Reduced | None:
-    before = pair.values(_undeclared(a, feeds), outputs, feeds, pair.base_dirs[0])
+    before = pair.values(_undeclared(a, feeds), outputs, feeds)
     if before is None:
         return None
     models = [declared(part, feeds, before) for part in (a, b)]
@@ -143,9 +163,4 @@ def _shown(pair: Pair, found: Reduced) -> bool:
     return verify_models(found.a, found.b, options=options, worker=pair.worker).status == "different"
 
 
-def as_saved(feeds: Feeds) -> dict[str, Array]:
-    """Return inputs as an .npz holds them: under ``in__NAME``, which no name of a file's own part can be taken for."""
-    return {f"in__{name}": array for name, array in feeds.items()}
-
-
-__all__ = ["Reduced", "as_saved", "reduced"]
+__all__ = ["Reduced", "reduced"]
