@@ -234,23 +234,27 @@ class _Pair:
 
         alone = partial(self.before.run, runtime)
 
+        differs = bool(self._tally(cases, outputs).failing)
+
         def take(feeds: Feeds) -> bool:
-            """Add a case unless rounding or an overflow explains what differs; tell whether it differs."""
+            """Add a case unless rounding or an overflow explains what differs; tell whether it differs.
+
+            Once the two are known to differ, a case only adds to the tolerance that would pass.
+            """
             found, _ = run_original(self.before, runtime, [feeds], 1, self.say)
             if not found:
                 return False
             case = replace(found[0], number=cases[-1].number + 1)
             (actual,), _ = run_rewrite(self.after, [ran_in], [case], self.say)
-            differs = bool(self._tally([case], [actual]).failing)
-            if differs and (
-                overflown(case.outputs, actual) or not beyond_rounding(case.outputs, actual, alone, feeds)
-            ):
+            failing = bool(self._tally([case], [actual]).failing)
+            if failing and overflown(case.outputs, actual):
+                return False
+            if failing and not differs and not beyond_rounding(case.outputs, actual, alone, feeds):
                 return False
             cases.append(case)
             outputs.append(actual)
-            return differs
+            return failing
 
-        differs = bool(self._tally(cases, outputs).failing)
         for feeds in islice(more, MOST_MORE if floats else MOST_LABELLED):
             if time.monotonic() > until or (differs and not floats):
                 return
