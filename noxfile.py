@@ -45,6 +45,13 @@ def packages(session: nox.Session) -> None:
     session.run("pytest", "-m", "packages")
 
 
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Hold verification to 500 lowered models with one thing changed, and to 50 pairs that are equal."""
+    session.install(".[test]")
+    session.run("pytest", "-q", "-m", "mutants", "tests/test_mutants.py", *session.posargs)
+
+
 ENGINES = {
     "onnxruntime": [],  # comes with the package
     "reference": [],
