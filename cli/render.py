@@ -146,7 +146,9 @@ class Talk:
             return
         options = (("--atol", found.least_atol), ("--rtol", found.least_rtol))
         given = [f"{name} {value:g}" for name, value in options if value is not None and math.isfinite(value)]
-        self._out.print(Text(f"  least tolerance that passes on these inputs: {' or '.join(given) or 'none'}"), soft_wrap=True)
+        self._out.print(
+            Text(f"  least tolerance that passes on these inputs: {' or '.join(given) or 'none'}"), soft_wrap=True
+        )
 
     def _as_json(self, report: Report) -> bool:
         if self._json:

@@ -99,7 +99,14 @@ def _targets(o: dict[str, Any]) -> tuple[Path, Path, Path] | None:
 
 
 def _reduce(
-    left: Model, right: Model, report: Report, how: VerifyOptions, targets: tuple[Path, Path, Path], talk: Talk, *, overwrite: bool
+    left: Model,
+    right: Model,
+    report: Report,
+    how: VerifyOptions,
+    targets: tuple[Path, Path, Path],
+    talk: Talk,
+    *,
+    overwrite: bool,
 ) -> None:
     """Write what is left of two models that differ."""
     from gru_lower.graph import model
@@ -113,7 +120,9 @@ def _reduce(
     model.save(model.Model(found.a, modified=True), first, overwrite=overwrite)
     model.save(model.Model(found.b, modified=True), second, overwrite=overwrite)
     found.save_inputs(inputs)
-    nodes = ", ".join(f"{len(each.graph.node)} node{'s' if len(each.graph.node) > 1 else ''}" for each in (found.a, found.b))
+    nodes = ", ".join(
+        f"{len(each.graph.node)} node{'s' if len(each.graph.node) > 1 else ''}" for each in (found.a, found.b)
+    )
     talk.remark(f"Reduced to {first} and {second} ({nodes}), inputs in {inputs}")
     talk.remark(f"  see it with: gru-lower verify {first} {second} --inputs {inputs}")
 

@@ -38,7 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="GLOB",
         help="lower and verify each model that matches, such as 'models/**/*.onnx'; repeatable",
     )
-    parser.addini("gru_models", "Globs, from the root: models to lower and verify where they are collected.", "linelist")
+    parser.addini(
+        "gru_models", "Globs, from the root: models to lower and verify where they are collected.", "linelist"
+    )
     parser.addini("gru_form", f"What --gru-models lowers a GRU to: {', '.join(FORMS)} (default: auto).", default="auto")
     parser.addini("gru_target", "The target that --gru-models lowers for: a profile's name or path.", default="")
     parser.addini("gru_fix_dims", "Static lengths that --gru-models writes into models first: batch=1.", "linelist")
@@ -49,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find the models; those of the command line are collected wherever they lie."""
-    patterns: list[str] = config.getoption("gru_models")
+    patterns: list[str] = config.getoption("gru_models") or []
     config.addinivalue_line("markers", "gru_model: a model that is lowered and verified (gru-lower)")
     if not patterns and not config.getini("gru_models"):
         return
@@ -124,7 +126,9 @@ class LowerItem(pytest.Item):
 
 def _kept(sites: list[Site]) -> list[str]:
     """Return a line for each GRU that had to stay."""
-    return [f"{each.code}: {each.site} stays a GRU: {each.message}" for each in sites if each.action == "kept" and each.code]
+    return [
+        f"{each.code}: {each.site} stays a GRU: {each.message}" for each in sites if each.action == "kept" and each.code
+    ]
 
 
 def _verdict(found: Verification, *, required: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""Assertions for tests, in the manner of numpy.testing: ``assert_equivalent`` says what differs, where, and by how much."""
+"""Assertions for tests, in the manner of numpy.testing; a failure says what differs, where, and by how much."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def assert_equivalent(
         err_msg: What stands at the end of the message.
 
     Raises:
-        AssertionError: They do not, or it could not be told. The message says which output differs, at which GRU the two
-            start to differ, which tolerance would pass, and how to look further.
+        AssertionError: They do not, or it could not be told. The message says which output differs, at which GRU the
+            two start to differ, which tolerance would pass, and how to look further.
         InvalidModel: A model cannot be read.
         Unsupported: What is given does not fit the models.
 

@@ -218,8 +218,8 @@ def fuse(
         model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed.
         require: How many GRUs have to come of it at least.
         steps: Whether a single step becomes a GRU of sequence length 1, too.
-        assume: ``"right-padded"`` promises that masks are true up to each sequence's length and false from there on, and
-            lets them become sequence_lens; verification then feeds such masks.
+        assume: ``"right-padded"`` promises that masks are true up to each sequence's length and false from there on,
+            and lets them become sequence_lens; verification then feeds such masks.
         verify: Whether to run both models and compare.
         passes: A pipeline to run instead, such as ``"fuse-gru{steps=yes},normalize-gru"``.
         rtol: Relative tolerance; by default it depends on the output's type.
@@ -366,8 +366,8 @@ def verify(
         progress: Called with a line on what is going on.
 
     Returns:
-        The verdict. Where the two differ, ``starts_at`` names the GRUs at which they start to, ``counterexample`` holds the
-        inputs, and ``least_atol`` and ``least_rtol`` are the tolerances that would pass.
+        The verdict. Where the two differ, ``starts_at`` names the GRUs at which they start to, ``counterexample`` holds
+        the inputs, and ``least_atol`` and ``least_rtol`` are the tolerances that would pass.
 
     Raises:
         InvalidModel: A model cannot be read.
@@ -454,8 +454,8 @@ __all__ = [
     "lower",
     "lower_model",
     "lowering",
-    "remaining",
     "reduce_pair",
+    "remaining",
     "require_fused",
     "verify",
     "verify_pair",

@@ -72,7 +72,15 @@ def verify_pair(
         shown = bool(sites) and all(site.code is None for site in sites)
         verification = replace(verification, proved=shown)
     counts = {"before": count_ops(left.proto), "after": count_ops(right.proto)}
-    return Report("verify", file_of(left), verification, output=file_of(right), op_counts=counts, sites=sites, diagnostics=remarks(sites))
+    return Report(
+        "verify",
+        file_of(left),
+        verification,
+        output=file_of(right),
+        op_counts=counts,
+        sites=sites,
+        diagnostics=remarks(sites),
+    )
 
 
 def reduce_pair(left: Model, right: Model, found: Verification, options: VerifyOptions) -> Reduced | None:
@@ -85,8 +93,8 @@ def reduce_pair(left: Model, right: Model, found: Verification, options: VerifyO
         options: How that was done.
 
     Returns:
-        Two models, each whole in itself, and inputs for both; ``None`` where the two do not differ, or do not on any inputs:
-        by the names of their outputs, say.
+        Two models, each whole in itself, and inputs for both; ``None`` where the two do not differ, or do not on any
+        inputs: by the names of their outputs, say.
 
     """
     if found.status != "different" or found.counterexample is None:

@@ -94,7 +94,7 @@ class Comparison:
         actual: The other element there.
         needed_atol: The least atol that would pass with the same rtol; infinite if none would.
         least_atol: The same in two digits, rounded up: what a person gives to make it pass.
-        least_rtol: The least rtol that would pass with the same atol, in two digits, rounded up; infinite if none would.
+        least_rtol: The least rtol that would pass with the same atol, likewise; infinite if none would.
         reason: Why not ok, in one line; "" if ok.
         note: What to know although it is ok.
 
@@ -163,7 +163,7 @@ def judged(expected: Array, actual: Array, error: Floats, scale: Floats, toleran
 
 
 def _least(error: Floats, scale: Floats, tolerance: Tolerance) -> tuple[float, float]:
-    """Return the least atol and the least rtol that pass, each with the other as it is; they do pass: both were tried."""
+    """Return the least atol and the least rtol that pass, each with the other as it is; both were tried."""
     beyond = error > tolerance.atol
     with np.errstate(divide="ignore", over="ignore"):
         rtol = float(((error[beyond] - tolerance.atol) / scale[beyond]).max(initial=0.0))

@@ -1,6 +1,6 @@
 """Where two models that differ start to: at which value, and at which GRU.
 
-1. Values that both models name alike are compared, in the order they are computed in; the first that differs is the end.
+1. Values that both models name alike are compared, in the order they are computed in, up to the first that differs.
 2. What lies before it is cut off, as long as the rest still differs: known values are fed in both models alike.
 3. Of several GRUs that are left, all but one are put back as they were, one after another.
 """
@@ -179,7 +179,8 @@ class Pair:
     ) -> Feeds | None:
         """Return values of a main graph, in the first runtime that runs it; None if none does that is to.
 
-        onnx's reference evaluator stands in for the rewrite only where it does so for the original: it runs much that is wrong.
+        onnx's reference evaluator runs much that is wrong: it stands in for the rewrite only where it does so for the
+        original.
         """
         wanted = [name for name in dict.fromkeys(names) if name not in feeds]
         typed = _typed_inputs(model, feeds)

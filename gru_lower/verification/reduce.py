@@ -112,7 +112,7 @@ def _smaller(pair: Pair, a: onnx.ModelProto, b: onnx.ModelProto, feeds: Feeds) -
 
 
 def _sliced(feeds: Feeds, size: int) -> Iterator[Feeds]:
-    """Yield the inputs with every axis of a size cut: to its first entry, its last, its first half; whole numbers fit in."""
+    """Yield the inputs with every axis of a size cut to its first entry, its last, its first half; lengths fit in."""
     for part in (slice(0, 1), slice(size - 1, size), slice(0, size // 2), slice(0, size - 1)):
         for axes in (None, 0, 1):
             tried = {}

@@ -92,10 +92,10 @@ class Verification:
         proved: A symbolic proof holds too.
         accuracy: One entry per labelled output.
         chaotic: The original itself moves as much when its inputs change in the last bits.
-        least_atol: The least absolute tolerance, in two digits, that passes on the inputs compared, the relative one being
-            as it is; infinite if none does, None if nothing was compared.
+        least_atol: The least absolute tolerance, in two digits, that passes on the inputs compared, the relative one
+            being as it is; infinite if none does, None if nothing was compared.
         least_rtol: The least relative tolerance, the absolute one being as it is.
-        starts_at: The rewritten GRUs, by site, at which two different models start to differ; empty if that is not known.
+        starts_at: The GRUs, by site, at which two different models start to differ; empty if it is at none.
         starts_in: The first value that differs, of those that both models have; "" if that is not known.
         counterexample: The inputs on which two different models are furthest apart.
 

@@ -42,9 +42,7 @@ class Worker:
 
     """
 
-    def __init__(
-        self, *, timeout: float = 60.0, memory: int | None = None, providers: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, *, timeout: float = 60.0, memory: int | None = None, providers: Sequence[str] = ()) -> None:
         """Start nothing yet."""
         self.timeout = timeout
         self.providers = tuple(providers)

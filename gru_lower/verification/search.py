@@ -1,7 +1,7 @@
 """Further inputs for two models that agree on the first ones: wilder, and led to where the models are furthest apart.
 
-A difference may hide behind gates that are saturated, behind labels that only flip near a boundary, or below the tolerance on
-the inputs at hand.
+A difference may hide behind gates that are saturated, behind labels that only flip near a boundary, or below the
+tolerance on the inputs at hand.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def _stepped(feeds: Feeds, rng: np.random.Generator) -> Feeds:
         wide = array.astype(np.float64)
         size = float(np.sqrt(np.mean(np.square(wide)))) if array.size else 0.0
         fresh = rng.standard_normal(array.shape) * 10.0 ** rng.uniform(-1.5, 1)
-        column = np.arange(array.shape[-1] if array.ndim else 1) == rng.integers(max(1, array.shape[-1] if array.ndim else 1))
+        column = np.arange(array.shape[-1] if array.ndim else 1) == rng.integers(
+            max(1, array.shape[-1] if array.ndim else 1)
+        )
         changed = (
             wide * 10.0 ** rng.uniform(-0.4, 0.4),
             wide + 0.3 * size * rng.standard_normal(array.shape),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gru_lower.errors import GruLowerError, Unsupported
@@ -161,7 +162,7 @@ def narrow(
     for group in _equal(other):
         there = [(name, narrowed[name].dims or ()) for name, _ in group if name in narrowed]
         known = [dims[axis] for (_, dims), (_, axis) in zip(there, group, strict=False) if axis < len(dims)]
-        for a, b in zip(known, known[1:], strict=False):
+        for a, b in pairwise(known):
             sizes.unify(a, b, f"axis {group[0][1]} of input {group[0][0]!r}")
     return narrowed, sizes
 

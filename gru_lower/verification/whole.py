@@ -80,7 +80,13 @@ def verify_models(
 
     zeros = options.zero_length_state == "zero"
     draw = partial(
-        candidate_feeds, a, seed=options.seed, shapes=options.shapes, other=b, zero_lengths=zeros, padding=options.padding
+        candidate_feeds,
+        a,
+        seed=options.seed,
+        shapes=options.shapes,
+        other=b,
+        zero_lengths=zeros,
+        padding=options.padding,
     )
 
     def candidates() -> Iterable[Feeds]:

@@ -46,7 +46,7 @@ class Engine(Protocol):
 
 
 class OnnxRuntime:
-    """A session of onnxruntime, on its CPU provider unless others are named: with one thread, so that its results repeat."""
+    """A session of onnxruntime, on its CPU unless other providers are named; its one thread makes results repeat."""
 
     def __init__(
         self, model: bytes, base_dir: str | None, threads: int | None = None, providers: Sequence[str] = ()

@@ -67,7 +67,9 @@ def single(rng: np.random.Generator, **fixed: Any) -> Base | None:
     lowered, _ = lower(original, f"lower-gru{{form={form}}}")
     if holds_gru(lowered):
         return None
-    return Base(f"{form} {case!r}", original, lowered, lambda draws: inputs(case, draws), lambda fed: expected(case, fed))
+    return Base(
+        f"{form} {case!r}", original, lowered, lambda draws: inputs(case, draws), lambda fed: expected(case, fed)
+    )
 
 
 def inputs(case: GruCase, rng: np.random.Generator) -> Feeds:
@@ -100,7 +102,8 @@ def expected(case: GruCase, feeds: Feeds) -> Feeds:
     """Return a case's outputs on other inputs than its own, by the float64 reference."""
     arrays = {name: feeds.get(name, array) for name, array in case.inputs.items()}
     attributes = {name: value for name, value in case.attributes.items() if name != "output_sequence"}
-    Y, Y_h = reference.gru(**arrays, **attributes)
+    given: dict[str, Any] = {**arrays, **attributes}
+    Y, Y_h = reference.gru(**given)
     return {name: value for name, value in (("Y", Y), ("Y_h", Y_h)) if name in case.outputs}
 
 
@@ -119,7 +122,9 @@ def stacked(rng: np.random.Generator) -> Base | None:
         helper.make_node("Mul", ["X", "half"], ["x"]),
         helper.make_node("GRU", ["x", "W1", "R1", "B1"], ["Y1"], "gru_1", hidden_size=H, linear_before_reset=lbr[0]),
         helper.make_node("Squeeze", ["Y1", "one"], ["y1"]),
-        helper.make_node("GRU", ["y1", "W2", "R2", "B2"], ["", "Y_h"], "gru_2", hidden_size=H, linear_before_reset=lbr[1]),
+        helper.make_node(
+            "GRU", ["y1", "W2", "R2", "B2"], ["", "Y_h"], "gru_2", hidden_size=H, linear_before_reset=lbr[1]
+        ),
         helper.make_node("Squeeze", ["Y_h", "zero"], ["state"]),
         helper.make_node("Gemm", ["state", "V", "c"], ["logits"]),
         {
@@ -150,7 +155,11 @@ def stacked(rng: np.random.Generator) -> Base | None:
         size = draws.choice([0.1, 1, 1, 1, 3, 10])
         return {"X": (draws.standard_normal((t, n, I)) * size).astype(np.float32)}
 
-    return None if holds_gru(lowered) else Base(f"{form} stacked, {head}, T={T}, N={N}, H={H}, static={static}", original, lowered, draw)
+    return (
+        None
+        if holds_gru(lowered)
+        else Base(f"{form} stacked, {head}, T={T}, N={N}, H={H}, static={static}", original, lowered, draw)
+    )
 
 
 __all__ = ["WEIGHTS", "Base", "Feeds", "bases", "single", "stacked"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, NodeProto, TensorProto, numpy_helper
+from onnx import AttributeProto, TensorProto, numpy_helper
 
 from gru_lower.graph.scopes import Scope, walk
 
@@ -189,5 +189,3 @@ def _visible(scope: Scope, index: int) -> Iterator[str]:
             if any(a.g is scope.proto or a.g == scope.proto for a in node.attribute)
         )
         yield from _visible(scope.parent, holder)
-
-

@@ -78,7 +78,7 @@ class Judge:
         return largest
 
 
-def excess(right: np.ndarray, actual: np.ndarray) -> float:  # type: ignore[type-arg]
+def excess(right: np.ndarray, actual: np.ndarray) -> float:
     """Return the largest error in tolerances of the element type; what is exact is right or infinitely wrong."""
     limits = tolerance_for(actual.dtype)
     error = errors(right, actual)

@@ -1,11 +1,10 @@
-"""Pairs of models that compute the same: lowered, fused again, and chaotic ones, with recurrent weights three times as large."""
+"""Pairs of models that compute the same: lowered, fused again, and chaotic ones of large recurrent weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import onnx
 from onnx import numpy_helper
 
@@ -15,6 +14,8 @@ from mutating.bases import FORMS, bases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
 
 CHAOTIC = 3.0
 

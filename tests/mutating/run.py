@@ -55,7 +55,7 @@ def options(seed: int, seconds: float) -> VerifyOptions:
 
 
 def of_mutants(count: int, seed: int, *, per_base: int = PER_BASE, seconds: float = 2.0) -> Iterator[Outcome]:
-    """Yield what becomes of mutants that run: of each base so many, operators, constants, attributes and edges in turn."""
+    """Yield what becomes of mutants that run: so many of each base, the kinds of change in turn."""
     rng = np.random.default_rng(seed)
     with Worker(timeout=10) as worker, Worker(timeout=10) as other:
         for number, base in enumerate(bases(rng)):
