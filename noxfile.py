@@ -128,6 +128,8 @@ def examples(session: nox.Session, name: str) -> None:
     session.install(".", "scikit-learn", *EXAMPLES[name])
     framework, _, backend = name.partition("-")
     session.run("python", f"examples/{framework}_digits.py", env={"KERAS_BACKEND": backend} if backend else {})
+    if framework == "torch":
+        session.run("python", "examples/kinds.py", "ONNXProgram")
 
 
 @nox.session
