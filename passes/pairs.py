@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import external
+from gru_lower.passes import one_by_one
 from gru_lower.passes.base import Context, Site
 from gru_lower.passes.fuse.fuse_gru import FuseGru
 from gru_lower.passes.lowering import lower_model, lowering
@@ -60,6 +61,10 @@ def verify_pair(
             worker=worker,
             progress=progress,
         )
+        if verification.chaotic and verification.status == "inconclusive":
+            if progress is not None:
+                progress("each GRU by itself")
+            verification = one_by_one.judged(left, right, options, worker) or verification
         if verification.status == "different" and verification.counterexample is not None:
             if progress is not None:
                 progress("where the two start to differ")

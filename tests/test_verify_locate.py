@@ -260,3 +260,25 @@ def test_the_report_says_where_and_how_much(
     assert (found["starts_at"], found["starts_in"]) == (["main#2:Y1"], "Y1")
     assert found["least_atol"] > 0
     assert found["least_rtol"] > 0
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_a_chaotic_model_is_judged_gru_by_gru(wrong: bool) -> None:  # noqa: FBT001 - both are wanted
+    rng = np.random.default_rng(0)
+    T, hidden = 150, 32
+    weights = {"W": rng.standard_normal((1, 3 * hidden, 3)), "R": 3 * rng.standard_normal((1, 3 * hidden, hidden))}
+    graph = helper.make_graph(
+        [helper.make_node("GRU", ["X", "W", "R"], ["Y", "Y_h"], hidden_size=hidden)],
+        "g",
+        [helper.make_tensor_value_info("X", TensorProto.FLOAT, [T, 2, 3])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("Y", "Y_h")],
+        [numpy_helper.from_array(array.astype(np.float32), name) for name, array in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    before = model.SerializeToString(deterministic=True)
+    other = lowered(model)
+    found = gru_lower.verify(model, broken(other, "Y") if wrong else other)
+    assert found.status == ("different" if wrong else "equivalent")
+    assert found.chaotic is not wrong
+    assert wrong or found.message == "chaotic as a whole; each GRU agrees by itself, held to float64"
+    assert model.SerializeToString(deterministic=True) == before

@@ -12,11 +12,13 @@ from gru_lower.verification.runtime import RunFailure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from gru_lower.verification.result import Feeds
+    from gru_lower.verification.compare import Tolerance
+    from gru_lower.verification.result import Array, Feeds
 
 _STEPS = 8  # of the last bit: what two correct float32 sigmoids differ by
 _SAMPLES = 3
 _FACTOR = 4.0
+_STEADY = 16.0
 _JITTERS = 6
 _JITTER_STEPS = {"float16": 2, "bfloat16": 2}  # of the last bit; _STEPS for finer types
 _AMPLIFIED = 16.0  # less is no chaos: a float16 model moves that much by rounding
@@ -80,7 +82,12 @@ def nudge(feeds: Feeds) -> float:
 
 
 def beyond_rounding(
-    before: Feeds, after: Feeds, original: Callable[[Feeds], Feeds], feeds: Feeds, factor: float = _FACTOR
+    before: Feeds,
+    after: Feeds,
+    original: Callable[[Feeds], Feeds],
+    feeds: Feeds,
+    factor: float = _FACTOR,
+    limits: Callable[[Array], Tolerance] | None = None,
 ) -> bool:
     """Whether the rewrite is further from the original than that is from itself when its inputs' last bits change.
 
@@ -92,6 +99,7 @@ def beyond_rounding(
         original: Runs the original once.
         feeds: The inputs.
         factor: How many times as far.
+        limits: The tolerance for an output; with it, what is out of tolerance beside what is steady counts by itself.
 
     """
     try:
@@ -105,10 +113,15 @@ def beyond_rounding(
         if any(sample[name].shape != expected.shape for sample in samples):
             continue
         if is_float(expected.dtype):
-            gap = errors(expected, actual).max(initial=0.0)
-            own = max(errors(expected, sample[name]).max(initial=0.0) for sample in samples)
-            if gap > factor * max(own, eps(expected.dtype) * magnitudes(expected).max(initial=0.0)):
+            gap, bit = errors(expected, actual), eps(expected.dtype) * magnitudes(expected)
+            own = np.max([errors(expected, sample[name]) for sample in samples], axis=0)
+            if gap.max(initial=0.0) > factor * max(own.max(initial=0.0), bit.max(initial=0.0)):
                 return True
+            if limits is not None and gap.ndim:  # one sequence may be steady beside another that is not
+                steady = _STEADY * np.maximum(own, bit).max(axis=-1, keepdims=True, initial=0.0)
+                limit = limits(expected)
+                if np.any((gap > limit.atol + limit.rtol * magnitudes(expected)) & (gap > steady)):
+                    return True
         else:
             steady = np.all([sample[name] == expected for sample in samples], axis=0)
             if np.any(steady & (actual != expected)):

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 MOST_MORE, MOST_LABELLED = 120, 400
 """How many further inputs there are at most; where outputs are no floats, each says little."""
 
-_MOST_STEPS = 200
+STARTS = 3
+"""From how many of them steps lead further."""
+
+_MOST_STEPS = 100
 _LARGEST = 30.0
 
 
@@ -55,14 +58,18 @@ def climb(
     rng = np.random.default_rng([seed, 3])
     best = distance(*outputs, limits)
     for _ in range(_MOST_STEPS):
-        if best > 1 or time.monotonic() > until:
+        if time.monotonic() > until:
             break
         tried = _stepped(feeds, rng)
         outputs = run(tried)
         far = 0.0 if outputs is None else distance(*outputs, limits)
-        if far > best and np.isfinite(far):
+        if outputs is None or far <= best or not np.isfinite(far):
+            continue
+        if far <= 1:
             feeds, best = tried, far
-    return feeds if best > 1 else None
+        elif beyond_rounding(*outputs, original, tried, limits=limits):
+            return tried  # else rounding alone is out of tolerance: that leads nowhere
+    return None
 
 
 def distance(before: Feeds, after: Feeds, limits: Callable[[Array], Tolerance]) -> float:
@@ -103,4 +110,4 @@ def _stepped(feeds: Feeds, rng: np.random.Generator) -> Feeds:
     return tried
 
 
-__all__ = ["MOST_LABELLED", "MOST_MORE", "climb", "distance"]
+__all__ = ["MOST_LABELLED", "MOST_MORE", "STARTS", "climb", "distance"]

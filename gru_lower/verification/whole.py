@@ -18,7 +18,7 @@ from gru_lower.verification.interface import coarsest_float, fitted, interface_d
 from gru_lower.verification.labels import accuracies, distances, understood
 from gru_lower.verification.result import Verification
 from gru_lower.verification.runtime import RunFailure, Worker
-from gru_lower.verification.search import MOST_LABELLED, MOST_MORE, climb, distance
+from gru_lower.verification.search import MOST_LABELLED, MOST_MORE, STARTS, climb, distance
 from gru_lower.verification.shapes import BadInputs, Unfeedable
 from gru_lower.verification.side import Side
 from gru_lower.verification.tally import Tally
@@ -255,7 +255,7 @@ class _Pair:
             failing = bool(self._tally([case], [actual]).failing)
             if failing and overflown(case.outputs, actual):
                 return False
-            if failing and not differs and not beyond_rounding(case.outputs, actual, alone, feeds):
+            if failing and not differs and not beyond_rounding(case.outputs, actual, alone, feeds, limits=self._limits):
                 return False
             cases.append(case)
             outputs.append(actual)
@@ -278,10 +278,11 @@ class _Pair:
         def furthest(place: int) -> float:
             return distance(cases[place].outputs, outputs[place], self._limits)
 
-        start = cases[max(range(len(cases)), key=furthest)].feeds
-        led = climb(both, alone, start, self._limits, until + self.options.seconds / 2, self.options.seed)
-        if led is not None:
-            take(led)
+        half = until + self.options.seconds / 2
+        for place in sorted(range(len(cases)), key=furthest, reverse=True)[:STARTS]:
+            led = climb(both, alone, cases[place].feeds, self._limits, half, self.options.seed)
+            if led is not None and take(led):
+                return
 
     def _run_rewrite(self, cases: Sequence[Case], notes: list[str], *, fall_back: bool) -> tuple[list[Feeds], Runtime]:
         try:
