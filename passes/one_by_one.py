@@ -1,7 +1,7 @@
 """GRU by GRU, where whole outputs cannot tell: two models of which one is chaotic, and the rest of which is the same.
 
-Each GRU of one model is run beside what computes its outputs in the other, from its own inputs, and both are held to float64,
-as lowering verifies its sites.
+Each GRU of one model is run beside what computes its outputs in the other, from its own inputs, and both are held to
+float64, as lowering verifies its sites.
 """
 
 from __future__ import annotations

@@ -241,7 +241,9 @@ def test_a_torch_program_gives_another_that_runs_its_own_model(
 
     class ONNXProgram:  # what of torch's own is touched
         def __init__(self, proto: onnx.ModelProto) -> None:
-            self.model, self._inference_session, self._tempdir = ir.from_proto(proto), "running", "in use"
+            self.model = ir.from_proto(proto)
+            self._inference_session: str | None = "running"
+            self._tempdir: str | None = "in use"
 
         @property
         def model_proto(self) -> onnx.ModelProto:
@@ -253,8 +255,8 @@ def test_a_torch_program_gives_another_that_runs_its_own_model(
     assert type(lowered) is ONNXProgram
     assert "GRU" not in ops(lowered.model_proto)
     assert "GRU" in ops(program.model_proto)
-    assert (lowered._inference_session, lowered._tempdir) == (None, None)
-    assert (program._inference_session, program._tempdir) == ("running", "in use")
+    assert lowered._inference_session is lowered._tempdir is None
+    assert [program._inference_session, program._tempdir] == ["running", "in use"]
 
 
 def test_a_result_is_saved_and_given_as_bytes(tmp_path: Path, model: onnx.ModelProto) -> None:
