@@ -45,6 +45,13 @@ def packages(session: nox.Session) -> None:
     session.run("pytest", "-m", "packages")
 
 
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Hold verification to 500 lowered models with one thing changed, and to 50 pairs that are equal."""
+    session.install(".[test]")
+    session.run("pytest", "-q", "-m", "mutants", "tests/test_mutants.py", *session.posargs)
+
+
 ENGINES = {
     "onnxruntime": [],  # comes with the package
     "reference": [],
@@ -121,6 +128,8 @@ def examples(session: nox.Session, name: str) -> None:
     session.install(".", "scikit-learn", *EXAMPLES[name])
     framework, _, backend = name.partition("-")
     session.run("python", f"examples/{framework}_digits.py", env={"KERAS_BACKEND": backend} if backend else {})
+    if framework == "torch":
+        session.run("python", "examples/kinds.py", "ONNXProgram")
 
 
 @nox.session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import sys
@@ -124,10 +125,30 @@ class Talk:
         if self._as_json(report):
             return
         self._verification(report.verification)
+        self._start(report.verification)
         for site in report.sites:
             if site.code is None:
                 self._line(f"  {site.site}: {site.message}")
         self._diagnostics(report)
+
+    def remark(self, text: str) -> None:
+        """Say a line on stderr: stdout may hold the report."""
+        if not self._quiet:
+            self._err.print(Text(text), soft_wrap=True)
+
+    def _start(self, found: Verification) -> None:
+        """Print where two models start to differ, and which tolerance would pass."""
+        if found.starts_in:
+            grus = "GRU" if len(found.starts_at) == 1 else "GRUs"
+            where = f"{grus} {', '.join(found.starts_at)}" if found.starts_at else "no GRU"
+            self._out.print(Text(f"  they start to differ at {where}, in value {found.starts_in!r}"), soft_wrap=True)
+        if found.least_atol is None or (self._quiet and found.status == "equivalent"):
+            return
+        options = (("--atol", found.least_atol), ("--rtol", found.least_rtol))
+        given = [f"{name} {value:g}" for name, value in options if value is not None and math.isfinite(value)]
+        self._out.print(
+            Text(f"  least tolerance that passes on these inputs: {' or '.join(given) or 'none'}"), soft_wrap=True
+        )
 
     def _as_json(self, report: Report) -> bool:
         if self._json:

@@ -59,7 +59,7 @@ def finish(name: str, exported: Any, x: Array, wanted: Array, labels: Array) -> 
         {} if _input(given).type.tensor_type.shape.dim[0].HasField("dim_value") else {f"{_input(given).name}:0": TEST}
     )
     lowered = gru_lower.lower(fused.model, target="portable", opset=17, fix_dims=batch)
-    proto: onnx.ModelProto = lowered.model
+    proto = interop.read(lowered.model).model.proto
     verdict = gru_lower.verify(exported, proto, atol=CLOSE, inputs=[{_input(proto).name: x}])
     logits = outputs(proto, x)
     before, after = accuracy(wanted, labels), accuracy(logits, labels)

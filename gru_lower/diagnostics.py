@@ -112,6 +112,7 @@ _register(
         "GL112": ("GRU: the model imports no ONNX opset", "add an opset_import for the default domain"),
         "GL113": ("GRU: an activation parameter is not a number", "give finite values, or leave the list out"),
         "GL503": ("A model cannot be timed", "only what onnxruntime runs is timed"),
+        "GL505": ("There is no such execution provider", "name one that the installed onnxruntime has"),
         "GL401": ("There is no such target", "name a profile that ships, or a .toml file"),
         "GL402": ("The file is no target profile", "compare it with one that ships"),
         "GL403": ("The target takes only static shapes", "fix the dims with --fix-dim"),

@@ -6,7 +6,9 @@ optional packages is imported unless an object of its own was handed in, and no 
 
 from __future__ import annotations
 
+import copy
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +75,7 @@ def read(source: Any) -> Source:  # noqa: ANN401 - whatever holds a model
     if ("torch", "ONNXProgram") in kinds:
         proto = onnx.ModelProto()
         proto.CopyFrom(source.model_proto)
-        return Source(graph_model.Model(proto), _same, [])
+        return Source(graph_model.Model(proto), partial(_as_program, source), [])
     raise InvalidModel(
         f"cannot take a {type(source).__module__}.{type(source).__qualname__} for a model",
         code="GL002",
@@ -83,6 +85,20 @@ def read(source: Any) -> Source:  # noqa: ANN401 - whatever holds a model
 
 def _same(proto: onnx.ModelProto) -> onnx.ModelProto:
     return proto
+
+
+def _as_program(program: Any, proto: onnx.ModelProto) -> Any:  # noqa: ANN401 - torch is not imported for its types
+    """Return a torch program of another model, to be called and saved as the first; of old ones, a ModelProto."""
+    if not hasattr(program, "model"):
+        return proto
+    import onnx_ir
+
+    other = copy.copy(program)
+    other.model = onnx_ir.from_proto(proto)
+    for name in ("_inference_session", "_tempdir"):  # the first model's, which stay its own
+        if name in vars(other):
+            setattr(other, name, None)
+    return other
 
 
 def _from_graphsurgeon(graph: Any) -> Source:  # noqa: ANN401 - graphsurgeon is untyped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gru_lower import interop
 from gru_lower.diagnostics import diagnostic
@@ -16,7 +16,7 @@ from gru_lower.passes.check import check_model, findings
 from gru_lower.passes.fuse.fuse_gru import FuseGru
 from gru_lower.passes.legalizing import LegalizeHow, legalize_model, refuse_remaining, remaining
 from gru_lower.passes.lowering import Result, for_target, lower_model, lowering
-from gru_lower.passes.pairs import bench_pair, verify_pair
+from gru_lower.passes.pairs import bench_pair, reduce_pair, verify_pair
 from gru_lower.report import File, Report, count_ops, file_of
 from gru_lower.verification.bench import BenchOptions
 from gru_lower.verification.result import Verification, VerifyOptions, not_run
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.verification.bench_report import BenchReport
     from gru_lower.verification.result import Feeds
+
+SEARCH = 2.0
+"""Seconds for which :func:`verify` looks for inputs on which two models differ that agree at first."""
 
 
 def lower(
@@ -337,6 +340,9 @@ def verify(
     expected: Sequence[Feeds] | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     prove: bool = False,
+    search: float = SEARCH,
+    providers: Sequence[str] = (),
+    zero_length_state: Literal["zero", "initial"] = "zero",
     progress: Callable[[str], None] | None = None,
 ) -> Verification:
     """Tell whether two models compute the same, by running both on the same inputs.
@@ -353,11 +359,19 @@ def verify(
         shapes: Shapes to generate for inputs, by name.
         prove: Whether to show, too, over the reals and for all inputs, that the GRUs of one model compute what stands
             for them in the other; ``proved`` says whether that worked.
+        search: Seconds to go on for with further inputs, wilder ones, and to look for some on which the two differ.
+        providers: onnxruntime's execution providers, in order of preference (``"cuda"``); its CPU's by default.
+        zero_length_state: What is expected of Y_h for a sequence of length 0; with ``"initial"`` none are fed, as
+            onnxruntime's own GRU gives zeros.
         progress: Called with a line on what is going on.
+
+    Returns:
+        The verdict. Where the two differ, ``starts_at`` names the GRUs at which they start to, ``counterexample`` holds
+        the inputs, and ``least_atol`` and ``least_rtol`` are the tolerances that would pass.
 
     Raises:
         InvalidModel: A model cannot be read.
-        Unsupported: What is given does not fit the models.
+        Unsupported: What is given does not fit the models, or there is no such execution provider.
 
     """
     left, right = interop.read(a).model, interop.read(b).model
@@ -369,6 +383,9 @@ def verify(
         inputs=None if inputs is None else list(inputs),
         expected=None if expected is None else list(expected),
         shapes=dict(shapes or {}),
+        seconds=search,
+        providers=tuple(providers),
+        zero_length_state=zero_length_state,
     )
     return verify_pair(left, right, options, progress, prove=prove).verification
 
@@ -437,6 +454,7 @@ __all__ = [
     "lower",
     "lower_model",
     "lowering",
+    "reduce_pair",
     "remaining",
     "require_fused",
     "verify",

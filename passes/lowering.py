@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gru_lower.diagnostics import diagnostic
@@ -21,6 +22,7 @@ from gru_lower.targets import profile
 from gru_lower.verification.result import VerifyOptions, not_run
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
 
     from gru_lower.diagnostics import Diagnostic
@@ -32,7 +34,8 @@ class Result:
     """What a call gives back.
 
     Attributes:
-        model: The new model, of the kind that was handed in (a path or bytes give a ModelProto).
+        model: The new model, of the kind that was handed in. A path and bytes give a ModelProto; see :meth:`save`
+            and :meth:`to_bytes`.
         report: What was done and how it was verified.
         held: The model as :func:`gru_lower.graph.model.save` takes it.
 
@@ -41,6 +44,28 @@ class Result:
     model: Any
     report: Report
     held: Model = field(repr=False)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model to a file, atomically; external data goes beside it.
+
+        Args:
+            path: Where to.
+            overwrite: Whether an existing file may be replaced.
+
+        Raises:
+            Unsupported: The file exists and may not be replaced, or cannot be written.
+
+        """
+        graph_model.save(self.held, Path(path), overwrite=overwrite)
+
+    def to_bytes(self) -> bytes:
+        """Return the model's bytes: those that were read where nothing was changed.
+
+        Raises:
+            Unsupported: It is larger than a protobuf message may be (2 GiB).
+
+        """
+        return self.held.to_bytes()
 
 
 def lowering(form: str, zero_length_state: str, opset: int | None = None, **options: str | int) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import external
+from gru_lower.passes import one_by_one
 from gru_lower.passes.base import Context, Site
 from gru_lower.passes.fuse.fuse_gru import FuseGru
 from gru_lower.passes.lowering import lower_model, lowering
@@ -15,7 +16,9 @@ from gru_lower.passes.prove import rest_is_the_same
 from gru_lower.report import File, Report, count_ops, file_of
 from gru_lower.verification import bench_report
 from gru_lower.verification.bench import BenchOptions, time_models
-from gru_lower.verification.whole import verify_models
+from gru_lower.verification.locate import Pair
+from gru_lower.verification.reduce import reduced
+from gru_lower.verification.whole import verify_models, worker_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.verification.bench_report import BenchReport
-    from gru_lower.verification.result import VerifyOptions
+    from gru_lower.verification.reduce import Reduced
+    from gru_lower.verification.result import Feeds, Verification, VerifyOptions
+    from gru_lower.verification.runtime import Worker
 
 
 def verify_pair(
@@ -46,9 +51,26 @@ def verify_pair(
     """
     for model in (left, right):
         external.check(model.proto, model.base_dir)
-    verification = verify_models(
-        left.proto, right.proto, base_dir_a=left.base_dir, base_dir_b=right.base_dir, options=options, progress=progress
-    )
+    with worker_for(options) as worker:
+        verification = verify_models(
+            left.proto,
+            right.proto,
+            base_dir_a=left.base_dir,
+            base_dir_b=right.base_dir,
+            options=options,
+            worker=worker,
+            progress=progress,
+        )
+        if verification.chaotic and verification.status == "inconclusive":
+            if progress is not None:
+                progress("each GRU by itself")
+            verification = one_by_one.judged(left, right, options, worker) or verification
+        if verification.status == "different" and verification.counterexample is not None:
+            if progress is not None:
+                progress("where the two start to differ")
+            start = _pair(left, right, verification.counterexample, options, worker).start()
+            if start is not None:
+                verification = replace(verification, starts_at=start.sites, starts_in=start.value)
     sites: list[Site] = []
     if prove:
         sites = proofs(left, right, options.zero_length_state or "zero")
@@ -64,6 +86,31 @@ def verify_pair(
         sites=sites,
         diagnostics=remarks(sites),
     )
+
+
+def reduce_pair(left: Model, right: Model, found: Verification, options: VerifyOptions) -> Reduced | None:
+    """Return the smallest parts of two models that still differ, with inputs that show it.
+
+    Args:
+        left: The original.
+        right: The model that differs from it.
+        found: What :func:`verify_pair` found.
+        options: How that was done.
+
+    Returns:
+        Two models, each whole in itself, and inputs for both; ``None`` where the two do not differ, or do not on any
+        inputs: by the names of their outputs, say.
+
+    """
+    if found.status != "different" or found.counterexample is None:
+        return None
+    with worker_for(options) as worker:
+        pair = _pair(left, right, found.counterexample, options, worker)
+        return reduced(pair, pair.start())
+
+
+def _pair(left: Model, right: Model, feeds: Feeds, options: VerifyOptions, worker: Worker) -> Pair:
+    return Pair(left.proto, right.proto, feeds, options, worker, (left.base_dir, right.base_dir))
 
 
 def remarks(sites: list[Site]) -> list[Diagnostic]:

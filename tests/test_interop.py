@@ -16,7 +16,7 @@ from onnx import numpy_helper
 
 import gru_lower
 from gru_lower import interop
-from gru_lower.errors import InvalidModel
+from gru_lower.errors import InvalidModel, Unsupported
 from strategies import random_case
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def test_a_part_of_an_ir_model_is_none(model: onnx.ModelProto) -> None:
     assert caught.value.code == "GL002"
 
 
-def test_a_torch_program_gives_a_proto(model: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_torch_program_gives_a_proto(model: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
     # torch is a gigabyte; what counts is the class's module and the one attribute that is read.
     module = ModuleType("torch.onnx._internal.exporter")
     monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -211,6 +211,61 @@ def test_a_torch_program_gives_a_proto(model: onnx.ModelProto, monkeypatch: pyte
     assert isinstance(result.model, onnx.ModelProto)
     assert "GRU" not in ops(result.model)
     assert model.SerializeToString(deterministic=True) == before
+
+
+def test_the_example_of_every_kind_runs() -> None:
+    words = [
+        sys.executable,
+        str(ROOT / "examples" / "kinds.py"),
+        "path",
+        "bytes",
+        "ModelProto",
+        "gs.Graph",
+        "onnx_ir.Model",
+    ]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    kinds = {"path": "onnx.ModelProto", "bytes": "onnx.ModelProto", "ModelProto": "onnx.ModelProto"}
+    kinds |= {"gs.Graph": "onnx_graphsurgeon.Graph", "onnx_ir.Model": "onnx_ir.Model"}
+    assert [line.split(";")[0] for line in done.stdout.splitlines()] == [
+        f"{name}: {kind} came out, equivalent" for name, kind in kinds.items()
+    ]
+
+
+def test_a_torch_program_gives_another_that_runs_its_own_model(
+    model: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ir = pytest.importorskip("onnx_ir")
+    module = ModuleType("torch.onnx._internal.exporter")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    class ONNXProgram:  # what of torch's own is touched
+        def __init__(self, proto: onnx.ModelProto) -> None:
+            self.model = ir.from_proto(proto)
+            self._inference_session: str | None = "running"
+            self._tempdir: str | None = "in use"
+
+        @property
+        def model_proto(self) -> onnx.ModelProto:
+            return ir.to_proto(self.model)  # type: ignore[no-any-return]
+
+    ONNXProgram.__module__ = module.__name__
+    program = ONNXProgram(model)
+    lowered = gru_lower.lower(program).model
+    assert type(lowered) is ONNXProgram
+    assert "GRU" not in ops(lowered.model_proto)
+    assert "GRU" in ops(program.model_proto)
+    assert lowered._inference_session is lowered._tempdir is None
+    assert [program._inference_session, program._tempdir] == ["running", "in use"]
+
+
+def test_a_result_is_saved_and_given_as_bytes(tmp_path: Path, model: onnx.ModelProto) -> None:
+    result = gru_lower.lower(model.SerializeToString(), verify=False)
+    result.save(tmp_path / "lowered.onnx")
+    assert (tmp_path / "lowered.onnx").read_bytes() == result.to_bytes() == result.model.SerializeToString()
+    with pytest.raises(Unsupported, match="already exists"):
+        result.save(tmp_path / "lowered.onnx")
+    result.save(str(tmp_path / "lowered.onnx"), overwrite=True)
 
 
 @pytest.mark.parametrize("source", [None, 17, {"model": 1}, np.zeros(3), onnx.GraphProto(), gs.Node("GRU"), gs.Graph])

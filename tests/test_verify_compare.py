@@ -233,5 +233,9 @@ def test_json_is_strict_whatever_the_numbers() -> None:
         "worst": {"output": "Y", "index": [1, 2]},
         "message": "",
         "chaotic": False,
+        "least_atol": None,
+        "least_rtol": None,
+        "starts_at": [],
+        "starts_in": "",
         "accuracy": [{"output": "y", "before": 0.5, "after": None, "count": 2}],
     }

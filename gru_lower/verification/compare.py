@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gru_lower.verification.result import Array
 
 Floats = npt.NDArray[np.float64]
@@ -35,6 +37,7 @@ DEFAULTS = {
 _EXACT = Tolerance(0.0, 0.0)
 _ONE_STEP = Tolerance(0.0, 1.0)
 
+_TINY = 1e-300
 _GROSS = 1000.0
 _FEW = 0.01
 
@@ -90,6 +93,8 @@ class Comparison:
         expected: The element there (NaN if not a number).
         actual: The other element there.
         needed_atol: The least atol that would pass with the same rtol; infinite if none would.
+        least_atol: The same in two digits, rounded up: what a person gives to make it pass.
+        least_rtol: The least rtol that would pass with the same atol, likewise; infinite if none would.
         reason: Why not ok, in one line; "" if ok.
         note: What to know although it is ok.
 
@@ -102,6 +107,8 @@ class Comparison:
     expected: float = math.nan
     actual: float = math.nan
     needed_atol: float = 0.0
+    least_atol: float = 0.0
+    least_rtol: float = 0.0
     reason: str = ""
     note: str = ""
 
@@ -110,12 +117,10 @@ def compare(expected: Array, actual: Array, tolerance: Tolerance) -> Comparison:
     """Compare element by element. NaN equals NaN, infinity the same infinity; types and shapes must be the same."""
     clash = _clash(expected, actual)
     if clash:
-        return Comparison(ok=False, reason=clash, needed_atol=math.inf)
+        return Comparison(ok=False, reason=clash, needed_atol=math.inf, least_atol=math.inf, least_rtol=math.inf)
     if expected.dtype.kind in "OUST":
         return _compare_texts(expected, actual)
-    error = errors(expected, actual)
-    bound = tolerance.atol + tolerance.rtol * magnitudes(expected)
-    return judged(expected, actual, error, bound, tolerance)
+    return judged(expected, actual, errors(expected, actual), magnitudes(expected), tolerance)
 
 
 def errors(expected: Array, actual: Array) -> Floats:
@@ -135,15 +140,15 @@ def magnitudes(values: Array) -> Floats:
     return np.where(np.isfinite(size), size, 0.0)
 
 
-def judged(expected: Array, actual: Array, error: Floats, bound: Floats, tolerance: Tolerance) -> Comparison:
-    """Return the comparison of numeric arrays whose errors may be up to `bound`, elementwise."""
+def judged(expected: Array, actual: Array, error: Floats, scale: Floats, tolerance: Tolerance) -> Comparison:
+    """Return the comparison of numeric arrays whose errors may be up to atol + rtol * `scale`, elementwise."""
     if not error.size:
         return Comparison(ok=True, max_abs=0.0, max_rel=0.0)
     size = magnitudes(expected)
     relevant = size > tolerance.atol
     max_abs = float(error.max())
     max_rel = float((error[relevant] / size[relevant]).max()) if relevant.any() else 0.0
-    excess = error - bound
+    excess = error - (tolerance.atol + tolerance.rtol * scale)
     index = tuple(int(i) for i in np.unravel_index(int(excess.argmax()), excess.shape)) if max_abs else None
     ok = bool((excess <= 0).all())
     first, second = (_number(expected[index]), _number(actual[index])) if index is not None else (math.nan, math.nan)
@@ -151,7 +156,32 @@ def judged(expected: Array, actual: Array, error: Floats, bound: Floats, toleran
     quantised = ok and max_abs and expected.dtype.name in {"int8", "uint8"}
     note = f"{int((error > 0).sum())} of {error.size} quantised values moved by one step" if quantised else ""
     needed = max(0.0, float((excess + tolerance.atol).max()))
-    return Comparison(ok, max_abs, max_rel, index, first, second, needed, reason, note)
+    least = (0.0, 0.0) if ok else (math.inf, math.inf)  # of whole numbers, which have no tolerance that can be set
+    if is_float(expected.dtype):
+        least = _least(error, scale, tolerance)
+    return Comparison(ok, max_abs, max_rel, index, first, second, needed, *least, reason, note)
+
+
+def _least(error: Floats, scale: Floats, tolerance: Tolerance) -> tuple[float, float]:
+    """Return the least atol and the least rtol that pass, each with the other as it is; both were tried."""
+    beyond = error > tolerance.atol
+    with np.errstate(divide="ignore", over="ignore"):
+        rtol = float(((error[beyond] - tolerance.atol) / scale[beyond]).max(initial=0.0))
+    atol = float((error - tolerance.rtol * scale).max())
+    atol = _two_digits(atol, lambda tried: bool((error <= tried + tolerance.rtol * scale).all()))
+    return atol, _two_digits(rtol, lambda tried: bool((error <= tolerance.atol + tried * scale).all()))
+
+
+def _two_digits(value: float, passes: Callable[[float], bool]) -> float:
+    """Return the least number of two digits that is no less than the value, and passes."""
+    if value <= 0 or not math.isfinite(value):
+        return max(value, 0.0)
+    value = max(value, _TINY)
+    exponent = math.floor(math.log10(value)) - 1
+    digits = math.floor(value / 10.0**exponent * (1 + 1e-12))
+    while not passes(tried := float(f"{digits}e{exponent}")):
+        digits += 1
+    return tried
 
 
 def compare_site(
@@ -183,7 +213,7 @@ def compare_site(
         return compare(expected, rewrite, tolerance)
     right = known if truth is None else truth
     scale = np.maximum(magnitudes(right), state_scale)
-    plain = judged(expected, rewrite, errors(expected, rewrite), tolerance.atol + tolerance.rtol * scale, tolerance)
+    plain = judged(expected, rewrite, errors(expected, rewrite), scale, tolerance)
     if plain.ok or truth is None or not math.isfinite(plain.max_abs or 0.0):
         return plain
     old = np.zeros(truth.shape) if original is None else errors(truth, _wide(original))
@@ -192,7 +222,7 @@ def compare_site(
     if _largest_finite(new) > 4 * _largest_finite(old) + 64 * bit or stands_out(new, np.maximum(old, bit)):
         return plain
     note = f"errors against float64: original {_largest_finite(old):.2g}, rewrite {_largest_finite(new):.2g}"
-    return replace(plain, ok=True, reason="", note=note)
+    return replace(plain, ok=True, least_atol=0.0, least_rtol=0.0, reason="", note=note)
 
 
 def stands_out(error: Floats, own: Floats) -> bool:
@@ -222,7 +252,9 @@ def _compare_texts(expected: Array, actual: Array) -> Comparison:
         return Comparison(ok=True)
     index = tuple(int(i) for i in wrong[0])
     reason = f"{expected[index]!r} became {actual[index]!r}; {len(wrong)} of {expected.size} strings differ"
-    return Comparison(ok=False, index=index, needed_atol=math.inf, reason=reason)
+    return Comparison(
+        ok=False, index=index, needed_atol=math.inf, least_atol=math.inf, least_rtol=math.inf, reason=reason
+    )
 
 
 def _wide(values: Array) -> npt.NDArray[Any]:

@@ -29,6 +29,7 @@ _SMALL = (2, 3, 5, 7, 4, 6)
 # (sizes, batch size): None for "the same". What needs 16, 50 or 100 frames, or a batch of 1, comes to run here.
 _LADDER = ((5, 1), (16, None), (50, 1), (100, 2), (200, 1), (64, None), (128, 1), (256, 2), (400, 1), (1000, 1))
 _FIRST_RUNG = 4
+_LONG, _LONG_EVERY = 24, 5  # beyond the ladder, every fifth candidate has one large dim
 _FEWEST_TRIES = 12
 _MOST_ELEMENTS = 1 << 26
 _BYTES_PER_ELEMENT = 24  # while a float is drawn, clipped and cast
@@ -45,6 +46,7 @@ class _Plan:
     bounds: dict[str, Dim | None]
     zero_lengths: bool
     shapes_given: bool
+    wild: bool
     side: Side | None
     paddings: Mapping[str, Padding]
 
@@ -56,6 +58,7 @@ def candidate_feeds(
     shapes: Mapping[str, Sequence[int]] | None = None,
     other: onnx.ModelProto | None = None,
     zero_lengths: bool = False,
+    wild: bool = False,
     padding: Side | None = None,
 ) -> Iterator[Feeds]:
     """Yield inputs without end; a caller takes as many as it needs, skipping those that the model cannot run on.
@@ -71,6 +74,8 @@ def candidate_feeds(
         shapes: Input name -> shape, for inputs whose unknown dims matter.
         other: A model to be fed the same: its static dims bind too.
         zero_lengths: Let some sequence lengths be 0.
+        wild: Go on after the first candidates, with floats of every size: from where gates stand open to where they and
+            clip saturate; and with dims that are small, but for some.
         padding: Where sequences are padded whose masks are summed up to ``other``'s sequence_lens.
 
     Raises:
@@ -101,7 +106,8 @@ def candidate_feeds(
     roles = {name: role for name in inputs for role in islice(uses.of(name), 1)}
     bounds = {name: _bound(spec, roles.get(name), inputs, sizes) for name, spec in inputs.items()}
     marked = paddings(other) if padding is not None and other is not None else {}
-    return _candidates(_Plan(inputs, sizes, roles, bounds, zero_lengths, bool(shapes), padding, marked), seed)
+    plan = _Plan(inputs, sizes, roles, bounds, zero_lengths, bool(shapes), wild, padding, marked)
+    return _candidates(plan, seed)
 
 
 def tries(cases: int) -> int:
@@ -111,7 +117,7 @@ def tries(cases: int) -> int:
 
 def _candidates(plan: _Plan, seed: int) -> Iterator[Feeds]:
     unknown = plan.sizes.unknown(plan.inputs)
-    for attempt in count():
+    for attempt in count(_FIRST_RUNG + len(_LADDER) if plan.wild else 0):
         chosen = _sizes(unknown, attempt)
 
         def size(dim: Dim, chosen: Mapping[str, int] = chosen) -> int:
@@ -130,7 +136,8 @@ def _candidates(plan: _Plan, seed: int) -> Iterator[Feeds]:
                 bound, role = plan.bounds.get(name), plan.roles.get(name)
                 limit = 1 if bound is None else size(bound)
                 try:
-                    feeds[name] = values(Wanted(spec, shapes[name], role, limit, plan.zero_lengths, attempt), rng)
+                    wanted = Wanted(spec, shapes[name], role, limit, plan.zero_lengths, attempt, plan.wild)
+                    feeds[name] = values(wanted, rng)
                 except MemoryError as error:  # the rest of the machine is full
                     raise _too_large(plan, shapes) from error
         yield _padded(plan, feeds, rng)
@@ -174,6 +181,8 @@ def _sizes(unknown: Sequence[str], attempt: int) -> dict[str, int]:
         # Without names to go by, the batch is the first axis of some models and the second of others.
         batches = named or set(unknown[:1] if attempt % 2 else unknown[1:2])
         return {name: batch if batch and name in batches and len(unknown) > 1 else size for name in unknown}
+    if attempt > _FIRST_RUNG and attempt % _LONG_EVERY == 0 and len(unknown) > 1:
+        return {name: _LONG if j == attempt // _LONG_EVERY % 2 else 2 for j, name in enumerate(unknown)}
     return {name: _SMALL[(j + attempt) % len(_SMALL)] for j, name in enumerate(unknown)}
 
 

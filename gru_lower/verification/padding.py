@@ -14,10 +14,13 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from gru_lower.graph.external import is_external
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gru_lower.verification.result import Array
+
 
 Side = Literal["right", "left"]
 # fmt: off
@@ -69,7 +72,7 @@ def paddings(model: onnx.ModelProto) -> dict[str, Padding]:
 
     """
     makers: dict[str, onnx.NodeProto] = {}
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    constants = {tensor.name: tensor for tensor in model.graph.initializer if not is_external(tensor)}
     nodes = list(_nodes(model.graph))
     for node in nodes:
         makers.update(dict.fromkeys(node.output, node))

@@ -26,6 +26,7 @@ class VerifyOptions:
         rtol: Relative tolerance; by the output's element type if None.
         atol: Absolute tolerance, in the output's unit; by the output's element type if None.
         cases: Inputs to compare on, when they are generated.
+        seconds: How long to go on with further inputs, wilder ones, where whole models agree on the first `cases`.
         seed: Of the generated inputs: the same seed gives the same inputs.
         timeout: Seconds for one load or one run.
         memory: Bytes the worker's data may take; about 80 % of the machine's (or its container's) if None.
@@ -36,12 +37,14 @@ class VerifyOptions:
             are fed where the two should agree: to whole models if "zero", as onnxruntime has it, and to sites that
             have a float64 reference. None feeds none.
         padding: Where sequences are padded whose masks become the rewrite's sequence_lens; None leaves masks to chance.
+        providers: onnxruntime's execution providers, in order of preference ("cuda"); its CPU's if empty.
 
     """
 
     rtol: float | None = None
     atol: float | None = None
     cases: int = 3
+    seconds: float = 0.0
     seed: int = 0
     timeout: float = 60.0
     memory: int | None = None
@@ -50,6 +53,7 @@ class VerifyOptions:
     expected: list[Feeds] | None = None
     zero_length_state: Literal["zero", "initial"] | None = None
     padding: Literal["right", "left"] | None = None
+    providers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,12 @@ class Verification:
         proved: A symbolic proof holds too.
         accuracy: One entry per labelled output.
         chaotic: The original itself moves as much when its inputs change in the last bits.
+        least_atol: The least absolute tolerance, in two digits, that passes on the inputs compared, the relative one
+            being as it is; infinite if none does, None if nothing was compared.
+        least_rtol: The least relative tolerance, the absolute one being as it is.
+        starts_at: The GRUs, by site, at which two different models start to differ; empty if it is at none.
+        starts_in: The first value that differs, of those that both models have; "" if that is not known.
+        counterexample: The inputs on which two different models are furthest apart.
 
     """
 
@@ -101,6 +111,11 @@ class Verification:
     proved: bool = False
     accuracy: list[Accuracy] = field(default_factory=list)
     chaotic: bool = False
+    least_atol: float | None = None
+    least_rtol: float | None = None
+    starts_at: list[str] = field(default_factory=list)
+    starts_in: str = ""
+    counterexample: Feeds | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report's ``verification`` object: strict JSON, null for what is not a finite number."""
@@ -115,6 +130,10 @@ class Verification:
             "worst": worst,
             "message": self.message,
             "chaotic": self.chaotic,
+            "least_atol": _finite(self.least_atol),
+            "least_rtol": _finite(self.least_rtol),
+            "starts_at": list(self.starts_at),
+            "starts_in": self.starts_in,
             "accuracy": [
                 {"output": a.output, "before": _finite(a.before), "after": _finite(a.after), "count": a.count}
                 for a in self.accuracy

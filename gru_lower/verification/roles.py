@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import onnx
 
+from gru_lower.graph.external import is_external
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -168,7 +170,10 @@ def _back(scope: _Scope, node: onnx.NodeProto, output: int, axis: int) -> tuple[
 def _through_squeeze(scope: _Scope, node: onnx.NodeProto, axis: int) -> tuple[str, int] | None:
     axes = next((list(attribute.ints) for attribute in node.attribute if attribute.name == "axes"), None)
     if axes is None and len(node.input) > 1 and node.input[1] in scope.constants:
-        axes = [int(a) for a in onnx.numpy_helper.to_array(scope.constants[node.input[1]]).ravel()]
+        tensor = scope.constants[node.input[1]]
+        if is_external(tensor):  # where its file lies is not known here
+            return None
+        axes = [int(a) for a in onnx.numpy_helper.to_array(tensor).ravel()]
     if axes is None or any(a < 0 for a in axes):  # counted from the end of an unknown rank
         return None
     if node.op_type == "Unsqueeze":

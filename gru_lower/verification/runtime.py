@@ -38,12 +38,14 @@ class Worker:
     Args:
         timeout: Seconds for one load or one run.
         memory: Bytes of data the process may hold; about 80 % of the machine's or the container's if None.
+        providers: onnxruntime's execution providers, in order of preference; its CPU's if empty.
 
     """
 
-    def __init__(self, *, timeout: float = 60.0, memory: int | None = None) -> None:
+    def __init__(self, *, timeout: float = 60.0, memory: int | None = None, providers: Sequence[str] = ()) -> None:
         """Start nothing yet."""
         self.timeout = timeout
+        self.providers = tuple(providers)
         self._memory = default_memory() if memory is None else memory
         self._process: Process | None = None
         self._resident: set[int] = set()
@@ -92,6 +94,7 @@ class Worker:
             "runtime": runtime,
             "base_dir": folder,
             "threads": threads,
+            "providers": self.providers,
         }
         self._place(self._handles, _Loaded(header, raw))
         return self._handles
@@ -141,6 +144,16 @@ class Worker:
         process = self._holding(*handles)
         header = {"command": "time", "handles": list(handles), "how": dict(how)}
         return process.ask(header, feeds, timeout=timeout).arrays["seconds"]
+
+    def available(self) -> list[str]:
+        """Return the execution providers that the onnxruntime installed has, in its own order.
+
+        Raises:
+            RunFailure: The process does not start, or has no onnxruntime.
+
+        """
+        found = self._living().ask({"command": "providers"}, timeout=self.timeout).arrays["providers"]
+        return [str(name) for name in found]
 
     def unload(self, handle: int) -> None:
         """Forget a model, and free what it holds in the process."""

@@ -71,6 +71,10 @@ class Side:
         self.slowest = max(self.slowest, time.monotonic() - started)
         return outputs
 
+    def loads(self, runtime: Runtime) -> bool:
+        """Whether a runtime has not refused the model, as far as it was tried."""
+        return runtime not in self._refused
+
     def _load(self, runtime: Runtime) -> int:
         try:
             return self.worker.load(self._model, self._base_dir, runtime)

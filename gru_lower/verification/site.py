@@ -187,9 +187,14 @@ class _Site:
 
 
 def capture(
-    model: onnx.ModelProto, value_names: Sequence[str], feeds: Feeds, worker: Worker, base_dir: Path | None = None
+    model: onnx.ModelProto,
+    value_names: Sequence[str],
+    feeds: Feeds,
+    worker: Worker,
+    base_dir: Path | None = None,
+    runtime: Runtime = "onnxruntime",
 ) -> Feeds:
-    """Run a model in onnxruntime and return values of its main graph, inputs and initializers included.
+    """Run a model and return values of its main graph, inputs and initializers included.
 
     Args:
         model: The whole model; it is not changed.
@@ -197,6 +202,7 @@ def capture(
         feeds: The model's inputs.
         worker: Where to run.
         base_dir: The folder of its external data.
+        runtime: What runs it.
 
     Raises:
         RunFailure: The model does not run.
@@ -209,7 +215,7 @@ def capture(
     probed.graph.output.extend(
         onnx.ValueInfoProto(name=name) for name in dict.fromkeys(value_names) if name not in outputs
     )
-    handle = worker.load(probed, base_dir)
+    handle = worker.load(probed, base_dir, runtime)
     try:
         return worker.run(handle, feeds, list(dict.fromkeys(value_names)))
     finally:

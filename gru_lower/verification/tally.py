@@ -49,7 +49,14 @@ class Tally:
             max_rel_error=self._largest("max_rel"),
             worst=self._worst(),
             message=_difference(failing) if failing else "; ".join(notes),
+            least_atol=self._largest("least_atol"),
+            least_rtol=self._largest("least_rtol"),
         )
+
+    @property
+    def worst_case(self) -> int | None:
+        """The number of the case that is furthest out of tolerance; None if none is."""
+        return max(self.failing, key=_severity).case if self.failing else None
 
     def _largest(self, figure: str) -> float | None:
         known = (getattr(entry.comparison, figure) for entry in self.entries)
@@ -75,13 +82,5 @@ def _difference(failing: list[Entry]) -> str:
     others = len({entry.output for entry in failing}) - 1
     if others:
         text += f", and {others} other output{'s' if others > 1 else ''}"
-    needed = worst.comparison.needed_atol
-    return text if math.isinf(needed) else f"{text}; would pass at atol {_rounded_up(needed)}"
-
-
-def _rounded_up(value: float) -> str:
-    """Return two digits that are no less than the value."""
-    if value <= 0:
-        return "0"
-    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return f"{math.ceil(value / unit * (1 - 1e-12)) * unit:.2g}"
+    needed = max(entry.comparison.least_atol for entry in failing)
+    return text if math.isinf(needed) else f"{text}; would pass at atol {needed:.2g}"

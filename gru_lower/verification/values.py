@@ -22,6 +22,7 @@ _MASK = re.compile(r"mask", re.IGNORECASE)
 _WORDS = ("to", "be", "or", "not", "état", "")
 _MOST_TRIPS = 5
 _FEW = 4
+_SIZES = (-2.0, 1.0)  # decades of wild values: below, gates are linear; above, nothing but saturated
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Wanted:
         bound: The size that indices stay below and lengths do not exceed.
         zero_lengths: Let one sequence length be 0.
         attempt: Which case this is: single booleans and the kind of floats take turns.
+        wild: Let floats be of every size.
 
     """
 
@@ -44,6 +46,7 @@ class Wanted:
     bound: int
     zero_lengths: bool
     attempt: int
+    wild: bool = False
 
 
 def are_lengths(spec: Input, role: Role | None) -> bool:
@@ -77,9 +80,18 @@ def _floats(wanted: Wanted, rng: np.random.Generator) -> Array:
         drawn = np.asarray(rng.standard_normal(shape)).clip(-3, 3)
     if wanted.role is not None and wanted.role.kind == "weight":
         drawn = drawn / np.sqrt(max(1, shape[-1]))  # or the recurrence is chaotic, and nothing can be compared
+    elif wanted.wild:
+        drawn = drawn * _sizes(shape, rng)
     if spec.elem_type in {TensorProto.COMPLEX64, TensorProto.COMPLEX128}:
         drawn = drawn + 1j * rng.standard_normal(shape)
     return drawn
+
+
+def _sizes(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Return factors, one for each place along the leading axes, so that one case holds tame values and wild ones."""
+    low, high = np.sort(rng.uniform(*_SIZES, 2)) if rng.random() < 0.7 else np.repeat(rng.uniform(*_SIZES), 2)
+    sizes: Array = 10.0 ** rng.uniform(low, high, (*shape[:-1], 1) if shape else ())
+    return sizes
 
 
 def _integers(wanted: Wanted, rng: np.random.Generator) -> Array:
@@ -87,7 +99,10 @@ def _integers(wanted: Wanted, rng: np.random.Generator) -> Array:
     if role is not None and role.kind == "index":
         return rng.integers(0, max(1, wanted.bound), size=shape)
     if are_lengths(spec, role):
-        return _lengths(shape, wanted.bound, 0 if wanted.zero_lengths else 1, rng)
+        some_empty = wanted.zero_lengths and (wanted.attempt % 2 or not wanted.wild)
+        if wanted.wild and wanted.attempt % 3 == 0:
+            return rng.integers(0 if wanted.zero_lengths else min(1, wanted.bound), wanted.bound + 1, size=shape)
+        return _lengths(shape, wanted.bound, 0 if some_empty else 1, rng)
     if role is not None and role.kind == "trips":
         return rng.integers(1, _MOST_TRIPS + 1, size=shape)
     if spec.elem_type == TensorProto.INT8:

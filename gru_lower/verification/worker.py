@@ -46,9 +46,11 @@ class Engine(Protocol):
 
 
 class OnnxRuntime:
-    """A session on onnxruntime's CPU provider, with one thread, so that its results repeat, or set up for speed."""
+    """A session of onnxruntime, on its CPU unless other providers are named; its one thread makes results repeat."""
 
-    def __init__(self, model: bytes, base_dir: str | None, threads: int | None = None) -> None:
+    def __init__(
+        self, model: bytes, base_dir: str | None, threads: int | None = None, providers: Sequence[str] = ()
+    ) -> None:
         """Build the session; external data is looked for in `base_dir`. `threads` (0: all) sets it up for speed."""
         import onnxruntime
 
@@ -64,7 +66,12 @@ class OnnxRuntime:
         if base_dir is not None:
             options.add_session_config_entry("session.model_external_initializers_file_folder_path", base_dir)
         self._ort = onnxruntime
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        wanted = list(providers) or ["CPUExecutionProvider"]
+        self._session = onnxruntime.InferenceSession(model, options, providers=wanted)
+        lost = [name for name in wanted if name not in self._session.get_providers()]
+        if lost:  # onnxruntime goes on without one that does not start
+            msg = f"{lost[0]} is there, but does not start"
+            raise RuntimeError(msg)
         self._types = {output.name: output.type for output in self._session.get_outputs()}
 
     def run(self, feeds: Feeds, outputs: Sequence[str] | None) -> Feeds:
@@ -180,7 +187,7 @@ def _answer(frame: Frame, engines: dict[int, Engine]) -> Feeds:
     handle = request.get("handle", 0)
     match request["command"]:
         case "load":
-            engines[handle] = _load(request["runtime"], frame.blob, request["base_dir"], request.get("threads"))
+            engines[handle] = _load(request, frame.blob)
         case "run":
             return engines[handle].run(frame.arrays, request["outputs"])
         case "time":
@@ -188,15 +195,19 @@ def _answer(frame: Frame, engines: dict[int, Engine]) -> Feeds:
             return {"seconds": in_turn(calls, **request["how"])}
         case "unload":
             engines.pop(handle, None)
+        case "providers":
+            import onnxruntime
+
+            return {"providers": np.array(onnxruntime.get_available_providers(), dtype=object)}
     return {}
 
 
-def _load(runtime: str, model: bytes, base_dir: str | None, threads: int | None) -> Engine:
-    if runtime == "onnxruntime":
-        return OnnxRuntime(model, base_dir, threads)
+def _load(request: dict[str, Any], model: bytes) -> Engine:
+    if request["runtime"] == "onnxruntime":
+        return OnnxRuntime(model, request["base_dir"], request["threads"], request["providers"])
     from gru_lower.verification.evaluator import Reference
 
-    return Reference(model, base_dir)
+    return Reference(model, request["base_dir"])
 
 
 def _kind(error: Exception) -> str:
