@@ -218,7 +218,7 @@ def prepare(ctx: click.Context, command: click.Command, args: list[str], command
 
     """
     try:
-        given, _, _ = command.make_parser(click.Context(command)).parse_args(list(args))
+        given, _, _ = command.make_parser(click.Context(command, parent=ctx, info_name=command.name)).parse_args(list(args))
     except click.UsageError:  # said in full when the words are read in earnest
         return
     path = given.get("config")
