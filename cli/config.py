@@ -28,6 +28,8 @@ TABLE = "gru-lower"
 FILES = "files"
 NEVER = ("config", "output", "explain", "help")
 """Options that make no sense as a default."""
+UNCONFIGURED = ("help", "explain")
+"""Options with which a command does nothing that could be configured, and has to work all the same."""
 ADDED = "ignore"
 """The option whose values add up."""
 EXCLUDED = {
@@ -221,7 +223,10 @@ def prepare(ctx: click.Context, command: click.Command, args: list[str], command
         given, _, _ = command.make_parser(click.Context(command, parent=ctx, info_name=command.name)).parse_args(list(args))
     except click.UsageError:  # said in full when the words are read in earnest
         return
-    path = given.get("config")
+    if any(given.get(name) for name in UNCONFIGURED):
+        return
+    named = next((p for p in command.params if p.name == "config" and isinstance(p.type, click.Path)), None)
+    path = given.get("config") if named else None  # convert has a --config of another kind
     model = next((str(_first(given[p.name])) for p in command.params if p.name in given and _is_model(p)), "-")
     if path is not None:
         ctx.obj = read(Path(path), commands, named=True)

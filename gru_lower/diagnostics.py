@@ -177,7 +177,7 @@ _register(
             "A lowered GRU may have lost its recurrent candidate bias",
             "lower the original again, and verify: gru-lower verify ORIGINAL THIS",
         ),
-        "GL716": ("A GRU or a cell that nothing uses", "remove it"),
+        "GL716": ("A GRU or a cell that nothing uses", "remove it, or connect what was meant to be used"),
         "GL717": ("The same GRU is computed twice", "compute it once"),
         "GL721": ("GRU: layout 1, which runtimes refuse or ignore", "set layout to 0, between transposes"),
         "GL722": ("GRU: hidden_size is not written", "write it: onnxruntime does not load the node without it"),

@@ -56,8 +56,8 @@ def unregistered(subject: Subject) -> Iterator[Diagnostic]:
         if gru.parsed.spec is not None and gru.parsed.spec.version >= UNREGISTERED:
             yield diagnostic(
                 "GL724",
-                f"GRU-{UNREGISTERED} has no kernel in onnxruntime's {labels} providers, which register it up to 14: "
-                "it falls to the CPU",
+                f"onnxruntime's {labels} providers have no kernel for GRU-{UNREGISTERED}, only up to GRU-14: "
+                "the node runs on the CPU",
                 scope=gru.scope.path,
                 node=gru.site,
             )
