@@ -55,7 +55,8 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
 
     ctx = click.get_current_context()
     _refuse(o)
-    talk = render.Talk(o, to_stderr=str(o["output"]) == "-")
+    piped = o["fix"] and "-" in (str(o["output"]), *(str(path) for path in o["models"] if o["output"] is None))
+    talk = render.Talk(o, to_stderr=piped)
     runs, failed = [], False
     for path in o["models"]:
         mine = {**o, **config.overrides(ctx, str(path)), "model": path}
@@ -68,10 +69,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
             talk.broken(run)
         runs.append(run)
         failed |= bad
-    talk.checked(runs, dry_run=o["dry_run"], unsafe=o["unsafe_fixes"])
-    for run in runs:
-        if run.report is not None and run.report.output is not None and run.report.output.path:
-            talk.wrote(run.report.output.path)
+    talk.checked(runs, unsafe=o["unsafe_fixes"], fixed=o["fix"])
     broken = max((run.error.exit_code for run in runs if run.error), default=0)
     return broken or int(failed and not o["exit_zero"])
 
@@ -112,10 +110,11 @@ def _checked(o: dict[str, Any], talk: Talk) -> tuple[Run, bool]:
     report = result.report
     if held.modified or o["output"] is not None:
         report = rewriting.put({**o, "overwrite": o["overwrite"] or o["in_place"]}, found, result)
-    tried = report.verification.status not in ("equivalent", "not_run")
-    unverified = o["require_verified"] and tried
-    different = report.verification.status == "different"
-    return Run(str(o["model"]), report), bool(api.findings(report) or unverified or different)
+    if report.output is None:
+        report = api.unapplied(report)
+    status = report.verification.status
+    bad = status == "different" or (o["require_verified"] and status == "inconclusive")
+    return Run(str(o["model"]), report), bool(api.findings(report) or bad)
 
 
 def _target(o: dict[str, Any]) -> rewriting.Targets:

@@ -30,6 +30,8 @@ NEVER = ("config", "output", "explain", "help")
 """Options that make no sense as a default."""
 UNCONFIGURED = ("help", "explain")
 """Options with which a command does nothing that could be configured, and has to work all the same."""
+CODED = ("select", "ignore")
+"""Options that take codes."""
 ADDED = "ignore"
 """The option whose values add up."""
 EXCLUDED = {
@@ -115,10 +117,10 @@ class Config:
                 found[""][name] = read
         return found
 
-    def _options(self, command: str = "") -> dict[str, click.Parameter]:
+    def _options(self, command: str = "") -> dict[str, click.Option]:
         """Return the options of a command, or of all, by long name."""
         commands = [self._commands[command]] if command else list(self._commands.values())
-        found: dict[str, click.Parameter] = {}
+        found: dict[str, click.Option] = {}
         for each in commands:
             for parameter in _settable(each):
                 for flag in parameter.opts:
@@ -127,31 +129,46 @@ class Config:
         return found
 
     def _value(
-        self, where: str, key: str, value: Any, options: Mapping[str, click.Parameter]  # noqa: ANN401 - TOML's
+        self,
+        where: str,
+        key: str,
+        value: Any,  # noqa: ANN401 - TOML's
+        options: Mapping[str, click.Option],
     ) -> tuple[str, Any]:
         if key not in options:
             raise self._unknown(where, key, list(options))
         parameter = options[key]
-        assert isinstance(parameter, click.Option)
         if parameter.is_flag and not isinstance(value, bool):
             raise self._wrong(where, f"{key} has to be true or false", "write it without quotes")
         if parameter.multiple:
             value = [value] if isinstance(value, str) else value
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
                 raise self._wrong(where, f"{key} has to be a list of texts", f'{key} = ["..."]')
+            self._convert(where, key, parameter, tuple(value))
             return parameter.name or "", value
         if not parameter.is_flag and isinstance(value, (bool, list)):
             raise self._wrong(where, f"{key} cannot be {str(value).lower()}", f"see {TABLE} --help")
         if not parameter.is_flag and not parameter.count:
-            try:
-                parameter.type.convert(value, parameter, None)
-            except click.BadParameter as error:
-                raise self._wrong(where, f"{key}: {error.message}", f"see {TABLE} --help") from error
+            self._convert(where, key, parameter, str(value))
         if isinstance(parameter.type, click.Path) and isinstance(value, str):
             value = str(self._path.parent / value)
         if key == "target" and isinstance(value, str) and value.endswith(".toml"):
             value = str(self._path.parent / value)
         return parameter.name or "", value
+
+    def _convert(self, where: str, key: str, parameter: click.Option, value: Any) -> None:  # noqa: ANN401 - TOML's
+        """Refuse a value that the command line would refuse, too."""
+        ctx = click.Context(click.Command(key))
+        try:
+            parameter.process_value(ctx, value)
+            if key in CODED:
+                from gru_lower.passes.api import Wanted
+
+                Wanted(select=tuple(code.strip().upper() for each in value for code in each.split(",") if code))
+        except click.UsageError as error:
+            raise self._wrong(where, f"{key}: {error.message}", f"see {TABLE} --help") from error
+        except Unsupported as error:
+            raise self._wrong(where, f"{key}: {error.message}", error.hint or "see --explain") from error
 
     def _unknown(self, where: str, key: str, known: list[str]) -> Unsupported:
         near = difflib.get_close_matches(key, known, n=1)
@@ -220,7 +237,9 @@ def prepare(ctx: click.Context, command: click.Command, args: list[str], command
 
     """
     try:
-        given, _, _ = command.make_parser(click.Context(command, parent=ctx, info_name=command.name)).parse_args(list(args))
+        given, _, _ = command.make_parser(click.Context(command, parent=ctx, info_name=command.name)).parse_args(
+            list(args)
+        )
     except click.UsageError:  # said in full when the words are read in earnest
         return
     if any(given.get(name) for name in UNCONFIGURED):
@@ -264,8 +283,11 @@ def overrides(ctx: click.Context, model: str) -> dict[str, Any]:
     by_name = {parameter.name: parameter for parameter in ctx.command.params}
     found = {}
     for key, value in held.values(ctx.command.name, model).items():
-        if ctx.get_parameter_source(key) in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP):
+        given = ctx.get_parameter_source(key) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+        if not given or key == ADDED:
             found[key] = by_name[key].process_value(ctx, value)
+        if given and key == ADDED:
+            found[key] = (*found[key], *ctx.params[key])
     return found
 
 

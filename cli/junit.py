@@ -1,7 +1,9 @@
-"""Reports as JUnit's XML, in the form Jenkins and its like read: a suite for each model, a case for each thing to hold."""
+"""Reports as JUnit's XML, in the form Jenkins reads: a suite for each model, a case for each thing to hold."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -12,9 +14,11 @@ if TYPE_CHECKING:
 
     from gru_lower.cli.formats import Run
 
+ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 
 def as_junit(runs: Sequence[Run]) -> str:
-    """Return the document: findings are failed cases, notes the suite's output; a clean model has one case that passes."""
+    """Return the document: findings are failed cases, notes are output; a clean model has one case that passes."""
     root = ET.Element("testsuites", name="gru-lower")
     for run in runs:
         root.append(_suite(run))
@@ -27,8 +31,10 @@ def as_junit(runs: Sequence[Run]) -> str:
 def _suite(run: Run) -> ET.Element:
     suite = ET.Element("testsuite", name=_legal(run.path))
     command = "read" if run.report is None else run.report.command
+    seen: Counter[str] = Counter()
     for name, kind, text in run.failures:
-        failed = _case(suite, run, name)
+        seen[name] += 1
+        failed = _case(suite, run, name if seen[name] == 1 else f"{name} ({seen[name]})")
         ET.SubElement(failed, "failure", message=_legal(text), type=kind).text = _legal(text)
     if run.error is not None:
         broken = ET.SubElement(_case(suite, run, command), "error", message=_legal(run.error.message))
@@ -78,6 +84,4 @@ def _case(suite: ET.Element, run: Run, name: str) -> ET.Element:
 
 def _legal(text: str) -> str:
     """Replace what XML cannot hold, however it is escaped."""
-    return "".join(c if c in "\t\n\r" or "\x20" <= c <= "\ud7ff" or c >= "\ue000" else "\ufffd" for c in text).replace(
-        "\ufffe", "\ufffd"
-    ).replace("\uffff", "\ufffd")
+    return ILLEGAL.sub("\ufffd", text)

@@ -128,13 +128,13 @@ class Talk:
                 self._line(f"  {site.site}: {site.message}")
         self._diagnostics(report)
 
-    def checked(self, runs: Sequence[Run], *, dry_run: bool, unsafe: bool) -> None:
-        """Print what was found in models, what was or would be mended, and how much of it could be.
+    def checked(self, runs: Sequence[Run], *, unsafe: bool, fixed: bool) -> None:
+        """Print what was found in models, what was mended, and how much of it could be.
 
         Args:
             runs: The models.
-            dry_run: Whether fixes were tried and not written.
             unsafe: Whether unsafe fixes are asked for.
+            fixed: Whether fixes were tried.
 
         """
         if self._as_program(runs):
@@ -145,28 +145,35 @@ class Talk:
             if run.report is not None:
                 if run.report.sites and not self._quiet:
                     self._out.print(_site_table(run.report))
-                if run.report.verification.cases:
+                if fixed and any(site.action == "fixed" for site in run.report.sites):
                     self._verification(run.report.verification)
-                self._found(run.report, dry_run=dry_run)
+                self._found(run.report)
+                if run.report.output is not None and run.report.output.path != "-":
+                    self._line(f"Wrote {run.report.output.path}")
+                elif run.report.output is None and fixed:
+                    differs = run.report.verification.status == "different"
+                    self._line("Nothing written" + (": the result differs; see --keep-different." if differs else "."))
         self._count([run.report for run in runs if run.report], unsafe=unsafe)
 
-    def _found(self, report: Report, *, dry_run: bool) -> None:
+    def _found(self, report: Report) -> None:
         for found in report.diagnostics:
             if found.fix is not None and found.fix.applied:
-                text = Text("would fix " if dry_run else "fixed ", style="green")
+                text = Text("fixed ", style="green")
                 text.append(f"{found.code}: {found.node}: {found.fix.message}", style="default")
                 self._out.print(text, soft_wrap=True)
             elif found.severity != "note" or not self._quiet:
                 self._finding(found, self._out)
 
     def _count(self, reports: Sequence[Report], *, unsafe: bool) -> None:
-        left = [found for report in reports for found in report.diagnostics if not (found.fix and found.fix.applied)]
+        all_found = [found for report in reports for found in report.diagnostics]
+        left = [found for found in all_found if not (found.fix and found.fix.applied)]
         if not left:
-            self._line("Nothing found.")
+            self._line(f"{len(all_found)} fixed, nothing left." if all_found else "Nothing found.")
             return
         safe = sum(found.fix is not None and found.fix.safe for found in left)
         risky = sum(found.fix is not None and not found.fix.safe for found in left)
-        text = f"{len(left)} finding{'' if len(left) == 1 else 's'}"
+        fixed = f"{len(all_found) - len(left)} fixed, " if len(left) < len(all_found) else ""
+        text = f"{fixed}{len(left)} finding{'' if len(left) == 1 else 's'}{' left' if fixed else ''}"
         if unsafe and safe + risky:
             text += f", {safe + risky} fixable with --fix --unsafe-fixes"
         elif safe:
@@ -174,11 +181,6 @@ class Talk:
         elif risky:
             text += f", {risky} fixable with --fix --unsafe-fixes"
         self._line(f"{text}.")
-
-    def wrote(self, path: str) -> None:
-        """Say where a mended model went."""
-        if not self._json:
-            self._line(f"Wrote {path}")
 
     def broken(self, run: Run) -> None:
         """Say why a model could not be read, where others could."""

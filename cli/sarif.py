@@ -21,13 +21,14 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 def as_sarif(runs: Sequence[Run]) -> str:
     """Return the log: one run, the models as artifacts, each finding as a result; a mended one is informational."""
     codes = sorted({each.code for run in runs if run.report for each in run.report.diagnostics})
-    results = []
+    results: list[dict[str, Any]] = []
     for place, run in enumerate(runs):
-        for each in run.report.diagnostics if run.report else []:
-            results.append(_result(run, place, each, codes))
+        results += [_result(run, place, each, codes) for each in (run.report.diagnostics if run.report else [])]
         for name, kind, text in run.failures:
             if kind == "different":
-                results.append({"level": "error", "message": {"text": text}, "locations": [_location(run, place, name)]})
+                results.append(
+                    {"level": "error", "message": {"text": text}, "locations": [_location(run, place, name)]}
+                )
     broken = [run for run in runs if run.error]
     invocation: dict[str, Any] = {"executionSuccessful": not broken}
     if broken:
@@ -83,7 +84,7 @@ def _result(run: Run, place: int, found: Diagnostic, codes: list[str]) -> dict[s
         "level": "none" if mended else found.severity,
         "message": {"text": text},
         "locations": [_location(run, place, found.node)],
-        "partialFingerprints": {"site/v1": f"{found.code} {found.node}"},
+        "partialFingerprints": {"finding/v1": f"{found.code} {found.node} {found.message}"},
     }
 
 

@@ -13,7 +13,7 @@ from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse import parse
 from gru_lower.passes.base import Context, Site
 from gru_lower.passes.check import Wanted, check_model, findings, unknown_code
-from gru_lower.passes.fixing import FixHow, fix_model
+from gru_lower.passes.fixing import FixHow, fix_model, unapplied
 from gru_lower.passes.fuse.fuse_gru import FuseGru
 from gru_lower.passes.legalizing import LegalizeHow, legalize_model, refuse_remaining, remaining
 from gru_lower.passes.lowering import Result, for_target, lower_model, lowering
@@ -499,6 +499,7 @@ __all__ = [
     "lowering",
     "remaining",
     "require_fused",
+    "unapplied",
     "unknown_code",
     "verify",
     "verify_pair",

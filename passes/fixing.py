@@ -20,12 +20,13 @@ from gru_lower.targets import profile
 from gru_lower.verification.result import not_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.passes.base import Site
     from gru_lower.passes.checks.rule import Rule
+    from gru_lower.report import Report
     from gru_lower.verification.result import VerifyOptions
 
 MOST_ROUNDS = 10
@@ -87,21 +88,29 @@ def fix_model(
     report.diagnostics[:0] = [replace(each, fix=replace(each.fix, applied=True)) for each in applied if each.fix]
     same = any(site.action == "fixed" for site in kept)
     if not held.modified or not same:
-        why = "nothing was changed" if not held.modified else "the fixes change what the model computes"
-        report.verification = not_run(why)
+        why = f"{_codes(sites)} changes what the model computes, on purpose: there is nothing to compare with"
+        report.verification = not_run(why if held.modified else "nothing was changed")
     elif options is None:
         report.verification = not_run("not asked for")
     else:
         report.verification = verdict.judge(corrected, held, kept, options, progress or _silent)
+        if codes := _codes(sites[:first_same]):
+            beside = f"compared with the model as {codes} left it, which computes something else, on purpose"
+            said = "; ".join(filter(None, (report.verification.message, beside)))
+            report.verification = replace(report.verification, message=said)
         report.diagnostics += verdict.remarks(report.verification)
     for site in sites:
         site.change = None
     return Result(held.proto, report, held)
 
 
-def _mend(
-    rule: Rule, held: Model, how: FixHow, ctx: Context, applied: list[Diagnostic], sites: list[Site]
-) -> None:
+def unapplied(report: Report) -> Report:
+    """Return the report of fixes that were not kept: nothing counts as mended."""
+    left = [replace(each, fix=each.fix and replace(each.fix, applied=False)) for each in report.diagnostics]
+    return replace(report, diagnostics=left)
+
+
+def _mend(rule: Rule, held: Model, how: FixHow, ctx: Context, applied: list[Diagnostic], sites: list[Site]) -> None:
     if rule.mend is None:
         return
     target = None if how.target is None else profile.load(how.target)
@@ -114,6 +123,10 @@ def _mend(
         applied += [each for each in todo if each.node in mended]
         if not mended:
             return
+
+
+def _codes(sites: Sequence[Site]) -> str:
+    return " and ".join(sorted({site.code for site in sites if site.action == "fixed" and site.code}))
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:

@@ -21,9 +21,14 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 def packages_in_tree() -> dict[str, Path]:
     """Return every folder that holds Python files, under the dotted name it installs as."""
     found = {}
-    for top, name in {"gru_lower": "gru_lower", **{target: f"gru_lower.{name}" for name, target in LINKS.items()}}.items():
+    for top, name in {
+        "gru_lower": "gru_lower",
+        **{target: f"gru_lower.{name}" for name, target in LINKS.items()},
+    }.items():
         for source in (ROOT / "gru_lower" / top if top.startswith("..") else ROOT / top).resolve().rglob("*.py"):
-            folder = source.parent.relative_to((ROOT / "gru_lower" / top if top.startswith("..") else ROOT / top).resolve())
+            folder = source.parent.relative_to(
+                (ROOT / "gru_lower" / top if top.startswith("..") else ROOT / top).resolve()
+            )
             if top != "gru_lower" or folder.parts[:1] not in {(link,) for link in LINKS}:
                 found[".".join((name, *folder.parts))] = source.parent
     return found

@@ -5,8 +5,8 @@ GL716  a GRU or a cell that nothing uses, or only the shape of: fixed by removin
 GL717  the same GRU of the same values twice: fixed by computing it once
 ====== ================================================================
 
-Keras runs a cell once by itself, to see what comes out, before it makes a loop of it. An export holds that cell, too, and
-asks for nothing but its shape.
+Keras runs a cell once by itself, to see what comes out, before it makes a loop of it. An export holds that cell, too,
+and asks for nothing but its shape.
 """
 
 from __future__ import annotations
@@ -151,7 +151,9 @@ def remove(subject: Subject, found: Sequence[Diagnostic], ctx: Context) -> list[
         for reader, name in dead.shapes.items():
             dead.scope.nodes[reader].input[0] = name
         edits.append(splice.Edit(dead.scope, dead.nodes, []))
-        sites += [Site(site, dead.scope.path, "", None, "fixed", code="GL716", message=REMOVED.message) for site in mine]
+        sites += [
+            Site(site, dead.scope.path, "", None, "fixed", code="GL716", message=REMOVED.message) for site in mine
+        ]
     splice.apply(subject.model, edits)
     return sites
 

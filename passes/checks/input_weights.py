@@ -1,14 +1,12 @@
 """GL714: trained weights that are inputs of the model.
 
-tf2onnx makes an input of every captured tf.constant; other exporters list initializers as inputs, too. In the first case
-the caller has to bring the weights along; in the second they may be overridden, so that no runtime folds or packs them.
+tf2onnx makes an input of every captured tf.constant; other exporters list initializers as inputs, too. In the first
+case the caller has to bring the weights along; in the second they may be overridden, so that no runtime folds or packs them.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from onnx import GraphProto
 
 from gru_lower.diagnostics import Fix, diagnostic
 from gru_lower.graph.facts import FREE_INITIALIZERS_IR_VERSION
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.scopes import Scope
     from gru_lower.passes.checks.rule import Subject
-    from gru_lower.passes.fuse.recurrence import Row
+    from gru_lower.passes.fuse.carriers import Carrier
 
 PRODUCTS = ("MatMul", "Gemm")
 GATES = (1, 2, 3)
@@ -42,7 +40,7 @@ def weights(subject: Subject) -> Iterator[Diagnostic]:
         scope = found.interpreter.scope
         for row in found.rows:
             if row.carrier is not None:
-                names = _of_loop(subject, scope, row)
+                names = _of_loop(subject, scope, row.carrier)
                 yield from _found(subject, scope, scope.site(row.carrier.index), names)
 
 
@@ -74,11 +72,10 @@ def _is_listed(subject: Subject, name: str) -> bool:
     return name in subject.scopes[0].initializers
 
 
-def _of_loop(subject: Subject, scope: Scope, row: Row) -> list[str]:
+def _of_loop(subject: Subject, scope: Scope, carrier: Carrier) -> list[str]:
     """Return the inputs that a loop's products take for matrices, if one of them fits the state's width."""
-    assert row.carrier is not None
-    body = row.carrier.body.scope
-    outer = {state.inner: state.initial for state in row.carrier.states if state.kind == "invariant"}
+    body = carrier.body.scope
+    outer = {state.inner: state.initial for state in carrier.states if state.kind == "invariant"}
     found: dict[str, None] = {}
     square = False
     for node in body.nodes:
@@ -105,7 +102,6 @@ def unlist(subject: Subject, found: Sequence[Diagnostic], ctx: Context) -> list[
             names |= {_input(gru.scope, gru.parsed.spec.inputs.get(key, "")) for key in ("W", "R", "B")}
             sites.append(Site(gru.site, gru.scope.path, gru.node.name, gru.parsed.spec, "fixed", code="GL714"))
     graph = subject.model.proto.graph
-    assert isinstance(graph, GraphProto)
     for place in reversed(range(len(graph.input))):
         if graph.input[place].name in names and _is_listed(subject, graph.input[place].name):
             del graph.input[place]

@@ -2,8 +2,8 @@
 
     ht = g(Xt Whᵀ + (rt ∘ Ht_1) Rhᵀ + Rbh + Wbh)
 
-Three lowerings in circulation drop Rbh where linear_before_reset is 0, the operator's default. What the step computes is
-read by :mod:`gru_lower.passes.fuse`; that a summand is missing shows by what else the model holds:
+Three lowerings in circulation drop Rbh where linear_before_reset is 0, the operator's default. What the step computes
+is read by :mod:`gru_lower.passes.fuse`; that a summand is missing shows by what else the model holds:
 
 1. A constant B of 6H numbers fits the gates, Wbz + Rbz and Wbr + Rbr, and the candidate but for Rbh.
 2. Both gates add two constants of the model, and the candidate one.

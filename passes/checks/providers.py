@@ -1,4 +1,4 @@
-"""What onnxruntime's other execution providers make of a GRU. Notes: the CPU provider, which every model meets, is right.
+"""What onnxruntime's other execution providers make of a GRU. Notes: the CPU provider is right.
 
 ====== ================================================================
 GL723  CUDA and DirectML drop attributes: clip, activations, linear_before_reset

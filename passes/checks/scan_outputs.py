@@ -1,7 +1,7 @@
 """GL725: Scan outputs that onnxruntime corrupts.
 
-onnxruntime gives a Scan body's outputs the memory of the Scan's own. An output of the body that is one of its inputs, or
-that stands there twice, is then never written, or twice: the result is whatever the memory held, without an error.
+onnxruntime gives a Scan body's outputs the memory of the Scan's own. An output of the body that is one of its inputs,
+or that stands there twice, is then never written, or twice: the result is whatever the memory held, without an error.
 Seen on 1.31.1, for states and scan outputs alike. An Identity in between mends it.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.passes.checks.rule import Subject
 
-FIX = Fix(safe=True, message="an Identity put before each such output")
+FIX = Fix(safe=True, message="an Identity put before each such output; this changes what onnxruntime gives")
 
 
 def scans(subject: Subject) -> Iterator[Diagnostic]:

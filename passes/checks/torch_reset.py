@@ -54,7 +54,7 @@ def resets(subject: Subject) -> Iterator[Diagnostic]:
             + ("is one" if sure else "is in a model of torch's"),
             scope=gru.scope.path,
             node=gru.site,
-            fix=Fix(safe=sure, message="linear_before_reset = 1 written"),
+            fix=Fix(safe=sure, message="linear_before_reset = 1 written; this changes the results, on purpose"),
         )
 
 
@@ -69,7 +69,9 @@ def is_torchs(node: NodeProto, producer: str) -> bool | None:
         ``True`` where it surely did, ``False`` where nothing says otherwise, ``None`` where it did not.
 
     """
-    told = {entry.key: entry.value for entry in node.metadata_props if entry.key.startswith(("pkg.torch.", "namespace"))}
+    told = {
+        entry.key: entry.value for entry in node.metadata_props if entry.key.startswith(("pkg.torch.", "namespace"))
+    }
     if any(CLASS in value or OPERATOR.search(value) for value in told.values()):
         return True
     if producer != PRODUCER or FUSED_NAME.fullmatch(node.name):
