@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from gru_lower.passes import sites as extraction
 from gru_lower.passes import verdict
 from gru_lower.passes.base import Context
-from gru_lower.passes.check import RULES, Subject, Wanted, check_model, found
+from gru_lower.passes.check import RULES, Wanted, check_model, found
+from gru_lower.passes.checks.rule import Subject
 from gru_lower.passes.lowering import Result
 from gru_lower.report import count_ops, file_of
 from gru_lower.targets import profile

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from onnx import helper
+
 from gru_lower.passes.base import Change, Site
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ def change(
             new = type(node)()
             new.CopyFrom(old)
             edit(gru, new)
+            if all(each.name != "hidden_size" for each in new.attribute):  # onnxruntime loads no node without it
+                new.attribute.append(helper.make_attribute("hidden_size", spec.hidden_size))
             constants = {
                 key: tensor
                 for key, name in spec.inputs.items()

@@ -1,7 +1,8 @@
 """GL714: trained weights that are inputs of the model.
 
 tf2onnx makes an input of every captured tf.constant; other exporters list initializers as inputs, too. In the first
-case the caller has to bring the weights along; in the second they may be overridden, so that no runtime folds or packs them.
+case the caller has to bring the weights along; in the second they may be overridden, so that no runtime
+folds or packs them.
 """
 
 from __future__ import annotations
