@@ -406,7 +406,7 @@ def test_opset_22_has_no_kernel_elsewhere(opset: int, found: list[str]) -> None:
 # Decomposed GRUs
 
 
-@pytest.mark.parametrize("form", ["scan packing=none", "loop packing=none", "unroll"])
+@pytest.mark.parametrize("form", ["scan packing=plain", "loop packing=plain", "unroll"])
 def test_a_decomposed_gru_could_be_fused(form: str) -> None:
     lowered = gru_lower.lower(case_of().model(), passes=f"lower-gru{{form={form}}}", verify=False).model
     assert codes(lowered) == ["GL731"]
