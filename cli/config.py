@@ -28,8 +28,6 @@ TABLE = "gru-lower"
 FILES = "files"
 NEVER = ("config", "output", "explain", "help")
 """Options that make no sense as a default."""
-UNCONFIGURED = ("help", "explain")
-"""Options with which a command does nothing that could be configured, and has to work all the same."""
 CODED = ("select", "ignore")
 """Options that take codes."""
 ADDED = "ignore"
@@ -236,31 +234,30 @@ def prepare(ctx: click.Context, command: click.Command, args: list[str], command
         Unsupported: The configuration cannot be read, or says something that is not understood.
 
     """
+    own = click.Context(command, parent=ctx, info_name=command.name)
     try:
-        given, _, _ = command.make_parser(click.Context(command, parent=ctx, info_name=command.name)).parse_args(
-            list(args)
-        )
+        given, _, _ = command.make_parser(own).parse_args(list(args))
     except click.UsageError:  # said in full when the words are read in earnest
         return
-    if any(given.get(name) for name in UNCONFIGURED):
-        return
+    helping = command.get_help_option(own)
+    if given.get("explain") or (helping is not None and given.get(helping.name or "")):
+        return  # neither does anything that could be configured, and both have to work all the same
     named = next((p for p in command.params if p.name == "config" and isinstance(p.type, click.Path)), None)
     path = given.get("config") if named else None  # convert has a --config of another kind
-    model = next((str(_first(given[p.name])) for p in command.params if p.name in given and _is_model(p)), "-")
+    models = next((p for p in command.params if isinstance(p, click.Argument) and isinstance(p.type, click.Path)), None)
+    model = "-" if models is None else _first(given.get(models.name or ""))
     if path is not None:
         ctx.obj = read(Path(path), commands, named=True)
     else:
         ctx.obj = find(Path(model) if model != "-" and Path(model).exists() else Path.cwd(), commands)
     if ctx.obj is not None and command.name is not None:
-        ctx.default_map = {command.name: _beside(ctx.obj.values(command.name, model), given)}
+        one = models is not None and models.nargs == 1  # of several, each has its own: see overrides
+        ctx.default_map = {command.name: _beside(ctx.obj.values(command.name, model if one else "-"), given)}
 
 
-def _is_model(parameter: click.Parameter) -> bool:
-    return isinstance(parameter, click.Argument) and isinstance(parameter.type, click.Path)
-
-
-def _first(value: Any) -> Any:  # noqa: ANN401 - click's values
-    return next(iter(value), "-") if isinstance(value, (list, tuple)) else value or "-"
+def _first(value: Any) -> str:  # noqa: ANN401 - click's values
+    found = next(iter(value), "-") if isinstance(value, (list, tuple)) else value
+    return found if isinstance(found, str) and found else "-"
 
 
 def _beside(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
