@@ -31,22 +31,22 @@ def reshapes(subject: Subject) -> Iterator[Diagnostic]:
         for index, node in enumerate(scope.nodes):
             if not is_onnx(node, "Reshape") or len(node.input) != 2:
                 continue
-            target = subject.facts.array(scope, node.input[1])
+            shape = _shape(subject, scope, node.input[1])
             dims = subject.facts.shape(scope, node.input[0])
-            if target is None or dims is None or target.ndim != 1:
+            if not shape or dims is None:
                 continue
             behind = _is_behind_gru(scope, node.input[0])
             if not behind and not symbols & {dim for dim in dims if isinstance(dim, str)}:
                 continue
-            shape = [int(size) for size in target]
             pinned = _pinned(dims, shape)
             if pinned is None:
                 continue
             dim, size = pinned
+            held = "[" + ", ".join("?" if each is None else str(each) for each in shape) + "]"
             name = f"the dynamic dim {dim!r}" if dim else "a dynamic dim"
             yield diagnostic(
                 "GL712",
-                f"Reshape to {shape} holds {size} where its input of shape {_spell(dims)} has {name}",
+                f"Reshape to {held} holds {size} where its input of shape {_spell(dims)} has {name}",
                 scope=scope.path,
                 node=scope.site(index),
             )
@@ -76,19 +76,38 @@ def _is_behind_gru(scope: Scope, name: str) -> bool:
     return False
 
 
-def _pinned(dims: Dims, shape: list[int]) -> tuple[str, int] | None:
+def _shape(subject: Subject, scope: Scope, name: str) -> list[int | None]:
+    """Return a Reshape's target, ``None`` for what is computed; nothing where not even its rank is known."""
+    target = subject.facts.array(scope, name)
+    if target is not None:
+        return [int(size) for size in target.reshape(-1)]
+    node = scope.nodes[scope.producers[name]] if name in scope.producers else None
+    if node is None or not is_onnx(node, "Concat"):
+        return []
+    found: list[int | None] = []
+    for piece in node.input:
+        dims = subject.facts.shape(scope, piece)
+        if dims is None or len(dims) != 1 or not isinstance(dims[0], int):
+            return []
+        values = subject.facts.array(scope, piece)
+        found += [None] * dims[0] if values is None else [int(size) for size in values]
+    return found
+
+
+def _pinned(dims: Dims, shape: list[int | None]) -> tuple[str, int] | None:
     """Return the dynamic dim of a Reshape's input that a number stands for, and the number."""
     have, want = [dim for dim in dims if dim != 1], [size for size in shape if size != 1]
     if 0 in shape:  # copied by place, and places move where dims of 1 are left out
         have, want = list(dims), shape
     for dim, size in zip(have, want, strict=False):
-        if not isinstance(dim, int) and size > 0:
+        if not isinstance(dim, int) and size is not None and size > 0:
             return dim or "", size
-        if size not in (0, dim):
+        if size is None or size not in (0, dim):
             break
     open_dims = [dim for dim in have if not isinstance(dim, int)]
-    if open_dims and all(size > 0 for size in shape):
-        return open_dims[0] or "", shape[0]
+    numbers = [size for size in shape if size is not None and size > 0]
+    if open_dims and len(numbers) == len(shape):
+        return open_dims[0] or "", numbers[0]
     return None
 
 
