@@ -46,7 +46,7 @@ def gru(path: str, *, drop: str = "hidden_size", external: bool = False, **given
     held = {"hidden_size": 2, "linear_before_reset": 1} | given
     held.pop(drop, None)
     layout = held.get("layout", 0)
-    dims = (["N", 5, 3], ["N", 5, 1, 2]) if layout else ([5, "N", 3], [5, 1, "N", 2])
+    dims: tuple[list[int | str], ...] = (["N", 5, 3], ["N", 5, 1, 2]) if layout else ([5, "N", 3], [5, 1, "N", 2])
     ends = [helper.make_tensor_value_info(name, 1, each) for name, each in zip("XY", dims, strict=True)]
     graph = helper.make_graph(
         [helper.make_node("GRU", ["X", "W", "R"], ["Y"], **held)], "g", ends[:1], ends[1:], tensors

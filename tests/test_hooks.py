@@ -156,7 +156,7 @@ def test_the_action_runs_what_its_inputs_say(
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gru_lower "$@"\n', encoding="utf-8")
     program.chmod(0o755)
-    values = {name: each["default"] for name, each in ACTION["inputs"].items()} | given
+    values = {name: each["default"] for name, each in ACTION["inputs"].items()} | dict(given)
     step = ACTION["runs"]["steps"][-1]
     env = {
         name: EXPRESSION.sub(lambda found: values[found[1].removeprefix("inputs.")], text)

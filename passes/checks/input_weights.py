@@ -82,7 +82,7 @@ def _of_loop(subject: Subject, scope: Scope, carrier: Carrier) -> list[str]:
     for node in body.nodes:
         if not is_onnx(node) or node.op_type not in PRODUCTS:
             continue
-        name = _input(scope, outer.get(node.input[1], node.input[1]))
+        name = _input(scope, outer.get(node.input[1]) or node.input[1])
         dims = subject.facts.shape(scope, name) if name else None
         if dims is None or len(dims) != 2 or not all(isinstance(dim, int) for dim in dims):
             continue
