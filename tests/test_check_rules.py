@@ -163,8 +163,8 @@ def test_a_reshape_that_holds_a_length(*, dims: str, shape: str, found: bool) ->
 def test_a_reshape_to_a_shape_that_is_put_together(*, first: str, found: bool) -> None:
     model = text(
         "size = Shape <start = 0, end = 1> (X) five = Constant <value_ints = [5]> ()"
-        f" rest = Constant <value_ints = [-1, 1]> () shape = Concat <axis = 0> ({first}, rest) Y = GRU <hidden_size = 1, linear_before_reset = 1> (X, W, R)"
-        " Z = Reshape (Y, shape)",
+        f" rest = Constant <value_ints = [-1, 1]> () shape = Concat <axis = 0> ({first}, rest)"
+        " Y = GRU <hidden_size = 1, linear_before_reset = 1> (X, W, R) Z = Reshape (Y, shape)",
         ends="(float[T, N, 2] X) => (float[A, B, C] Z)",
     )
     assert ("GL712" in codes(model)) == found
