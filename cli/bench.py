@@ -38,7 +38,7 @@ from gru_lower.cli import options
     help="Shape to generate for an input; repeatable.",
 )
 @click.option("--inputs", type=click.Path(path_type=Path), metavar="NPZ|DIR", help="Run on these inputs.")
-@options.rendering
+@options.plain_rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Time models A and B in onnxruntime on the same inputs, in turn. Without B: A, and A lowered by auto.
 

@@ -6,6 +6,7 @@ import difflib
 import io
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,31 @@ class Commands(click.Group):
                     near = [f"{word}.onnx"]
                 hint = f"did you mean {near[0]}?" if near else f"commands: {', '.join(self.modules)}"
                 raise Unsupported(f"{word!r} is neither a command nor a file", code="GL008", hint=hint)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            from gru_lower.cli import config
+
+            config.prepare(ctx, command, rest, _Lazy(self, ctx))
+        return name, command, rest
+
+
+class _Lazy(Mapping[str, click.Command]):
+    """The commands by name, imported when they are asked for."""
+
+    def __init__(self, group: Commands, ctx: click.Context) -> None:
+        self._group, self._ctx = group, ctx
+
+    def __getitem__(self, name: str) -> click.Command:
+        command = self._group.get_command(self._ctx, name)
+        if command is None:
+            raise KeyError(name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._group.modules)
+
+    def __len__(self) -> int:
+        return len(self._group.modules)
 
 
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

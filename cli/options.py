@@ -54,14 +54,29 @@ def verification(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def rendering(command: Callable[P, R]) -> Callable[P, R]:
-    """Add the options that say how to print."""
+    """Add the options that say how to print a report."""
+    return _rendering(command, ("text", "json", "junit", "sarif", "github"))
+
+
+def plain_rendering(command: Callable[P, R]) -> Callable[P, R]:
+    """Add the options that say how to print what is no report on a model."""
+    return _rendering(command, ("text", "json"))
+
+
+def _rendering(command: Callable[P, R], names: Sequence[str]) -> Callable[P, R]:
     for option in (
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Where [tool.gru-lower] stands.  [default: the pyproject.toml around the model]",
+        ),
         click.option("--no-color", is_flag=True, help="Print without colour (as does NO_COLOR)."),
         click.option("-v", "--verbose", count=True, help="Say what versions ran and how long it took; -vv: each step."),
         click.option("-q", "--quiet", is_flag=True, help="Print findings only."),
         click.option(
             "--output-format",
-            type=click.Choice(["text", "json"]),
+            type=click.Choice(names),
             default="text",
             show_default=True,
             help="What stands on stdout.",

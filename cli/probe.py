@@ -28,7 +28,7 @@ from gru_lower.cli import options
 @click.option("--quick", is_flag=True, help="Each option by itself alone, no two together.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights, inputs and draws.")
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
-@options.rendering
+@options.plain_rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Run small models - each GRU variant, each lowered form, each operator they need - and write what came of it.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import platform
@@ -17,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from gru_lower.cli.formats import Run, writers
 from gru_lower.report import tool_version
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class Talk:
 
     def __init__(self, o: dict[str, Any], *, to_stderr: bool = False) -> None:
         """Set up the two consoles."""
-        self._json = o["output_format"] == "json"
+        self._format = o["output_format"]
+        self._json = self._format != "text"
+        self._name = str(o.get("model") or o.get("a") or "-")
         self._quiet, self._verbose = o["quiet"], o["verbose"]
         self._plain = o["no_color"] or bool(os.environ.get("NO_COLOR"))
         self._out = _console(sys.stderr if to_stderr else sys.stdout, self._plain)
@@ -111,9 +113,6 @@ class Talk:
         """Print the GRUs of a model, and what was found."""
         if self._as_json(report):
             return
-        if self._quiet and report.command == "check":
-            self._diagnostics(report)
-            return
         if report.sites:
             self._out.print(_site_table(report))
         else:
@@ -150,9 +149,74 @@ class Talk:
             Text(f"  least tolerance that passes on these inputs: {' or '.join(given) or 'none'}"), soft_wrap=True
         )
 
+    def checked(self, runs: Sequence[Run], *, unsafe: bool, fixed: bool) -> None:
+        """Print what was found in models, what was mended, and how much of it could be.
+
+        Args:
+            runs: The models.
+            unsafe: Whether unsafe fixes are asked for.
+            fixed: Whether fixes were tried.
+
+        """
+        if self._as_program(runs):
+            return
+        for run in runs:
+            if len(runs) > 1:
+                self._line(run.path, "bold")
+            if run.report is not None:
+                if run.report.sites and not self._quiet:
+                    self._out.print(_site_table(run.report))
+                if fixed and any(site.action == "fixed" for site in run.report.sites):
+                    self._verification(run.report.verification)
+                self._found(run.report)
+                if run.report.output is not None and run.report.output.path != "-":
+                    self._line(f"Wrote {run.report.output.path}")
+                elif run.report.output is None and fixed:
+                    differs = run.report.verification.status == "different"
+                    self._line("Nothing written" + (": the result differs; see --keep-different." if differs else "."))
+        self._count([run.report for run in runs if run.report], unsafe=unsafe)
+
+    def _found(self, report: Report) -> None:
+        for found in report.diagnostics:
+            if found.fix is not None and found.fix.applied:
+                text = Text("fixed ", style="green")
+                text.append(f"{found.code}: {found.node}: {found.fix.message}", style="default")
+                self._out.print(text, soft_wrap=True)
+            elif found.severity != "note" or not self._quiet:
+                self._finding(found, self._out)
+
+    def _count(self, reports: Sequence[Report], *, unsafe: bool) -> None:
+        all_found = [found for report in reports for found in report.diagnostics]
+        left = [found for found in all_found if not (found.fix and found.fix.applied)]
+        if not left:
+            self._line(f"{len(all_found)} fixed, nothing left." if all_found else "Nothing found.")
+            return
+        safe = sum(found.fix is not None and found.fix.safe for found in left)
+        risky = sum(found.fix is not None and not found.fix.safe for found in left)
+        fixed = f"{len(all_found) - len(left)} fixed, " if len(left) < len(all_found) else ""
+        text = f"{fixed}{len(left)} finding{'' if len(left) == 1 else 's'}{' left' if fixed else ''}"
+        if unsafe and safe + risky:
+            text += f", {safe + risky} fixable with --fix --unsafe-fixes"
+        elif safe:
+            text += f", {safe} fixable with --fix" + (f" ({risky} more with --unsafe-fixes)" if risky else "")
+        elif risky:
+            text += f", {risky} fixable with --fix --unsafe-fixes"
+        self._line(f"{text}.")
+
+    def broken(self, run: Run) -> None:
+        """Say why a model could not be read, where others could."""
+        if run.error is not None:
+            text = Text(f"error {run.error.code}: ", style="red")
+            text.append(run.error.message, style="default")
+            self._err.print(text, soft_wrap=True)
+            self._err.print(Text(f"  hint: {run.error.hint}"), soft_wrap=True)
+
     def _as_json(self, report: Report) -> bool:
+        return self._as_program([Run(self._name, report)])
+
+    def _as_program(self, runs: Sequence[Run]) -> bool:
         if self._json:
-            self._out.file.write(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n")
+            self._out.file.write(writers()[self._format](runs))
             self._out.file.flush()
         return bool(self._json)
 
@@ -200,13 +264,17 @@ class Talk:
                 continue
             self._finding(found)
 
-    def _finding(self, found: Diagnostic) -> None:
+    def _finding(self, found: Diagnostic, to: Console | None = None) -> None:
+        to = to or self._err
         text = Text(f"{found.severity} {found.code}: ", style=SEVERITY_STYLES[found.severity])
         text.append(f"{found.node}: " if found.node else "", style="default")
         text.append(found.message, style="default")
-        self._err.print(text, soft_wrap=True)
+        to.print(text, soft_wrap=True)
         if found.hint:
-            self._err.print(Text(f"  hint: {found.hint}"), soft_wrap=True)
+            to.print(Text(f"  hint: {found.hint}"), soft_wrap=True)
+        if found.fix:
+            flags = "--fix" if found.fix.safe else "--fix --unsafe-fixes"
+            to.print(Text(f"  fix: {found.fix.message} ({flags})"), soft_wrap=True)
 
 
 def _console(stream: Any, plain: bool) -> Console:  # noqa: ANN401 - a stream; a switch with a name

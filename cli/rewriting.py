@@ -96,19 +96,27 @@ def finish(o: dict[str, Any], talk: Talk, found: Targets, result: Result) -> tup
         The report, and whether the verdict asks for exit code 1.
 
     """
-    from gru_lower.graph.model import save
     from gru_lower.passes import api
 
-    report = result.report
-    different, remains = report.verification.status == "different", bool(api.remaining(report))
-    output = found.if_different if different and not found.piped else found.output
-    if not o["dry_run"] and not remains and (not different or (o["keep_different"] and not found.piped)):
-        if found.piped:
-            sys.stdout.buffer.write(result.held.to_bytes())
-            sys.stdout.buffer.flush()
-        else:
-            save(result.held, output, overwrite=o["overwrite"])
-        report = api.written(report, str(output), result.held)
+    different, remains = result.report.verification.status == "different", bool(api.remaining(result.report))
+    report = result.report if remains else put(o, found, result)
     talk.lowered(report, changed=result.held.modified)
     unverified = o["require_verified"] and report.verification.status != "equivalent" and result.held.modified
     return report, bool(different or unverified or remains)
+
+
+def put(o: dict[str, Any], found: Targets, result: Result) -> Report:
+    """Write the result, unless that is not wanted or it differs; return the report, with the file that was written."""
+    from gru_lower.graph.model import save
+    from gru_lower.passes import api
+
+    different = result.report.verification.status == "different"
+    output = found.if_different if different and not found.piped else found.output
+    if o["dry_run"] or (different and (found.piped or not o["keep_different"])):
+        return result.report
+    if found.piped:
+        sys.stdout.buffer.write(result.held.to_bytes())
+        sys.stdout.buffer.flush()
+    else:
+        save(result.held, output, overwrite=o["overwrite"])
+    return api.written(result.report, str(output), result.held)

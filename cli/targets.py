@@ -11,7 +11,7 @@ from gru_lower.cli import options
 
 @click.command("targets", short_help="List the targets, or show what one takes.")
 @click.argument("name", required=False, metavar="[NAME|FILE]")
-@options.rendering
+@options.plain_rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """List what each target makes of GRU variants; with a NAME, all that is known of that target."""
     from gru_lower.cli.target_talk import TargetTalk

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
         Unsupported,
     )
     from gru_lower.gru import reference
-    from gru_lower.passes.api import Result, bench, check, fuse, inspect, legalize, lower, verify
+    from gru_lower.passes.api import Result, bench, check, fix, fuse, inspect, legalize, lower, verify
 
 _HOMES = {
     **dict.fromkeys(
-        ("Result", "bench", "check", "fuse", "inspect", "legalize", "lower", "verify"), "gru_lower.passes.api"
+        ("Result", "bench", "check", "fix", "fuse", "inspect", "legalize", "lower", "verify"), "gru_lower.passes.api"
     ),
     **dict.fromkeys(
         ("GruLowerError", "InternalError", "InvalidModel", "NotEquivalent", "Remaining", "Unsupported"),
@@ -43,6 +43,7 @@ __all__ = [
     "__version__",
     "bench",
     "check",
+    "fix",
     "frameworks",
     "fuse",
     "inspect",

@@ -20,7 +20,7 @@ GL9xx  gru-lower itself
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
 
@@ -42,6 +42,26 @@ class Code:
 
 
 @dataclass(frozen=True)
+class Fix:
+    """What would mend a finding.
+
+    Attributes:
+        safe: Whether the model surely means the same afterwards, or surely means what it should have meant before.
+        message: One line saying what is done.
+        applied: Whether it was done.
+
+    """
+
+    safe: bool
+    message: str
+    applied: bool = False
+
+    def to_json(self) -> dict[str, bool | str]:
+        """Return the object that stands in the JSON report's ``diagnostics``."""
+        return {"safe": self.safe, "message": self.message, "applied": self.applied}
+
+
+@dataclass(frozen=True)
 class Diagnostic:
     """One finding in one place.
 
@@ -52,6 +72,7 @@ class Diagnostic:
         node: The site id or node name, ``""`` where there is none.
         severity: ``"error"``, ``"warning"`` or ``"note"``.
         hint: One line saying what to do about it.
+        fix: What ``check --fix`` would do about it, ``None`` where that is nothing.
 
     """
 
@@ -61,8 +82,9 @@ class Diagnostic:
     node: str
     severity: Severity
     hint: str
+    fix: Fix | None = None
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report's ``diagnostics``."""
         return {
             "code": self.code,
@@ -71,16 +93,19 @@ class Diagnostic:
             "node": self.node,
             "message": self.message,
             "hint": self.hint,
+            "fix": None if self.fix is None else self.fix.to_json(),
         }
 
 
 CODES: dict[str, Code] = {}
 
 
-def diagnostic(code: str, message: str, *, scope: str = "", node: str = "", hint: str | None = None) -> Diagnostic:
+def diagnostic(
+    code: str, message: str, *, scope: str = "", node: str = "", hint: str | None = None, fix: Fix | None = None
+) -> Diagnostic:
     """Build a diagnostic of a registered code, with the code's own severity and, unless given, its own hint."""
     entry = CODES[code]
-    return Diagnostic(code, message, scope, node, entry.severity, entry.hint if hint is None else hint)
+    return Diagnostic(code, message, scope, node, entry.severity, entry.hint if hint is None else hint, fix)
 
 
 def _register(severity: Severity, entries: dict[str, tuple[str, str]]) -> None:
@@ -90,6 +115,7 @@ def _register(severity: Severity, entries: dict[str, tuple[str, str]]) -> None:
 _register(
     "error",
     {
+        "GL013": ("The configuration cannot be read", "see docs/configuration.md for what may stand in it"),
         "GL001": ("The file cannot be read", "check the path and its permissions"),
         "GL002": ("The file is something else than an ONNX model", "export the model to ONNX first"),
         "GL003": ("The file is a damaged or incomplete ONNX model", "copy or export it again"),
@@ -135,6 +161,31 @@ _register(
 _register(
     "warning",
     {
+        "GL711": (
+            "torch's nn.GRU without linear_before_reset",
+            "set linear_before_reset to 1, or export it again with a newer onnxscript",
+        ),
+        "GL712": (
+            "A Reshape holds a length where the sequence is dynamic",
+            "write 0 or -1 into its shape, or export with the length named as dynamic",
+        ),
+        "GL713": (
+            "The state a stateful layer had at the export is a constant",
+            "export with stateful=False, or with the state as an input and an output",
+        ),
+        "GL714": ("A GRU's weights are inputs of the model", "store them as initializers: freeze the model on export"),
+        "GL715": (
+            "A lowered GRU may have lost its recurrent candidate bias",
+            "lower the original again, and verify: gru-lower verify ORIGINAL THIS",
+        ),
+        "GL716": ("A GRU or a cell that nothing uses", "remove it, or connect what was meant to be used"),
+        "GL717": ("The same GRU is computed twice", "compute it once"),
+        "GL721": ("GRU: layout 1, which runtimes refuse or ignore", "set layout to 0, between transposes"),
+        "GL722": ("GRU: hidden_size is not written", "write it: onnxruntime does not load the node without it"),
+        "GL725": (
+            "onnxruntime corrupts this Scan's outputs",
+            "put an Identity before the output: no output of the body may be an input, or stand there twice",
+        ),
         "GL011": ("Converting the opset dropped something", "export the model again with the newer opset"),
         "GL105": ("GRU: more activation parameters than are used", "drop the values that no function takes"),
         "GL201": (
@@ -163,6 +214,16 @@ _register(
 _register(
     "note",
     {
+        "GL723": (
+            "A provider of onnxruntime would compute this GRU wrongly",
+            "run it on the CPU provider, or lower it: --target with the provider's profile",
+        ),
+        "GL724": (
+            "GRU of opset 22: some providers of onnxruntime have no kernel",
+            "export with opset 21 or older where it is to run there",
+        ),
+        "GL731": ("A decomposed GRU that could be a GRU node", "gru-lower fuse makes a GRU of it"),
+        "GL732": ("Too long to look for decomposed GRUs", "gru-lower inspect looks at models of any length"),
         "GL010": ("The kind of object that was handed in cannot hold everything", "hand in a ModelProto or a path"),
         "GL111": ("GRU: an attribute is a parameter of the function around", "inline the function first"),
         "GL114": ("Kept: the opset is newer than the installed onnx knows", "upgrade the onnx package"),

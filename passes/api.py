@@ -12,7 +12,8 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse import parse
 from gru_lower.passes.base import Context, Site
-from gru_lower.passes.check import check_model, findings
+from gru_lower.passes.check import Wanted, check_model, findings, unknown_code
+from gru_lower.passes.fixing import FixHow, fix_model, unapplied
 from gru_lower.passes.fuse.fuse_gru import FuseGru
 from gru_lower.passes.legalizing import LegalizeHow, legalize_model, refuse_remaining, remaining
 from gru_lower.passes.lowering import Result, for_target, lower_model, lowering
@@ -171,25 +172,80 @@ def legalize(
     return result
 
 
-def check(model: Any, *, target: str | None = None) -> Report:  # noqa: ANN401 - whatever holds a model
+def check(
+    model: Any,  # noqa: ANN401 - whatever holds a model
+    *,
+    target: str | None = None,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Report:
     """Look for what would go wrong with a model, without changing it.
 
     Args:
         model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram.
         target: The name of a profile that ships, or the path of one: what it would reject, or compute wrongly.
+        select: The codes to look for, or their beginnings (``"GL7"``); all by default.
+        ignore: Codes, or their beginnings, not to look for.
 
     Returns:
-        The report; its diagnostics are the findings.
+        The report; its diagnostics are the findings, each with the fix that :func:`fix` would make.
 
     Raises:
         InvalidModel: The model cannot be read.
-        Unsupported: There is no such target.
+        Unsupported: There is no such target, or no such code.
 
     """
+    wanted = Wanted(tuple(select), tuple(ignore))
     source = interop.read(model)
-    report = check_model(source.model, target)
+    report = check_model(source.model, target, wanted)
     report.diagnostics[:0] = source.notes
     return report
+
+
+def fix(
+    model: Any,  # noqa: ANN401 - whatever holds a model
+    *,
+    unsafe: bool = False,
+    target: str | None = None,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    verify: bool = True,
+    rtol: float | None = None,
+    atol: float | None = None,
+    cases: int = 3,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Result:
+    """Mend what :func:`check` finds and can be mended.
+
+    Args:
+        model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed.
+        unsafe: Whether to make fixes, too, after which the model may mean something else than was meant.
+        target: The name of a profile that ships, or the path of one; what it finds is reported, not mended.
+        select: The codes to look for, or their beginnings (``"GL7"``); all by default.
+        ignore: Codes, or their beginnings, not to look for.
+        verify: Whether to run the models before and after the fixes that change no result, and compare.
+        rtol: Relative tolerance; by default it depends on the output's type.
+        atol: Absolute tolerance; by default it depends on the output's type.
+        cases: How many generated inputs to compare on.
+        seed: Seed of the generated inputs.
+        progress: Called with ``(what, done, total)``.
+
+    Returns:
+        The model and the report. A verdict of ``"different"`` is in the report; nothing is raised for it.
+
+    Raises:
+        InvalidModel: The model cannot be read.
+        Unsupported: There is no such target, or no such code.
+
+    """
+    how = FixHow(target, Wanted(tuple(select), tuple(ignore)), unsafe)
+    source = interop.read(model)
+    options = VerifyOptions(rtol=rtol, atol=atol, cases=cases, seed=seed)
+    result = fix_model(source.model, how, options if verify else None, progress)
+    result.report.diagnostics[:0] = source.notes
+    result.model = source.restore(result.model)
+    return result
 
 
 def fuse(
@@ -436,14 +492,18 @@ def written(report: Report, path: str, held: Model) -> Report:
 
 
 __all__ = [
+    "FixHow",
     "LegalizeHow",
     "Result",
+    "Wanted",
     "bench",
     "bench_pair",
     "check",
     "check_model",
     "decomposed",
     "findings",
+    "fix",
+    "fix_model",
     "for_target",
     "fuse",
     "fusing",
@@ -457,6 +517,8 @@ __all__ = [
     "reduce_pair",
     "remaining",
     "require_fused",
+    "unapplied",
+    "unknown_code",
     "verify",
     "verify_pair",
     "written",

@@ -6,61 +6,39 @@ Rules that need a target are left out where none is named.
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gru_lower.diagnostics import CODES
+from gru_lower.errors import Unsupported
 from gru_lower.graph import external
-from gru_lower.graph.facts import Facts
-from gru_lower.graph.scopes import is_onnx, walk
-from gru_lower.gru.parse import parse
 from gru_lower.passes import check_target
 from gru_lower.passes.base import Site
+from gru_lower.passes.checks import (
+    attributes,
+    baked_length,
+    dead_cells,
+    frozen_state,
+    fusable,
+    input_weights,
+    lost_bias,
+    providers,
+    scan_outputs,
+    torch_reset,
+)
+from gru_lower.passes.checks.rule import Rule, Subject
 from gru_lower.report import Report, count_ops, file_of
 from gru_lower.targets import profile
 from gru_lower.verification.result import not_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from gru_lower.diagnostics import Diagnostic
+    from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
     from gru_lower.targets.capability import Profile
-
-
-@dataclass
-class Subject:
-    """What rules look at.
-
-    Attributes:
-        model: The model, as it was read.
-        target: The profile to hold it to, ``None`` without one.
-
-    """
-
-    model: Model
-    target: Profile | None = None
-
-    @cached_property
-    def facts(self) -> Facts:
-        """The model's side table, made once for all rules."""
-        return Facts(self.model)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule.
-
-    Attributes:
-        codes: What it may find.
-        run: Looks, and yields what it finds.
-        for_target: Whether it needs a target.
-
-    """
-
-    codes: tuple[str, ...]
-    run: Callable[[Subject], Iterable[Diagnostic]]
-    for_target: bool = False
 
 
 def _of_target(
@@ -73,6 +51,16 @@ def _of_target(
 
 
 RULES: tuple[Rule, ...] = (
+    *attributes.RULES,
+    *torch_reset.RULES,
+    *scan_outputs.RULES,
+    *baked_length.RULES,
+    *frozen_state.RULES,
+    *input_weights.RULES,
+    *lost_bias.RULES,
+    *dead_cells.RULES,
+    *providers.RULES,
+    *fusable.RULES,
     Rule(("GL701", "GL702", "GL703"), _of_target(check_target.grus), for_target=True),
     Rule(("GL704",), _of_target(check_target.operators), for_target=True),
     Rule(("GL705",), _of_target(check_target.opset), for_target=True),
@@ -80,12 +68,45 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def check_model(held: Model, target: str | None = None) -> Report:
+@dataclass(frozen=True)
+class Wanted:
+    """Which codes are asked for.
+
+    Attributes:
+        select: Codes or their beginnings; all codes if empty.
+        ignore: Codes or their beginnings that are not, even if selected.
+
+    """
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no code begins with."""
+        for word in (*self.select, *self.ignore):
+            if not any(code.startswith(word) for code in CODES) or not word:
+                raise unknown_code(word)
+
+    def __contains__(self, code: str) -> bool:
+        """Whether a code is asked for."""
+        chosen = not self.select or code.startswith(self.select)
+        return chosen and not (self.ignore and code.startswith(self.ignore))
+
+
+def unknown_code(word: str) -> Unsupported:
+    """Return the error for what is no code."""
+    near = difflib.get_close_matches(word.upper(), CODES, n=1)
+    hint = f"did you mean {near[0]}?" if near else "docs/diagnostics lists them; GL7 stands for all that begin so"
+    return Unsupported(f"there is no code {word!r}", code="GL008", hint=hint)
+
+
+def check_model(held: Model, target: str | None = None, wanted: Wanted | None = None) -> Report:
     """Do what :func:`gru_lower.check` does for a model that has been read already.
 
     Args:
         held: The model; not changed.
         target: The name or path of a profile.
+        wanted: Which codes are asked for, all by default.
 
     """
     external.check(held.proto, held.base_dir)
@@ -94,21 +115,28 @@ def check_model(held: Model, target: str | None = None) -> Report:
     report = Report(
         "check", file_of(held), not_run("nothing was changed"), op_counts={"before": counts, "after": counts}
     )
-    for scope in walk(held.proto):
-        for index, node in enumerate(scope.nodes):
-            if is_onnx(node, "GRU"):
-                parsed = parse(scope, index, subject.facts)
-                site = Site(scope.site(index), scope.path, node.name, parsed.spec, "seen")
-                if parsed.spec is None:
-                    site.code, site.message = parsed.diagnostics[-1].code, parsed.diagnostics[-1].message
-                report.sites.append(site)
-                report.diagnostics += parsed.diagnostics
+    for gru in subject.grus:
+        site = Site(gru.site, gru.scope.path, gru.node.name, gru.parsed.spec, "seen")
+        if gru.parsed.spec is None:
+            site.code, site.message = gru.parsed.diagnostics[-1].code, gru.parsed.diagnostics[-1].message
+        report.sites.append(site)
     for rule in RULES:
-        if subject.target is not None or not rule.for_target:
-            report.diagnostics += [each for each in rule.run(subject) if each not in report.diagnostics]
+        report.diagnostics += [each for each in found(rule, subject, wanted) if each not in report.diagnostics]
     return report
 
 
+def found(rule: Rule, subject: Subject, wanted: Wanted | None) -> Iterator[Diagnostic]:
+    """Yield what a rule finds of the codes that are asked for; a rule that needs a target finds nothing without one."""
+    if rule.for_target and subject.target is None:
+        return
+    if wanted is None or any(code in wanted for code in (*rule.codes, *(("GL451",) if rule.for_target else ()))):
+        yield from (each for each in rule.run(subject) if wanted is None or each.code in wanted)
+
+
 def findings(report: Report) -> list[Diagnostic]:
-    """Return what makes a check fail: everything but notes, and the doubt that a target was only read about."""
-    return [found for found in report.diagnostics if found.severity != "note" and found.code != "GL451"]
+    """Return what makes a check fail: what is not mended, but for notes and the doubt that a target was only read."""
+    return [
+        each
+        for each in report.diagnostics
+        if each.severity != "note" and each.code != "GL451" and not (each.fix and each.fix.applied)
+    ]

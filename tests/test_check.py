@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 VALIDATOR = Draft202012Validator(json.loads((ROOT / "gru_lower/schema/report-1.json").read_text(encoding="utf-8")))
 
+ALWAYS = ("GL71", "GL72", "GL73")
+"""What is found without a target, too."""
+
 
 def case_of(**knobs: Any) -> GruCase:
     plain = {
@@ -34,7 +37,7 @@ def case_of(**knobs: Any) -> GruCase:
 
 
 def codes(case: GruCase, target: str) -> list[str]:
-    return [found.code for found in gru_lower.check(case.model(), target=target).diagnostics]
+    return [found.code for found in gru_lower.check(case.model(), target=target, ignore=ALWAYS).diagnostics]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,7 @@ def test_nothing_is_changed_or_found_without_a_target() -> None:
 
 
 def test_every_wrong_cell_is_an_advisory_of_its_own() -> None:
-    report = gru_lower.check(case_of(direction="reverse", clip=0.5).model(), target="opencv5")
+    report = gru_lower.check(case_of(direction="reverse", clip=0.5).model(), target="opencv5", ignore=ALWAYS)
     assert [found.code for found in report.diagnostics] == ["GL701", "GL701"]
     assert [found.message for found in report.diagnostics] == [
         "reverse is wrong on opencv5 5.0.0",
@@ -140,4 +143,4 @@ constants = false
 def test_every_rule_says_what_it_may_find() -> None:
     found = [code for rule in RULES for code in rule.codes]
     assert sorted(found) == sorted(set(found))
-    assert {code for code in CODES if code.startswith("GL7")} == set(found)
+    assert {code for code in CODES if code[:3] in ("GL1", "GL2", "GL7")} == set(found)

@@ -148,5 +148,6 @@ def test_a_code_has_a_severity_a_title_and_a_hint(code: str) -> None:
         "node": "main#0:Y",
         "message": "found",
         "hint": entry.hint,
+        "fix": None,
     }
     assert diagnostic(code, "found", hint="another").hint == "another"

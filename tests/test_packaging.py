@@ -14,18 +14,23 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LINKS = {"passes": "../passes", "cli": "../cli"}
+LINKS = {"passes": "../passes", "cli": "../cli", "pages": "../docs/diagnostics"}
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def packages_in_tree() -> dict[str, Path]:
     """Return every folder that holds Python files, under the dotted name it installs as."""
     found = {}
-    for top, prefix in {"gru_lower": "", "passes": "gru_lower.", "cli": "gru_lower."}.items():
-        for source in (ROOT / top).rglob("*.py"):
-            folder = source.parent.relative_to(ROOT)
-            if folder.parts[:2] not in {("gru_lower", "passes"), ("gru_lower", "cli")}:
-                found[prefix + ".".join(folder.parts)] = source.parent
+    for top, name in {
+        "gru_lower": "gru_lower",
+        **{target: f"gru_lower.{name}" for name, target in LINKS.items()},
+    }.items():
+        for source in (ROOT / "gru_lower" / top if top.startswith("..") else ROOT / top).resolve().rglob("*.py"):
+            folder = source.parent.relative_to(
+                (ROOT / "gru_lower" / top if top.startswith("..") else ROOT / top).resolve()
+            )
+            if top != "gru_lower" or folder.parts[:1] not in {(link,) for link in LINKS}:
+                found[".".join((name, *folder.parts))] = source.parent
     return found
 
 
@@ -53,7 +58,8 @@ def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "gru_lower", copy / "gru_lower", symlinks=True, ignore=ignored)
     for name, target in LINKS.items():
-        shutil.copytree(ROOT / name, copy / name, ignore=ignored)
+        folder = target.removeprefix("../")
+        shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
         link = copy / "gru_lower" / name
         link.unlink()
         if request.param == "symlinks":

@@ -1,0 +1,1 @@
+"""The rules of ``check``, a family a file; :mod:`gru_lower.passes.check` runs them."""
