@@ -51,7 +51,9 @@ def options_at(scope: Scope, index: int, spec: GruSpec, facts: Facts) -> frozens
     if "sequence_lens" in spec.inputs:
         values = facts.array(scope, spec.inputs["sequence_lens"])
         lens = None if values is None else frozenset(int(value) for value in values.flat)
-    return options_of(spec, facts.node(scope, index), scope.opset, computed, lens)
+    shape = facts.shape(scope, spec.inputs["X"])
+    symbolic = shape is not None and not isinstance(shape[1 - spec.layout], int)
+    return options_of(spec, facts.node(scope, index), scope.opset, computed, lens, symbolic_batch=symbolic)
 
 
 @dataclass(frozen=True)
