@@ -27,6 +27,7 @@ class Kind:
 
     Attributes:
         package: The distribution whose version is the engine's, or the path of a package.json.
+        target: The name of its profile; ``""`` if there is none.
         options: Of :func:`gru_lower.lower`: the best form for the engine.
         takes: The forms of which every cell runs right.
         dtypes: The types it computes in.
@@ -34,12 +35,16 @@ class Kind:
         static: Whether it takes static shapes only.
         except_for: Cells it does not take, by form.
         lacks: Real models it does not take for an operator that is the model's own: which, and what it says.
+        refuses: Cells that no flag helps to a model for it.
+        not_portable: Cells that it does not run as ``--target portable`` writes them.
+        random_right: How many of sixty random GRUs have to be right at least.
         bugs: What it says of models that it rejects in whatever spelling, for a bug of its own.
         here: Whether its runner keeps something open from model to model.
 
     """
 
     package: str
+    target: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     takes: tuple[str, ...] = ()
     dtypes: frozenset[str] = FLOATS
@@ -47,6 +52,9 @@ class Kind:
     static: bool = False
     except_for: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lacks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    refuses: tuple[str, ...] = ()
+    not_portable: tuple[str, ...] = ()
+    random_right: int = 55
     bugs: tuple[str, ...] = ()
     here: bool = False
 
@@ -54,19 +62,19 @@ class Kind:
 PACKAGE_JSON = f"{os.environ.get('ONNXRUNTIME_WEB', 'node_modules/onnxruntime-web')}/package.json"
 AECMOS, PLCMOS, GTCRN = "aecmos_Run_1663829550_Stage_0", "plcmos_v1_nonintrusive", "gtcrn_stream_simple"
 KINDS = {
-    "onnxruntime": Kind("onnxruntime", {"form": "auto"}, SCANS + LOOPS),
-    "onnxruntime_web": Kind(PACKAGE_JSON, {"form": "auto"}, SCANS + LOOPS, here=True),
-    "reference": Kind("onnx", {"form": "loop"}, LOOPS, lacks={GTCRN: ("ConvTranspose", "could not broadcast")}),
+    "onnxruntime": Kind("onnxruntime", "onnxruntime", {"form": "auto"}, SCANS + LOOPS),
+    "onnxruntime_web": Kind(PACKAGE_JSON, "onnxruntime", {"form": "auto"}, SCANS + LOOPS, here=True),
+    "reference": Kind("onnx", "", {"form": "loop"}, LOOPS, lacks={GTCRN: ("ConvTranspose", "could not broadcast")}),
     # Its Scan takes no value from outside the body, which weights that are no constants would be; its Loop does.
     "openvino": Kind(
-        "openvino",
+        "openvino", "openvino",
         {"form": "loop"},
         LOOPS,
         lacks={PLCMOS: ("Squeeze", "Squeeze operation with dynamic rank")},
         bugs=("Layout rank can't be larger than tensor rank",),  # H = 1, B no constant and, say, 32 rows
     ),
     "tract": Kind(
-        "tract",
+        "tract", "tract",
         {"passes": "lower-gru{packing=plain,forms=scan+unroll+step,forbid=Gemm+Split+Softplus}"},
         (*PLAIN_SCANS, *STRAIGHT),
         dtypes=frozenset({"float16", "float32"}),
@@ -76,13 +84,13 @@ KINDS = {
         lacks=dict.fromkeys((AECMOS, PLCMOS), ("Squeeze", "expected attribute 'axes'")),
     ),
     "mnn": Kind(
-        "MNN",
+        "MNN", "mnn",
         {"passes": "lower-gru{form=loop,forbid=Softplus}"},
         LOOPS,
         except_for=in_any("large Softplus"),  # it overflows
     ),
     "opencv": Kind(
-        "opencv-python-headless",
+        "opencv-python-headless", "opencv5",
         {"passes": "lower-gru{form=unroll,forbid=Tanh+Softplus}"},
         STRAIGHT,
         dtypes=frozenset({"float16", "float32"}),
@@ -90,14 +98,14 @@ KINDS = {
         except_for=in_any("large lbr1", "large lbr0", "large Softplus"),  # Tanh is NaN from 45 on, Softplus from 89
     ),
     "tinygrad": Kind(
-        "tinygrad",
+        "tinygrad", "tinygrad",
         UNROLL,
         ("step",),
         static=True,
         lacks={GTCRN: ("Gather", "'<' not supported between instances of 'list' and 'int'")},
     ),
     "onnx2torch": Kind(
-        "onnx2torch",
+        "onnx2torch", "onnx2torch",
         {"passes": "lower-gru{form=unroll,forbid=ThresholdedRelu}"},
         STRAIGHT,
         opsets=(13, 17),  # older operators it has only in part
@@ -105,7 +113,7 @@ KINDS = {
         except_for=in_any("activations ThresholdedRelu"),
     ),
     "tvm": Kind(
-        "apache-tvm",
+        "apache-tvm", "tvm",
         {"passes": "lower-gru{form=unroll,forbid=Elu+ThresholdedRelu}"},  # which make float16 float32
         ("step",),
         opsets=(13, 24),  # older operators it has only in part: Clip with attributes makes float16 float32

@@ -1,0 +1,106 @@
+"""The grid of GRU features and random GRUs, rewritten for a target: right in its engine, or refused with a reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from strategies import AnyOf, random_case
+from tests_live.grid import cells
+from tests_live.rewriting import COMMANDS, Refused, followed
+from tests_live.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from strategies import GruCase
+    from tests_live.engine import Engine
+    from tests_live.engines import Kind
+    from tests_live.verdict import Verdict
+
+RANDOM = 60
+DTYPES = AnyOf((np.float32, np.float32, np.float64, np.float16))
+
+
+class Trial:
+    """Models of one target in its engine; what came of a model is remembered.
+
+    Attributes:
+        right: How many were right.
+        refused: Why others were refused, by name.
+        failed: What came of the rest, by name.
+
+    """
+
+    def __init__(self, engine: Engine, seen: dict[bytes, Verdict]) -> None:
+        """Begin with what other trials have seen."""
+        self._engine, self._seen = engine, seen
+        self.right = 0
+        self.refused: dict[str, str] = {}
+        self.failed: dict[str, str] = {}
+
+    def __call__(self, name: str, case: GruCase, command: str, target: str) -> None:
+        """Rewrite a case, and run what comes of it."""
+        try:
+            model = followed(command, case, target).model
+        except Refused as refused:
+            self.refused[name] = str(refused)
+            return
+        key = model.SerializeToString() + b"".join(array.tobytes() for array in case.feeds().values())
+        if key not in self._seen:
+            self._seen[key] = judge(self._engine.run(model, case.feeds()), case.expected(), case.dtype)
+        verdict = self._seen[key]
+        self.right += verdict.verdict == "right"
+        if verdict.verdict != "right":
+            self.failed[name] = f"{verdict.verdict}: {verdict.reason}"
+
+
+@pytest.fixture(scope="session")
+def seen() -> dict[bytes, Verdict]:
+    """What came of models so far."""
+    return {}
+
+
+@pytest.fixture
+def trial(engine: Engine, seen: dict[bytes, Verdict]) -> Trial:
+    """A trial in the engine."""
+    return Trial(engine, seen)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("dims", ["static", "dynamic"])
+def test_the_grid(kind: Kind, trial: Trial, command: str, dims: str) -> None:
+    """Every cell is right, once the flags are given that a refusal asks for; those that no flag helps are known."""
+    for cell in cells():
+        case = cell.case(**({"static": False} if dims == "dynamic" else {}))
+        trial(cell.name, case, command, kind.target or "portable")
+    assert not trial.failed
+    assert trial.refused.keys() == set(kind.refuses), trial.refused
+
+
+def test_portable(kind: Kind, trial: Trial) -> None:
+    """Every cell, written for every target at once, is right in this one."""
+    for cell in cells():
+        trial(cell.name, cell.case(), "lower", "portable")
+    assert {name: why for name, why in trial.failed.items() if name not in kind.not_portable} == {}
+    assert all(case_name.startswith("opset") for case_name in trial.refused), trial.refused
+
+
+def draws() -> Iterator[tuple[str, GruCase]]:
+    """Yield random cases; their description is what they are known by."""
+    for seed in range(RANDOM):
+        case = random_case(np.random.default_rng(seed), dtype=DTYPES)
+        if case.jumps and case.dtype == np.float16:  # a rounding error may be a large one there
+            case = random_case(np.random.default_rng(seed), dtype=np.float32)
+        yield f"{seed}: {case}", case
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_random_models(kind: Kind, trial: Trial, command: str) -> None:
+    """Sixty GRUs from anywhere in the grid are right, or gru-lower says why they cannot be had."""
+    for name, case in draws():
+        trial(name, case, command, kind.target or "portable")
+    assert not trial.failed
+    assert trial.right >= kind.random_right, trial.refused
