@@ -27,7 +27,7 @@ from gru_lower.passes.probing import micro, ops
 from gru_lower.passes.probing.completion import complete
 from gru_lower.passes.probing.cover import Cover
 from gru_lower.passes.probing.operators import survey
-from gru_lower.targets.capability import COLUMNS, FORMS, Cell, Column, Profile, Together
+from gru_lower.targets.capability import COLUMNS, FORMS, PREFERRED, Cell, Column, Profile, Together
 from gru_lower.targets.features import AXES, AXIS_OF, BANDS, DTYPES, OPTIONS, PLAIN, in_order, with_options
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 Options = frozenset[str]
 OLDEST = 7
-PREFERRED = 17
 BASES: tuple[tuple[str, ...], ...] = (
     ("lbr1",),
     ("lbr0",),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("engine", choices=sorted(name for name, kind in KINDS.items() if kind.target))
+    parser.add_argument("engine", choices=sorted(KINDS))
     parser.add_argument("-o", "--output", type=Path, help="the file to write; the target's own by default")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell each reason for a rejection")
     given = parser.parse_args()
@@ -40,7 +40,8 @@ def main() -> None:
             outcome = engine.run(model, feeds)
             return Outcome(outcome.outputs, outcome.reason)
 
-        found = probe(run, ProbeOptions(target, held.summary, engine.version))
+        same = engine.version.startswith(held.version)  # 5.0.0 where the package is 5.0.0.93
+        found = probe(run, ProbeOptions(target, held.summary, held.version if same else engine.version))
     text = to_toml(found.profile)
     (given.output or FOLDER / f"{target}.toml").write_text(text, encoding="utf-8")
     if given.verbose:

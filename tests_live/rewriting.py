@@ -11,8 +11,6 @@ import gru_lower
 if TYPE_CHECKING:
     import onnx
 
-    from strategies import GruCase
-
 COMMANDS = ("lower", "legalize")
 
 
@@ -49,15 +47,24 @@ def rewritten(command: str, model: onnx.ModelProto, target: str, **more: object)
     return result
 
 
-def followed(command: str, case: GruCase, target: str) -> Rewritten:
-    """Rewrite a case, doing what a refusal asks for.
+def followed(
+    command: str, model: onnx.ModelProto, target: str, dims: dict[str, int], *, fixed: bool = False, **more: object
+) -> Rewritten:
+    """Rewrite a model, doing what a refusal asks for.
+
+    Args:
+        command: One of :data:`COMMANDS`.
+        model: The model.
+        target: What for.
+        dims: The lengths of its symbolic dims.
+        fixed: Whether to fix them at once.
+        more: Further options of the command.
 
     Raises:
         Refused: Nothing more is asked for.
 
     """
-    model, length, batch = case.model(), *case.sizes[:2]
-    options: dict[str, object] = {}
+    options = more | ({"fix_dims": dims} if fixed else {})
     while True:
         try:
             return Rewritten(rewritten(command, model, target, **options), tuple(options))
@@ -66,9 +73,9 @@ def followed(command: str, case: GruCase, target: str) -> Rewritten:
             opset = re.search(r"--opset (\d+)", said)
             if opset and "opset" not in options:
                 options["opset"] = int(opset[1])
-            elif "--fix-dim" in said and "fix_dims" not in options and not case.static:
-                options["fix_dims"] = {"T": length, "N": batch}
-            elif "--allow-cast" in said and "allow_cast" not in options:
+            elif "--fix-dim" in said and "fix_dims" not in options and dims:
+                options["fix_dims"] = dims
+            elif "--allow-cast" in said and "allow_cast" not in options and "form" not in options:
                 command, options["allow_cast"] = "legalize", True
             else:
                 raise

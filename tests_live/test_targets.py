@@ -24,6 +24,11 @@ RANDOM = 60
 DTYPES = AnyOf((np.float32, np.float32, np.float64, np.float16))
 
 
+def open_dims(case: GruCase) -> dict[str, int]:
+    """Return the lengths of the symbolic dims."""
+    return {} if case.static else {"T": case.sizes[0], "N": case.sizes[1]}
+
+
 class Trial:
     """Models of one target in its engine; what came of a model is remembered.
 
@@ -41,10 +46,10 @@ class Trial:
         self.refused: dict[str, str] = {}
         self.failed: dict[str, str] = {}
 
-    def __call__(self, name: str, case: GruCase, command: str, target: str) -> None:
+    def __call__(self, name: str, case: GruCase, command: str, target: str, **options: object) -> None:
         """Rewrite a case, and run what comes of it."""
         try:
-            model = followed(command, case, target).model
+            model = followed(command, case.model(), target, open_dims(case), **options).model
         except Refused as refused:
             self.refused[name] = str(refused)
             return
@@ -75,9 +80,19 @@ def test_the_grid(kind: Kind, trial: Trial, command: str, dims: str) -> None:
     """Every cell is right, once the flags are given that a refusal asks for; those that no flag helps are known."""
     for cell in cells():
         case = cell.case(**({"static": False} if dims == "dynamic" else {}))
-        trial(cell.name, case, command, kind.target or "portable")
+        trial(cell.name, case, command, kind.target)
     assert not trial.failed
     assert trial.refused.keys() == set(kind.refuses), trial.refused
+
+
+def test_a_form(kind: Kind, trial: Trial, form: str) -> None:
+    """Every cell that can be written in this form is right, whichever one the target likes best."""
+    for cell in cells():
+        if form == "step" and "sequence_lens" in cell.knobs:  # its lengths are those of more steps
+            continue
+        trial(cell.name, cell.case(**({"T": 1} if form == "step" else {})), "lower", kind.target, form=form)
+    assert not trial.failed
+    assert trial.right >= 60, trial.refused
 
 
 def test_portable(kind: Kind, trial: Trial) -> None:
@@ -85,7 +100,8 @@ def test_portable(kind: Kind, trial: Trial) -> None:
     for cell in cells():
         trial(cell.name, cell.case(), "lower", "portable")
     assert {name: why for name, why in trial.failed.items() if name not in kind.not_portable} == {}
-    assert all(case_name.startswith("opset") for case_name in trial.refused), trial.refused
+    refused = {name: why for name, why in trial.refused.items() if not name.startswith(("sequence_lens", "opset"))}
+    assert refused.keys() <= {"layout sequence_lens"}, refused
 
 
 def draws() -> Iterator[tuple[str, GruCase]]:
@@ -101,6 +117,6 @@ def draws() -> Iterator[tuple[str, GruCase]]:
 def test_random_models(kind: Kind, trial: Trial, command: str) -> None:
     """Sixty GRUs from anywhere in the grid are right, or gru-lower says why they cannot be had."""
     for name, case in draws():
-        trial(name, case, command, kind.target or "portable")
+        trial(name, case, command, kind.target)
     assert not trial.failed
     assert trial.right >= kind.random_right, trial.refused

@@ -14,6 +14,8 @@ from typing import Literal
 Verdict = Literal["right", "wrong", "rejected"]
 Evidence = Literal["run", "read"]
 FOLDER = Path(__file__).parent
+PREFERRED = 17
+"""The opset that most consumers know best."""
 FORMS = ("step", "unroll", "scan", "loop")
 COLUMNS = ("gru", *FORMS)
 VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "rejected")
@@ -146,7 +148,17 @@ class Profile:
         """Name and version, for messages."""
         return f"{self.name} {self.version}".strip()
 
+    @property
+    def best_opset(self) -> int:
+        """The opset to convert a model to: the one nearest to 17 of those in which the fewest operators are limited."""
+        oldest, newest = self.opset
+        return min(range(oldest, newest + 1), key=lambda opset: (len(self._late(opset)), abs(opset - PREFERRED)))
+
     def unwritten(self, opset: int) -> frozenset[str]:
         """Return the operators that the profile names and that are not to be written into a model of an opset."""
-        late = {op for op, limit in self.ops.items() if limit.opset and not limit.opset[0] <= opset <= limit.opset[1]}
-        return frozenset(self.forbid) | frozenset(self.avoid) | late
+        return frozenset(self.forbid) | frozenset(self.avoid) | self._late(opset)
+
+    def _late(self, opset: int) -> frozenset[str]:
+        return frozenset(
+            op for op, limit in self.ops.items() if limit.opset and not limit.opset[0] <= opset <= limit.opset[1]
+        )
