@@ -27,6 +27,7 @@ from gru_lower.passes.probing import micro, ops
 from gru_lower.passes.probing.completion import complete
 from gru_lower.passes.probing.cover import Cover
 from gru_lower.passes.probing.operators import survey
+from gru_lower.passes.probing.runner import NO_ANSWER
 from gru_lower.targets.capability import COLUMNS, FORMS, PREFERRED, Cell, Column, Profile, Together
 from gru_lower.targets.features import AXES, AXIS_OF, BANDS, DTYPES, OPTIONS, PLAIN, in_order, with_options
 
@@ -171,10 +172,10 @@ class _Probe:
                 continue
             self._runs += 1
             outcome = future.result()
-            if outcome.reason:
-                self._reasons[f"{what}: {label}"] = outcome.reason
-            rejected = outcome.outputs is None
-            found.append("rejected" if rejected else "right" if each.right(outcome.outputs or {}) else "wrong")
+            fault = "" if outcome.outputs is None else outcome.reason or each.fault(outcome.outputs)
+            if fault or outcome.reason:
+                self._reasons[f"{what}: {label}"] = fault or outcome.reason
+            found.append("rejected" if outcome.outputs is None else "wrong" if fault else "right")
         return found
 
     def _cell(self, verdict: Verdict) -> Cell:
@@ -184,15 +185,16 @@ class _Probe:
         """Find the opsets of a plain model, and take the newest one up to 17 for the rest."""
         candidates = list(range(OLDEST, onnx.defs.onnx_opset_version() + 1))
         models = [(f"opset {opset}", ops.operator("Tanh", opset)) for opset in candidates]
-        right = [
-            opset for opset, found in zip(candidates, self._verdicts("opsets", models), strict=True) if found == "right"
-        ]
+        preferred = candidates.index(PREFERRED)
+        first = self._verdicts("opsets", [models[preferred]])
+        if next(iter(self._reasons.values()), "").startswith(NO_ANSWER):  # nor would there be one in other opsets
+            raise self._nothing("raise --timeout, or run the command by hand on a model to see what it waits for")
+        rest = self._verdicts("opsets", [*models[:preferred], *models[preferred + 1 :]])
+        verdicts = [*rest[:preferred], *first, *rest[preferred:]]
+        right = [opset for opset, found in zip(candidates, verdicts, strict=True) if found == "right"]
         if not right:
-            reason = next(iter(self._reasons.values()), "its numbers are wrong")
-            raise Unsupported(
-                f"the runner runs not even a model of one Tanh: {reason}",
-                code="GL405",
-                hint="run the command by hand on a model; it has to write the outputs by name, and to end with 0",
+            raise self._nothing(
+                "run the command by hand on a model; it has to write the outputs by name, and to end with 0"
             )
         self._opset = max((opset for opset in right if opset <= PREFERRED), default=min(right))
         low = high = self._opset
@@ -201,6 +203,11 @@ class _Probe:
         while high + 1 in right:
             high += 1
         self._profile = replace(self._profile, opset=(low, high))
+
+    def _nothing(self, hint: str) -> Unsupported:
+        """Return the error for a runner that runs nothing; the reason is that of the opset most consumers know."""
+        reason = next(iter(self._reasons.values()))
+        return Unsupported(f"the runner runs not even a model of one Tanh: {reason}", code="GL405", hint=hint)
 
     def _find_operators(self) -> None:
         """Find the operators that are not right, or not in every version of theirs."""

@@ -58,16 +58,22 @@ class Micro:
     tolerance: float
     options: frozenset[str] = frozenset()
 
-    def right(self, outputs: dict[str, Array]) -> bool:
-        """Whether outputs are right, whatever float type they come in."""
+    def fault(self, outputs: dict[str, Array]) -> str:
+        """Return what is wrong with outputs, whatever float type they come in; ``""`` if nothing is."""
         for name, expected in self.expected.items():
             actual = outputs.get(name)
-            if actual is None or actual.shape != expected.shape or actual.dtype.kind not in "fiub":
-                return False
+            if actual is None:
+                wrote = f"it wrote {', '.join(sorted(outputs))}" if outputs else "it wrote no outputs"
+                return f"{wrote}, and the graph's output is {name}"
+            if actual.shape != expected.shape:
+                return f"{name} is of shape {list(actual.shape)}, not {list(expected.shape)}"
+            if actual.dtype.kind not in "fiub":
+                return f"{name} is of type {actual.dtype}"
             bound = self.tolerance * (1 + np.abs(expected).max(initial=0.0))
-            if not (np.abs(actual.astype(np.float64) - expected) <= bound).all():
-                return False
-        return True
+            error = np.abs(actual.astype(np.float64) - expected)
+            if not (error <= bound).all():
+                return f"{name} is off by {error.max():.2g}"
+        return ""
 
 
 def chosen(options: frozenset[str]) -> dict[str, str]:
