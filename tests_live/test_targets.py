@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from strategies import GruCase
     from tests_live.engine import Engine
     from tests_live.engines import Kind
-    from tests_live.verdict import Verdict
 
 RANDOM = 60
 DTYPES = AnyOf((np.float32, np.float32, np.float64, np.float16))
@@ -30,7 +29,7 @@ def open_dims(case: GruCase) -> dict[str, int]:
 
 
 class Trial:
-    """Models of one target in its engine; what came of a model is remembered.
+    """Models of one target in its engine.
 
     Attributes:
         right: How many were right.
@@ -39,9 +38,9 @@ class Trial:
 
     """
 
-    def __init__(self, engine: Engine, seen: dict[bytes, Verdict]) -> None:
-        """Begin with what other trials have seen."""
-        self._engine, self._seen = engine, seen
+    def __init__(self, engine: Engine) -> None:
+        """Begin with nothing."""
+        self._engine = engine
         self.right = 0
         self.refused: dict[str, str] = {}
         self.failed: dict[str, str] = {}
@@ -53,25 +52,16 @@ class Trial:
         except Refused as refused:
             self.refused[name] = str(refused)
             return
-        key = model.SerializeToString() + b"".join(array.tobytes() for array in case.feeds().values())
-        if key not in self._seen:
-            self._seen[key] = judge(self._engine.run(model, case.feeds()), case.expected(), case.dtype)
-        verdict = self._seen[key]
+        verdict = judge(self._engine.run(model, case.feeds()), case.expected(), case.dtype)
         self.right += verdict.verdict == "right"
         if verdict.verdict != "right":
             self.failed[name] = f"{verdict.verdict}: {verdict.reason}"
 
 
-@pytest.fixture(scope="session")
-def seen() -> dict[bytes, Verdict]:
-    """What came of models so far."""
-    return {}
-
-
 @pytest.fixture
-def trial(engine: Engine, seen: dict[bytes, Verdict]) -> Trial:
+def trial(engine: Engine) -> Trial:
     """A trial in the engine."""
-    return Trial(engine, seen)
+    return Trial(engine)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
