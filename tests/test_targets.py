@@ -104,7 +104,6 @@ class TestPortable:
         assert caught.value.code == code
         assert hint in (caught.value.hint or "")
 
-
     @pytest.mark.parametrize("opset", [9, 17, 21])
     def test_lengths_that_are_all_of_it_need_no_mask(self, opset: int) -> None:
         case = _plain(opset=opset, sequence_lens="full", constants=WEIGHTS | {"sequence_lens"})

@@ -48,7 +48,7 @@ def rewritten(command: str, model: onnx.ModelProto, target: str, **more: object)
 
 
 def followed(
-    command: str, model: onnx.ModelProto, target: str, dims: dict[str, int], *, fixed: bool = False, **more: object
+    command: str, model: onnx.ModelProto, target: str, dims: dict[str, int], *, fixed: bool = False, **more: Any
 ) -> Rewritten:
     """Rewrite a model, doing what a refusal asks for.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ class Trial:
         self.refused: dict[str, str] = {}
         self.failed: dict[str, str] = {}
 
-    def __call__(self, name: str, case: GruCase, command: str, target: str, **options: object) -> None:
+    def __call__(self, name: str, case: GruCase, command: str, target: str, **options: Any) -> None:
         """Rewrite a case, and run what comes of it."""
         try:
             model = followed(command, case.model(), target, open_dims(case), **options).model
