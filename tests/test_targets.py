@@ -150,6 +150,14 @@ class TestTargets:
         result = gru_lower.lower(case.model(), target="tract", fix_dims={"N": case.sizes[1], "T": case.sizes[0]})
         hold(case, result.model)
 
+    def test_tract_gets_no_masks_by_index(self) -> None:
+        """In whole models it fails on them: "eval() called on a Dummy op. This is a bug"."""
+        case = _plain(direction="reverse", sequence_lens="positive", T=12)
+        result = gru_lower.lower(case.model(), target="tract")
+        hold(case, result.model)
+        assert "Range" not in op_types(result.model)
+        assert "Where" in op_types(result.model)
+
     @pytest.mark.parametrize("name", ["Tanh", "Softplus"])
     def test_a_function_that_is_not_a_number_for_large_values_is_not_written(self, name: str) -> None:
         """OpenCV 5's Tanh is NaN from 45 on, its Softplus from 89."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 RUNNERS = ROOT / "examples" / "runners"
-LIMIT = 300.0
+LIMIT = 1200.0
 """Seconds a model may take."""
 
 

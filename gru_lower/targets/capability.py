@@ -16,6 +16,8 @@ Evidence = Literal["run", "read"]
 FOLDER = Path(__file__).parent
 PREFERRED = 17
 """The opset that most consumers know best."""
+DYNAMIC = frozenset({"Shape", "Expand", "Range"})
+"""Operators that a lowering only writes where a dim is not known beforehand."""
 FORMS = ("step", "unroll", "scan", "loop")
 COLUMNS = ("gru", *FORMS)
 VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "rejected")
@@ -150,9 +152,10 @@ class Profile:
 
     @property
     def best_opset(self) -> int:
-        """The opset to convert a model to: the one nearest to 17 of those in which the fewest operators are limited."""
+        """The opset to convert a model to: the one nearest to 17 of those in which the fewest operators are lacking."""
         oldest, newest = self.opset
-        return min(range(oldest, newest + 1), key=lambda opset: (len(self._late(opset)), abs(opset - PREFERRED)))
+        lacking = {opset: len(self._late(opset) - DYNAMIC) for opset in range(oldest, newest + 1)}
+        return min(lacking, key=lambda opset: (lacking[opset], abs(opset - PREFERRED)))
 
     def unwritten(self, opset: int) -> frozenset[str]:
         """Return the operators that the profile names and that are not to be written into a model of an opset."""
