@@ -17,7 +17,7 @@ class Kind:
         target: The name of its profile.
         static: Whether real models need static shapes, for operators of their own.
         lacks: Real models it does not take for an operator that is the model's own: which, and what it says.
-        refuses: Cells that no flag helps to a model for it.
+        refuses: Features that no flag helps to a model for it, as cells and refusals name them.
         not_portable: Cells that it does not run as ``--target portable`` writes them.
         random_right: How many of sixty random GRUs have to be right at least.
         here: Whether its runner keeps something open from model to model.
@@ -39,7 +39,9 @@ AECMOS, PLCMOS, GTCRN = "aecmos_Run_1663829550_Stage_0", "plcmos_v1_nonintrusive
 KINDS = {
     "onnxruntime": Kind("onnxruntime", "onnxruntime"),
     "onnxruntime_web": Kind(PACKAGE_JSON, "onnxruntime", here=True),
-    "reference": Kind("onnx", lacks={GTCRN: ("ConvTranspose", "could not broadcast")}),
+    "reference": Kind(
+        "onnx", lacks={GTCRN: ("ConvTranspose", "could not broadcast")}, refuses=("sequence_lens",), random_right=20
+    ),
     "openvino": Kind("openvino", "openvino", lacks={PLCMOS: ("Squeeze", "Squeeze operation with dynamic rank")}),
     "tract": Kind("tract", "tract", lacks=dict.fromkeys((AECMOS, PLCMOS), ("Squeeze", "expected attribute 'axes'"))),
     "mnn": Kind("MNN", "mnn"),

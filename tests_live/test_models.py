@@ -69,6 +69,8 @@ def test_a_real_model(engine: Engine, kind: Kind, onnxruntime: Engine, name: str
     else:
         said = ""
     if said:
+        if any(f"{each} is rejected" in said for each in kind.refuses):
+            return
         named = set(re.findall(r": ([A-Z]\w+): ", said))
         assert named, said
         assert named <= own, said

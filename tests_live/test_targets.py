@@ -72,7 +72,8 @@ def test_the_grid(kind: Kind, trial: Trial, command: str, dims: str) -> None:
         case = cell.case(**({"static": False} if dims == "dynamic" else {}))
         trial(cell.name, case, command, kind.target)
     assert not trial.failed
-    assert trial.refused.keys() == set(kind.refuses), trial.refused
+    unhelped = {name: why for name, why in trial.refused.items() if not any(each in name for each in kind.refuses)}
+    assert not unhelped
 
 
 def test_a_form(kind: Kind, trial: Trial, form: str) -> None:
@@ -90,8 +91,7 @@ def test_portable(kind: Kind, trial: Trial) -> None:
     for cell in cells():
         trial(cell.name, cell.case(), "lower", "portable")
     assert {name: why for name, why in trial.failed.items() if name not in kind.not_portable} == {}
-    refused = {name: why for name, why in trial.refused.items() if not name.startswith(("sequence_lens", "opset"))}
-    assert refused.keys() <= {"layout sequence_lens"}, refused
+    assert {name: why for name, why in trial.refused.items() if "sequence_lens" not in name} == {}
 
 
 def draws() -> Iterator[tuple[str, GruCase]]:
