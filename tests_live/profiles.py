@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("engine", choices=sorted(KINDS))
     parser.add_argument("-o", "--output", type=Path, help="the file to write; the target's own by default")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell each reason for a rejection")
+    parser.add_argument("--quick", action="store_true", help="each option by itself, as gru-lower probe has it")
     given = parser.parse_args()
     target = KINDS[given.engine].target
     held = profile.load(target)
@@ -41,7 +42,9 @@ def main() -> None:
             return Outcome(outcome.outputs, outcome.reason)
 
         same = engine.version.startswith(held.version)  # 5.0.0 where the package is 5.0.0.93
-        found = probe(run, ProbeOptions(target, held.summary, held.version if same else engine.version))
+        found = probe(
+            run, ProbeOptions(target, held.summary, held.version if same else engine.version, pairs=not given.quick)
+        )
     text = to_toml(found.profile)
     (given.output or FOLDER / f"{target}.toml").write_text(text, encoding="utf-8")
     if given.verbose:
