@@ -22,7 +22,8 @@ Where neither can be, it is →– and the command refuses, naming what is in th
 tract, MNN, OpenCV 5, tinygrad, OpenVINO, onnx2torch, TVM, onnxruntime and onnxruntime-web are held to their profiles by
 [live tests](../tests_live/README.md): the whole grid of GRU features, random GRUs and trained models.
 
-OpenCV 5's Tanh is NaN from 45 on: for `opencv5` it is written with Sigmoid. A Tanh of the model's own stays as it is, and so
+OpenCV 5's Tanh is NaN from 45 on: for `opencv5` it is written with Sigmoid. A Tanh of the model's own stays as it
+is, and so
 do those that `--target portable` writes; sequence_lens, which needs Where, is not to be had in portable models.
 
 What was read is no promise: each use prints "unverified: run `gru-lower probe`". The probe makes a profile by running
