@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -71,6 +73,12 @@ def live(engine: str, packages: list[str]) -> None:
 
     @nox.session(name=f"live_{engine}")
     def run(session: nox.Session) -> None:
+        if engine == "onnxruntime_web":
+            lacking = [
+                command for command in ("npm", os.environ.get("CHROMIUM", "chromium")) if not shutil.which(command)
+            ]
+            if lacking:
+                session.error(f"needs {' and '.join(lacking)}; CHROMIUM may name the command of a browser of its kind")
         session.install(".[test]", *packages)
         if engine == "onnx2torch":
             session.install(
@@ -82,8 +90,8 @@ def live(engine: str, packages: list[str]) -> None:
             session.run("npm", "install", "--prefix", folder, "--no-save", "onnxruntime-web", external=True)
             env = {"ONNXRUNTIME_WEB": str(Path(folder, "node_modules", "onnxruntime-web").resolve())}
         if engine == "tinygrad":  # small models are quick in its interpreter, whole ones only when compiled, by clang
-            session.run("pytest", "tests_live", "--engine", engine, "-k", "not real", env={"DEV": "PYTHON"})
-            session.run("pytest", "tests_live", "--engine", engine, "-k", "real", *session.posargs)
+            session.run("pytest", "tests_live", "--engine", engine, "-k", "not real_model", env={"DEV": "PYTHON"})
+            session.run("pytest", "tests_live", "--engine", engine, "-k", "real_model", *session.posargs)
             return
         session.run("pytest", "tests_live", "--engine", engine, *session.posargs, env=env)
 

@@ -81,7 +81,8 @@ def lower(
 
     Raises:
         InvalidModel: The model cannot be read, or a GRU in it breaks the operator's rules.
-        Unsupported: An option's value is unknown, or what is given does not fit the model.
+        Unsupported: An option's value is unknown, or what is given does not fit the model or the target.
+        Remaining: Something is left that the target does not take; the message names each node and the limit.
 
     """
     source = interop.read(model)
@@ -103,6 +104,8 @@ def lower(
     result = lower_model(
         source.model, pipeline_spec, options if verify else None, progress, fix_dims=fix_dims, target=target
     )
+    if target is not None:
+        refuse_remaining(result.report, target)
     result.report.diagnostics[:0] = source.notes
     result.model = source.restore(result.model)
     return result

@@ -66,7 +66,7 @@ def opset(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
     oldest, newest = target.opset
     current = opset_of(model)
     if not oldest <= current <= newest:
-        hint = f"lower or legalize with --opset {newest}" if current < oldest else "export it with an older opset"
+        hint = f"lower or legalize with --opset {target.best_opset}"
         yield diagnostic("GL705", f"{target.label} takes opset {oldest} to {newest}; this one is {current}", hint=hint)
 
 

@@ -88,10 +88,10 @@ def flag(options: frozenset[str], found: Judgement, profile: Profile) -> str:
     if not options & {*profile.dtypes}:
         return f"allow computing in {profile.dtypes[0]} with legalize --allow-cast"
     if "lens" in options and options & {"opset_7", "opset_9"}:
-        return "convert the model first with --opset 17"
+        return f"add --opset {profile.best_opset}"
     if "dynamic_time" in options:
         return "make the sequence length static with --fix-dim"
-    if "dynamic_batch" in options and found.verdict != "unknown":
+    if options & {"dynamic_batch", "told_batch"} and found.verdict != "unknown":
         return "make the batch static with --fix-dim"
     return "leave the form to --form auto, or use another target"
 
@@ -132,7 +132,8 @@ def _limit(scope: Scope, node: NodeProto, limit: OpLimit, profile: Profile, fact
     names = [name for name in node.input if name]
     if limit.opset and not limit.opset[0] <= scope.opset <= limit.opset[1]:
         oldest, newest = limit.opset
-        raised = f"add --opset {newest}" if scope.opset < oldest else "export the model with an older opset"
+        helps = oldest <= profile.best_opset <= newest
+        raised = f"add --opset {profile.best_opset}" if helps else "remove it from the model, or use another target"
         yield f"{profile.label} takes it at opset {oldest} to {newest}; this one is {scope.opset}", raised
     kind = facts.elem_type(scope, names[0]) if names else 0
     spelled = TensorProto.DataType.Name(kind).lower() if kind else ""

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
 
+KEPT = ("GL301", "GL302", "GL303", "GL304", "GL305", "GL306", "GL307", "GL308")
+"""Why a GRU was not lowered."""
+
 
 @dataclass
 class Result:
@@ -116,7 +119,7 @@ def lower_model(
         dims.annotate(held, names)
     report.sites, report.diagnostics = result.sites, result.diagnostics
     if target is not None:
-        report.diagnostics += left(held, target)
+        report.diagnostics += left(held, target, result.diagnostics)
     report.op_counts = {"before": counts, "after": count_ops(held.proto)}
     if not held.modified:
         return Result(held.proto, report, held)
@@ -165,7 +168,7 @@ def for_target(model: Model, target: str, fix_dims: Mapping[str, int], opset: in
         raise Unsupported(
             f"{wanted.name} takes opset {oldest} to {newest}; this one is {current}",
             code="GL404",
-            hint=f"add --opset {max(oldest, min(newest, 17))}" if current < oldest else "export it with an older opset",
+            hint=f"add --opset {wanted.best_opset}",
         )
     forbidden = wanted.unwritten(current) | (EMITTED - set(wanted.allow) if wanted.allow else set())
     return {
@@ -184,19 +187,32 @@ def opset_of(model: Model) -> int:
     return next((entry.version for entry in model.proto.opset_import if entry.domain in ONNX_DOMAINS), 0)
 
 
-def left(model: Model, target: str) -> list[Diagnostic]:
-    """Return what a target does not take of a model, each node with the limit and what would help."""
-    found = breaches(model, profile.load(target), Facts(model))
-    return [
-        diagnostic(
-            "GL453" if each.kind == "operator" else "GL452",
-            each.message,
-            scope=each.scope,
-            node=each.site,
-            hint=each.hint,
-        )
-        for each in found
-    ]
+def left(model: Model, target: str, said: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Return what a target does not take of a model, each node with the limit and what would help.
+
+    Args:
+        model: The model, rewritten.
+        target: The name of a profile, or the path of one.
+        said: What was said so far; of GRUs that were kept, why.
+
+    """
+    wanted = profile.load(target)
+    kept = {(each.scope, _value(each.node)): each for each in said if each.code in KEPT}
+    found: list[Diagnostic] = []
+    for each in breaches(model, wanted, Facts(model)):
+        message, hint, code = each.message, each.hint, "GL453"
+        if each.kind != "operator":
+            code, reason = "GL452", kept.get((each.scope, _value(each.site)))
+            message += f", and {reason.message}" if reason else ""
+            helped = wanted.unwritten(opset_of(model)) - wanted.unwritten(wanted.best_opset)
+            hint = f"add --opset {wanted.best_opset}" if reason and reason.code == "GL307" and helped else hint
+        found.append(diagnostic(code, message, scope=each.scope, node=each.site, hint=hint))
+    return found
+
+
+def _value(site: str) -> str:
+    """Return the output in a site's id, which other edits do not change as they do the number."""
+    return site.rpartition("#")[2].partition(":")[2]
 
 
 def _way_back(model: Model) -> Callable[[], Model]:

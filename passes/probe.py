@@ -1,8 +1,10 @@
 """Making a target's profile by running small models on it: ``gru-lower probe``.
 
 1. Which opsets it takes, by a model of plain operators.
-2. Which operators lowered and legalised GRUs may be made of, each alone, in each opset that spells it otherwise.
-3. For the GRU node and for each form: every option of :mod:`gru_lower.targets.features`, with plain ones around it.
+2. Which operators lowered and legalised GRUs may be made of, each alone, in each opset that spells it otherwise; and
+   which functions are wrong for large values, and so better written otherwise.
+3. For the GRU node and for each form: every option of :mod:`gru_lower.targets.features`, with plain ones around it; the
+   candidate's functions that take e to the power of something for large values too.
 4. Options together, until every pair of right ones was right in some GRU; what fails is shrunk to an exception.
 
 A model that runs is right if every output is within a few thousandths of float64, otherwise wrong; one that does not
@@ -25,7 +27,8 @@ from gru_lower.passes.probing import micro, ops
 from gru_lower.passes.probing.completion import complete
 from gru_lower.passes.probing.cover import Cover
 from gru_lower.passes.probing.operators import survey
-from gru_lower.targets.capability import COLUMNS, FORMS, Cell, Column, Profile, Together
+from gru_lower.passes.probing.runner import NO_ANSWER
+from gru_lower.targets.capability import COLUMNS, FORMS, PREFERRED, Cell, Column, Profile, Together
 from gru_lower.targets.features import AXES, AXIS_OF, BANDS, DTYPES, OPTIONS, PLAIN, in_order, with_options
 
 if TYPE_CHECKING:
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
 
 Options = frozenset[str]
 OLDEST = 7
-PREFERRED = 17
 BASES: tuple[tuple[str, ...], ...] = (
     ("lbr1",),
     ("lbr0",),
@@ -69,6 +71,8 @@ SPELLED: tuple[tuple[str, tuple[str, ...]], ...] = (
 """What spellings are compared on."""
 ORDER = ("step", "scan", "loop", "unroll")
 """Which form to take where several are right: an unrolled GRU grows with T, though up to T = 8 it goes first."""
+EXPONENTIAL = ("Tanh", "Sigmoid", "ScaledTanh", "Elu", "Softplus")
+"""Functions that take e to the power of something, which has to be bounded first."""
 PAIR_RUNS = 1000
 
 
@@ -168,10 +172,10 @@ class _Probe:
                 continue
             self._runs += 1
             outcome = future.result()
-            if outcome.reason:
-                self._reasons[f"{what}: {label}"] = outcome.reason
-            rejected = outcome.outputs is None
-            found.append("rejected" if rejected else "right" if each.right(outcome.outputs or {}) else "wrong")
+            fault = "" if outcome.outputs is None else outcome.reason or each.fault(outcome.outputs)
+            if fault or outcome.reason:
+                self._reasons[f"{what}: {label}"] = fault or outcome.reason
+            found.append("rejected" if outcome.outputs is None else "wrong" if fault else "right")
         return found
 
     def _cell(self, verdict: Verdict) -> Cell:
@@ -181,15 +185,16 @@ class _Probe:
         """Find the opsets of a plain model, and take the newest one up to 17 for the rest."""
         candidates = list(range(OLDEST, onnx.defs.onnx_opset_version() + 1))
         models = [(f"opset {opset}", ops.operator("Tanh", opset)) for opset in candidates]
-        right = [
-            opset for opset, found in zip(candidates, self._verdicts("opsets", models), strict=True) if found == "right"
-        ]
+        preferred = candidates.index(PREFERRED)
+        first = self._verdicts("opsets", [models[preferred]])
+        if next(iter(self._reasons.values()), "").startswith(NO_ANSWER):  # nor would there be one in other opsets
+            raise self._nothing("raise --timeout, or run the command by hand on a model to see what it waits for")
+        rest = self._verdicts("opsets", [*models[:preferred], *models[preferred + 1 :]])
+        verdicts = [*rest[:preferred], *first, *rest[preferred:]]
+        right = [opset for opset, found in zip(candidates, verdicts, strict=True) if found == "right"]
         if not right:
-            reason = next(iter(self._reasons.values()), "its numbers are wrong")
-            raise Unsupported(
-                f"the runner runs not even a model of one Tanh: {reason}",
-                code="GL405",
-                hint="run the command by hand on a model; it has to write the outputs by name, and to end with 0",
+            raise self._nothing(
+                "run the command by hand on a model; it has to write the outputs by name, and to end with 0"
             )
         self._opset = max((opset for opset in right if opset <= PREFERRED), default=min(right))
         low = high = self._opset
@@ -199,16 +204,23 @@ class _Probe:
             high += 1
         self._profile = replace(self._profile, opset=(low, high))
 
+    def _nothing(self, hint: str) -> Unsupported:
+        """Return the error for a runner that runs nothing; the reason is that of the opset most consumers know."""
+        reason = next(iter(self._reasons.values()))
+        return Unsupported(f"the runner runs not even a model of one Tanh: {reason}", code="GL405", hint=hint)
+
     def _find_operators(self) -> None:
         """Find the operators that are not right, or not in every version of theirs."""
         found = survey(self._profile.opset, self._opset, self._verdicts, every_version=self._options.pairs)
-        self._profile = replace(self._profile, forbid=found.forbid, ops=found.limits, control_flow=found.flow)
+        self._profile = replace(
+            self._profile, forbid=found.forbid, avoid=found.avoid, ops=found.limits, control_flow=found.flow
+        )
 
     def _find_spelling(self) -> None:
         """Take the spelling in which most of a few GRUs are right: with Gemm, without it, or the minimal one."""
-        best = -1
+        best, overflowing = -1, self._profile.avoid
         for vocabulary, avoid in SPELLINGS:
-            tried = replace(self._profile, vocabulary=vocabulary, avoid=avoid)
+            tried = replace(self._profile, vocabulary=vocabulary, avoid=(*avoid, *overflowing))
             before, self._profile = self._profile, tried
             found = [self._fare(column, [self._base(column, extra)])[0] for column, extra in SPELLED]
             score = sum(verdict == "right" for verdict in found)
@@ -227,13 +239,13 @@ class _Probe:
         steps = "one_step" if column == "step" else "many_steps"
         return with_options(PLAIN | {"lbr1", "float32", band}, steps, *extra)
 
-    def _model(self, column: str, options: Options) -> Micro | None:
+    def _model(self, column: str, options: Options, factor: float = 1.0) -> Micro | None:
         """Build the model of a column, ``None`` where there is none with these options."""
         band = next(option for option in options if AXIS_OF[option] == "opset")
         opset = self._opset if band == self._band() else micro.opset_in(band, *self._profile.opset)
         if opset is None:
             return None
-        made = micro.gru(options, opset, self._options.seed)
+        made = micro.gru(options, opset, self._options.seed, factor)
         if column == "gru":
             return made
         held = Model(made.model)
@@ -253,10 +265,11 @@ class _Probe:
     def _band(self) -> str:
         return next(each for first, each in reversed(BANDS.items()) if first <= self._opset)
 
-    def _fare(self, column: str, wanted: Sequence[Options]) -> list[Verdict | None]:
+    def _fare(self, column: str, wanted: Sequence[Options], factor: float = 1.0) -> list[Verdict | None]:
         plain = self._base(column, ())
-        labels = [", ".join(in_order(each - plain)) or "plain" for each in wanted]
-        models = [self._model(column, each) for each in wanted]
+        large = " of large values" if factor != 1 else ""
+        labels = [(", ".join(in_order(each - plain)) or "plain") + large for each in wanted]
+        models = [self._model(column, each, factor) for each in wanted]
         return self._verdicts(column, list(zip(labels, models, strict=True)))
 
     def _column(self, column: str) -> Column:
@@ -280,7 +293,17 @@ class _Probe:
         self._singles(column, base, verdicts, late, known)
         for option in plain - base:  # the plain option fails where another has to stand in its place
             verdicts.setdefault(option, first or "rejected")
+        self._overflow(column, base, verdicts)
         return self._together(column, base, verdicts)
+
+    def _overflow(self, column: str, base: Options, verdicts: dict[str, Verdict]) -> None:
+        """Try large values; a function that is wrong for them is taken to be so in both places."""
+        functions = [name for name in EXPONENTIAL if verdicts.get(f"g_{name}") == "right"]
+        completed = [complete(with_options(base, f"g_{name}"), frozenset({f"g_{name}"})) for name in functions]
+        wanted = {name: each for name, each in zip(functions, completed, strict=True) if each is not None}
+        for name, verdict in zip(wanted, self._fare(column, list(wanted.values()), ops.LARGE), strict=True):
+            if verdict not in (None, "right"):
+                verdicts |= _all({f"f_{name}", f"g_{name}"} & verdicts.keys(), verdict)
 
     def _singles(
         self,

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 from gru_lower.diagnostics import diagnostic
 from gru_lower.targets import profile
-from gru_lower.targets.features import options_of
+from gru_lower.targets.features import options_of, with_options
 from gru_lower.targets.judge import UNVERIFIED, judge
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def options_at(scope: Scope, index: int, spec: GruSpec, facts: Facts) -> frozens
     if "sequence_lens" in spec.inputs:
         values = facts.array(scope, spec.inputs["sequence_lens"])
         lens = None if values is None else frozenset(int(value) for value in values.flat)
-    return options_of(spec, facts.node(scope, index), scope.opset, computed, lens)
+    shape = facts.shape(scope, spec.inputs["X"])
+    symbolic = shape is not None and not isinstance(shape[1 - spec.layout], int)
+    return options_of(spec, facts.node(scope, index), scope.opset, computed, lens, symbolic_batch=symbolic)
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,18 @@ def wish_of(
     if profile is None:
         return Wish(forms)
     options = options_at(scope, index, spec, facts)
-    judgements = {column: judge(profile, column, options) for column in ("gru", *profile.forms)}
+    lowered = with_options(options, "no_lens") if _full(scope, spec, facts) else options
+    judgements = {"gru": judge(profile, "gru", options)}
+    judgements |= {form: judge(profile, form, lowered) for form in profile.forms}
     taken = [form for form in profile.forms if judgements[form].verdict in ("right", "unknown")]
     refused = next((judgements[form].why for form in profile.forms if form not in taken), "")
     return Wish(taken, judgements["gru"].verdict == "right", refused, judgements, profile.label)
+
+
+def _full(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
+    """Whether the lengths are constant and all T, so that no lowering looks at them."""
+    lens = facts.array(scope, spec.inputs["sequence_lens"]) if "sequence_lens" in spec.inputs else None
+    return lens is not None and spec.seq_length is not None and bool((lens == spec.seq_length).all())
 
 
 def unverified(label: str, judgement: Judgement) -> list[Diagnostic]:

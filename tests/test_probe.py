@@ -85,16 +85,16 @@ class TestMicroModels:
         assert option in made.options
         assert {AXIS_OF[each] for each in made.options} == AXES.keys()
         assert made.feeds.keys() == {value.name for value in made.model.graph.input}
-        assert made.right(made.expected)
+        assert not made.fault(made.expected)
 
     def test_right_is_told_from_wrong(self) -> None:
         made = micro.gru(BASE, 17)
         shifted = {name: np.roll(value, 1, axis=0) for name, value in made.expected.items()}
-        assert not made.right(shifted)
-        assert not made.right({})
-        assert not made.right({name: np.full_like(value, np.nan) for name, value in made.expected.items()})
-        assert not made.right({name: value[..., :-1] for name, value in made.expected.items()})
-        assert made.right({name: value.astype(np.float32) for name, value in made.expected.items()})
+        assert made.fault(shifted)
+        assert made.fault({})
+        assert made.fault({name: np.full_like(value, np.nan) for name, value in made.expected.items()})
+        assert made.fault({name: value[..., :-1] for name, value in made.expected.items()})
+        assert not made.fault({name: value.astype(np.float32) for name, value in made.expected.items()})
 
     @pytest.mark.parametrize("opset", list(BANDS))
     def test_operators_run_in_every_opset_they_are_probed_in(self, opset: int) -> None:
@@ -103,7 +103,7 @@ class TestMicroModels:
                 made = ops.operator(op, opset)
                 onnx.checker.check_model(made.model, full_check=True)
                 assert op in {node.op_type for node in made.model.graph.node}
-                assert made.right(run(made.model, made.feeds)), f"{op} at opset {opset}"
+                assert not made.fault(run(made.model, made.feeds)), f"{op} at opset {opset}"
 
 
 class TestCommandRunner:
@@ -115,7 +115,7 @@ class TestCommandRunner:
     def test_what_it_writes_is_read(self, tmp_path: Path) -> None:
         found = self.outcome(tmp_path, "np.savez(outputs, y=np.tanh(feeds['X']))")
         assert found.outputs is not None
-        assert self.model.right(found.outputs)
+        assert not self.model.fault(found.outputs)
 
     def test_the_last_line_is_the_reason_it_was_rejected_for(self, tmp_path: Path) -> None:
         found = self.outcome(tmp_path, "print('loading', file=sys.stderr); sys.exit('no Tanh on this chip')")
@@ -149,7 +149,7 @@ class TestCommandRunner:
     def test_what_is_no_result_is_wrong(self, body: str, tmp_path: Path) -> None:
         found = self.outcome(tmp_path, body)
         assert found.outputs is not None
-        assert not self.model.right(found.outputs)
+        assert self.model.fault(found.outputs)
 
     @pytest.mark.parametrize(
         ("words", "message"),
@@ -233,6 +233,52 @@ class TestProbe:
             probe(lambda _model, _feeds: Outcome(None, "licence expired"), ProbeOptions("none"))
         assert caught.value.code == "GL405"
         assert "licence expired" in caught.value.message
+
+    @pytest.mark.parametrize(
+        ("body", "reason"),
+        [
+            ("import no_such_engine", "ModuleNotFoundError: No module named 'no_such_engine'"),
+            ("print('done')", "it ended with 0, and wrote no outputs"),
+            ("np.savez(outputs, out0=np.tanh(feeds['X']))", "it wrote out0, and the graph's output is y"),
+            ("np.savez(outputs, y=np.tanh(feeds['X'])[0])", "y is of shape [3, 4], not [2, 3, 4]"),
+            ("np.savez(outputs, y=np.cos(feeds['X']))", "y is off by"),
+            (
+                "open(outputs, 'wb').write(b'garbage')",
+                "it ended with 0, and what it wrote is no .npz of numbers by name",
+            ),
+        ],
+    )
+    def test_a_runner_that_is_at_fault_is_told_why(
+        self,
+        body: str,
+        reason: str,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(onnx.defs, "onnx_opset_version", lambda: 17)
+        monkeypatch.setattr("gru_lower.passes.probe.OLDEST", 17)
+        runner = script(tmp_path / "runner.py", f"print('noise' * 100_000)\n{body}")
+        assert command(["probe", "--runner", runner, "-o", str(tmp_path / "npu.toml")]) == 2
+        said = capsys.readouterr()
+        assert not said.out
+        assert f"error GL405: the runner runs not even a model of one Tanh: {reason}" in said.err.replace("\n", " ")
+        assert not (tmp_path / "npu.toml").exists()
+
+    def test_a_runner_that_hangs_is_waited_for_once(self, tmp_path: Path) -> None:
+        runner = CommandRunner(script(tmp_path / "runner.py", "time.sleep(60)"), 1.0)
+        started = time.monotonic()
+        with pytest.raises(gru_lower.Unsupported) as caught:
+            probe(runner, ProbeOptions("none"))
+        assert time.monotonic() - started < 10
+        assert caught.value.message.endswith("no answer within 1 s")
+        assert "--timeout" in str(caught.value.hint)
+
+    def test_what_a_runner_prints_is_nothing_to_us(self, tmp_path: Path) -> None:
+        body = "print('progress ' * 100_000); np.savez(outputs, y=np.tanh(feeds['X']))"
+        model = ops.operator("Tanh", 17)
+        found = CommandRunner(script(tmp_path / "runner.py", body))(model.model, model.feeds)
+        assert not model.fault(found.outputs or {})
 
 
 def _case(**knobs: Any) -> GruCase:

@@ -218,7 +218,7 @@ def call_lower(tmp_path: Path) -> Callable[[str], list[str]]:
     from strategies import WEIGHTS, random_case
 
     def do(forms: str) -> list[str]:
-        text = MINE.replace('forms = ["unroll"]', forms) + '\n[loop]\nall = "right"\n'
+        text = MINE.replace('forms = ["unroll"]', forms) + '\n[control_flow]\nloop = true\n[loop]\nall = "right"\n'
         path = tmp_path / "with a space, and more.toml"
         path.write_text(text.replace('right = ["lbr1"', 'rejected = ["lbr1"', 1), encoding="utf-8")
         case = random_case(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,9 @@ from gru_lower.targets import profile
 from gru_lower.targets.capability import FOLDER
 from lowering import hold, holds_gru, lower, op_types
 from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[1]
 FUNCTIONS = "HardSigmoid+LeakyRelu+Elu+ThresholdedRelu+Softsign+Softplus"
@@ -98,6 +103,79 @@ class TestPortable:
             gru_lower.lower(case.model(), target="portable")
         assert caught.value.code == code
         assert hint in (caught.value.hint or "")
+
+    @pytest.mark.parametrize("opset", [9, 17, 21])
+    def test_lengths_that_are_all_of_it_need_no_mask(self, opset: int) -> None:
+        case = _plain(opset=opset, sequence_lens="full", constants=WEIGHTS | {"sequence_lens"})
+        result = gru_lower.lower(case.model(), target="portable", opset=17)
+        hold(case, result.model)
+        assert not {"GRU", "Where"} & op_types(result.model)
+
+    def test_other_lengths_are_refused_by_name(self) -> None:
+        case = _plain(sequence_lens="positive")
+        with pytest.raises(gru_lower.Remaining, match="sequence_lens is rejected on portable"):
+            gru_lower.lower(case.model(), target="portable", verify=False)
+
+    @pytest.mark.parametrize("name", ["Softplus", "ThresholdedRelu"])
+    def test_functions_that_some_runtime_lacks_or_computes_wrongly_are_not_written(self, name: str) -> None:
+        case = _plain(activations=["Sigmoid", name], activation_alpha="exact")
+        result = gru_lower.lower(case.model(), target="portable")
+        hold(case, result.model)
+        assert not {name, "Where"} & op_types(result.model)
+
+    @pytest.mark.parametrize("opset", [12, 22])
+    def test_the_opset_to_convert_to_is_named_whether_newer_or_older(self, opset: int) -> None:
+        case = _plain(opset=opset)
+        with pytest.raises(gru_lower.Unsupported) as caught:
+            gru_lower.lower(case.model(), target="portable")
+        assert caught.value.hint == "add --opset 17"
+        hold(case, gru_lower.lower(case.model(), target="portable", opset=17).model)
+
+
+class TestTargets:
+    @pytest.mark.parametrize("call", [gru_lower.lower, gru_lower.legalize])
+    def test_an_operator_that_is_taken_in_other_opsets_is_had_by_converting(self, call: Callable[..., Any]) -> None:
+        case = _plain(opset=21)
+        with pytest.raises(gru_lower.Remaining) as caught:
+            call(case.model(), target="onnx2torch", verify=False)
+        assert "needs Reshape here, which may not be written" in caught.value.message
+        assert caught.value.hint == "add --opset 17"
+        hold(case, call(case.model(), target="onnx2torch", opset=17).model)
+
+    def test_a_batch_that_only_another_input_tells_is_to_be_fixed(self) -> None:
+        case = _plain(initial_h=True, static=False, constants=WEIGHTS | {"initial_h"})
+        with pytest.raises(gru_lower.Remaining) as caught:
+            gru_lower.lower(case.model(), target="tract", verify=False)
+        assert "--fix-dim" in str(caught.value.hint)
+        result = gru_lower.lower(case.model(), target="tract", fix_dims={"N": case.sizes[1], "T": case.sizes[0]})
+        hold(case, result.model)
+
+    def test_tract_gets_no_masks_by_index(self) -> None:
+        """In whole models it fails on them: "eval() called on a Dummy op. This is a bug"."""
+        case = _plain(direction="reverse", sequence_lens="positive", T=12)
+        result = gru_lower.lower(case.model(), target="tract")
+        hold(case, result.model)
+        assert "Range" not in op_types(result.model)
+        assert "Where" in op_types(result.model)
+
+    @pytest.mark.parametrize("name", ["Tanh", "Softplus"])
+    def test_a_function_that_is_not_a_number_for_large_values_is_not_written(self, name: str) -> None:
+        """OpenCV 5's Tanh is NaN from 45 on, its Softplus from 89."""
+        case = _plain(activations=["Sigmoid", name], T=4)
+        large = replace(case, X=case.X * np.float32(100), attributes={**case.attributes, "clip": 1000.0})
+        result = gru_lower.lower(large.model(), target="opencv5", verify=False)
+        hold(large, result.model)
+        assert not {"GRU", name} & op_types(result.model)
+
+
+def _plain(**knobs: Any) -> GruCase:
+    return random_case(
+        np.random.default_rng(4), **{
+            "opset": 17, "dtype": np.float32, "static": True, "layout": None, "activations": None, "clip": None,
+            "sequence_lens": None, "constants": WEIGHTS, "T": 5, "N": 3, "H": 4, "hidden_size": 4, "initial_h": False,
+            "linear_before_reset": 1, "nan_padding": False, "direction": None, **knobs,
+        },
+    )  # fmt: skip
 
 
 class TestProfiles:

@@ -14,9 +14,17 @@ HEAD = """\
 <!-- Written by tests/update_targets.py from the profiles in gru_lower/targets. -->
 
 What runtimes make of a GRU, as run or, where the evidence says so, as read. ✓ right, ✗ **wrong numbers without an
-error**, – rejected, ? not tried. *Before* is the GRU node as it is; *after* is what `gru-lower legalize --target NAME`
-or `lower --target NAME` makes of it: the node rewritten, or plain operators. Where neither can be, the command refuses,
-and names what is in the way.
+error**, – rejected, ? not tried. A cell such as ✗→✓ is before→after: before the arrow the GRU node as it is, after it
+what `gru-lower legalize --target NAME` or `lower --target NAME` makes of it: the node rewritten, or plain operators.
+Where neither can be, it is →– and the command refuses, naming what is in the way; often `--fix-dim`, `--opset` or
+`legalize --allow-cast` (float16 or float64 computed in float32) is what helps. ✓ alone is right either way.
+
+tract, MNN, OpenCV 5, tinygrad, OpenVINO, onnx2torch, TVM, onnxruntime and onnxruntime-web are held to their profiles by
+[live tests](../tests_live/README.md): the whole grid of GRU features, random GRUs and trained models.
+
+OpenCV 5's Tanh is NaN from 45 on: for `opencv5` it is written with Sigmoid. A Tanh of the model's own stays as it
+is, and so
+do those that `--target portable` writes; sequence_lens, which needs Where, is not to be had in portable models.
 
 What was read is no promise: each use prints "unverified: run `gru-lower probe`". The probe makes a profile by running
 small models through a command of yours:
@@ -50,6 +58,14 @@ def page() -> str:
         ]
         lines += ["", "; ".join(facts) + "."]
         lines += ["", f"Does not take: {', '.join(each.forbid)}."] if each.forbid else []
+        lines += (
+            ["", f"Written otherwise, as its own are wrong or slow at times: {', '.join(each.avoid)}."]
+            if each.avoid
+            else []
+        )
+        limits = [(op, limit.opset) for op, limit in each.ops.items() if limit.opset]
+        told = [f"{op} at {oldest} to {newest}" for op, (oldest, newest) in limits]
+        lines += ["", f"Takes in some opsets only: {', '.join(told)}."] if told else []
         gru = each.columns["gru"]
         for verdict in ("wrong", "rejected"):
             listed = [describe(option) for option, cell in gru.cells.items() if cell.verdict == verdict]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gru_lower.targets import profile
 from tests_live.engines import KINDS, start
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "form" in metafunc.fixturenames:
-        metafunc.parametrize("form", KINDS[metafunc.config.getoption("--engine")].takes)
+        target = KINDS[metafunc.config.getoption("--engine")].target
+        metafunc.parametrize("form", profile.load(target).forms)
 
 
 @pytest.fixture(scope="session")

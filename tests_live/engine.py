@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 RUNNERS = ROOT / "examples" / "runners"
-LIMIT = 300.0
+LIMIT = 1200.0
 """Seconds a model may take."""
 
 
@@ -52,13 +53,21 @@ class Engine:
         """Start the server."""
         self.name = name
         self.version = version(package)
+        self._seen: dict[bytes, Outcome] = {}
         self._folder = tempfile.TemporaryDirectory()
         script = RUNNERS / f"run_{name}.py"
         command = [sys.executable, "-m", "tests_live.serve", str(script), *(["--here"] if here else [])]
         self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
     def run(self, model: onnx.ModelProto, feeds: Arrays) -> Outcome:
-        """Run one model."""
+        """Run one model, or return what came of the same one before."""
+        given = sorted((name, array.dtype.str, array.shape, array.tobytes()) for name, array in feeds.items())
+        key = hashlib.sha256(model.SerializeToString(deterministic=True) + repr(given).encode()).digest()
+        if key not in self._seen:
+            self._seen[key] = self._run(model, feeds)
+        return self._seen[key]
+
+    def _run(self, model: onnx.ModelProto, feeds: Arrays) -> Outcome:
         folder = Path(self._folder.name)
         paths = {key: folder / key for key in ("model.onnx", "inputs.npz", "outputs.npz", "log.txt")}
         paths["outputs.npz"].unlink(missing_ok=True)

@@ -12,11 +12,8 @@ if TYPE_CHECKING:
     import onnx
 
     from strategies import GruCase
-    from tests_live.engines import Kind
     from tests_live.grid import Cell
 
-NEWER = 17
-"""The opset that models are converted to if theirs is too old for an engine."""
 STATIC, DYNAMIC = {"static": True}, {"static": False}
 
 
@@ -63,7 +60,6 @@ FORMS = {
     "unroll batch": Form({"form": "unroll"}, DYNAMIC, fix_length=True),
     "step": Form({"form": "step"}, {"static": True, "T": 1}),
     "minimal": Form({"passes": "lower-gru{form=unroll,vocabulary=minimal}"}),
-    "portable": Form({"target": "portable"}),
 }
 
 
@@ -88,25 +84,3 @@ def lowered(model: onnx.ModelProto, options: dict[str, Any]) -> onnx.ModelProto:
     proto: onnx.ModelProto = result.model
     assert not any(is_onnx(node, "GRU") for scope in walk(proto) for node in scope.nodes)
     return proto
-
-
-def best(kind: Kind, model: onnx.ModelProto, dtype: str, fix_dims: dict[str, int] | None = None) -> onnx.ModelProto:
-    """Lower a model for an engine.
-
-    This stands for ``gru_lower.lower(model, target=NAME, fix_dims=...)``.
-
-    Raises:
-        Refused: The engine does not take it.
-
-    """
-    oldest, newest = kind.opsets
-    opset = next(entry.version for entry in model.opset_import if not entry.domain)
-    if dtype not in kind.dtypes:
-        raise Refused(f"no {dtype}")
-    if opset > newest:
-        raise Refused(f"opset {opset} is newer than {newest}")
-    options = dict(kind.options)
-    if opset < oldest:
-        spec = options.pop("passes", None)
-        options |= {"passes": f"convert-opset{{to={NEWER}}},{spec}"} if spec else {"opset": NEWER}
-    return lowered(model, options | ({"fix_dims": fix_dims} if fix_dims else {}))

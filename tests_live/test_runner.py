@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 
 from tests_live.engine import RUNNERS
-from tests_live.forms import best
 from tests_live.grid import Cell
+from tests_live.rewriting import rewritten
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def command(engine: Engine, model: Path, inputs: Path, outputs: Path) -> subproc
 
 def test_a_model_that_runs(engine: Engine, kind: Kind, tmp_path: Path) -> None:
     case = Cell("plain", {}).case()
-    onnx.save(best(kind, case.model(), "float32"), tmp_path / "model.onnx")
+    onnx.save(rewritten("lower", case.model(), kind.target), tmp_path / "model.onnx")
     np.savez(tmp_path / "inputs.npz", **case.feeds())  # type: ignore[arg-type]
     done = command(engine, tmp_path / "model.onnx", tmp_path / "inputs.npz", tmp_path / "outputs.npz")
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,10 @@ from typing import Literal
 Verdict = Literal["right", "wrong", "rejected"]
 Evidence = Literal["run", "read"]
 FOLDER = Path(__file__).parent
+PREFERRED = 17
+"""The opset that most consumers know best."""
+DYNAMIC = frozenset({"Shape", "Expand", "Range"})
+"""Operators that a lowering only writes where a dim is not known beforehand."""
 FORMS = ("step", "unroll", "scan", "loop")
 COLUMNS = ("gru", *FORMS)
 VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "rejected")
@@ -146,7 +150,18 @@ class Profile:
         """Name and version, for messages."""
         return f"{self.name} {self.version}".strip()
 
+    @property
+    def best_opset(self) -> int:
+        """The opset to convert a model to: the one nearest to 17 of those in which the fewest operators are lacking."""
+        oldest, newest = self.opset
+        lacking = {opset: len(self._late(opset) - DYNAMIC) for opset in range(oldest, newest + 1)}
+        return min(lacking, key=lambda opset: (lacking[opset], abs(opset - PREFERRED)))
+
     def unwritten(self, opset: int) -> frozenset[str]:
         """Return the operators that the profile names and that are not to be written into a model of an opset."""
-        late = {op for op, limit in self.ops.items() if limit.opset and not limit.opset[0] <= opset <= limit.opset[1]}
-        return frozenset(self.forbid) | frozenset(self.avoid) | late
+        return frozenset(self.forbid) | frozenset(self.avoid) | self._late(opset)
+
+    def _late(self, opset: int) -> frozenset[str]:
+        return frozenset(
+            op for op, limit in self.ops.items() if limit.opset and not limit.opset[0] <= opset <= limit.opset[1]
+        )

@@ -37,7 +37,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "outputs": ("both_outputs", "only_Y", "only_Y_h"),
     "weights": ("constant_weights", "computed_weights"),
     "time": ("static_time", "dynamic_time"),
-    "batch": ("static_batch", "dynamic_batch"),
+    "batch": ("static_batch", "dynamic_batch", "told_batch"),
     "T": ("many_steps", "one_step"),
     "N": ("many_sequences", "one_sequence"),
     "type": DTYPES,
@@ -75,6 +75,7 @@ WORDS = {
     "dynamic_time": "a dynamic sequence length",
     "static_batch": "a static batch",
     "dynamic_batch": "a dynamic batch",
+    "told_batch": "a batch that is symbolic in X, and a number in another input",
     "many_steps": "several steps",
     "one_step": "a sequence length of 1",
     "many_sequences": "several sequences",
@@ -108,7 +109,13 @@ def band(opset: int) -> str:
 
 
 def options_of(
-    spec: GruSpec, node: NodeProto, opset: int, computed: frozenset[str], lens: frozenset[int] | None = None
+    spec: GruSpec,
+    node: NodeProto,
+    opset: int,
+    computed: frozenset[str],
+    lens: frozenset[int] | None = None,
+    *,
+    symbolic_batch: bool = False,
 ) -> frozenset[str]:
     """Return the options a GRU takes.
 
@@ -118,6 +125,7 @@ def options_of(
         opset: The opset of its scope.
         computed: Which of ``W``, ``R``, ``B`` are not constant.
         lens: The values in sequence_lens where they are constant.
+        symbolic_batch: Whether the batch is no number in the shape of X.
 
     """
     written = {attribute.name for attribute in node.attribute}
@@ -138,7 +146,7 @@ def options_of(
         "both_outputs" if spec.Y and spec.Y_h else "only_Y" if spec.Y else "only_Y_h",
         "computed_weights" if computed else "constant_weights",
         "dynamic_time" if spec.seq_length is None else "static_time",
-        "dynamic_batch" if spec.batch_size is None else "static_batch",
+        "dynamic_batch" if spec.batch_size is None else "told_batch" if symbolic_batch else "static_batch",
         "one_step" if spec.seq_length == 1 else "many_steps",
         "one_sequence" if spec.batch_size == 1 else "many_sequences",
         spec.type_name,

@@ -97,21 +97,16 @@ def _best(columns: Sequence[Column | None], options: Sequence[str], profile: Pro
 
 
 def markdown(profiles: Sequence[Profile]) -> str:
-    """Return two tables of all targets, before and after, as Markdown."""
-    rows = [row(profile) for profile in profiles]
-    parts = []
-    for title, which in (("before", "before"), ("after", "after")):
-        extra = " forms |" if which == "after" else ""
-        lines = [
-            f"|{title}|evidence|" + "|".join(FEATURES) + "|" + extra,
-            "|---|---|" + "---|" * len(FEATURES) + ("---|" if extra else ""),
+    """Return a table of all targets as Markdown: in each cell before and after, or one mark where both are right."""
+    lines = [f"|target|evidence|{'|'.join(FEATURES)}|forms|", f"|---|---|{'---|' * len(FEATURES)}---|"]
+    for each in map(row, profiles):
+        pairs = [(each.before[feature], each.after[feature]) for feature in FEATURES]
+        marks = [
+            MARKS["right"] if pair == ("right", "right") else "→".join(MARKS[mark] for mark in pair) for pair in pairs
         ]
-        for each in rows:
-            marks = "|".join(MARKS[getattr(each, which)[feature]] for feature in FEATURES)
-            name = f"{each.name} {each.version}".strip()
-            lines.append(f"|{name}|{each.evidence}|{marks}|" + (f" {', '.join(each.forms)} |" if extra else ""))
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+        name = f"{each.name} {each.version}".strip()
+        lines.append(f"|{name}|{each.evidence}|{'|'.join(marks)}|{', '.join(each.forms)}|")
+    return "\n".join(lines)
 
 
 def option_rows(profile: Profile) -> list[tuple[str, str, list[Mark]]]:

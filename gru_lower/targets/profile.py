@@ -144,7 +144,7 @@ def _fill(name: str, cells: dict[str, Cell], profile: Profile, base: Cell, untri
     rejected = replace(base, verdict="rejected")
     flow = profile.control_flow
     outside = {dtype for dtype in DTYPES if dtype not in profile.dtypes} | _bands_outside(profile.opset)
-    outside |= {"dynamic_time", "dynamic_batch"} if profile.static else set()
+    outside |= {"dynamic_time", "dynamic_batch", "told_batch"} if profile.static else set()
     if name in ("scan", "loop"):
         outside |= set() if flow.dynamic_trip_count else {"dynamic_time"}
         outside |= {"reverse", "bidirectional"} if name == "scan" and not flow.reverse else set()

@@ -60,13 +60,14 @@ class LegalizeSequenceLens(Rewrite):
         if "sequence_lens" not in spec.inputs:
             return None
         inputs = {key: name for key, name in spec.inputs.items() if key != "sequence_lens"}
-        bare = replace(spec, inputs=inputs)
+        bare, options = replace(spec, inputs=inputs), with_options(at.options, "no_lens")
+        if "told_batch" in options and "initial_h" not in inputs:  # nothing tells it any more
+            bare, options = replace(bare, batch_size=None), with_options(options, "dynamic_batch")
         if "full_lens" in at.known:
-            return [replace(at, spec=bare, options=with_options(at.options, "no_lens"))]
+            return [replace(at, spec=bare, options=options)]
         if spec.direction != "forward" or not self._masks(at, means):
             return None
-        bare = replace(bare, Y="Y", Y_h="")
-        return [replace(at, spec=bare, options=with_options(at.options, "no_lens", "only_Y"))]
+        return [replace(at, spec=replace(bare, Y="Y", Y_h=""), options=with_options(options, "only_Y"))]
 
     def _masks(self, at: Situation, means: Means) -> bool:
         spec = at.spec

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from onnx import TensorProto
 
 from gru_lower.passes.legalize.rewrite import Rewrite
@@ -30,6 +31,7 @@ class LegalizeReverse(Rewrite):
     Rules:
         1. Without sequence_lens all T steps are turned: by Gather where T is static, else by Slice with step -1.
         2. With them only the valid prefix is, by ReverseSequence: padding stays behind it, and so do the zeros of Y.
+           A length of 0 is one of 1 there, which turns nothing round either: MNN fails on 0.
         3. Y_h is the state after the last step processed, which is t = 0 in both.
     """
 
@@ -47,7 +49,8 @@ class LegalizeReverse(Rewrite):
     def _turns(self, at: Situation, means: Means) -> bool:
         if "sequence_lens" in at.spec.inputs:
             views = () if at.spec.layout or not at.spec.Y else ("Squeeze", "Unsqueeze")
-            return means.opset >= REVERSE_SEQUENCE and means.has("ReverseSequence", "Cast", *views)
+            lengths = () if "constant_lens" in at.known else ("Cast", "Less", "Where")
+            return means.opset >= REVERSE_SEQUENCE and means.has("ReverseSequence", *lengths, *views)
         if at.spec.seq_length is not None:
             return means.has("Gather")
         return means.opset >= SLICE_STEPS and means.has("Slice")
@@ -58,7 +61,7 @@ class LegalizeReverse(Rewrite):
         layout = gru.at.spec.layout
         lens = None
         if "sequence_lens" in gru.inputs:
-            lens = b.e.op("Cast", [gru.inputs["sequence_lens"]], "lens", to=TensorProto.INT64)
+            lens = self._lens(b, gru)
         x = self._turn(b, gru, gru.inputs["X"], lens, "X_turned")
         constants = {key: tensor for key, tensor in gru.constants.items() if key != "X"}
         results = inner(replace(gru, at=after, inputs=gru.inputs | {"X": x}, constants=constants))
@@ -71,6 +74,13 @@ class LegalizeReverse(Rewrite):
                 y = self._turn(b, gru, y, lens, "Y_turned")
             results["Y"] = y
         return results
+
+    def _lens(self, b: Build, gru: Gru) -> Value:
+        if "sequence_lens" in gru.constants:
+            return b.e.ints("lens", np.maximum(b.array(gru.constants["sequence_lens"]), 1).tolist())
+        lens, one = gru.inputs["sequence_lens"], b.e.tensor("one", 1, TensorProto.INT32)
+        filled = b.e.op("Where", [b.e.op("Less", [lens, one], "empty"), one, lens], "lens_filled")
+        return b.e.op("Cast", [filled], "lens", to=TensorProto.INT64)
 
     def _turn(self, b: Build, gru: Gru, value: Value, lens: Value | None, name: str) -> Value:
         time, length = gru.at.spec.layout, gru.at.spec.seq_length

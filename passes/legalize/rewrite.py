@@ -181,6 +181,8 @@ def situation(scope: Scope, index: int, spec: GruSpec, facts: Facts, constants: 
     if "initial_h" in spec.inputs and is_zero(facts, scope, spec.inputs["initial_h"]):
         known.add("zero_initial_h")
     lens = facts.array(scope, spec.inputs["sequence_lens"]) if "sequence_lens" in constants else None
+    if "sequence_lens" in constants:
+        known.add("constant_lens")
     if lens is not None and spec.seq_length and (lens == spec.seq_length).all():
         known.add("full_lens")
     biases = facts.array(scope, spec.inputs["B"]) if "B" in constants else None

@@ -49,7 +49,7 @@ class LegalizeInitialState(Rewrite):
         """Return the GRU with an initial_h if it had none, without one if it had zeros."""
         spec = at.spec
         if "initial_h" in spec.inputs:
-            if "zero_initial_h" not in at.known:
+            if "zero_initial_h" not in at.known or "told_batch" in at.options:
                 return None
             inputs = {key: name for key, name in spec.inputs.items() if key != "initial_h"}
             options = with_options(at.options, "no_initial_h")

@@ -60,7 +60,7 @@ def _in_arithmetic(e: Emitter, function: str, x: Value, alpha: float, beta: floa
             return e.op("Add", [at_least(e, x, 0.0, f"{name}_above"), below], name)
         case "ThresholdedRelu":
             passes = e.op("Greater", [x, e.tensor("alpha", alpha)], f"{name}_passes")
-            if e.opset >= WHERE:
+            if e.opset >= WHERE and e.vocabulary.has("Where"):
                 return e.where(passes, x, 0.0, name)
             return e.op("Mul", [x, e.op("Cast", [passes], f"{name}_mask", to=e.elem_type)], name)
         case "Softsign":

@@ -95,9 +95,11 @@ def fill(
         ahead: How many rows more stand before the first one that counts, [1] int64.
 
     """
-    padding = e.tensor("padding", other[None])
     if not by_index(e):
+        # A scalar where that serves: MNN reads beyond a row that is broadcast beside a column of conditions.
+        padding = e.tensor("padding", other[0] if (other == other[0]).all() else other[None])
         return e.op("Where", [rows_of(e, mask), pieces[0], padding], name)
+    padding = e.tensor("padding", other[None])
     behind = e.op("Concat", [*pieces, padding], f"{name}_and_padding", axis=0)
     index = e.shared(f"index {mask.valid.name}", lambda: _index(e, v, mask.valid))
     if ahead is not None:

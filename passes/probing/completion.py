@@ -38,6 +38,7 @@ def complete(options: Options, keep: Options, known: Collection[str] | None = No
     for one, other, instead in (
         ("dynamic_time", "one_step", ("many_steps", "static_time")),
         ("dynamic_batch", "one_sequence", ("many_sequences", "static_batch")),
+        ("told_batch", "no_initial_h", ("initial_h", "static_batch")),
     ):
         if {one, other} <= result:
             result = with_options(result, instead[1] if other in keep else instead[0])

@@ -58,16 +58,22 @@ class Micro:
     tolerance: float
     options: frozenset[str] = frozenset()
 
-    def right(self, outputs: dict[str, Array]) -> bool:
-        """Whether outputs are right, whatever float type they come in."""
+    def fault(self, outputs: dict[str, Array]) -> str:
+        """Return what is wrong with outputs, whatever float type they come in; ``""`` if nothing is."""
         for name, expected in self.expected.items():
             actual = outputs.get(name)
-            if actual is None or actual.shape != expected.shape or actual.dtype.kind not in "fiub":
-                return False
+            if actual is None:
+                wrote = f"it wrote {', '.join(sorted(outputs))}" if outputs else "it wrote no outputs"
+                return f"{wrote}, and the graph's output is {name}"
+            if actual.shape != expected.shape:
+                return f"{name} is of shape {list(actual.shape)}, not {list(expected.shape)}"
+            if actual.dtype.kind not in "fiub":
+                return f"{name} is of type {actual.dtype}"
             bound = self.tolerance * (1 + np.abs(expected).max(initial=0.0))
-            if not (np.abs(actual.astype(np.float64) - expected) <= bound).all():
-                return False
-        return True
+            error = np.abs(actual.astype(np.float64) - expected)
+            if not (error <= bound).all():
+                return f"{name} is off by {error.max():.2g}"
+        return ""
 
 
 def chosen(options: frozenset[str]) -> dict[str, str]:
@@ -76,13 +82,14 @@ def chosen(options: frozenset[str]) -> dict[str, str]:
     return result | {AXIS_OF[option]: option for option in options}
 
 
-def gru(options: frozenset[str], opset: int, seed: int = 0) -> Micro:
+def gru(options: frozenset[str], opset: int, seed: int = 0, factor: float = 1.0) -> Micro:
     """Build the model of one GRU.
 
     Args:
         options: One for each axis that matters.
         opset: The model's, of the band that the options name.
         seed: Of weights and inputs.
+        factor: What X is multiplied by.
 
     """
     o = chosen(options)
@@ -96,7 +103,7 @@ def gru(options: frozenset[str], opset: int, seed: int = 0) -> Micro:
     unbounded = not {o["f"][2:], o["g"][2:]} <= BOUNDED
     w = 0.4 if unbounded else 0.8  # states that grow from step to step would carry rounding errors along
     arrays: dict[str, Array] = {
-        "X": rng.standard_normal((b, t, I) if batch_major else (t, b, I)),
+        "X": rng.standard_normal((b, t, I) if batch_major else (t, b, I)) * factor,
         "W": rng.uniform(-w, w, (d, 3 * H, I)),
         "R": rng.uniform(-w, w, (d, 3 * H, H)),
     }
@@ -144,6 +151,7 @@ def _attributes(o: dict[str, str], d: int) -> dict[str, Any]:
 def _micro(o: dict[str, str], opset: int, arrays: dict[str, Array], attributes: dict[str, Any], kind: int) -> Micro:
     outputs = {"both_outputs": ("Y", "Y_h"), "only_Y": ("Y",), "only_Y_h": ("Y_h",)}[o["outputs"]]
     constants = {"W", "R", "B"} if o["weights"] == "constant_weights" else set()
+    constants |= {"initial_h"} if o["batch"] == "told_batch" else set()
     hidden = kind == TensorProto.BFLOAT16  # numpy's files cannot hold it
     nodes, inputs = [], []
     for name, array in arrays.items():
@@ -171,7 +179,9 @@ def _micro(o: dict[str, str], opset: int, arrays: dict[str, Array], attributes: 
         shape = _dims(o, name, values[name])
         infos.append(helper.make_tensor_value_info(shown, TensorProto.FLOAT if hidden else kind, shape))
     tensors = [
-        numpy_helper.from_array(arrays[name], name) for name in ("W", "R", "B") if name in constants & arrays.keys()
+        numpy_helper.from_array(arrays[name], name)
+        for name in ("W", "R", "B", "initial_h")
+        if name in constants & arrays.keys()
     ]
     graph = helper.make_graph(nodes, "micro", inputs, infos, tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version(opset))
@@ -198,7 +208,7 @@ def _dims(o: dict[str, str], name: str, array: Array) -> list[int | str]:
     dims: list[int | str] = list(array.shape)
     if o["time"] == "dynamic_time" and name in time:
         dims[time[name]] = "T"
-    if o["batch"] == "dynamic_batch" and name in batch:
+    if o["batch"] != "static_batch" and name in batch:
         dims[batch[name]] = "N"
     return dims
 

@@ -26,12 +26,14 @@ class Survey:
 
     Attributes:
         forbid: Operators that are right nowhere; Scan and Loop are told of by ``flow``.
+        avoid: Functions that are wrong for large values, as those are that take e to the power of any value.
         limits: Operators that are right in some opsets: the range around the one the rest is probed at.
         flow: Which repetitions are right.
 
     """
 
     forbid: tuple[str, ...]
+    avoid: tuple[str, ...]
     limits: dict[str, OpLimit]
     flow: ControlFlow
 
@@ -75,7 +77,22 @@ def survey(
             last = found[high + 1] - 1 if high + 1 < len(found) else newest
             limits[op] = OpLimit(opset=(found[low] if low else oldest, last))
     flow = _control_flow(forbid, preferred, run)
-    return Survey(tuple(op for op in forbid if op not in ("Scan", "Loop")), limits, flow)
+    taken = [op for op in ops.RESPELLED if ops.OPERATORS[op][0] <= preferred and op not in forbid]
+    avoid = _overflowing(taken, preferred, run)
+    return Survey(tuple(op for op in forbid if op not in ("Scan", "Loop")), avoid, limits, flow)
+
+
+def _overflowing(
+    functions: Sequence[str],
+    opset: int,
+    run: Callable[[str, Sequence[tuple[str, Micro | None]]], list[Verdict | None]],
+) -> tuple[str, ...]:
+    """Return the functions that are not right for large values, but for Tanh where Sigmoid is not either."""
+    tried = ["Sigmoid", *functions]
+    models = [(f"{op} of large values", ops.operator(op, opset, factor=ops.LARGE)) for op in tried]
+    found = dict(zip(tried, run("operators", models), strict=True))
+    sound = found.pop("Sigmoid") == "right"
+    return tuple(op for op, verdict in found.items() if verdict != "right" and (sound or op != "Tanh"))
 
 
 def _versions(op: str, opsets: tuple[int, int]) -> list[int]:

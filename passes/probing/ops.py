@@ -142,16 +142,21 @@ OPERATORS: dict[str, tuple[int, Callable[[Emitter, Value, Value], Value]]] = {
     "Loop": (7, lambda e, x, _: _loop(e, x)),
 }  # fmt: skip
 """Operator: the first opset it is probed at, and how its model is written."""
+RESPELLED = ("Tanh", "HardSigmoid", "LeakyRelu", "ThresholdedRelu", "Elu", "Softsign", "Softplus")
+"""Functions that have another spelling where a target's own overflows."""
+LARGE = 100.0
+"""What X is multiplied by to see that: e to the power of it is no float32."""
 DYNAMIC = ("Shape", "Expand", "Range")
 """Those that only make sense where a dim is not known beforehand: their X has a dynamic axis 1."""
 
 
-def operator(op: str, opset: int, *, reverse: bool = False, dynamic: bool = False) -> Micro:
+def operator(op: str, opset: int, *, reverse: bool = False, dynamic: bool = False, factor: float = 1.0) -> Micro:
     """Build the model of one operator.
 
     Args:
         op: One of :data:`OPERATORS`.
         opset: The model's.
+        factor: What X is multiplied by.
         reverse: For Scan: whether it runs backwards.
         dynamic: For Scan: whether the number of turns is dynamic.
 
@@ -165,7 +170,7 @@ def operator(op: str, opset: int, *, reverse: bool = False, dynamic: bool = Fals
     used = {name for node in nodes for name in node.input} | _captured(nodes)
     dims: list[int | str] = ["T" if dynamic else 2, "N" if op in DYNAMIC else 3, 4]
     inputs = [helper.make_tensor_value_info("X", FLOAT, dims)]
-    feeds: dict[str, Any] = {"X": X}
+    feeds: dict[str, Any] = {"X": X * np.float32(factor)}
     if "lens" in used:
         inputs.append(helper.make_tensor_value_info("lens", INT32, [3]))
         feeds["lens"] = LENS
@@ -177,7 +182,8 @@ def operator(op: str, opset: int, *, reverse: bool = False, dynamic: bool = Fals
     if op in ("Scan", "Loop"):  # onnx's reference runs no Scan backwards
         value = _repeated(reverse=reverse)
     else:
-        results: Any = ReferenceEvaluator(model).run(None, feeds)
+        with np.errstate(over="ignore", invalid="ignore"):  # in the branch of a function that is not chosen
+            results: Any = ReferenceEvaluator(model).run(None, feeds)
         value = np.asarray(results[0])
     known = None if op in DYNAMIC or dynamic else value.shape
     shaped = helper.make_tensor_value_info(template.outputs["y"], FLOAT, known or [None] * value.ndim)

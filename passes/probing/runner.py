@@ -29,6 +29,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = dict[str, Array]
 PLACEHOLDERS = ("{model}", "{inputs}", "{outputs}")
 LONGEST_REASON = 200
+NO_ANSWER = "no answer within"
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class CommandRunner:
         try:
             status = process.wait(self._timeout)
         except subprocess.TimeoutExpired:
-            return f"no answer within {self._timeout:g} s"
+            return f"{NO_ANSWER} {self._timeout:g} s"
         finally:
             _end(process)
         if status == 0:
@@ -139,5 +140,5 @@ def _read(path: Path) -> Outcome:
     try:
         with np.load(path, allow_pickle=False) as given:
             return Outcome({name: given[name] for name in given.files})
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        return Outcome({}, f"it ended with 0, and what it wrote is no .npz: {error}")
+    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile):
+        return Outcome({}, "it ended with 0, and what it wrote is no .npz of numbers by name")

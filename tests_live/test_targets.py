@@ -1,0 +1,112 @@
+"""The grid of GRU features and random GRUs, rewritten for a target: right in its engine, or refused with a reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from strategies import AnyOf, random_case
+from tests_live.grid import cells
+from tests_live.rewriting import COMMANDS, Refused, followed
+from tests_live.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from strategies import GruCase
+    from tests_live.engine import Engine
+    from tests_live.engines import Kind
+
+RANDOM = 60
+DTYPES = AnyOf((np.float32, np.float32, np.float64, np.float16))
+
+
+def open_dims(case: GruCase) -> dict[str, int]:
+    """Return the lengths of the symbolic dims."""
+    return {} if case.static else {"T": case.sizes[0], "N": case.sizes[1]}
+
+
+class Trial:
+    """Models of one target in its engine.
+
+    Attributes:
+        right: How many were right.
+        refused: Why others were refused, by name.
+        failed: What came of the rest, by name.
+
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Begin with nothing."""
+        self._engine = engine
+        self.right = 0
+        self.refused: dict[str, str] = {}
+        self.failed: dict[str, str] = {}
+
+    def __call__(self, name: str, case: GruCase, command: str, target: str, **options: Any) -> None:
+        """Rewrite a case, and run what comes of it."""
+        try:
+            model = followed(command, case.model(), target, open_dims(case), **options).model
+        except Refused as refused:
+            self.refused[name] = str(refused)
+            return
+        verdict = judge(self._engine.run(model, case.feeds()), case.expected(), case.dtype)
+        self.right += verdict.verdict == "right"
+        if verdict.verdict != "right":
+            self.failed[name] = f"{verdict.verdict}: {verdict.reason}"
+
+
+@pytest.fixture
+def trial(engine: Engine) -> Trial:
+    """A trial in the engine."""
+    return Trial(engine)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("dims", ["static", "dynamic"])
+def test_the_grid(kind: Kind, trial: Trial, command: str, dims: str) -> None:
+    """Every cell is right, once the flags are given that a refusal asks for; those that no flag helps are known."""
+    for cell in cells():
+        case = cell.case(**({"static": False} if dims == "dynamic" else {}))
+        trial(cell.name, case, command, kind.target)
+    assert not trial.failed
+    unhelped = {name: why for name, why in trial.refused.items() if not any(each in name for each in kind.refuses)}
+    assert not unhelped
+
+
+def test_a_form(kind: Kind, trial: Trial, form: str) -> None:
+    """Every cell that can be written in this form is right, whichever one the target likes best."""
+    for cell in cells():
+        if form == "step" and "sequence_lens" in cell.knobs:  # its lengths are those of more steps
+            continue
+        trial(cell.name, cell.case(**({"T": 1} if form == "step" else {})), "lower", kind.target, form=form)
+    assert not trial.failed
+    assert trial.right >= 60, trial.refused
+
+
+def test_portable(kind: Kind, trial: Trial) -> None:
+    """Every cell, written for every target at once, is right in this one."""
+    for cell in cells():
+        trial(cell.name, cell.case(), "lower", "portable")
+    assert {name: why for name, why in trial.failed.items() if name not in kind.not_portable} == {}
+    assert {name: why for name, why in trial.refused.items() if "sequence_lens" not in name} == {}
+
+
+def draws() -> Iterator[tuple[str, GruCase]]:
+    """Yield random cases; their description is what they are known by."""
+    for seed in range(RANDOM):
+        case = random_case(np.random.default_rng(seed), dtype=DTYPES)
+        if case.jumps and case.dtype == np.float16:  # a rounding error may be a large one there
+            case = random_case(np.random.default_rng(seed), dtype=np.float32)
+        yield f"{seed}: {case}", case
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_random_models(kind: Kind, trial: Trial, command: str) -> None:
+    """Sixty GRUs from anywhere in the grid are right, or gru-lower says why they cannot be had."""
+    for name, case in draws():
+        trial(name, case, command, kind.target)
+    assert not trial.failed
+    assert trial.right >= kind.random_right, trial.refused
