@@ -344,7 +344,9 @@ def _sizes(call: Call, length: Count) -> Sequence[Count]:
     if sizes is not None:
         return sizes
     count = int(call.attributes.get("num_outputs", len(call.node.output)))
-    if isinstance(length, Affine) and not any(factor % count for factor in (length.constant, *dict(length.terms).values())):
+    if isinstance(length, Affine) and not any(
+        factor % count for factor in (length.constant, *dict(length.terms).values())
+    ):
         return [length // count] * count
     if isinstance(length, Affine) or length == UNKNOWN:
         raise NotUnderstoodError

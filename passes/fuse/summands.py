@@ -1,7 +1,7 @@
 """A state that a loop carries in two summands, which a step adds first thing.
 
-    Ht_1 = a + b
-    a, b = ht, zt ∘ (Ht_1 - ht)
+Ht_1 = a + b
+a, b = ht, zt ∘ (Ht_1 - ht)
 """
 
 from __future__ import annotations

@@ -99,6 +99,7 @@ class Apart(LoopAlgebra):
             return self.scale(super().fn(op, self.scale(arguments[0], -1.0), parameters=parameters), -1.0)
         return super().fn(op, *arguments, parameters=parameters)
 
+
 class ApartReader(Reader):
     """Reads a loop with its states in stretches.
 
