@@ -15,6 +15,7 @@ from gru_lower.graph.scopes import is_onnx, walk
 from lowering import run
 from spelling import mutate, spell
 from spelling.judge import judge
+from strategies import WEIGHTS, random_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -132,15 +133,39 @@ def test_single_steps_fuse_on_request_only(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("linear_before_reset", [0, 1])
-@pytest.mark.parametrize("form", ["unroll", "loop"])
+@pytest.mark.parametrize("form", ["unroll", "loop", "scan"])
 def test_weights_come_back_bit_for_bit(form: str, linear_before_reset: int) -> None:
     model, w, r = one_gru(linear_before_reset)
-    result = gru_lower.fuse(gru_lower.lower(model, form=form, verify=False).model)
+    packing = "fused" if form == "scan" else "none"
+    lowered = gru_lower.lower(model, passes=f"lower-gru{{form={form},packing={packing}}}", verify=False).model
+    result = gru_lower.fuse(lowered)
     assert result.report.verification.status == "equivalent"
     (node,) = [node for node in result.model.graph.node if node.op_type == "GRU"]
     there = {tensor.name: numpy_helper.to_array(tensor) for tensor in result.model.graph.initializer}
     np.testing.assert_array_equal(there[node.input[1]], w)
     np.testing.assert_array_equal(there[node.input[2]], r)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    ("form", "packing"), [("unroll", "none"), ("loop", "none"), ("scan", "none"), ("scan", "fused")]
+)
+def test_what_was_lowered_comes_back(form: str, packing: str, seed: int) -> None:
+    """Whatever the direction, the layout and the sizes that are open; two directions come back as one GRU."""
+    case = random_case(
+        np.random.default_rng(seed), opset=17, dtype=np.float32, constants=WEIGHTS, sequence_lens=None, activations=None,
+        static=form == "unroll" or seed % 2 == 0, I=3, H=4, N=2, T=5,
+    )  # fmt: skip
+    model = case.model()
+    if form == "unroll":
+        for value in (*model.graph.input, *model.graph.output):
+            axis = 0 if case.attributes.get("layout") else len(value.type.tensor_type.shape.dim) - 2
+            value.type.tensor_type.shape.dim[axis].dim_param = "N"
+    lowered = gru_lower.lower(model, passes=f"lower-gru{{form={form},packing={packing}}}", verify=False).model
+    result = gru_lower.fuse(lowered)
+    assert result.report.verification.status == "equivalent", (case, result.report.diagnostics)
+    assert grus(result.model) == 1, case
+    assert not operators(result.model) & STEP_OPERATORS
 
 
 def one_gru(linear_before_reset: int, steps: int = 5) -> tuple[onnx.ModelProto, Array, Array]:

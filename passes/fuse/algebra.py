@@ -171,6 +171,11 @@ class Algebra:
         del given
         return ended
 
+    def ended(self, poly: Poly) -> Poly | None:
+        """Return what a polynomial in the states of a loop is of the last ones, ``None`` if it cannot be told."""
+        del poly
+        return None
+
     def joined(self, parts: list[Poly], total: Index) -> Poly | None:
         """Return what polynomials are that lie one behind the other along the steps of a loop, if they are one value."""
         del parts, total
@@ -486,7 +491,13 @@ class Algebra:
                 return self.scale(self.linear(matrix, one), factor)
         if poly.atom is not None and isinstance(self.atoms[poly.atom], (Leaf, Stack)):
             return self.atom(Lin("lin", matrix, poly.atom))
+        if matrix.is_identity and any(len(mono) > 1 and self._has_product(mono) for mono, _ in poly.terms):
+            return poly
         return self.atom(Lin("lin", matrix, self.cut(poly)))
+
+    def _has_product(self, mono: Mono) -> bool:
+        """Whether a product with a matrix is a factor: no state is that, so its own product need not be seen as one."""
+        return any(isinstance(self.atoms[serial], Lin) for serial in mono)
 
     def _folded(self, matrix: Matrix, poly: Poly) -> Poly:
         if matrix.array is None:

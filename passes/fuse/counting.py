@@ -141,6 +141,25 @@ def known(count: Count) -> int:
     return int(count)
 
 
+def multiple(count: Count, of: Count) -> int:
+    """Return how many times one number another is, whatever the unknowns are.
+
+    Raises:
+        ValueError: It is not known to be so a whole number of times.
+
+    """
+    if isinstance(count, int) and (isinstance(of, int) or not count):
+        times = count // of if isinstance(of, int) else 0
+    elif isinstance(count, Affine) and isinstance(of, Affine):
+        name, factor = of.terms[0]
+        times = count.factor(name) // factor
+    else:
+        raise ValueError(count)
+    if of * times != count:
+        raise ValueError(count)
+    return times
+
+
 def _whole(number: Any) -> int:  # noqa: ANN401 - a number of any type
     if int(number) != number:
         raise ValueError(number)

@@ -43,7 +43,7 @@ def seen(scope: Scope, facts: Facts, name: str) -> Seen | None:
     if is_onnx(node, "GRU"):
         output = list(node.output).index(name)
         return Seen(index, output, Y_H_AXES if output else Y_AXES, flipped=False)
-    if not is_onnx(node) or node.op_type not in ("Squeeze", "Transpose", "Slice", "Identity"):
+    if not is_onnx(node) or node.op_type not in ("Squeeze", "Unsqueeze", "Transpose", "Slice", "Identity"):
         return None
     before = seen(scope, facts, node.input[0])
     if before is None:
@@ -54,6 +54,12 @@ def seen(scope: Scope, facts: Facts, name: str) -> Seen | None:
         if gone is None or [axes[axis] for axis in gone] != ["D"]:
             return None
         axes = tuple(axis for axis in axes if axis != "D")
+    elif node.op_type == "Unsqueeze":
+        new = _ints(scope, facts, node, "axes", 1)
+        if new is None or len(new) != 1 or "D" in axes:
+            return None
+        place = new[0] % (len(axes) + 1)
+        axes = (*axes[:place], "D", *axes[place:])
     elif node.op_type == "Transpose":
         perm = _ints(scope, facts, node, "perm", 9)
         axes = tuple(axes[axis] for axis in (perm or reversed(range(len(axes)))))

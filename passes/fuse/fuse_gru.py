@@ -11,7 +11,7 @@ from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.passes.base import Context, Pass, PassResult
-from gru_lower.passes.fuse.algebra import Algebra
+from gru_lower.passes.fuse.behind import LoopAlgebra
 from gru_lower.passes.fuse.batches import declare_equal
 from gru_lower.passes.fuse.interpret import Interpreter
 from gru_lower.passes.fuse.region import Regions
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gru_lower.graph.model import Model
+    from gru_lower.passes.fuse.algebra import Algebra
     from gru_lower.passes.fuse.emit import Axis
 
 
@@ -149,7 +150,7 @@ def interpreted(
         kind: What interprets a scope.
 
     """
-    algebra = algebra or Algebra()
+    algebra = algebra or LoopAlgebra()
     known: dict[str, Interpreter] = {}
     scopes = list(walk(model.proto))
     by_proto = {id(scope.proto): scope for scope in scopes}

@@ -34,12 +34,12 @@ class JoinOptions:
 
 @dataclass(frozen=True)
 class Joint:
-    """A Concat of what two GRUs make, on the feature axis.
+    """A Concat of what two GRUs make, on the feature axis or on one of directions.
 
     Attributes:
         index: The Concat's place.
         output: 0 for Y, 1 for Y_h.
-        axes: How the result lies, ``H`` being the features of both.
+        axes: How the result lies, ``H`` being the features of both unless there is a ``D``.
         name: What the result is called.
         gone: The nodes that go with it.
 
@@ -56,11 +56,12 @@ class JoinDirections(Pass):
     """Make one bidirectional GRU of a forward and a reverse one over the same X whose outputs are concatenated.
 
         Concat(Y_forward, Y_reverse) on the features = Reshape(Transpose(Y)),   Y [T,2,B,H]
+        Concat(Y_forward, Y_reverse) on an axis of directions = Transpose(Y)
 
     Rules:
         1. X and sequence_lens are the same values, or are computed alike; hidden_size, clip, linear_before_reset and
            element type are equal; both have an initial_h or neither has. Activations may differ.
-        2. A Concat of Y, or of Y_h, on the features is there, forward first. Other uses of the four outputs keep their
+        2. A Concat of Y, or of Y_h, on the features or on directions is there, forward first. Other uses of the four outputs keep their
            names and are split off.
         3. It is done only where no more nodes come than go.
     """
@@ -116,7 +117,7 @@ class _Scope:
         node = self.scope.nodes[index]
         axis = next(a.i for a in node.attribute if a.name == "axis")
         same = (first.output, first.axes) == (second.output, second.axes) and not first.flipped and not second.flipped
-        if not same or "D" in first.axes or first.axes[axis] != "H":
+        if not same or first.axes[axis] != ("D" if "D" in first.axes else "H"):
             return None
         axes, name, gone = first.axes, node.output[0], {index}
         users = self.scope.uses[name]
@@ -156,9 +157,12 @@ class _Scope:
                 for node in map(self.scope.nodes.__getitem__, pair)
             ]
             kept = [old for old in olds if old and self._is_used(old, dead)]
-            outputs.append(writer.fresh(("Y", "Y_h")[place]) if here or kept else "")
+            itself = next((joint for joint in here if joint.axes == axes), None)
+            new = itself.name if itself else writer.fresh(("Y", "Y_h")[place]) if here or kept else ""
+            outputs.append(new)
             for joint in here:
-                writer.joint(outputs[place], axes, joint)
+                if joint is not itself:
+                    writer.joint(new, axes, joint)
             if kept:
                 parts = [old if old in kept else writer.fresh("unused") for old in olds]
                 writer.split(outputs[place], 1 - place, parts)
@@ -212,6 +216,10 @@ class _Writer:
 
     def joint(self, source: str, axes: tuple[str, ...], joint: Joint) -> None:
         """Lay the directions beside each other on the features."""
+        if "D" in joint.axes:
+            perm = [axes.index(axis) for axis in joint.axes]
+            self.node("Transpose", [source], [joint.name], "Y_joined", perm=perm)
+            return
         order = [axis for wanted in joint.axes for axis in (("D", "H") if wanted == "H" else (wanted,))]
         lengths = [2 * self.specs[0].hidden_size if axis == "H" else 0 for axis in joint.axes]
         moved = source

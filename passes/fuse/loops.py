@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse import masked, masks, unread
+from gru_lower.passes.fuse import masked, masks, summands, unread
 from gru_lower.passes.fuse.after import Left
 from gru_lower.passes.fuse.algebra import Leaf
 from gru_lower.passes.fuse.recognise import MisfitError, read
@@ -23,8 +23,10 @@ def rows(interpreter: Interpreter) -> tuple[list[Row], list[Miss]]:
     found: list[Row] = []
     misses: list[Miss] = []
     for carrier in interpreter.carriers.values():
+        summed = summands.row(interpreter, carrier, _home(interpreter, carrier))
+        found += [summed[0]] if summed else []
         for place, state in enumerate(carrier.states):
-            if state.kind == "state" and place in carrier.leaves:
+            if state.kind == "state" and place in carrier.leaves and not (summed and place in summed[1]):
                 rows_of_state, missed = _state(interpreter, carrier, state, carrier.leaves[place])
                 found += rows_of_state
                 misses += missed or ([] if rows_of_state else _unread(interpreter, carrier, state))
@@ -102,6 +104,11 @@ def offers(interpreter: Interpreter, rows: list[Row], states: dict[Poly, tuple[i
         carrier = next((c for c in interpreter.carriers.values() if c.body.scope.path == source.path), None)
         if carrier is None:
             continue
+        if source.of_state:
+            number = _of_states(interpreter.algebra, rows, carrier, source)
+            if number is not None:
+                found[poly] = Offer(number, None, stacked=True, turned=source.turned)
+            continue
         known = _computed(carrier, source)
         if known is None or source.piece >= len(known.pieces):
             continue
@@ -109,7 +116,22 @@ def offers(interpreter: Interpreter, rows: list[Row], states: dict[Poly, tuple[i
         offer = _given(rows, carrier, states, computed, source)
         if offer is not None:
             found[poly] = offer
+    for number, row in enumerate(rows):
+        before = None if row.carrier is None or row.masking else row.kernel.before
+        last = None if before is None else interpreter.algebra.ended(interpreter.algebra.of(before))
+        if last is not None:
+            found[last] = Offer(number, None, stacked=False)
     return found
+
+
+def _of_states(algebra: Algebra, rows: list[Row], carrier: Carrier, source: Left) -> int | None:
+    """Return the row whose states after each step a value is."""
+    computed = algebra.computed[source]
+    before = algebra.whole.get(computed, computed).atom
+    for number, row in enumerate(rows):
+        if source.of_state == "after" and row.carrier is carrier and not row.masking and row.kernel.before == before:
+            return number
+    return None
 
 
 def _given(

@@ -339,12 +339,16 @@ def _gather_along(algebra: Algebra, given: Value, axis: int, indices: Const) -> 
     return views.section(algebra, given, axis, entry - folding.POSITION * step, step, indices.dims[0])
 
 
-def _sizes(call: Call, length: Count) -> list[int]:
+def _sizes(call: Call, length: Count) -> Sequence[Count]:
     sizes = call.ints(1, "split")
     if sizes is not None:
         return sizes
     count = int(call.attributes.get("num_outputs", len(call.node.output)))
-    if not isinstance(length, int) or length == UNKNOWN:
+    if isinstance(length, Affine) and not any(
+        factor % count for factor in (length.constant, *dict(length.terms).values())
+    ):
+        return [length // count] * count
+    if isinstance(length, Affine) or length == UNKNOWN:
         raise NotUnderstoodError
     each = -(-length // count)
     return [min(each, length - each * i) for i in range(count)]

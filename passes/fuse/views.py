@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.fuse.algebra import Fn, Leaf, Stack
-from gru_lower.passes.fuse.counting import LONGEST, Affine, is_negative, known
+from gru_lower.passes.fuse.counting import LONGEST, Affine, is_negative, known, multiple
 from gru_lower.passes.fuse.reshape import reshape
 from gru_lower.passes.fuse.values import (
     FI,
@@ -190,18 +190,20 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
 def _block(algebra: Algebra, value: Value, axis: int, start: Count, step: int, size: Count) -> Value:
     """Read whole rows of two axes that lie together: those of one index of the outer, or of several."""
     (outer, count), (inner, length) = value.axes[axis]
-    if not all(isinstance(n, int) for n in (start, size, length)) or step != 1:
+    if step != 1:
         raise NotUnderstoodError
     axes = (*value.axes[:axis], (outer,), (inner,), *value.axes[axis + 1 :])
     dims = (*value.dims[:axis], count, length, *value.dims[axis + 1 :])
     apart = Value(axes, dims, value.pieces)
-    if algebra.weights_in_parts and start % length + size <= length:
+    whole = all(isinstance(n, int) for n in (start, size, length))
+    if whole and algebra.weights_in_parts and start % length + size <= length:
         inside = section(algebra, take(algebra, apart, axis, start // length), axis, start % length, 1, size)
         assert isinstance(inside, Value)
         return inside
-    if start % length or size % length:
-        raise NotUnderstoodError
-    first, number = known(start) // known(length), known(size) // known(length)
+    try:
+        first, number = multiple(start, length), multiple(size, length)
+    except ValueError as error:
+        raise NotUnderstoodError from error
     if number == 1:
         return take(algebra, apart, axis, first)
     part = section(algebra, apart, axis, first, 1, number)
@@ -440,13 +442,14 @@ def expand(algebra: Algebra, value: Value | Const, shape: Sequence[Count]) -> Va
     return Value(axes, dims, pieces)
 
 
-def split(algebra: Algebra, value: Value | Const, axis: int, sizes: Sequence[int]) -> list[Value | Const]:
+def split(algebra: Algebra, value: Value | Const, axis: int, sizes: Sequence[Count]) -> list[Value | Const]:
     """Cut an axis into stretches."""
     axis %= len(value.dims)
-    result, start = [], 0
+    result: list[Value | Const] = []
+    start: Count = 0
     for size in sizes:
         result.append(section(algebra, value, axis, start, 1, size))
-        start += size
+        start = start + size
     return result
 
 

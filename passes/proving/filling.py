@@ -16,6 +16,7 @@ import numpy as np
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse import functions, views
 from gru_lower.passes.fuse.algebra import Algebra, Leaf, TooLargeError
+from gru_lower.passes.fuse.behind import LoopAlgebra
 from gru_lower.passes.fuse.folding import POSITION, entries
 from gru_lower.passes.fuse.interpret import Interpreter
 from gru_lower.passes.fuse.reshape import reshape
@@ -47,7 +48,7 @@ class Index(NamedTuple):
     ahead: Count
 
 
-class Whole(Algebra):
+class Whole(LoopAlgebra):
     """The algebra of fusing, where what is masked is not looked at as a whole.
 
     Args:
