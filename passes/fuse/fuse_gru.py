@@ -11,8 +11,8 @@ from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.passes.base import Context, Pass, PassResult
-from gru_lower.passes.fuse.behind import LoopAlgebra
 from gru_lower.passes.fuse.batches import declare_equal
+from gru_lower.passes.fuse.behind import LoopAlgebra
 from gru_lower.passes.fuse.interpret import Interpreter
 from gru_lower.passes.fuse.region import Regions
 from gru_lower.passes.fuse.search import Found, search

@@ -61,8 +61,8 @@ class JoinDirections(Pass):
     Rules:
         1. X and sequence_lens are the same values, or are computed alike; hidden_size, clip, linear_before_reset and
            element type are equal; both have an initial_h or neither has. Activations may differ.
-        2. A Concat of Y, or of Y_h, on the features or on directions is there, forward first. Other uses of the four outputs keep their
-           names and are split off.
+        2. A Concat of Y, or of Y_h, on the features or on directions is there, forward first. Other uses of the four
+           outputs keep their names and are split off.
         3. It is done only where no more nodes come than go.
     """
 

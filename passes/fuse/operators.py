@@ -13,7 +13,7 @@ from gru_lower.passes.fuse.counting import Affine
 from gru_lower.passes.fuse.values import UNKNOWN, Const, NotUnderstoodError, Sequence_, Value, lift
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from onnx import NodeProto
 
