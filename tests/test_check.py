@@ -97,10 +97,10 @@ def test_the_command(target: str, code: int, tmp_path: Path, capsys: pytest.Capt
 def test_control_flow_of_the_models_own() -> None:
     case = case_of(direction="reverse", T=12)
     lowered = gru_lower.lower(case.model(), passes="lower-gru{form=scan,packing=none}", verify=False).model
-    found = gru_lower.check(lowered, target="opencv5").diagnostics
+    found = gru_lower.check(lowered, target="opencv5", ignore=["GL731"]).diagnostics
     assert [each.code for each in found] == ["GL704"]
     assert "Scan: opencv5 5.0.0 does not take it" in found[0].message
-    assert "runs backwards" in gru_lower.check(lowered, target="iree").diagnostics[0].message
+    assert "runs backwards" in gru_lower.check(lowered, target="iree", ignore=["GL731"]).diagnostics[0].message
 
 
 def test_limits_of_operators(tmp_path: Path) -> None:

@@ -168,6 +168,36 @@ def test_what_was_lowered_comes_back(form: str, packing: str, seed: int) -> None
     assert not operators(result.model) & STEP_OPERATORS
 
 
+def test_layers_that_begin_with_the_same_input_are_judged_on_one_batch() -> None:
+    """The second layer's nodes stand behind the first's GRU, whose batch is that of the second."""
+    rng = np.random.default_rng(2)
+    shapes = {"W": (1, 12, 4), "R": (1, 12, 4), "B": (1, 24)}
+    weights = {
+        f"{name}{layer}": rng.standard_normal(shape).astype(np.float32)
+        for layer in (1, 2)
+        for name, shape in shapes.items()
+    }
+    nodes = [
+        helper.make_node("GRU", ["X", "W1", "R1", "B1", "", "h"], ["Y1", ""], hidden_size=4, linear_before_reset=1),
+        helper.make_node("Squeeze", ["Y1", "one"], ["X2"]),
+        helper.make_node("GRU", ["X2", "W2", "R2", "B2", "", "h"], ["Y"], hidden_size=4, linear_before_reset=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "two",
+        [
+            helper.make_tensor_value_info("X", TensorProto.FLOAT, [3, "batch", 4]),
+            helper.make_tensor_value_info("h", TensorProto.FLOAT, [1, "batch", 4]),
+        ],
+        [helper.make_tensor_value_info("Y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(array, name) for name, array in {**weights, "one": np.array([1])}.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    lowered = gru_lower.lower(model, passes="lower-gru{form=unroll,vocabulary=minimal}", verify=False).model
+    result = gru_lower.fuse(lowered)
+    assert grus(result.model) == 2, result.report.diagnostics
+
+
 def one_gru(linear_before_reset: int, steps: int = 5) -> tuple[onnx.ModelProto, Array, Array]:
     """Return a model of one GRU with random weights, W and R."""
     rng = np.random.default_rng(1)

@@ -117,8 +117,7 @@ class FuseGru(Pass):
                     continue
                 outputs = written.served(number)
                 edit = written.edit
-                masked = [n for n in written.rows if found.rows[n].masking and n != number]  # may stand before it
-                batches = [axis for n in (number, *masked) for axis in written.batches[n]]
+                batches = [written.batches[n] for n in written.rows]  # other GRUs may stand before it
                 pair = regions.pair(site.site, outputs, edit.nodes, edit.initializers, batches)
                 site.change = pair if ctx.keep_changes else None
                 if pair is None or ctx.judge is None:

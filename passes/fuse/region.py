@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.emit import Axis
     from gru_lower.passes.fuse.interpret import Interpreter
 
@@ -44,7 +45,7 @@ class Regions:
         outputs: Sequence[str],
         nodes: Sequence[NodeProto],
         initializers: Sequence[TensorProto],
-        batches: Sequence[Axis] = (),
+        batches: Sequence[Sequence[Axis]] = (),
     ) -> SitePair | None:
         """Return the two models that make some values, the old way and the new.
 
@@ -53,7 +54,7 @@ class Regions:
             outputs: The values.
             nodes: The nodes that come.
             initializers: The constants that come with them.
-            batches: Axes of values that are one batch, and so of one length.
+            batches: Axes of values that are one batch, and so of one length, for each batch there is.
 
         Returns:
             The pair; ``None`` where the type of a value that both read is not known.
@@ -70,7 +71,7 @@ class Regions:
         old = self._old(outputs, boundary)
         made = {tensor.name for tensor in initializers}
         given = {name: None for part in (old, new) for name in _open(part) if name not in made}
-        fixed = next((length for _, _, length in batches if isinstance(length, int)), None)
+        lengths = _lengths(batches)
         inputs: list[ValueInfoProto] = []
         constants: list[TensorProto] = []
         for name in given:
@@ -84,13 +85,12 @@ class Regions:
             info = self._info(name)
             if info is None:
                 return None
-            for value, axis, _ in batches:
-                dims = info.type.tensor_type.shape.dim
-                if value == name and axis < len(dims) and not dims[axis].HasField("dim_value"):
-                    if fixed is None:
-                        dims[axis].dim_param = BATCH
-                    else:
-                        dims[axis].dim_value = fixed
+            for axis, dim in enumerate(info.type.tensor_type.shape.dim):
+                length = lengths.get((name, axis))
+                if isinstance(length, int) and not dim.HasField("dim_value"):
+                    dim.dim_value = length
+                elif length is not None and not dim.HasField("dim_value"):
+                    dim.dim_param = str(length)
             inputs.append(info)
         wanted = [self._info(name) or ValueInfoProto(name=name) for name in outputs]
         original = self._model(old, inputs, wanted, constants)
@@ -144,6 +144,22 @@ class Regions:
 def _untied(info: ValueInfoProto) -> ValueInfoProto:
     """Leave out an output's shape: what runs says it, and a declared one might only warn."""
     return helper.make_tensor_value_info(info.name, info.type.tensor_type.elem_type or TensorProto.FLOAT, None)
+
+
+def _lengths(batches: Sequence[Sequence[Axis]]) -> dict[tuple[str, int], int | str]:
+    """Return the length of every axis that is some batch, a number or a name; batches with an axis in common are one."""
+    groups: list[dict[tuple[str, int], Count]] = []
+    for axes in batches:
+        group: dict[tuple[str, int], Count] = {(name, axis): length for name, axis, length in axes}
+        for other in [other for other in groups if other.keys() & group.keys()]:
+            groups.remove(other)
+            group |= other
+        groups.append(group)
+    found: dict[tuple[str, int], int | str] = {}
+    for number, group in enumerate(groups):
+        fixed = next((length for length in group.values() if isinstance(length, int)), None)
+        found.update(dict.fromkeys(group, f"{BATCH}_{number}" if fixed is None else fixed))
+    return found
 
 
 def _behind(outputs: Sequence[str], nodes: Sequence[NodeProto], stop: frozenset[str] = frozenset()) -> list[NodeProto]:

@@ -17,6 +17,7 @@ from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse import functions, views
 from gru_lower.passes.fuse.algebra import Algebra, Leaf, TooLargeError
 from gru_lower.passes.fuse.behind import LoopAlgebra
+from gru_lower.passes.fuse.counting import known
 from gru_lower.passes.fuse.folding import POSITION, entries
 from gru_lower.passes.fuse.interpret import Interpreter
 from gru_lower.passes.fuse.reshape import reshape
@@ -213,9 +214,9 @@ class Filling(Interpreter):
 
     def _where(self, node: NodeProto, padding: Const) -> Value | None:
         mask, rows = self.value(node.input[0]), self.value(node.input[1])
-        if not isinstance(mask, Value) or not isinstance(rows, Value) or padding.array.size != rows.dims[-1]:
+        if not isinstance(mask, Value) or not isinstance(rows, Value) or padding.array.size not in (1, rows.dims[-1]):
             return None
-        pad = self._padding(padding.array.reshape(-1), len(rows.dims))
+        pad = self._padding(np.resize(padding.array, known(rows.dims[-1])), len(rows.dims))
         return lift(self.algebra, lambda *given: functions.where(self.algebra, *given), mask, rows, pad)
 
     def _chosen(self, mask: Value, rows: Value | Const, padding: Array) -> Value:
