@@ -30,7 +30,7 @@ def main() -> None:
     """Run the pipeline."""
     (x, labels), (x_test, labels_test) = digits.data()
     model = Classifier(nnx.Rngs(0))
-    optimizer = nnx.Optimizer(model, optax.adam(0.02), wrt=nnx.Param)
+    optimizer = nnx.Optimizer(model, optax.adam(digits.RATE), wrt=nnx.Param)
 
     @nnx.jit
     def step(model: Classifier, optimizer: nnx.Optimizer) -> None:
