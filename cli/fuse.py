@@ -13,6 +13,13 @@ from gru_lower.cli import options, rewriting
 @click.argument("model", type=options.MODEL)
 @click.option("--require", type=click.IntRange(0), metavar="N", help="Exit 1 if fewer GRUs than N were fused.")
 @click.option("--steps", is_flag=True, help="Make a GRU of sequence length 1 of a single step, too.")
+@click.option(
+    "--assume",
+    type=click.Choice(["nothing", "right-padded"]),
+    default="nothing",
+    show_default=True,
+    help="Promise that masks only ever mask the end of sequences.",
+)
 @click.option("--passes", metavar="SPEC", help='Run these passes instead: "fuse-gru,normalize-gru".')
 @rewriting.writing("fused")
 @options.verification
@@ -27,13 +34,13 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.interop import read
     from gru_lower.passes import api
 
-    options.refuse_both("--passes", ("--steps",))
+    options.refuse_both("--passes", ("--steps", "--assume"))
     options.refuse_both("--inputs", ("--shape",))
     source = read(options.source(o["model"])).model
     found = rewriting.targets(o, "fused")
     talk = render.Talk(o, to_stderr=found.piped)
     with talk.progress() as progress:
-        passes = api.fusing(steps=o["steps"]) if o["passes"] is None else o["passes"]
+        passes = api.fusing(steps=o["steps"], assume=o["assume"]) if o["passes"] is None else o["passes"]
         how = options.verify_options(o, source.proto)
         result = api.lower_model(source, passes, how if o["verify"] else None, progress, command="fuse")
     report, failed = rewriting.finish(o, talk, found, result)

@@ -184,6 +184,11 @@ _register(
         "GL504": ("A GRU could not be proved", "running the models still compares them; see the reason"),
         "GL801": ("A recurrence that is no GRU", "nothing, if it is not meant to be one; else mend the term"),
         "GL802": ("A decomposed GRU that cannot be fused", "see the reason; inspect lists what was seen"),
+        "GL806": (
+            "A decomposed GRU with a mask that is only known at run time",
+            "where sequences are only ever padded at their end, add --assume right-padded",
+        ),
+        "GL807": ("What padding at the beginning would do", "make sure that sequences are only ever padded at their end"),
         "GL805": ("Inputs are taken to have the same batch", "nothing, unless a batch of 1 was meant to be repeated"),
         "GL306": ("Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
     },

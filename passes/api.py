@@ -194,6 +194,7 @@ def fuse(
     *,
     require: int | None = None,
     steps: bool = False,
+    assume: str = "nothing",
     verify: bool = True,
     passes: str | None = None,
     rtol: float | None = None,
@@ -214,6 +215,8 @@ def fuse(
         model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed.
         require: How many GRUs have to come of it at least.
         steps: Whether a single step becomes a GRU of sequence length 1, too.
+        assume: ``"right-padded"`` promises that masks are true up to each sequence's length and false from there on, and
+            lets them become sequence_lens; verification then feeds such masks.
         verify: Whether to run both models and compare.
         passes: A pipeline to run instead, such as ``"fuse-gru{steps=yes},normalize-gru"``.
         rtol: Relative tolerance; by default it depends on the output's type.
@@ -244,7 +247,7 @@ def fuse(
         expected=None if expected is None else list(expected),
         shapes=dict(shapes or {}),
     )
-    pipeline_spec = fusing(steps=steps) if passes is None else passes
+    pipeline_spec = fusing(steps=steps, assume=assume) if passes is None else passes
     result = lower_model(source.model, pipeline_spec, options if verify else None, progress, command="fuse")
     require_fused(result.report, require)
     result.report.diagnostics[:0] = source.notes
@@ -252,9 +255,9 @@ def fuse(
     return result
 
 
-def fusing(*, steps: bool = False) -> str:
+def fusing(*, steps: bool = False, assume: str = "nothing") -> str:
     """Return the default pipeline of :func:`fuse` as ``--passes`` spells it."""
-    return f"fuse-gru{{steps={'yes' if steps else 'no'}}}"
+    return f"fuse-gru{{steps={'yes' if steps else 'no'} assume={assume}}},join-directions"
 
 
 def require_fused(report: Report, wanted: int | None) -> None:

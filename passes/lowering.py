@@ -76,6 +76,8 @@ def lower_model(
     todo = registry.parse(f"fold-shapes,{passes}" if fix_dims else passes)
     external.check(held.proto, held.base_dir)
     say = progress or _silent
+    if options is not None:
+        options = replace(options, padding="right" if _promises_padding(todo) else None)
     report = Report(command, file_of(held), not_run("nothing was changed"))
     original = _way_back(held) if options is not None else None
     static = bool(fix_dims) or not dims.open_dims(held)
@@ -99,6 +101,8 @@ def lower_model(
         options = replace(options, zero_length_state=_zero_length_state(todo))
         report.verification = verdict.judge(original(), held, result.sites, options, say)
         report.diagnostics += verdict.remarks(report.verification)
+        if options.padding is not None and options.inputs is None:
+            report.diagnostics += verdict.other_padding(original(), held, options)
         for site in result.sites:
             site.change = None
     return Result(held.proto, report, held)
@@ -183,6 +187,11 @@ def _zero_length_state(passes: Sequence[Pass]) -> Literal["zero", "initial"]:
     """Return what the pipeline's lowering takes the last state of an empty sequence to be."""
     chosen = {getattr(each.options, "zero_length_state", "zero") for each in passes}
     return "initial" if "initial" in chosen else "zero"
+
+
+def _promises_padding(passes: Sequence[Pass]) -> bool:
+    """Whether the pipeline is told that sequences are padded at their end."""
+    return any(getattr(each.options, "assume", "") == "right-padded" for each in passes)
 
 
 def _refuse_invalid(entries: list[Site], found: list[Any]) -> None:

@@ -21,6 +21,7 @@ PASSES = {
     "convert-opset": ("gru_lower.passes.convert_opset", "ConvertOpset"),
     "fold-shapes": ("gru_lower.passes.fold_shapes", "FoldShapes"),
     "fuse-gru": ("gru_lower.passes.fuse.fuse_gru", "FuseGru"),
+    "join-directions": ("gru_lower.passes.fuse.join_directions", "JoinDirections"),
     "legalize-gru": ("gru_lower.passes.legalize.legalize_gru", "LegalizeGru"),
     "legalize-cast": ("gru_lower.passes.legalize.cast", "LegalizeCast"),
     "legalize-layout": ("gru_lower.passes.legalize.layout", "LegalizeLayout"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.passes import sites as extraction
+from gru_lower.verification.padding import paddings
 from gru_lower.verification.result import Verification, VerifyOptions
 from gru_lower.verification.runtime import Worker
 from gru_lower.verification.site import verify_site
@@ -91,6 +92,29 @@ def _combine(by_site: Sequence[tuple[Site, Verification]], whole: Verification) 
         message=f"verified per site; whole model not decided: {whole.message}",
         chaotic=whole.chaotic,
     )
+
+
+def other_padding(original: Model, rewritten: Model, options: VerifyOptions) -> list[Diagnostic]:
+    """Say how far off the rewrite is where the promise is broken that sequences are padded at their end.
+
+    Args:
+        original: The model as it was.
+        rewritten: The model as it is.
+        options: How it was verified.
+
+    """
+    if not paddings(rewritten.proto):
+        return []
+    left = verify_models(
+        original.proto,
+        rewritten.proto,
+        base_dir_a=original.base_dir,
+        base_dir_b=original.base_dir,
+        options=replace(options, padding="left"),
+    )
+    error = left.max_abs_error
+    how = f"outputs differ by up to {error:.2g}" if error is not None else f"nothing could be compared: {left.message}"
+    return [diagnostic("GL807", f"where sequences are padded at their beginning instead, {how}")]
 
 
 def remarks(verification: Verification) -> list[Diagnostic]:

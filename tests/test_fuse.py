@@ -39,7 +39,6 @@ FIRST_STEP_STAYS = {
 }
 NOT_YET = {
     "jax__hand_fori_dus": "a buffer written by an index for every element",
-    "tf2onnx__v1legacycf_dynamic_rnn_gru_seqlen_disabled": "lengths decide step by step",
 }
 BROKEN_AS_EXPORTED = {
     # The exporter lost the index that outputs are written to: it computes something else than the framework did.

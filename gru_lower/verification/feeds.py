@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from gru_lower.verification.padding import drawn_lengths, padded, paddings
 from gru_lower.verification.process import default_memory
 from gru_lower.verification.roles import Role, Roles
 from gru_lower.verification.shapes import BadInputs, Dim, Input, Sizes, Unfeedable, inputs_of, narrow
@@ -20,7 +21,8 @@ from gru_lower.verification.values import Wanted, are_lengths, values
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gru_lower.verification.result import Feeds
+    from gru_lower.verification.padding import Padding, Side
+    from gru_lower.verification.result import Array, Feeds
 
 _BATCH = re.compile(r"batch|^(n|b|bs|bsz)$", re.IGNORECASE)
 _SMALL = (2, 3, 5, 7, 4, 6)
@@ -43,6 +45,8 @@ class _Plan:
     bounds: dict[str, Dim | None]
     zero_lengths: bool
     shapes_given: bool
+    side: Side | None
+    paddings: Mapping[str, Padding]
 
 
 def candidate_feeds(
@@ -52,6 +56,7 @@ def candidate_feeds(
     shapes: Mapping[str, Sequence[int]] | None = None,
     other: onnx.ModelProto | None = None,
     zero_lengths: bool = False,
+    padding: Side | None = None,
 ) -> Iterator[Feeds]:
     """Yield inputs without end; a caller takes as many as it needs, skipping those that the model cannot run on.
 
@@ -66,6 +71,7 @@ def candidate_feeds(
         shapes: Input name -> shape, for inputs whose unknown dims matter.
         other: A model to be fed the same: its static dims bind too.
         zero_lengths: Let some sequence lengths be 0.
+        padding: Where sequences are padded whose masks are summed up to ``other``'s sequence_lens.
 
     Raises:
         Unfeedable: An input is a sequence, map or optional, of a type that onnx does not know, has no rank and no given
@@ -94,7 +100,8 @@ def candidate_feeds(
             sizes.unify(a, b, "the batch of a recurrent node")
     roles = {name: role for name in inputs for role in islice(uses.of(name), 1)}
     bounds = {name: _bound(spec, roles.get(name), inputs, sizes) for name, spec in inputs.items()}
-    return _candidates(_Plan(inputs, sizes, roles, bounds, zero_lengths, bool(shapes)), seed)
+    marked = paddings(other) if padding is not None and other is not None else {}
+    return _candidates(_Plan(inputs, sizes, roles, bounds, zero_lengths, bool(shapes), padding, marked), seed)
 
 
 def tries(cases: int) -> int:
@@ -117,7 +124,7 @@ def _candidates(plan: _Plan, seed: int) -> Iterator[Feeds]:
         if sum(math.prod(max(1, dim) for dim in shape) for shape in shapes.values()) > _room():
             raise _too_large(plan, shapes)
         rng = np.random.default_rng([seed, attempt])
-        feeds = {}
+        feeds: Feeds = {}
         for name, spec in plan.inputs.items():
             if spec.default is None or (attempt % 3 == 1 and _overridable(spec.default)):
                 bound, role = plan.bounds.get(name), plan.roles.get(name)
@@ -126,7 +133,20 @@ def _candidates(plan: _Plan, seed: int) -> Iterator[Feeds]:
                     feeds[name] = values(Wanted(spec, shapes[name], role, limit, plan.zero_lengths, attempt), rng)
                 except MemoryError as error:  # the rest of the machine is full
                     raise _too_large(plan, shapes) from error
-        yield feeds
+        yield _padded(plan, feeds, rng)
+
+
+def _padded(plan: _Plan, feeds: Feeds, rng: np.random.Generator) -> Feeds:
+    """Pad the sequences of all inputs that a mask is made of, those of one batch alike."""
+    lens: dict[tuple[int, int], Array] = {}
+    for name, padding in plan.paddings.items() if plan.side is not None else ():
+        if name not in feeds or max(padding.time, padding.batch) >= feeds[name].ndim:
+            continue
+        size = feeds[name].shape[padding.batch], feeds[name].shape[padding.time]
+        if size not in lens:
+            lens[size] = drawn_lengths(*size, rng)
+        feeds[name] = padded(feeds[name], padding, plan.side or "right", lens[size])
+    return feeds
 
 
 def _room() -> int:

@@ -35,6 +35,7 @@ class VerifyOptions:
         zero_length_state: What the rewrite gives as the last state of a sequence of length 0. If set, such sequences
             are fed where the two should agree: to whole models if "zero", as onnxruntime has it, and to sites that
             have a float64 reference. None feeds none.
+        padding: Where sequences are padded whose masks become the rewrite's sequence_lens; None leaves masks to chance.
 
     """
 
@@ -48,6 +49,7 @@ class VerifyOptions:
     inputs: list[Feeds] | None = None
     expected: list[Feeds] | None = None
     zero_length_state: Literal["zero", "initial"] | None = None
+    padding: Literal["right", "left"] | None = None
 
 
 @dataclass(frozen=True)

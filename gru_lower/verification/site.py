@@ -145,6 +145,7 @@ class _Site:
             shapes=options.shapes,
             other=self.pair.replacement,
             zero_lengths=options.zero_length_state is not None and self.pair.reference is not None,
+            padding=options.padding,
         )
         return islice(endless, tries(options.cases))
 

@@ -77,7 +77,9 @@ def verify_models(
         if options.inputs is not None:
             return [fitted(a, given, b) for given in options.inputs]
         zeros = options.zero_length_state == "zero"
-        endless = candidate_feeds(a, seed=options.seed, shapes=options.shapes, other=b, zero_lengths=zeros)
+        endless = candidate_feeds(
+            a, seed=options.seed, shapes=options.shapes, other=b, zero_lengths=zeros, padding=options.padding
+        )
         return islice(endless, tries(options.cases))
 
     own = Worker(timeout=options.timeout, memory=options.memory) if worker is None else nullcontext(worker)

@@ -28,6 +28,8 @@ class Left(NamedTuple):
         piece: Which stretch of its features.
         stacked: Whether it is the values of all steps, or the last.
         turned: Whether the last step comes first.
+        of_state: Where it is what the body computes of the states alone: ``after`` each step, or ``all``, the first
+            states included.
 
     """
 
@@ -36,6 +38,7 @@ class Left(NamedTuple):
     piece: int
     stacked: bool
     turned: bool
+    of_state: str = ""
 
 
 def after(interpreter: Interpreter, carrier: Carrier) -> Iterator[tuple[str, Known]]:
@@ -103,7 +106,8 @@ def _last(interpreter: Interpreter, carrier: Carrier, name: str, given: Value | 
     known = carrier.body.value(name)
     if not isinstance(known, Value) or given is None or known.width == UNKNOWN:
         return None
-    return _seen(interpreter, carrier, name, known, known.axes, known.dims, stacked=False, turned=False)
+    ended = _seen(interpreter, carrier, name, known, known.axes, known.dims, stacked=False, turned=False)
+    return interpreter.algebra.left(given, ended)
 
 
 def _stacked(
@@ -133,6 +137,7 @@ def _seen(
 ) -> Value:
     """Make a leaf for every stretch of features: its free axes in the order of their labels, then the features."""
     algebra = interpreter.algebra
+    algebra.trips[carrier.body.scope.path] = carrier.trips
     pieces = []
     for piece, (width, poly) in enumerate(known.pieces):
         free = (1 if stacked else 0) + (algebra.free_of(poly) if algebra.free_of(poly) else 0)
@@ -140,5 +145,6 @@ def _seen(
         entries = (*(("a", label, 0, 1) for label in range(free)), ("f",))
         made = algebra.atom(Leaf("leaf", source, entries, 0, width))
         algebra.defined[source] = made
+        algebra.computed[source] = poly
         pieces.append((width, made))
     return Value(axes if F in axes else axes, dims, tuple(pieces))

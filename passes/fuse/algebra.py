@@ -11,6 +11,7 @@ the one half of a hard sigmoid is still there when a bias is added.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ MAX_TERMS, MAX_DEGREE = 64, 4
 FLOAT32 = 2**23
 """Steps of a float32 between 1 and 2."""
 SATURATED = 128.0
-"""A sigmoid of more than this is 1, and of less than its negative is 0, to any arithmetic of floats."""
+"""A sigmoid or tanh of more than this is 1, and of less than its negative is 0 or -1, to any arithmetic of floats."""
 ONE = 0
 """The serial number of the atom that is 1."""
 
@@ -52,26 +53,19 @@ class Poly:
 
     Attributes:
         terms: Monomials with their coefficients, sorted; no coefficient is 0.
+        degree: How many atoms the longest monomial has.
+        atom: The atom this is, if it is just one.
 
     """
 
-    __slots__ = ("terms",)
+    __slots__ = ("atom", "degree", "terms")
 
     def __init__(self, terms: tuple[tuple[Mono, Coefficient], ...]) -> None:
         """Hold the terms; :meth:`Algebra.poly` makes polynomials."""
         self.terms = terms
-
-    @property
-    def degree(self) -> int:
-        """How many atoms the longest monomial has."""
-        return max((len(mono) for mono, _ in self.terms), default=0)
-
-    @property
-    def atom(self) -> int | None:
-        """The atom this is, if it is just one."""
-        if len(self.terms) == 1 and self.terms[0][1] == 1.0 and len(self.terms[0][0]) == 1:
-            return self.terms[0][0][0] or None
-        return None
+        self.degree = max([len(mono) for mono, _ in terms], default=0)
+        alone = len(terms) == 1 and terms[0][1] == 1.0 and len(terms[0][0]) == 1
+        self.atom: int | None = (terms[0][0][0] or None) if alone else None
 
 
 class Leaf(NamedTuple):
@@ -127,7 +121,16 @@ class TooLargeError(Exception):
 
 
 class Algebra:
-    """The tables of one analysis."""
+    """The tables of one analysis.
+
+    Attributes:
+        block: How wide the stretches are into which features are taken apart, 0 for not at all.
+        weights_in_parts: Whether rows of a value are seen as rows of one matrix; else they are a matrix of their own.
+
+    """
+
+    block = 0
+    weights_in_parts = False
 
     def __init__(self) -> None:
         """Start with the atom ONE."""
@@ -138,6 +141,7 @@ class Algebra:
         """How many free axes an atom has."""
         self._serial: dict[Atom, int] = {}
         self._vectors: dict[bytes, Vector] = {}
+        self._of: dict[int, Poly] = {}
         self._polys: dict[tuple[Any, ...], Poly] = {}
         self._moved: dict[tuple[int, tuple[Any, ...]], Poly] = {}
         self.constants: dict[Hashable, Array] = {}
@@ -151,6 +155,24 @@ class Algebra:
         self.defined: dict[Hashable, Poly] = {}
         """What such an atom's source stands for."""
         self.zero = self.poly({})
+        self.computed: dict[Hashable, Poly] = {}
+        """What the body of a loop computed that the loop left behind, by source."""
+        self.trips: dict[str, Index] = {}
+        """How many steps a loop takes, by the path of its body."""
+
+    def as_state(self, poly: Poly) -> Poly:
+        """Return a state as it stands in products and under matrices: a whole in both."""
+        return self.of(self.cut(poly)) if poly.atom is None else poly
+
+    def left(self, given: Any, ended: Any) -> Any:  # noqa: ANN401 - Values, which know this module
+        """Return what a loop's state is after its last step."""
+        del given
+        return ended
+
+    def joined(self, parts: list[Poly], total: Index) -> Poly | None:
+        """Return what polynomials are that lie one behind the other along the steps of a loop, if they are one value."""
+        del parts, total
+        return None
 
     # -- making --------------------------------------------------------------------------------
 
@@ -172,7 +194,10 @@ class Algebra:
             TooLargeError: It has too many terms, or too high a degree.
 
         """
-        key = tuple(sorted((entry for entry in terms.items() if entry[1] != 0.0), key=lambda entry: entry[0]))
+        kept = [entry for entry in terms.items() if entry[1] != 0.0]
+        if len(kept) > 1:
+            kept.sort(key=itemgetter(0))
+        key = tuple(kept)
         found = self._polys.get(key)
         if found is None:
             found = Poly(key)
@@ -197,7 +222,14 @@ class Algebra:
 
     def atom(self, atom: Atom) -> Poly:
         """Return an atom as a polynomial."""
-        return self.poly({(self.serial(atom),): 1.0})
+        return self.of(self.serial(atom))
+
+    def of(self, serial: int) -> Poly:
+        """Return the polynomial that is one atom."""
+        found = self._of.get(serial)
+        if found is None:
+            found = self._of[serial] = self.poly({(serial,): 1.0})
+        return found
 
     def serial(self, atom: Atom) -> int:
         """Return an atom's number."""
@@ -245,8 +277,10 @@ class Algebra:
 
     def add(self, *polys: Poly) -> Poly:
         """Return the sum."""
-        terms: dict[Mono, Coefficient] = {}
-        for poly in polys:
+        if not polys:
+            return self.zero
+        terms = dict(polys[0].terms)
+        for poly in polys[1:]:
             for mono, coefficient in poly.terms:
                 self._accumulate(terms, mono, coefficient)
         return self.poly(terms)
@@ -280,6 +314,8 @@ class Algebra:
         """Return a polynomial times a constant."""
         if factor == 1.0:
             return poly
+        if isinstance(factor, float):
+            return self.poly({mono: self.product_of(coefficient, factor) for mono, coefficient in poly.terms})
         terms: dict[Mono, Coefficient] = {}
         for mono, coefficient in poly.terms:
             self._accumulate(terms, mono, self.product_of(coefficient, factor))
@@ -300,7 +336,7 @@ class Algebra:
             shifted = self.add(self.scale(arguments[0], parameters[0]), self.constant(parameters[1] - 0.5))
             arguments, parameters = (shifted,), (1.0, 0.5)
         complements = op in ("Sigmoid", "HardSigmoid")
-        if complements:
+        if complements or op == "Tanh":
             arguments = (self._unclipped(arguments[0]),)
         if complements and self._is_negative(arguments[0]):
             flipped = self.atom(Fn("fn", op, parameters, (self.scale(arguments[0], -1.0),)))
@@ -308,7 +344,7 @@ class Algebra:
         return self.atom(Fn("fn", op, parameters, arguments))
 
     def _unclipped(self, poly: Poly) -> Poly:
-        """Leave out a bound that the sigmoid of a value does not feel."""
+        """Leave out a bound that a function does not feel."""
         if len(poly.terms) != 1 or len(poly.terms[0][0]) != 1 or isinstance(poly.terms[0][1], Vector):
             return poly
         ((serial,), factor) = poly.terms[0]
@@ -338,6 +374,8 @@ class Algebra:
         return self._move(poly, ("along", label, start, step, size))
 
     def _move(self, poly: Poly, how: tuple[Any, ...]) -> Poly:
+        if poly.atom is not None:
+            return self._moved_atom(poly.atom, how)
         result: list[Poly] = []
         for mono, coefficient in poly.terms:
             if isinstance(coefficient, Vector) and how[0] == "part":
@@ -350,7 +388,7 @@ class Algebra:
 
     def _moved_atom(self, serial: int, how: tuple[Any, ...]) -> Poly:
         if how[0] != "part" and self.free[serial] == 0:
-            return self.poly({(serial,): 1.0})
+            return self.of(serial)
         found = self._moved.get((serial, how))
         if found is None:
             found = self._moved[serial, how] = self._move_atom(self.atoms[serial], how)
@@ -395,6 +433,11 @@ class Algebra:
         """Return polynomials along a new first free axis."""
         return self.atom(Stack("stack", tuple(self.whole.get(part, part) for part in parts)))
 
+    def opened(self, poly: Poly) -> Poly:
+        """Return what a polynomial is where it is looked at as a whole, itself otherwise."""
+        leaf = None if poly.atom is None else self.atoms[poly.atom]
+        return self.defined.get(leaf.source, poly) if isinstance(leaf, Leaf) else poly
+
     def cut(self, poly: Poly) -> int:
         """Make an atom of a polynomial: from now on it is looked at as a whole."""
         found = self.whole.get(poly)
@@ -425,13 +468,15 @@ class Algebra:
             return self.zero
         if all(not any(mono) for mono, _ in poly.terms):
             return self._folded(matrix, poly)
-        if len(poly.terms) == 1 and len(poly.terms[0][0]) == 1:
-            ((serial,), factor) = poly.terms[0]
-            if isinstance(self.atoms[serial], (Leaf, Stack)):
-                if isinstance(factor, Vector) and matrix.array is not None:
-                    matrix, factor = self.matrices.scaled(matrix, factor.data), 1.0
-                if not isinstance(factor, Vector):
-                    return self.scale(self.atom(Lin("lin", matrix, serial)), factor)
+        if len(poly.terms) == 1 and poly.terms[0][1] != 1.0:
+            mono, factor = poly.terms[0]
+            one = self.poly({mono: 1.0})
+            if not isinstance(factor, Vector):
+                return self.scale(self.linear(matrix, one), factor)
+            if matrix.array is not None:
+                return self.linear(self.matrices.scaled(matrix, factor.data), one)
+        if poly.atom is not None and isinstance(self.atoms[poly.atom], (Leaf, Stack)):
+            return self.atom(Lin("lin", matrix, poly.atom))
         return self.atom(Lin("lin", matrix, self.cut(poly)))
 
     def _folded(self, matrix: Matrix, poly: Poly) -> Poly:

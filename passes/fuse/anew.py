@@ -68,7 +68,7 @@ def _indices(algebra: Algebra, poly: Poly, name: object) -> Iterator[Count]:
                 if leaf.source in algebra.defined:
                     yield from _indices(algebra, algebra.defined[leaf.source], name)
             case Lin() as product:
-                yield from _indices(algebra, algebra.poly({(product.atom,): 1.0}), name)
+                yield from _indices(algebra, algebra.of(product.atom), name)
             case other:
                 for part in getattr(other, "arguments", ()):
                     yield from _indices(algebra, part, name)

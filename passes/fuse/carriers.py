@@ -23,6 +23,7 @@ from gru_lower.graph.scopes import subgraphs
 from gru_lower.passes.fuse.collect import collected
 from gru_lower.passes.fuse.counting import Affine, Counter, is_negative, symbol
 from gru_lower.passes.fuse.folding import Condition
+from gru_lower.passes.fuse.least import Least
 from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Value, leaf, refeature
 from gru_lower.passes.fuse.views import FAR, take
 
@@ -110,10 +111,19 @@ def understand(interpreter: Interpreter, node: NodeProto, index: int) -> Carrier
         NotUnderstoodError: The number of its steps is not known, or a body's part is missing.
 
     """
-    return _Reader(interpreter, node, index).read()
+    return interpreter.reader(interpreter, node, index).read()
 
 
-class _Reader:
+class Reader:
+    """Reads one Loop or Scan; see the module.
+
+    Attributes:
+        settled: Whether all that was taken for granted has turned out to be so.
+
+    """
+
+    settled = True
+
     def __init__(self, interpreter: Interpreter, node: NodeProto, index: int) -> None:
         self.outside, self.node, self.index = interpreter, node, index
         self.body = next(graph for _, graph in subgraphs(node))
@@ -134,13 +144,13 @@ class _Reader:
             self._scan()
         for _ in range(ROUNDS):
             body, leaves = self._interpreted()
-            if not self._learnt(body, leaves):
+            if not self.learnt(body, leaves):
                 break
-        if self.trips is None:
+        if self.trips is None or not self.settled:
             raise NotUnderstoodError
         for place, state in enumerate(self.states):
             if place not in self.bound:
-                state.collects = collected(body, state.inner, state.result, self.counter, self.trips, self._initial(state))
+                state.collects = collected(body, state.inner, state.result, self.counter, self.trips, self.initial(state))
                 state.kind = "collects" if state.collects is not None else "state"
         return Carrier(
             self.index, body, self.states, self.outputs, self.trips, self.counter, self.trips_name, leaves
@@ -205,17 +215,19 @@ class _Reader:
             if place in self.bound:
                 body.values[state.inner] = self.bound[place]
                 continue
-            body.values[state.inner] = known = self._leaf(state, place)
+            body.values[state.inner] = known = self.leaf_of(state, place)
             if isinstance(known, Value):
                 leaves[place] = known
         body.run()
         return body, leaves
 
-    def _initial(self, state: State) -> Known:
+    def initial(self, state: State) -> Known:
+        """Return what a state is before the first step."""
         return self.outside.value(state.initial) if state.initial else None
 
-    def _leaf(self, state: State, place: int) -> Known:
-        initial = self._initial(state)
+    def leaf_of(self, state: State, place: int) -> Known:
+        """Return what a state is in the body."""
+        initial = self.initial(state)
         if isinstance(initial, Const) and _is_count(initial):
             return Const(_object(symbol(("carried", self.scope.path, place)), initial.dims), initial.dims)
         if not isinstance(initial, (Value, Const)):
@@ -229,14 +241,14 @@ class _Reader:
                 return made
         return made
 
-    def _learnt(self, body: Interpreter, leaves: dict[int, Value]) -> bool:
+    def learnt(self, body: Interpreter, leaves: dict[int, Value]) -> bool:
         """Bind what has turned out; tell whether anything has."""
         before = len(self.bound), self.trips
         for place, state in enumerate(self.states):
             if place in self.bound:
                 continue
             coming = body.value(state.result)
-            initial = self._initial(state)
+            initial = self.initial(state)
             given = body.values[state.inner]
             if state.result == state.inner or _alike(coming, given):
                 self.bound[place], state.kind = initial, "invariant"
@@ -263,7 +275,7 @@ class _Reader:
             if other in self.bound or place in self.bound:
                 continue
             one, two = self.states[other], self.states[place]
-            same_start = one.initial == two.initial or _alike(self._initial(one), self._initial(two))
+            same_start = one.initial == two.initial or _alike(self.initial(one), self.initial(two))
             goes_on = body.value(one.result)
             if same_start and isinstance(goes_on, Value) and _alike(goes_on, body.value(two.result)):
                 self.bound[place] = body.values[one.inner]
@@ -307,12 +319,19 @@ class _Reader:
         if not fewest or not self._starts():
             return
         self.trips = fewest[0]
-        self.trips_name = next((name for count, name in finite if name and count == self.trips), "")
+        self.trips_name = next((name for count, name in finite if name and count == self.trips), "") or self._named()
         self.counter = symbol(Counter(self.scope.path, self.trips))
         for place, state in enumerate(self.states):
             if state.kind == "counter":  # counts by the counter that knows its end now
                 del self.bound[place]
                 state.kind = "state"
+
+    def _named(self) -> str:
+        """Return the value that the number of steps is, if it is one of the scope around."""
+        name = self.trips.terms[0][0] if isinstance(self.trips, Affine) and self.trips.terms else None
+        if not isinstance(name, Least) or self.trips != symbol(name) or name.path != self.outside.scope.path:
+            return ""
+        return name.value
 
     def _starts(self) -> bool:
         """Whether the first step is taken, as long as there is any."""
@@ -372,4 +391,4 @@ def _alike(one: Known, other: Known) -> bool:
     return isinstance(one, Value) and one == other
 
 
-__all__ = ["Carrier", "Output", "State", "understand"]
+__all__ = ["Carrier", "Output", "Reader", "State", "understand"]

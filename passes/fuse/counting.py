@@ -101,7 +101,7 @@ class Affine:
     def least(self) -> int | None:
         """Return a bound below, ``None`` if there is none.
 
-        A counter is 0 to its trips - 1; an axis is 1 to :data:`LONGEST` long, and of other unknowns nothing is known.
+        A counter is 0 to its trips - 1; what has a ``most`` does not exceed that; an axis is 1 to :data:`LONGEST` long, and of other unknowns nothing is known.
         """
         bound: Count = self
         for name, factor in self.terms:
@@ -110,9 +110,12 @@ class Affine:
                 if factor < 0 and trips is None:
                     return None
                 bound = bound - factor * symbol(name) + (factor * (trips - 1) if factor < 0 else 0)
+            most = getattr(name, "most", None)
+            if most is not None and factor < 0:
+                bound = bound - factor * symbol(name) + factor * most
         if not isinstance(bound, Affine):
             return bound
-        if any(isinstance(name, Counter) or (isinstance(name, tuple) and name[0] in RESULTS) for name, _ in bound.terms):
+        if any(isinstance(name, Counter) or hasattr(name, "most") or (isinstance(name, tuple) and name[0] in RESULTS) for name, _ in bound.terms):
             return None
         return bound.constant + sum(factor if factor > 0 else factor * LONGEST for _, factor in bound.terms)
 

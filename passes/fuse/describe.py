@@ -32,7 +32,7 @@ def _name(interpreter: Interpreter, serial: int) -> str:
     algebra = interpreter.algebra
     if serial == ONE:
         return "a constant"
-    home = interpreter.homes.get(algebra.poly({(serial,): 1.0}))
+    home = interpreter.homes.get(algebra.of(serial))
     if home is not None:
         return home.name
     match algebra.atoms[serial]:

@@ -120,6 +120,8 @@ class Writer:
         """Read up to, not with, an index that is a value."""
         shape = self.ints([1], "one")
         bound = self.node("Reshape", [end, shape], "end")
+        if self.interpreter.facts.elem_type(self.interpreter.scope, end) != TensorProto.INT64:
+            bound = self.node("Cast", [bound], "end_cast", to=TensorProto.INT64)
         return self.node("Slice", [value, self.ints([0], "starts"), bound, self.ints([axis], "axes")], local)
 
     def turned(self, value: str, length: Count, local: str) -> str:
@@ -342,7 +344,9 @@ class Writer:
                 total = self.node("Add", [total, part], "bias")
         return total
 
-    def gru(self, cell: Cell, x: str, order: Sequence[int], initial_h: str | None, *, reverse: bool) -> tuple[str, str]:
+    def gru(
+        self, cell: Cell, x: str, order: Sequence[int], initial_h: str | None, *, reverse: bool, sequence_lens: str = ""
+    ) -> tuple[str, str]:
         """Append the GRU node and return the names of Y and Y_h."""
         assert cell.r is not None
         recurrent = cell.inner if cell.linear_before_reset else cell.h
@@ -352,7 +356,7 @@ class Writer:
         widths = [self.algebra.width[atom] for atom in order]
         w = self.weights([[dict(form.inputs).get(atom, ()) for atom in order] for form in forms], widths, "W")
         r = self.weights([[form.state] for form in (cell.z, cell.r, recurrent)], [hidden], "R")
-        inputs = [x, w, r, self.bias(cell, hidden) or "", "", initial_h or ""]
+        inputs = [x, w, r, self.bias(cell, hidden) or "", sequence_lens, initial_h or ""]
         while not inputs[-1]:
             inputs.pop()
         y, y_h = (self.names.value(f"{self.prefix}/{key}") for key in ("Y", "Y_h"))

@@ -109,7 +109,8 @@ def clip(algebra: Algebra, poly: Poly, low: float, high: float) -> Poly:
         return algebra.fn("Relu", poly)
     if (low, high) == (0.0, 1.0):
         return _hard_sigmoid(algebra, poly)
-    if low == 0.0 and high >= SATURATED:
+    shifted = any(mono == () for mono, _ in poly.terms)
+    if low == 0.0 and (high >= SATURATED or not shifted):
         return algebra.fn("Relu", algebra.fn("Clip", poly, parameters=(-high, high)))
     if low == 0.0 and high > 0:
         return algebra.scale(_hard_sigmoid(algebra, algebra.scale(poly, 1.0 / high)), high)

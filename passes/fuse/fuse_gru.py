@@ -31,10 +31,12 @@ class FuseOptions:
 
     Attributes:
         steps: ``yes`` makes a GRU of sequence length 1 of a single step, too, such as a decoder's.
+        assume: ``right-padded`` promises that masks are true up to each sequence's length and false from there on.
 
     """
 
     steps: str = field(default="no", metadata={"choices": ("no", "yes")})
+    assume: str = field(default="nothing", metadata={"choices": ("nothing", "right-padded")})
 
 
 class FuseGru(Pass):
@@ -76,7 +78,8 @@ class FuseGru(Pass):
         interpreters = list(interpreted(model, facts))
         for done, interpreter in enumerate(interpreters, 1):
             ctx.progress("fusing", done, len(interpreters))
-            found = search(interpreter, shortest=1 if self.options.steps == "yes" else 2)
+            shortest = 1 if self.options.steps == "yes" else 2
+            found = search(interpreter, shortest=shortest, assume=self.options.assume)
             regions = Regions(model.proto, interpreter, model.base_dir)
             written = self._settled(interpreter, names, facts, found, regions, ctx)
             if written is not None:
@@ -109,9 +112,12 @@ class FuseGru(Pass):
                 return None
             different = False
             for number, site in zip(written.rows, written.sites, strict=True):
+                if ctx.judge is None and not ctx.keep_changes:
+                    continue
                 outputs = written.served(number)
                 edit = written.edit
-                batches = written.batches[number]
+                masked = [n for n in written.rows if found.rows[n].masking and n != number]  # may stand before it
+                batches = [axis for n in (number, *masked) for axis in written.batches[n]]
                 pair = regions.pair(site.site, outputs, edit.nodes, edit.initializers, batches)
                 site.change = pair if ctx.keep_changes else None
                 if pair is None or ctx.judge is None:
@@ -131,22 +137,26 @@ class FuseGru(Pass):
             raise InternalError(f"{fused} GRUs were fused, {there} are there", code="GL901")
 
 
-def interpreted(model: Model, facts: Facts) -> Iterator[Interpreter]:
+def interpreted(
+    model: Model, facts: Facts, algebra: Algebra | None = None, kind: type[Interpreter] = Interpreter
+) -> Iterator[Interpreter]:
     """Interpret every scope of a model.
 
     Args:
         model: The model.
         facts: Its side table.
+        algebra: The tables to fill, new ones if none are given.
+        kind: What interprets a scope.
 
     """
-    algebra = Algebra()
+    algebra = algebra or Algebra()
     known: dict[str, Interpreter] = {}
     scopes = list(walk(model.proto))
     by_proto = {id(scope.proto): scope for scope in scopes}
     for scope in scopes:
         if scope.path not in known:
             parent = known.get(scope.parent.path) if scope.parent is not None else None
-            known[scope.path] = Interpreter(algebra, facts, scope, by_proto, parent)
+            known[scope.path] = kind(algebra, facts, scope, by_proto, parent)
             known[scope.path].run()
         known.update(known[scope.path].children)
         yield known[scope.path]

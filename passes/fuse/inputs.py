@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gru_lower.passes.fuse.emit import Writer
     from gru_lower.passes.fuse.interpret import Interpreter
+    from gru_lower.passes.fuse.masked import Lengths
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Source:
         names: The values of the graph that are read.
         rows: The rows that are read.
         count_name: The value that is the number of steps, ``""`` for none.
+        lengths: Where its sequence_lens comes from, ``None`` if it has none.
+        backwards: Which way a masked row runs, ``None`` for one without a mask.
 
     """
 
@@ -57,10 +60,14 @@ class Source:
     names: tuple[str, ...]
     rows: tuple[int, ...] = field(default=())
     count_name: str = ""
+    lengths: Lengths | None = None
+    backwards: bool | None = None
 
     @property
     def reverse(self) -> bool:
-        """Whether the steps run backwards over every part."""
+        """Whether the GRU runs backwards: as its mask does, or else as the steps do over every part."""
+        if self.backwards is not None:
+            return self.backwards
         return all(part.step == -1 for part in self.parts)
 
 

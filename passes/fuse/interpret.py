@@ -12,8 +12,9 @@ from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse import operators
 from gru_lower.passes.fuse.after import after
 from gru_lower.passes.fuse.algebra import Algebra, TooLargeError
-from gru_lower.passes.fuse.carriers import understand
+from gru_lower.passes.fuse.carriers import Reader, understand
 from gru_lower.passes.fuse.counting import symbol
+from gru_lower.passes.fuse.kinds import MICROSOFT, kinds
 from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Sequence_, Value, constant, leaf
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse.matrices import Array
 
 Known = Value | Const | Sequence_ | None
-MICROSOFT = "com.microsoft"
 
 
 class Home(NamedTuple):
@@ -53,7 +53,12 @@ class Interpreter:
         scopes: Every scope of the model, by the identity of its graph or function.
         parent: The interpreter of the scope around it.
 
+    Attributes:
+        reader: What reads its loops.
+
     """
+
+    reader: type[Reader] = Reader
 
     def __init__(
         self,
@@ -72,7 +77,7 @@ class Interpreter:
         self.values: dict[str, Known] = {}
         self.homes: dict[Poly, Home] = {}
         """A value of this scope for every polynomial that is one."""
-        self.states, data = _kinds(scope, facts)
+        self.states, data, self.wholes = kinds(scope, facts)
         for name in data:
             here: Interpreter | None = self
             while here is not None and not here.scope.defines(name):
@@ -117,12 +122,16 @@ class Interpreter:
 
     def inside(self, scope: Scope) -> Interpreter:
         """Return an interpreter for a body in this scope."""
-        return Interpreter(self.algebra, self.facts, scope, self.scopes, self)
+        return type(self)(self.algebra, self.facts, scope, self.scopes, self)
 
     def keep(self, name: str, result: Known) -> None:
         """Enter a value."""
         if name in self.states and isinstance(result, Const) and _is_state(result.array):
             result = leaf(self.algebra, (self.scope.path, name), result.dims)
+        if name in self.wholes and isinstance(result, Value):
+            for _, poly in result.pieces:
+                if poly.degree > 1:
+                    self.algebra.cut(poly)
         self.values[name] = result
         if isinstance(result, Value) and len(result.pieces) == 1:
             self.homes.setdefault(result.pieces[0][1], Home(name, result))
@@ -181,52 +190,6 @@ class Interpreter:
                 return str(source[1])
             here = here.parent
         return None
-
-
-VIEWS = {"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Expand", "Cast", "Flatten", "Dropout"}
-PRODUCTS = {"MatMul", "Gemm", "Einsum", "FusedGemm", "FusedMatMul"}
-ELEMENTWISE = {"Mul", "Sub", "Add", "Sum", "Where"}
-
-
-def _kinds(scope: Scope, facts: Facts) -> tuple[frozenset[str], frozenset[str]]:
-    """Find what is a state: a matrix multiplies it, and it is used by element as well.
-
-    A matrix is never used by element, and a bias is never multiplied by a matrix. Constants that are states are
-    looked at as leaves.
-
-    Returns:
-        The constants, and the other values that no node here makes.
-
-    """
-    root: dict[str, str] = {}
-    fixed: set[str] = set()
-    multiplied: set[str] = set()
-    by_element: set[str] = set()
-
-    def kind(name: str) -> str:
-        if name in root or name in scope.producers and facts.constant(scope, name) is None:
-            return root.get(name, "")
-        if facts.constant(scope, name) is not None:
-            fixed.add(name)
-        return name
-
-    for node in scope.nodes:
-        if not (is_onnx(node) or node.domain == MICROSOFT):
-            continue
-        given = [kind(name) for name in node.input if name]
-        if node.op_type in VIEWS and given and given[0]:
-            root[node.output[0]] = given[0]
-        elif node.op_type == "Concat" and any(given):
-            root[node.output[0]] = next(filter(None, given))
-        elif node.op_type in PRODUCTS:
-            multiplied.update(filter(None, given[:2]))
-        elif node.op_type in ELEMENTWISE and given and all(name in fixed for name in given):
-            root[node.output[0]] = node.output[0]
-            fixed.add(node.output[0])
-        elif node.op_type in ELEMENTWISE and not all(name in fixed for name in given):
-            by_element.update(filter(None, given))
-    found = multiplied & by_element
-    return frozenset(found & fixed), frozenset(found - fixed)
 
 
 def _is_state(array: Array) -> bool:

@@ -11,7 +11,10 @@ from gru_lower.passes.fuse.values import UNKNOWN, Const, F, NotUnderstoodError, 
 from gru_lower.passes.fuse.views import filled, transpose
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gru_lower.passes.fuse.algebra import Algebra
+    from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.matrices import Matrix
 
 FOLDED = 1 << 16
@@ -29,14 +32,18 @@ def apply(algebra: Algebra, matrix: Matrix, value: Value, axis: int) -> Value:
     value = refeature(algebra, value, axis, columns)
     if value.width != columns:
         raise NotUnderstoodError
-    total, edge = [], 0
-    for width, poly in value.pieces:
-        part = algebra.matrices.block(matrix, 0, rows, edge, edge + width)
-        total.append(algebra.linear(part, algebra.whole.get(poly, poly)))
-        edge += width
+    height = algebra.block if algebra.block and rows % algebra.block == 0 else rows
+    pieces = []
+    for row in range(0, rows, height):
+        total, edge = [], 0
+        for width, poly in value.pieces:
+            part = algebra.matrices.block(matrix, row, row + height, edge, edge + width)
+            total.append(algebra.linear(part, algebra.whole.get(poly, poly)))
+            edge += width
+        pieces.append((height, algebra.add(*total)))
     position = value.axes.index(F)
     dims = (*value.dims[:position], rows, *value.dims[position + 1 :])
-    return Value(value.axes, dims, ((rows, algebra.add(*total)),))
+    return Value(value.axes, dims, tuple(pieces))
 
 
 def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Matrix | None:
@@ -63,6 +70,8 @@ def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Mat
     if atom.source in algebra.defined or atom.source in algebra.data or len(atom.axes) < 2:
         return None
     lengths = algebra.lengths.get(atom.source, ())
+    if algebra.weights_in_parts:
+        return _part_of_weights(algebra, value, atom, lengths, out_first=out_first)
     if any(entry == ("i", 0) and length != 1 for entry, length in zip(atom.axes, lengths, strict=False)):
         return None  # one of several
     long = tuple(axis for axis in atom.axes if axis != ("i", 0))
@@ -78,6 +87,32 @@ def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Mat
         return None
     rows, columns = (int(dims[0]), int(dims[1])) if out_first else (int(dims[1]), int(dims[0]))
     return algebra.matrices.symbol(atom.source, rows, columns, transposed=transposed == out_first)
+
+
+def _part_of_weights(
+    algebra: Algebra, value: Value, atom: Leaf, lengths: Sequence[Count], *, out_first: bool
+) -> Matrix | None:
+    """Return the matrix that is one direction's gate: rows of one index of the first axis of a value of three."""
+    if len(lengths) != len(atom.axes) or not all(isinstance(length, int) for length in lengths):
+        return None
+    first, rows = 0, None
+    place = []
+    for entry, length in zip(atom.axes[:-1], lengths[:-1], strict=True):
+        if entry[0] == "i":
+            place.append(entry[1])
+        elif rows is None and isinstance(entry[2], int) and entry[3] == 1:
+            first, rows = entry[2], int(length)  # type: ignore[call-overload]
+        else:
+            return None
+    if rows is None or atom.axes[-1] != F or len(value.axes) != 2 or F not in value.axes:
+        return None
+    own = value.axes[-1] == F  # as it is, or transposed
+    height, columns = int(value.dims[0 if own else 1]), int(lengths[-1])  # type: ignore[call-overload]
+    whole = algebra.matrices.symbol((atom.source, *place), rows, columns, transposed=own != out_first)
+    if own == out_first:
+        return algebra.matrices.block(whole, first, first + height, 0, columns)
+    transposed = algebra.matrices.symbol((atom.source, *place), columns, rows, transposed=True)
+    return algebra.matrices.block(transposed, 0, columns, first, first + height)
 
 
 def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value | Const:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse import masked, masks
 from gru_lower.passes.fuse.after import Left
+from gru_lower.passes.fuse.algebra import Leaf
 from gru_lower.passes.fuse.recognise import MisfitError, read
-from gru_lower.passes.fuse.recurrence import Initial, Offer, Row
+from gru_lower.passes.fuse.recurrence import LAST, Initial, Offer, Row
 from gru_lower.passes.fuse.unrolled import Miss
 from gru_lower.passes.fuse.values import Const, NotUnderstoodError, Value, refeature
 
@@ -41,15 +43,20 @@ def _state(interpreter: Interpreter, carrier: Carrier, state: State, given: Valu
     initial = interpreter.value(state.initial)
     zeros = isinstance(initial, Const) and initial.array.dtype != object and not initial.array.any()
     found, misses, edge = [], [], 0
-    for width, poly in known.pieces:
+    for width, poly in ((width, algebra.opened(poly)) for width, poly in known.pieces):
         before = algebra.part(given.pieces[0][1], edge, edge + width, known.width).atom
-        cells, reasons = read(algebra, poly)
+        held = masked.reading(carrier.body, poly, before)
+        cells, reasons = read(algebra, poly) if held is None else (held.cells, held.reasons)
         fitting = [cell for cell in cells if cell.before == before]
         if not _same_place(given, known):
             reasons, fitting = [*reasons, MisfitError("the state's axes move from step to step")], []
         if fitting:
             start = None if zeros else Initial(state.initial, edge, edge + width, given.axes.index(("f",)))
-            found.append(Row((fitting[0],), carrier.trips, start, _home(interpreter, carrier), carrier))
+            masking = () if held is None else (held.gate,)
+            kept = None if held is None else masks.canonical(carrier.body, poly)
+            found.append(Row((fitting[0],), carrier.trips, start, _home(interpreter, carrier), carrier, masking, kept))
+        elif cells and held is not None:
+            pass  # it repeats what another state's step makes
         elif reasons:
             misses.append(Miss(poly, tuple(reasons), _home(interpreter, carrier), carrier.body))
         elif _reads(algebra, poly, before):
@@ -87,10 +94,53 @@ def offers(interpreter: Interpreter, rows: list[Row], states: dict[Poly, tuple[i
         known = _computed(carrier, source)
         if known is None or source.piece >= len(known.pieces):
             continue
-        place = states.get(known.pieces[source.piece][1])
-        if place is not None and rows[place[0]].carrier is carrier:
-            found[poly] = Offer(place[0], None, source.stacked, source.turned)
+        computed = known.pieces[source.piece][1]
+        offer = _given(rows, carrier, states, computed, source)
+        if offer is not None:
+            found[poly] = offer
     return found
+
+
+def _given(
+    rows: list[Row], carrier: Carrier, states: dict[Poly, tuple[int, int]], computed: Poly, source: Left
+) -> Offer | None:
+    once = masks.canonical(carrier.body, computed)
+    place = states.get(computed) or states.get(once)
+    if place is not None and rows[place[0]].carrier is carrier:
+        fits = source.stacked == (place[1] != LAST) or not rows[place[0]].masking
+        if fits:
+            return Offer(place[0], None, source.stacked, source.turned)
+    return _repeated(rows, carrier, once, source)
+
+
+def turned(algebra: Algebra, found: dict[Poly, Offer], rows: list[Row], poly: Poly) -> Offer | None:
+    """Return what a row has to offer where all its states are read from the last to the first."""
+    leaf = None if poly.atom is None else algebra.atoms[poly.atom]
+    if not isinstance(leaf, Leaf) or not isinstance(leaf.source, Left):
+        return None
+    offer = found.get(algebra.defined[leaf.source])
+    if offer is None or not offer.stacked:
+        return None
+    start = ("a", 0, 0, 1)
+    backwards = ("a", 0, rows[offer.row].steps - 1, -1)
+    straight = algebra.atom(leaf._replace(axes=(start, *leaf.axes[1:])))
+    if leaf.axes[0] != backwards or straight is not algebra.defined[leaf.source]:
+        return None
+    return offer._replace(turned=not offer.turned)
+
+
+def _repeated(rows: list[Row], carrier: Carrier, computed: Poly, source: Left) -> Offer | None:
+    """Return what a row has to offer whose masked steps repeat the output of the one before."""
+    for number, row in enumerate(rows):
+        if row.carrier is not carrier or not masked.is_promised(row):
+            continue
+        repeating = masked.followers(row)
+        if row.kept is computed and source.stacked:
+            repeats = row.before.name if isinstance(row.before, Initial) else ""
+            return Offer(number, None, stacked=True, turned=source.turned, repeats=repeats)
+        if computed in repeating:
+            return Offer(number, None, source.stacked, source.turned, repeating[computed])
+    return None
 
 
 def _computed(carrier: Carrier, source: Left) -> Value | None:

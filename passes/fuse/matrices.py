@@ -43,6 +43,18 @@ class Matrix:
         """Whether it is known to be all zeros."""
         return self.array is not None and not self.array.any()
 
+    @cached_property
+    def is_identity(self) -> bool:
+        """Whether it is known to be an identity."""
+        rows, columns = self.shape
+        return self.array is not None and rows == columns and np.array_equal(self.array, np.eye(rows))
+
+    @cached_property
+    def is_negative(self) -> bool:
+        """Whether the first of its numbers that is not 0 is below 0."""
+        found = None if self.array is None else self.array[self.array != 0]
+        return found is not None and bool(found.size) and bool(found[0] < 0)
+
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto, helper
 
-from gru_lower.passes.fuse import folding, functions, linear, views
+from gru_lower.passes.fuse import folding, functions, least, linear, masks, views
 from gru_lower.passes.fuse.counting import Affine
 from gru_lower.passes.fuse.values import UNKNOWN, Const, NotUnderstoodError, Sequence_, Value, lift
 
@@ -136,7 +136,9 @@ def _cast(call: Call) -> list[Known]:
             return [given]
         return [Const(given.array.astype(helper.tensor_dtype_to_np_dtype(to)), given.dims)]
     there = call.interpreter.facts.elem_type(call.interpreter.scope, call.node.input[0])
-    if there == to or (there == TensorProto.BOOL and to in FLOATS):
+    if there == to or (there == TensorProto.BOOL and to in (*FLOATS, *INTEGERS)):
+        return [given]
+    if to == TensorProto.BOOL and masks.is_binary(call.interpreter, call.node.input[0]):
         return [given]
     raise NotUnderstoodError
 
@@ -167,7 +169,35 @@ def _prelu(call: Call) -> list[Known]:
     return [lift(call.algebra, lambda poly: call.algebra.fn("LeakyRelu", poly, parameters=(slope,)), call.tensor(0))]
 
 
+def _not(call: Call) -> list[Known]:
+    made = masks.negated(call)
+    return _elementwise(functions.complement)(call) if made is None else [made]
+
+
+def _less(call: Call) -> list[Known]:
+    mask = masks.compared(call)
+    if mask is not None:
+        return [mask]
+    masks.refuse_data(call)
+    function = functions.less if call.node.op_type == "Less" else functions.less_or_equal
+    return _elementwise(function)(call)
+
+
+def _equal(call: Call) -> list[Known]:
+    masks.refuse_data(call)
+    return _elementwise(lambda algebra, a, b: algebra.fn("Equal", a, b))(call)
+
+
+def _min(call: Call) -> list[Known]:
+    count = least.of(call)
+    return _fold(call, functions.minimum) if count is None else [count]
+
+
 def _greater(call: Call) -> list[Known]:
+    mask = masks.compared(call)
+    if mask is not None:
+        return [mask]
+    masks.refuse_data(call)
     given = [call.tensor(0), call.tensor(1)]
     constants = [value for value in given if isinstance(value, Const)]
     if len(constants) == 2:
@@ -374,6 +404,14 @@ def _reduce(call: Call) -> list[Known]:
     return [views.unsqueeze(total, [axis]) if call.attributes.get("keepdims", 1) else total]
 
 
+def _reduce_unit(call: Call) -> list[Known]:
+    """Reduce over axes of length 1, which changes nothing."""
+    given, axes = call.tensor(0), call.ints(1, "axes")
+    if axes is None or any(given.dims[axis] != 1 for axis in axes):
+        raise NotUnderstoodError
+    return [given if call.attributes.get("keepdims", 1) else views.squeeze(call.algebra, given, axes)]
+
+
 # -- sizes -----------------------------------------------------------------------------------------
 
 
@@ -510,18 +548,18 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "Reciprocal": _elementwise(lambda algebra, poly: functions.divide(algebra, algebra.constant(1.0), poly)),
     "Pow": _elementwise(functions.power),
     "Where": _elementwise(functions.where),
-    "Less": _elementwise(functions.less),
-    "LessOrEqual": _elementwise(functions.less_or_equal),
+    "Less": _less,
+    "LessOrEqual": _less,
     "Greater": _greater,
     "GreaterOrEqual": _greater,
-    "Equal": _elementwise(lambda algebra, a, b: algebra.fn("Equal", a, b)),
+    "Equal": _equal,
     "And": _elementwise(lambda algebra, a, b: algebra.mul(a, b)),
-    "Not": _elementwise(functions.complement),
+    "Not": _not,
     "Or": _elementwise(lambda algebra, a, b: algebra.fn("Or", a, b)),
     "Mod": _elementwise(lambda algebra, a, b: algebra.fn("Mod", a, b)),
     "Mean": _mean,
     "Max": lambda call: _fold(call, functions.maximum),
-    "Min": lambda call: _fold(call, functions.minimum),
+    "Min": _min,
     "Log": _elementwise(functions.log),
     "Exp": _named("Exp"),
     "Abs": _named("Abs"),
@@ -560,6 +598,8 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "ReverseSequence": _reverse_sequence,
     "ReduceSum": _reduce,
     "ReduceMean": _reduce,
+    "ReduceMin": _reduce_unit,
+    "ReduceMax": _reduce_unit,
     "Shape": _shape,
     "Size": _size,
     "Constant": _constant,

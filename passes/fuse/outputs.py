@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse import lengths
+from gru_lower.passes.fuse.recurrence import LAST
 from gru_lower.passes.fuse.values import F
 
 if TYPE_CHECKING:
@@ -24,12 +26,16 @@ class Outputs:
         y_h: Its last state, (1, B, H).
         steps: T.
         reverse: Whether it runs backwards: its first state is then last in Y.
+        masked: Its sequence_lens and what comes of them, ``None`` without.
 
     """
 
-    def __init__(self, writer: Writer, y: str, y_h: str, steps: Count, *, reverse: bool) -> None:
+    def __init__(
+        self, writer: Writer, y: str, y_h: str, steps: Count, *, reverse: bool, masked: lengths.Masked | None = None
+    ) -> None:
         """Hold the parts."""
         self.writer, self.y, self.y_h, self.steps, self.reverse = writer, y, y_h, steps, reverse
+        self.masked = masked
 
     def states(self, offer: Offer) -> str:
         """Return one state as (B, H), or several as (times, B, H)."""
@@ -38,7 +44,10 @@ class Outputs:
     def _state(self, offer: Offer) -> str:
         w = self.writer
         time = None if offer.times is None else offer.times[0]
-        if time is None or time == self.steps - 1:
+        if self.masked is not None and (time is None or time == LAST):
+            initial = self.masked.initial if offer.repeats is None else self.masked.begins(offer.repeats)
+            return w.squeeze(lengths.last(w, self.masked, self.y_h, initial), [0], "Ht")
+        if time is None or (time == self.steps - 1 and self.masked is None):
             return w.squeeze(self.y_h, [0], "Ht")
         position = self._position(time)
         return w.squeeze(w.slice(self.y, 0, position, position + 1, f"t{time:03d}/Y"), [0, 1], f"t{time:03d}/Ht")
@@ -49,6 +58,9 @@ class Outputs:
     def _stack(self, offer: Offer) -> str:
         w = self.writer
         y = w.squeeze(self.y, [1], "Y_steps")
+        if self.masked is not None and offer.repeats is not None:
+            initial = self.masked.begins(offer.repeats)
+            y = lengths.repeated(w, self.masked, y, self.y_h, initial, reverse=self.reverse)
         if offer.times is None:
             return w.turned(y, self.steps, "Y_turned") if offer.turned != self.reverse else y
         positions = [self._position(time) for time in offer.times]

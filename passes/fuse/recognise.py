@@ -140,10 +140,33 @@ def read(algebra: Algebra, state: Poly) -> tuple[list[Cell], list[MisfitError]]:
         Every way to read it (a state of zeros leaves several), and what did not fit on other ways.
 
     """
+    found, misfits = _cells(algebra, state)
+    if not found:
+        opened = _opened(algebra, state)
+        if opened is not state:
+            found = [replace(cell, state=state) for cell in _cells(algebra, opened)[0]]
+    return found, [] if found else misfits
+
+
+def _opened(algebra: Algebra, state: Poly) -> Poly:
+    """Write out z ∘ Ht_1 where it is looked at as a whole, being r ∘ Ht_1 as well."""
+    terms = []
+    for mono, factor in state.terms:
+        leaf = algebra.atoms[mono[0]] if len(mono) == 1 else None
+        whole = algebra.defined.get(leaf.source) if isinstance(leaf, Leaf) else None
+        small = whole is not None and len(whole.terms) == 1 and algebra.whole.get(whole) is algebra.poly({mono: 1.0})
+        term = whole if small and whole is not None else algebra.poly({mono: 1.0})
+        terms.append(algebra.scale(term, factor))
+    return algebra.add(*terms)
+
+
+def _cells(algebra: Algebra, state: Poly) -> tuple[list[Cell], list[MisfitError]]:
     found: list[Cell] = []
     misfits: list[MisfitError] = []
     if state.degree < 2:
         return found, misfits
+    if len(state.terms) == 1 and not all(isinstance(algebra.atoms[serial], Fn) for serial in state.terms[0][0]):
+        return found, misfits  # r ∘ Ht_1; a step from zeros has the candidate for a factor
     for gate in _gates(algebra, state):
         ways = list(_updates(algebra, state, gate))
         if not ways:
@@ -200,7 +223,7 @@ def _updates(algebra: Algebra, state: Poly, gate: int) -> Iterator[tuple[Poly, P
         return
     without, times = parts
     both = algebra.add(without, times)
-    s = algebra.poly({(gate,): 1.0})
+    s = algebra.of(gate)
     if not both.terms or _is_state(algebra, both):
         yield s, both, without
     if not without.terms or _is_state(algebra, without):
@@ -218,10 +241,9 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
     if h is not None and not z.state:
         raise MisfitError("the update gate does not read the state")
     g, clip_g, pre_h = _candidate(algebra, candidate)
-    bound = clip
-    if clip is None and clip_g is not None and clip_g >= SATURATED:
-        bound = clip_g  # sigmoids do not feel it
-    if clip_g != bound:
+    bound = clip if clip is not None else clip_g
+    # Sigmoids and tanh do not feel a bound so far off; whether theirs are such is seen when the step is written down.
+    if clip != clip_g and (bound is None or bound < SATURATED or None not in (clip, clip_g)):
         raise MisfitError("the gates and the candidate are clipped differently")
     found = []
     misfit = MisfitError("the candidate does not read the state through the reset gate")
@@ -368,7 +390,7 @@ def _resets(
 
 
 def _either_way(algebra: Algebra, gate: int, without: Poly, times: Poly) -> Iterator[tuple[Poly, Poly, Poly]]:
-    s = algebra.poly({(gate,): 1.0})
+    s = algebra.of(gate)
     yield s, times, without
     yield algebra.add(algebra.constant(1.0), algebra.scale(s, -1.0)), algebra.scale(times, -1.0), algebra.add(without, times)
 
@@ -399,7 +421,7 @@ class _Writer:
     def projection(self, form: Form | None) -> Poly:
         if form is None:
             return self.algebra.zero
-        parts = [self.product(products, self.algebra.poly({(atom,): 1.0})) for atom, products in form.inputs]
+        parts = [self.product(products, self.algebra.of(atom)) for atom, products in form.inputs]
         return self.algebra.add(form.bias, *parts)
 
     def product(self, products: tuple[Product, ...], of: Poly) -> Poly:
@@ -448,7 +470,7 @@ class _Writer:
 
 def _written(algebra: Algebra, read_off: Cell) -> Poly:
     writer = _Writer(algebra, read_off)
-    before = None if read_off.before is None else algebra.poly({(read_off.before,): 1.0})
+    before = None if read_off.before is None else algebra.of(read_off.before)
     xt = cell.Projection(
         z=writer.projection(read_off.z), r=writer.projection(read_off.r), h=writer.projection(read_off.h)
     )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.carriers import Carrier
     from gru_lower.passes.fuse.counting import Count
+    from gru_lower.passes.fuse.masks import Gated
     from gru_lower.passes.fuse.recognise import Cell
 
 
@@ -39,6 +40,9 @@ class Row:
         before: The state before the first step: an atom, a value, ``None`` for zeros.
         carrier: The loop, ``None`` for unrolled cells.
         home: The name of the last state, or of the loop's first output.
+        masking: The mask of every cell, where masks decide whether a step is taken; a cell's own polynomial is then
+            what it would make if it were.
+        kept: Of a masked row: the polynomial of the state it ends with.
 
     """
 
@@ -47,6 +51,8 @@ class Row:
     before: int | Initial | None
     home: str
     carrier: Carrier | None = None
+    masking: tuple[Gated, ...] = ()
+    kept: Poly | None = None
 
     @property
     def kernel(self) -> Cell:
@@ -59,6 +65,10 @@ class Row:
         return self.kernel.state
 
 
+LAST = -1
+"""The time of the state that a masked row ends with, which need not be the output of its last step."""
+
+
 class Offer(NamedTuple):
     """What a GRU can stand for.
 
@@ -67,6 +77,8 @@ class Offer(NamedTuple):
         times: The times of the states, ``None`` for all.
         stacked: Whether there is a first axis for them; otherwise it is one state.
         turned: Whether the last comes first, where all are meant.
+        repeats: Of a masked row: what its masked steps repeat before there is an output, the name of a value; ``None``
+            where they give 0.
 
     """
 
@@ -74,15 +86,27 @@ class Offer(NamedTuple):
     times: tuple[int, ...] | None
     stacked: bool
     turned: bool = False
+    repeats: str | None = None
 
 
 def states_of(algebra: Algebra, rows: list[Row]) -> dict[Poly, tuple[int, int]]:
     """Return row and time of every polynomial that is a state; in a loop the time is 0."""
     found: dict[Poly, tuple[int, int]] = {}
     for number, row in enumerate(rows):
+        if row.masking:
+            found.update(_masked_states(algebra, row, number))
+            continue
         for time, cell in enumerate(row.cells):
             found[cell.state] = number, time
             whole = algebra.whole.get(cell.state)
             if whole is not None:
                 found[whole] = number, time
+    return found
+
+
+def _masked_states(algebra: Algebra, row: Row, number: int) -> dict[Poly, tuple[int, int]]:
+    found = {output: (number, time) for time, gate in enumerate(row.masking) for output in gate.outputs}
+    if row.kept is not None:
+        found[row.kept] = number, LAST
+    found.update({algebra.whole[poly]: place for poly, place in list(found.items()) if poly in algebra.whole})
     return found

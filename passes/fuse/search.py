@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.base import Site
-from gru_lower.passes.fuse import anew, describe, inputs, loops, unrolled
+from gru_lower.passes.fuse import anew, describe, inputs, loops, masked, unrolled
+from gru_lower.passes.fuse.algebra import TooLargeError
 from gru_lower.passes.fuse.emit import CannotWriteError
 from gru_lower.passes.fuse.recurrence import states_of
 from gru_lower.passes.fuse.serve import Plan, Planner
@@ -51,10 +52,23 @@ class Found:
         while True:
             plan = Planner(self.interpreter, self.rows, self.sources).plan()
             stuck = [n for n in plan.rows if (c := self.rows[n].carrier) is not None and c.index in plan.live]
-            if not stuck:
+            held = [n for n in plan.rows if self._held_states_stay(self.rows[n], plan)]
+            for number in held:
+                why = "a GRU, but the states that its masked steps repeat are used, for which it gives 0"
+                self.drop(number, "GL802", why)
+            if not stuck and not held:
                 return plan
             for number in stuck:
                 self.drop(number, "GL802", self._why_it_stays(self.rows[number], plan))
+
+    def _held_states_stay(self, row: Row, plan: Plan) -> bool:
+        """Whether states of masked steps between the first and the last are asked for."""
+        if not row.masking or row.carrier is not None:
+            return False
+        steps = zip(row.cells, row.masking, strict=True)
+        between = [cell.state for cell, gate in steps if cell.state not in gate.outputs]
+        homes = [self.interpreter.homes[poly].name for poly in between if poly is not row.kept]
+        return any(self.interpreter.scope.producers.get(name) in plan.live for name in homes)
 
     def _why_it_stays(self, row: Row, plan: Plan) -> str:
         assert row.carrier is not None
@@ -65,12 +79,13 @@ class Found:
         return f"a GRU, but the {node.op_type} also makes {listed}, which is no state of it"
 
 
-def search(interpreter: Interpreter, *, shortest: int = 2) -> Found:
+def search(interpreter: Interpreter, *, shortest: int = 2, assume: str = "nothing") -> Found:
     """Find the recurrences of a scope.
 
     Args:
         interpreter: The scope, interpreted.
         shortest: How many steps unrolled cells have at least.
+        assume: What is promised of masks.
 
     """
     in_loops, missed_in_loops = loops.rows(interpreter)
@@ -81,21 +96,37 @@ def search(interpreter: Interpreter, *, shortest: int = 2) -> Found:
     for number in range(len(found.rows)):
         found.sources.append(None)
         try:
-            found.sources[number] = inputs.source(interpreter, found.rows, number, atoms)
+            source = inputs.source(interpreter, found.rows, number, atoms)
+            row = found.rows[number]
+            if masked.is_promised(row) and assume != masked.PROMISE:
+                found.drop(number, "GL806", masked.explained(interpreter, row))
+                continue
+            found.sources[number] = masked.with_lengths(interpreter, row, source) if row.masking else source
         except CannotWriteError as error:
-            other = anew.unfolded(interpreter.algebra, found.rows[number]) if found.rows[number].carrier else None
-            try:
-                if other is None:
-                    raise error
-                found.rows[number] = other
-                found.sources[number] = inputs.source(interpreter, found.rows, number, atoms)
-            except CannotWriteError:
+            found.sources[number] = _unfolded(found, number, atoms)
+            if found.sources[number] is None:
                 found.drop(number, "GL802", f"a GRU, but {error}")
     for miss in [*missed_in_loops, *_recurring(interpreter, missed)]:
         entry = _missed(found, miss)
         if entry is not None:
             found.sites.append(entry)
     return found
+
+
+def _unfolded(found: Found, number: int, atoms: dict[int, tuple[int, int]]) -> inputs.Source | None:
+    """Read what a row's inputs are made of, where these are computed anew in every step."""
+    before = found.rows[number]
+    if before.carrier is None:
+        return None
+    try:
+        after = anew.unfolded(found.interpreter.algebra, before)
+        if after is None:
+            return None
+        found.rows[number] = after
+        return inputs.source(found.interpreter, found.rows, number, atoms)
+    except (CannotWriteError, TooLargeError):
+        found.rows[number] = before
+        return None
 
 
 def _missed(found: Found, miss: Miss) -> Site | None:

@@ -121,6 +121,7 @@ class Planner:
         found = []
         for _, poly in known.pieces:
             offer = self.from_loops.get(poly) or unrolled.offers(self.interpreter.algebra, self.states, poly)
+            offer = offer or loops.turned(self.interpreter.algebra, self.from_loops, self.rows, poly)
             if offer is None:
                 return None
             found.append(offer)

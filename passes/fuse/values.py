@@ -11,7 +11,7 @@ An axis of a tensor is one of
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -242,13 +242,16 @@ def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | 
         ``None`` if the value is no leaf, or has no other axis.
 
     """
+    several = _each_leaf(algebra, value, lambda part: indexed(algebra, part, axis, index))
+    if several is not None:
+        return several
     serial = None if value.poly is None else value.poly.atom
     atom = None if serial is None else algebra.atoms[serial]
     if not isinstance(atom, Leaf) or atom.source in algebra.defined or FO in value.axes:
         return None
     others = [i for i, kind in enumerate(value.axes) if len(kind) == 1 and isinstance(kind[0], int)]
     if not others:
-        return None
+        return _indexed_units(algebra, value, atom, axis, index)
     chosen = others[-1]
     label = value.axes[chosen][0]
     entries = []
@@ -273,6 +276,36 @@ def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | 
     width = length if isinstance(length, int) else UNKNOWN
     dims = (*value.dims[:axis], *value.dims[axis + 1 :])
     return Value(tuple(axes), dims, ((width, algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, width))),))
+
+
+def _indexed_units(algebra: Algebra, value: Value, atom: Leaf, axis: int, index: Count) -> Value | None:
+    """The same where all other axes are of length 1: the last of them is the features'."""
+    lengths = algebra.lengths.get(atom.source, ())
+    units = [i for i, entry in enumerate(atom.axes) if entry == ("i", 0) and i < len(lengths) and lengths[i] == 1]
+    seen = [i for i, kind in enumerate(value.axes) if kind == ()]
+    if not units or len(units) != len(seen):
+        return None
+    entries = [("i", atom.lo + index) if entry == ("f",) else entry for entry in atom.axes]
+    entries[units[-1]] = ("f",)
+    axes = tuple(F if i == seen[-1] else kind for i, kind in enumerate(value.axes) if i != axis)
+    dims = (*value.dims[:axis], *value.dims[axis + 1 :])
+    return Value(axes, dims, ((1, algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, 1))),))
+
+
+def features_elsewhere(algebra: Algebra, value: Value) -> Value | None:
+    """Take another axis than now for the features of leaves, ``None`` if there is none."""
+    several = _each_leaf(algebra, value, lambda part: features_elsewhere(algebra, part))
+    if several is not None:
+        return several
+    free = [i for i, kind in enumerate(value.axes) if len(kind) == 1 and isinstance(kind[0], int)]
+    if not free:
+        return None
+    length = value.dims[free[-1]]
+    try:
+        made = refeature(algebra, value, free[-1], length if isinstance(length, int) else UNKNOWN)
+    except NotUnderstoodError:
+        return None
+    return replace(made, dims=value.dims)
 
 
 def _which_unit(value: Value, position: int, units: list[int]) -> int:
@@ -338,6 +371,13 @@ def aligned(algebra: Algebra, given: Sequence[Value | Const]) -> tuple[tuple[Axi
         NotUnderstoodError: Different things lie along the same axis.
 
     """
+    first = given[0]
+    if isinstance(first, Value) and F in first.axes and all(
+        isinstance(value, Value) and value.axes == first.axes and value.dims == first.dims for value in given[1:]
+    ):
+        return first.axes, first.dims, list(given)  # type: ignore[arg-type]
+    if any(value.dims and value.dims[-1] != 1 for value in given):
+        given = [featureless(algebra, value) if _is_column(value, algebra) else value for value in given]
     like = max((value for value in given if isinstance(value, Value)), key=_settled_first(algebra), default=None)
     values = [as_value(algebra, value, like) if isinstance(value, Const) else value for value in given]
     if like is None:
@@ -394,6 +434,11 @@ def lift(algebra: Algebra, function: Callable[..., Poly], *given: Value | Const)
 
     """
     axes, dims, values = aligned(algebra, given)
+    if all(len(value.pieces) == 1 for value in values):
+        widths = {value.pieces[0][0] for value in values}
+        if len(widths) == 1 and UNKNOWN not in widths:
+            polys = [algebra.whole.get(poly, poly) for value in values for _, poly in value.pieces]
+            return Value(axes, dims, ((widths.pop(), function(*polys)),))
     width = max(value.width for value in values)
     if any(value.width == UNKNOWN for value in values) or any(value.width not in (1, width) for value in values):
         raise NotUnderstoodError
@@ -403,6 +448,62 @@ def lift(algebra: Algebra, function: Callable[..., Poly], *given: Value | Const)
         polys = [_stretch(algebra, value, lo, hi, width) for value in values]
         pieces.append((hi - lo, function(*polys)))
     return Value(axes, dims, tuple(pieces))
+
+
+def _of_leaves(algebra: Algebra, value: Value) -> bool:
+    atoms = [] if value.poly is None else [algebra.atoms[s] for mono, _ in value.poly.terms for s in mono if s]
+    return bool(atoms) and all(isinstance(atom, Leaf) and atom.axes == getattr(atoms[0], "axes", ()) for atom in atoms)
+
+
+def _is_column(value: Value | Const, algebra: Algebra) -> TypeGuard[Value]:
+    """Whether what was taken for features lies along another axis than the last, which is of length 1."""
+    if not isinstance(value, Value) or value.axes[-1:] != ((),) or value.dims[-1] != 1:
+        return False
+    return F in value.axes and _of_leaves(algebra, value)
+
+
+def featureless(algebra: Algebra, value: Value) -> Value:
+    """See what was taken for features as a free axis: something that is the same for all features, such as a mask.
+
+    Raises:
+        NotUnderstoodError: The value is more than leaves that are seen alike.
+
+    """
+    old = value.axes.index(F)
+    if value.width == 1:
+        return replace(value, axes=tuple(() if axis == F else axis for axis in value.axes))
+    leaf = None if value.poly is None or value.poly.atom is None else algebra.atoms[value.poly.atom]
+    if leaf is None:
+        made = _each_leaf(algebra, value, lambda part: featureless(algebra, part))
+        if made is None:
+            raise NotUnderstoodError
+        return made
+    if not isinstance(leaf, Leaf) or leaf.lo or ("f",) not in leaf.axes:
+        raise NotUnderstoodError
+    axes = [(OLD,) if place == old else axis for place, axis in enumerate(value.axes)]
+    if any(len(axis) > 1 or (axis and not isinstance(axis[0], int)) for axis in axes):
+        raise NotUnderstoodError
+    entries = [("a", OLD, 0, 1) if entry == ("f",) else entry for entry in leaf.axes]
+    fresh = {label: count for count, label in enumerate(entry[1] for entry in entries if entry[0] == "a")}
+    entries = [("a", fresh[entry[1]], *entry[2:]) if entry[0] == "a" else entry for entry in entries]
+    poly = algebra.atom(Leaf("leaf", leaf.source, tuple(entries), 0, 1))
+    return Value(tuple((fresh[axis[0]],) if axis else () for axis in axes), value.dims, ((1, poly),))
+
+
+def _each_leaf(algebra: Algebra, value: Value, function: Callable[[Value], Value | None]) -> Value | None:
+    """Apply a function to every leaf of a value that has several, all of them seen alike; ``None`` if it has not."""
+    if value.poly is None or len(value.poly.terms) < 2 or not _of_leaves(algebra, value):
+        return None
+    parts, found = [], None
+    for mono, factor in value.poly.terms:
+        term = algebra.constant(factor)
+        for serial in filter(None, mono):
+            found = function(replace(value, pieces=((value.width, algebra.poly({(serial,): 1.0})),)))
+            if found is None:
+                return None
+            term = algebra.mul(term, found.pieces[0][1])
+        parts.append(term)
+    return None if found is None else replace(found, pieces=((found.width, algebra.add(*parts)),))
 
 
 def _edges(value: Value) -> list[int]:
@@ -422,8 +523,10 @@ def _stretch(algebra: Algebra, value: Value, lo: int, hi: int, width: int) -> Po
 
 def spread(algebra: Algebra, poly: Poly) -> Poly:
     """See one feature as many equal ones."""
-    if all(not any(mono) and not isinstance(coefficient, Vector) for mono, coefficient in poly.terms):
-        return poly
+    if all(len(mono) < 2 and not isinstance(coefficient, Vector) for mono, coefficient in poly.terms):
+        parts = [(algebra.poly({mono: 1.0}), factor) for mono, factor in poly.terms]
+        wide = [(algebra.atom(Spread("spread", part)) if part.atom else part, factor) for part, factor in parts]
+        return algebra.add(*(algebra.scale(part, factor) for part, factor in wide))
     return algebra.atom(Spread("spread", poly))
 
 

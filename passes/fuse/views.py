@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.passes.fuse.algebra import Stack
+from gru_lower.passes.fuse.algebra import Fn, Leaf, Stack
 from gru_lower.passes.fuse.counting import LONGEST, Affine, is_negative
 from gru_lower.passes.fuse.reshape import reshape
 from gru_lower.passes.fuse.values import (
@@ -24,6 +24,7 @@ from gru_lower.passes.fuse.values import (
     constant,
     elsewhere,
     features,
+    features_elsewhere,
     indexed,
     labels_of,
     refeature,
@@ -33,7 +34,7 @@ from gru_lower.passes.fuse.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.passes.fuse.algebra import Algebra
+    from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.matrices import Array
 
@@ -116,8 +117,25 @@ def take(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
     if len(kind) != 1 or not isinstance(kind[0], int):
         raise NotUnderstoodError
     label = kind[0]
-    pieces = tuple((width, algebra.at(algebra.at_rest(poly), label, index)) for width, poly in value.pieces)
+    pieces = tuple((width, algebra.at(_whole(algebra, poly), label, index)) for width, poly in value.pieces)
     return Value(tuple(_lowered(entry, label) for entry in axes), dims, pieces)
+
+
+def _whole(algebra: Algebra, poly: Poly) -> Poly:
+    """Look at what is read step by step as a whole if it is more than affine: an input that was activated, say."""
+    if _is_stack(algebra, poly) or not algebra.uniform(poly, algebra.free_of(poly)) or algebra.width_of(poly) < 1:
+        return poly
+    return algebra.at_rest(poly)
+
+
+def _is_stack(algebra: Algebra, poly: Poly) -> bool:
+    """Whether steps that were laid beside each other are in a polynomial: they are taken apart one by one."""
+    for mono, _ in poly.terms:
+        for serial in mono:
+            atom = algebra.atoms[serial]
+            if isinstance(atom, Stack) or (isinstance(atom, Fn) and any(_is_stack(algebra, a) for a in atom.arguments)):
+                return True
+    return False
 
 
 def _lowered(axis: tuple[Any, ...], label: int) -> tuple[Any, ...]:
@@ -146,6 +164,10 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
         return value
     if kind == ():
         return replace(value, dims=dims)
+    if kind == F and size != 1 and (step != 1 or value.width == UNKNOWN):
+        other = features_elsewhere(algebra, value)
+        if other is not None:
+            return section(algebra, other, axis, start, step, size)
     if kind == F and not isinstance(start, int) and size == 1:
         return _one(algebra, value, axis, start)
     if kind == F and step == 1 and isinstance(start, int) and isinstance(size, int) and value.width != UNKNOWN:
@@ -159,7 +181,7 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
     if len(kind) != 1 or not isinstance(kind[0], int):
         raise NotUnderstoodError
     pieces = tuple(
-        (width, algebra.along(algebra.at_rest(poly), kind[0], start, step, size)) for width, poly in value.pieces
+        (width, algebra.along(_whole(algebra, poly), kind[0], start, step, size)) for width, poly in value.pieces
     )
     return Value(value.axes, dims, pieces)
 
@@ -167,12 +189,18 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
 def _block(algebra: Algebra, value: Value, axis: int, start: Count, step: int, size: Count) -> Value:
     """Read whole rows of two axes that lie together: those of one index of the outer, or of several."""
     (outer, count), (inner, length) = value.axes[axis]
-    if not all(isinstance(n, int) for n in (start, size, length)) or step != 1 or start % length or size % length:
+    if not all(isinstance(n, int) for n in (start, size, length)) or step != 1:
         raise NotUnderstoodError
-    first, number = int(start) // int(length), int(size) // int(length)
     axes = (*value.axes[:axis], (outer,), (inner,), *value.axes[axis + 1 :])
     dims = (*value.dims[:axis], count, length, *value.dims[axis + 1 :])
     apart = Value(axes, dims, value.pieces)
+    if algebra.weights_in_parts and start % length + size <= length:
+        inside = section(algebra, take(algebra, apart, axis, start // length), axis, start % length, 1, size)
+        assert isinstance(inside, Value)
+        return inside
+    if start % length or size % length:
+        raise NotUnderstoodError
+    first, number = int(start) // int(length), int(size) // int(length)
     if number == 1:
         return take(algebra, apart, axis, first)
     part = section(algebra, apart, axis, first, 1, number)
@@ -307,6 +335,9 @@ def _concat_features(algebra: Algebra, given: Sequence[Value | Const], axis: int
 
 def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: Count) -> Value:
     """Lay tensors along a new free axis; one that has such an axis already is taken apart."""
+    made = _joined(algebra, given, axis, total)
+    if made is not None:
+        return made
     if not isinstance(total, int):
         raise NotUnderstoodError
     slices: list[Value | Const] = []
@@ -322,9 +353,14 @@ def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: C
             slices += [section(algebra, value, axis, index, 1, 1) for index in range(length)]
     axes, dims, values = aligned(algebra, slices)
     width = max(value.width for value in values)
-    if axes[axis] != () or width == UNKNOWN or any(len(value.pieces) > 1 for value in values):
+    several = max(len(value.pieces) for value in values) > 1
+    if axes[axis] != () or width == UNKNOWN or (several and len({_widths(value) for value in values}) > 1):
         raise NotUnderstoodError
-    parts = [spread(algebra, v.pieces[0][1]) if v.width < width else v.pieces[0][1] for v in values]
+    widths = _widths(max(values, key=lambda value: value.width))
+    pieces = []
+    for place, each in enumerate(widths):
+        polys = [spread(algebra, v.pieces[0][1]) if v.width < width else v.pieces[place][1] for v in values]
+        pieces.append((each, algebra.stack(polys)))
     raised = tuple(
         tuple(
             (entry + 1 if isinstance(entry, int) else (entry[0] + 1, entry[1])) if not isinstance(entry, str) else entry
@@ -332,8 +368,35 @@ def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: C
         )
         for kind in axes
     )
-    poly = algebra.stack(parts)
-    return Value((*raised[:axis], (0,), *raised[axis + 1 :]), (*dims[:axis], total, *dims[axis + 1 :]), ((width, poly),))
+    return Value((*raised[:axis], (0,), *raised[axis + 1 :]), (*dims[:axis], total, *dims[axis + 1 :]), tuple(pieces))
+
+
+def _widths(value: Value) -> tuple[int, ...]:
+    return tuple(width for width, _ in value.pieces)
+
+
+def _joined(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: Count) -> Value | None:
+    """Lay what a loop stacked and a single step's value together, if that is one value of the loop."""
+    values = [value for value in given if isinstance(value, Value)]
+    if len(values) != 2 or len(given) != 2:
+        return None
+    stacked = next((value for value in values if value.axes[axis] != ()), None)
+    single = next((value for value in values if value.axes[axis] == () and value.dims[axis] == 1), None)
+    if stacked is None or single is None or len(stacked.axes[axis]) != 1 or stacked.axes[axis][0] != 0:
+        return None
+    rest = tuple(_lowered(entry, 0) for entry in _without(stacked.axes, axis))
+    if rest != _without(single.axes, axis) or [w for w, _ in stacked.pieces] != [w for w, _ in single.pieces]:
+        return None
+    polys = [tuple(poly for _, poly in parts) for parts in zip(*(value.pieces for value in values), strict=True)]
+    made = [algebra.joined(list(parts), total) for parts in polys]
+    if not any(made):
+        return None
+    entries = (*(("a", label, 0, 1) for label in range(len(stacked.labels))), F)
+    pieces = []
+    for (width, _), parts, poly in zip(stacked.pieces, polys, made, strict=True):
+        other = algebra.atom(Leaf("leaf", ("joined", parts), entries, 0, width)) if poly is None else poly
+        pieces.append((width, other))
+    return Value(stacked.axes, (*stacked.dims[:axis], total, *stacked.dims[axis + 1 :]), tuple(pieces))
 
 
 def _is_stacked(algebra: Algebra, value: Value, axis: int) -> bool:

@@ -10,12 +10,12 @@ from onnx import NodeProto, TensorProto, helper
 from gru_lower.graph import splice
 from gru_lower.gru.spec import VERSIONS, Direction, GruSpec
 from gru_lower.passes.base import Site
-from gru_lower.passes.fuse import inputs
+from gru_lower.passes.fuse import inputs, lengths
 from gru_lower.passes.fuse.emit import Axis, CannotWriteError, Writer
 from gru_lower.passes.fuse.outputs import Outputs, serve
 from gru_lower.passes.fuse.recognise import settled
 from gru_lower.passes.fuse.recurrence import Initial
-from gru_lower.passes.fuse.values import Value
+from gru_lower.passes.fuse.values import Const, F, Value
 
 if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
@@ -104,20 +104,35 @@ def _row(
     written = {other: (outputs.y, outputs.reverse, outputs.steps) for other, outputs in made.items()}
     x = inputs.written(writer, source, written)
     kernel = settled(writer.algebra, row.kernel)
-    y, y_h = writer.gru(kernel, x, kernel.x, _initial(writer, row, x), reverse=source.reverse)
-    return Outputs(writer, y, y_h, row.steps, reverse=source.reverse)
+    initial, lens, mask = _initial(writer, row, x, row.before), "", ""
+    if source.lengths is not None:
+        batched = bool(writer.algebra.free_of(row.state))
+        lens, mask = lengths.written(writer, source.lengths, x, row.steps, reverse=source.reverse, batched=batched)
+    y, y_h = writer.gru(kernel, x, kernel.x, initial, reverse=source.reverse, sequence_lens=lens)
+
+    def begins(name: str) -> str | None:
+        known = interpreter.value(name) if name else None
+        if not name:
+            return None
+        if isinstance(known, Const) and known.array.dtype != object and not known.array.any():
+            return None
+        axis = known.axes.index(F) if isinstance(known, Value) else len(interpreter.dims(name)) - 1
+        return _initial(writer, row, x, Initial(name, 0, writer.algebra.width_of(row.state), axis))
+
+    masked = lengths.Masked(lens, initial, mask, begins) if lens else None
+    return Outputs(writer, y, y_h, row.steps, reverse=source.reverse, masked=masked)
 
 
-def _initial(writer: Writer, row: Row, x: str) -> str | None:
-    if row.before is None:
+def _initial(writer: Writer, row: Row, x: str, before: int | Initial | None) -> str | None:
+    if before is None:
         return None
-    if isinstance(row.before, Initial):
-        dims = writer.interpreter.dims(row.before.name)
-        alone = all(dim == 1 for axis, dim in enumerate(dims) if axis != row.before.axis)
-        rows = writer.state(row.before, "initial_h")
+    if isinstance(before, Initial):
+        dims = writer.interpreter.dims(before.name)
+        alone = all(dim == 1 for axis, dim in enumerate(dims) if axis != before.axis)
+        rows = writer.state(before, "initial_h")
     else:
-        alone = writer.algebra.free[row.before] == 0
-        rows = writer.rows(row.before, "initial_h")
+        alone = writer.algebra.free[before] == 0
+        rows = writer.rows(before, "initial_h")
     initial = writer.unsqueeze(rows, [0], "initial_h")
     if alone and writer.algebra.free_of(row.state):
         return writer.repeated(initial, x)

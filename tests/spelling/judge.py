@@ -57,7 +57,8 @@ def judge(spelled: Spelled, fuse: Callable[[onnx.ModelProto], Any]) -> Verdict:
         return Verdict("wrong", f"off by {worst:.3g}: {said}")
     found = directions(result.model)
     left = sorted(op_types(result.model) & LEFTOVERS)
-    if left or found < spelled.grus:
+    # A near miss may hold stretches that are GRUs: steps before and after the one that is different.
+    if left or found < spelled.grus or (spelled.kind == "mutant" and found > spelled.grus):
         return Verdict("partly", f"{found} of {spelled.grus} GRUs, left: {', '.join(left)}; {said}")
     return Verdict("fused")
 

@@ -1,0 +1,1 @@
+"""Parts of the proof that what stands for a GRU computes it: see :mod:`gru_lower.passes.prove`."""
