@@ -188,7 +188,10 @@ _register(
             "A decomposed GRU with a mask that is only known at run time",
             "where sequences are only ever padded at their end, add --assume right-padded",
         ),
-        "GL807": ("What padding at the beginning would do", "make sure that sequences are only ever padded at their end"),
+        "GL807": (
+            "What padding at the beginning would do",
+            "make sure that sequences are only ever padded at their end",
+        ),
         "GL805": ("Inputs are taken to have the same batch", "nothing, unless a batch of 1 was meant to be repeated"),
         "GL306": ("Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
     },

@@ -55,7 +55,15 @@ def verify_pair(
         shown = bool(sites) and all(site.code is None for site in sites)
         verification = replace(verification, proved=shown)
     counts = {"before": count_ops(left.proto), "after": count_ops(right.proto)}
-    return Report("verify", file_of(left), verification, output=file_of(right), op_counts=counts, sites=sites, diagnostics=remarks(sites))
+    return Report(
+        "verify",
+        file_of(left),
+        verification,
+        output=file_of(right),
+        op_counts=counts,
+        sites=sites,
+        diagnostics=remarks(sites),
+    )
 
 
 def remarks(sites: list[Site]) -> list[Diagnostic]:

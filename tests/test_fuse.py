@@ -37,9 +37,6 @@ FIRST_STEP_STAYS = {
     "mlx__gru_batched",
     "mlx__gru_unbatched",
 }
-NOT_YET = {
-    "jax__hand_fori_dus": "a buffer written by an index for every element",
-}
 BROKEN_AS_EXPORTED = {
     # The exporter lost the index that outputs are written to: it computes something else than the framework did.
     "tf2onnx__hand_while_ta_reverse",
@@ -100,7 +97,7 @@ def test_every_decomposed_export_becomes_gru_nodes(shared: Path) -> None:
     for name in samples(shared, "decomposed"):
         folder = shared / "exports" / name
         result = gru_lower.fuse(folder / "model.onnx", verify=False)
-        if name in NO_GRU or name in NOT_YET:
+        if name in NO_GRU:
             assert not any(site.action == "fused" for site in result.report.sites), f"{name} fuses now"
             continue
         assert grus(result.model), name

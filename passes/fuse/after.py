@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from gru_lower.passes.fuse.algebra import Leaf
 from gru_lower.passes.fuse.counting import Affine
 from gru_lower.passes.fuse.folding import POSITION, vector
-from gru_lower.passes.fuse.values import UNKNOWN, Const, F, Sequence_, Value
+from gru_lower.passes.fuse.values import UNKNOWN, Const, Sequence_, Value
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -49,7 +50,9 @@ def after(interpreter: Interpreter, carrier: Carrier) -> Iterator[tuple[str, Kno
         carrier: The loop.
 
     """
-    for place, state in enumerate(carrier.states):
+    for place, carried in enumerate(carrier.states):
+        alias = carried.kind == "same"
+        state = replace(carrier.states[carried.same], outer=carried.outer) if alias else carried
         initial = interpreter.value(state.initial) if state.initial else None
         if state.kind == "invariant":
             yield state.outer, initial
@@ -62,8 +65,8 @@ def after(interpreter: Interpreter, carrier: Carrier) -> Iterator[tuple[str, Kno
             sequence = isinstance(initial, Sequence_)
             yield state.outer, Sequence_(tensor=stacked, axis=0, keepdims=False) if sequence and stacked else stacked
         else:
-            first = carrier.states[state.same] if state.kind == "same" else state
-            yield state.outer, _last(interpreter, carrier, first.result, carrier.leaves.get(place if state is first else state.same))
+            given = carrier.leaves.get(carried.same if alias else place)
+            yield state.outer, _last(interpreter, carrier, state.result, given)
     for output in carrier.outputs:
         known = carrier.body.value(output.result)
         counted = _counted(carrier, known, turned=output.turned)
@@ -140,11 +143,11 @@ def _seen(
     algebra.trips[carrier.body.scope.path] = carrier.trips
     pieces = []
     for piece, (width, poly) in enumerate(known.pieces):
-        free = (1 if stacked else 0) + (algebra.free_of(poly) if algebra.free_of(poly) else 0)
+        free = (1 if stacked else 0) + algebra.free_of(poly)
         source: Hashable = Left(carrier.body.scope.path, name, piece, stacked, turned)
         entries = (*(("a", label, 0, 1) for label in range(free)), ("f",))
         made = algebra.atom(Leaf("leaf", source, entries, 0, width))
         algebra.defined[source] = made
         algebra.computed[source] = poly
         pieces.append((width, made))
-    return Value(axes if F in axes else axes, dims, tuple(pieces))
+    return Value(axes, dims, tuple(pieces))

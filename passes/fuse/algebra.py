@@ -28,6 +28,8 @@ FLOAT32 = 2**23
 """Steps of a float32 between 1 and 2."""
 SATURATED = 128.0
 """A sigmoid or tanh of more than this is 1, and of less than its negative is 0 or -1, to any arithmetic of floats."""
+ODD = ("Tanh", "Softsign")
+"""Functions with f(-v) = -f(v)."""
 ONE = 0
 """The serial number of the atom that is 1."""
 
@@ -331,7 +333,7 @@ class Algebra:
         return self.poly(terms)
 
     def fn(self, op: str, *arguments: Poly, parameters: tuple[float, ...] = ()) -> Poly:
-        """Return a function of polynomials. Of f(v) and f(-v) = 1 - f(v) only one is ever an atom."""
+        """Return a function of polynomials. Of f(v) and f(-v) = 1 - f(v), or -f(v), only one is ever an atom."""
         if op == "HardSigmoid":
             shifted = self.add(self.scale(arguments[0], parameters[0]), self.constant(parameters[1] - 0.5))
             arguments, parameters = (shifted,), (1.0, 0.5)
@@ -341,15 +343,22 @@ class Algebra:
         if complements and self._is_negative(arguments[0]):
             flipped = self.atom(Fn("fn", op, parameters, (self.scale(arguments[0], -1.0),)))
             return self.add(self.constant(1.0), self.scale(flipped, -1.0))
+        if op in ODD and self._is_negative(arguments[0]):
+            return self.scale(self.atom(Fn("fn", op, parameters, (self.scale(arguments[0], -1.0),))), -1.0)
         return self.atom(Fn("fn", op, parameters, arguments))
 
     def _unclipped(self, poly: Poly) -> Poly:
         """Leave out a bound that a function does not feel."""
-        if len(poly.terms) != 1 or len(poly.terms[0][0]) != 1 or isinstance(poly.terms[0][1], Vector):
+        if len(poly.terms) != 1 or len(poly.terms[0][0]) != 1:
             return poly
         ((serial,), factor) = poly.terms[0]
         inner = self.atoms[serial]
-        if not isinstance(inner, Fn) or inner.op != "Clip" or -inner.parameters[0] != inner.parameters[1]:
+        if (
+            isinstance(factor, Vector)
+            or not isinstance(inner, Fn)
+            or inner.op != "Clip"
+            or -inner.parameters[0] != inner.parameters[1]
+        ):
             return poly
         return self.scale(inner.arguments[0], factor) if abs(factor) * inner.parameters[1] >= SATURATED else poly
 
@@ -378,9 +387,8 @@ class Algebra:
             return self._moved_atom(poly.atom, how)
         result: list[Poly] = []
         for mono, coefficient in poly.terms:
-            if isinstance(coefficient, Vector) and how[0] == "part":
-                coefficient = self.vector(coefficient.data[how[1] : how[2]])
-            term = self.constant(coefficient)
+            cut = isinstance(coefficient, Vector) and how[0] == "part"
+            term = self.constant(self.vector(_data(coefficient)[how[1] : how[2]]) if cut else coefficient)
             for serial in filter(None, mono):
                 term = self.mul(term, self._moved_atom(serial, how))
             result.append(term)
@@ -471,10 +479,11 @@ class Algebra:
         if len(poly.terms) == 1 and poly.terms[0][1] != 1.0:
             mono, factor = poly.terms[0]
             one = self.poly({mono: 1.0})
-            if not isinstance(factor, Vector):
+            if isinstance(factor, Vector):
+                if matrix.array is not None:
+                    return self.linear(self.matrices.scaled(matrix, factor.data), one)
+            elif len(mono) == 1 and isinstance(self.atoms[mono[0]], Leaf):
                 return self.scale(self.linear(matrix, one), factor)
-            if matrix.array is not None:
-                return self.linear(self.matrices.scaled(matrix, factor.data), one)
         if poly.atom is not None and isinstance(self.atoms[poly.atom], (Leaf, Stack)):
             return self.atom(Lin("lin", matrix, poly.atom))
         return self.atom(Lin("lin", matrix, self.cut(poly)))

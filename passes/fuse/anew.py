@@ -1,7 +1,7 @@
 """Inputs that a loop computes anew in every step: where the graph has them for all steps, or what they are made of.
 
-    V in the graph, and in step t Vₜ            V is read along its axis of time
-    W (A xₜ + c)                                (W A) xₜ + W c
+V in the graph, and in step t Vₜ            V is read along its axis of time
+W (A xₜ + c)                                (W A) xₜ + W c
 """
 
 from __future__ import annotations
@@ -111,6 +111,7 @@ def _unfolded(algebra: Algebra, form: Form) -> Form | None:
                 if isinstance(coefficient, Vector):
                     if product.array is None:
                         return None
-                    product, coefficient = algebra.matrices.scaled(product, coefficient.data), 1.0
-                inputs.setdefault(source, []).append((algebra.product_of(factor, coefficient), product))
+                    inputs.setdefault(source, []).append((factor, algebra.matrices.scaled(product, coefficient.data)))
+                else:
+                    inputs.setdefault(source, []).append((algebra.product_of(factor, coefficient), product))
     return replace(form, inputs=tuple((atom, tuple(products)) for atom, products in inputs.items()), bias=bias)

@@ -37,7 +37,9 @@ def declare_equal(graph: GraphProto, axes: Sequence[Axis]) -> list[Diagnostic]:
         for dim in found.values():
             dim.dim_value = fixed
         listed = " and ".join(f"axis {axis} of {value}" for value, axis in found)
-        return [diagnostic("GL805", f"{listed} has to be {fixed}, as the initial state's", scope="main")] if found else []
+        return (
+            [diagnostic("GL805", f"{listed} has to be {fixed}, as the initial state's", scope="main")] if found else []
+        )
     known = {dim.dim_param for dim in found.values()}
     if len(found) < 2 or (len(known) == 1 and "" not in known):
         return []

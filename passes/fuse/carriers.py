@@ -142,19 +142,20 @@ class Reader:
             self._loop()
         else:
             self._scan()
-        for _ in range(ROUNDS):
+        rounds = 1
+        body, leaves = self._interpreted()
+        while self.learnt(body, leaves) and rounds < ROUNDS:
             body, leaves = self._interpreted()
-            if not self.learnt(body, leaves):
-                break
+            rounds += 1
         if self.trips is None or not self.settled:
             raise NotUnderstoodError
         for place, state in enumerate(self.states):
             if place not in self.bound:
-                state.collects = collected(body, state.inner, state.result, self.counter, self.trips, self.initial(state))
+                state.collects = collected(
+                    body, state.inner, state.result, self.counter, self.trips, self.initial(state)
+                )
                 state.kind = "collects" if state.collects is not None else "state"
-        return Carrier(
-            self.index, body, self.states, self.outputs, self.trips, self.counter, self.trips_name, leaves
-        )
+        return Carrier(self.index, body, self.states, self.outputs, self.trips, self.counter, self.trips_name, leaves)
 
     # -- the two kinds -------------------------------------------------------------------------------
 
@@ -232,9 +233,13 @@ class Reader:
             return Const(_object(symbol(("carried", self.scope.path, place)), initial.dims), initial.dims)
         if not isinstance(initial, (Value, Const)):
             return None
-        made = leaf(self.outside.algebra, (self.scope.path, state.inner), initial.dims)
+        # What is empty at first has grown by step t.
+        dims = [
+            symbol(("carried", self.scope.path, place, i)) if dim == 0 else dim for i, dim in enumerate(initial.dims)
+        ]
+        made = leaf(self.outside.algebra, (self.scope.path, state.inner), dims)
         self.outside.algebra.data.add((self.scope.path, state.inner))
-        if isinstance(initial, Value) and ("f",) in initial.axes and isinstance(initial.width, int) and initial.width > 0:
+        if isinstance(initial, Value) and ("f",) in initial.axes and initial.width > 0:
             try:
                 return refeature(self.outside.algebra, made, initial.axes.index(("f",)), initial.width)
             except NotUnderstoodError:
@@ -387,7 +392,9 @@ def _object(entry: Any, dims: tuple[Any, ...] = ()) -> np.ndarray[Any, np.dtype[
 def _alike(one: Known, other: Known) -> bool:
     """Whether two values are the same for all that is known."""
     if isinstance(one, Const) and isinstance(other, Const):
-        return one.dims == other.dims and one.array.dtype == other.array.dtype and np.array_equal(one.array, other.array)
+        return (
+            one.dims == other.dims and one.array.dtype == other.array.dtype and np.array_equal(one.array, other.array)
+        )
     return isinstance(one, Value) and one == other
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.passes.fuse.counting import Affine
+from gru_lower.passes.fuse.counting import Affine, known
 from gru_lower.passes.fuse.folding import POSITION, Condition
 from gru_lower.passes.fuse.values import Const, Sequence_, Value
 from gru_lower.passes.fuse.views import filled, squeeze
@@ -142,7 +142,7 @@ def _covers(entries: object, dims: tuple[Count, ...]) -> bool:
         return False
     wanted: list[tuple[int, ...]] = [()]
     for dim in rest:
-        wanted = [(*place, i) for place in wanted for i in range(int(dim))]
+        wanted = [(*place, i) for place in wanted for i in range(known(dim))]
     return [tuple(int(i) for i in row[1:]) for row in rows] == wanted
 
 
@@ -178,8 +178,16 @@ def _chosen(
     if len(long) != 1:
         return None
     axis = long[0] + offset
-    turns = {_placed(entry, place, counter, trips) for place, entry in enumerate(condition.array.reshape(-1))}
-    turned = turns.pop() if len(turns) == 1 else None
+    entries = list(enumerate(condition.array.reshape(-1)))
+    # The place in the middle is the same from either end.
+    turned = next(
+        (
+            turned
+            for turned, index in ((False, counter), (True, trips - 1 - counter))
+            if all(_is_at(entry, place, index) for place, entry in entries)
+        ),
+        None,
+    )
     if turned is None or initial.dims[axis] != trips or condition.dims[long[0]] != trips:
         return None
     lead = len(initial.dims) - len(step.dims)
@@ -192,16 +200,13 @@ def _chosen(
     return (step, axis, turned) if _same(step.dims, rest) else None
 
 
-def _placed(entry: object, place: int, counter: Affine, trips: Count) -> bool | None:
-    """Whether a condition holds in step ``place`` (False), in the one as far from the end (True), or neither."""
+def _is_at(entry: object, place: int, index: Count) -> bool:
+    """Whether a condition holds where a place is an index, and there alone."""
     if not isinstance(entry, Condition) or entry.op != "Equal":
-        return None
+        return False
     gap = entry.left - entry.right
     at = POSITION if isinstance(gap, Affine) and gap.factor(POSITION.terms[0][0]) else place
-    for turned, index in ((False, counter), (True, trips - 1 - counter)):
-        if gap in (at - index, index - at):
-            return turned
-    return None
+    return gap in (at - index, index - at)
 
 
 def _block(body: Interpreter, name: str, dims: tuple[Count, ...]) -> Value | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-
 LONGEST = 10**8
 """No axis is longer: exporters write larger numbers for "to the end"."""
 RESULTS = ("times", "over", "rest", "carried", "#")
@@ -115,7 +114,10 @@ class Affine:
                 bound = bound - factor * symbol(name) + factor * most
         if not isinstance(bound, Affine):
             return bound
-        if any(isinstance(name, Counter) or hasattr(name, "most") or (isinstance(name, tuple) and name[0] in RESULTS) for name, _ in bound.terms):
+        if any(
+            isinstance(name, Counter) or hasattr(name, "most") or (isinstance(name, tuple) and name[0] in RESULTS)
+            for name, _ in bound.terms
+        ):
             return None
         return bound.constant + sum(factor if factor > 0 else factor * LONGEST for _, factor in bound.terms)
 
@@ -125,6 +127,18 @@ class Affine:
 
 
 Count = int | Affine
+
+
+def known(count: Count) -> int:
+    """Return a number that is known.
+
+    Raises:
+        ValueError: It is not.
+
+    """
+    if isinstance(count, Affine):
+        raise ValueError(count)  # noqa: TRY004 - the number is unknown, its type is right
+    return int(count)
 
 
 def _whole(number: Any) -> int:  # noqa: ANN401 - a number of any type

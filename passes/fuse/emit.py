@@ -130,7 +130,9 @@ class Writer:
             if not isinstance(length, int):
                 raise CannotWriteError("a slice with a step needs opset 10")
             return self.node("Gather", [value, self.ints(range(length)[::-1], "times")], local, axis=0)
-        given = [self.ints([entry], name) for entry, name in ((-1, "starts"), (-(2**31), "ends"), (0, "axes"), (-1, "steps"))]
+        given = [
+            self.ints([entry], name) for entry, name in ((-1, "starts"), (-(2**31), "ends"), (0, "axes"), (-1, "steps"))
+        ]
         return self.node("Slice", [value, *given], local)
 
     def current(self, value: str) -> str:
@@ -259,7 +261,9 @@ class Writer:
             ]
             return self.constant(np.concatenate(lines)[None], local)
         lines_of_names = [
-            self._joined([self._sum_nodes(part, height, w, local) for part, w in zip(row, widths, strict=True)], 1, local)
+            self._joined(
+                [self._sum_nodes(part, height, w, local) for part, w in zip(row, widths, strict=True)], 1, local
+            )
             for row in blocks
         ]
         return self.unsqueeze(self._joined(lines_of_names, 0, local), [0], local)
@@ -360,7 +364,9 @@ class Writer:
         while not inputs[-1]:
             inputs.pop()
         y, y_h = (self.names.value(f"{self.prefix}/{key}") for key in ("Y", "Y_h"))
-        node = helper.make_node("GRU", inputs, [y, y_h], self.names.node(self.prefix), **gru_attributes(cell, hidden, reverse=reverse))
+        node = helper.make_node(
+            "GRU", inputs, [y, y_h], self.names.node(self.prefix), **gru_attributes(cell, hidden, reverse=reverse)
+        )
         self.nodes.append(node)
         return y, y_h
 

@@ -214,7 +214,7 @@ def fold(op: str, given: Sequence[Const]) -> Const:
     dims: list[Count] = [1] * rank
     for value in given:
         for axis, dim in enumerate(value.dims, rank - len(value.dims)):
-            if dim != 1 and not isinstance(dims[axis], int) or dims[axis] == 1:
+            if (dim != 1 and not isinstance(dims[axis], int)) or dims[axis] == 1:
                 dims[axis] = dim
     return Const(array.reshape((1,) * (rank - array.ndim) + array.shape), tuple(dims))
 

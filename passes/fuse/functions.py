@@ -1,11 +1,11 @@
 """Elementwise operators over polynomials, brought to one spelling for what is the same function.
 
-    1 / (1 + e⁻ᵛ), eᵛ / (1 + eᵛ), ½ tanh(½v) + ½      Sigmoid(v)
-    2σ(2v) - 1, (eᵛ - e⁻ᵛ) / (eᵛ + e⁻ᵛ) by σ            Tanh(v)
-    Clip(v + ½, 0, 1), Max(0, Min(1, ·))               HardSigmoid(1, ½)(v), and that of αv + β - ½ for any other
-    Max(v, 0), Clip(v, 0, ∞), Where(v > 0, v, 0)       Relu(v)
-    Where(c, a, b), c a 0 or 1                         c·a + (1 - c)·b, and a where a = b
-    v / (1 + |v|), log(1 + eᵛ), ...                    Softsign, Softplus, LeakyRelu, Elu
+1 / (1 + e⁻ᵛ), eᵛ / (1 + eᵛ), ½ tanh(½v) + ½      Sigmoid(v)
+2σ(2v) - 1, (eᵛ - e⁻ᵛ) / (eᵛ + e⁻ᵛ) by σ            Tanh(v)
+Clip(v + ½, 0, 1), Max(0, Min(1, ·))               HardSigmoid(1, ½)(v), and that of αv + β - ½ for any other
+Max(v, 0), Clip(v, 0, ∞), Where(v > 0, v, 0)       Relu(v)
+Where(c, a, b), c a 0 or 1                         c·a + (1 - c)·b, and a where a = b
+v / (1 + |v|), log(1 + eᵛ), ...                    Softsign, Softplus, LeakyRelu, Elu
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse.algebra import ONE, SATURATED, Fn, Vector
+from gru_lower.passes.fuse.algebra import SATURATED, Fn, Vector
 from gru_lower.passes.fuse.values import NotUnderstoodError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def where(algebra: Algebra, condition: Poly, left: Poly, right: Poly) -> Poly:
 
 
 def _rectifier(algebra: Algebra, condition: Poly, left: Poly, right: Poly) -> Poly | None:
-    """v where v > 0, and otherwise 0, αv or α(eᵛ - 1)."""
+    """V where v > 0, and otherwise 0, αv or α(eᵛ - 1)."""
     above = only(algebra, condition, "Less", "LessOrEqual")
     if above is None or number(above.arguments[0]) is None or above.arguments[1] is not left:
         return None

@@ -10,7 +10,7 @@ from gru_lower.errors import InternalError
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
-from gru_lower.passes.base import Context, Pass, PassResult, Site
+from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.fuse.algebra import Algebra
 from gru_lower.passes.fuse.batches import declare_equal
 from gru_lower.passes.fuse.interpret import Interpreter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.graph.scopes import node_uses
@@ -116,7 +117,9 @@ def source(interpreter: Interpreter, rows: Sequence[Row], number: int, states: d
         names.update(dict.fromkeys(_names(interpreter, atom)))
     if row.carrier is None:
         own = _downstream(interpreter, row)
-        of_rows = [name for part in parts if part.row is not None for a in part.atoms for name in _names(interpreter, a)]
+        of_rows = [
+            name for part in parts if part.row is not None for a in part.atoms for name in _names(interpreter, a)
+        ]
         if any(name in own for name in (*names, *of_rows)):
             raise CannotWriteError("the input of a step hangs on the state of another: the loop feeds back")
     count_name = "" if row.carrier is None else row.carrier.trips_name
@@ -183,7 +186,7 @@ def _step(times: Sequence[Any]) -> int:
     """Return 1 for times that count up by one, -1 down, 0 for others."""
     if not all(isinstance(time, int) for time in times):
         return 0
-    steps = {b - a for a, b in zip(times, times[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(times)}
     return steps.pop() if len(steps) == 1 and steps <= {1, -1} else int(not steps)
 
 

@@ -72,6 +72,8 @@ class Interpreter:
         self.algebra, self.facts, self.scope, self.scopes, self.parent = algebra, facts, scope, scopes, parent
         self.carriers: dict[int, Carrier] = {}
         """The Loops and Scans that are understood, by node."""
+        self.unread: list[int] = []
+        """The others."""
         self.children: dict[str, Interpreter] = {}
         """The bodies that were interpreted on the way, by path."""
         self.values: dict[str, Known] = {}
@@ -115,6 +117,7 @@ class Interpreter:
         try:
             carrier = understand(self, node, index)
         except (NotUnderstoodError, TooLargeError):
+            self.unread.append(index)
             return [self.opaque(name) if name else None for name in node.output]
         self.carriers[index] = carrier
         self.children[carrier.body.scope.path] = carrier.body
@@ -157,12 +160,14 @@ class Interpreter:
         dims = self.facts.shape(self.scope, name)
         if dims is None:
             return None
-        return leaf(self.algebra, (self.scope.path, name), [self._dim(name, axis, dim) for axis, dim in enumerate(dims)])
+        return leaf(
+            self.algebra, (self.scope.path, name), [self._dim(name, axis, dim) for axis, dim in enumerate(dims)]
+        )
 
     def _dim(self, name: str, axis: int, dim: int | str | None) -> Count:
         if isinstance(dim, int):
             return dim
-        return symbol(dim if dim else (self.scope.path, name, axis))
+        return symbol(dim or (self.scope.path, name, axis))
 
     def dims(self, name: str) -> tuple[Count, ...]:
         """Return the lengths of a value's axes."""

@@ -66,10 +66,9 @@ def kinds(scope: Scope, facts: Facts) -> tuple[frozenset[str], frozenset[str], f
         elif node.op_type in ELEMENTWISE and not all(name in fixed for name in given):
             by_element.update(filter(None, given))
         data = [name for name, of in zip(filter(None, node.input), given, strict=True) if of not in fixed]
-        if len(data) == 1 and (node.op_type in VIEWS or node.op_type in SCALING):
-            if node.op_type in SCALING or data[0] in scaled:
-                before, by = scaled.get(data[0], (data[0], set()))
-                scaled[node.output[0]] = before, by | set(given) & fixed
+        if len(data) == 1 and (node.op_type in SCALING or (node.op_type in VIEWS and data[0] in scaled)):
+            before, by = scaled.get(data[0], (data[0], set()))
+            scaled[node.output[0]] = before, by | set(given) & fixed
     found = multiplied & by_element
     whole = frozenset(name for name, by in wholes if by.isdisjoint(found))
     return frozenset(found & fixed), frozenset(found - fixed), whole

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gru_lower.passes.fuse.algebra import Leaf
+from gru_lower.passes.fuse.counting import known
 from gru_lower.passes.fuse.values import UNKNOWN, Const, F, NotUnderstoodError, Value, lift, refeature
 from gru_lower.passes.fuse.views import filled, transpose
 
@@ -61,7 +62,7 @@ def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Mat
     if isinstance(value, Const):
         if value.array.dtype == object or not all(isinstance(dim, int) for dim in dims):
             return None
-        array = filled(value).reshape([int(dim) for dim in dims])
+        array = filled(value).reshape([known(dim) for dim in dims])
         return algebra.matrices.constant(array if out_first else array.T)
     serial = None if value.poly is None else value.poly.atom
     atom = None if serial is None else algebra.atoms[serial]
@@ -85,7 +86,7 @@ def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Mat
     transposed = marks != list(own)
     if transposed and marks[::-1] != list(own):
         return None
-    rows, columns = (int(dims[0]), int(dims[1])) if out_first else (int(dims[1]), int(dims[0]))
+    rows, columns = (known(dims[0]), known(dims[1])) if out_first else (known(dims[1]), known(dims[0]))
     return algebra.matrices.symbol(atom.source, rows, columns, transposed=transposed == out_first)
 
 
@@ -125,16 +126,21 @@ def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value
         return _fold(left, right)
     if isinstance(right, Const) or not isinstance(left, Const):
         matrix = matrix_of(algebra, right, out_first=False)
-        if matrix is not None and not isinstance(left, Const):
+        if matrix is not None and not isinstance(left, Const) and len(left.dims) >= len(right.dims):
             return apply(algebra, matrix, left, -1)
     matrix = matrix_of(algebra, left, out_first=True)
-    if matrix is None or isinstance(right, Const):
+    if matrix is None or isinstance(right, Const) or len(left.dims) > max(len(right.dims), 2):
         raise NotUnderstoodError
     return apply(algebra, matrix, right, -2 if len(right.dims) > 1 else -1)
 
 
 def _is_zero(value: Value | Const) -> bool:
-    return isinstance(value, Const) and value.array.dtype != object and value.array.size <= FOLDED and not value.array.any()
+    return (
+        isinstance(value, Const)
+        and value.array.dtype != object
+        and value.array.size <= FOLDED
+        and not value.array.any()
+    )
 
 
 def _fold(left: Const, right: Const) -> Const:
@@ -145,7 +151,7 @@ def _fold(left: Const, right: Const) -> Const:
         raise NotUnderstoodError
     data = left.array
     if data.shape[-1] == 1 and left.dims[-1] != 1:
-        data = np.broadcast_to(data, (*data.shape[:-1], int(right.dims[-2])))
+        data = np.broadcast_to(data, (*data.shape[:-1], known(right.dims[-2])))
     product = np.matmul(data, filled(right))
     return Const(product, dims)
 
@@ -178,7 +184,7 @@ def gemm(
 
 
 def einsum(algebra: Algebra, equation: str, left: Value | Const, right: Value | Const) -> Value | Const:
-    """Return a sum of products that is one with a matrix: one shared letter summed over, one letter of the matrix's own.
+    """Return a sum of products that is one with a matrix: one shared letter is summed over, one is the matrix's own.
 
     Raises:
         NotUnderstoodError: The equation says anything else.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse import masked, masks
+from gru_lower.passes.fuse import masked, masks, unread
 from gru_lower.passes.fuse.after import Left
 from gru_lower.passes.fuse.algebra import Leaf
 from gru_lower.passes.fuse.recognise import MisfitError, read
@@ -27,7 +27,12 @@ def rows(interpreter: Interpreter) -> tuple[list[Row], list[Miss]]:
             if state.kind == "state" and place in carrier.leaves:
                 rows_of_state, missed = _state(interpreter, carrier, state, carrier.leaves[place])
                 found += rows_of_state
-                misses += missed
+                misses += missed or ([] if rows_of_state else _unread(interpreter, carrier, state))
+    for index in interpreter.unread:
+        if unread.closed(interpreter, index):
+            reason = MisfitError("how often its steps are taken is not known, or in what order")
+            home = next(name for name in interpreter.scope.nodes[index].output if name)
+            misses.append(Miss(interpreter.algebra.zero, (reason,), home))
     return found, misses
 
 
@@ -66,6 +71,12 @@ def _state(interpreter: Interpreter, carrier: Carrier, state: State, given: Valu
     return found, misses
 
 
+def _unread(interpreter: Interpreter, carrier: Carrier, state: State) -> list[Miss]:
+    why = unread.stopped(carrier.body, state.inner, state.result)
+    home = _home(interpreter, carrier)
+    return [] if why is None else [Miss(interpreter.algebra.zero, (MisfitError(why),), home, carrier.body)]
+
+
 def _reads(algebra: Algebra, poly: Poly, atom: int | None) -> bool:
     """Whether a polynomial multiplies a state by something: a recurrence, if not this one."""
     return any(len(mono) > 1 and atom in mono for mono, _ in poly.terms) and algebra.width_of(poly) > 0
@@ -74,12 +85,12 @@ def _reads(algebra: Algebra, poly: Poly, atom: int | None) -> bool:
 def _same_place(given: Value, known: Value) -> bool:
     """Whether a state comes out with its axes where they were; an axis of length 1 may have been repeated."""
     return len(given.axes) == len(known.axes) and all(
-        one == other or one == () for one, other in zip(given.axes, known.axes, strict=True)
+        one in (other, ()) for one, other in zip(given.axes, known.axes, strict=True)
     )
 
 
 def _home(interpreter: Interpreter, carrier: Carrier) -> str:
-    return next(name for name in interpreter.scope.nodes[carrier.index].output if name)
+    return str(next(name for name in interpreter.scope.nodes[carrier.index].output if name))
 
 
 def offers(interpreter: Interpreter, rows: list[Row], states: dict[Poly, tuple[int, int]]) -> dict[Poly, Offer]:
@@ -150,4 +161,3 @@ def _computed(carrier: Carrier, source: Left) -> Value | None:
             return known if isinstance(known, Value) else None
     known = carrier.body.value(source.name)
     return known if isinstance(known, Value) else None
-

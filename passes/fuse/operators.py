@@ -392,7 +392,9 @@ def _reverse_sequence(call: Call) -> list[Known]:
 def _reduce(call: Call) -> list[Known]:
     """Add up what lies along axes of which every index is known, as stacked values are."""
     given, axes = call.tensor(0), call.ints(1, "axes")
-    if not isinstance(given, Value) or axes is None or len(axes) != 1:
+    if isinstance(given, Const):
+        return [_reduced(call, given, axes)]
+    if call.node.op_type == "ReduceProd" or axes is None or len(axes) != 1:
         raise NotUnderstoodError
     axis = axes[0] % len(given.dims)
     length = given.dims[axis]
@@ -410,6 +412,16 @@ def _reduce_unit(call: Call) -> list[Known]:
     if axes is None or any(given.dims[axis] != 1 for axis in axes):
         raise NotUnderstoodError
     return [given if call.attributes.get("keepdims", 1) else views.squeeze(call.algebra, given, axes)]
+
+
+def _reduced(call: Call, given: Const, axes: list[int] | None) -> Const:
+    if not given.whole or call.node.op_type == "ReduceMean":
+        raise NotUnderstoodError
+    function = np.prod if call.node.op_type == "ReduceProd" else np.sum
+    along = None if axes is None else tuple(axes)
+    array = np.asarray(function(given.array, axis=along, keepdims=bool(call.attributes.get("keepdims", 1))))
+    array = array.astype(given.array.dtype)
+    return Const(array, array.shape)
 
 
 # -- sizes -----------------------------------------------------------------------------------------
@@ -444,7 +456,7 @@ def _constant_of_shape(call: Call) -> list[Known]:
 
 
 def _array_of(tensor: Any) -> np.ndarray[Any, np.dtype[Any]]:  # noqa: ANN401 - a TensorProto, as attributes have it
-    from onnx import numpy_helper  # noqa: PLC0415
+    from onnx import numpy_helper
 
     return numpy_helper.to_array(tensor)
 
@@ -600,6 +612,7 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "ReduceMean": _reduce,
     "ReduceMin": _reduce_unit,
     "ReduceMax": _reduce_unit,
+    "ReduceProd": _reduce,
     "Shape": _shape,
     "Size": _size,
     "Constant": _constant,

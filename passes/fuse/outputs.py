@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse import lengths
@@ -64,7 +65,7 @@ class Outputs:
         if offer.times is None:
             return w.turned(y, self.steps, "Y_turned") if offer.turned != self.reverse else y
         positions = [self._position(time) for time in offer.times]
-        steps = {b - a for a, b in zip(positions, positions[1:], strict=False)} or {1}
+        steps = {b - a for a, b in pairwise(positions)} or {1}
         if len(steps) > 1 or not steps <= {1, -1}:
             return w.node("Gather", [y, w.ints(positions, "times")], "Y_chosen", axis=0)
         first, last = min(positions), max(positions)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from gru_lower.gru import cell
 from gru_lower.gru.activations import Activation
 from gru_lower.gru.spec import Direction
-from gru_lower.passes.fuse.algebra import SATURATED, Fn, Leaf, Lin, TooLargeError, Vector
+from gru_lower.passes.fuse.algebra import ODD, SATURATED, Fn, Leaf, Lin, TooLargeError, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -140,27 +140,6 @@ def read(algebra: Algebra, state: Poly) -> tuple[list[Cell], list[MisfitError]]:
         Every way to read it (a state of zeros leaves several), and what did not fit on other ways.
 
     """
-    found, misfits = _cells(algebra, state)
-    if not found:
-        opened = _opened(algebra, state)
-        if opened is not state:
-            found = [replace(cell, state=state) for cell in _cells(algebra, opened)[0]]
-    return found, [] if found else misfits
-
-
-def _opened(algebra: Algebra, state: Poly) -> Poly:
-    """Write out z ∘ Ht_1 where it is looked at as a whole, being r ∘ Ht_1 as well."""
-    terms = []
-    for mono, factor in state.terms:
-        leaf = algebra.atoms[mono[0]] if len(mono) == 1 else None
-        whole = algebra.defined.get(leaf.source) if isinstance(leaf, Leaf) else None
-        small = whole is not None and len(whole.terms) == 1 and algebra.whole.get(whole) is algebra.poly({mono: 1.0})
-        term = whole if small and whole is not None else algebra.poly({mono: 1.0})
-        terms.append(algebra.scale(term, factor))
-    return algebra.add(*terms)
-
-
-def _cells(algebra: Algebra, state: Poly) -> tuple[list[Cell], list[MisfitError]]:
     found: list[Cell] = []
     misfits: list[MisfitError] = []
     if state.degree < 2:
@@ -186,7 +165,11 @@ def _what_is_left(algebra: Algebra, state: Poly, gate: int) -> list[MisfitError]
     """Say which terms keep A + B from being a state, where a state is among them."""
     parts = divided(algebra, state, gate)
     terms = () if parts is None else algebra.add(*parts).terms
-    states = [mono for mono, factor in terms if factor == 1.0 and len(mono) == 1 and _is_state(algebra, algebra.poly({mono: 1.0}))]
+    states = [
+        mono
+        for mono, factor in terms
+        if factor == 1.0 and len(mono) == 1 and _is_state(algebra, algebra.poly({mono: 1.0}))
+    ]
     rest = [mono for mono, _ in terms if mono not in states]
     if len(states) != 1 or not rest:
         return []
@@ -327,13 +310,18 @@ def _function(algebra: Algebra, serial: int) -> tuple[Activation, Poly] | None:
 
 def _clipped(algebra: Algebra, activation: Activation, pre: Poly) -> tuple[Activation, float | None, Poly]:
     hard = activation.name == "HardSigmoid"
-    shift = next((factor for mono, factor in pre.terms if mono == ()), 0.0) if hard else 0.0
-    bounded = algebra.add(pre, algebra.constant(-shift)) if isinstance(shift, float) else pre
-    if len(bounded.terms) != 1 or len(bounded.terms[0][0]) != 1 or isinstance(bounded.terms[0][1], Vector):
+    shift = _number(pre) if hard else 0.0
+    bounded = algebra.add(pre, algebra.constant(-shift))
+    if len(bounded.terms) != 1 or len(bounded.terms[0][0]) != 1:
         return activation, None, pre
     ((serial,), factor) = bounded.terms[0]
     inner = algebra.atoms[serial]
-    if not isinstance(inner, Fn) or inner.op != "Clip" or inner.parameters[0] != -inner.parameters[1]:
+    if (
+        isinstance(factor, Vector)
+        or not isinstance(inner, Fn)
+        or inner.op != "Clip"
+        or inner.parameters[0] != -inner.parameters[1]
+    ):
         return activation, None, pre
     if hard:
         activation = replace(activation, alpha=abs(factor), beta=0.5 + shift)
@@ -342,13 +330,21 @@ def _clipped(algebra: Algebra, activation: Activation, pre: Poly) -> tuple[Activ
     return activation, inner.parameters[1], algebra.scale(inner.arguments[0], 1.0 if factor > 0 else -1.0)
 
 
+def _number(poly: Poly) -> float:
+    """Return the number that a polynomial adds to all features alike."""
+    number = next((factor for mono, factor in poly.terms if mono == ()), 0.0)
+    return number if isinstance(number, float) else 0.0
+
+
 def _candidate(algebra: Algebra, candidate: Poly) -> tuple[Activation, float | None, Poly]:
     if len(candidate.terms) == 1 and len(candidate.terms[0][0]) == 1 and isinstance(candidate.terms[0][1], float):
         ((serial,), factor) = candidate.terms[0]
         function = _function(algebra, serial)
         if function is not None and factor == 1.0:
             return _clipped(algebra, *function)
-        if function is not None and function[0].name == "Tanh":
+        if function is not None and factor == -1.0 and function[0].name in ODD:
+            return _clipped(algebra, function[0], algebra.scale(function[1], -1.0))
+        if function is not None and function[0].name == "Tanh" and isinstance(factor, float):
             return _clipped(algebra, Activation("ScaledTanh", factor, 1.0), function[1])
     try:
         return _activated(algebra, candidate, "the candidate")  # 1 - f(v) is f(-v)
@@ -356,9 +352,7 @@ def _candidate(algebra: Algebra, candidate: Poly) -> tuple[Activation, float | N
         return _clipped(algebra, Activation("Affine", 1.0, 0.0), candidate)
 
 
-def _resets(
-    algebra: Algebra, pre: Poly, h: int | None
-) -> Iterator[tuple[Poly | None, Poly | None, Poly, bool | None]]:
+def _resets(algebra: Algebra, pre: Poly, h: int | None) -> Iterator[tuple[Poly | None, Poly | None, Poly, bool | None]]:
     """Yield reset gate, what it multiplies, the rest, and linear_before_reset for each way to read a candidate."""
     gates = dict.fromkeys(s for mono, _ in pre.terms for s in mono if isinstance(algebra.atoms[s], Fn))
     if len(gates) > 1:
@@ -392,7 +386,11 @@ def _resets(
 def _either_way(algebra: Algebra, gate: int, without: Poly, times: Poly) -> Iterator[tuple[Poly, Poly, Poly]]:
     s = algebra.of(gate)
     yield s, times, without
-    yield algebra.add(algebra.constant(1.0), algebra.scale(s, -1.0)), algebra.scale(times, -1.0), algebra.add(without, times)
+    yield (
+        algebra.add(algebra.constant(1.0), algebra.scale(s, -1.0)),
+        algebra.scale(times, -1.0),
+        algebra.add(without, times),
+    )
 
 
 def _form(algebra: Algebra, poly: Poly, state: int | None, where: str) -> Form:
@@ -409,7 +407,9 @@ def _form(algebra: Algebra, poly: Poly, state: int | None, where: str) -> Form:
             recurrent.append((factor, atom.matrix))
         else:
             inputs.setdefault(atom.atom, []).append((factor, atom.matrix))
-    return Form(tuple((atom, tuple(products)) for atom, products in inputs.items()), tuple(recurrent), algebra.poly(bias))
+    return Form(
+        tuple((atom, tuple(products)) for atom, products in inputs.items()), tuple(recurrent), algebra.poly(bias)
+    )
 
 
 class _Writer:
@@ -491,11 +491,13 @@ def settled(algebra: Algebra, step: Cell) -> Cell:
     changed = step
     if step.f.name == "HardSigmoid" and step.f.alpha == 1.0:
         alpha, shift = _commonest([step.z, step.r]), _shift([step.z, step.r])
-        z, r = (_scaled(algebra, form, alpha, shift) for form in (step.z, step.r))
+        r = None if step.r is None else _scaled(algebra, step.r, alpha, shift)
+        z = _scaled(algebra, step.z, alpha, shift)
         changed = replace(changed, f=replace(step.f, alpha=alpha, beta=0.5 + shift), z=z, r=r)
     if step.g.name == "HardSigmoid" and step.g.alpha == 1.0:
         alpha, shift = _commonest([step.h, step.inner]), _shift([step.h])
-        h, inner = _scaled(algebra, step.h, alpha, shift), _scaled(algebra, step.inner, alpha, 0.0)
+        h = _scaled(algebra, step.h, alpha, shift)
+        inner = None if step.inner is None else _scaled(algebra, step.inner, alpha, 0.0)
         changed = replace(changed, g=replace(step.g, alpha=alpha, beta=0.5 + shift), h=h, inner=inner)
     return changed
 
@@ -508,13 +510,12 @@ def _commonest(forms: Sequence[Form | None]) -> float:
 
 def _shift(forms: Sequence[Form | None]) -> float:
     """Return the number that all of some pre-activations add, 0 where they differ."""
-    found = {next((factor for mono, factor in form.bias.terms if mono == ()), 0.0) for form in forms if form}
-    number = found.pop() if len(found) == 1 else 0.0
-    return number if isinstance(number, float) else 0.0
+    found = {_number(form.bias) for form in forms if form}
+    return found.pop() if len(found) == 1 else 0.0
 
 
 def _scaled(algebra: Algebra, form: Form, alpha: float, shift: float) -> Form:
-    if form is None or (alpha, shift) == (1.0, 0.0):
+    if (alpha, shift) == (1.0, 0.0):
         return form
 
     def times(products: tuple[Product, ...]) -> tuple[Product, ...]:

@@ -110,7 +110,10 @@ class Regions:
                 same.update((other, name) for other in names[known.axes, known.pieces] if other not in boundary)
         old = _behind(outputs, list(self.scope.nodes), boundary | same.keys())
         read = _open(old)
-        return [*(helper.make_node("Identity", [same[name]], [name]) for name in dict.fromkeys(read) if name in same), *old]
+        return [
+            *(helper.make_node("Identity", [same[name]], [name]) for name in dict.fromkeys(read) if name in same),
+            *old,
+        ]
 
     def _info(self, name: str) -> ValueInfoProto | None:
         elem_type = self.facts.elem_type(self.scope, name)

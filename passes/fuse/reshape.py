@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.fuse.algebra import Stack
+from gru_lower.passes.fuse.counting import known
 from gru_lower.passes.fuse.values import FI, FO, UNKNOWN, Const, F, NotUnderstoodError, Value, as_value, elsewhere
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 Factor = tuple[Any, "Count"]
 
 
-def reshape(algebra: Algebra, value: Value | Const, shape: Sequence[Count], *, zero_is_copied: bool = True) -> Value | Const:
+def reshape(
+    algebra: Algebra, value: Value | Const, shape: Sequence[Count], *, zero_is_copied: bool = True
+) -> Value | Const:
     """Give a tensor another shape.
 
     Args:
@@ -35,7 +38,10 @@ def reshape(algebra: Algebra, value: Value | Const, shape: Sequence[Count], *, z
     if isinstance(value, Const):
         dims = _solved(wanted, value.dims)
         if all(isinstance(dim, int) for dim in value.dims):
-            return Const(np.broadcast_to(value.array, value.dims).reshape([int(dim) for dim in dims]), tuple(dims))
+            return Const(
+                np.broadcast_to(value.array, [known(dim) for dim in value.dims]).reshape([known(dim) for dim in dims]),
+                tuple(dims),
+            )
         if value.array.size == 1:
             return Const(value.array.reshape((1,) * len(dims)), tuple(dims))
         value = as_value(algebra, value)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gru_lower.passes.base import Site
-from gru_lower.passes.fuse import anew, describe, inputs, loops, masked, unrolled
+from gru_lower.passes.fuse import anew, describe, inputs, loops, masked, unread, unrolled
 from gru_lower.passes.fuse.algebra import TooLargeError
 from gru_lower.passes.fuse.emit import CannotWriteError
 from gru_lower.passes.fuse.recurrence import states_of
@@ -40,12 +40,13 @@ class Found:
         self.sources[number] = None
         self.sites.append(self.site(self.rows[number].home, "kept", code, message))
 
-    def site(self, name: str, action: str, code: str | None, message: str, term: str | None = None) -> Site:
+    def site(
+        self, name: str, action: Literal["kept", "seen"], code: str | None, message: str, term: str | None = None
+    ) -> Site:
         """Return the entry of a recurrence."""
         scope = self.interpreter.scope
         site = scope.site(scope.producers[name])
-        kind = "kept" if action == "kept" else "seen"
-        return Site(site, scope.path, "", None, kind, code=code, message=message, missing_term=term)
+        return Site(site, scope.path, "", None, action, code=code, message=message, missing_term=term)
 
     def plan(self) -> Plan:
         """Decide what becomes of the scope; a loop that would stay is left as a whole."""
@@ -56,6 +57,9 @@ class Found:
             for number in held:
                 why = "a GRU, but the states that its masked steps repeat are used, for which it gives 0"
                 self.drop(number, "GL802", why)
+            stuck += [
+                n for n, row in enumerate(self.rows) if self.sources[n] and n not in plan.rows and _stays(row, plan)
+            ]
             if not stuck and not held:
                 return plan
             for number in stuck:
@@ -77,6 +81,10 @@ class Found:
         used = [name for name in kept if self.interpreter.scope.uses[name]]
         listed = ", ".join(used[:3]) or "an output"
         return f"a GRU, but the {node.op_type} also makes {listed}, which is no state of it"
+
+
+def _stays(row: Row, plan: Plan) -> bool:
+    return row.carrier is not None and row.carrier.index in plan.live
 
 
 def search(interpreter: Interpreter, *, shortest: int = 2, assume: str = "nothing") -> Found:
@@ -106,7 +114,10 @@ def search(interpreter: Interpreter, *, shortest: int = 2, assume: str = "nothin
             found.sources[number] = _unfolded(found, number, atoms)
             if found.sources[number] is None:
                 found.drop(number, "GL802", f"a GRU, but {error}")
-    for miss in [*missed_in_loops, *_recurring(interpreter, missed)]:
+    recurring = _recurring(interpreter, missed)
+    if not in_a_row and not recurring:
+        recurring = unread.unrolled(interpreter)
+    for miss in [*missed_in_loops, *recurring]:
         entry = _missed(found, miss)
         if entry is not None:
             found.sites.append(entry)

@@ -11,11 +11,13 @@ An axis of a tensor is one of
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
 from gru_lower.passes.fuse.algebra import ONE, Leaf, Spread, Vector
+from gru_lower.passes.fuse.counting import known
 from gru_lower.passes.fuse.matrices import digest
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ class Const:
     @property
     def whole(self) -> bool:
         """Whether every entry is there."""
-        return self.array.shape == self.dims
+        return bool(self.array.shape == self.dims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +112,7 @@ class Sequence_:  # noqa: N801 - typing's Sequence is another thing
 def labels_of(axes: Sequence[Axis]) -> frozenset[int]:
     """Return the free axes that lie along a tensor's axes."""
     return frozenset(
-        entry if isinstance(entry, int) else entry[0]
-        for axis in axes
-        for entry in axis
-        if not isinstance(entry, str)
+        entry if isinstance(entry, int) else entry[0] for axis in axes for entry in axis if not isinstance(entry, str)
     )
 
 
@@ -254,7 +253,7 @@ def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | 
         return _indexed_units(algebra, value, atom, axis, index)
     chosen = others[-1]
     label = value.axes[chosen][0]
-    entries = []
+    entries: list[tuple[Any, ...]] = []
     for entry in atom.axes:
         if entry == ("f",):
             entries.append(("i", atom.lo + index))
@@ -349,7 +348,9 @@ def as_value(algebra: Algebra, const: Const, like: Value | None = None) -> Value
         shape = []
     numbers = const.array
     if shape:
-        numbers = np.broadcast_to(numbers.reshape([numbers.shape[axis] for axis in features]), shape)
+        numbers = np.broadcast_to(
+            numbers.reshape([numbers.shape[axis] for axis in features]), [known(length) for length in shape]
+        )
     flat = np.asarray(numbers, np.float64).reshape(-1)
     return Value(tuple(axes), const.dims, ((flat.size, algebra.constant(algebra.vector(flat))),))
 
@@ -364,7 +365,9 @@ def _collapsed(array: Array, features: Sequence[int]) -> Array:
     return array
 
 
-def aligned(algebra: Algebra, given: Sequence[Value | Const]) -> tuple[tuple[Axis, ...], tuple[Count, ...], list[Value]]:
+def aligned(
+    algebra: Algebra, given: Sequence[Value | Const]
+) -> tuple[tuple[Axis, ...], tuple[Count, ...], list[Value]]:
     """Bring values to the same axes, as broadcasting does.
 
     Raises:
@@ -372,8 +375,12 @@ def aligned(algebra: Algebra, given: Sequence[Value | Const]) -> tuple[tuple[Axi
 
     """
     first = given[0]
-    if isinstance(first, Value) and F in first.axes and all(
-        isinstance(value, Value) and value.axes == first.axes and value.dims == first.dims for value in given[1:]
+    if (
+        isinstance(first, Value)
+        and F in first.axes
+        and all(
+            isinstance(value, Value) and value.axes == first.axes and value.dims == first.dims for value in given[1:]
+        )
     ):
         return first.axes, first.dims, list(given)  # type: ignore[arg-type]
     if any(value.dims and value.dims[-1] != 1 for value in given):
@@ -420,9 +427,7 @@ def _fitted(algebra: Algebra, value: Value, like: Value) -> Value:
         return value
     if F not in value.axes and not value.labels:
         return value  # the same number everywhere
-    conflict = any(
-        a != b and a and b for a, b in zip(reversed(value.axes), reversed(like.axes), strict=False)
-    )
+    conflict = any(a != b and a and b for a, b in zip(reversed(value.axes), reversed(like.axes), strict=False))
     return refeature(algebra, value, position, like.width) if conflict else value
 
 
@@ -444,7 +449,7 @@ def lift(algebra: Algebra, function: Callable[..., Poly], *given: Value | Const)
         raise NotUnderstoodError
     edges = sorted({0, width, *(edge for value in values if value.width == width for edge in _edges(value))})
     pieces = []
-    for lo, hi in zip(edges, edges[1:], strict=False):
+    for lo, hi in pairwise(edges):
         polys = [_stretch(algebra, value, lo, hi, width) for value in values]
         pieces.append((hi - lo, function(*polys)))
     return Value(axes, dims, tuple(pieces))

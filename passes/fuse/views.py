@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gru_lower.passes.fuse.algebra import Fn, Leaf, Stack
-from gru_lower.passes.fuse.counting import LONGEST, Affine, is_negative
+from gru_lower.passes.fuse.counting import LONGEST, Affine, is_negative, known
 from gru_lower.passes.fuse.reshape import reshape
 from gru_lower.passes.fuse.values import (
     FI,
@@ -53,7 +54,7 @@ def filled(const: Const) -> Array:
         return const.array
     if not all(isinstance(dim, int) for dim in const.dims):
         raise NotUnderstoodError
-    return np.broadcast_to(const.array, const.dims)
+    return np.broadcast_to(const.array, [known(dim) for dim in const.dims])
 
 
 def transpose(value: Value | Const, perm: Sequence[int] | None) -> Value | Const:
@@ -111,7 +112,7 @@ def take(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
     if kind in (F, FO):
         if not isinstance(index, int) or value.width == UNKNOWN:
             raise NotUnderstoodError
-        size = 1 if kind == F else value.width // int(value.dims[axis])
+        size = 1 if kind == F else value.width // known(value.dims[axis])
         axes = tuple(F if entry == FI else entry for entry in axes)
         return Value(axes, dims, features(algebra, value, index * size, index * size + size))
     if len(kind) != 1 or not isinstance(kind[0], int):
@@ -168,8 +169,8 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
         other = features_elsewhere(algebra, value)
         if other is not None:
             return section(algebra, other, axis, start, step, size)
-    if kind == F and not isinstance(start, int) and size == 1:
-        return _one(algebra, value, axis, start)
+    if kind == F and size == 1 and (not isinstance(start, int) or len(value.labels) > 1):
+        return _one(algebra, value, axis, start)  # a step rather than a feature
     if kind == F and step == 1 and isinstance(start, int) and isinstance(size, int) and value.width != UNKNOWN:
         return Value(value.axes, dims, features(algebra, value, start, start + size))
     if len(kind) == 2 and not isinstance(kind[0], int):
@@ -200,13 +201,16 @@ def _block(algebra: Algebra, value: Value, axis: int, start: Count, step: int, s
         return inside
     if start % length or size % length:
         raise NotUnderstoodError
-    first, number = int(start) // int(length), int(size) // int(length)
+    first, number = known(start) // known(length), known(size) // known(length)
     if number == 1:
         return take(algebra, apart, axis, first)
     part = section(algebra, apart, axis, first, 1, number)
     assert isinstance(part, Value)
-    return Value((*part.axes[:axis], ((outer, number), (inner, length)), *part.axes[axis + 2 :]),
-                 (*part.dims[:axis], size, *part.dims[axis + 2 :]), part.pieces)
+    return Value(
+        (*part.axes[:axis], ((outer, number), (inner, length)), *part.axes[axis + 2 :]),
+        (*part.dims[:axis], size, *part.dims[axis + 2 :]),
+        part.pieces,
+    )
 
 
 def _one(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
@@ -272,10 +276,10 @@ def gather(algebra: Algebra, value: Value | Const, axis: int, indices: Const) ->
     wanted = [index if not _below(index) else dim + index for index in wanted]
     if len(wanted) == 1:
         return section(algebra, value, axis, wanted[0], 1, 1)
-    steps = {b - a for a, b in zip(wanted, wanted[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(wanted)}
     if len(steps) == 1 and steps <= {1, -1}:
         try:
-            return section(algebra, value, axis, wanted[0], next(iter(steps)), len(wanted))
+            return section(algebra, value, axis, wanted[0], known(next(iter(steps))), len(wanted))
         except NotUnderstoodError:
             pass  # features in another order: one by one
     parts = [section(algebra, value, axis, index, 1, 1) for index in wanted]
@@ -432,7 +436,7 @@ def expand(algebra: Algebra, value: Value | Const, shape: Sequence[Count]) -> Va
         if dims[where] != new.dims[where]:
             if new.width != 1 or not isinstance(dims[where], int):
                 raise NotUnderstoodError
-            pieces = ((int(dims[where]), spread(algebra, pieces[0][1])),)
+            pieces = ((known(dims[where]), spread(algebra, pieces[0][1])),)
     return Value(axes, dims, pieces)
 
 
@@ -446,4 +450,16 @@ def split(algebra: Algebra, value: Value | Const, axis: int, sizes: Sequence[int
     return result
 
 
-__all__ = ["bounds", "concat", "expand", "gather", "reshape", "section", "split", "squeeze", "take", "transpose", "unsqueeze"]
+__all__ = [
+    "bounds",
+    "concat",
+    "expand",
+    "gather",
+    "reshape",
+    "section",
+    "split",
+    "squeeze",
+    "take",
+    "transpose",
+    "unsqueeze",
+]

@@ -68,6 +68,7 @@ def write(interpreter: Interpreter, names: splice.Names, facts: Facts, found: Fo
         if not plan.rows or not plan.removed:
             return None
         made: dict[int, Outputs] = {}
+        number = next(iter(plan.rows))
         try:
             for number in _in_order(plan, found):
                 made[number] = _row(interpreter, names, facts, found, number, made)

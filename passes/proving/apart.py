@@ -249,7 +249,9 @@ class ApartReader(Reader):
         found: list[Hashable] = []
         for edge in edges:
             pieces = features(self.outside.algebra, initial, edge, edge + block)
-            found.append(pieces[0][1] if len(pieces) == 1 and pieces[0][1].terms else "zeros" if len(pieces) == 1 else edge)
+            found.append(
+                pieces[0][1] if len(pieces) == 1 and pieces[0][1].terms else "zeros" if len(pieces) == 1 else edge
+            )
         return found
 
     def _alike_at_first(self) -> dict[tuple[int, int], tuple[int, int]]:

@@ -149,7 +149,9 @@ class Operator:
         algebra = self.algebra
         parts = [algebra.add(algebra.linear(w, x), b) for w, b in zip(self.W, self.b, strict=True)]
         before = None if state is None else algebra.as_state(state)
-        return cell.step(self, self.direction, cell.Projection(*parts), before, linear_before_reset=self.spec.linear_before_reset)
+        return cell.step(
+            self, self.direction, cell.Projection(*parts), before, linear_before_reset=self.spec.linear_before_reset
+        )
 
     def recurrent(self, gate: str, state: Poly, plus: Poly) -> Poly:
         """Return ``state @ R_gateᵀ + plus``."""

@@ -47,9 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
         spelled = KINDS[given.kind](seed, given.container, **fixed)
         verdict = judge(spelled, fuse)
         tried.append((spelled, verdict))
-        good = {"spell": ("fused",), "disguises": ("fused",), "keeps": ("fused", "partly", "left"), "mutants": ("left", "partly")}[
-            given.kind
-        ]
+        good = {
+            "spell": ("fused",),
+            "disguises": ("fused",),
+            "keeps": ("fused", "partly", "left"),
+            "mutants": ("left", "partly"),
+        }[given.kind]
         if verdict.outcome not in good:
             if given.show:
                 print(f"{seed} {spelled.model.graph.name} {spelled.why} {verdict.outcome}: {verdict.detail[:300]}")

@@ -67,23 +67,6 @@ class ShiftedInput(Cell):
         return e.op("Sub", x, e.scalar(1))
 
 
-class TiedGates(Cell):
-    """One gate serves as z and as r."""
-
-    @classmethod
-    def meant(cls, truth: Truth, draw: Draw) -> Truth:
-        del draw
-        z, r = truth.gate("z"), truth.gate("r")
-        parts = {name: getattr(truth, name).copy() for name in ("W", "R", "Wb", "Rb")}
-        for part in parts.values():
-            part[r] = part[z]
-        return replace(truth, f="Sigmoid", **parts)
-
-    def gates(self, e: Emit, z: str, r: str, at: Step) -> tuple[str, str]:
-        del e, at
-        return (z, r) if self.complement != "no" or self.complement_r else (z, z)
-
-
 class ScaledCandidate(Cell):
     """The candidate is scaled by a number: ScaledTanh."""
 
@@ -195,6 +178,7 @@ class ResetInCandidate(Cell):
 
     @classmethod
     def meant(cls, truth: Truth, draw: Draw) -> Truth:
+        del draw
         Rb = truth.Rb.copy()
         Rb[truth.gate("n")] += 1
         return replace(truth, lbr=1, Rb=Rb)
@@ -227,9 +211,11 @@ class Complemented(Cell):
 
     def _place_weights(self) -> None:
         super()._place_weights()
-        for part in (self.W, self.R, self.bx, self.bh, self.bs):
-            value = part["z"]
-            part["z"] = None if value is None else -value
+        for matrix in (self.W, self.R):
+            matrix["z"] = -matrix["z"]
+        for bias in (self.bx, self.bh, self.bs):
+            value = bias["z"]
+            bias["z"] = None if value is None else -value
         given = self.bx["z"]
         self.bx["z"] = np.ones(self.truth.H) if given is None else given + 1
 
@@ -242,7 +228,7 @@ class Complemented(Cell):
 DISGUISES: dict[str, type[Cell]] = {
     cell.__name__: cell
     for cell in (
-        *(Temperature, ScaledInput, ShiftedInput, TiedGates, ScaledCandidate, OddCandidate),
+        *(Temperature, ScaledInput, ShiftedInput, ScaledCandidate, OddCandidate),
         *(Factored, TwoMatrices, BiasInTwo, DroppedState, ResetInCandidate, Complemented),
     )
 }

@@ -35,6 +35,23 @@ class Mgu(Cell):
         return (r if self.complement != "no" else e.op("Sub", e.scalar(1), r)), r
 
 
+class TiedGates(Cell):
+    """One gate serves as z and as r."""
+
+    @classmethod
+    def meant(cls, truth: Truth, draw: Draw) -> Truth:
+        del draw
+        z, r = truth.gate("z"), truth.gate("r")
+        parts = {name: getattr(truth, name).copy() for name in ("W", "R", "Wb", "Rb")}
+        for part in parts.values():
+            part[r] = part[z]
+        return replace(truth, f="Sigmoid", **parts)
+
+    def gates(self, e: Emit, z: str, r: str, at: Step) -> tuple[str, str]:
+        del e, at
+        return (z, r) if self.complement != "no" or self.complement_r else (z, z)
+
+
 class MinGru(Cell):
     """Gates and candidate read x alone: a GRU with R = 0."""
 
@@ -122,5 +139,5 @@ class FrozenState(Cell):
 
 
 KEEPS: dict[str, type[Cell]] = {
-    cell.__name__: cell for cell in (Mgu, MinGru, Peephole, GateOut, ShortTrip, MixedOrder, FrozenState)
+    cell.__name__: cell for cell in (Mgu, TiedGates, MinGru, Peephole, GateOut, ShortTrip, MixedOrder, FrozenState)
 }

@@ -81,7 +81,9 @@ class Layer:
     def _states(self, e: Emit, x: Seq, space: Space) -> list[State]:
         kind, states = helper.np_dtype_to_tensor_dtype(e.target.dtype), []
         for n, truth in enumerate(self.truths):
-            fold = self.container == "unrolled" and truth.h0 is None and self.lens is None and e.target.weights != "input"
+            fold = (
+                self.container == "unrolled" and truth.h0 is None and self.lens is None and e.target.weights != "input"
+            )
             fold = fold and not self.cell_type.more_states and "state" not in self.cell_type.asks
             fold = fold and ("fold" in self.cell_type.asks or self.draw.flag("fold first step", 0.5))
             initial = None if fold else space.enter(e, self.initial(e, f"h0 {n}", truth, x))

@@ -373,8 +373,9 @@ class AttentionGate(Mutant):
 
 
 class EveryOther(Mutant):
-    """Only every other step changes the state."""
+    """Only every other step changes the state; where steps are unrolled, that is a GRU over the others."""
 
+    containers = ("scan", "loop")
     least_opset = 10
 
     def after(self, e: Emit, new: str, h: str | None, at: Step) -> str:
