@@ -85,6 +85,9 @@ for name, requirements in ENGINES.items():
     live(name, requirements)
 
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""Layers of these sizes are quickest on one, and do not disturb each other."""
+
 FRAMEWORKS = {
     "torch": ["torch==2.13.0"],
     "keras": ["keras>=3.5", "jax"],
@@ -101,7 +104,7 @@ def frameworks(session: nox.Session, name: str) -> None:
     session.install(".[test]", *FRAMEWORKS[name])
     if name == "tensorflow":
         session.install("--no-deps", "tf_keras")  # it would bring a second TensorFlow, with CUDA
-    env = {"KERAS_BACKEND": "jax"} if name == "keras" else {}
+    env = ONE_THREAD | ({"KERAS_BACKEND": "jax"} if name == "keras" else {})
     session.run("pytest", "-q", "-m", "frameworks", "tests/test_frameworks_live.py", *session.posargs, env=env)
 
 
@@ -112,6 +115,7 @@ EXAMPLES = {
     "keras-jax": ["keras>=3.5", "jax", "jax2onnx"],
     "tf2onnx": ["tensorflow-cpu>=2.16", "tf2onnx"],
     "mlx": [".[mlx]"],
+    "mlx-0.31.0": ["mlx[cpu]==0.31.0"],
     "jax": ["jax", "flax", "optax", "jax2onnx"],
 }
 
@@ -122,7 +126,8 @@ def examples(session: nox.Session, name: str) -> None:
     """Train, export, fuse, lower and verify in one framework: see examples/README.md."""
     session.install(".", "scikit-learn", *EXAMPLES[name])
     framework, _, backend = name.partition("-")
-    session.run("python", f"examples/{framework}_digits.py", env={"KERAS_BACKEND": backend} if backend else {})
+    env = ONE_THREAD | ({"KERAS_BACKEND": backend} if framework == "keras" else {})
+    session.run("python", f"examples/{framework}_digits.py", env=env)
 
 
 @nox.session

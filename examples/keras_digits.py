@@ -20,7 +20,7 @@ def main() -> None:
     model = keras.Model(inputs, head(keras.layers.GRU(digits.HIDDEN)(inputs)))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(digits.RATE), loss)
-    model.fit(x, labels, batch_size=len(x), epochs=digits.EPOCHS, verbose=0)
+    model.fit(x, labels, batch_size=digits.BATCH, epochs=digits.EPOCHS, verbose=0)
     wanted = np.asarray(keras.ops.convert_to_numpy(model(x_test)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "digits.onnx"

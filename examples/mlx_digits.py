@@ -43,12 +43,11 @@ def with_head(gru: onnx.ModelProto, head: nn.Linear) -> onnx.ModelProto:
 def main() -> None:
     """Run the pipeline."""
     mx.random.seed(0)
-    (x, labels), (x_test, labels_test) = digits.data()
+    _, (x_test, labels_test) = digits.data()
     model, optimizer = Classifier(), optimizers.Adam(digits.RATE)
-    given, answers = mx.array(x), mx.array(labels)
-    step = nn.value_and_grad(model, lambda: nn.losses.cross_entropy(model(given), answers, reduction="mean"))
-    for _ in range(digits.EPOCHS):
-        _, gradients = step()
+    step = nn.value_and_grad(model, lambda x, labels: nn.losses.cross_entropy(model(x), labels, reduction="mean"))
+    for x, labels in digits.batches():
+        _, gradients = step(mx.array(x), mx.array(labels))
         optimizer.update(model, gradients)
         mx.eval(model.parameters())
     wanted = np.array(model(mx.array(x_test)))

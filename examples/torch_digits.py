@@ -46,9 +46,9 @@ class CellClassifier(torch.nn.Module):
 
 def pipelines(model: torch.nn.Module, name: str) -> None:
     """Train a model and run both exporters' pipelines."""
-    (x, labels), (x_test, labels_test) = digits.data()
+    _, (x_test, labels_test) = digits.data()
     optimizer = torch.optim.Adam(model.parameters(), lr=digits.RATE)
-    for _ in range(digits.EPOCHS):
+    for x, labels in digits.batches():
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(labels)).backward()
         optimizer.step()
