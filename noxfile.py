@@ -93,6 +93,7 @@ FRAMEWORKS = {
     "keras": ["keras>=3.5", "jax"],
     "tensorflow": ["tensorflow-cpu>=2.16"],
     "mlx": [".[mlx]"],
+    "pairs": ["torch==2.13.0", "tensorflow-cpu>=2.16", ".[mlx]"],
     "mlx-0.31.0": ["mlx[cpu]==0.31.0"],  # of those that leave r ∘ bhn out of the first step
 }
 
@@ -100,12 +101,13 @@ FRAMEWORKS = {
 @nox.session
 @nox.parametrize("name", list(FRAMEWORKS))
 def frameworks(session: nox.Session, name: str) -> None:
-    """Hold layers of a framework to the models they become, 100 random ones, and back."""
+    """Hold layers of a framework to the models they become, 100 random ones, and back; pairs: from each to each."""
     session.install(".[test]", *FRAMEWORKS[name])
     if name == "tensorflow":
         session.install("--no-deps", "tf_keras")  # it would bring a second TensorFlow, with CUDA
     env = ONE_THREAD | ({"KERAS_BACKEND": "jax"} if name == "keras" else {})
-    session.run("pytest", "-q", "-m", "frameworks", "tests/test_frameworks_live.py", *session.posargs, env=env)
+    tests = f"tests/test_frameworks_{'pairs' if name == 'pairs' else 'live'}.py"
+    session.run("pytest", "-q", "-m", "frameworks", tests, *session.posargs, env=env)
 
 
 EXAMPLES = {

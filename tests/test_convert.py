@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import pytest
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save, save_file
 
 from framework_cells import drawn, keras_shapes, mlx_shapes, torch_shapes
 from gru_lower.cli.main import run
@@ -97,6 +97,18 @@ def test_a_layer_of_a_network_is_taken_by_what_its_names_begin_with(
     assert call(file, "--from", framework, "--node", "net.gru2", "-o", back)[0] == 0
     found = {"torch": pytorch, "keras": keras, "mlx": mlx}[framework].to_weights(back)
     assert {name: array.tobytes() for name, array in found.items()} == {name: a.tobytes() for name, a in w.items()}
+
+
+def test_a_file_without_metadata_is_read_as_mlx_writes_it(
+    call: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    w, file, back = drawn(np.random.default_rng(0), mlx_shapes(3, 4)), tmp_path / "w.safetensors", tmp_path / "back.onnx"
+    raw = save(w)
+    length = int.from_bytes(raw[:8], "little")
+    header = raw[8 : 8 + length].rstrip().replace(b"{", b'{"__metadata__":null,', 1)
+    file.write_bytes(len(header).to_bytes(8, "little") + header + raw[8 + length :])
+    assert call(file, "--from", "mlx", "-o", back)[0] == 0
+    assert all(mlx.to_weights(back)[name].tobytes() == array.tobytes() for name, array in w.items())
 
 
 def test_the_examples_of_the_help_are_a_line_each(call: Callable[..., tuple[int, str, str]]) -> None:

@@ -136,7 +136,8 @@ def _safetensors(raw: bytes, path: Path) -> tuple[Weights, str]:
             raise _unreadable(f"{path}: {name} is of type {entry['dtype']}, not one of {', '.join(types)}")
         weights[name] = np.frombuffer(entry["data"], dtype_named(types[entry["dtype"]])).reshape(entry["shape"])
     length = int.from_bytes(raw[:8], "little")
-    return weights, str(json.loads(raw[8 : 8 + length]).get("__metadata__", {}).get(KEY, ""))
+    metadata = json.loads(raw[8 : 8 + length]).get("__metadata__") or {}  # mlx writes a null
+    return weights, str(metadata.get(KEY, ""))
 
 
 def _npz(raw: bytes, path: Path) -> tuple[Weights, str]:
