@@ -102,7 +102,11 @@ def test_a_layer_of_a_network_is_taken_by_what_its_names_begin_with(
 def test_a_file_without_metadata_is_read_as_mlx_writes_it(
     call: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
-    w, file, back = drawn(np.random.default_rng(0), mlx_shapes(3, 4)), tmp_path / "w.safetensors", tmp_path / "back.onnx"
+    w, file, back = (
+        drawn(np.random.default_rng(0), mlx_shapes(3, 4)),
+        tmp_path / "w.safetensors",
+        tmp_path / "back.onnx",
+    )
     raw = save(w)
     length = int.from_bytes(raw[:8], "little")
     header = raw[8 : 8 + length].rstrip().replace(b"{", b'{"__metadata__":null,', 1)

@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import os
 import random
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,14 @@ def load(name: str) -> Any:
 
 
 KERASES = dict(keras_packages())
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """Let JAX forget what it compiled for one layer: of a hundred that is gigabytes."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 @needs("torch")
