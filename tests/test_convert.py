@@ -14,7 +14,8 @@ from safetensors.numpy import load_file, save, save_file
 
 from framework_cells import drawn, keras_shapes, mlx_shapes, torch_shapes
 from gru_lower.cli.main import run
-from gru_lower.frameworks import keras, mlx, pytorch
+from gru_lower.frameworks import files, keras, mlx, pytorch
+from gru_lower.frameworks.cell import dtype_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +98,21 @@ def test_a_layer_of_a_network_is_taken_by_what_its_names_begin_with(
     assert call(file, "--from", framework, "--node", "net.gru2", "-o", back)[0] == 0
     found = {"torch": pytorch, "keras": keras, "mlx": mlx}[framework].to_weights(back)
     assert {name: array.tobytes() for name, array in found.items()} == {name: a.tobytes() for name, a in w.items()}
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+@pytest.mark.parametrize("dtype", ["float16", "float64", "bfloat16"])
+@pytest.mark.parametrize("framework", ["torch", "keras", "mlx"])
+def test_files_hold_every_type(
+    call: Callable[..., tuple[int, str, str]], tmp_path: Path, framework: str, dtype: str, suffix: str
+) -> None:
+    shapes = {"torch": torch_shapes(3, 4), "keras": keras_shapes(3, 4), "mlx": mlx_shapes(3, 4)}[framework]
+    w = {name: a.astype(dtype_named(dtype)) for name, a in drawn(np.random.default_rng(0), shapes).items()}
+    file, back = tmp_path / f"w{suffix}", tmp_path / "back.onnx"
+    file.write_bytes(files.to_bytes(w, framework, {}, suffix))
+    assert call(file, "--from", framework, "-o", back)[0] == 0
+    found = {"torch": pytorch, "keras": keras, "mlx": mlx}[framework].to_weights(back)
+    assert {name: a.tobytes() for name, a in found.items()} == {name: a.tobytes() for name, a in w.items()}
 
 
 def test_a_file_without_metadata_is_read_as_mlx_writes_it(

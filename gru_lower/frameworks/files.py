@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from gru_lower.frameworks.cell import Weights
+    from gru_lower.frameworks.cell import Array, Weights
     from gru_lower.frameworks.table import Framework
 
 KEY = "gru_lower"
@@ -143,11 +143,16 @@ def _safetensors(raw: bytes, path: Path) -> tuple[Weights, str]:
 def _npz(raw: bytes, path: Path) -> tuple[Weights, str]:
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
-            weights = {name: archive[name] for name in archive.files}
+            weights = {name: _named(archive[name]) for name in archive.files}
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise _unreadable(f"{path}: is no npz file ({error})") from error
     said = weights.pop(KEY, np.array(""))
     return weights, str(said)
+
+
+def _named(array: Array) -> Array:
+    """Give bfloat16 its name back, which an npz file does not hold: two raw bytes each."""
+    return array.view(dtype_named("bfloat16")) if array.dtype == np.dtype("V2") else array
 
 
 def _unreadable(what: str, framework: Framework | None = None) -> InvalidModel:
