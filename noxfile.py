@@ -100,11 +100,15 @@ for name, requirements in ENGINES.items():
     live(name, requirements)
 
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""Layers of these sizes are quickest on one, and do not disturb each other."""
+
 FRAMEWORKS = {
     "torch": ["torch==2.13.0"],
     "keras": ["keras>=3.5", "jax"],
-    "tensorflow": ["tensorflow-cpu>=2.16", "tf_keras"],
+    "tensorflow": ["tensorflow-cpu>=2.16"],
     "mlx": [".[mlx]"],
+    "pairs": ["torch==2.13.0", "tensorflow-cpu>=2.16", ".[mlx]"],
     "mlx-0.31.0": ["mlx[cpu]==0.31.0"],  # of those that leave r ∘ bhn out of the first step
 }
 
@@ -112,10 +116,13 @@ FRAMEWORKS = {
 @nox.session
 @nox.parametrize("name", list(FRAMEWORKS))
 def frameworks(session: nox.Session, name: str) -> None:
-    """Hold layers of a framework to the models they become, 100 random ones, and back."""
+    """Hold layers of a framework to the models they become, 100 random ones, and back; pairs: from each to each."""
     session.install(".[test]", *FRAMEWORKS[name])
-    env = {"KERAS_BACKEND": "jax"} if name == "keras" else {}
-    session.run("pytest", "-q", "-m", "frameworks", "tests/test_frameworks_live.py", *session.posargs, env=env)
+    if name == "tensorflow":
+        session.install("--no-deps", "tf_keras")  # it would bring a second TensorFlow, with CUDA
+    env = ONE_THREAD | ({"KERAS_BACKEND": "jax"} if name == "keras" else {})
+    tests = f"tests/test_frameworks_{'pairs' if name == 'pairs' else 'live'}.py"
+    session.run("pytest", "-q", "-m", "frameworks", tests, *session.posargs, env=env)
 
 
 EXAMPLES = {
@@ -125,6 +132,7 @@ EXAMPLES = {
     "keras-jax": ["keras>=3.5", "jax", "jax2onnx"],
     "tf2onnx": ["tensorflow-cpu>=2.16", "tf2onnx"],
     "mlx": [".[mlx]"],
+    "mlx-0.31.0": ["mlx[cpu]==0.31.0"],
     "jax": ["jax", "flax", "optax", "jax2onnx"],
 }
 
@@ -135,7 +143,8 @@ def examples(session: nox.Session, name: str) -> None:
     """Train, export, fuse, lower and verify in one framework: see examples/README.md."""
     session.install(".", "scikit-learn", *EXAMPLES[name])
     framework, _, backend = name.partition("-")
-    session.run("python", f"examples/{framework}_digits.py", env={"KERAS_BACKEND": backend} if backend else {})
+    env = ONE_THREAD | ({"KERAS_BACKEND": backend} if framework == "keras" else {})
+    session.run("python", f"examples/{framework}_digits.py", env=env)
     if framework == "torch":
         session.run("python", "examples/kinds.py", "ONNXProgram")
 

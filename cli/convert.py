@@ -43,7 +43,11 @@ def given_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple
     type=click.Path(path_type=Path, allow_dash=True),
     help="Where to write; .safetensors or .npz for weights.  [default: MODEL.torch.safetensors, WEIGHTS.onnx]",
 )
-@click.option("--node", metavar="NAME", help="The GRU meant, by its name, site or output.")
+@click.option(
+    "--node",
+    metavar="NAME",
+    help="The GRU meant: of MODEL by its name, site or output; of WEIGHTS by what its weights' names begin with.",
+)
 @click.option(
     "--config",
     multiple=True,
@@ -57,21 +61,20 @@ def given_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
-    r"""Take the weights of a GRU, or of a stack of GRUs, from ONNX to a framework or back; no framework is needed.
+    """Take the weights of a GRU, or of a stack of GRUs, from ONNX to a framework or back; no framework is needed.
 
     \b
     gru-lower convert model.onnx --to torch -o weights.safetensors
     gru-lower convert weights.safetensors --from keras --config reset_after=false -o model.onnx
 
     Files that --to writes hold the configuration, too.
-    """
+    """  # noqa: D301 - click wants the character itself, as it keeps the lines below apart
     if (o["target"] is None) == (o["origin"] is None):
         raise Unsupported("name one of --to and --from", code="GL008", hint="such as --to torch, or --from keras")
     module = importlib.import_module(f"gru_lower.frameworks.{MODULES[o['target'] or o['origin']]}")
     if o["target"] is not None:
         options.refuse_both("--to", ("--config", "--initial-state", "--lengths", "--opset"))
         return _to(module, o)
-    options.refuse_both("--from", ("--node",))
     return _from(module, o)
 
 
@@ -104,16 +107,18 @@ def _to(module: ModuleType, o: dict[str, Any]) -> int:
 
 def _from(module: ModuleType, o: dict[str, Any]) -> int:
     from gru_lower.frameworks import files
+    from gru_lower.frameworks.known import FRAMEWORKS
     from gru_lower.graph.model import Model, check_target, save
     from gru_lower.passes import api
 
     path = o["source"]
+    weights, said = files.read(path, FRAMEWORKS[o["origin"]])
+    weights = files.under(weights, o["node"])
     output = o["output"] or path.with_suffix(".onnx")
     piped = str(output) == "-"
     if not piped:
         options.refuse_same(path, output, overwrite=o["overwrite"])
         check_target(output, overwrite=o["overwrite"])
-    weights, said = files.read(path)
     written_for = said.get("framework", o["origin"])
     if MODULES.get(written_for) is None or (written_for != o["origin"] and not _same_names(written_for, o["origin"])):
         raise Unsupported(

@@ -28,19 +28,19 @@ class Classifier(nnx.Module):
 
 def main() -> None:
     """Run the pipeline."""
-    (x, labels), (x_test, labels_test) = digits.data()
+    _, (x_test, labels_test) = digits.data()
     model = Classifier(nnx.Rngs(0))
-    optimizer = nnx.Optimizer(model, optax.adam(0.02), wrt=nnx.Param)
+    optimizer = nnx.Optimizer(model, optax.adam(digits.RATE), wrt=nnx.Param)
 
     @nnx.jit
-    def step(model: Classifier, optimizer: nnx.Optimizer) -> None:
+    def step(model: Classifier, optimizer: nnx.Optimizer, x: jax.Array, labels: jax.Array) -> None:
         def loss(model: Classifier) -> jax.Array:
-            return optax.softmax_cross_entropy_with_integer_labels(model(jnp.asarray(x)), jnp.asarray(labels)).mean()
+            return optax.softmax_cross_entropy_with_integer_labels(model(x), labels).mean()
 
         optimizer.update(model, nnx.grad(loss)(model))
 
-    for _ in range(digits.EPOCHS):
-        step(model, optimizer)
+    for x, labels in digits.batches():
+        step(model, optimizer, jnp.asarray(x), jnp.asarray(labels))
     wanted = np.asarray(model(jnp.asarray(x_test)))
     jax.clear_caches()
     exported = to_onnx(model, [x_test.shape], model_name="digits", input_names=["x"])

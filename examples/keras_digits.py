@@ -15,12 +15,12 @@ def main() -> None:
     """Run the pipeline."""
     keras.utils.set_random_seed(0)
     (x, labels), (x_test, labels_test) = digits.data()
-    inputs = keras.Input((digits.STEPS, digits.INPUTS), batch_size=digits.TEST, name="x")
+    inputs = keras.Input((digits.STEPS, digits.INPUTS), name="x")
     head = keras.layers.Dense(digits.CLASSES)
     model = keras.Model(inputs, head(keras.layers.GRU(digits.HIDDEN)(inputs)))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.02), loss)
-    model.fit(x[: 3 * digits.TEST], labels[: 3 * digits.TEST], batch_size=digits.TEST, epochs=digits.EPOCHS, verbose=0)
+    model.compile(keras.optimizers.Adam(digits.RATE), loss)
+    model.fit(x, labels, batch_size=digits.BATCH, epochs=digits.EPOCHS, verbose=0)
     wanted = np.asarray(keras.ops.convert_to_numpy(model(x_test)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "digits.onnx"

@@ -22,8 +22,9 @@ def main() -> None:
     tf.keras.utils.set_random_seed(0)
     (x, labels), (x_test, labels_test) = digits.data()
     model = tf.keras.Sequential([tf.keras.layers.GRU(digits.HIDDEN), tf.keras.layers.Dense(digits.CLASSES)])
-    model.compile(tf.keras.optimizers.Adam(0.02), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.fit(x, labels, batch_size=digits.TEST, epochs=digits.EPOCHS, verbose=0)
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(tf.keras.optimizers.Adam(digits.RATE), loss)
+    model.fit(x, labels, batch_size=digits.BATCH, epochs=digits.EPOCHS, verbose=0)
     wanted = model(x_test).numpy()
     signature = [tf.TensorSpec(x_test.shape, tf.float32, name="x")]
     function = tf.function(lambda given: model(given, training=False), input_signature=signature)

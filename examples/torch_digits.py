@@ -1,4 +1,7 @@
-"""PyTorch: train, export with both exporters, the newer one's ONNXProgram handed in as it is."""
+"""PyTorch: train, export with both exporters, the newer one's ONNXProgram handed in as it is.
+
+torch.nn.GRU is exported as a GRU node; a loop over torch.nn.GRUCell, as decoders have it, as unrolled steps.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +28,27 @@ class Classifier(torch.nn.Module):
         return self.head(self.gru(x)[1][0])
 
 
-def main() -> None:
-    """Run the pipeline."""
-    torch.manual_seed(0)
-    (x, labels), (x_test, labels_test) = digits.data()
-    model = Classifier()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-    for _ in range(digits.EPOCHS):
+class CellClassifier(torch.nn.Module):
+    """The same with a GRUCell and a loop of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = torch.nn.GRUCell(digits.INPUTS, digits.HIDDEN)
+        self.head = torch.nn.Linear(digits.HIDDEN, digits.CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits [N,10] of images [N,8,8]."""
+        state = x.new_zeros(x.shape[0], digits.HIDDEN)
+        for row in x.unbind(1):
+            state = self.cell(row, state)
+        return self.head(state)
+
+
+def pipelines(model: torch.nn.Module, name: str) -> None:
+    """Train a model and run both exporters' pipelines."""
+    _, (x_test, labels_test) = digits.data()
+    optimizer = torch.optim.Adam(model.parameters(), lr=digits.RATE)
+    for x, labels in digits.batches():
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(labels)).backward()
         optimizer.step()
@@ -40,13 +57,20 @@ def main() -> None:
     with torch.no_grad():
         wanted = model(given).numpy()
 
+    program = torch.onnx.export(model, (given,), dynamo=True, verbose=False)
+    digits.finish(f"{name}, dynamo exporter", program, x_test, wanted, labels_test)
+
     buffer = io.BytesIO()
     torch.onnx.export(model, (given,), buffer, dynamo=False, opset_version=17)
     exported = onnx.load_from_string(buffer.getvalue())
-    digits.finish("torch, TorchScript exporter", exported, x_test, wanted, labels_test)
+    digits.finish(f"{name}, TorchScript exporter", exported, x_test, wanted, labels_test)
 
-    program = torch.onnx.export(model, (given,), dynamo=True, verbose=False)
-    digits.finish("torch, dynamo exporter", program, x_test, wanted, labels_test)
+
+def main() -> None:
+    """Run the pipelines."""
+    torch.manual_seed(0)
+    pipelines(Classifier(), "torch.nn.GRU")
+    pipelines(CellClassifier(), "torch.nn.GRUCell")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import onnx
-from onnx import helper, version_converter
+from onnx import TensorProto, helper, version_converter
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel, Unsupported
@@ -46,7 +46,8 @@ class ConvertOpset(Pass):
         2. Whatever else it cannot convert makes the conversion fail, with its own words.
         3. It loses some documentation and annotations: what is lost is said (GL011).
         4. The IR version rises as far as the opset asks for; where initializers had to be inputs, they no
-           longer are, so that they stay constants.
+           longer are, so that they stay constants. To an older opset it falls as far, since a runtime of that
+           time refuses a later one.
     """
 
     name = "convert-opset"
@@ -69,10 +70,12 @@ class ConvertOpset(Pass):
             raise Unsupported(
                 f"onnx cannot convert the model from opset {main.opset} to {self.options.to}: {reason}",
                 code="GL012",
-                hint="export it again with the newer opset",
+                hint="export it again with the newer opset"
+                if main.opset < self.options.to
+                else f"lower it at its own opset, {main.opset}, or name one that has the operator",
             ) from error
         _restore(converted, specs, self.options.to)
-        _raise_ir_version(converted, self.options.to)
+        _set_ir_version(converted, self.options.to, down=self.options.to < main.opset)
         result.diagnostics = _losses(before, _inventory(converted))
         model.proto.CopyFrom(converted)
         model.modified = result.modified = True
@@ -129,14 +132,15 @@ def _restore(model: onnx.ModelProto, specs: dict[str, GruSpec], to: int) -> None
     model.opset_import.extend(kept)
 
 
-def _raise_ir_version(model: onnx.ModelProto, to: int) -> None:
+def _set_ir_version(model: onnx.ModelProto, to: int, *, down: bool) -> None:
     wanted = helper.find_min_ir_version_for([helper.make_opsetid("", max(to, 7))])
     if model.ir_version < FREE_INITIALIZERS_IR_VERSION <= wanted:
         constants = {tensor.name for tensor in model.graph.initializer}
         kept = [value for value in model.graph.input if value.name not in constants]
         del model.graph.input[:]
         model.graph.input.extend(kept)
-    model.ir_version = max(model.ir_version, wanted)
+    newer_types = any(tensor.data_type > TensorProto.BFLOAT16 for tensor in external.tensors(model))
+    model.ir_version = wanted if down and not newer_types else max(model.ir_version, wanted)
 
 
 def _inventory(model: onnx.ModelProto) -> Counter[str]:

@@ -292,6 +292,16 @@ WRONG: dict[str, tuple[Callable[[], Any], str, str]] = {
         "GL603",
         "repeats",
     ),
+    "GRUs under names of one's own": (
+        lambda: mlx.to_onnx({f"{net}.{name}": a for net in "ab" for name, a in ones(mlx_shapes(2, 2)).items()}),
+        "GL604",
+        "a.Wx",
+    ),
+    "too many layers": (
+        lambda: mlx.to_onnx(ones(mlx_shapes(2, 2)), config={"layers": [{}, {}]}),
+        "GL604",
+        "2 of configuration",
+    ),
     "old opset": (lambda: mlx.to_onnx(ones(mlx_shapes(2, 2)), opset=9), "GL008", "opset 9"),
     "no GRU": (lambda: pytorch.to_weights(gru_model(), node="other"), "GL606", "other"),
     "weights as inputs": (lambda: pytorch.to_weights(FREE), "GL605", "W"),

@@ -6,19 +6,24 @@ import importlib.util
 import inspect
 import os
 import random
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import safetensors
 
+from gru_lower.frameworks import files, pytorch, tensorflow
 from gru_lower.frameworks import keras as of_keras
 from gru_lower.frameworks import mlx as of_mlx
-from gru_lower.frameworks import pytorch, tensorflow
-from gru_lower.frameworks.known import KERAS, MLX, TORCH
+from gru_lower.frameworks.known import FRAMEWORKS, KERAS, MLX, TORCH
 from lowering import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from gru_lower.frameworks.table import Framework
 
 pytestmark = pytest.mark.frameworks
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -42,6 +47,32 @@ def hold(found: dict[str, Array], wanted: list[Array], H: int) -> None:
 
 def equal(one: list[Array], other: list[Array]) -> bool:
     return [array.tobytes() for array in one] == [array.tobytes() for array in other]
+
+
+def keras_packages() -> Iterator[tuple[str, Any]]:
+    """Yield each Keras there is, with the module of ours that takes it."""
+    if importlib.util.find_spec("tensorflow"):
+        yield "tensorflow", tensorflow
+        if importlib.util.find_spec("tf_keras"):
+            yield "tf_keras", of_keras
+    elif importlib.util.find_spec("keras"):
+        yield "keras", of_keras
+
+
+def load(name: str) -> Any:
+    module = importlib.import_module(name)
+    return module.keras if name == "tensorflow" else module
+
+
+KERASES = dict(keras_packages())
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """Let JAX forget what it compiled for one layer: of a hundred that is gigabytes."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 @needs("torch")
@@ -123,6 +154,48 @@ def test_torch_parameters_are_all_in_the_data() -> None:
     assert {*names, *call} - {"mode", "proj_size"} == set(TORCH.parameters)
 
 
+def holds_what_the_page_says(framework: Framework, module: Any, layer: Any, other: Any) -> None:
+    """Save a layer and load it into another, by the commands docs/frameworks.md gives."""
+    importlib.import_module("safetensors.torch" if framework.key == "torch" else "safetensors.numpy")
+    names = {"numpy": np, "safetensors": safetensors}
+    exec(framework.saving, {**names, "layer": layer})  # noqa: S102 - our own data
+    (saved,) = Path().iterdir()
+    weights, _ = files.read(saved, framework)
+    model = module.to_onnx(weights)
+    written = files.to_bytes(module.to_weights(model), framework.key, module.to_config(model), ".safetensors")
+    Path("gru.safetensors").write_bytes(written)
+    exec(framework.loading, {**names, "layer": other})  # noqa: S102
+    found = module.to_weights(module.to_onnx(other))
+    assert {name: a.tobytes() for name, a in weights.items()} == {name: a.tobytes() for name, a in found.items()}
+
+
+@needs("torch")
+def test_torch_saves_and_loads_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    layers = [torch.nn.GRU(3, 4, 2, bidirectional=True) for _ in range(2)]
+    holds_what_the_page_says(TORCH, pytorch, *layers)
+
+
+@needs("mlx")
+def test_mlx_saves_and_loads_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlx import nn
+
+    monkeypatch.chdir(tmp_path)
+    holds_what_the_page_says(MLX, of_mlx, nn.GRU(3, 4), nn.GRU(3, 4))
+
+
+@pytest.mark.skipif(not KERASES, reason="no Keras is installed")
+@pytest.mark.parametrize("name", [name for name in KERASES if name != "tf_keras"])
+def test_keras_saves_and_loads_as_the_page_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    layers = [load(name).layers.GRU(4) for _ in range(2)]
+    for layer in layers:
+        layer.build((None, None, 3))
+    holds_what_the_page_says(FRAMEWORKS[name], KERASES[name], *layers)
+
+
 @needs("mlx")
 @pytest.mark.parametrize("seed", range(CASES))
 def test_mlx(seed: int) -> None:
@@ -154,8 +227,6 @@ def test_mlx_loads_the_file_and_its_parameters_are_all_in_the_data(tmp_path: Any
     import mlx.core as mx
     from mlx import nn
 
-    from gru_lower.frameworks import files
-
     layer, other = nn.GRU(3, 4), nn.GRU(3, 4)
     model = of_mlx.to_onnx(layer, omits_bhn=False)
     path = tmp_path / "weights.safetensors"
@@ -166,22 +237,6 @@ def test_mlx_loads_the_file_and_its_parameters_are_all_in_the_data(tmp_path: Any
     assert set(names) - {"self"} == set(MLX.parameters)
 
 
-def keras_packages() -> Iterator[tuple[str, Any]]:
-    """Yield each Keras there is, with the module of ours that takes it."""
-    if importlib.util.find_spec("tensorflow"):
-        yield "tensorflow", tensorflow
-        if importlib.util.find_spec("tf_keras"):
-            yield "tf_keras", of_keras
-    elif importlib.util.find_spec("keras"):
-        yield "keras", of_keras
-
-
-def load(name: str) -> Any:
-    module = importlib.import_module(name)
-    return module.keras if name == "tensorflow" else module
-
-
-KERASES = dict(keras_packages())
 FUNCTIONS = ("tanh", "tanh", "relu", "sigmoid", "hard_sigmoid", "elu", "softsign", "softplus", "linear")
 GATES = ("sigmoid", "sigmoid", "hard_sigmoid")
 

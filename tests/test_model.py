@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
+from safetensors.numpy import save as safetensors
 
 import zoo
 from gru_lower.diagnostics import CODES
@@ -215,6 +216,8 @@ WRONG = {
     "html without a doctype": (b"<HTML><head>", "m.onnx", "HTML", "download"),
     "html after a byte order mark": (b"\xef\xbb\xbf<!doctype HTML>", "m.onnx", "HTML", "download"),
     "mlpackage": (zipped("net.mlpackage/Data/model.mlmodel"), "m.zip", "Core ML", "export"),
+    "npz": (zipped("weight_ih_l0.npy", "weight_hh_l0.npy"), "m.npz", "npz file", "gru-lower convert"),
+    "safetensors": (safetensors({"Wx": np.ones((3, 1), np.float32)}), "m", "safetensors", "gru-lower convert"),
     "another zip": (zipped("model.onnx"), "m.zip", "zip archive", ".onnx file inside"),
     "external data": (b"\0" * 100, "net.onnx.data", "external data", "net.onnx"),
     "external data, as torch names it": (b"\0" * 100, "net.onnx_data", "external data", "net.onnx"),

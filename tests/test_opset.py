@@ -63,6 +63,30 @@ def test_what_the_converter_loses_is_said() -> None:
     assert "metadata_props of nodes" in result.diagnostics[0].message
 
 
+@pytest.mark.parametrize("opset", [21, 23])
+@pytest.mark.parametrize("to", [13, 17])
+def test_a_new_model_comes_down_with_its_ir_version(opset: int, to: int) -> None:
+    """A runtime that ends at an opset refuses the IR versions after it, so --opset alone would not help there."""
+    case = old(opset)
+    model = case.model()
+    model.ir_version = 11
+    lowered, _ = lower(model, f"convert-opset{{to={to}}},lower-gru")
+    assert lowered.ir_version == onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", to)])
+    onnx.checker.check_model(lowered, full_check=True)
+    for name, value in run(lowered, case.feeds()).items():
+        np.testing.assert_allclose(value, case.expected()[name], rtol=0, atol=2e-5)
+
+
+def test_an_operator_that_came_later_is_named_with_the_way_out() -> None:
+    model = onnx.parser.parse_model(
+        '<ir_version: 11, opset_import: ["": 23]> g (float[3, 4] X, float[4] s) => (float[3, 4] Y)'
+        " { Y = RMSNormalization (X, s) }"
+    )
+    with pytest.raises(gru_lower.Unsupported, match="RMSNormalization") as caught:
+        lower(model, "convert-opset{to=17}")
+    assert "23" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize(("to", "words"), [(0, "no opset 0"), (99, "no opset 99")])
 def test_an_opset_that_does_not_exist(to: int, words: str) -> None:
     with pytest.raises(gru_lower.Unsupported) as caught:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gru_lower.frameworks.cell import MERGES, Array, Cell, Half, Merge, Weights, dtype_named
 from gru_lower.frameworks.known import KERAS_2_ACTIVATIONS
-from gru_lower.frameworks.refuse import beyond_onnx, not_a_layer, unfit
+from gru_lower.frameworks.refuse import beyond_onnx, not_a_layer, stranger, unfit
 from gru_lower.frameworks.weights import to_cell
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def of_weights(framework: Framework, weights: Mapping[str, Any], config: Mapping
         number = int(prefix.pop(0)) if prefix and prefix[0].isdecimal() else 0
         side = prefix.pop(0) if prefix and prefix[0] in ("forward", "backward") else "forward"
         if prefix:
-            raise unfit(framework, f"{name!r} is none of a GRU's weights", "such as kernel, forward/kernel, 0/kernel")
+            raise stranger(framework, name)
         groups.setdefault((number, side), {})[short] = np.asarray(value)
     count = max((number for number, _ in groups), default=-1) + 1
     if not count or any((k, "forward") not in groups for k in range(count)):

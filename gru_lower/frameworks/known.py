@@ -62,9 +62,11 @@ TORCH = Framework(
     linear_before_reset=(1,),
     directions=("forward", "bidirectional"),
     activations=_PLAIN,
+    saving="safetensors.torch.save_file(layer.state_dict(), 'gru.safetensors')",
+    loading="layer.load_state_dict(safetensors.torch.load_file('gru.safetensors'))",
     operator={
         "X": _maps("`input`, [T, B, I]; [B, T, I] with `batch_first`; [T, I] unbatched"),
-        "W": _changes("`weight_ih_l{k}`, `weight_ih_l{k}_reverse`: gates in the order r, z, n"),
+        "W": _changes("`weight_ih_l{k}`, `weight_ih_l{k}_reverse`: gates in the order r, z, n; I is D · H for k > 0"),
         "R": _changes("`weight_hh_l{k}`, `weight_hh_l{k}_reverse`: gates in the order r, z, n"),
         "B": _changes("`bias_ih_l{k}` is Wb and `bias_hh_l{k}` is Rb, kept apart; absent: `bias=False`"),
         "sequence_lens": _changes(
@@ -109,11 +111,14 @@ KERAS = Framework(
     weights=(
         Weight("kernel", "W", "[I, 3H]", transposed=True),
         Weight("recurrent_kernel", "R", "[H, 3H]", transposed=True),
-        Weight("bias", "rows", "[2, 3H], or [3H] with reset_after=False"),
+        Weight("bias", "rows", "[2, 3H], or [3H] with reset_after=False", transposed=True),
     ),
     linear_before_reset=(0, 1),
     directions=("forward", "reverse", "bidirectional"),
     activations=_KERAS_ACTIVATIONS,
+    saving="numpy.savez('gru.npz', **{w.name: w.numpy() for w in layer.trainable_weights})",
+    loading="weights = safetensors.numpy.load_file('gru.safetensors'); "
+    "layer.set_weights([weights[w.name] for w in layer.weights])",
     operator={
         "X": _changes("`sequences`, [B, T, I]"),
         "W": _changes("`kernel`, transposed; gates in the operator's own order z, r, h"),
@@ -200,6 +205,8 @@ MLX = Framework(
     linear_before_reset=(1,),
     directions=("forward",),
     activations=_PLAIN,
+    saving="layer.save_weights('gru.safetensors')",
+    loading="layer.load_weights('gru.safetensors')",
     operator={
         "X": _changes("`x`, [B, T, I]; [T, I] unbatched"),
         "W": _changes("`Wx`: gates in the order r, z, n"),

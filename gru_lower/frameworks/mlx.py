@@ -6,6 +6,7 @@ travel as numpy arrays.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from gru_lower.frameworks.build import Builder
 from gru_lower.frameworks.cell import Array, Cell, Half, Weights, fold
 from gru_lower.frameworks.known import MLX
 from gru_lower.frameworks.read import read
-from gru_lower.frameworks.refuse import chain, check, load, not_a_layer, unfit
+from gru_lower.frameworks.refuse import chain, check, load, not_a_layer, stranger, unfit
 from gru_lower.frameworks.weights import of_cell, to_cell
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from gru_lower.frameworks.node import Gru
 
+NAME = re.compile(rf"(?:layers\.(?P<layer>\d+)\.)?(?P<weight>{'|'.join(weight.name for weight in MLX.weights)})")
 TAKES = "an mlx.nn.GRU, a Sequential or list of them, or a dict of their weights"
 
 
@@ -91,7 +93,10 @@ def to_onnx(
 
 def _configured(cells: Sequence[Cell], config: Mapping[str, Any]) -> None:
     """Hold a configuration against the weights, which tell all of it."""
-    for cell, entry in zip(cells, config.get("layers", [config] * len(cells)), strict=False):
+    entries = config.get("layers", [config] * len(cells))
+    if len(entries) != len(cells):
+        raise unfit(MLX, f"{len(cells)} layers of weights, {len(entries)} of configuration", "one for each")
+    for cell, entry in zip(cells, entries, strict=True):
         known = _arguments(cell)
         for key, value in entry.items():
             if known.get(key, value) != value or key not in known:
@@ -243,12 +248,13 @@ def _array(value: Any) -> Array:  # noqa: ANN401 - mlx's arrays, or numpy's
 
 def _cells(layer: Any) -> list[Cell]:  # noqa: ANN401 - mlx's layers
     if not _kind(layer) and isinstance(layer, Mapping):  # mlx's own layers are dicts, too
-        groups: dict[str, Weights] = {}
+        groups: dict[int, Weights] = {}
         for name, value in layer.items():
-            prefix, _, short = name.rpartition(".")
-            groups.setdefault(prefix, {})[short] = np.asarray(value)
-        order = sorted(groups, key=lambda prefix: [int(part) for part in prefix.split(".") if part.isdecimal()])
-        cells = [to_cell(MLX, groups[prefix], site=prefix) for prefix in order]
+            match = NAME.fullmatch(name)
+            if match is None:
+                raise stranger(MLX, name)
+            groups.setdefault(int(match["layer"] or 0), {})[match["weight"]] = np.asarray(value)
+        cells = [to_cell(MLX, groups[k], site=f"layer {k}") for k in sorted(groups)]
     else:
         cells = []
         for one in _layers(layer):

@@ -18,8 +18,9 @@ INTRO = """# The operator and the frameworks
 
     GRU({signature}) -> (Y, Y_h)
 
-is torch.nn.GRU, keras.layers.GRU (in Keras and in TensorFlow) and mlx.nn.GRU. Gates lie in the order z, r, h; sizes
-are T (steps), B (batch), I (input), H (hidden) and D (directions); [semantics](semantics.md) has the equations.
+is torch.nn.GRU, keras.layers.GRU (in Keras and in TensorFlow) and mlx.nn.GRU. Gates lie in the order z, r, h, of which
+PyTorch and MLX call h, the candidate, n. Sizes are T (steps), B (batch), I (input), H (hidden) and D (directions);
+[semantics](semantics.md) has the equations.
 
 This page is written by `python -m gru_lower.frameworks.pages docs/frameworks.md` from the data the conversions use.
 
@@ -40,8 +41,7 @@ $ gru-lower convert weights.safetensors --from torch -o model.onnx
 $ gru-lower convert kernels.npz --from keras --config reset_after=false --config activation=relu -o model.onnx
 ```
 
-torch loads the file with `layer.load_state_dict(safetensors.torch.load_file(path))`, mlx with
-`layer.load_weights(path)`.
+Of a whole network's weights, `--node LAYER` takes those whose names begin with the layer's: `--node encoder.gru`.
 
 What a framework cannot express is refused with [GL602](diagnostics/GL602.md), naming the attribute; what the operator
 cannot with [GL603](diagnostics/GL603.md). A stack is several GRU nodes, Y of one X of the next; what stands between
@@ -115,6 +115,8 @@ def _section(entry: Framework) -> str:
     text = f"## {entry.title}: `{entry.layer}`\n\n"
     text += f"[Its own page]({entry.page}); here `gru_lower.frameworks.{module}`, "
     text += f"`--to {entry.key}` and `--from {entry.key}`.\n\n"
+    text += f"A layer's weights are saved by `{entry.saving}`, "
+    text += f"and those written here are loaded by `{entry.loading}`.\n\n"
     text += "<details><summary>Parameters, weights, activations</summary>\n\n"
     text += _table(["parameter", "maps", "onto"], parameters) + "\n"
     text += f"Gates lie in the order {entry.gate_names}.\n\n"

@@ -17,7 +17,7 @@ from gru_lower.frameworks.build import Builder
 from gru_lower.frameworks.cell import Array, Half, Weights
 from gru_lower.frameworks.known import TORCH
 from gru_lower.frameworks.read import read
-from gru_lower.frameworks.refuse import chain, check, load, not_a_layer, unfit
+from gru_lower.frameworks.refuse import chain, check, load, not_a_layer, stranger, unfit
 from gru_lower.frameworks.weights import of_cell, to_cell
 
 if TYPE_CHECKING:
@@ -342,9 +342,7 @@ def _of_state(state: Mapping[str, Any]) -> tuple[list[Layer], bool]:
     for name, value in state.items():
         match = SUFFIX.fullmatch(name)
         if match is None:
-            raise unfit(
-                TORCH, f"{name!r} is none of a GRU's weights", "hand in those of the GRU alone: weight_ih_l0, ..."
-            )
+            raise stranger(TORCH, name)
         kind, layer, reverse = match.groups()
         plain = plain or layer is None
         cells.setdefault((int(layer or 0), bool(reverse)), {})[kind] = value

@@ -43,8 +43,10 @@ def read(model: Any, node: str | None = None) -> Stack:  # noqa: ANN401 - whatev
             (scope, i) for scope, i in found if node in (scope.site(i), scope.nodes[i].name, *scope.nodes[i].output)
         ]
     if not found or (node is not None and len(found) > 1):
+        hint = "gru-lower inspect MODEL lists them"
+        hint += "" if found or node else ", and gru-lower fuse MODEL those that an exporter took apart: fuse first"
         which = "no GRU" if node is None else f"{len(found) or 'no'} GRU called {node!r}"
-        raise Unsupported(f"the model holds {which}", code="GL606", hint="gru-lower inspect MODEL lists them")
+        raise Unsupported(f"the model holds {which}", code="GL606", hint=hint)
     grus = [_gru(scope, index, facts) for scope, index in found]
     return glue.stack([scope for scope, _ in found], grus)
 

@@ -109,6 +109,13 @@ def chain(framework: Framework, layers: Sequence[Sequence[Half]], *, size: int |
         raise unfit(framework, f"the layers are of types {', '.join(kinds)}", "convert them to one type")
 
 
+def stranger(framework: Framework, name: str) -> InvalidModel:
+    """Return the error for an array that is none of a GRU's, such as another layer's of the same network."""
+    own = ", ".join(weight.name for weight in framework.weights)
+    hint = f"hand in the GRU's alone, as {own}; on the command line --node LAYER takes those whose names begin so"
+    return unfit(framework, f"{name!r} is none of a GRU's weights", hint)
+
+
 def load(framework: Framework, module: str | None = None) -> Any:  # noqa: ANN401 - a module
     """Import a framework.
 

@@ -74,6 +74,8 @@ class Framework:
         linear_before_reset: The values it can say.
         directions: The directions one layer has.
         activations: What it can name, and what that is in ONNX.
+        saving: How its user saves a layer's weights to a file that is read here.
+        loading: How its user loads a file of weights that was written here.
         operator: Every input, output and attribute of the operator, and what it is in this framework.
         parameters: Every parameter of its layer's constructor and call, and what it is in ONNX.
 
@@ -91,5 +93,7 @@ class Framework:
     linear_before_reset: tuple[int, ...]
     directions: tuple[str, ...]
     activations: dict[str, Activation]
+    saving: str
+    loading: str
     operator: dict[str, Rule]
     parameters: dict[str, Rule]

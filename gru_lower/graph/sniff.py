@@ -12,6 +12,10 @@ EXPORT_KERAS = 'export it with Keras: model.export("model.onnx", format="onnx")'
 EXPORT_TORCH = 'export it with PyTorch: torch.onnx.export(model, inputs, "model.onnx")'
 EXPORT_TF = "convert it with tf2onnx: python -m tf2onnx.convert --saved-model FOLDER --output model.onnx"
 
+TO_ONNX = "gru-lower convert FILE --from torch, keras, tensorflow or mlx writes a model of a GRU's weights"
+SAFETENSORS = "weights in a safetensors file, not a model"
+NPZ = "an npz file of arrays, not a model"
+
 ZIP = b"PK\x03\x04"
 
 
@@ -34,6 +38,8 @@ def recognise(raw: bytes, path: Path | None) -> tuple[str, str] | None:
         return _recognise_zip(raw, suffix)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return "a Keras HDF5 file, not ONNX", EXPORT_KERAS
+    if head[8:9] == b"{" and b'"data_offsets"' in raw[8 : 8 + int.from_bytes(head[:8], "little")]:
+        return SAFETENSORS, TO_ONNX
     # A flatbuffer begins with a small offset; a model's producer_name may well begin with the same letters.
     kind = head[4:8] if head[2:4] == b"\0\0" else b""
     if kind == b"TFL3":
@@ -66,6 +72,8 @@ def _recognise_zip(raw: bytes, suffix: str) -> tuple[str, str]:
         return "a PyTorch checkpoint, not ONNX", EXPORT_TORCH
     if b".mlmodel" in names or b".mlpackage" in names:
         return "a Core ML package, not ONNX", "export the model it came from to ONNX"
+    if b".npy" in names or suffix == ".npz":
+        return NPZ, TO_ONNX
     return "a zip archive, not ONNX", "unpack it and name the .onnx file inside"
 
 
