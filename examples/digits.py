@@ -86,9 +86,8 @@ def finish(
     print(name)
     print(f"  exported  opset {_opset(model)}: {_said(counts['before'])}")
     print(f"  fused     {_said(counts['after'])}")
-    print(
-        f"  lowered   opset {_opset(final)}, IR version {final.ir_version}: {sum(left.values())} nodes, {len(left)} operators"
-    )
+    size = f"{sum(left.values())} nodes, {len(left)} operators"
+    print(f"  lowered   opset {_opset(final)}, IR version {final.ir_version}: {size}")
     print(f"  verified  {verdict.status}; {error:.1e} from the framework's outputs at most")
     print(f"  accuracy  {before:.2%} in the framework, {after:.2%} of the final model")
     assert counts["after"]["GRU"] == 1

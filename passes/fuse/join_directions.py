@@ -158,11 +158,11 @@ class _Scope:
             ]
             kept = [old for old in olds if old and self._is_used(old, dead)]
             itself = next((joint for joint in here if joint.axes == axes), None)
-            new = itself.name if itself else writer.fresh(("Y", "Y_h")[place]) if here or kept else ""
-            outputs.append(new)
+            made = itself.name if itself else writer.fresh(("Y", "Y_h")[place]) if here or kept else ""
+            outputs.append(made)
             for joint in here:
                 if joint is not itself:
-                    writer.joint(new, axes, joint)
+                    writer.joint(made, axes, joint)
             if kept:
                 parts = [old if old in kept else writer.fresh("unused") for old in olds]
                 writer.split(outputs[place], 1 - place, parts)

@@ -147,7 +147,7 @@ def _untied(info: ValueInfoProto) -> ValueInfoProto:
 
 
 def _lengths(batches: Sequence[Sequence[Axis]]) -> dict[tuple[str, int], int | str]:
-    """Return the length of every axis that is some batch, a number or a name; batches with an axis in common are one."""
+    """Return how long the axes of batches are, a number or a name; batches with an axis in common are one."""
     groups: list[dict[tuple[str, int], Count]] = []
     for axes in batches:
         group: dict[tuple[str, int], Count] = {(name, axis): length for name, axis, length in axes}
