@@ -15,6 +15,7 @@ from gru_lower.passes.fuse.emit import Axis, CannotWriteError, Writer
 from gru_lower.passes.fuse.outputs import Outputs, serve
 from gru_lower.passes.fuse.recognise import settled
 from gru_lower.passes.fuse.recurrence import Initial
+from gru_lower.passes.fuse.tidy import tidied
 from gru_lower.passes.fuse.values import Const, F, Value
 
 if TYPE_CHECKING:
@@ -166,10 +167,11 @@ def _written(
     initializers: list[TensorProto] = []
     sites = []
     for number, outputs in made.items():
-        writer = outputs.writer
-        _without_idle_outputs(writer.nodes, [n for other in made.values() for n in other.writer.nodes])
-        nodes += writer.nodes
-        initializers += writer.initializers
+        nodes += outputs.writer.nodes
+        initializers += outputs.writer.initializers
+    nodes, initializers = tidied(nodes, initializers, {*plan.served, *plan.aliases.values()})
+    _without_idle_outputs(nodes, plan)
+    for number, outputs in made.items():
         sites.append(_site(interpreter, found.rows[number], outputs))
     nodes += [helper.make_node("Identity", [given], [name], names.node(name)) for name, given in plan.aliases.items()]
     for site in sites:
@@ -179,10 +181,10 @@ def _written(
     return Written(edit, list(made), sites, plan, batches)
 
 
-def _without_idle_outputs(own: list[NodeProto], nodes: list[NodeProto]) -> None:
-    """Leave out the outputs of a GRU that nobody reads."""
-    used = {name for node in nodes for name in node.input}
-    for node in own:
+def _without_idle_outputs(nodes: list[NodeProto], plan: Plan) -> None:
+    """Leave out the outputs of GRUs that nobody reads."""
+    used = {name for node in nodes for name in node.input} | {*plan.served, *plan.aliases.values()}
+    for node in nodes:
         if node.op_type == "GRU":
             kept = [name if name in used else "" for name in node.output]
             del node.output[:]
