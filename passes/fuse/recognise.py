@@ -325,6 +325,8 @@ def _clipped(algebra: Algebra, activation: Activation, pre: Poly) -> tuple[Activ
         return activation, None, pre
     if hard:
         activation = replace(activation, alpha=abs(factor), beta=0.5 + shift)
+    elif activation.name == "ScaledTanh":
+        activation = replace(activation, beta=abs(factor))
     elif abs(factor) != 1.0:
         return activation, None, pre
     return activation, inner.parameters[1], algebra.scale(inner.arguments[0], 1.0 if factor > 0 else -1.0)
@@ -450,7 +452,8 @@ class _Writer:
         if function.name == "Affine":
             return value
         if function.name == "ScaledTanh":
-            return self.algebra.scale(self.algebra.fn("Tanh", value), function.alpha or 0.0)
+            inner = self.algebra.scale(value, function.beta or 0.0)
+            return self.algebra.scale(self.algebra.fn("Tanh", inner), function.alpha or 0.0)
         given = {"alpha": function.alpha, "beta": function.beta}
         parameters = tuple(float(given[key] or 0.0) for key in GATE_FUNCTIONS[function.name])
         return self.algebra.fn(function.name, value, parameters=parameters)
