@@ -114,6 +114,8 @@ def test_what_is_no_gru_stays_to_the_byte(shared: Path) -> None:
 def test_single_steps_fuse_on_request_only(shared: Path) -> None:
     folder = shared / "exports" / "keras_torch__grucell_step_resetbefore"
     assert not grus(gru_lower.fuse(folder / "model.onnx", verify=False).model)
+    (seen,) = gru_lower.inspect(folder / "model.onnx").sites
+    assert "one step, decomposed: gru-lower fuse --steps" in seen.message
     fused = gru_lower.fuse(folder / "model.onnx", steps=True)
     assert grus(fused.model) == 1
     assert fused.report.verification.status == "equivalent"
