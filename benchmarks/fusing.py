@@ -90,7 +90,9 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         print('the plots need matplotlib: pip install ".[bench]"', file=sys.stderr)
         return 2
     spelled = [_spelled(name, case, 0.5 if quick else 1.5) for name, case in _sizes(quick=quick)]
-    exports = [pair for name in list(_exports())[:: 8 if quick else 1] if (pair := _export(name, 0.2 if quick else 0.4))]
+    exports = [
+        pair for name in list(_exports())[:: 8 if quick else 1] if (pair := _export(name, 0.2 if quick else 0.4))
+    ]
     counts = NODES[:3] if quick else NODES
     outcomes = [
         passes.outcome(passes.Job(f"{n:,} nodes", _unrolled(n), "fuse-gru"), 1 if quick else passes.REPEATS)

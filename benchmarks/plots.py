@@ -30,9 +30,7 @@ def draw(records: Sequence[Record], folder: Path) -> list[tuple[str, str]]:
     return list(PLOTS)
 
 
-def fusing(
-    spelled: Sequence[Pair], nodes: Sequence[tuple[int, float, float]], folder: Path
-) -> list[tuple[str, str]]:
+def fusing(spelled: Sequence[Pair], nodes: Sequence[tuple[int, float, float]], folder: Path) -> list[tuple[str, str]]:
     """Draw what fusing gains, and what the pass takes by nodes; return the file, without its suffix, and its title."""
     import matplotlib as mpl
 

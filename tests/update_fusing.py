@@ -109,13 +109,16 @@ def _fused(shared: Path, found: list[dict[str, str]]) -> str:
     if kind == "negative":
         return "none" if not fused else f"{fused}: **wrong**"
     text = "all" if fused == len(names) else f"{fused} of {len(names)}"
-    option, given = {"masked": ("--assume right-padded", {"assume": "right-padded"}), "step": ("--steps", {"steps": True})}.get(
-        kind, ("", {})
-    )
+    option, given = {
+        "masked": ("--assume right-padded", {"assume": "right-padded"}),
+        "step": ("--steps", {"steps": True}),
+    }.get(kind, ("", {}))
     if not option or fused == len(names):
         return text
     then = sum(fuses(shared, name, **given) for name in names)
-    return f"{'none' if not fused else text}; {'all' if then == len(names) else f'{then} of {len(names)}'} with `{option}`"
+    return (
+        f"{'none' if not fused else text}; {'all' if then == len(names) else f'{then} of {len(names)}'} with `{option}`"
+    )
 
 
 def page(shared: Path) -> str:

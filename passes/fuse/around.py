@@ -1,6 +1,6 @@
 """Rows inside the body of a loop, whose inputs hang on that loop's own counter: read from values of the body.
 
-    xs[k, t, b]  with k the counter around    is x[t, b] where the body has x = xs[k]
+xs[k, t, b]  with k the counter around    is x[t, b] where the body has x = xs[k]
 """
 
 from __future__ import annotations
