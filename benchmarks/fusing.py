@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         for n in counts
     ]
     worst = max(pair.beside.median for pair in spelled)
-    growth = max(b.seconds / a.seconds / 2 for a, b in zip(outcomes, outcomes[1:], strict=False))
+    growth = max(b.seconds / a.seconds / 2 for a, b in pairwise(outcomes))
     at, most = NODES_LIMIT
     whole = next((o.seconds for o, n in zip(outcomes, counts, strict=True) if n == at), None)
     verdicts = [
@@ -218,7 +219,7 @@ def _alone(model: onnx.ModelProto, feeds: Feeds) -> tuple[onnx.ModelProto, Feeds
 
 def _typed(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> onnx.ModelProto:
     """Give outputs without a type the one they have around GRUs of float32."""
-    lens = {node.input[4] for node in nodes if len(node.input) > 4}  # noqa: PLR2004 - sequence_lens
+    lens = {node.input[4] for node in nodes if len(node.input) > 4}
     for value in model.graph.output:
         kind = TensorProto.INT32 if value.name in lens else TensorProto.FLOAT
         value.type.tensor_type.elem_type = kind
@@ -261,16 +262,27 @@ def _page(
         if value is not None and limit < value <= limit * (1 + tolerance):
             word = "within tolerance"
         words.append([text, f"≤ {limit:g}", "-" if value is None else f"{value:.2f}", word])
+    conditions = (
+        f"onnxruntime {where['onnxruntime']} on {where['cpu']} ({where['cores']} cores), Python {where['python']}, "
+        f"{where['date']}. float32, one thread, CPU time; a figure is the median of quotients taken round by round, ± "
+        "half the distance between the quartiles. Written by `python -m benchmarks fusing`; all figures are in "
+        "fusing.json."
+    )
+    columns = (
+        "`before / after`: how much longer the spelled cells take than what they become. `after / GRU`: how much "
+        "longer that takes than a GRU node made by hand."
+    )
+    small = (
+        "Small models (H to 16, T to 12): what a call costs, and every node beside the GRUs, such as the Transposes of "
+        "a batch-first layer, shows in `after / GRU`. `GRU` is a model of the same GRU nodes and nothing else."
+    )
     parts = [
         "# Decomposed GRUs before and after fusing",
-        f"onnxruntime {where['onnxruntime']} on {where['cpu']} ({where['cores']} cores), Python {where['python']}, "
-        f"{where['date']}. float32, one thread, CPU time; a figure is the median of quotients taken round by round, ± half "
-        "the distance between the quartiles. Written by `python -m benchmarks fusing`; all figures are in fusing.json.",
+        conditions,
         tables.table(["", "limit", "measured", ""], words),
         *(f"![{title}]({file}.svg)" for file, title in drawn),
         "## Sizes of real layers",
-        "`before / after`: how much longer the spelled cells take than what they become. `after / GRU`: how much longer that "
-        "takes than a GRU node made by hand.",
+        columns,
         tables.table(
             ["spelling", "H", "B", "T", "before / after", "after / GRU"],
             [[_title(p), *_case(p.case), tables.figure(p.gain), tables.figure(p.beside)] for p in spelled],
@@ -285,8 +297,7 @@ def _page(
     if exports:
         parts += [
             "## Exports of frameworks",
-            "Small models (H to 16, T to 12): what a call costs, and every node beside the GRUs, such as the Transposes of "
-            "a batch-first layer, shows in `after / GRU`. `GRU` is a model of the same GRU nodes and nothing else.",
+            small,
             tables.table(
                 ["export", "GRUs", "other nodes", "before / after", "after / GRU"],
                 [

@@ -215,8 +215,8 @@ def fuse(
         model: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed.
         require: How many GRUs have to come of it at least.
         steps: Whether a single step becomes a GRU of sequence length 1, too.
-        assume: ``"right-padded"`` promises that masks are true up to each sequence's length and false from there on, and
-            lets them become sequence_lens; verification then feeds such masks.
+        assume: ``"right-padded"`` promises that masks are true up to each sequence's length and false from there on,
+            and lets them become sequence_lens; verification then feeds such masks.
         verify: Whether to run both models and compare.
         passes: A pipeline to run instead, such as ``"fuse-gru{steps=yes},normalize-gru"``.
         rtol: Relative tolerance; by default it depends on the output's type.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -12,6 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 import gru_lower
 from lowering import op_types, run
 from masked_loops import Nodes
+from spelling import spell
+from spelling.judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +53,7 @@ def value(name: str, shape: list[int] | None, kind: int = TensorProto.FLOAT) -> 
 
 def spelled(
     container: str,
-    step: Any,  # noqa: ANN401 - a Step
+    step: Any,
     *,
     states: int = 1,
     outputs: int = 1,
@@ -132,12 +134,17 @@ def read(b: Nodes, t: str) -> str:
 # -- what is one -----------------------------------------------------------------------------------------
 
 
-def of_vectors(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
+def test_nodes_of_two_directions_may_stand_in_either_order() -> None:
+    spelled_ = spell(53049, "unrolled")
+    assert judge(spelled_, lambda model: gru_lower.fuse(model, verify=False)).outcome == "fused"
+
+
+def of_vectors(b: Nodes, t: str, h: list[str]) -> Any:
     new = cell(b, read(b, t), h[0])
     return [new], [new]
 
 
-def by_matrix_first(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
+def by_matrix_first(b: Nodes, t: str, h: list[str]) -> Any:
     gx, gh = (
         b("Add", b("MatMul", b.const(m, np.float32), v), b.const(c, np.float32))
         for m, v, c in ((W, read(b, t), WB), (R, h[0], RB))
@@ -150,10 +157,10 @@ def by_matrix_first(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
     return [new], [new]
 
 
-def all_gates_at_once(equation: str) -> Any:  # noqa: ANN401
+def all_gates_at_once(equation: str) -> Any:
     """Return a step whose matrices have an axis of their own for the gates."""
 
-    def step(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
+    def step(b: Nodes, t: str, h: list[str]) -> Any:
         parts, axis = [], 1 if equation else 0
         for v, m, c in ((read(b, t), W, WB), (h[0], R, RB)):
             weight = m.reshape(3, H, -1)
@@ -184,15 +191,15 @@ def all_gates_at_once(equation: str) -> Any:  # noqa: ANN401
     ],
     ids=["vectors", "matrix first", "stacked matrices", "einsum"],
 )
-def test_products_of_every_shape_are_read(container: str, step: Any, *, batched: bool) -> None:  # noqa: ANN401
-    shapes = {} if batched else {"shape": (T, I), "state": (H,)}
-    made = fused(spelled(container, step, **shapes))
+def test_products_of_every_shape_are_read(container: str, step: Any, *, batched: bool) -> None:
+    one = spelled(container, step) if batched else spelled(container, step, shape=(T, I), state=(H,))
+    made = fused(one)
     assert not op_types(made) & {"Loop", "Scan", "Sigmoid", "Tanh"}
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_both_directions_in_one_body_are_two_grus(container: str) -> None:
-    def step(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
+    def step(b: Nodes, t: str, h: list[str]) -> Any:
         forth = cell(b, read(b, t), h[0])
         back = cell(b, read(b, b("Sub", b.const(T - 1), t)), h[1], W[::-1])
         return [forth, back], [forth, back]
@@ -221,7 +228,7 @@ def test_what_comes_of_unrolled_cells_is_the_node_alone() -> None:
 class InFunction(Nodes):
     """Nodes of a function, which has no initializers."""
 
-    def const(self, array: Any, dtype: Any = np.int64) -> str:  # noqa: ANN401
+    def const(self, array: Any, dtype: Any = np.int64) -> str:
         name = f"{self.prefix}k{len(self.nodes)}"
         tensor = numpy_helper.from_array(np.array(array, dtype), name)
         self.nodes.append(helper.make_node("Constant", [], [name], value=tensor))
@@ -237,7 +244,7 @@ def function(name: str, inputs: list[str], write: Callable[[Nodes], str]) -> onn
 
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_a_step_that_is_a_function_is_read(container: str) -> None:
-    def step(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
+    def step(b: Nodes, t: str, h: list[str]) -> Any:
         new = b("Cell", read(b, t), h[0], domain="my")
         return [new], [new]
 
@@ -252,7 +259,7 @@ def test_functions_of_other_weights_in_each_call_are_told_apart(container: str) 
     linear = function("Linear", ["v", "w", "c"], lambda b: str(b("Add", b("MatMul", "v", b("Transpose", "w")), "c")))
     sigma = function("Sigma", ["v"], lambda b: str(b("Sigmoid", "v")))
 
-    def step(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
+    def step(b: Nodes, t: str, h: list[str]) -> Any:
         given = ((read(b, t), W, WB), (h[0], R, RB))
         gx, gh = (b("Linear", v, b.const(m, np.float32), b.const(c, np.float32), domain="my") for v, m, c in given)
         zx, rx, nx = b("Split", gx, outputs=3, axis=-1)
@@ -268,7 +275,7 @@ def test_functions_of_other_weights_in_each_call_are_told_apart(container: str) 
 
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_a_loop_around_a_gru_stays_and_the_gru_does_not(container: str) -> None:
-    def step(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
+    def step(b: Nodes, t: str, h: list[str]) -> Any:
         new = cell(b, read(b, t), h[0])
         return [new], [new]
 
@@ -303,15 +310,23 @@ def live(b: Nodes, t: str, lens: str = "lens", op: str = "Less") -> str:
     return str(b("Unsqueeze", b(op, t, lens), b.const([1])))
 
 
-def masked(
-    kept: Callable[[Nodes, str, str, str], str], out: Callable[[Nodes, str, str, str, str], str], *, back: bool = False
-) -> Any:  # noqa: ANN401
-    """Return a masked step; ``kept`` and ``out`` write state and output of new state, state before and t."""
+class Now(NamedTuple):
+    """Where a step is: the nodes, the new state, the state before, the step's number, and the state that is kept."""
 
-    def step(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
+    b: Nodes
+    n: str
+    h: str
+    t: str = ""
+    k: str = ""
+
+
+def masked(kept: Callable[[Now], str], out: Callable[[Now], str], *, back: bool = False) -> Any:
+    """Return a masked step; ``kept`` and ``out`` write its state and its output."""
+
+    def step(b: Nodes, t: str, h: list[str]) -> Any:
         new = cell(b, read(b, b("Sub", b.const(T - 1), t) if back else t), h[0])
-        state = kept(b, new, h[0], t)
-        return [state], [out(b, new, h[0], t, state)]
+        state = kept(Now(b, new, h[0], t))
+        return [state], [out(Now(b, new, h[0], t, state))]
 
     return step
 
@@ -323,71 +338,67 @@ def chosen(b: Nodes, mask: str, one: str, other: str | None = None) -> str:
 MASKS: dict[str, tuple[bool, Any]] = {
     "the operator's own": (
         True,
-        masked(lambda b, n, h, t: chosen(b, live(b, t), n, h), lambda b, n, h, t, k: chosen(b, live(b, t), n)),
+        masked(lambda s: chosen(s.b, live(s.b, s.t), s.n, s.h), lambda s: chosen(s.b, live(s.b, s.t), s.n)),
     ),
     "lengths are one more": (
         True,
         masked(
-            lambda b, n, h, t: chosen(b, live(b, t, op="LessOrEqual"), n, h),
-            lambda b, n, h, t, k: chosen(b, live(b, t, op="LessOrEqual"), n),
+            lambda s: chosen(s.b, live(s.b, s.t, op="LessOrEqual"), s.n, s.h),
+            lambda s: chosen(s.b, live(s.b, s.t, op="LessOrEqual"), s.n),
         ),
     ),
     "x backwards, mask forwards": (
         True,
-        masked(
-            lambda b, n, h, t: chosen(b, live(b, t), n, h), lambda b, n, h, t, k: chosen(b, live(b, t), n), back=True
-        ),
+        masked(lambda s: chosen(s.b, live(s.b, s.t), s.n, s.h), lambda s: chosen(s.b, live(s.b, s.t), s.n), back=True),
     ),
     "outputs by other lengths": (
         False,
-        masked(
-            lambda b, n, h, t: chosen(b, live(b, t), n, h), lambda b, n, h, t, k: chosen(b, live(b, t, "others"), n)
-        ),
+        masked(lambda s: chosen(s.b, live(s.b, s.t), s.n, s.h), lambda s: chosen(s.b, live(s.b, s.t, "others"), s.n)),
     ),
     "outputs one longer": (
         False,
         masked(
-            lambda b, n, h, t: chosen(b, live(b, t), n, h),
-            lambda b, n, h, t, k: chosen(b, live(b, t, op="LessOrEqual"), k),
+            lambda s: chosen(s.b, live(s.b, s.t), s.n, s.h),
+            lambda s: chosen(s.b, live(s.b, s.t, op="LessOrEqual"), s.k),
         ),
     ),
     "kept where the mask is true": (
         False,
         masked(
-            lambda b, n, h, t: chosen(b, live(b, t), h, n),
-            lambda b, n, h, t, k: chosen(b, live(b, t), b.const(0, np.float32), n),
+            lambda s: chosen(s.b, live(s.b, s.t), s.h, s.n),
+            lambda s: chosen(s.b, live(s.b, s.t), s.b.const(0, np.float32), s.n),
         ),
     ),
     "outputs not zeroed": (
         False,
-        masked(lambda b, n, h, t: chosen(b, live(b, t), n, h), lambda b, n, h, t, k: n),
+        masked(lambda s: chosen(s.b, live(s.b, s.t), s.n, s.h), lambda s: s.n),
     ),
     "outputs the state before": (
         False,
-        masked(lambda b, n, h, t: chosen(b, live(b, t), n, h), lambda b, n, h, t, k: chosen(b, live(b, t), h)),
+        masked(lambda s: chosen(s.b, live(s.b, s.t), s.n, s.h), lambda s: chosen(s.b, live(s.b, s.t), s.h)),
     ),
     "outputs one past the length": (
         False,
         masked(
-            lambda b, n, h, t: chosen(b, live(b, t), n, h),
-            lambda b, n, h, t, k: chosen(b, live(b, t), n, b.const(1, np.float32)),
+            lambda s: chosen(s.b, live(s.b, s.t), s.n, s.h),
+            lambda s: chosen(s.b, live(s.b, s.t), s.n, s.b.const(1, np.float32)),
         ),
     ),
-    "state zeroed": (False, masked(lambda b, n, h, t: chosen(b, live(b, t), n), lambda b, n, h, t, k: k)),
+    "state zeroed": (False, masked(lambda s: chosen(s.b, live(s.b, s.t), s.n), lambda s: s.k)),
     "state set back": (
         False,
-        masked(lambda b, n, h, t: chosen(b, live(b, t), n, "h0"), lambda b, n, h, t, k: chosen(b, live(b, t), n)),
+        masked(lambda s: chosen(s.b, live(s.b, s.t), s.n, "h0"), lambda s: chosen(s.b, live(s.b, s.t), s.n)),
     ),
     "mask of every other step": (
         False,
         masked(
-            lambda b, n, h, t: chosen(b, live(b, b("Mul", t, b.const(2))), n, h),
-            lambda b, n, h, t, k: chosen(b, live(b, b("Mul", t, b.const(2))), n),
+            lambda s: chosen(s.b, live(s.b, s.b("Mul", s.t, s.b.const(2))), s.n, s.h),
+            lambda s: chosen(s.b, live(s.b, s.b("Mul", s.t, s.b.const(2))), s.n),
         ),
     ),
     "a part of the features kept": (
         False,
-        masked(lambda b, n, h, t: chosen(b, b.const([True, False, False, True], bool), h, n), lambda b, n, h, t, k: k),
+        masked(lambda s: chosen(s.b, s.b.const([True, False, False, True], bool), s.h, s.n), lambda s: s.k),
     ),
 }
 
@@ -400,23 +411,23 @@ def test_masks_become_sequence_lens_only_where_they_are(container: str, mask: st
     assert ("GRU" in op_types(made)) == is_one
 
 
-def other_gate(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
+def other_gate(b: Nodes, t: str, h: list[str]) -> Any:
     """Two states, each of which reads the other's."""
     one, two = cell(b, read(b, t), h[1]), cell(b, read(b, t), h[0], W[::-1])
     return [one, two], [one]
 
 
-def changed(change: Callable[[Nodes, str, str], str]) -> Any:  # noqa: ANN401
+def changed(change: Callable[[Now], str]) -> Any:
     """Return a step whose new state is changed before it is kept."""
 
-    def step(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
-        new = change(b, cell(b, read(b, t), h[0]), h[0])
+    def step(b: Nodes, t: str, h: list[str]) -> Any:
+        new = change(Now(b, cell(b, read(b, t), h[0]), h[0]))
         return [new], [new]
 
     return step
 
 
-def scaled(b: Nodes, t: str, h: list[str]) -> Any:  # noqa: ANN401
+def scaled(b: Nodes, t: str, h: list[str]) -> Any:
     """Keep a state twice as large as the one the cell reads."""
     new = cell(b, read(b, t), b("Mul", h[0], b.const(0.5, np.float32)))
     return [b("Mul", new, b.const(2, np.float32))], [new]
@@ -426,13 +437,17 @@ NEAR: dict[str, tuple[int, Any]] = {
     "states crossed": (2, other_gate),
     "zoneout": (
         1,
-        changed(lambda b, n, h: b("Add", b("Mul", h, b.const(0.1, np.float32)), b("Mul", n, b.const(0.9, np.float32)))),
+        changed(
+            lambda s: s.b(
+                "Add", s.b("Mul", s.h, s.b.const(0.1, np.float32)), s.b("Mul", s.n, s.b.const(0.9, np.float32))
+            )
+        ),
     ),
-    "sequences exchanged": (1, changed(lambda b, n, h: b("Gather", n, b.const([1, 0]), axis=0))),
-    "features rolled": (1, changed(lambda b, n, h: b("Gather", n, b.const([1, 2, 3, 0]), axis=1))),
-    "negated": (1, changed(lambda b, n, h: b("Neg", n))),
-    "softmax": (1, changed(lambda b, n, h: b("Softmax", n, axis=-1))),
-    "mean over the batch": (1, changed(lambda b, n, h: b("Mul", n, b("ReduceMean", h, axes=[0], keepdims=1)))),
+    "sequences exchanged": (1, changed(lambda s: s.b("Gather", s.n, s.b.const([1, 0]), axis=0))),
+    "features rolled": (1, changed(lambda s: s.b("Gather", s.n, s.b.const([1, 2, 3, 0]), axis=1))),
+    "negated": (1, changed(lambda s: s.b("Neg", s.n))),
+    "softmax": (1, changed(lambda s: s.b("Softmax", s.n, axis=-1))),
+    "mean over the batch": (1, changed(lambda s: s.b("Mul", s.n, s.b("ReduceMean", s.h, axes=[0], keepdims=1)))),
 }
 
 

@@ -67,7 +67,7 @@ def mutants(model: onnx.ModelProto) -> list[onnx.ModelProto]:
     graphs = [0, *range(1, len(all_graphs(model)))]
     for which in graphs:
         for index, node in enumerate(all_graphs(model)[which].node):
-            floats = node.op_type in other and not any("trip" in name or "/t" == name[-2:] for name in node.input)
+            floats = node.op_type in other and not any("trip" in name or name[-2:] == "/t" for name in node.input)
             if floats and "last_t" not in node.output[0] and not node.output[0].endswith("/t"):
                 copy = copied(model)
                 all_graphs(copy)[which].node[index].op_type = other[node.op_type]

@@ -45,8 +45,8 @@ EXPORTERS = {
 NO_GRU = {
     "keras_torch__gru_bidir_sum_dynT": "its length was traced as 1: each direction is one step from a state of zeros, "
     "in which the recurrent weights have no part",
-    "keras_tf__hand_ops_scan": "its loop keeps TensorFlow's own TensorListSetItem, which is no ONNX; the state is captured "
-    "by it, not carried",
+    "keras_tf__hand_ops_scan": "its loop keeps TensorFlow's own TensorListSetItem, which is no ONNX; the state is "
+    "captured by it, not carried",
     "tf2onnx__v1_dynamic_rnn_gru_disabled": "its loop keeps TensorFlow's own TensorList operators, which are no ONNX",
     "tf2onnx__v1_dynamic_rnn_gru_seqlen": "its loop keeps TensorFlow's own TensorList operators, which are no ONNX",
 }
@@ -77,7 +77,7 @@ def form(row: dict[str, str]) -> str:
             return "unrolled" if word in ("unrolled", "single") else word
 
 
-def fuses(shared: Path, name: str, **options: Any) -> bool:  # noqa: ANN401 - any of fuse's
+def fuses(shared: Path, name: str, **options: Any) -> bool:
     """Whether an export becomes GRU nodes."""
     made = gru_lower.fuse(shared / "exports" / name / "model.onnx", verify=False, **options).model
     assert isinstance(made, onnx.ModelProto)
@@ -109,16 +109,16 @@ def _fused(shared: Path, found: list[dict[str, str]]) -> str:
     if kind == "negative":
         return "none" if not fused else f"{fused}: **wrong**"
     text = "all" if fused == len(names) else f"{fused} of {len(names)}"
-    option, given = {
+    options: dict[str, tuple[str, dict[str, Any]]] = {
         "masked": ("--assume right-padded", {"assume": "right-padded"}),
         "step": ("--steps", {"steps": True}),
-    }.get(kind, ("", {}))
+    }
+    option, given = options.get(kind, ("", {}))
     if not option or fused == len(names):
         return text
     then = sum(fuses(shared, name, **given) for name in names)
-    return (
-        f"{'none' if not fused else text}; {'all' if then == len(names) else f'{then} of {len(names)}'} with `{option}`"
-    )
+    more = "all" if then == len(names) else f"{then} of {len(names)}"
+    return f"{text if fused else 'none'}; {more} with `{option}`"
 
 
 def page(shared: Path) -> str:

@@ -17,7 +17,7 @@ sys.modules["torchvision"] = ModuleType("torchvision")
 sys.modules["torchvision.ops"] = ModuleType("torchvision.ops")
 sys.modules["torchvision.ops"].roi_align = None  # type: ignore[attr-defined]
 
-import onnx2torch  # noqa: E402 - after what it imports has been replaced
+import onnx2torch
 
 
 def run(model: str, feeds: Arrays) -> Arrays:

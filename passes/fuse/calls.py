@@ -38,13 +38,13 @@ def by_key(scopes: dict[int, Scope]) -> dict[Key, Scope]:
 
 def inlined(interpreter: Interpreter, node: NodeProto, called: Scope) -> list[Known] | None:
     """Interpret what a call computes, ``None`` where calls lie too deep within calls."""
-    function = called.proto
+    function = called.function
     path = f"{interpreter.scope.path}/{next(iter(node.output), '')}"
-    if interpreter.depth >= DEEPEST:
+    if interpreter.depth >= DEEPEST or function is None:
         return None
-    bound: Bindings = {attribute.name: attribute for attribute in function.attribute_proto}  # type: ignore[union-attr]
+    bound: Bindings = {attribute.name: attribute for attribute in function.attribute_proto}
     bound.update({attribute.name: attribute for attribute in node.attribute})
-    bound = {name: None for name in function.attribute} | bound  # type: ignore[union-attr]
+    bound = dict.fromkeys(function.attribute) | bound
     scope = Scope(path, function, None, called.opsets, called.ir_version)
     inside = type(interpreter)(interpreter.algebra, interpreter.facts, scope, interpreter.scopes)
     inside.depth = interpreter.depth + 1

@@ -252,7 +252,7 @@ class Writer:
     # -- weights ---------------------------------------------------------------------------------------
 
     def weights(self, blocks: Sequence[Sequence[tuple[Product, ...]]], widths: Sequence[int], local: str) -> str:
-        """Return matrices laid together as (1, rows, columns): blocks below one another, each made of parts side by side."""
+        """Return matrices laid together as (1, rows, columns): blocks below one another, each of parts side by side."""
         height = max((m.shape[0] for row in blocks for part in row for _, m in part), default=0)
         if all(matrix.array is not None for row in blocks for part in row for _, matrix in part):
             lines = [

@@ -28,7 +28,7 @@ class Condition(NamedTuple):
 
 
 def _divide(left: Array, right: Array) -> Array:
-    if left.dtype == object or right.dtype == object or left.dtype.kind in "iu":
+    if object in (left.dtype, right.dtype) or left.dtype.kind in "iu":
         return np.asarray(left // right)
     return np.asarray(left / right)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from onnx import NodeProto
 
     from gru_lower.graph.facts import Facts
+    from gru_lower.graph.functions import Key
     from gru_lower.graph.scopes import Scope
     from gru_lower.passes.fuse.algebra import Poly
     from gru_lower.passes.fuse.carriers import Carrier
@@ -73,7 +74,7 @@ class Interpreter:
         self.algebra, self.facts, self.scope, self.scopes, self.parent = algebra, facts, scope, scopes, parent
         self.depth = 0
         """In how many calls of functions it stands."""
-        self._called = parent._called if parent is not None else calls.by_key(scopes)
+        self.called: dict[Key, Scope] = parent.called if parent is not None else calls.by_key(scopes)
         self.carriers: dict[int, Carrier] = {}
         """The Loops and Scans that are understood, by node."""
         self.unread: list[int] = []
@@ -108,7 +109,7 @@ class Interpreter:
 
     def enter(self, node: NodeProto) -> None:
         """Interpret a node that is no loop."""
-        called = self._called.get(key_of(node)) if self._called else None
+        called = self.called.get(key_of(node)) if self.called else None
         results = None if called is None else calls.inlined(self, node, called)
         self._keep(node, self._results(node) if results is None else results)
 

@@ -146,7 +146,7 @@ def _mask(writer: Writer, lengths: Lengths, steps: Count, *, reverse: bool) -> s
         name = writer.squeeze(name, range(2, 2 + len(extra)), "mask")
     if not lengths.live:
         name = writer.node("Not", [name], "mask_live")
-    return writer.turned(name, "mask_turned") if (lengths.step == -1) != reverse else name
+    return writer.turned(name, steps, "mask_turned") if (lengths.step == -1) != reverse else name
 
 
 def last(writer: Writer, masked: Masked, y_h: str, initial: str | None) -> str:

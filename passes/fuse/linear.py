@@ -8,8 +8,8 @@ import numpy as np
 
 from gru_lower.passes.fuse.algebra import Leaf
 from gru_lower.passes.fuse.counting import known
-from gru_lower.passes.fuse.values import UNKNOWN, Const, F, NotUnderstoodError, Value, lift, refeature
 from gru_lower.passes.fuse.reshape import reshape
+from gru_lower.passes.fuse.values import UNKNOWN, Const, F, NotUnderstoodError, Value, lift, refeature
 from gru_lower.passes.fuse.views import filled, squeeze, transpose
 
 if TYPE_CHECKING:
@@ -103,13 +103,13 @@ def _part_of_weights(
         if entry[0] == "i":
             place.append(entry[1])
         elif rows is None and isinstance(entry[2], int) and entry[3] == 1:
-            first, rows = entry[2], int(length)  # type: ignore[call-overload]
+            first, rows = entry[2], known(length)
         else:
             return None
     if rows is None or atom.axes[-1] != F or len(value.axes) != 2 or F not in value.axes:
         return None
     own = value.axes[-1] == F  # as it is, or transposed
-    height, columns = int(value.dims[0 if own else 1]), int(lengths[-1])  # type: ignore[call-overload]
+    height, columns = known(value.dims[0 if own else 1]), known(lengths[-1])
     whole = algebra.matrices.symbol((atom.source, *place), rows, columns, transposed=own != out_first)
     if own == out_first:
         return algebra.matrices.block(whole, first, first + height, 0, columns)
@@ -133,7 +133,7 @@ def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value
         raise NotUnderstoodError
     if isinstance(right, Const) or not isinstance(left, Const):
         matrix = matrix_of(algebra, right, out_first=False)
-        fits = len(left.dims) >= len(right.dims) or len(right.dims) == 2  # noqa: PLR2004 - rows, columns
+        fits = len(left.dims) >= len(right.dims) or len(right.dims) == 2
         if matrix is not None and not isinstance(left, Const) and fits:
             return apply(algebra, matrix, left, -1)
     matrix = matrix_of(algebra, left, out_first=True)
@@ -211,7 +211,7 @@ def einsum(algebra: Algebra, equation: str, left: Value | Const, right: Value | 
         ((terms[0], left), (terms[1], right)),
         ((terms[1], right), (terms[0], left)),
     ):
-        if isinstance(value, Value) and isinstance(matrix, Const) and len(weight) == 3:  # noqa: PLR2004 - two own axes
+        if isinstance(value, Value) and isinstance(matrix, Const) and len(weight) == 3:
             return _several(algebra, data, value, weight, matrix, output)
         if len(weight) != 2 or isinstance(value, Const) or len(set(data)) != len(data):
             continue
@@ -232,7 +232,7 @@ def _several(algebra: Algebra, data: str, value: Value, weight: str, matrix: Con
     """Multiply by a matrix whose results are laid over two axes, such as all gates' at once."""
     summed = [letter for letter in weight if letter in data and letter not in output]
     own = [letter for letter in weight if letter not in data and letter in output]
-    if len(summed) != 1 or len(own) != 2 or len(set(data)) != len(data) or matrix.array.dtype == object:  # noqa: PLR2004
+    if len(summed) != 1 or len(own) != 2 or len(set(data)) != len(data) or matrix.array.dtype == object:
         raise NotUnderstoodError
     if set(data) - set(summed) != set(output) - set(own):
         raise NotUnderstoodError

@@ -232,9 +232,8 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
     misfit = MisfitError("the candidate does not read the state through the reset gate")
     for r, inner, outer, linear in _resets(algebra, pre_h, h):
         try:
-            if r is not None and (r is update or algebra.add(r, update) is algebra.constant(1.0)):
-                raise MisfitError("the reset gate and the update gate are the same gate, as in a minimal gated unit")
-            step = _with_reset(algebra, state, h, (f, g, clip, bound), z, r, inner, outer, linear)
+            _hold_apart(algebra, r, update)
+            step = _with_reset(algebra, state, h, (f, g, clip, bound), z, r, inner, outer, linear=linear)
         except MisfitError as other:
             misfit = other
             misfit.depth = 2
@@ -246,6 +245,11 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
     return found
 
 
+def _hold_apart(algebra: Algebra, r: Poly | None, z: Poly) -> None:
+    if r is not None and (r is z or algebra.add(r, z) is algebra.constant(1.0)):
+        raise MisfitError("the reset gate and the update gate are the same gate, as in a minimal gated unit")
+
+
 def _with_reset(
     algebra: Algebra,
     state: Poly,
@@ -255,6 +259,7 @@ def _with_reset(
     reset: Poly | None,
     inner: Poly | None,
     outer: Poly,
+    *,
     linear: bool | None,
 ) -> Cell:
     f, g, clip, bound = functions

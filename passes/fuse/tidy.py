@@ -25,7 +25,7 @@ def tidied(
     """Return nodes and constants without those that come to nothing; the nodes are changed.
 
     Args:
-        nodes: What was written, in order.
+        nodes: What was written; those of one GRU in order.
         initializers: Its constants.
         wanted: The values that are read elsewhere.
 
@@ -146,10 +146,13 @@ def _aliased(nodes: Sequence[NodeProto], makers: dict[str, NodeProto], wanted: s
 
 
 def _read(nodes: Sequence[NodeProto], wanted: Collection[str]) -> list[NodeProto]:
-    """Return the nodes that somebody reads, and GRUs."""
-    read, kept = set(wanted), []
-    for node in reversed(nodes):
-        if node.op_type == "GRU" or not read.isdisjoint(node.output):
-            kept.append(node)
-            read.update(node.input)
-    return kept[::-1]
+    """Return the nodes that somebody reads, and GRUs; they need not stand in the order in which they are run."""
+    makers = {output: node for node in nodes for output in node.output if output}
+    pending = [*(makers[name] for name in wanted if name in makers), *(n for n in nodes if n.op_type == "GRU")]
+    read: set[int] = set()
+    while pending:
+        node = pending.pop()
+        if id(node) not in read:
+            read.add(id(node))
+            pending += [makers[name] for name in node.input if name in makers]
+    return [node for node in nodes if id(node) in read]

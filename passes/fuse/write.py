@@ -166,7 +166,7 @@ def _written(
     nodes: list[NodeProto] = []
     initializers: list[TensorProto] = []
     sites = []
-    for number, outputs in made.items():
+    for outputs in made.values():
         nodes += outputs.writer.nodes
         initializers += outputs.writer.initializers
     nodes, initializers = tidied(nodes, initializers, {*plan.served, *plan.aliases.values()})
