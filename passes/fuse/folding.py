@@ -163,7 +163,7 @@ def _numbers(function: Callable[..., Any]) -> Callable[..., Array]:
     return run
 
 
-ELEMENTWISE: dict[str, Callable[..., Array]] = {
+ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "Add": lambda *arrays: sum(arrays[1:], arrays[0]),
     "Sum": lambda *arrays: sum(arrays[1:], arrays[0]),
     "Sub": lambda left, right: left - right,

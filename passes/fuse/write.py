@@ -87,10 +87,9 @@ def _in_order(plan: Plan, found: Found) -> list[int]:
     done: list[int] = []
     pending = sorted(plan.rows)
     while pending:
-        for number in pending:
-            source = found.sources[number]
-            if source is not None and all(other in done for other in source.rows):
-                break
+        sources = ((number, found.sources[number]) for number in pending)
+        ready = (n for n, source in sources if source is not None and all(other in done for other in source.rows))
+        number = next(ready, pending[-1])
         pending.remove(number)
         done.append(number)
     return done
