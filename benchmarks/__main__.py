@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import fit, lowering, passes
+from benchmarks import fit, fusing, lowering, passes
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,6 +17,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, about in (
         ("lowering", "lowered forms against onnxruntime's GRU kernel"),
+        ("fusing", "decomposed GRUs before and after fusing, beside GRU nodes made by hand"),
         ("passes", "time and memory of the passes themselves"),
         ("fit", "measure which Scan bodies to pack, and write passes/lower/costs.toml anew"),
     ):
@@ -36,7 +37,7 @@ def main() -> int:
     if given.command == "fit":
         return fit.run(quick=given.quick, dry_run=given.dry_run)
     folder = given.out or ROOT / ("build/benchmarks" if given.quick else "docs/benchmarks")
-    run = lowering.run if given.command == "lowering" else passes.run
+    run = {"lowering": lowering.run, "fusing": fusing.run, "passes": passes.run}[given.command]
     return run(folder, quick=given.quick, tolerance=given.tolerance)
 
 

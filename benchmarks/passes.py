@@ -136,7 +136,7 @@ def jobs(*, quick: bool) -> list[Job]:
 def run(folder: Path, *, quick: bool, tolerance: float) -> int:
     """Run every job, write passes.md and passes.json, print the verdicts; return 1 if a limit was missed."""
     repeats = 3 if quick else REPEATS
-    outcomes = [_outcome(job, repeats) for job in jobs(quick=quick)]
+    outcomes = [outcome(job, repeats) for job in jobs(quick=quick)]
     rows, missed = [], False
     for each in outcomes:
         limits = (each.seconds, each.job.seconds), (each.megabytes, each.job.megabytes)
@@ -170,7 +170,8 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
     return int(missed)
 
 
-def _outcome(job: Job, repeats: int) -> Outcome:
+def outcome(job: Job, repeats: int) -> Outcome:
+    """Run a job so many times; return the medians."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "model.onnx", Path(folder) / "lowered.onnx"
         job.write(source)

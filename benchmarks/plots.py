@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from benchmarks.fusing import Pair
     from benchmarks.measure import Record
 
 PLOTS = (("lowering-batch", "auto, by hidden size and batch"), ("lowering-contenders", "Ways to write a GRU, batch 1"))
@@ -27,6 +28,35 @@ def draw(records: Sequence[Record], folder: Path) -> list[tuple[str, str]]:
     for (file, title), fill in zip(PLOTS, (_by_batch, _by_contender), strict=True):
         _save(batch, folder / file, title, fill)
     return list(PLOTS)
+
+
+def fusing(spelled: Sequence[Pair], nodes: Sequence[tuple[int, float, float]], folder: Path) -> list[tuple[str, str]]:
+    """Draw what fusing gains, and what the pass takes by nodes; return the file, without its suffix, and its title."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    mpl.rcParams.update({"svg.hashsalt": "gru-lower", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    cases = list(dict.fromkeys(str(pair.case) for pair in spelled))
+    for marker, name in zip(MARKERS, dict.fromkeys(pair.name for pair in spelled), strict=False):
+        found = [(cases.index(str(pair.case)), pair.gain.median) for pair in spelled if pair.name == name]
+        left.plot(*zip(*found, strict=True), marker=marker, markersize=5, linestyle="", label=name.replace("_", " "))
+    left.axhline(1, color="black", linewidth=1)
+    left.set(ylabel="before / after, CPU time", title="spelled cells", ylim=(0, None))
+    left.set_xticks(range(len(cases)), [case.replace(" lbr=1", "").replace(" ", "\n") for case in cases], fontsize=7)
+    left.legend(fontsize=8)
+    counts, seconds, megabytes = zip(*nodes, strict=True)
+    right.plot(counts, seconds, marker="o", label="load, fuse and save, s")
+    right.plot(counts, [value / 100 for value in megabytes], marker="s", label="memory, 100 MB")
+    right.set(xlabel="nodes of unrolled cells", title="the pass", xlim=(0, None), ylim=(0, None))
+    right.legend(fontsize=8)
+    file = folder / "fusing"
+    figure.savefig(file.with_suffix(".png"), dpi=120, metadata={"Software": None})
+    figure.savefig(file.with_suffix(".svg"), metadata={"Date": None})
+    plt.close(figure)
+    return [("fusing", "What fusing gains, and what it takes")]
 
 
 def _save(records: Sequence[Record], file: Path, title: str, fill: Callable[[Any, Sequence[Record]], None]) -> None:

@@ -14,7 +14,7 @@ from gru_lower.gru.parse import parse
 from gru_lower.passes.base import Context, Site
 from gru_lower.passes.check import Wanted, check_model, findings, unknown_code
 from gru_lower.passes.fixing import FixHow, fix_model, unapplied
-from gru_lower.passes.fuse.fuse_gru import FuseGru
+from gru_lower.passes.fuse.fuse_gru import FuseGru, FuseOptions
 from gru_lower.passes.legalizing import LegalizeHow, legalize_model, refuse_remaining, remaining
 from gru_lower.passes.lowering import Result, for_target, lower_model, lowering
 from gru_lower.passes.pairs import bench_pair, reduce_pair, verify_pair
@@ -338,14 +338,16 @@ def require_fused(report: Report, wanted: int | None) -> None:
         )
 
 
-def decomposed(held: Model) -> list[Site]:
+def decomposed(held: Model, *, steps: bool = False) -> list[Site]:
     """List the recurrences of a model that are not GRU nodes: those that fusing would make GRUs, and the others.
 
     Args:
         held: The model; it is not changed.
+        steps: Whether single steps are listed, too.
 
     """
-    return FuseGru().run(held.copy(), Context(keep_changes=False)).sites
+    options = FuseOptions(steps="yes" if steps else "no")
+    return FuseGru(options).run(held.copy(), Context(keep_changes=False)).sites
 
 
 def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
@@ -384,6 +386,12 @@ def inspect(model: Any) -> Report:  # noqa: ANN401 - whatever holds a model
         elif site.code is not None:
             report.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
         report.sites.append(site)
+    if not report.sites:
+        for site in decomposed(held, steps=True):
+            if site.action == "fused":
+                site.action = "seen"
+                site.message = "one step, decomposed: gru-lower fuse --steps makes a GRU of sequence length 1 of it"
+                report.sites.append(site)
     return report
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from lowering import run
 from spelling import mutate, spell
 from spelling.judge import judge
 from strategies import WEIGHTS, random_case
+from update_fusing import FIRST_STEP_STAYS, NO_GRU, PAGE, page, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,20 +24,6 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 TOLERANCE = 5e-6
 
-NO_GRU = {
-    # The exporter traced T as 1: each direction is one step, which is fused on request only.
-    "keras_torch__gru_bidir_sum_dynT": "single steps",
-    # Loops around TensorFlow's own TensorList operators, which are no ONNX: the models do not load anywhere.
-    "keras_tf__hand_ops_scan": "the state is captured, not carried: TensorListSetItem is left in the graph",
-    "tf2onnx__v1_dynamic_rnn_gru_disabled": "TensorList operators",
-    "tf2onnx__v1_dynamic_rnn_gru_seqlen": "TensorList operators",
-}
-"""Decomposed samples that come to no GRU, and why that is right."""
-FIRST_STEP_STAYS = {
-    # The first step's candidate is g(Xt Whᵀ + Wbh), without r ∘ Rbh: no step of this GRU at Ht_1 = 0.
-    "mlx__gru_batched",
-    "mlx__gru_unbatched",
-}
 BROKEN_AS_EXPORTED = {
     # The exporter lost the index that outputs are written to: it computes something else than the framework did.
     "tf2onnx__hand_while_ta_reverse",
@@ -47,10 +33,9 @@ STEP_OPERATORS = {"Loop", "Scan", "Sigmoid", "Tanh", "HardSigmoid", "Relu", "Sof
 
 def samples(shared: Path, *kinds: str) -> Iterator[str]:
     """Yield the names of exports of some kinds."""
-    with (shared / "exports" / "index.tsv").open() as lines:
-        for row in csv.DictReader(lines, delimiter="\t"):
-            if row["kind"] in kinds:
-                yield row["sample"]
+    for row in rows(shared):
+        if row["kind"] in kinds:
+            yield row["sample"]
 
 
 def recorded(folder: Path) -> Iterator[dict[str, Array]]:
@@ -113,6 +98,10 @@ def test_every_decomposed_export_becomes_gru_nodes(shared: Path) -> None:
     assert tried > 100
 
 
+def test_the_table_of_exporters_says_what_is_so(shared: Path) -> None:
+    assert page(shared) == PAGE.read_text(encoding="utf-8"), "write it anew: python tests/update_fusing.py"
+
+
 def test_what_is_no_gru_stays_to_the_byte(shared: Path) -> None:
     for name in samples(shared, "negative", "masked", "intact"):
         folder = shared / "exports" / name
@@ -126,6 +115,8 @@ def test_what_is_no_gru_stays_to_the_byte(shared: Path) -> None:
 def test_single_steps_fuse_on_request_only(shared: Path) -> None:
     folder = shared / "exports" / "keras_torch__grucell_step_resetbefore"
     assert not grus(gru_lower.fuse(folder / "model.onnx", verify=False).model)
+    (seen,) = gru_lower.inspect(folder / "model.onnx").sites
+    assert "one step, decomposed: gru-lower fuse --steps" in seen.message
     fused = gru_lower.fuse(folder / "model.onnx", steps=True)
     assert grus(fused.model) == 1
     assert fused.report.verification.status == "equivalent"

@@ -110,7 +110,8 @@ def _last(interpreter: Interpreter, carrier: Carrier, name: str, given: Value | 
     if not isinstance(known, Value) or given is None or known.width == UNKNOWN:
         return None
     ended = _seen(interpreter, carrier, name, known, known.axes, known.dims, stacked=False, turned=False)
-    return interpreter.algebra.left(given, ended)
+    left: Known = interpreter.algebra.left(given, ended)
+    return left
 
 
 def _stacked(

@@ -177,7 +177,7 @@ class Algebra:
         return None
 
     def joined(self, parts: list[Poly], total: Index) -> Poly | None:
-        """Return what polynomials are that lie one behind the other along the steps of a loop, if they are one value."""
+        """Return what polynomials are that lie one behind the other along a loop's steps, if they are one value."""
         del parts, total
         return None
 

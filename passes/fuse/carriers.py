@@ -138,6 +138,7 @@ class Reader:
         self.counter = symbol(Counter(self.scope.path, None))
 
     def read(self) -> Carrier:
+        """Interpret the body until nothing more turns out."""
         if self.node.op_type == "Loop":
             self._loop()
         else:
@@ -206,7 +207,7 @@ class Reader:
         if self.node.op_type == "Loop":
             number, condition = (value.name for value in self.body.input[:2])
             body.values[number] = Const(_object(self.counter), ())
-            body.values[condition] = Const(np.array(True), ())
+            body.values[condition] = Const(np.ones((), bool), ())
         for name, outer, axis, turned in self.scans:
             given = self.outside.value(outer)
             assert isinstance(given, (Value, Const))

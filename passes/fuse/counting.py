@@ -100,7 +100,8 @@ class Affine:
     def least(self) -> int | None:
         """Return a bound below, ``None`` if there is none.
 
-        A counter is 0 to its trips - 1; what has a ``most`` does not exceed that; an axis is 1 to :data:`LONGEST` long, and of other unknowns nothing is known.
+        A counter is 0 to its trips - 1; what has a ``most`` does not exceed that; an axis is 1 to :data:`LONGEST`
+        long, and of other unknowns nothing is known.
         """
         bound: Count = self
         for name, factor in self.terms:

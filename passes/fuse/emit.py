@@ -61,6 +61,7 @@ class Writer:
         self.initializers: list[TensorProto] = []
         self._constants: dict[tuple[Any, ...], str] = {}
         self._renamed: dict[str, str] = {}
+        self._given: set[str] = set()
         self.batches: list[Axis] = []
         """The axes of values in the graph that are the batch: all of one length."""
 
@@ -142,13 +143,15 @@ class Writer:
     def named(self, value: str, output: str) -> None:
         """Give a value the name it has to have: its own if it is new, that of a copy otherwise."""
         value = self.current(value)
-        maker = next((node for node in self.nodes if value in node.output), None)
-        if maker is None or maker.op_type == "GRU" or value in self._renamed.values():
+        # What is given a name was written last: whoever made it and whoever reads it stand near the end.
+        place = next((n for n in reversed(range(len(self.nodes))) if value in self.nodes[n].output), None)
+        if place is None or self.nodes[place].op_type == "GRU" or value in self._given:
             self.node("Identity", [value], "same", output)
             return
-        maker.output[0] = output
+        self.nodes[place].output[0] = output
         self._renamed[value] = output
-        for node in self.nodes:
+        self._given.add(output)
+        for node in self.nodes[place + 1 :]:
             for position, name in enumerate(node.input):
                 if name == value:
                     node.input[position] = output
@@ -252,7 +255,7 @@ class Writer:
     # -- weights ---------------------------------------------------------------------------------------
 
     def weights(self, blocks: Sequence[Sequence[tuple[Product, ...]]], widths: Sequence[int], local: str) -> str:
-        """Return matrices laid together as (1, rows, columns): blocks below one another, each made of parts side by side."""
+        """Return matrices laid together as (1, rows, columns): blocks below one another, each of parts side by side."""
         height = max((m.shape[0] for row in blocks for part in row for _, m in part), default=0)
         if all(matrix.array is not None for row in blocks for part in row for _, matrix in part):
             lines = [

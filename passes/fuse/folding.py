@@ -28,7 +28,7 @@ class Condition(NamedTuple):
 
 
 def _divide(left: Array, right: Array) -> Array:
-    if left.dtype == object or right.dtype == object or left.dtype.kind in "iu":
+    if object in (left.dtype, right.dtype) or left.dtype.kind in "iu":
         return np.asarray(left // right)
     return np.asarray(left / right)
 
@@ -163,7 +163,7 @@ def _numbers(function: Callable[..., Any]) -> Callable[..., Array]:
     return run
 
 
-ELEMENTWISE: dict[str, Callable[..., Array]] = {
+ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "Add": lambda *arrays: sum(arrays[1:], arrays[0]),
     "Sum": lambda *arrays: sum(arrays[1:], arrays[0]),
     "Sub": lambda left, right: left - right,

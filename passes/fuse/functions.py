@@ -98,6 +98,12 @@ def log(algebra: Algebra, poly: Poly) -> Poly:
 def clip(algebra: Algebra, poly: Poly, low: float, high: float) -> Poly:
     """Return a polynomial kept within bounds."""
     inner = only(algebra, poly, "Clip", "Relu")
+    if (
+        inner is not None
+        and inner.op == "Clip"
+        and (low, high, inner.parameters[0]) == (0.0, inf, -inner.parameters[1])
+    ):
+        return algebra.fn("Relu", poly)  # a GRU's own bound, and then its function
     if inner is not None:
         before = (0.0, inf) if inner.op == "Relu" else (inner.parameters[0], inner.parameters[1])
         merged = (max(low, before[0]), min(high, before[1]))

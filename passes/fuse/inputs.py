@@ -14,11 +14,12 @@ from gru_lower.passes.fuse.emit import Axis, CannotWriteError
 from gru_lower.passes.fuse.recurrence import Initial, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from gru_lower.passes.fuse.emit import Writer
     from gru_lower.passes.fuse.interpret import Interpreter
     from gru_lower.passes.fuse.masked import Lengths
+    from gru_lower.passes.fuse.recognise import Form
 
 
 @dataclass(frozen=True)
@@ -102,17 +103,9 @@ def source(interpreter: Interpreter, rows: Sequence[Row], number: int, states: d
         if part.row is not None:
             others[part.row] = None
         atoms += part.atoms if part.row is None else ()
-    for form in (kernel.z, kernel.r, kernel.h, kernel.inner):
-        if form is None:
-            continue
+    for form in filter(None, (kernel.z, kernel.r, kernel.h, kernel.inner)):
         atoms += [mono[0] for mono, _ in form.bias.terms if any(mono)]
-        for products in (form.state, *(p for _, p in form.inputs)):
-            for _, matrix in products:
-                if matrix.array is None:
-                    place = interpreter.place(matrix.source)
-                    if place is None:
-                        raise CannotWriteError("a matrix is computed anew in every step")
-                    names[place] = None
+        names.update(dict.fromkeys(_matrices(interpreter, form)))
     for atom in dict.fromkeys(atoms):
         names.update(dict.fromkeys(_names(interpreter, atom)))
     if row.carrier is None:
@@ -126,6 +119,17 @@ def source(interpreter: Interpreter, rows: Sequence[Row], number: int, states: d
     if count_name and any(_needs_count(interpreter, part) for part in parts):
         names[count_name] = None
     return Source(parts, tuple(names), tuple(others), count_name)
+
+
+def _matrices(interpreter: Interpreter, form: Form) -> Iterator[str]:
+    """Yield the values that are matrices of a form and no constants."""
+    for products in (form.state, *(p for _, p in form.inputs)):
+        for _, matrix in products:
+            if matrix.array is None:
+                place = interpreter.place(matrix.source)
+                if place is None:
+                    raise CannotWriteError("a matrix is computed anew in every step")
+                yield place
 
 
 def _names(interpreter: Interpreter, atom: int) -> list[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gru_lower.graph.functions import key_of
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.passes.fuse import operators
+from gru_lower.passes.fuse import calls, operators
 from gru_lower.passes.fuse.after import after
 from gru_lower.passes.fuse.algebra import Algebra, TooLargeError
 from gru_lower.passes.fuse.carriers import Reader, understand
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from onnx import NodeProto
 
     from gru_lower.graph.facts import Facts
+    from gru_lower.graph.functions import Key
     from gru_lower.graph.scopes import Scope
     from gru_lower.passes.fuse.algebra import Poly
     from gru_lower.passes.fuse.carriers import Carrier
@@ -70,6 +72,9 @@ class Interpreter:
     ) -> None:
         """Start with what is given: inputs and initializers."""
         self.algebra, self.facts, self.scope, self.scopes, self.parent = algebra, facts, scope, scopes, parent
+        self.depth = 0
+        """In how many calls of functions it stands."""
+        self.called: dict[Key, Scope] = parent.called if parent is not None else calls.by_key(scopes)
         self.carriers: dict[int, Carrier] = {}
         """The Loops and Scans that are understood, by node."""
         self.unread: list[int] = []
@@ -97,10 +102,21 @@ class Interpreter:
         node = self.scope.nodes[index]
         if self.scope.function is not None:
             node = self.facts.node(self.scope, index)
-        results = self._loop(node, index) if node.op_type in ("Loop", "Scan") and is_onnx(node) else self._results(node)
+        if node.op_type in ("Loop", "Scan") and is_onnx(node):
+            self._keep(node, self._loop(node, index))
+        else:
+            self.enter(node)
+
+    def enter(self, node: NodeProto) -> None:
+        """Interpret a node that is no loop."""
+        called = self.called.get(key_of(node)) if self.called else None
+        results = None if called is None else calls.inlined(self, node, called)
+        self._keep(node, self._results(node) if results is None else results)
+
+    def _keep(self, node: NodeProto, results: list[Known]) -> None:
         for name, result in zip(node.output, results, strict=False):
             if name:
-                self.keep(name, result)
+                self.keep(name, self.opaque(name) if result is None else result)
 
     def _results(self, node: NodeProto) -> list[Known]:
         if is_onnx(node) or node.domain == MICROSOFT:

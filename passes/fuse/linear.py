@@ -8,8 +8,9 @@ import numpy as np
 
 from gru_lower.passes.fuse.algebra import Leaf
 from gru_lower.passes.fuse.counting import known
+from gru_lower.passes.fuse.reshape import reshape
 from gru_lower.passes.fuse.values import UNKNOWN, Const, F, NotUnderstoodError, Value, lift, refeature
-from gru_lower.passes.fuse.views import filled, transpose
+from gru_lower.passes.fuse.views import filled, squeeze, transpose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,13 +103,13 @@ def _part_of_weights(
         if entry[0] == "i":
             place.append(entry[1])
         elif rows is None and isinstance(entry[2], int) and entry[3] == 1:
-            first, rows = entry[2], int(length)  # type: ignore[call-overload]
+            first, rows = entry[2], known(length)
         else:
             return None
     if rows is None or atom.axes[-1] != F or len(value.axes) != 2 or F not in value.axes:
         return None
     own = value.axes[-1] == F  # as it is, or transposed
-    height, columns = int(value.dims[0 if own else 1]), int(lengths[-1])  # type: ignore[call-overload]
+    height, columns = known(value.dims[0 if own else 1]), known(lengths[-1])
     whole = algebra.matrices.symbol((atom.source, *place), rows, columns, transposed=own != out_first)
     if own == out_first:
         return algebra.matrices.block(whole, first, first + height, 0, columns)
@@ -118,15 +119,22 @@ def _part_of_weights(
 
 def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value | Const:
     """Multiply two tensors of which one is a matrix, or zeros."""
-    if len(left.dims) > 1 and len(right.dims) > 1 and any(_is_zero(side) for side in (left, right)):
+    if any(_is_zero(side) for side in (left, right)):
         lead = max(left.dims[:-2], right.dims[:-2], key=len)
-        dims = (*lead, left.dims[-2], right.dims[-1])
+        dims = (*lead, *left.dims[-2:-1], *(right.dims[-1:] if len(right.dims) > 1 else ()))
         return Const(np.zeros((1,) * len(dims), np.float32), dims)
     if isinstance(left, Const) and isinstance(right, Const):
         return _fold(left, right)
+    if isinstance(right, Const) and isinstance(left, Value) and len(right.dims) == 3 and right.dims[0] != 1:
+        if len(left.dims) == 3 and left.dims[0] == 1:
+            left = squeeze(algebra, left, [0])
+        if isinstance(left, Value) and len(left.dims) == 2:
+            return einsum(algebra, "bi,gio->gbo", left, right)
+        raise NotUnderstoodError
     if isinstance(right, Const) or not isinstance(left, Const):
         matrix = matrix_of(algebra, right, out_first=False)
-        if matrix is not None and not isinstance(left, Const) and len(left.dims) >= len(right.dims):
+        fits = len(left.dims) >= len(right.dims) or len(right.dims) == 2
+        if matrix is not None and not isinstance(left, Const) and fits:
             return apply(algebra, matrix, left, -1)
     matrix = matrix_of(algebra, left, out_first=True)
     if matrix is None or isinstance(right, Const) or len(left.dims) > max(len(right.dims), 2):
@@ -144,11 +152,12 @@ def _is_zero(value: Value | Const) -> bool:
 
 
 def _fold(left: Const, right: Const) -> Const:
-    if len(left.dims) < 2 or len(right.dims) < 2 or object in (left.array.dtype, right.array.dtype):
+    if object in (left.array.dtype, right.array.dtype) or left.array.size > FOLDED or not (left.dims and right.dims):
         raise NotUnderstoodError
+    if len(left.dims) == 1 or len(right.dims) == 1:
+        product = np.asarray(np.matmul(filled(left), filled(right)))
+        return Const(product, product.shape)
     dims = (*left.dims[:-1], right.dims[-1])
-    if left.array.size > FOLDED:
-        raise NotUnderstoodError
     data = left.array
     if data.shape[-1] == 1 and left.dims[-1] != 1:
         data = np.broadcast_to(data, (*data.shape[:-1], known(right.dims[-2])))
@@ -202,6 +211,8 @@ def einsum(algebra: Algebra, equation: str, left: Value | Const, right: Value | 
         ((terms[0], left), (terms[1], right)),
         ((terms[1], right), (terms[0], left)),
     ):
+        if isinstance(value, Value) and isinstance(matrix, Const) and len(weight) == 3:
+            return _several(algebra, data, value, weight, matrix, output)
         if len(weight) != 2 or isinstance(value, Const) or len(set(data)) != len(data):
             continue
         summed = [letter for letter in weight if letter in data and letter not in output]
@@ -215,6 +226,26 @@ def einsum(algebra: Algebra, equation: str, left: Value | Const, right: Value | 
         letters = data.replace(summed[0], own[0])
         return transpose(product, [letters.index(letter) for letter in output])
     raise NotUnderstoodError
+
+
+def _several(algebra: Algebra, data: str, value: Value, weight: str, matrix: Const, output: str) -> Value | Const:
+    """Multiply by a matrix whose results are laid over two axes, such as all gates' at once."""
+    summed = [letter for letter in weight if letter in data and letter not in output]
+    own = [letter for letter in weight if letter not in data and letter in output]
+    if len(summed) != 1 or len(own) != 2 or len(set(data)) != len(data) or matrix.array.dtype == object:
+        raise NotUnderstoodError
+    if set(data) - set(summed) != set(output) - set(own):
+        raise NotUnderstoodError
+    own.sort(key=output.index)
+    laid = transpose(matrix, [weight.index(letter) for letter in (*own, summed[0])])
+    outer, inner, columns = (known(dim) for dim in laid.dims)
+    assert isinstance(laid, Const)
+    found = algebra.matrices.constant(filled(laid).reshape(outer * inner, columns))
+    at = data.index(summed[0])
+    product = apply(algebra, found, value, at)
+    apart = reshape(algebra, product, [*product.dims[:at], outer, inner, *product.dims[at + 1 :]])
+    letters = [*data[:at], *own, *data[at + 1 :]]
+    return transpose(apart, [letters.index(letter) for letter in output])
 
 
 def _einsum_of_constants(equation: str, left: Value | Const, right: Value | Const) -> Const:

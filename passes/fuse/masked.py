@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gru_lower.passes.fuse.comparisons import Below
 from gru_lower.passes.fuse.counting import Affine
 from gru_lower.passes.fuse.emit import CannotWriteError
-from gru_lower.passes.fuse.masks import Below, canonical, counted, gated
+from gru_lower.passes.fuse.masks import canonical, counted, gated
 from gru_lower.passes.fuse.recognise import read
 from gru_lower.passes.fuse.values import Value
 

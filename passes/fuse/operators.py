@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto, helper
 
-from gru_lower.passes.fuse import folding, functions, least, linear, masks, views
+from gru_lower.passes.fuse import comparisons, folding, functions, least, linear, masks, views
 from gru_lower.passes.fuse.counting import Affine
 from gru_lower.passes.fuse.values import UNKNOWN, Const, NotUnderstoodError, Sequence_, Value, lift
 
@@ -175,16 +175,16 @@ def _not(call: Call) -> list[Known]:
 
 
 def _less(call: Call) -> list[Known]:
-    mask = masks.compared(call)
+    mask = comparisons.compared(call)
     if mask is not None:
         return [mask]
-    masks.refuse_data(call)
+    comparisons.refuse_data(call)
     function = functions.less if call.node.op_type == "Less" else functions.less_or_equal
     return _elementwise(function)(call)
 
 
 def _equal(call: Call) -> list[Known]:
-    masks.refuse_data(call)
+    comparisons.refuse_data(call)
     return _elementwise(lambda algebra, a, b: algebra.fn("Equal", a, b))(call)
 
 
@@ -194,10 +194,10 @@ def _min(call: Call) -> list[Known]:
 
 
 def _greater(call: Call) -> list[Known]:
-    mask = masks.compared(call)
+    mask = comparisons.compared(call)
     if mask is not None:
         return [mask]
-    masks.refuse_data(call)
+    comparisons.refuse_data(call)
     given = [call.tensor(0), call.tensor(1)]
     constants = [value for value in given if isinstance(value, Const)]
     if len(constants) == 2:
@@ -245,6 +245,15 @@ def _fused_matmul(call: Call) -> list[Known]:
         sides.append(views.transpose(side, [*range(rank - 2), rank - 1, rank - 2]) if a.get(key, 0) else side)
     product = linear.matmul(call.algebra, *sides)
     return [lift(call.algebra, lambda poly: call.algebra.scale(poly, float(a.get("alpha", 1.0))), product)]
+
+
+def _fused_conv(call: Call) -> list[Known]:
+    """A convolution with an activation behind it, as onnxruntime lays them together."""
+    (product,) = _conv(call)
+    op = call.attributes["activation"].decode()
+    if call.has(3) or op not in ("Relu", "Sigmoid", "Tanh") or not isinstance(product, (Value, Const)):
+        raise NotUnderstoodError
+    return [lift(call.algebra, lambda poly: call.algebra.fn(op, poly), product)]
 
 
 def _einsum(call: Call) -> list[Known]:
@@ -597,6 +606,7 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "FusedMatMul": _fused_matmul,
     "Einsum": _einsum,
     "Conv": _conv,
+    "FusedConv": _fused_conv,
     "Identity": _identity,
     "Dropout": _identity,
     "Cast": _cast,

@@ -232,9 +232,8 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
     misfit = MisfitError("the candidate does not read the state through the reset gate")
     for r, inner, outer, linear in _resets(algebra, pre_h, h):
         try:
-            if r is not None and (r is update or algebra.add(r, update) is algebra.constant(1.0)):
-                raise MisfitError("the reset gate and the update gate are the same gate, as in a minimal gated unit")
-            step = _with_reset(algebra, state, h, (f, g, clip, bound), z, r, inner, outer, linear)
+            _hold_apart(algebra, r, update)
+            step = _with_reset(algebra, state, h, (f, g, clip, bound), z, r, inner, outer, linear=linear)
         except MisfitError as other:
             misfit = other
             misfit.depth = 2
@@ -246,6 +245,11 @@ def _read(algebra: Algebra, state: Poly, update: Poly, before: Poly, candidate: 
     return found
 
 
+def _hold_apart(algebra: Algebra, r: Poly | None, z: Poly) -> None:
+    if r is not None and (r is z or algebra.add(r, z) is algebra.constant(1.0)):
+        raise MisfitError("the reset gate and the update gate are the same gate, as in a minimal gated unit")
+
+
 def _with_reset(
     algebra: Algebra,
     state: Poly,
@@ -255,6 +259,7 @@ def _with_reset(
     reset: Poly | None,
     inner: Poly | None,
     outer: Poly,
+    *,
     linear: bool | None,
 ) -> Cell:
     f, g, clip, bound = functions
@@ -325,6 +330,8 @@ def _clipped(algebra: Algebra, activation: Activation, pre: Poly) -> tuple[Activ
         return activation, None, pre
     if hard:
         activation = replace(activation, alpha=abs(factor), beta=0.5 + shift)
+    elif activation.name == "ScaledTanh":
+        activation = replace(activation, beta=abs(factor))
     elif abs(factor) != 1.0:
         return activation, None, pre
     return activation, inner.parameters[1], algebra.scale(inner.arguments[0], 1.0 if factor > 0 else -1.0)
@@ -450,7 +457,8 @@ class _Writer:
         if function.name == "Affine":
             return value
         if function.name == "ScaledTanh":
-            return self.algebra.scale(self.algebra.fn("Tanh", value), function.alpha or 0.0)
+            inner = self.algebra.scale(value, function.beta or 0.0)
+            return self.algebra.scale(self.algebra.fn("Tanh", inner), function.alpha or 0.0)
         given = {"alpha": function.alpha, "beta": function.beta}
         parameters = tuple(float(given[key] or 0.0) for key in GATE_FUNCTIONS[function.name])
         return self.algebra.fn(function.name, value, parameters=parameters)

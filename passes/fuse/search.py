@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from gru_lower.passes.base import Site
-from gru_lower.passes.fuse import anew, describe, inputs, loops, masked, unread, unrolled
+from gru_lower.passes.fuse import anew, around, describe, inputs, loops, masked, unread, unrolled
 from gru_lower.passes.fuse.algebra import TooLargeError
 from gru_lower.passes.fuse.emit import CannotWriteError
 from gru_lower.passes.fuse.recurrence import states_of
@@ -98,7 +98,7 @@ def search(interpreter: Interpreter, *, shortest: int = 2, assume: str = "nothin
     """
     in_loops, missed_in_loops = loops.rows(interpreter)
     in_a_row, missed = unrolled.rows(interpreter, shortest=shortest)
-    found = Found(interpreter, in_loops + in_a_row)
+    found = Found(interpreter, [around.located(interpreter, row) for row in in_loops + in_a_row])
     states = states_of(interpreter.algebra, found.rows)
     atoms = {poly.atom: place for poly, place in states.items() if poly.atom is not None}
     for number in range(len(found.rows)):

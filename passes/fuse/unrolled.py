@@ -20,8 +20,8 @@ from gru_lower.passes.fuse.recurrence import LAST, Offer, Row
 if TYPE_CHECKING:
     from gru_lower.passes.fuse.algebra import Algebra, Poly
     from gru_lower.passes.fuse.interpret import Interpreter
-    from gru_lower.passes.fuse.recognise import Form, Product
     from gru_lower.passes.fuse.masks import Gated
+    from gru_lower.passes.fuse.recognise import Form, Product
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class _Readings:
         self.misses: list[Miss] = []
         self.gates: dict[Poly, Gated] = {}
         self.given_out: dict[Poly, Gated] = {}
-        # A state is looked at as a whole, as a matrix multiplies it in the next step; that of the last step need not be.
+        # A state is looked at as a whole, as a matrix multiplies it in the next step; the last step's need not be.
         later: dict[int, list[Poly]] = {}
         for poly in interpreter.homes:
             if poly in self.algebra.whole or all_of_them:

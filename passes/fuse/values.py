@@ -162,9 +162,9 @@ def refeature(algebra: Algebra, value: Value, position: int, width: int) -> Valu
         return value if value.width == width else _resized(algebra, value, width)
     serial = None if value.poly is None else value.poly.atom
     atom = None if serial is None else algebra.atoms[serial]
-    if not isinstance(atom, Leaf) or FO in value.axes or value.dims[position] not in (width, UNKNOWN):
-        if not isinstance(atom, Leaf) or isinstance(value.dims[position], int):
-            raise NotUnderstoodError
+    other = FO in value.axes or value.dims[position] not in (width, UNKNOWN)
+    if not isinstance(atom, Leaf) or (other and isinstance(value.dims[position], int)):
+        raise NotUnderstoodError
     if any(len(axis) > 1 for axis in value.axes):
         raise NotUnderstoodError
     return _moved_features(algebra, value, atom, position, width)

@@ -262,13 +262,14 @@ def gather(algebra: Algebra, value: Value | Const, axis: int, indices: Const) ->
     """Read an axis at constant indices, or at a counter."""
     axis %= len(value.dims)
     if isinstance(value, Const):
+        data = value.array
+        dims = value.dims[:axis] + indices.dims + value.dims[axis + 1 :]
+        if data.shape[axis] == 1 and value.dims[axis] != 1:  # the same at every index
+            return Const(np.take(data, np.zeros((1,) * len(indices.dims), np.int64), axis=axis), dims)
         if indices.array.dtype == object and any(isinstance(index, Affine) for index in indices.array.flat):
             raise NotUnderstoodError
-        data = value.array
-        if data.shape[axis] == 1 and value.dims[axis] != 1:
-            raise NotUnderstoodError
         taken = np.take(data, filled(indices).astype(np.int64), axis=axis)
-        return Const(np.asarray(taken), value.dims[:axis] + indices.dims + value.dims[axis + 1 :])
+        return Const(np.asarray(taken), dims)
     wanted = [entry if isinstance(entry, Affine) else int(entry) for entry in filled(indices).reshape(-1)]
     if indices.dims == ():
         return take(algebra, value, axis, wanted[0])

@@ -15,6 +15,7 @@ from gru_lower.passes.fuse.emit import Axis, CannotWriteError, Writer
 from gru_lower.passes.fuse.outputs import Outputs, serve
 from gru_lower.passes.fuse.recognise import settled
 from gru_lower.passes.fuse.recurrence import Initial
+from gru_lower.passes.fuse.tidy import tidied
 from gru_lower.passes.fuse.values import Const, F, Value
 
 if TYPE_CHECKING:
@@ -86,10 +87,9 @@ def _in_order(plan: Plan, found: Found) -> list[int]:
     done: list[int] = []
     pending = sorted(plan.rows)
     while pending:
-        for number in pending:
-            source = found.sources[number]
-            if source is not None and all(other in done for other in source.rows):
-                break
+        sources = ((number, found.sources[number]) for number in pending)
+        ready = (n for n, source in sources if source is not None and all(other in done for other in source.rows))
+        number = next(ready, pending[-1])
         pending.remove(number)
         done.append(number)
     return done
@@ -165,11 +165,12 @@ def _written(
     nodes: list[NodeProto] = []
     initializers: list[TensorProto] = []
     sites = []
+    for outputs in made.values():
+        nodes += outputs.writer.nodes
+        initializers += outputs.writer.initializers
+    nodes, initializers = tidied(nodes, initializers, {*plan.served, *plan.aliases.values()})
+    _without_idle_outputs(nodes, plan)
     for number, outputs in made.items():
-        writer = outputs.writer
-        _without_idle_outputs(writer.nodes, [n for other in made.values() for n in other.writer.nodes])
-        nodes += writer.nodes
-        initializers += writer.initializers
         sites.append(_site(interpreter, found.rows[number], outputs))
     nodes += [helper.make_node("Identity", [given], [name], names.node(name)) for name, given in plan.aliases.items()]
     for site in sites:
@@ -179,10 +180,10 @@ def _written(
     return Written(edit, list(made), sites, plan, batches)
 
 
-def _without_idle_outputs(own: list[NodeProto], nodes: list[NodeProto]) -> None:
-    """Leave out the outputs of a GRU that nobody reads."""
-    used = {name for node in nodes for name in node.input}
-    for node in own:
+def _without_idle_outputs(nodes: list[NodeProto], plan: Plan) -> None:
+    """Leave out the outputs of GRUs that nobody reads."""
+    used = {name for node in nodes for name in node.input} | {*plan.served, *plan.aliases.values()}
+    for node in nodes:
         if node.op_type == "GRU":
             kept = [name if name in used else "" for name in node.output]
             del node.output[:]

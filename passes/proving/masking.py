@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_lower.passes.fuse import masks
 from gru_lower.passes.fuse.algebra import Fn, Leaf, Lin, Spread, Stack
+from gru_lower.passes.fuse.comparisons import Below
 from gru_lower.passes.fuse.counting import Affine
 from gru_lower.passes.fuse.folding import POSITION
+from gru_lower.passes.fuse.masks import counted
 from gru_lower.passes.proving.errors import NotShownError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def infinity(algebra: Algebra) -> Poly:
 def has_masks(algebra: Algebra, poly: Poly | None) -> bool:
     """Whether masks are among a polynomial's own atoms."""
     return poly is not None and any(
-        isinstance(leaf := _unspread(algebra, serial), Leaf) and isinstance(leaf.source, masks.Below)
+        isinstance(leaf := _unspread(algebra, serial), Leaf) and isinstance(leaf.source, Below)
         for mono, _ in poly.terms
         for serial in mono
     )
@@ -76,9 +77,9 @@ def _moment(leaf: Leaf) -> Moment:
         NotShownError: The mask is none of single steps, or of one step after the other.
 
     """
-    number = masks.counted(leaf)
+    number = counted(leaf)
     source = leaf.source
-    assert isinstance(source, masks.Below)
+    assert isinstance(source, Below)
     if number is not None:
         return Moment(source.lens, leaf.axes[:-1] if source.placed else leaf.axes, number, 0)
     kind, label, start, step = leaf.axes[-1]
@@ -106,7 +107,7 @@ class Cases:
     def own(self, poly: Poly) -> list[Leaf]:
         """Return the masks among a polynomial's own atoms."""
         atoms = [_unspread(self.algebra, serial) for mono, _ in poly.terms for serial in mono]
-        return [atom for atom in atoms if isinstance(atom, Leaf) and isinstance(atom.source, masks.Below)]
+        return [atom for atom in atoms if isinstance(atom, Leaf) and isinstance(atom.source, Below)]
 
     def without(self, poly: Poly, moment: Moment) -> Poly | None:
         """Return what a mask is multiplied by, ``None`` where a polynomial is no product with it."""
@@ -122,7 +123,7 @@ class Cases:
 
     def _is(self, serial: int, moment: Moment) -> bool:
         atom = _unspread(self.algebra, serial)
-        return isinstance(atom, Leaf) and isinstance(atom.source, masks.Below) and _moment(atom) == moment
+        return isinstance(atom, Leaf) and isinstance(atom.source, Below) and _moment(atom) == moment
 
     def hold(self, poly: Poly, *moments: Moment) -> None:
         """See to it that a polynomial's masks are all of one of some moments.
@@ -148,7 +149,7 @@ class Cases:
         for serial in {serial for mono, _ in poly.terms for serial in mono} - seen:
             seen.add(serial)
             atom = self.algebra.atoms[serial]
-            if isinstance(atom, Leaf) and isinstance(atom.source, masks.Below):
+            if isinstance(atom, Leaf) and isinstance(atom.source, Below):
                 yield atom
             for part in self._parts(serial):
                 yield from self._masks(part, seen)
@@ -201,7 +202,7 @@ class Cases:
     def _atom(self, serial: int, value: float, which: Collection[Leaf] | None, known: dict[int, Poly]) -> Poly:
         algebra = self.algebra
         atom = algebra.atoms[serial]
-        if isinstance(atom, Leaf) and isinstance(atom.source, masks.Below):
+        if isinstance(atom, Leaf) and isinstance(atom.source, Below):
             return algebra.constant(value) if which is None or atom in which else algebra.of(serial)
         parts = self._parts(serial)
         made = [self._decided(part, value, which, known) for part in parts]

@@ -9,7 +9,7 @@ import numpy as np
 from gru_lower.graph import external
 from gru_lower.graph.known import is_zero
 from gru_lower.gru import cell
-from gru_lower.passes.fuse import linear, masks, views
+from gru_lower.passes.fuse import comparisons, linear, views
 from gru_lower.passes.fuse.values import Const, Value, as_value
 from gru_lower.passes.proving.errors import NotShownError
 from gru_lower.passes.proving.masking import Cases, Moment
@@ -89,7 +89,7 @@ class Site:
             NotShownError: The lengths are no input of the scope's.
 
         """
-        found = masks.lengths_of(self.other, self.spec.inputs["sequence_lens"])
+        found = comparisons.lengths_of(self.other, self.spec.inputs["sequence_lens"])
         if found is None:
             raise NotShownError("sequence_lens is not understood")
         return Moment(found[0], found[1], number, step)
