@@ -65,8 +65,10 @@ class Poly:
     def __init__(self, terms: tuple[tuple[Mono, Coefficient], ...]) -> None:
         """Hold the terms; :meth:`Algebra.poly` makes polynomials."""
         self.terms = terms
-        self.degree = max([len(mono) for mono, _ in terms], default=0)
-        alone = len(terms) == 1 and terms[0][1] == 1.0 and len(terms[0][0]) == 1
+        self.degree = 0
+        for mono, _ in terms:
+            self.degree = max(self.degree, len(mono))
+        alone = len(terms) == 1 and terms[0][1] == 1.0 and self.degree == 1
         self.atom: int | None = (terms[0][0][0] or None) if alone else None
 
 
@@ -264,6 +266,8 @@ class Algebra:
 
     def width_of(self, poly: Poly) -> int:
         """Return how many features a polynomial's atoms have; 0 for a number, which has any."""
+        if poly.atom is not None:
+            return self.width[poly.atom]
         width = 0
         for mono, coefficient in poly.terms:
             if isinstance(coefficient, Vector):
@@ -274,7 +278,13 @@ class Algebra:
 
     def free_of(self, poly: Poly) -> int:
         """Return how many free axes a polynomial has."""
-        return max((self.free[serial] for mono, _ in poly.terms for serial in mono), default=0)
+        if poly.atom is not None:
+            return self.free[poly.atom]
+        free = 0
+        for mono, _ in poly.terms:
+            for serial in mono:
+                free = max(free, self.free[serial])
+        return free
 
     def uniform(self, poly: Poly, free: int) -> bool:
         """Whether every atom depends on all of so many free axes or on none."""
@@ -284,12 +294,16 @@ class Algebra:
 
     def add(self, *polys: Poly) -> Poly:
         """Return the sum."""
-        if not polys:
-            return self.zero
-        terms = dict(polys[0].terms)
-        for poly in polys[1:]:
+        first, *others = [poly for poly in polys if poly.terms] or [self.zero]
+        if not others:
+            return first
+        terms = dict(first.terms)
+        for poly in others:
             for mono, coefficient in poly.terms:
-                self._accumulate(terms, mono, coefficient)
+                if mono in terms or not any(mono):
+                    self._accumulate(terms, mono, coefficient)
+                else:
+                    terms[mono] = coefficient
         return self.poly(terms)
 
     def _accumulate(self, terms: dict[Mono, Coefficient], mono: Mono, coefficient: Coefficient) -> None:

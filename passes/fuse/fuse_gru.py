@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -76,11 +78,13 @@ class FuseGru(Pass):
         batches: list[list[Axis]] = []
         names = splice.Names(model.proto)
         facts = Facts(model)
-        interpreters = list(interpreted(model, facts))
+        with _uncollected():
+            interpreters = list(interpreted(model, facts))
         for done, interpreter in enumerate(interpreters, 1):
             ctx.progress("fusing", done, len(interpreters))
             shortest = 1 if self.options.steps == "yes" else 2
-            found = search(interpreter, shortest=shortest, assume=self.options.assume)
+            with _uncollected():
+                found = search(interpreter, shortest=shortest, assume=self.options.assume)
             regions = Regions(model.proto, interpreter, model.base_dir)
             written = self._settled(interpreter, names, facts, found, regions, ctx)
             if written is not None:
@@ -135,6 +139,18 @@ class FuseGru(Pass):
         there = sum(is_onnx(node, "GRU") for scope in walk(model.proto) for node in scope.nodes)
         if there < fused:
             raise InternalError(f"{fused} GRUs were fused, {there} are there", code="GL901")
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage: the tables of small tuples that grow here have no cycles, which takes time to find out."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def interpreted(
