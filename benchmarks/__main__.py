@@ -33,11 +33,15 @@ def main() -> int:
             default=0.05,
             help="how far beyond its limit a value may be before it counts as missed, as a share (default: 0.05)",
         )
+        if name == "fusing":
+            command.add_argument("--models", type=Path, help="a folder of models that benchmarks/layers.py made")
     given = parser.parse_args()
     if given.command == "fit":
         return fit.run(quick=given.quick, dry_run=given.dry_run)
     folder = given.out or ROOT / ("build/benchmarks" if given.quick else "docs/benchmarks")
-    run = {"lowering": lowering.run, "fusing": fusing.run, "passes": passes.run}[given.command]
+    if given.command == "fusing":
+        return fusing.run(folder, quick=given.quick, tolerance=given.tolerance, layers=given.models)
+    run = {"lowering": lowering.run, "passes": passes.run}[given.command]
     return run(folder, quick=given.quick, tolerance=given.tolerance)
 
 

@@ -78,19 +78,25 @@ class Pair:
         return {"name": self.name, **case, "grus": self.grus, "left": self.left, "seconds": seconds, **ratios}
 
 
-def run(folder: Path, *, quick: bool, tolerance: float) -> int:
+def run(folder: Path, *, quick: bool, tolerance: float, layers: Path | None = None) -> int:
     """Measure, write fusing.md, fusing.json and a plot; return 1 if a limit was missed, 2 without matplotlib.
 
     Args:
         folder: Where to write.
         quick: Measure a subset.
         tolerance: How far beyond its limit a value may be, as a share of the limit.
+        layers: A folder of models with their inputs, as :mod:`benchmarks.layers` makes it.
 
     """
     if find_spec("matplotlib") is None:
         print('the plots need matplotlib: pip install ".[bench]"', file=sys.stderr)
         return 2
     spelled = [_spelled(name, case, 0.5 if quick else 1.5) for name, case in _sizes(quick=quick)]
+    made = [
+        pair
+        for path in (sorted(layers.glob("*.onnx"), key=_by_size) if layers else [])
+        if (pair := _exported(path.stem, path, path.with_suffix(".npz"), 0.5 if quick else 1.5))
+    ]
     exports = [
         pair for name in list(_exports())[:: 8 if quick else 1] if (pair := _export(name, 0.2 if quick else 0.4))
     ]
@@ -100,24 +106,27 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         for n in counts
     ]
     worst = max(pair.beside.median for pair in spelled)
+    layer = max((pair.beside.median for pair in made), default=None)
     growth = max(b.seconds / a.seconds / 2 for a, b in pairwise(outcomes))
     at, most = NODES_LIMIT
     whole = next((o.seconds for o, n in zip(outcomes, counts, strict=True) if n == at), None)
     verdicts = [
         ("fused / GRU node made by hand, worst of the sizes", worst, LIMIT),
+        ("fused / GRU nodes alone, worst of the frameworks' layers", layer, LIMIT),
         ("seconds to load, fuse and save 16,000 nodes", whole, most),
         ("a node among twice as many, times as long", growth, GROWTH),
     ]
     where = environment()
     folder.mkdir(parents=True, exist_ok=True)
     drawn = plots.fusing(spelled, [(n, o.seconds, o.megabytes) for n, o in zip(counts, outcomes, strict=True)], folder)
-    page = _page(where, verdicts, tolerance, spelled, exports, outcomes, drawn)
+    page = _page(where, verdicts, tolerance, spelled, made, exports, outcomes, drawn)
     (folder / "fusing.md").write_text(page, encoding="utf-8")
     results = {
         "environment": where,
         "quick": quick,
         "verdicts": [{"text": text, "value": value, "limit": limit} for text, value, limit in verdicts],
         "spellings": [pair.to_json() for pair in spelled],
+        "layers": [pair.to_json() for pair in made],
         "exports": [pair.to_json() for pair in exports],
         "passes": [
             {"nodes": n, "load": o.load, "fuse": o.lower, "save": o.save, "megabytes": o.megabytes}
@@ -163,16 +172,25 @@ def _exports() -> Iterator[str]:
                     yield row["sample"]
 
 
+def _by_size(path: Path) -> tuple[str, list[int]]:
+    framework, *sizes = path.stem.rsplit("_", 3)
+    return framework, [int(size[1:]) for size in sizes]
+
+
 def _export(name: str, seconds: float) -> Pair | None:
     """Time an export; ``None`` for one that is not fused in its main graph, or does not run."""
     folder = SHARED / "exports" / name
-    before = onnx.load(folder / "model.onnx")
+    return _exported(name, folder / "model.onnx", folder / "io.npz", seconds)
+
+
+def _exported(name: str, path: Path, given: Path, seconds: float) -> Pair | None:
+    before = onnx.load(path)
     after = _fused(before)
     grus, left = _counted(after)
     if not grus:
         return None
-    with np.load(folder / "io.npz") as file:
-        feeds = {key[4:]: file[key] for key in file.files if key.startswith("in__")}
+    with np.load(given) as file:
+        feeds = {key.removeprefix("in__"): file[key] for key in file.files if not key.startswith("out__")}
     feeds = {value.name: feeds[value.name] for value in before.graph.input if value.name in feeds}
     alone, read = _alone(after, feeds)
     say(name)
@@ -252,6 +270,7 @@ def _page(
     verdicts: Sequence[tuple[str, float | None, float]],
     tolerance: float,
     spelled: Sequence[Pair],
+    made: Sequence[Pair],
     exports: Sequence[Pair],
     outcomes: Sequence[passes.Outcome],
     drawn: Sequence[tuple[str, str]],
@@ -287,6 +306,7 @@ def _page(
             ["spelling", "H", "B", "T", "before / after", "after / GRU"],
             [[_title(p), *_case(p.case), tables.figure(p.gain), tables.figure(p.beside)] for p in spelled],
         ),
+        *_layers(made),
         "## The pass itself",
         "Unrolled cells of one GRU, each run in a process of its own; memory is the peak beyond imports.",
         tables.table(
@@ -307,6 +327,23 @@ def _page(
             ),
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def _layers(made: Sequence[Pair]) -> list[str]:
+    if not made:
+        return []
+    about = (
+        "Exported by the frameworks themselves, 64 features in (`benchmarks/layers.py`). `GRU` is a model of the same "
+        "GRU nodes and nothing else, without the Transposes that a batch-first layer has around it."
+    )
+    return [
+        "## Layers of frameworks",
+        about,
+        tables.table(
+            ["layer", "other nodes", "before / after", "after / GRU"],
+            [[f"`{p.name}`", str(p.left), tables.figure(p.gain), tables.figure(p.beside)] for p in made],
+        ),
+    ]
 
 
 def _title(pair: Pair) -> str:
