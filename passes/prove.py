@@ -210,7 +210,7 @@ def _output(operator: Operator, which: str) -> Poly | None:
     """
     spec, other = operator.spec, operator.site.other
     name = spec.Y if which == "Y" else spec.Y_h
-    if not name:
+    if not name or not operator.site.asks_for(name):
         return None
     known = other.values.get(name)
     if not isinstance(known, Value):

@@ -51,7 +51,7 @@ class Site:
         empty_is_zero: bool = True,
     ) -> None:
         """Look the inputs up."""
-        self.spec, self.other, self.empty_is_zero = spec, other, empty_is_zero
+        self.scope, self.spec, self.other, self.empty_is_zero = scope, spec, other, empty_is_zero
         self.algebra: Algebra = other.algebra
         self.given: dict[str, Known] = {}
         for key, name in spec.inputs.items():
@@ -76,6 +76,10 @@ class Site:
         if not isinstance(found, Value):
             raise NotShownError(f"{key} is not understood")
         return found
+
+    def asks_for(self, name: str) -> bool:
+        """Whether an output is used: lowering leaves out one that is not."""
+        return name in self.scope.outputs or bool(self.scope.uses[name])
 
     @property
     def masked(self) -> bool:
