@@ -69,7 +69,7 @@ def prove(original: Model, rewritten: Model, *, zero_length_state: str = "zero")
 
     """
     zero = zero_length_state == "zero"
-    facts, held = Facts(original), _Rewritten(rewritten, _lengths(original))
+    facts, held = Facts(original), _Rewritten(rewritten, _given(original))
     others = {scope.path: scope for scope in walk(rewritten.proto)}
     found = []
     for scope in walk(original.proto):
@@ -144,10 +144,10 @@ def _without_bodies(node: NodeProto) -> NodeProto:
     return copy
 
 
-def _lengths(model: Model) -> frozenset[tuple[str, str]]:
-    """Return the sequence_lens of a model's GRUs, by the path of their scope and their name."""
+def _given(model: Model) -> frozenset[tuple[str, str]]:
+    """Return X, sequence_lens and initial_h of a model's GRUs, by the path of their scope and their name."""
     grus = ((scope, node) for scope in walk(model.proto) for node in scope.nodes if is_onnx(node, "GRU"))
-    return frozenset((scope.path, node.input[4]) for scope, node in grus if len(node.input) > 4 and node.input[4])
+    return frozenset((scope.path, name) for scope, node in grus for name in (*node.input[:1], *node.input[4:6]) if name)
 
 
 def _is_there(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
@@ -157,14 +157,14 @@ def _is_there(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
 class _Rewritten:
     """The values of the model that is held to another: as they are, and multiplied out for each H."""
 
-    def __init__(self, model: Model, lengths: frozenset[tuple[str, str]]) -> None:
-        self.model, self.facts, self.lengths = model, Facts(model), lengths
+    def __init__(self, model: Model, given: frozenset[tuple[str, str]]) -> None:
+        self.model, self.facts, self.given = model, Facts(model), given
         self._found: dict[int, dict[str, Interpreter]] = {}
 
     def scopes(self, block: int) -> dict[str, Interpreter]:
         """Return the interpreted scopes by path; multiplied out in stretches of ``block``, 0 for not at all."""
         if block not in self._found:
-            algebra, kind = (Masked(block, self.lengths), FillingApart) if block else (Whole(self.lengths), Filling)
+            algebra, kind = (Masked(block, self.given), FillingApart) if block else (Whole(self.given), Filling)
             made = interpreted(self.model, self.facts, algebra, kind)
             self._found[block] = {interpreter.scope.path: interpreter for interpreter in made}
         return self._found[block]
@@ -212,7 +212,7 @@ def _output(operator: Operator, which: str) -> Poly | None:
     name = spec.Y if which == "Y" else spec.Y_h
     if not name or not operator.site.asks_for(name):
         return None
-    known = other.values.get(name)
+    known = other.output(name) if isinstance(other, Filling) else other.values.get(name)
     if not isinstance(known, Value):
         raise NotShownError(f"{name} is not understood")
     axis = (2 if spec.layout else 1) if which == "Y" else (1 if spec.layout else 0)
@@ -225,6 +225,7 @@ def _output(operator: Operator, which: str) -> Poly | None:
     if labels != sorted(labels, reverse=bool(spec.layout) and len(labels) > 1) or value.axes[-1] != F:
         raise NotShownError(f"{name} has its axes in another order")
     x = operator.site.tensor("X").dims[:2]
-    if value.dims[:-1] != (x if which == "Y" else x[:1] if spec.layout else x[1:]):
+    wanted = x if which == "Y" else x[:1] if spec.layout else x[1:]
+    if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(value.dims[:-1], wanted, strict=True)):
         raise NotShownError(f"{name} has other dimensions")
     return value.poly

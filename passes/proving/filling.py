@@ -53,16 +53,17 @@ class Whole(LoopAlgebra):
     """The algebra of fusing, where what is masked is not looked at as a whole.
 
     Args:
-        lengths: The values that are some GRU's sequence_lens, by path and name: constant or not, proofs hold for all.
+        given: The values that are some GRU's X, sequence_lens or initial_h, by path and name. What makes them does not
+            matter, so they are looked at from outside; lengths even where they are constant.
 
     """
 
     weights_in_parts = True
 
-    def __init__(self, lengths: Collection[Hashable] = ()) -> None:
+    def __init__(self, given: Collection[Hashable] = ()) -> None:
         """Start with nothing known."""
         super().__init__()
-        self.sequence_lens = lengths
+        self.given = given
 
     def at_rest(self, poly: Poly) -> Poly:
         """Return the polynomial, looked at as a whole or not."""
@@ -79,14 +80,14 @@ class Masked(Apart):
 
     Args:
         block: H.
-        lengths: As above.
+        given: As above.
 
     """
 
-    def __init__(self, block: int, lengths: Collection[Hashable] = ()) -> None:
+    def __init__(self, block: int, given: Collection[Hashable] = ()) -> None:
         """Start with nothing known."""
         super().__init__(block)
-        self.sequence_lens = lengths
+        self.given = given
 
     def linear(self, matrix: Matrix, poly: Poly) -> Poly:
         """Return a matrix times a polynomial that is finite."""
@@ -101,23 +102,38 @@ def _finite(algebra: Algebra, poly: Poly) -> None:
 
 
 class Filling(Interpreter):
-    """Reads filled rows of a scope."""
+    """Reads filled rows of a scope.
+
+    Attributes:
+        made: What is known of values that are looked at from outside: a GRU's Y may be another's X.
+
+    """
+
+    made: dict[str, Known]
 
     def keep(self, name: str, result: Known) -> None:
         """Enter a value."""
-        super().keep(name, self._any_lengths(name, result))
+        super().keep(name, self._from_outside(name, result))
 
     def value(self, name: str) -> Known:
         """Return what is known of a value."""
         if name not in self.values and self.scope.defines(name):
-            self.values[name] = self._any_lengths(name, super().value(name))
+            self.values[name] = self._from_outside(name, super().value(name))
         return super().value(name)
 
-    def _any_lengths(self, name: str, result: Known) -> Known:
-        lengths = isinstance(self.algebra, (Whole, Masked)) and (self.scope.path, name) in self.algebra.sequence_lens
-        if not lengths or not isinstance(result, Const):
+    def _from_outside(self, name: str, result: Known) -> Known:
+        given = isinstance(self.algebra, (Whole, Masked)) and (self.scope.path, name) in self.algebra.given
+        if not given or not isinstance(result, (Value, Const)):
             return result
+        if isinstance(result, Const) and result.array.dtype.kind not in "iu":
+            return result
+        self.__dict__.setdefault("made", {})[name] = result
         return leaf(self.algebra, (self.scope.path, name), result.dims)
+
+    def output(self, name: str) -> Known:
+        """Return what is known of a value, whoever reads it."""
+        made: dict[str, Known] = self.__dict__.setdefault("made", {})
+        return made.get(name, self.values.get(name))
 
     def _results(self, node: NodeProto) -> list[Known]:
         if is_onnx(node) and node.op_type in ("Where", "Add", "Gather", "Reshape"):
