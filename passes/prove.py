@@ -226,6 +226,10 @@ def _output(operator: Operator, which: str) -> Poly | None:
         raise NotShownError(f"{name} has its axes in another order")
     x = operator.site.tensor("X").dims[:2]
     wanted = x if which == "Y" else x[:1] if spec.layout else x[1:]
-    if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(value.dims[:-1], wanted, strict=True)):
+    batch = 0 if spec.layout or which == "Y_h" else 1
+    for axis, (found, length) in enumerate(zip(value.dims[:-1], wanted, strict=True)):
+        # A batch that one input leaves open and another one tells is that.
+        if found == length or (axis == batch and not (isinstance(found, int) and isinstance(length, int))):
+            continue
         raise NotShownError(f"{name} has other dimensions")
     return value.poly

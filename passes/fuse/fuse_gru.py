@@ -18,6 +18,7 @@ from gru_lower.passes.fuse.behind import LoopAlgebra
 from gru_lower.passes.fuse.interpret import Interpreter
 from gru_lower.passes.fuse.region import Regions
 from gru_lower.passes.fuse.search import Found, search
+from gru_lower.passes.fuse.split import divisible, split
 from gru_lower.passes.fuse.write import Written, write
 
 if TYPE_CHECKING:
@@ -72,7 +73,21 @@ class FuseGru(Pass):
     Options = FuseOptions
 
     def run(self, model: Model, ctx: Context) -> PassResult:
-        """Fuse in every scope."""
+        """Fuse in every scope; in loops taken apart, where more comes of it."""
+        if not divisible(model.proto):
+            return self._fused(model, ctx)
+        whole, apart = model.copy(), model.copy()
+        tried = [(whole, self._fused(whole, ctx))]
+        if any(site.code == "GL802" for site in tried[0][1].sites):
+            split(apart.proto)
+            tried.append((apart, self._fused(apart, ctx)))
+        chosen, result = max(tried, key=lambda each: sum(site.action == "fused" for site in each[1].sites))
+        if result.modified:
+            model.proto.CopyFrom(chosen.proto)
+            model.modified = True
+        return result
+
+    def _fused(self, model: Model, ctx: Context) -> PassResult:
         result = PassResult(modified=False)
         edits: list[splice.Edit] = []
         batches: list[list[Axis]] = []

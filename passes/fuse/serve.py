@@ -122,10 +122,17 @@ class Planner:
         for _, poly in known.pieces:
             offer = self.from_loops.get(poly) or unrolled.offers(self.interpreter.algebra, self.states, poly)
             offer = offer or loops.turned(self.interpreter.algebra, self.from_loops, self.rows, poly)
-            if offer is None:
+            if offer is None or not self._all_steps(known, offer):
                 return None
             found.append(offer)
         return tuple(found) if len({offer.stacked for offer in found}) == 1 else None
+
+    def _all_steps(self, value: Value, offer: Offer) -> bool:
+        """Whether what stands for all states of a row is not only the first of them, which reads the same."""
+        if not offer.stacked or offer.times is not None:
+            return True
+        axis = next((axis for axis, kind in enumerate(value.axes) if kind == (0,)), None)
+        return axis is not None and value.dims[axis] == self.rows[offer.row].steps
 
     def _with_dead_users(self, removed: set[int], before: set[int], plan: Plan) -> set[int]:
         """Add the nodes that were dead already and read what goes."""

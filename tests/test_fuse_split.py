@@ -1,0 +1,110 @@
+"""Loops whose bodies compute more than a GRU's states: the GRU comes out, the rest stays behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import gru_lower
+from gru_lower.graph.scopes import is_onnx, subgraphs
+
+if TYPE_CHECKING:
+    from onnx import NodeProto, ValueInfoProto
+
+T, B, I, H, O = 6, 2, 3, 4, 5
+TAILS: dict[str, list[tuple[str, list[str], str, dict[str, Any]]]] = {
+    "projection": [("MatMul", ["Ht", "Wo"], "Y", {})],
+    "softmax": [("MatMul", ["Ht", "Wo"], "yo", {}), ("Softmax", ["yo"], "Y", {"axis": 1})],
+    "skip": [("MatMul", ["Ht", "Wo"], "yo", {}), ("MatMul", ["x", "Wx"], "yx", {}), ("Add", ["yo", "yx"], "Y", {})],
+    "state before": [("Concat", ["Ht", "Ht_1"], "Y", {"axis": 1})],
+}
+CARRIERS = ("Scan", "Scan backwards", "Loop")
+
+
+def cell() -> list[NodeProto]:
+    """Return the nodes that make Ht of x and Ht_1."""
+    spelled = [
+        ("MatMul", ["x", "W"], ["xw"]), ("Add", ["xw", "b"], ["xb"]), ("MatMul", ["Ht_1", "R"], ["hr"]),
+        ("Add", ["hr", "c"], ["hb"]), ("Split", ["xb"], ["xz", "xr", "xn"]), ("Split", ["hb"], ["hz", "hrr", "hn"]),
+        ("Add", ["xz", "hz"], ["pz"]), ("Sigmoid", ["pz"], ["z"]), ("Add", ["xr", "hrr"], ["pr"]),
+        ("Sigmoid", ["pr"], ["r"]), ("Mul", ["r", "hn"], ["rh"]), ("Add", ["xn", "rh"], ["pn"]),
+        ("Tanh", ["pn"], ["n"]), ("Sub", ["Ht_1", "n"], ["d"]), ("Mul", ["z", "d"], ["zd"]),
+        ("Add", ["n", "zd"], ["Ht"]),
+    ]  # fmt: skip
+    nodes = [helper.make_node(op, given, made) for op, given, made in spelled]
+    for node in nodes:
+        node.attribute.extend([helper.make_attribute("axis", 1)] if node.op_type == "Split" else [])
+    return nodes
+
+
+def model_of(carrier: str, tail: str) -> onnx.ModelProto:
+    """Return a model of one loop, its states and what its body makes of them."""
+    rng = np.random.default_rng(0)
+    shapes = {"W": (I, 3 * H), "R": (H, 3 * H), "b": (3 * H,), "c": (3 * H,), "Wo": (H, O), "Wx": (I, O)}
+    constants = {name: (rng.standard_normal(shape) / 2).astype(np.float32) for name, shape in shapes.items()}
+    nodes = cell() + [helper.make_node(op, given, [made], **more) for op, given, made, more in TAILS[tail]]
+
+    def info(name: str, kind: int = TensorProto.FLOAT) -> ValueInfoProto:
+        return helper.make_tensor_value_info(name, kind, None)
+
+    if carrier == "Loop":
+        i = helper.make_tensor_value_info("i", TensorProto.INT64, [])
+        going, still = (helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("going", "still"))
+        nodes = [
+            helper.make_node("Gather", ["X", "i"], ["x"], axis=0),
+            *nodes,
+            helper.make_node("Identity", ["going"], ["still"]),
+        ]
+        body = helper.make_graph(nodes, "body", [i, going, info("Ht_1")], [still, info("Ht"), info("Y")])
+        loop = helper.make_node("Loop", ["trips", "", "h0"], ["last", "outputs"], body=body)
+        more = {"trips": np.array(T)}
+    else:
+        body = helper.make_graph(nodes, "body", [info("Ht_1"), info("x")], [info("Ht"), info("Y")])
+        ways: dict[str, Any] = (
+            {"scan_input_directions": [1], "scan_output_directions": [1]} if carrier == "Scan backwards" else {}
+        )
+        loop = helper.make_node("Scan", ["h0", "X"], ["last", "outputs"], body=body, num_scan_inputs=1, **ways)
+        more = {}
+    inputs = [
+        helper.make_tensor_value_info("X", TensorProto.FLOAT, [T, B, I]),
+        helper.make_tensor_value_info("h0", TensorProto.FLOAT, [B, H]),
+    ]
+    tensors = [numpy_helper.from_array(array, name) for name, array in (constants | more).items()]
+    graph = helper.make_graph([loop], "model", inputs, [info("last"), info("outputs")], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("tail", TAILS)
+def test_the_gru_comes_out_and_the_rest_stays(carrier: str, tail: str) -> None:
+    result = gru_lower.fuse(model_of(carrier, tail), require=1)
+    assert result.report.verification.status == "equivalent"
+    loops = [node for node in result.model.graph.node if node.op_type in ("Scan", "Loop")]
+    assert sum(is_onnx(node, "GRU") for node in result.model.graph.node) == 1
+    assert [len(body.node) < len(cell()) for node in loops for _, body in subgraphs(node)] == [True]
+
+
+def test_a_loop_that_is_no_gru_stays_to_the_byte() -> None:
+    model = model_of("Scan", "projection")
+    body = next(graph for node in model.graph.node for _, graph in subgraphs(node))
+    next(node for node in body.node if node.output[0] == "z").op_type = "Tanh"
+    before = model.SerializeToString(deterministic=True)
+    result = gru_lower.fuse(model)
+    assert result.model.SerializeToString(deterministic=True) == before
+
+
+def test_all_but_the_last_state_is_no_y() -> None:
+    """It reads as all of them do, one step shorter."""
+    model = model_of("Scan", "projection")
+    body = next(graph for node in model.graph.node for _, graph in subgraphs(node))
+    body.node[-1].CopyFrom(helper.make_node("Identity", ["Ht"], ["Y"]))
+    constants = [numpy_helper.from_array(np.array([value]), name) for name, value in (("zero", 0), ("end", -1))]
+    model.graph.initializer.extend(constants)
+    model.graph.node.append(helper.make_node("Slice", ["outputs", "zero", "end", "zero"], ["rest"]))
+    model.graph.output[1].name = "rest"
+    result = gru_lower.fuse(model, require=1)
+    assert result.report.verification.status == "equivalent"
