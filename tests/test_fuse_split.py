@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
 T, B, I, H, O = 6, 2, 3, 4, 5
 TAILS: dict[str, list[tuple[str, list[str], str, dict[str, Any]]]] = {
+    "states": [("Identity", ["Ht"], "Y", {})],
     "projection": [("MatMul", ["Ht", "Wo"], "Y", {})],
     "softmax": [("MatMul", ["Ht", "Wo"], "yo", {}), ("Softmax", ["yo"], "Y", {"axis": 1})],
     "skip": [("MatMul", ["Ht", "Wo"], "yo", {}), ("MatMul", ["x", "Wx"], "yx", {}), ("Add", ["yo", "yx"], "Y", {})],
     "state before": [("Concat", ["Ht", "Ht_1"], "Y", {"axis": 1})],
+}
+HEADS: dict[str, list[tuple[str, list[str], str, dict[str, Any]]]] = {
+    "": [],
+    "rectified layer": [("MatMul", ["given", "P"], "p", {}), ("Relu", ["p"], "x", {})],
+    "softmax": [("Softmax", ["given"], "x", {"axis": 1})],
+    "embedding": [("Gather", ["E", "given"], "x", {"axis": 0})],
 }
 CARRIERS = ("Scan", "Scan backwards", "Loop")
 
@@ -41,12 +48,18 @@ def cell() -> list[NodeProto]:
     return nodes
 
 
-def model_of(carrier: str, tail: str) -> onnx.ModelProto:
-    """Return a model of one loop, its states and what its body makes of them."""
+def model_of(carrier: str, tail: str, head: str = "") -> onnx.ModelProto:
+    """Return a model of one loop, its states and what its body makes of them, and of its input before."""
     rng = np.random.default_rng(0)
     shapes = {"W": (I, 3 * H), "R": (H, 3 * H), "b": (3 * H,), "c": (3 * H,), "Wo": (H, O), "Wx": (I, O)}
+    shapes |= {"P": (I, I), "E": (7, I)}
     constants = {name: (rng.standard_normal(shape) / 2).astype(np.float32) for name, shape in shapes.items()}
-    nodes = cell() + [helper.make_node(op, given, [made], **more) for op, given, made, more in TAILS[tail]]
+    ahead, behind = (
+        [helper.make_node(op, given, [made], **more) for op, given, made, more in nodes]
+        for nodes in (HEADS[head], TAILS[tail])
+    )
+    nodes, step = [*ahead, *cell(), *behind], "given" if head else "x"
+    kind = TensorProto.INT64 if head == "embedding" else TensorProto.FLOAT
 
     def info(name: str, kind: int = TensorProto.FLOAT) -> ValueInfoProto:
         return helper.make_tensor_value_info(name, kind, None)
@@ -55,7 +68,7 @@ def model_of(carrier: str, tail: str) -> onnx.ModelProto:
         i = helper.make_tensor_value_info("i", TensorProto.INT64, [])
         going, still = (helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("going", "still"))
         nodes = [
-            helper.make_node("Gather", ["X", "i"], ["x"], axis=0),
+            helper.make_node("Gather", ["X", "i"], [step], axis=0),
             *nodes,
             helper.make_node("Identity", ["going"], ["still"]),
         ]
@@ -63,14 +76,14 @@ def model_of(carrier: str, tail: str) -> onnx.ModelProto:
         loop = helper.make_node("Loop", ["trips", "", "h0"], ["last", "outputs"], body=body)
         more = {"trips": np.array(T)}
     else:
-        body = helper.make_graph(nodes, "body", [info("Ht_1"), info("x")], [info("Ht"), info("Y")])
+        body = helper.make_graph(nodes, "body", [info("Ht_1"), info(step, kind)], [info("Ht"), info("Y")])
         ways: dict[str, Any] = (
             {"scan_input_directions": [1], "scan_output_directions": [1]} if carrier == "Scan backwards" else {}
         )
         loop = helper.make_node("Scan", ["h0", "X"], ["last", "outputs"], body=body, num_scan_inputs=1, **ways)
         more = {}
     inputs = [
-        helper.make_tensor_value_info("X", TensorProto.FLOAT, [T, B, I]),
+        helper.make_tensor_value_info("X", kind, [T, B] if head == "embedding" else [T, B, I]),
         helper.make_tensor_value_info("h0", TensorProto.FLOAT, [B, H]),
     ]
     tensors = [numpy_helper.from_array(array, name) for name, array in (constants | more).items()]
@@ -79,13 +92,24 @@ def model_of(carrier: str, tail: str) -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
-@pytest.mark.parametrize("tail", TAILS)
+@pytest.mark.parametrize("tail", [tail for tail in TAILS if tail != "states"])
 def test_the_gru_comes_out_and_the_rest_stays(carrier: str, tail: str) -> None:
     result = gru_lower.fuse(model_of(carrier, tail), require=1)
     assert result.report.verification.status == "equivalent"
     loops = [node for node in result.model.graph.node if node.op_type in ("Scan", "Loop")]
     assert sum(is_onnx(node, "GRU") for node in result.model.graph.node) == 1
     assert [len(body.node) < len(cell()) for node in loops for _, body in subgraphs(node)] == [True]
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("head", [head for head in HEADS if head])
+@pytest.mark.parametrize("tail", ["projection", "states"])
+def test_what_a_step_makes_of_its_input_goes_ahead(carrier: str, head: str, tail: str) -> None:
+    result = gru_lower.fuse(model_of(carrier, tail, head), require=1)
+    assert result.report.verification.status == "equivalent"
+    loops = [node for node in result.model.graph.node if node.op_type in ("Scan", "Loop")]
+    assert len(loops) == (2 if tail == "projection" else 1)
+    assert all(len(body.node) < len(cell()) for node in loops for _, body in subgraphs(node))
 
 
 def test_a_loop_that_is_no_gru_stays_to_the_byte() -> None:
@@ -99,9 +123,7 @@ def test_a_loop_that_is_no_gru_stays_to_the_byte() -> None:
 
 def test_all_but_the_last_state_is_no_y() -> None:
     """It reads as all of them do, one step shorter."""
-    model = model_of("Scan", "projection")
-    body = next(graph for node in model.graph.node for _, graph in subgraphs(node))
-    body.node[-1].CopyFrom(helper.make_node("Identity", ["Ht"], ["Y"]))
+    model = model_of("Scan", "states")
     constants = [numpy_helper.from_array(np.array([value]), name) for name, value in (("zero", 0), ("end", -1))]
     model.graph.initializer.extend(constants)
     model.graph.node.append(helper.make_node("Slice", ["outputs", "zero", "end", "zero"], ["rest"]))

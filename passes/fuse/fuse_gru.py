@@ -13,12 +13,14 @@ from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.passes.fuse.ahead import hoist
 from gru_lower.passes.fuse.batches import declare_equal
 from gru_lower.passes.fuse.behind import LoopAlgebra
+from gru_lower.passes.fuse.bodies import has_loops
 from gru_lower.passes.fuse.interpret import Interpreter
 from gru_lower.passes.fuse.region import Regions
 from gru_lower.passes.fuse.search import Found, search
-from gru_lower.passes.fuse.split import divisible, split
+from gru_lower.passes.fuse.split import split
 from gru_lower.passes.fuse.write import Written, write
 
 if TYPE_CHECKING:
@@ -74,13 +76,17 @@ class FuseGru(Pass):
 
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Fuse in every scope; in loops taken apart, where more comes of it."""
-        if not divisible(model.proto):
+        if not has_loops(model.proto):
             return self._fused(model, ctx)
-        whole, apart = model.copy(), model.copy()
-        tried = [(whole, self._fused(whole, ctx))]
-        if any(site.code == "GL802" for site in tried[0][1].sites):
-            split(apart.proto)
-            tried.append((apart, self._fused(apart, ctx)))
+        whole = model.copy()
+        tried, apart = [(whole, self._fused(whole, ctx))], model
+        for take_apart in (split, hoist):
+            if not any(site.code == "GL802" for site in tried[-1][1].sites):
+                break
+            apart = apart.copy()
+            if take_apart(apart):
+                trial = apart.copy()
+                tried.append((trial, self._fused(trial, ctx)))
         chosen, result = max(tried, key=lambda each: sum(site.action == "fused" for site in each[1].sites))
         if result.modified:
             model.proto.CopyFrom(chosen.proto)

@@ -122,6 +122,13 @@ class Regions:
         dims = self.facts.shape(self.scope, name)
         # A length of 0 in a body's declarations stands for one that the exporter did not know.
         shape = None if dims is None or 0 in dims else list(dims)
+        known = self.interpreter.values.get(name)
+        if isinstance(known, Value) and (shape is None or len(shape) == len(known.dims)):
+            declared = shape or [None] * len(known.dims)
+            shape = [
+                length if isinstance(length, int) and length > 0 else given
+                for length, given in zip(known.dims, declared, strict=True)
+            ]
         return helper.make_tensor_value_info(name, elem_type, shape)
 
     def _model(
