@@ -448,6 +448,12 @@ def test_near_misses_keep_their_numbers(container: str) -> None:
         assert verdict.outcome in ("left", "partly") or "r in n" in near.why, (seed, near.why, verdict)
 
 
+def test_what_another_loop_left_behind_may_feed_back() -> None:
+    """A leaf that stands for itself was once looked into without end."""
+    verdict = judge(mutate(90126, "loop"), fuse_unverified)
+    assert verdict.outcome == "left", verdict
+
+
 def fuse_unverified(model: onnx.ModelProto) -> gru_lower.Result:
     """Fuse without the net that running region and GRU side by side would be."""
     return gru_lower.fuse(model, verify=False)

@@ -65,8 +65,9 @@ def _indices(algebra: Algebra, poly: Poly, name: object) -> Iterator[Count]:
                 for entry in leaf.axes:
                     if entry[0] == "i" and isinstance(entry[1], Affine) and entry[1].factor(name):
                         yield entry[1]
-                if leaf.source in algebra.defined:
-                    yield from _indices(algebra, algebra.defined[leaf.source], name)
+                inner = algebra.defined.get(leaf.source)
+                if inner is not None and inner.atom != serial:  # what a loop leaves behind stands for itself
+                    yield from _indices(algebra, inner, name)
             case Lin() as product:
                 yield from _indices(algebra, algebra.of(product.atom), name)
             case other:

@@ -56,7 +56,8 @@ class Draw:
         else:
             weights = np.array(list(options.values()) if isinstance(options, Mapping) else [1.0] * len(names))
             edges = np.cumsum(weights) / weights.sum()
-            value = names[int(np.searchsorted(edges, self.rng(knob).random(), side="right"))]
+            place = int(np.searchsorted(edges, self.rng(knob).random(), side="right"))
+            value = names[min(place, len(names) - 1)]  # the shares may sum to a little less than 1
         self.choices[full] = value
         return value
 
