@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 import gru_lower
 from gru_lower.graph import model as graph_model
@@ -116,6 +116,26 @@ def test_a_mutant_with_masks_is_proved_only_if_it_computes_the_same(form: str) -
             for name, value in run(mutant, given).items():
                 np.testing.assert_allclose(value, outputs[name], atol=1e-5)
     assert shown < 8
+
+
+@pytest.mark.parametrize("form", ["unroll", "loop", "scan"])
+@pytest.mark.parametrize("steps", [1, 4])
+def test_outputs_that_are_not_0_past_the_length_are_not_proved(form: str, steps: int) -> None:
+    case = random_case(
+        np.random.default_rng(6), opset=17, dtype=np.float32, constants=WEIGHTS, sequence_lens="ragged", static=True,
+        activations=None, clip=None, direction="forward", initial_h=True, layout=None, outputs=("Y", "Y_h"),
+        I=2, H=3, N=3, T=steps,
+    )  # fmt: skip
+    model = case.model()
+    made = lowered(model, form)
+    assert all(proof.proved for proof in proofs(model, made))
+    for node in made.graph.node:
+        if node.op_type == "Gather" and node.input[1].endswith(("valid_rows", "valid_rows_1")):
+            rows = next(other for other in made.graph.node if node.input[0] in other.output)
+            if rows.input[0].endswith(("H_all", "Ht", "Y_valid_in")):
+                node.CopyFrom(helper.make_node("Identity", [rows.input[0]], list(node.output)))
+    assert any(node.op_type == "Identity" for node in made.graph.node)
+    assert not any(proof.proved for proof in proofs(model, made))
 
 
 def moved(model: onnx.ModelProto) -> list[onnx.ModelProto]:

@@ -90,6 +90,11 @@ class Loop:
         first = 0 if self.is_scan else 2
         return list(self.node.input[first : first + self.states])
 
+    @property
+    def names_all(self) -> bool:
+        """Whether the node leaves out no output, not even behind its last."""
+        return len(self.node.output) == self.states + len(self.outputs)
+
     def resolved(self, name: str) -> str:
         """Return what a value of the body is a copy of."""
         node = self.producers.get(name)
@@ -119,10 +124,11 @@ def read(node: NodeProto) -> Loop | None:
         given = {a.name: a for a in node.attribute}
         if any(any(given[name].ints) for name in ("scan_input_axes", "scan_output_axes") if name in given):
             return None
-        return Loop(node, body, 0, len(node.input) - given["num_scan_inputs"].i)
+        loop = Loop(node, body, 0, len(node.input) - given["num_scan_inputs"].i)
+        return loop if loop.names_all else None
     loop = Loop(node, body, 2, len(node.input) - 2)
     goes_on = loop.resolved(body.output[0].name)
-    return loop if node.input[0] and goes_on == body.input[1].name else None
+    return loop if loop.names_all and node.input[0] and goes_on == body.input[1].name else None
 
 
 def body_of(

@@ -20,6 +20,7 @@ from gru_lower.gru import cell
 from gru_lower.gru.activations import Activation
 from gru_lower.gru.spec import Direction
 from gru_lower.passes.fuse.algebra import ODD, SATURATED, Fn, Leaf, Lin, TooLargeError, Vector
+from gru_lower.passes.fuse.cells import CellAlgebra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -419,7 +420,7 @@ def _form(algebra: Algebra, poly: Poly, state: int | None, where: str) -> Form:
     )
 
 
-class _Writer:
+class _Writer(CellAlgebra):
     """The algebra of :func:`gru_lower.gru.cell.step` that writes polynomials."""
 
     def __init__(self, algebra: Algebra, step: Cell) -> None:
@@ -462,18 +463,6 @@ class _Writer:
         given = {"alpha": function.alpha, "beta": function.beta}
         parameters = tuple(float(given[key] or 0.0) for key in GATE_FUNCTIONS[function.name])
         return self.algebra.fn(function.name, value, parameters=parameters)
-
-    def mul(self, left: Poly, right: Poly, name: str) -> Poly:
-        del name
-        return self.algebra.mul(left, right)
-
-    def add(self, left: Poly, right: Poly, name: str) -> Poly:
-        del name
-        return self.algebra.add(left, right)
-
-    def blend(self, zt: Poly, ht: Poly, state: Poly | None) -> Poly:
-        difference = ht if state is None else self.algebra.add(ht, self.algebra.scale(state, -1.0))
-        return self.algebra.add(ht, self.algebra.scale(self.algebra.mul(zt, difference), -1.0))
 
 
 def _written(algebra: Algebra, read_off: Cell) -> Poly:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from onnx import NodeProto
 
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
     from gru_lower.passes.fuse.algebra import Poly
     from gru_lower.passes.fuse.counting import Count
     from gru_lower.passes.fuse.interpret import Known
@@ -106,10 +108,22 @@ class Filling(Interpreter):
 
     Attributes:
         made: What is known of values that are looked at from outside: a GRU's Y may be another's X.
+        indices: The indices that fill rows, by name.
 
     """
 
-    made: dict[str, Known]
+    def __init__(
+        self,
+        algebra: Algebra,
+        facts: Facts,
+        scope: Scope,
+        scopes: dict[int, Scope],
+        parent: Interpreter | None = None,
+    ) -> None:
+        """Start with what is given."""
+        super().__init__(algebra, facts, scope, scopes, parent)
+        self.made: dict[str, Known] = {}
+        self.indices: dict[str, Index] = {}
 
     def keep(self, name: str, result: Known) -> None:
         """Enter a value."""
@@ -127,13 +141,12 @@ class Filling(Interpreter):
             return result
         if isinstance(result, Const) and result.array.dtype.kind not in "iu":
             return result
-        self.__dict__.setdefault("made", {})[name] = result
+        self.made[name] = result
         return leaf(self.algebra, (self.scope.path, name), result.dims)
 
     def output(self, name: str) -> Known:
         """Return what is known of a value, whoever reads it."""
-        made: dict[str, Known] = self.__dict__.setdefault("made", {})
-        return made.get(name, self.values.get(name))
+        return self.made.get(name, self.values.get(name))
 
     def _results(self, node: NodeProto) -> list[Known]:
         if is_onnx(node) and node.op_type in ("Where", "Add", "Gather", "Reshape"):
@@ -146,7 +159,7 @@ class Filling(Interpreter):
         return super()._results(node)
 
     def _read(self, node: NodeProto) -> Known:
-        indices: dict[str, Index] = self.__dict__.setdefault("indices", {})
+        indices = self.indices
         if node.op_type == "Where":
             index = self._index(node)
             if index is not None:

@@ -52,6 +52,8 @@ class _Loop:
         self.algebra: Algebra = operator.algebra
         self.lasts = [] if y_h is None else [y_h]
         if y is not None and operator.site.length == 1 and not self._is_stacked(y):
+            if self.masked_in_body:
+                raise NotShownError("Y is not 0 after the last step of a sequence")
             self.lasts += steps.parts(self.algebra, y)
             self.y = None
         self.carrier = self._carrier()

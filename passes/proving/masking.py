@@ -212,8 +212,8 @@ class Cases:
             case Fn():
                 return self._fn(atom, made)
             case Spread():
-                numbers = not made[0].terms or made[0].terms[0][0] == ()
-                return made[0] if numbers else algebra.atom(Spread("spread", made[0]))
+                number = not any(mono for mono, _ in made[0].terms)
+                return made[0] if number else algebra.atom(Spread("spread", made[0]))
             case Stack():
                 return algebra.stack(made)
             case Lin():

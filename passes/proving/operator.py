@@ -10,6 +10,7 @@ from gru_lower.graph import external
 from gru_lower.graph.known import is_zero
 from gru_lower.gru import cell
 from gru_lower.passes.fuse import comparisons, linear, views
+from gru_lower.passes.fuse.cells import CellAlgebra
 from gru_lower.passes.fuse.values import Const, Value, as_value
 from gru_lower.passes.proving.errors import NotShownError
 from gru_lower.passes.proving.masking import Cases, Moment
@@ -104,7 +105,7 @@ class Site:
         return self.tensor("X").dims[1 if self.spec.layout else 0]
 
 
-class Operator:
+class Operator(CellAlgebra):
     """One direction of a site: :class:`gru_lower.gru.cell.Algebra` over polynomials.
 
     Args:
@@ -262,21 +263,6 @@ class Operator:
         if function.name == "ScaledTanh":
             return self.algebra.scale(self.algebra.fn("Tanh", self.algebra.scale(value, given[1])), given[0])
         return self.algebra.fn(function.name, value, parameters=tuple(given))
-
-    def mul(self, left: Poly, right: Poly, name: str) -> Poly:
-        """Return the product."""
-        del name
-        return self.algebra.mul(left, right)
-
-    def add(self, left: Poly, right: Poly, name: str) -> Poly:
-        """Return the sum."""
-        del name
-        return self.algebra.add(left, right)
-
-    def blend(self, zt: Poly, ht: Poly, state: Poly | None) -> Poly:
-        """Return ``ht + Zt ∘ (Ht_1 - ht)``."""
-        difference = ht if state is None else self.algebra.add(ht, self.algebra.scale(state, -1.0))
-        return self.algebra.add(ht, self.algebra.scale(self.algebra.mul(zt, difference), -1.0))
 
 
 def whole(value: Known, name: str) -> Poly:

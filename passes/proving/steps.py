@@ -32,6 +32,8 @@ def prove(operator: Operator, y: Poly | None, y_h: Poly | None) -> None:
         _single(operator, y, y_h)
         return
     if operator.site.masked:
+        if y is not None and not Cases(algebra).own(y):
+            raise NotShownError("Y is not 0 after the last step of a sequence")
         y, y_h = operator.outputs(y, y_h)
         states = _masked(operator, y, y_h, count)
     else:
