@@ -210,6 +210,14 @@ class Emitter:
         self.graph.outputs.append(value)
         self.types[value.name] = _tensor_type(self.elem_type if elem_type is None else elem_type, rank)
 
+    def hand_on(self, index: int, values: Sequence[Value]) -> None:
+        """Make states of values of a body, from a place among its states on; nothing reads them."""
+        for place, value in enumerate(values, index):
+            self.result(value)
+            self.formal(f"{value.name}_before")
+            for formals in (self.graph.inputs, self.graph.outputs):
+                formals.insert(place, formals.pop())
+
     def shared(self, key: str, make: Callable[[], Value]) -> Value:
         """Return the value made the first time the key was used."""
         if key not in self._shared:

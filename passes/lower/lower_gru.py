@@ -162,7 +162,7 @@ class LowerGru(Pass):
         words = vocabulary.vocabulary_of(self.options.vocabulary, self.options.forbid)
         mask = mask_recipe(spec, self.options.mask)
         v = variant_of(spec, scope.opset, dynamic, mask, self.options.zero_length_state)
-        v = replace(v, vocabulary=words, summands=self.options.packing != "plain")
+        v = replace(v, vocabulary=words, plain=self.options.packing == "plain")
         bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
         if not words.has("Gemm"):
             bindings |= transposed(bindings, model.base_dir)

@@ -73,7 +73,7 @@ def template(v: Variant, double: bool) -> Template:  # noqa: FBT001 - part of th
         state.append(parts.zero_state(e, v, given.x, width=wide))
     body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
     (_double_body if double else _block_body)(body, v)
-    outputs = scan.run(e, v, body, state, steps, P)
+    outputs = scan.run(e, v, body, state, steps, P, x=given.x, width=wide)
     last, y = scan.finish(e, v, outputs, P, mask=straight_mask(v, given), width=wide)
     if double:
         last = e.slice(last, 0, width, 1, f"{P}last_once")

@@ -24,7 +24,7 @@ from onnx import TensorProto
 
 from gru_lower.gru.cell import Projection
 from gru_lower.gru.spec import GATES, Direction
-from gru_lower.passes.lower import masks, parts, step_nodes
+from gru_lower.passes.lower import held, masks, parts, step_nodes
 from gru_lower.passes.lower.emit import Emitter, Value
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def template(v: Variant) -> Template:
         state = [start or zero, zero] if carries_summands(v) else [start or zero]
         body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
         _write_body(body, v, direction)
-        outputs = run(e, v, body, state, steps, p, reverse=direction.reverse)
+        outputs = run(e, v, body, state, steps, p, x=given.x, reverse=direction.reverse)
         last, y = finish(e, v, outputs, p, reverse=direction.reverse, mask=given.mask)
         states.append(last)
         ys += [] if y is None else [y]
@@ -78,7 +78,7 @@ def carries_summands(v: Variant) -> bool:
     A Where in the body has to choose between two states. Runtimes there are, tract for one, that refuse a scan output
     with another use in the body; ``packing=plain`` is for those.
     """
-    return v.summands and v.mask != "where" and "Y" in v.wants
+    return not v.plain and v.mask != "where" and "Y" in v.wants
 
 
 def run(
@@ -89,9 +89,14 @@ def run(
     steps: list[Value],
     p: str,
     *,
+    x: Value,
     reverse: bool = False,
+    width: int = 0,
 ) -> list[Value]:
     """Append the Scan.
+
+    Whatever else the body computes is a state as well, see :mod:`gru_lower.passes.lower.held`; for onnxruntime only,
+    which a vocabulary without Gemm is not written for.
 
     Args:
         e: Where to.
@@ -100,7 +105,9 @@ def run(
         state: The initial states.
         steps: The scan inputs, [T, ...] each.
         p: What stands before local names.
+        x: X with time first.
         reverse: Whether time runs backwards.
+        width: How wide the state is, H if no width is given.
 
     Returns:
         The last states and, where Y is asked for, the scan output, [T, B, width].
@@ -113,7 +120,15 @@ def run(
         names = [f"{p}last_ht", f"{p}last_update", f"{p}Y_before"]
     else:
         names = [f"{p}last"] + ([f"{p}Y_steps"] if "Y" in v.wants else [])
-    return e.with_body("Scan", [*state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
+    states = len(names) - ("Y" in v.wants)
+    idle = held.values(body) if not v.plain and v.vocabulary.has("Gemm") else []
+    if idle:
+        zero = parts.zero_state(e, v, x, width=width)
+        body.hand_on(states, idle)
+        state = [*state, *([zero] * len(idle))]
+        names[states:states] = [f"{p}last_{value.name}" for value in idle]
+    outputs = e.with_body("Scan", [*state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
+    return outputs[:states] + outputs[states + len(idle) :]
 
 
 def finish(

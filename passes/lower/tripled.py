@@ -70,7 +70,7 @@ def template(v: Variant) -> Template:
     body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
     summands = scan.carries_summands(v)
     _write_body(body, v, summands=summands)
-    outputs = scan.run(e, v, body, state[: 1 + summands], steps, P)
+    outputs = scan.run(e, v, body, state[: 1 + summands], steps, P, x=given.x, width=3 * width)
     whole = e.op("Add", outputs[:2], f"{P}last_parts") if summands else outputs[0]
     halves = [e.slice(whole, k * width, (k + 1) * width, 1, f"{P}last_{name}") for k, name in ((0, "zh"), (2, "un"))]
     last, y = e.op("Add", halves, f"{P}last"), None
