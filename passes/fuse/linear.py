@@ -131,6 +131,8 @@ def matmul(algebra: Algebra, left: Value | Const, right: Value | Const) -> Value
         if isinstance(left, Value) and len(left.dims) == 2:
             return einsum(algebra, "bi,gio->gbo", left, right)
         raise NotUnderstoodError
+    if isinstance(left, Const) and isinstance(right, Value) and left.dims == (1, 1) and filled(left).item() == 1:
+        return right
     if isinstance(right, Const) or not isinstance(left, Const):
         matrix = matrix_of(algebra, right, out_first=False)
         fits = len(left.dims) >= len(right.dims) or len(right.dims) == 2

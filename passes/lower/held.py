@@ -24,6 +24,9 @@ FUSED = frozenset(
 )
 """The functions that onnxruntime computes in one kernel with a Gemm before them."""
 
+CONDITIONS = frozenset({"Greater"})
+"""Operators whose results are of another type than the state."""
+
 
 def values(body: Emitter) -> list[Value]:
     """Return what a body computes besides its results, in the order of its nodes; each is as wide as its state."""
@@ -32,7 +35,7 @@ def values(body: Emitter) -> list[Value]:
         value
         for node in body.graph.nodes
         for value in node.outputs
-        if value.name not in results and not _is_fused(body, node)
+        if value.name not in results and node.op not in CONDITIONS and not _is_fused(body, node)
     ]
 
 

@@ -54,7 +54,12 @@ class StepAlgebra:
         return self._e.op("Mul", [left, right], name)
 
     def add(self, left: Value, right: Value, name: str) -> Value:
-        """Add; a sum right before g as a product with the identity, which onnxruntime makes one kernel with g."""
+        """Add; a sum right before g as a product with the identity, which onnxruntime makes one kernel with g.
+
+        One sequence alone can have the 1 on its left. Of more the identity there would mix them: 0 times NaN is NaN.
+        """
+        if self._v.fused and self._v.batch_size == 1:
+            return self._e.op("Gemm", [self._e.tensor("one", [[1.0]]), right, left], name)
         if self._v.fused:
             identity = self._e.tensor(f"{self._p}identity", np.eye(self._v.hidden_size))
             return self._e.gemm(right, identity, left, name)
