@@ -1,7 +1,7 @@
 """``python -m benchmarks fit``: measure which Scan bodies to pack, and write passes/lower/costs.toml anew.
 
 A row of the file is a rectangle: every H and every batch up to some size. For each number of directions and each
-linear_before_reset, rows are added, changed and taken out one at a time, each time so that the geometric mean of the
+linear_before_reset, rows are added, changed, cut and taken out one at a time, each time so that the geometric mean of the
 times over the cells measured becomes least, as long as a row wins enough; for an unknown batch rows are found in the
 same way, each for all batches up to 16.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gru_lower.verification.timing import Seconds
 
 FILE = Path(__file__).resolve().parents[1] / "passes" / "lower" / "costs.toml"
-HIDDEN, BATCH = (4, 8, 12, 16, 24, 32, 48, 64), (1, 2, 4, 8, 16, 64)
+HIDDEN, BATCH = (4, 8, 12, 16, 24, 32, 48, 64, 128, 256), (1, 2, 4, 8, 16, 64)
 QUICK_HIDDEN, QUICK_BATCH = (8, 16, 32, 64), (1, 4, 16)
 STEPS = 50
 USES = {
@@ -121,9 +121,14 @@ def _grown(grid: Grid, candidates: Sequence[Row]) -> list[Row]:
 
 
 def _changed(rows: list[Row], candidates: Sequence[Row]) -> Iterator[list[Row]]:
-    """Yield the rows without any one of them, with any one more, and with another instead of any one."""
+    """Yield the rows without any one of them, with one more, with another for one, and with one less its far corner."""
     for place in range(len(rows) + 1):
         yield [*rows[:place], *rows[place + 1 :]]
+        for row in rows[place : place + 1]:
+            for corner in candidates:
+                if corner.use == row.use and corner.hidden < row.hidden and corner.batch < row.batch:
+                    low, narrow = Row(corner.hidden, row.batch, row.use), Row(row.hidden, corner.batch, row.use)
+                    yield [*rows[:place], low, narrow, *rows[place + 1 :]]
         for row in candidates:
             yield [*rows[:place], row, *rows[place:]]
             yield [*rows[:place], row, *rows[place + 1 :]]
