@@ -49,6 +49,10 @@ unroll_up_to = {0.unroll_up_to}
 # worth cutting the projections for it.
 peel_from = {0.peel_from}
 peel_up_to = {0.peel_up_to}
+# The projections of all steps together, 3·T·B·H values, go through memory; from this batch on, and from so many T·B·H, a
+# step computes its own faster.
+inside_from = {0.inside_from}
+inside_values = {0.inside_values}
 
 # How a Scan's body is packed: the first row that fits. `hidden` and `batch` are the largest sizes it serves;
 # `unknown` says whether it also serves a batch that is neither static nor hinted.

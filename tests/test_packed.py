@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -18,7 +19,8 @@ from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 if TYPE_CHECKING:
     from pathlib import Path
 
-PACKINGS = ("fused", "block", "block-fused", "double", "triple")
+BOTH = ("block", "block-fused", "double", "triple")
+PACKINGS = ("inside", "fused", *BOTH)
 
 
 @given(
@@ -33,7 +35,7 @@ def test_packed_equals_the_reference(case: GruCase, packing: str) -> None:
         hold(case, lowered)
 
 
-@pytest.mark.parametrize("packing", PACKINGS[1:])
+@pytest.mark.parametrize("packing", BOTH)
 @pytest.mark.parametrize("lbr", [0, 1])
 @pytest.mark.parametrize("lens", [None, "ragged"])
 def test_two_directions_share_one_body(packing: str, lbr: int, lens: str | None) -> None:
@@ -52,16 +54,70 @@ def test_two_directions_share_one_body(packing: str, lbr: int, lens: str | None)
     hold(case, lowered)
 
 
+@pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize(("packing", "promised"), [("none", 9), ("fused", 8)])
-def test_fused_saves_a_kernel(packing: str, promised: int) -> None:
+def test_fused_saves_a_kernel(packing: str, promised: int, batch: int) -> None:
     """The sum before g is run together with g."""
     case = random_case(
         np.random.default_rng(5), opset=17, dtype=np.float32, direction="forward", linear_before_reset=1,
         clip=None, activations=None, layout=None, constants=WEIGHTS, bias=True, outputs=("Y", "Y_h"),
+        static=True, N=batch,
     )  # fmt: skip
     lowered, _ = lower(case.model(), f"lower-gru{{form=scan,packing={packing}}}")
     (body,) = bodies(lowered)
     assert kernels(body) == promised
+    hold(case, lowered)
+
+
+@pytest.mark.parametrize("packing", ["none", *PACKINGS])
+@pytest.mark.parametrize("clip", [None, 0.5])
+@pytest.mark.parametrize("outputs", [("Y", "Y_h"), ("Y_h",)])
+def test_a_step_allocates_nothing(packing: str, clip: float | None, outputs: tuple[str, ...]) -> None:
+    """All that a body computes is an output of it, but what is one kernel with the function after it."""
+    case = random_case(
+        np.random.default_rng(5), opset=17, dtype=np.float32, linear_before_reset=1, clip=clip, activations=None,
+        constants=WEIGHTS, sequence_lens=None, outputs=outputs,
+    )  # fmt: skip
+    lowered, _ = lower(case.model(), f"lower-gru{{form=scan,packing={packing}}}")
+    for body in bodies(lowered):
+        inside = {node.output[0] for node in body.node} - {value.name for value in body.output}
+        readers = [node.op_type for node in body.node if inside & set(node.input)]
+        assert set(readers) <= {"Sigmoid", "Tanh"}, readers
+    hold(case, lowered)
+
+
+@pytest.mark.parametrize("packing", ["none", *PACKINGS])
+@pytest.mark.parametrize("lbr", [0, 1])
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_a_sample_is_by_itself(packing: str, lbr: int, direction: str) -> None:
+    """One that is not a number leaves the others of its batch what they are."""
+    case = random_case(
+        np.random.default_rng(5), opset=17, dtype=np.float32, direction=direction, linear_before_reset=lbr, clip=None,
+        activations=None, layout=None, constants=WEIGHTS, sequence_lens=None, outputs=("Y", "Y_h"), static=True,
+        N=3, T=9, H=4, initial_h=False,
+    )  # fmt: skip
+    lowered, _ = lower(case.model(), f"lower-gru{{form=scan,packing={packing}}}")
+    run = onnxruntime.InferenceSession(lowered.SerializeToString(), providers=["CPUExecutionProvider"]).run
+    spoilt = case.X.copy()
+    spoilt[:, 1] = np.nan
+    expected, found = (run(None, {"X": x}) for x in (case.X, spoilt))
+    for clean, beside in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(beside[..., [0, 2], :], clean[..., [0, 2], :])
+        assert np.isnan(beside[..., 1, :]).all()
+
+
+@pytest.mark.parametrize(("batch", "inside"), [(64, True), (4, False), (None, False)])
+@pytest.mark.parametrize("lens", [None, "ragged"])
+def test_a_large_batch_is_projected_inside(batch: int | None, *, inside: bool, lens: str | None) -> None:
+    """Where the projections of all steps would go through memory; not where they close the gates."""
+    case = random_case(
+        np.random.default_rng(5), opset=17, dtype=np.float32, direction="forward", clip=None, activations=None,
+        scale=1.0, layout=None, constants=WEIGHTS, sequence_lens=lens, static=batch is not None, N=batch or 64, T=60,
+        H=64, I=3, outputs=("Y",),
+    )  # fmt: skip
+    lowered, _ = lower(case.model(), "lower-gru")
+    (body,) = bodies(lowered)
+    assert any(tensor.name.endswith("/Wz") for tensor in body.initializer) == (inside and not lens)
     hold(case, lowered)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-PACKINGS = ("auto", "none", "plain", "fused", "block", "block-fused", "double", "triple")
+PACKINGS = ("auto", "none", "plain", "inside", "fused", "block", "block-fused", "double", "triple")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Costs:
         unroll_up_to: The longest static sequence that ``auto`` unrolls.
         peel_from: The smallest H whose first step, from a state of zeros, is done outside a Scan.
         peel_up_to: The longest static sequence for which it is.
+        inside_from: The smallest static batch whose projection may be computed inside a Scan.
+        inside_values: How large T·B·H has to be for it.
         packing: The rows, in order.
 
     """
@@ -53,11 +55,19 @@ class Costs:
     unroll_up_to: int
     peel_from: int
     peel_up_to: int
+    inside_from: int
+    inside_values: int
     packing: tuple[Packing, ...]
 
     def peels(self, hidden: int, length: int | None) -> bool:
         """Whether the first step of a Scan is done outside it."""
         return length is not None and hidden >= self.peel_from and length <= self.peel_up_to
+
+    def projects_inside(self, hidden: int, batch: int | None, length: int | None) -> bool:
+        """Whether a Scan's body computes the projection of its step itself."""
+        if batch is None or length is None:
+            return False
+        return batch >= self.inside_from and length * batch * hidden >= self.inside_values
 
     def packing_for(self, directions: int, linear_before_reset: int, hidden: int, batch: int | None) -> str:
         """Return the packing of a Scan's body, ``"none"`` where no row fits."""

@@ -37,10 +37,11 @@ class LowerOptions:
 
     Attributes:
         form: ``auto``, ``scan``, ``loop``, ``unroll`` or ``step``.
-        packing: For Scan bodies of small H, where it applies: ``fused`` lets onnxruntime run the last sum before g in
-            one kernel with g; ``block`` puts both directions in one body, ``block-fused`` is both; ``double`` and
-            ``triple`` also put the state there twice and in three parts (see :mod:`gru_lower.passes.lower.packed`
-            and :mod:`gru_lower.passes.lower.tripled`); ``none`` gives each direction a body of its own;
+        packing: For Scan bodies, where it applies: ``fused`` lets onnxruntime run the last sum before g in one kernel
+            with g; ``block`` puts both directions in one body, ``block-fused`` is both; ``double`` and ``triple`` also
+            put the state there twice and in three parts (see :mod:`gru_lower.passes.lower.packed` and
+            :mod:`gru_lower.passes.lower.tripled`); ``inside`` computes the input's projection in the body, for large
+            batches; ``none`` gives each direction a body of its own and computes the projection outside;
             ``plain`` besides has that body hand on the state and an Identity of it, which every runtime with a Scan
             takes; ``auto`` goes by costs.toml.
         batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
@@ -170,13 +171,13 @@ class LowerGru(Pass):
         results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
         assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h))
         packing = self._packing(spec, v, constants) if form == "scan" else "none"
-        v = replace(v, fused="fused" in packing and v.can_be_fused)
-        if packing not in ("none", "fused"):
+        v = replace(v, fused="fused" in packing and v.can_be_fused, inside=packing == "inside" and mask != "gate")
+        if packing not in ("none", "inside", "fused"):
             bindings |= packed_tensors(v, bindings, model.base_dir, packing)
             body = tripled.template(v) if packing == "triple" else packed.template(v, packing == "double")
             assembly.add(body, bindings, results)
         elif form in ("scan", "loop"):
-            v = replace(v, peeled=form == "scan" and self._peels(spec, v))
+            v = replace(v, peeled=form == "scan" and not v.inside and self._peels(spec, v))
             assembly.add((scan if form == "scan" else loop).template(v), bindings, results)
         else:
             unroll.assemble(assembly, v, bindings, results)
@@ -204,9 +205,11 @@ class LowerGru(Pass):
             batch = spec.batch_size if spec.batch_size is not None else self.options.batch_hint or None
             kind = (spec.num_directions, spec.linear_before_reset)
             wanted = costs.costs().packing_for(*kind, spec.hidden_size, batch)
-            if "R" in constants and external.is_external(constants["R"]) and wanted != "none":
+            if wanted == "none" and costs.costs().projects_inside(spec.hidden_size, batch, spec.seq_length):
+                wanted = "inside"
+            if "R" in constants and external.is_external(constants["R"]) and wanted not in ("none", "inside"):
                 wanted = "fused"  # views of the file that is there are worth more than a kernel
-        if wanted in ("none", "fused"):
+        if wanted in ("none", "inside", "fused"):
             return wanted
         if wanted == "triple" and not tripled.applies(v):
             wanted = "double"

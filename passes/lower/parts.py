@@ -38,7 +38,7 @@ class Inputs:
 
     Attributes:
         x: X with time first, [T, B, I].
-        rows: The same as [T·B, I].
+        rows: The same as [T·B, I]; X itself where a Scan's body computes the projection.
         states: The initial state of each direction, [B, H]; ``None`` for zeros.
         mask: The mask, or ``None`` without sequence_lens.
 
@@ -56,7 +56,7 @@ def inputs(e: Emitter, v: Variant) -> Inputs:
     if v.layout:
         x = e.transpose(x, [1, 0, 2], "X_time_major")
     mask = masks.mask(e, v, x) if v.mask else None
-    return Inputs(x, as_rows(e, v, x, "X_rows"), _initial_states(e, v), mask)
+    return Inputs(x, x if v.inside else as_rows(e, v, x, "X_rows"), _initial_states(e, v), mask)
 
 
 def as_rows(e: Emitter, v: Variant, x: Value, name: str) -> Value:
@@ -127,7 +127,7 @@ def dynamic_weights(e: Emitter, v: Variant) -> None:
 
 
 def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Projection[Value]:
-    """Return ``X Wᵀ + b`` of each gate for all steps at once, each of shape [T·B, H].
+    """Return ``X Wᵀ + b`` of each gate, each of shape [T·B, H]: for all steps at once, or of one step where B is all.
 
     With the mask recipe ``gate`` a step that is not valid has +inf for z, -inf for r and 0 for h: z is 1 and r is 0, so
     the candidate is g(0) = 0, and the state stays what it is to the bit.

@@ -10,12 +10,14 @@ what the Identity is for. Unless there is a Where in it the body does without it
     ht, update = ..., Zt ∘ (Ht_1 - ht)                           the states
     Y = Concat(scan output without its first, ht_T + update_T)
 
+Where so much comes together that Xz, Xr and Xh go through memory, a step reads X[t] and computes its own (``inside``).
 Where a step's products are what counts (costs.toml), a first step from zeros is done outside, since it has none.
 A reverse direction is the same body with scan_input_directions and scan_output_directions of 1.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -41,9 +43,8 @@ def template(v: Variant) -> Template:
     ys: list[Value] = []
     states: list[Value] = []
     for direction, initial in zip(v.directions, given.states, strict=True):
-        rows = parts.project(e, v, direction, given)
         p = parts.prefix_of(direction)
-        steps = [parts.as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
+        steps = [given.x] if v.inside else _project(e, v, direction, given)
         if v.mask == "where" and given.mask is not None:
             steps.append(masks.steps_of(e, given.mask))
         start = initial
@@ -52,13 +53,19 @@ def template(v: Variant) -> Template:
         zero = parts.zero_state(e, v, given.x) if start is None or carries_summands(v) else None
         state = [start or zero, zero] if carries_summands(v) else [start or zero]
         body = Emitter(v.opset, v.elem_type, v.vocabulary, e)
-        _write_body(body, v, direction)
+        _write_body(body, v, direction, given)
         outputs = run(e, v, body, state, steps, p, x=given.x, reverse=direction.reverse)
         last, y = finish(e, v, outputs, p, reverse=direction.reverse, mask=given.mask)
         states.append(last)
         ys += [] if y is None else [y]
     y = e.stack(ys, 1, "Y_stacked") if ys else None
     return e.template(parts.finish(e, v, given.mask, y, states))
+
+
+def _project(e: Emitter, v: Variant, direction: Direction, given: parts.Inputs) -> list[Value]:
+    """Return the projections of all steps, [T, B, H] each."""
+    rows = parts.project(e, v, direction, given)
+    return [parts.as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
 
 
 def _peel(e: Emitter, v: Variant, direction: Direction, steps: list[Value]) -> tuple[Value, list[Value]]:
@@ -190,20 +197,28 @@ def join(
     return parts.valid_steps(e, v, mask, y_steps, f"{p}Y_valid")
 
 
-def _write_body(e: Emitter, v: Variant, direction: Direction) -> None:
+def _write_body(e: Emitter, v: Variant, direction: Direction, given: parts.Inputs) -> None:
     p = parts.prefix_of(direction)
     if carries_summands(v):
         summands = [e.formal(f"{p}ht_1"), e.formal(f"{p}update_1")]
-        xt = Projection(*(e.formal(f"{p}X{gate}t") for gate in GATES))
+        xt = _projection(e, v, direction, given)
         ht_1 = e.op("Add", summands, f"{p}Ht_1")
         for value in step_nodes.emit_summands(e, v, direction, xt, ht_1, p):
             e.result(value)
         e.result(ht_1)
         return
     ht_1 = e.formal(f"{p}Ht_1")
-    xt = Projection(*(e.formal(f"{p}X{gate}t") for gate in GATES))
+    xt = _projection(e, v, direction, given)
     mask = e.formal(f"{p}mask_t", TensorProto.BOOL) if v.mask == "where" else None
     ht = step_nodes.emit_step(e, v, direction, xt, ht_1, mask)
     e.result(ht)
     if "Y" in v.wants:
         e.result(e.op("Identity", [ht], f"{p}Yt"))
+
+
+def _projection(e: Emitter, v: Variant, direction: Direction, given: parts.Inputs) -> Projection[Value]:
+    """Return a body's projection of its step: given to it, or computed there."""
+    p = parts.prefix_of(direction)
+    if v.inside:
+        return parts.project(e, v, direction, replace(given, rows=e.formal(f"{p}Xt")))
+    return Projection(*(e.formal(f"{p}X{gate}t") for gate in GATES))

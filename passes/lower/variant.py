@@ -41,6 +41,7 @@ class Variant:
         vocabulary: The operators that may be written.
         peeled: Whether a Scan begins with the second step.
         fused: Whether a Scan's body adds right before g by a product with the identity.
+        inside: Whether a Scan's body computes the projection of its step.
         plain: Whether a Scan's body hands on the state and nothing else, see :mod:`gru_lower.passes.lower.scan`.
 
     """
@@ -61,6 +62,7 @@ class Variant:
     mask: Mask = ""
     zero_length_state: str = "zero"
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    inside: bool = False
     plain: bool = False
     fused: bool = False
     peeled: bool = False
