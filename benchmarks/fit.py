@@ -1,9 +1,9 @@
 """``python -m benchmarks fit``: measure which Scan bodies to pack, and write passes/lower/costs.toml anew.
 
 A row of the file is a rectangle: every H and every batch up to some size. For each number of directions and each
-linear_before_reset, rows are added, changed, cut and taken out one at a time, each time so that the geometric mean of the
-times over the cells measured becomes least, as long as a row wins enough; for an unknown batch rows are found in the
-same way, each for all batches up to 16.
+linear_before_reset, rows are added, changed, cut and taken out one at a time, each time so that the geometric mean of
+the times over the cells measured becomes least, as long as a row wins enough; for an unknown batch rows are found in
+the same way, each for all batches up to 16.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ unroll_up_to = {0.unroll_up_to}
 # worth cutting the projections for it.
 peel_from = {0.peel_from}
 peel_up_to = {0.peel_up_to}
-# The projections of all steps together, 3·T·B·H values, go through memory; from this batch on, and from so many T·B·H, a
-# step computes its own faster.
+# The projections of all steps, 3·T·B·H values, go through memory: from this batch and so large a T·B·H on, a step
+# computes its own faster.
 inside_from = {0.inside_from}
 inside_values = {0.inside_values}
 
