@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gru_lower.verification.result import Verification
     from gru_lower.verification.site import SitePair
 
-Action = Literal["lowered", "fused", "legalized", "normalized", "fixed", "kept", "seen"]
+Action = Literal["lowered", "fused", "legalized", "normalized", "merged", "fixed", "kept", "seen"]
 
 
 @dataclass

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PASSES = {
     "normalize-gru": ("gru_lower.passes.normalize", "NormalizeGru"),
+    "merge-gru": ("gru_lower.passes.merge_gru", "MergeGru"),
     "convert-opset": ("gru_lower.passes.convert_opset", "ConvertOpset"),
     "fold-shapes": ("gru_lower.passes.fold_shapes", "FoldShapes"),
     "fuse-gru": ("gru_lower.passes.fuse.fuse_gru", "FuseGru"),

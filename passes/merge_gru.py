@@ -1,0 +1,225 @@
+"""The pass ``merge-gru``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from gru_lower.graph import external, splice
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.known import is_zero
+from gru_lower.graph.scopes import is_onnx, node_uses, walk
+from gru_lower.gru.parse import parse
+from gru_lower.gru.spec import GATES
+from gru_lower.passes.base import Context, Pass, PassResult, Site
+from gru_lower.passes.fuse.same import key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.spec import GruSpec
+
+Array = np.ndarray[Any, np.dtype[Any]]
+OLDEST, SPLIT_INPUT = 7, 13
+
+
+@dataclass(frozen=True)
+class MergeOptions:
+    """Options of ``merge-gru``.
+
+    Attributes:
+        hidden: The largest hidden_size to make. Each zero between two GRUs is multiplied by, too.
+        values: The largest batch times hidden_size to make; an unknown batch counts as 1.
+
+    """
+
+    hidden: int = 64
+    values: int = 1024
+
+
+class MergeGru(Pass):
+    """Make one GRU of several that stand side by side: small ones take as long to start as to compute.
+
+        X = Concat(X_1, X_2)        [T, B, I_1 + I_2]; itself where all read the same
+        W = diag(W_1, W_2),  R = diag(R_1, R_2),  B = [B_1 | B_2]              gate by gate
+        Y_1, Y_2 = Split(Y),  Y_h and initial_h alike                           along H
+
+    Rules:
+        1. They are in one scope and equally deep, counted in GRUs before them: so none depends on another.
+        2. Directions, activations, clip, linear_before_reset, layout, type and sequence_lens are the same; T and B
+           are known to be equal; W, R and B are constants of the model's own file.
+        3. Either each has an initial_h that is not zeros, or none has.
+        4. They are taken in order, as many as stay within the options.
+
+    Each GRU's numbers are multiplied by zeros for the others. What is not finite in one makes all of them NaN; that
+    is why no command merges unasked.
+    """
+
+    name = "merge-gru"
+    Options = MergeOptions
+
+    def run(self, model: Model, ctx: Context) -> PassResult:
+        """Merge in every scope."""
+        result = PassResult(modified=False)
+        facts, names = Facts(model), splice.Names(model.proto)
+        edits: list[splice.Edit] = []
+        for scope in walk(model.proto):
+            ctx.progress("merging", len(edits), len(edits))
+            for group in self._groups(_candidates(scope, facts)):
+                edits.append(_merged(group, facts, names))
+                together = " and ".join(gru.node.name or gru.spec.Y or gru.spec.Y_h for gru in group)
+                result.sites += [
+                    Site(scope.site(gru.index), scope.path, gru.node.name, gru.spec, "merged", message=together)
+                    for gru in group
+                ]
+        result.modified = splice.apply(model, edits)
+        return result
+
+    def _groups(self, candidates: Sequence[_Candidate]) -> Iterator[list[_Candidate]]:
+        for _, alike in groupby(sorted(candidates, key=lambda gru: gru.kind), key=lambda gru: gru.kind):
+            group: list[_Candidate] = []
+            for gru in alike:
+                hidden = sum(each.spec.hidden_size for each in [*group, gru])
+                if hidden > self.options.hidden or hidden * (gru.spec.batch_size or 1) > self.options.values:
+                    if len(group) > 1:
+                        yield group
+                    group = []
+                group.append(gru)
+            if len(group) > 1:
+                yield group
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A GRU that could be merged with those of its kind; its spec is without an initial_h of zeros."""
+
+    scope: Scope
+    index: int
+    spec: GruSpec
+    kind: str
+
+    @property
+    def node(self) -> NodeProto:
+        node: NodeProto = self.scope.nodes[self.index]
+        return node
+
+
+def _candidates(scope: Scope, facts: Facts) -> list[_Candidate]:
+    depth: dict[str, int] = {}
+    found = []
+    for index, node in enumerate(scope.nodes):
+        here = max((depth.get(name, 0) for name in node_uses(node)), default=0)
+        is_gru = is_onnx(node, "GRU")
+        depth.update(dict.fromkeys(filter(None, node.output), here + is_gru))
+        spec = parse(scope, index, facts).spec if is_gru and scope.opset >= OLDEST else None
+        if spec is not None and spec.elem_type and all(_is_own(scope, facts, spec, name) for name in "WRB"):
+            if "initial_h" in spec.inputs and is_zero(facts, scope, spec.inputs["initial_h"]):
+                spec = replace(spec, inputs={key: name for key, name in spec.inputs.items() if key != "initial_h"})
+            found.append(_Candidate(scope, index, spec, _kind(scope, facts, spec, here)))
+    return found
+
+
+def _is_own(scope: Scope, facts: Facts, spec: GruSpec, name: str) -> bool:
+    tensor = facts.constant(scope, spec.inputs.get(name, ""))
+    return name not in spec.inputs or (tensor is not None and not external.is_external(tensor))
+
+
+def _kind(scope: Scope, facts: Facts, spec: GruSpec, depth: int) -> str:
+    """Return what is equal for GRUs that can be merged."""
+    dims = facts.shape(scope, spec.inputs["X"])
+    steps = None if dims is None else dims[:2]
+    if steps is None or None in steps:
+        steps = (spec.inputs["X"],)
+    lens = key(scope, facts, spec.inputs.get("sequence_lens", ""))
+    fields = (spec.directions, spec.clip, spec.linear_before_reset, spec.layout, spec.elem_type, spec.version)
+    return repr((depth, steps, lens, "initial_h" in spec.inputs, fields))
+
+
+def _merged(group: Sequence[_Candidate], facts: Facts, names: splice.Names) -> splice.Edit:
+    """Return the edit that puts one GRU in the place of a group."""
+    scope, first = group[0].scope, group[0].spec
+    prefix = names.prefix(f"{group[0].node.name or first.Y or first.Y_h}/merged")
+    nodes: list[NodeProto] = []
+    tensors: list[TensorProto] = []
+    sizes = [gru.spec.hidden_size for gru in group]
+
+    def constant(array: Array, local: str) -> str:
+        tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), names.value(f"{prefix}/{local}")))
+        return tensors[-1].name
+
+    def node(op_type: str, inputs: Sequence[str], outputs: Sequence[str], local: str, axis: int, **more: Any) -> None:  # noqa: ANN401 - whatever the operator takes
+        name = names.node(f"{prefix}/{local}")
+        nodes.append(helper.make_node(op_type, list(inputs), list(outputs), name, axis=axis, **more))
+
+    def joined(local: str) -> str:
+        given = [gru.spec.inputs[local] for gru in group]
+        if local == "X" and len(set(given)) == 1:
+            return given[0]
+        arrays = [facts.array(scope, name) for name in given]
+        if all(array is not None for array in arrays):
+            return constant(np.concatenate([array for array in arrays if array is not None], axis=2), local)
+        node("Concat", given, [made := names.value(f"{prefix}/{local}")], local, axis=2)
+        return made
+
+    def parted(local: str) -> str:
+        wanted = [getattr(gru.spec, local) for gru in group]
+        if not any(wanted):
+            return ""
+        made = names.value(f"{prefix}/{local}")
+        parts = [name or names.value(f"{prefix}/{local}_unused") for name in wanted]
+        axis = 3 if local == "Y" else 2
+        if scope.opset < SPLIT_INPUT:
+            node("Split", [made], parts, f"{local}_parts", axis, split=sizes)
+        else:
+            node("Split", [made, constant(np.array(sizes, np.int64), "sizes")], parts, f"{local}_parts", axis)
+        return made
+
+    shared = len({gru.spec.inputs["X"] for gru in group}) == 1
+    inputs = {"X": joined("X")}
+    inputs |= {name: constant(array, name) for name, array in _weights(group, facts, shared=shared).items()}
+    if "sequence_lens" in first.inputs:
+        inputs["sequence_lens"] = first.inputs["sequence_lens"]
+    if "initial_h" in first.inputs:
+        inputs["initial_h"] = joined("initial_h")
+    before = len(nodes)
+    spec = replace(first, hidden_size=sum(sizes), inputs=inputs, Y=parted("Y"), Y_h=parted("Y_h"))
+    nodes.insert(before, spec.to_node(names.node(f"{prefix}/GRU")))
+    return splice.Edit(scope, [gru.index for gru in group], nodes, tensors)
+
+
+def _weights(group: Sequence[_Candidate], facts: Facts, *, shared: bool) -> dict[str, Array]:
+    """Return W and R, block-diagonal gate by gate, and B if one has it; W is dense where all read the same X."""
+    given: dict[str, list[Array]] = {}
+    for gru in group:
+        D, H = gru.spec.num_directions, gru.spec.hidden_size
+        for name, gates in (("W", len(GATES)), ("R", len(GATES)), ("B", 2 * len(GATES))):
+            array = facts.array(gru.scope, gru.spec.inputs.get(name, ""))
+            if array is None:
+                array = np.zeros((D, gates * H), helper.tensor_dtype_to_np_dtype(gru.spec.elem_type))
+            given.setdefault(name, []).append(array.reshape(D, gates, H, -1))
+    joined = {
+        "W": np.concatenate(given["W"], axis=2) if shared else _diagonal(given["W"]),
+        "R": _diagonal(given["R"]),
+        "B": np.concatenate(given["B"], axis=2),
+    }
+    if not any("B" in gru.spec.inputs for gru in group):
+        del joined["B"]
+    shapes = {name: (len(array), -1, *(array.shape[3:] if name != "B" else ())) for name, array in joined.items()}
+    return {name: array.reshape(shapes[name]) for name, array in joined.items()}
+
+
+def _diagonal(blocks: Sequence[Array]) -> Array:
+    """Return [D, gates, H, K] of which each block has its own place on the last two axes, zeros elsewhere."""
+    height, width = (sum(block.shape[axis] for block in blocks) for axis in (2, 3))
+    result = np.zeros((*blocks[0].shape[:2], height, width), blocks[0].dtype)
+    row = column = 0
+    for block in blocks:
+        result[:, :, row : row + block.shape[2], column : column + block.shape[3]] = block
+        row, column = row + block.shape[2], column + block.shape[3]
+    return result
