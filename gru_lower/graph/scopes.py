@@ -219,7 +219,7 @@ def walk(model: onnx.ModelProto) -> Iterator[Scope]:
 
 def _descend(scope: Scope, taken: set[str]) -> Iterator[Scope]:
     yield scope
-    holders = [(index, node) for index, node in enumerate(scope.nodes) if _holds_graph(node)]
+    holders = [(index, node) for index, node in enumerate(scope.nodes) if node.attribute and _holds_graph(node)]
     names = Counter(node.name for _, node in holders)
     for index, node in holders:
         numbered = f"{node.op_type.lower()}#{index}"

@@ -87,12 +87,13 @@ def _unique(wanted: str, taken: set[str]) -> str:
     return name
 
 
-def apply(model: Model, edits: Iterable[Edit]) -> bool:
+def apply(model: Model, edits: Iterable[Edit], *, in_place: bool = False) -> bool:
     """Apply edits to a model and remove what they made dead.
 
     Args:
         model: Edited in place and marked as modified.
         edits: Any number, at most one for each node.
+        in_place: Each takes the place of one node and uses only what that used: the order is right as it is.
 
     Returns:
         Whether there were any.
@@ -107,8 +108,9 @@ def apply(model: Model, edits: Iterable[Edit]) -> bool:
     for group in by_scope.values():
         _replace_nodes(group[0].scope, group, suspects)
     suspects.sweep()
-    for group in by_scope.values():
-        in_order(group[0].scope.nodes)
+    if not in_place:
+        for group in by_scope.values():
+            in_order(group[0].scope.nodes)
     model.modified = True
     return True
 

@@ -135,7 +135,7 @@ class LowerGru(Pass):
             site.action, site.form = "lowered", choice.form
             result.diagnostics += wish.doubts(choice.form)
             edits.append(edit)
-        result.modified = splice.apply(model, edits)
+        result.modified = splice.apply(model, edits, in_place=True)
         if cloned and as_it_was is not None and not result.modified:
             model.proto.CopyFrom(as_it_was)  # clones serve what is lowered; where nothing is, not a byte changes
             there = {scope.path for scope in walk(model.proto)}
