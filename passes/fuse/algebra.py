@@ -517,7 +517,8 @@ class Algebra:
         if matrix.array is None:
             raise TooLargeError
         vector = sum(np.broadcast_to(_data(factor), matrix.shape[1:]) for _, factor in poly.terms)
-        return self.constant(self.vector(matrix.array.astype(np.float64) @ vector))
+        with np.errstate(invalid="ignore"):  # infinities stand for closed gates; what they make of weights is NaN
+            return self.constant(self.vector(matrix.array.astype(np.float64) @ vector))
 
 
 def _settled(number: float) -> float:

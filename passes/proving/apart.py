@@ -55,7 +55,9 @@ class Apart(LoopAlgebra):
         return poly
 
     def cut(self, poly: Poly) -> int:
-        """Return an atom for a product of atoms; that of one atom is itself."""
+        """Return an atom for a product of atoms; that of one atom is itself. A sum is no product: it is one value."""
+        if len(poly.terms) != 1:
+            return super().cut(poly)
         ((mono, _),) = poly.terms
         if len(mono) == 1 and isinstance(self.atoms[mono[0]], (Leaf, Stack)):
             return mono[0]
