@@ -198,8 +198,8 @@ def test_a_state_that_is_a_sum_of_other_things_is_no_step() -> None:
     """-∞ + update for ht + update: something the packing of no GRU explains, which is a verdict and no accident."""
     case = random_case(
         np.random.default_rng(1), opset=17, dtype=np.float32, direction="bidirectional", layout=None, clip=None,
-        activations=None, linear_before_reset=0, constants=WEIGHTS, bias=True, static=True, initial_h=True, outputs=("Y",),
-        sequence_lens="ragged", I=2, H=3, N=3, T=4,
+        activations=None, linear_before_reset=0, constants=WEIGHTS, bias=True, static=True, initial_h=True,
+        outputs=("Y",), sequence_lens="ragged", I=2, H=3, N=3, T=4,
     )  # fmt: skip
     model = case.model()
     spoilt = lowered(model, "unroll")
