@@ -86,6 +86,20 @@ def test_a_step_allocates_nothing(packing: str, clip: float | None, outputs: tup
     hold(case, lowered)
 
 
+@pytest.mark.parametrize(("batch", "held"), [(1, True), (200, False), (None, True)])
+def test_large_values_are_not_held(batch: int | None, *, held: bool) -> None:
+    """Where two places for each would be too much for a cache."""
+    case = random_case(
+        np.random.default_rng(5), opset=17, dtype=np.float32, direction="forward", clip=None, activations=None,
+        layout=None, constants=WEIGHTS, sequence_lens=None, static=batch is not None, N=batch or 200, T=9, H=64, I=3,
+        outputs=("Y",), scale=0.3,
+    )  # fmt: skip
+    lowered, _ = lower(case.model(), "lower-gru{packing=none}")
+    (body,) = bodies(lowered)
+    assert (len(body.output) > 3) == held
+    hold(case, lowered)
+
+
 @pytest.mark.parametrize("packing", ["none", *PACKINGS])
 @pytest.mark.parametrize("lbr", [0, 1])
 @pytest.mark.parametrize("direction", ["forward", "reverse"])

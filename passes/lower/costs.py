@@ -48,6 +48,7 @@ class Costs:
         peel_up_to: The longest static sequence for which it is.
         inside_from: The smallest static batch whose projection may be computed inside a Scan.
         inside_values: How large T·B·H has to be for it.
+        held_up_to: The largest known B·H whose values a Scan's body holds as states.
         packing: The rows, in order.
 
     """
@@ -57,6 +58,7 @@ class Costs:
     peel_up_to: int
     inside_from: int
     inside_values: int
+    held_up_to: int
     packing: tuple[Packing, ...]
 
     def peels(self, hidden: int, length: int | None) -> bool:
@@ -68,6 +70,10 @@ class Costs:
         if batch is None or length is None:
             return False
         return batch >= self.inside_from and length * batch * hidden >= self.inside_values
+
+    def holds(self, hidden: int, batch: int | None) -> bool:
+        """Whether all that a Scan's body computes is a state of it."""
+        return batch is None or batch * hidden <= self.held_up_to
 
     def packing_for(self, directions: int, linear_before_reset: int, hidden: int, batch: int | None) -> str:
         """Return the packing of a Scan's body, ``"none"`` where no row fits."""

@@ -163,7 +163,8 @@ class LowerGru(Pass):
         words = vocabulary.vocabulary_of(self.options.vocabulary, self.options.forbid)
         mask = mask_recipe(spec, self.options.mask)
         v = variant_of(spec, scope.opset, dynamic, mask, self.options.zero_length_state)
-        v = replace(v, vocabulary=words, plain=self.options.packing == "plain")
+        holds = costs.costs().holds(spec.hidden_size, self._batch(spec))
+        v = replace(v, vocabulary=words, plain=self.options.packing == "plain", holds=holds)
         bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
         if not words.has("Gemm"):
             bindings |= transposed(bindings, model.base_dir)
@@ -197,12 +198,16 @@ class LowerGru(Pass):
         wanted = self.options.packing == "auto" and costs.costs().peels(spec.hidden_size, spec.seq_length)
         return wanted and v.can_be_peeled
 
+    def _batch(self, spec: GruSpec) -> int | None:
+        """Return the batch size to expect."""
+        return spec.batch_size if spec.batch_size is not None else self.options.batch_hint or None
+
     def _packing(self, spec: GruSpec, v: Variant, constants: dict[str, TensorProto]) -> str:
         wanted = str(self.options.packing)
         if wanted == "plain":
             return "none"
         if wanted == "auto":
-            batch = spec.batch_size if spec.batch_size is not None else self.options.batch_hint or None
+            batch = self._batch(spec)
             kind = (spec.num_directions, spec.linear_before_reset)
             wanted = costs.costs().packing_for(*kind, spec.hidden_size, batch)
             if wanted == "none" and costs.costs().projects_inside(spec.hidden_size, batch, spec.seq_length):

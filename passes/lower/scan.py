@@ -128,7 +128,7 @@ def run(
     else:
         names = [f"{p}last"] + ([f"{p}Y_steps"] if "Y" in v.wants else [])
     states = len(names) - ("Y" in v.wants)
-    idle = held.values(body) if not v.plain and v.vocabulary.has("Gemm") else []
+    idle = held.values(body) if v.holds and not v.plain and v.vocabulary.has("Gemm") else []
     if idle:
         zero = parts.zero_state(e, v, x, width=width)
         body.hand_on(states, idle)

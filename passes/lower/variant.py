@@ -42,6 +42,7 @@ class Variant:
         peeled: Whether a Scan begins with the second step.
         fused: Whether a Scan's body adds right before g by a product with the identity.
         inside: Whether a Scan's body computes the projection of its step.
+        holds: Whether all that a Scan's body computes is a state of it, see :mod:`gru_lower.passes.lower.held`.
         plain: Whether a Scan's body hands on the state and nothing else, see :mod:`gru_lower.passes.lower.scan`.
 
     """
@@ -63,6 +64,7 @@ class Variant:
     zero_length_state: str = "zero"
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     inside: bool = False
+    holds: bool = True
     plain: bool = False
     fused: bool = False
     peeled: bool = False
