@@ -51,7 +51,8 @@ class MergeGru(Pass):
         Y_1, Y_2 = Split(Y),  Y_h and initial_h alike                           along H
 
     Rules:
-        1. They are in one scope and equally deep, counted in GRUs before them: so none depends on another.
+        1. They are in one scope and equally deep, counted in GRUs before them: so none depends on another. A scope
+           whose nodes are out of order is left alone.
         2. Directions, activations, clip, linear_before_reset, layout, type and sequence_lens are the same; T and B
            are known to be equal; W, R and B are constants of the model's own file.
         3. Either each has an initial_h that is not zeros, or none has.
@@ -71,7 +72,7 @@ class MergeGru(Pass):
         edits: list[splice.Edit] = []
         for scope in walk(model.proto):
             ctx.progress("merging", len(edits), len(edits))
-            for group in self._groups(_candidates(scope, facts)):
+            for group in self._groups(_candidates(scope, facts, result)):
                 edits.append(_merged(group, facts, names))
                 together = " and ".join(gru.node.name or gru.spec.Y or gru.spec.Y_h for gru in group)
                 result.sites += [
@@ -110,14 +111,21 @@ class _Candidate:
         return node
 
 
-def _candidates(scope: Scope, facts: Facts) -> list[_Candidate]:
+def _candidates(scope: Scope, facts: Facts, result: PassResult) -> list[_Candidate]:
+    """Return a scope's GRUs that could be merged, in order; what is doubtful about any goes into the result."""
     depth: dict[str, int] = {}
-    found = []
+    found: list[_Candidate] = []
+    if not splice.is_in_order(scope.nodes):
+        return found
     for index, node in enumerate(scope.nodes):
         here = max((depth.get(name, 0) for name in node_uses(node)), default=0)
         is_gru = is_onnx(node, "GRU")
         depth.update(dict.fromkeys(filter(None, node.output), here + is_gru))
-        spec = parse(scope, index, facts).spec if is_gru and scope.opset >= OLDEST else None
+        if not is_gru or scope.opset < OLDEST:
+            continue
+        parsed = parse(scope, index, facts)
+        result.diagnostics += parsed.diagnostics
+        spec = parsed.spec
         if spec is not None and spec.elem_type and all(_is_own(scope, facts, spec, name) for name in "WRB"):
             if "initial_h" in spec.inputs and is_zero(facts, scope, spec.inputs["initial_h"]):
                 spec = replace(spec, inputs={key: name for key, name in spec.inputs.items() if key != "initial_h"})
@@ -153,7 +161,7 @@ def _merged(group: Sequence[_Candidate], facts: Facts, names: splice.Names) -> s
         tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), names.value(f"{prefix}/{local}")))
         return tensors[-1].name
 
-    def node(op_type: str, inputs: Sequence[str], outputs: Sequence[str], local: str, axis: int, **more: Any) -> None:  # noqa: ANN401 - whatever the operator takes
+    def node(op_type: str, inputs: Sequence[str], outputs: Sequence[str], local: str, axis: int, **more: Any) -> None:  # noqa: ANN401 - attributes
         name = names.node(f"{prefix}/{local}")
         nodes.append(helper.make_node(op_type, list(inputs), list(outputs), name, axis=axis, **more))
 

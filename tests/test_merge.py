@@ -218,6 +218,25 @@ def test_pairs_that_wait_for_each_other_are_not_crossed() -> None:
     agree(model, made, b.inputs)
 
 
+@pytest.mark.parametrize("passes", ["merge-gru", "lower-gru", "merge-gru,lower-gru"])
+def test_nodes_out_of_order(passes: str) -> None:
+    """Taken by onnxruntime. Nothing tells there what comes first; what is lowered is put in order."""
+    b = Builder(Kind())
+    b.gru("A", b.x("X", 3), 3, 3, outputs="Y")
+    b.tensors.append(numpy_helper.from_array(np.array([1]), "one"))
+    b.nodes.append(helper.make_node("Squeeze", ["A_Y", "one"], ["XB"]))
+    b.gru("B", "XB", 3, 3, outputs="Y")
+    model = b.model()
+    disordered = onnx.ModelProto.FromString(model.SerializeToString())
+    del disordered.graph.node[:]
+    disordered.graph.node.extend(reversed(model.graph.node))
+    made, result = lower(disordered, passes)
+    assert all(site.action != "merged" for site in result.sites)
+    if "lower-gru" in passes:
+        onnx.checker.check_model(made, full_check=True)
+    agree(model, made, b.inputs)
+
+
 def test_as_many_as_fit() -> None:
     """Five of H = 3 within 7 are two pairs and one."""
     b = Builder(Kind())

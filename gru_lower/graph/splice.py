@@ -87,13 +87,13 @@ def _unique(wanted: str, taken: set[str]) -> str:
     return name
 
 
-def apply(model: Model, edits: Iterable[Edit], *, in_place: bool = False) -> bool:
+def apply(model: Model, edits: Iterable[Edit], *, keeps_order: bool = False) -> bool:
     """Apply edits to a model and remove what they made dead.
 
     Args:
         model: Edited in place and marked as modified.
         edits: Any number, at most one for each node.
-        in_place: Each takes the place of one node and uses only what that used: the order is right as it is.
+        keeps_order: Each takes the place of one node and uses only what that used: an order that was right still is.
 
     Returns:
         Whether there were any.
@@ -105,12 +105,12 @@ def apply(model: Model, edits: Iterable[Edit], *, in_place: bool = False) -> boo
     if not by_scope:
         return False
     suspects = _Suspects(_trained(model.proto))
+    disordered = [group for group in by_scope.values() if not (keeps_order and is_in_order(group[0].scope.nodes))]
     for group in by_scope.values():
         _replace_nodes(group[0].scope, group, suspects)
     suspects.sweep()
-    if not in_place:
-        for group in by_scope.values():
-            in_order(group[0].scope.nodes)
+    for group in disordered:
+        in_order(group[0].scope.nodes)
     model.modified = True
     return True
 
@@ -143,12 +143,22 @@ def _sort_and_cut(nodes: Any, keys: list[tuple[bool, int, int]]) -> None:  # noq
     del nodes[kept:]
 
 
+def is_in_order(nodes: Any) -> bool:  # noqa: ANN401 - a list, or protobuf's repeated container
+    """Whether every node stands behind what it uses; onnxruntime sorts nodes itself, so not every model's are."""
+    later = {name for node in nodes for name in node.output}
+    for node in nodes:
+        if not later.isdisjoint(node_uses(node)):
+            return False
+        later.difference_update(node.output)
+    return True
+
+
 def in_order(nodes: Any) -> None:  # noqa: ANN401 - a list, or protobuf's repeated container
     """Move nodes behind what they use, where a replacement stands behind a user of it; else leave all where it is."""
+    if is_in_order(nodes):
+        return
     producer = {name: index for index, node in enumerate(nodes) for name in node.output if name}
     uses = [{producer[name] for name in node_uses(node) if name in producer} for node in nodes]
-    if all(used < index for index, before in enumerate(uses) for used in before):
-        return
     users: list[list[int]] = [[] for _ in nodes]
     waiting = [len(before) for before in uses]
     for index, before in enumerate(uses):

@@ -17,13 +17,10 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
+from gru_lower.passes.lower.variant import FUSED
+
 if TYPE_CHECKING:
     from gru_lower.passes.lower.emit import Emitter, Value
-
-FUSED = frozenset(
-    {"Elu", "HardSigmoid", "LeakyRelu", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh", "ThresholdedRelu"}
-)
-"""The functions that onnxruntime computes in one kernel with a Gemm before them."""
 
 CONDITIONS = frozenset({"Greater"})
 """Operators whose results are of another type than the state."""

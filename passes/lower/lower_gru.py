@@ -135,7 +135,7 @@ class LowerGru(Pass):
             site.action, site.form = "lowered", choice.form
             result.diagnostics += wish.doubts(choice.form)
             edits.append(edit)
-        result.modified = splice.apply(model, edits, in_place=True)
+        result.modified = splice.apply(model, edits, keeps_order=True)
         if cloned and as_it_was is not None and not result.modified:
             model.proto.CopyFrom(as_it_was)  # clones serve what is lowered; where nothing is, not a byte changes
             there = {scope.path for scope in walk(model.proto)}
@@ -163,8 +163,10 @@ class LowerGru(Pass):
         words = vocabulary.vocabulary_of(self.options.vocabulary, self.options.forbid)
         mask = mask_recipe(spec, self.options.mask)
         v = variant_of(spec, scope.opset, dynamic, mask, self.options.zero_length_state)
-        holds = costs.costs().holds(spec.hidden_size, self._batch(spec))
-        v = replace(v, vocabulary=words, plain=self.options.packing == "plain", holds=holds)
+        plain = self.options.packing == "plain"
+        # Held values are for onnxruntime, which a vocabulary without Gemm is not written for.
+        holds = not plain and words.has("Gemm") and costs.costs().holds(spec.hidden_size, self._batch(spec))
+        v = replace(v, vocabulary=words, plain=plain, holds=holds)
         bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
         if not words.has("Gemm"):
             bindings |= transposed(bindings, model.base_dir)

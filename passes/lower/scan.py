@@ -102,8 +102,8 @@ def run(
 ) -> list[Value]:
     """Append the Scan.
 
-    Whatever else the body computes is a state as well, see :mod:`gru_lower.passes.lower.held`; for onnxruntime only,
-    which a vocabulary without Gemm is not written for.
+    Whatever else the body computes is a state as well where the variant says so, see
+    :mod:`gru_lower.passes.lower.held`.
 
     Args:
         e: Where to.
@@ -128,7 +128,7 @@ def run(
     else:
         names = [f"{p}last"] + ([f"{p}Y_steps"] if "Y" in v.wants else [])
     states = len(names) - ("Y" in v.wants)
-    idle = held.values(body) if v.holds and not v.plain and v.vocabulary.has("Gemm") else []
+    idle = held.values(body) if v.holds else []
     if idle:
         zero = parts.zero_state(e, v, x, width=width)
         body.hand_on(states, idle)

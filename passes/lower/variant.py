@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import Direction, GruSpec
 
 Mask = Literal["", "gate", "where"]
-FUSED = frozenset({"Sigmoid", "Tanh"})
-"""What onnxruntime fuses with a Gemm before it, of the bounded functions."""
+FUSED = frozenset(
+    {"Elu", "HardSigmoid", "LeakyRelu", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh", "ThresholdedRelu"}
+)
+"""The functions that onnxruntime computes in one kernel with a float Gemm before them."""
+BOUNDED = frozenset({"Sigmoid", "Tanh"})
+"""Those of them a g may be where zeros are multiplied by: of what is finite they make 0, of an infinity NaN."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Variant:
     zero_length_state: str = "zero"
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     inside: bool = False
-    holds: bool = True
+    holds: bool = False
     plain: bool = False
     fused: bool = False
     peeled: bool = False
@@ -77,7 +81,7 @@ class Variant:
             and self.elem_type == TensorProto.FLOAT
             and self.clip is None
             and self.vocabulary.has("Gemm")
-            and all(d.g.name in FUSED for d in self.directions)
+            and all(d.g.name in BOUNDED for d in self.directions)
         )
 
     @property
