@@ -18,12 +18,12 @@ import numpy as np
 
 from benchmarks.measure import measure, say
 from benchmarks.models import Case
-from gru_lower.passes.lower.costs import costs
+from gru_lower.passes.lower_gru.costs import costs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gru_lower.verification.timing import Seconds
+    from gru_lower.verification.worker.timing import Seconds
 
 FILE = Path(__file__).resolve().parents[1] / "passes" / "lower" / "costs.toml"
 HIDDEN, BATCH = (4, 8, 12, 16, 24, 32, 48, 64, 128, 256), (1, 2, 4, 8, 16, 64)

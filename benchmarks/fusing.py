@@ -20,8 +20,8 @@ from benchmarks.measure import TOLERANCE, lowered, rounded, say, session, timed
 from benchmarks.real import SHARED
 from benchmarks.rivals import RIVALS
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.verification.bench import environment
-from gru_lower.verification.timing import Seconds, Spread, quotient
+from gru_lower.verification.latency import environment
+from gru_lower.verification.worker.timing import Seconds, Spread, quotient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

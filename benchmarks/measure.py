@@ -15,8 +15,8 @@ from benchmarks import models
 from benchmarks.rivals import RIVALS
 from gru_lower.graph.model import Model
 from gru_lower.passes import pipeline, registry
-from gru_lower.passes.lower.costs import PACKINGS
-from gru_lower.verification.timing import Seconds, Spread, in_turn, quotient
+from gru_lower.passes.lower_gru.costs import PACKINGS
+from gru_lower.verification.worker.timing import Seconds, Spread, in_turn, quotient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

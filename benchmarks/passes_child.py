@@ -15,8 +15,9 @@ from pathlib import Path
 
 import onnx_graphsurgeon  # noqa: F401 - imported late by the passes; counts as an import here
 
+from gru_lower.api import calls
 from gru_lower.graph.model import load, save
-from gru_lower.passes import api, registry
+from gru_lower.passes import registry
 
 MB = 1_000_000
 
@@ -39,7 +40,7 @@ def main(model: Path, target: Path, passes: str) -> None:
     times = [time.process_time()]
     held = load(model)
     times.append(time.process_time())
-    result = api.lower_model(held, passes, None)
+    result = calls.lower_model(held, passes, None)
     times.append(time.process_time())
     save(result.held, target, overwrite=True)
     times.append(time.process_time())

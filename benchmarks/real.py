@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import rounded, session, timed
+from gru_lower.api import calls as api
 from gru_lower.graph.model import load
-from gru_lower.passes import api
-from gru_lower.verification import given
-from gru_lower.verification.timing import Seconds, Spread, quotient
+from gru_lower.verification.inputs import given_files
+from gru_lower.verification.worker.timing import Seconds, Spread, quotient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +90,7 @@ def measure_real(seconds: float) -> list[RealRecord]:
 def _measure(real: Real, seconds: float) -> RealRecord:
     folder = SHARED / "models" / real.folder
     model = load(folder / "model.onnx")
-    feeds = given.read(folder / "inputs.npz", model.proto)[0][0]
+    feeds = given_files.read(folder / "inputs.npz", model.proto)[0][0]
     feeds = {name: array[: real.rows.get(name, len(array))] for name, array in feeds.items()}
     calls = [partial(session(model.proto).run, None, feeds)]
     passes = real.before + api.lowering("auto", "zero")

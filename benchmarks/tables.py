@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from benchmarks.measure import Record
     from benchmarks.models import Case
     from benchmarks.real import RealRecord
-    from gru_lower.verification.timing import Spread
+    from gru_lower.verification.worker.timing import Spread
 
 TITLES = {
     "auto": "`auto`",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gru_lower.cli import options
+from gru_lower.cli import shared_options
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def given_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple
 
 
 @click.command("convert", short_help="Take a GRU's weights to a framework, or from one.")
-@click.argument("source", metavar="MODEL|WEIGHTS", type=options.MODEL)
+@click.argument("source", metavar="MODEL|WEIGHTS", type=shared_options.MODEL)
 @click.option("--to", "target", type=click.Choice(list(MODULES)), help="Write the weights of MODEL's GRU for it.")
 @click.option("--from", "origin", type=click.Choice(list(MODULES)), help="Write a model of the GRU in WEIGHTS.")
 @click.option(
@@ -73,31 +73,31 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         raise Unsupported("name one of --to and --from", code="GL008", hint="such as --to torch, or --from keras")
     module = importlib.import_module(f"gru_lower.frameworks.{MODULES[o['target'] or o['origin']]}")
     if o["target"] is not None:
-        options.refuse_both("--to", ("--config", "--initial-state", "--lengths", "--opset"))
+        shared_options.refuse_both("--to", ("--config", "--initial-state", "--lengths", "--opset"))
         return _to(module, o)
     return _from(module, o)
 
 
 def _to(module: ModuleType, o: dict[str, Any]) -> int:
-    from gru_lower.frameworks import files
+    from gru_lower.frameworks import weight_files
     from gru_lower.graph.model import check_target
     from gru_lower.interop import read
 
     path = o["source"]
-    output = o["output"] or path.with_name(f"{path.stem}.{o['target']}{files.SAFETENSORS}")
+    output = o["output"] or path.with_name(f"{path.stem}.{o['target']}{weight_files.SAFETENSORS}")
     piped = str(output) == "-"
     if not piped:
-        options.refuse_same(path, output, overwrite=o["overwrite"])
+        shared_options.refuse_same(path, output, overwrite=o["overwrite"])
         check_target(output, overwrite=o["overwrite"])
-    held = read(options.source(path)).model
+    held = read(shared_options.source(path)).model
     model = held.path or held.to_bytes()
     weights, config = module.to_weights(model, node=o["node"]), module.to_config(model, node=o["node"])
-    data = files.to_bytes(weights, o["target"], config, files.SAFETENSORS if piped else output.suffix)
+    data = weight_files.to_bytes(weights, o["target"], config, weight_files.SAFETENSORS if piped else output.suffix)
     if piped:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return 0
-    files.write(output, data)
+    weight_files.write(output, data)
     if not o["quiet"]:
         for name, array in weights.items():
             click.echo(f"{name}  {array.dtype} {list(array.shape)}")
@@ -106,18 +106,18 @@ def _to(module: ModuleType, o: dict[str, Any]) -> int:
 
 
 def _from(module: ModuleType, o: dict[str, Any]) -> int:
-    from gru_lower.frameworks import files
-    from gru_lower.frameworks.known import FRAMEWORKS
+    from gru_lower.api import calls
+    from gru_lower.frameworks import weight_files
+    from gru_lower.frameworks.framework_data import FRAMEWORKS
     from gru_lower.graph.model import Model, check_target, save
-    from gru_lower.passes import api
 
     path = o["source"]
-    weights, said = files.read(path, FRAMEWORKS[o["origin"]])
-    weights = files.under(weights, o["node"])
+    weights, said = weight_files.read(path, FRAMEWORKS[o["origin"]])
+    weights = weight_files.under(weights, o["node"])
     output = o["output"] or path.with_suffix(".onnx")
     piped = str(output) == "-"
     if not piped:
-        options.refuse_same(path, output, overwrite=o["overwrite"])
+        shared_options.refuse_same(path, output, overwrite=o["overwrite"])
         check_target(output, overwrite=o["overwrite"])
     written_for = said.get("framework", o["origin"])
     if MODULES.get(written_for) is None or (written_for != o["origin"] and not _same_names(written_for, o["origin"])):
@@ -135,7 +135,7 @@ def _from(module: ModuleType, o: dict[str, Any]) -> int:
         return 0
     save(Model(model, modified=True), output, overwrite=o["overwrite"])
     if not o["quiet"]:
-        for site in api.inspect(model).sites:
+        for site in calls.inspect(model).sites:
             click.echo(f"{site.site}  {site.spec.describe()}")
     return 0
 

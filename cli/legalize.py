@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from gru_lower.cli import options, rewriting
+from gru_lower.cli import shared_options, write_result
 
 
 @click.command("legalize", short_help="Rewrite GRU nodes into those a target takes.")
-@click.argument("model", type=options.MODEL)
+@click.argument("model", type=shared_options.MODEL)
 @click.option(
     "--target", required=True, metavar="NAME|FILE", help="The profile to legalise for; see gru-lower targets."
 )
@@ -29,30 +29,30 @@ from gru_lower.cli import options, rewriting
     "fix_dims",
     multiple=True,
     metavar="NAME=N",
-    callback=options.fixed_dims,
+    callback=shared_options.fixed_dims,
     help="Make a dim of the inputs static first: batch=1, or X:0=1; repeatable.",
 )
 @click.option("--opset", type=click.IntRange(1), metavar="N", help="Convert the whole model to this opset first.")
-@rewriting.writing("legalized")
-@options.verification
-@options.rendering
+@write_result.writing("legalized")
+@shared_options.verification
+@shared_options.rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Rewrite every GRU of MODEL into GRUs that the target runs right, lower only what is left, and verify the result.
 
     What is written holds nothing the target does not take. Where that cannot be, nothing is written, each node is named
     with the limit and the flag that would help, and the exit code is 1.
     """
-    from gru_lower.cli import render
+    from gru_lower.api import calls
+    from gru_lower.cli import render_report
     from gru_lower.interop import read
-    from gru_lower.passes import api
 
-    options.refuse_both("--inputs", ("--shape",))
-    source = read(options.source(o["model"])).model
-    found = rewriting.targets(o, "legalized")
-    talk = render.Talk(o, to_stderr=found.piped)
-    how = api.LegalizeHow(o["target"], o["opset"], o["fix_dims"], o["zero_length_state"], allow_cast=o["allow_cast"])
+    shared_options.refuse_both("--inputs", ("--shape",))
+    source = read(shared_options.source(o["model"])).model
+    found = write_result.targets(o, "legalized")
+    talk = render_report.Talk(o, to_stderr=found.piped)
+    how = calls.LegalizeHow(o["target"], o["opset"], o["fix_dims"], o["zero_length_state"], allow_cast=o["allow_cast"])
     with talk.progress() as progress:
-        verify = options.verify_options(o, source.proto)
-        result = api.legalize_model(source, how, verify if o["verify"] else None, progress)
-    report, failed = rewriting.finish(o, talk, found, result)
-    return 1 if failed or api.kept(report) else 0
+        verify = shared_options.verify_options(o, source.proto)
+        result = calls.legalize_model(source, how, verify if o["verify"] else None, progress)
+    report, failed = write_result.finish(o, talk, found, result)
+    return 1 if failed or calls.kept(report) else 0

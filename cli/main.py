@@ -84,9 +84,9 @@ class Commands(click.Group):
                 raise Unsupported(f"{word!r} is neither a command nor a file", code="GL008", hint=hint)
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
-            from gru_lower.cli import config
+            from gru_lower.cli import pyproject_config
 
-            config.prepare(ctx, command, rest, _Lazy(self, ctx))
+            pyproject_config.prepare(ctx, command, rest, _Lazy(self, ctx))
         return name, command, rest
 
 
@@ -111,7 +111,7 @@ class _Lazy(Mapping[str, click.Command]):
 
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from gru_lower.report import tool_version
+        from gru_lower.report.run_report import tool_version
 
         click.echo(f"gru-lower, version {tool_version()}")
         ctx.exit()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gru_lower.cli import options
+from gru_lower.cli import shared_options
 
 
 @click.command("probe", short_help="Find out what a target takes, by running small models on it.")
@@ -28,7 +28,7 @@ from gru_lower.cli import options
 @click.option("--quick", is_flag=True, help="Each option by itself alone, no two together.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights, inputs and draws.")
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
-@options.plain_rendering
+@shared_options.plain_rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Run small models - each GRU variant, each lowered form, each operator they need - and write what came of it.
 
@@ -36,12 +36,12 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     run, about a thousand if the target takes everything; --quick runs a quarter of them, and a GRU with two unusual
     options is then not trusted on the target.
     """
-    from gru_lower.cli.target_talk import TargetTalk
-    from gru_lower.graph.files import AtomicFile
+    from gru_lower.cli.render_targets import TargetTalk
+    from gru_lower.graph.atomic_file import AtomicFile
     from gru_lower.graph.model import check_target
-    from gru_lower.passes.probe import ProbeOptions, probe
-    from gru_lower.passes.probing.runner import CommandRunner
-    from gru_lower.targets.writing import to_toml
+    from gru_lower.probing.probe import ProbeOptions, probe
+    from gru_lower.probing.runner import CommandRunner
+    from gru_lower.targets.write_profile import to_toml
 
     check_target(o["output"], overwrite=o["overwrite"])
     talk = TargetTalk(o)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gru_lower.cli import options
+from gru_lower.cli import shared_options
 
 if TYPE_CHECKING:
-    from gru_lower.cli.render import Talk
+    from gru_lower.cli.render_report import Talk
     from gru_lower.graph.model import Model
-    from gru_lower.report import Report
+    from gru_lower.report.run_report import Report
     from gru_lower.verification.result import VerifyOptions
 
 BESIDE = "."
@@ -20,8 +20,8 @@ BESIDE = "."
 
 
 @click.command("verify", short_help="Tell whether two models compute the same.")
-@click.argument("a", type=options.MODEL)
-@click.argument("b", type=options.MODEL)
+@click.argument("a", type=shared_options.MODEL)
+@click.argument("b", type=shared_options.MODEL)
 @click.option("--prove", is_flag=True, help="Show over the reals, too, that each GRU is what stands for it.")
 @click.option(
     "--search",
@@ -55,25 +55,25 @@ BESIDE = "."
     "NAME.a.onnx, NAME.b.onnx, NAME.npz.  [NAME: B.reduced]",
 )
 @click.option("--overwrite", is_flag=True, help="Allow --reduce to replace existing files.")
-@options.verification
-@options.rendering
+@shared_options.verification
+@shared_options.rendering
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Run models A and B on the same inputs and compare their outputs. Exit code 0: equivalent, 1: not.
 
     Where they differ, it says at which GRU they start to, and which tolerance would pass.
     """
-    from gru_lower.cli import render
+    from gru_lower.api import calls
+    from gru_lower.cli import render_report
     from gru_lower.interop import read
-    from gru_lower.passes import api
 
-    options.refuse_both("--inputs", ("--shape",))
-    talk = render.Talk(o)
+    shared_options.refuse_both("--inputs", ("--shape",))
+    talk = render_report.Talk(o)
     targets = _targets(o)
-    left, right = read(options.source(o["a"])).model, read(options.source(o["b"])).model
+    left, right = read(shared_options.source(o["a"])).model, read(shared_options.source(o["b"])).model
     more = {"seconds": o["search"], "zero_length_state": o["zero_length_state"], "providers": o["providers"]}
-    how = options.verify_options(o, left.proto, **more)
+    how = shared_options.verify_options(o, left.proto, **more)
     with talk.progress() as progress:
-        report = api.verify_pair(left, right, how, lambda what: progress(what, 0, 1), prove=o["prove"])
+        report = calls.verify_pair(left, right, how, lambda what: progress(what, 0, 1), prove=o["prove"])
     talk.verified(report)
     if targets is not None and report.verification.status == "different":
         _reduce(left, right, report, how, targets, talk, overwrite=o["overwrite"])
@@ -94,7 +94,7 @@ def _targets(o: dict[str, Any]) -> tuple[Path, Path, Path] | None:
     for each in (first, second, inputs):
         check_target(each, overwrite=o["overwrite"])
         for source in (o["a"], o["b"]):
-            options.refuse_same(source, each, overwrite=False)
+            shared_options.refuse_same(source, each, overwrite=False)
     return first, second, inputs
 
 
@@ -109,10 +109,10 @@ def _reduce(
     overwrite: bool,
 ) -> None:
     """Write what is left of two models that differ."""
+    from gru_lower.api import calls
     from gru_lower.graph import model
-    from gru_lower.passes import api
 
-    found = api.reduce_pair(left, right, report.verification, how)
+    found = calls.reduce_pair(left, right, report.verification, how)
     if found is None:
         talk.remark("Nothing reduced: the two do not differ on any inputs by themselves; see the reason above.")
         return

@@ -1,6 +1,6 @@
 """gru-lower: lower, fuse, legalise and verify GRU in ONNX models.
 
-The public calls are handed on from :mod:`gru_lower.passes.api` when they are first used, so that
+The public calls are handed on from :mod:`gru_lower.api.calls` when they are first used, so that
 importing the package costs nothing.
 """
 
@@ -11,20 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gru_lower import frameworks
-    from gru_lower.errors import (
-        GruLowerError,
-        InternalError,
-        InvalidModel,
-        NotEquivalent,
-        Remaining,
-        Unsupported,
-    )
+    from gru_lower.api.calls import Result, bench, check, fix, fuse, inspect, legalize, lower, verify
+    from gru_lower.errors import GruLowerError, InternalError, InvalidModel, NotEquivalent, Remaining, Unsupported
     from gru_lower.gru import reference
-    from gru_lower.passes.api import Result, bench, check, fix, fuse, inspect, legalize, lower, verify
 
 _HOMES = {
     **dict.fromkeys(
-        ("Result", "bench", "check", "fix", "fuse", "inspect", "legalize", "lower", "verify"), "gru_lower.passes.api"
+        ("Result", "bench", "check", "fix", "fuse", "inspect", "legalize", "lower", "verify"), "gru_lower.api.calls"
     ),
     **dict.fromkeys(
         ("GruLowerError", "InternalError", "InvalidModel", "NotEquivalent", "Remaining", "Unsupported"),
@@ -59,7 +52,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
     if name == "reference":
         return importlib.import_module("gru_lower.gru.reference")
     if name == "__version__":
-        return importlib.import_module("gru_lower.report").tool_version()
+        return importlib.import_module("gru_lower.report.run_report").tool_version()
     if name == "frameworks":
         return importlib.import_module("gru_lower.frameworks")
     if name in _HOMES:

@@ -15,8 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gru_lower.passes.base import Site
     from gru_lower.verification.result import Verification
+    from gru_lower.verification.sites.site import Site
 
 FORMS = ("auto", "scan", "loop", "unroll", "step")
 _KINDS: dict[str, tuple[Callable[[str], Any], str]] = {

@@ -50,9 +50,9 @@ def assert_equivalent(
 
     """
     __tracebackhide__ = True  # pytest's traceback ends at the caller
-    from gru_lower.passes import api
+    from gru_lower.api import calls
 
-    found = api.verify(
+    found = calls.verify(
         a,
         b,
         rtol=rtol,

@@ -1,1 +1,1 @@
-"""What is done to a model: one pass per file, and the public calls made of them."""
+"""Passes: each rewrites a model in place; a file or folder is named as ``--passes`` names the pass."""

@@ -3,94 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from onnx import NodeProto, TensorProto
-
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
-    from gru_lower.gru.spec import GruSpec
     from gru_lower.verification.result import Verification
-    from gru_lower.verification.site import SitePair
-
-Action = Literal["lowered", "fused", "legalized", "normalized", "merged", "fixed", "kept", "seen"]
-
-
-@dataclass
-class Site:
-    """What became of one GRU.
-
-    Attributes:
-        site: Its id, ``scope#index:first_output``, in the model the pass was given.
-        scope: The scope's path.
-        node: The node's name.
-        spec: The GRU, ``None`` where it could not be understood.
-        action: What was done.
-        form: The form it was lowered to.
-        code: Why it was kept, or what else there is to say.
-        message: The same in words.
-        nodes_before: Nodes of the site before, 1 for a GRU.
-        nodes_after: Nodes in its place, bodies included.
-        change: The replacement, for verification; ``None`` where nothing was replaced.
-        missing_term: Of a recurrence that is no GRU: the term that does not fit.
-        verified: What running it by itself gave, where a pass did that before it committed.
-
-    """
-
-    site: str
-    scope: str
-    node: str
-    spec: GruSpec | None
-    action: Action
-    form: str | None = None
-    code: str | None = None
-    message: str = ""
-    nodes_before: int = 1
-    nodes_after: int = 1
-    change: Change | SitePair | None = None
-    missing_term: str | None = None
-    verified: Verification | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the object that stands in the JSON report's ``sites``."""
-        return {
-            "site": self.site,
-            "scope": self.scope,
-            "node": self.node,
-            "spec": None if self.spec is None else self.spec.to_json(),
-            "action": self.action,
-            "missing_term": self.missing_term,
-            "form": self.form,
-            "code": self.code,
-            "message": self.message,
-            "nodes_before": self.nodes_before,
-            "nodes_after": self.nodes_after,
-        }
-
-
-@dataclass
-class Change:
-    """One replacement with all it takes to run it by itself.
-
-    Attributes:
-        spec: What was replaced, without inputs that change nothing.
-        original: The node that was there, without them.
-        nodes: The nodes that came.
-        initializers: The constants that came with them.
-        constants: The constants the original read, by input name (``W``, ``sequence_lens``, ...).
-        opsets: Opset versions by domain, where the site stands.
-
-    """
-
-    spec: GruSpec
-    original: NodeProto
-    nodes: list[NodeProto]
-    initializers: list[TensorProto]
-    constants: dict[str, TensorProto]
-    opsets: dict[str, int]
+    from gru_lower.verification.sites.site import Site, SitePair
 
 
 @dataclass

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from gru_lower.graph import external, splice
+from gru_lower.graph import external_data, splice
+from gru_lower.graph.equal_values import key
 from gru_lower.graph.facts import Facts
-from gru_lower.graph.known import is_zero
+from gru_lower.graph.known_zeros import is_zero
 from gru_lower.graph.scopes import is_onnx, node_uses, walk
-from gru_lower.gru.parse import parse
+from gru_lower.gru.parse_node import parse
 from gru_lower.gru.spec import GATES
-from gru_lower.passes.base import Context, Pass, PassResult, Site
-from gru_lower.passes.fuse.same import key
+from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -135,7 +136,7 @@ def _candidates(scope: Scope, facts: Facts, result: PassResult) -> list[_Candida
 
 def _is_own(scope: Scope, facts: Facts, spec: GruSpec, name: str) -> bool:
     tensor = facts.constant(scope, spec.inputs.get(name, ""))
-    return name not in spec.inputs or (tensor is not None and not external.is_external(tensor))
+    return name not in spec.inputs or (tensor is not None and not external_data.is_external(tensor))
 
 
 def _kind(scope: Scope, facts: Facts, spec: GruSpec, depth: int) -> str:

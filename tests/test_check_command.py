@@ -13,9 +13,9 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from gru_lower.checking.rules import attributes
 from gru_lower.cli.main import run
 from gru_lower.diagnostics import CODES
-from gru_lower.passes.checks import attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,14 +10,14 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
-from gru_lower.passes import api
+from gru_lower.api import calls
 from lowering import run
 from strategies import WEIGHTS, random_case
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gru_lower.passes.lowering import Result
+    from gru_lower.rewriting.rewrite_model import Result
     from strategies import GruCase
 
 PLAIN = {
@@ -406,7 +406,7 @@ def test_scan_outputs_that_onnxruntime_corrupts(outputs: tuple[str, str], found:
 def test_what_other_providers_drop(knobs: dict[str, Any], labels: list[str]) -> None:
     report = gru_lower.check(case_of(**knobs).model(), select=("GL723",))
     assert [each.message.split(" provider")[0].split()[-1] for each in report.diagnostics] == labels
-    assert not api.findings(report)
+    assert not calls.findings(report)
 
 
 @pytest.mark.parametrize(("opset", "found"), [(17, []), (21, []), (22, ["GL724"]), (23, ["GL724"])])

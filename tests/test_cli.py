@@ -19,10 +19,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from onnx import helper, numpy_helper
 
+from gru_lower.api import calls
 from gru_lower.cli.main import run
-from gru_lower.passes import api
-from gru_lower.passes.lower.lower_gru import LowerGru
-from gru_lower.passes.lower.weights import gate_tensors
+from gru_lower.passes.lower_gru.gate_weights import gate_tensors
+from gru_lower.passes.lower_gru.lower_gru import LowerGru
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -331,7 +331,7 @@ def test_dry_run_writes_nothing(call: Callable[..., Said], folder: Path) -> None
 def test_a_model_through_pipes(
     capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    expected = api.lower(gru("model.onnx"), verify=False).held.to_bytes()
+    expected = calls.lower(gru("model.onnx"), verify=False).held.to_bytes()
     raw = Path("model.onnx").read_bytes()
     Path("model.onnx").unlink()
     said = b""
@@ -554,7 +554,7 @@ def sabotaged(monkeypatch: pytest.MonkeyPatch) -> None:
         tensors = gate_tensors(*args)
         return tensors | {"Wz": tensors["Wr"], "Wr": tensors["Wz"]}
 
-    monkeypatch.setattr("gru_lower.passes.lower.lower_gru.gate_tensors", exchanged)
+    monkeypatch.setattr("gru_lower.passes.lower_gru.lower_gru.gate_tensors", exchanged)
 
 
 @pytest.mark.usefixtures("sabotaged")

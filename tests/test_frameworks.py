@@ -26,9 +26,9 @@ from framework_cells import (
 )
 from gru_lower.errors import GruLowerError
 from gru_lower.frameworks import keras, mlx, pytorch, tensorflow
-from gru_lower.frameworks.known import FRAMEWORKS, TORCH
-from gru_lower.frameworks.pages import OUTPUTS, SIGNATURE, page
-from gru_lower.frameworks.read import read
+from gru_lower.frameworks.framework_data import FRAMEWORKS, TORCH
+from gru_lower.frameworks.read_grus import read
+from gru_lower.frameworks.write_docs_page import OUTPUTS, SIGNATURE, page
 from lowering import run
 from zoo import gru_model, weights
 
@@ -187,7 +187,7 @@ def test_weights_of_every_type_return_as_the_same_bits(framework: str, dtype: st
     }
     model = MODULES[framework].to_onnx(w)
     assert same(MODULES[framework].to_weights(model), w)
-    assert same(MODULES[framework].to_weights(gru_lower.frameworks.read.read(model).grus[0]), w)
+    assert same(MODULES[framework].to_weights(gru_lower.frameworks.read_grus.read(model).grus[0]), w)
 
 
 @pytest.mark.parametrize("one", MODULES)
@@ -362,7 +362,7 @@ def test_exports_of_other_tools_are_read_as_stacks(shared: Path) -> None:
 
 def test_the_page_is_what_the_data_say() -> None:
     assert (ROOT / "docs" / "frameworks.md").read_text(encoding="utf-8") == page(), (
-        "run python -m gru_lower.frameworks.pages docs/frameworks.md"
+        "run python -m gru_lower.frameworks.write_docs_page docs/frameworks.md"
     )
 
 

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 import safetensors
 
-from gru_lower.frameworks import files, pytorch, tensorflow
 from gru_lower.frameworks import keras as of_keras
 from gru_lower.frameworks import mlx as of_mlx
-from gru_lower.frameworks.known import FRAMEWORKS, KERAS, MLX, TORCH
+from gru_lower.frameworks import pytorch, tensorflow, weight_files
+from gru_lower.frameworks.framework_data import FRAMEWORKS, KERAS, MLX, TORCH
 from lowering import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gru_lower.frameworks.table import Framework
+    from gru_lower.frameworks.framework_schema import Framework
 
 pytestmark = pytest.mark.frameworks
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -160,9 +160,9 @@ def holds_what_the_page_says(framework: Framework, module: Any, layer: Any, othe
     names = {"numpy": np, "safetensors": safetensors}
     exec(framework.saving, {**names, "layer": layer})  # noqa: S102 - our own data
     (saved,) = Path().iterdir()
-    weights, _ = files.read(saved, framework)
+    weights, _ = weight_files.read(saved, framework)
     model = module.to_onnx(weights)
-    written = files.to_bytes(module.to_weights(model), framework.key, module.to_config(model), ".safetensors")
+    written = weight_files.to_bytes(module.to_weights(model), framework.key, module.to_config(model), ".safetensors")
     Path("gru.safetensors").write_bytes(written)
     exec(framework.loading, {**names, "layer": other})  # noqa: S102
     found = module.to_weights(module.to_onnx(other))
@@ -230,7 +230,7 @@ def test_mlx_loads_the_file_and_its_parameters_are_all_in_the_data(tmp_path: Any
     layer, other = nn.GRU(3, 4), nn.GRU(3, 4)
     model = of_mlx.to_onnx(layer, omits_bhn=False)
     path = tmp_path / "weights.safetensors"
-    path.write_bytes(files.to_bytes(of_mlx.to_weights(model), "mlx", of_mlx.to_config(model), ".safetensors"))
+    path.write_bytes(weight_files.to_bytes(of_mlx.to_weights(model), "mlx", of_mlx.to_config(model), ".safetensors"))
     other.load_weights(str(path))
     assert mx.array_equal(layer.Wx, other.Wx).item()
     names = [*inspect.signature(nn.GRU.__init__).parameters, *inspect.signature(nn.GRU.__call__).parameters]

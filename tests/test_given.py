@@ -18,12 +18,12 @@ from onnx import TensorProto, numpy_helper
 import gru_lower
 import zoo
 from gru_lower.cli.main import run
-from gru_lower.verification import feeds, given
-from gru_lower.verification.interface import fitted
+from gru_lower.verification.comparing.interface import fitted
+from gru_lower.verification.inputs import generate, given_files
+from gru_lower.verification.inputs.dims import BadInputs
 from gru_lower.verification.result import VerifyOptions
-from gru_lower.verification.runtime import Worker
-from gru_lower.verification.shapes import BadInputs
-from gru_lower.verification.whole import verify_models
+from gru_lower.verification.whole_models import verify_models
+from gru_lower.verification.worker.client import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -348,7 +348,7 @@ def test_no_damage_to_a_file_escapes() -> None:
             damaged[rng.integers(0, len(whole), rng.integers(1, 4))] = rng.integers(0, 256)
             path.write_bytes(damaged.tobytes()[: len(whole) - int(rng.integers(0, 2) * rng.integers(0, len(whole)))])
             try:
-                given.read(path if path.suffix == ".npz" else path.parent, model)
+                given_files.read(path if path.suffix == ".npz" else path.parent, model)
             except BadInputs:
                 count += 1
     assert 100 < count < 300
@@ -356,7 +356,7 @@ def test_no_damage_to_a_file_escapes() -> None:
 
 def test_bfloat16_comes_back_from_a_file() -> None:
     np.savez("cases.npz", x=np.array([1.5, -2], BF16))
-    ((found,), _) = given.read(Path("cases.npz"), takes(TensorProto.BFLOAT16))
+    ((found,), _) = given_files.read(Path("cases.npz"), takes(TensorProto.BFLOAT16))
     assert fitted(takes(TensorProto.BFLOAT16), found)["x"].tolist() == [1.5, -2.0]
 
 
@@ -380,7 +380,7 @@ def test_a_folder_of_several_sets_is_several_cases_in_their_order() -> None:
     for number in (0, 2, 10):
         data_set(f"sets/test_data_set_{number}", input_0=X + number, input_1=H0, output_0=Y + number)
     Path("sets/test_data_set_0.tar.gz").write_bytes(b"")
-    inputs, expected = given.read(Path("sets"), zoo.from_text(GRU))
+    inputs, expected = given_files.read(Path("sets"), zoo.from_text(GRU))
     assert [int(case["X"].max()) for case in inputs] == [0, 2, 10]
     assert [int(case["Y"].max()) for case in expected] == [0, 2, 10]
     assert run(["gru.onnx", "--inputs", "sets", "--dry-run", "-q"]) == 0
@@ -475,10 +475,10 @@ def test_memory_that_runs_out_halfway(
 
 
 def test_how_much_fits_depends_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feeds, "default_memory", lambda: 24 * 30)
+    monkeypatch.setattr(generate, "default_memory", lambda: 24 * 30)
     model = parsed(SCORES)
-    assert next(feeds.candidate_feeds(model, shapes={"x": (10, 3)}))["x"].shape == (10, 3)
-    refused(lambda: next(feeds.candidate_feeds(model, shapes={"x": (11, 3)})), "[11, 3]", "memory")
+    assert next(generate.candidate_feeds(model, shapes={"x": (10, 3)}))["x"].shape == (10, 3)
+    refused(lambda: next(generate.candidate_feeds(model, shapes={"x": (11, 3)})), "[11, 3]", "memory")
 
 
 def test_an_element_type_of_the_future_is_inconclusive() -> None:

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
 from gru_lower.graph import model as graph_model
-from gru_lower.passes.prove import prove
+from gru_lower.proving.prove import prove
 from lowering import lower, run
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from gru_lower.graph import model as held_model
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model, check_target, load, parse, save
 from gru_lower.graph.scopes import is_onnx, walk
-from gru_lower.gru.parse import parse as parse_gru
+from gru_lower.gru.parse_node import parse as parse_gru
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

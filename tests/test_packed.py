@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gru_lower.graph.model import load
-from gru_lower.passes.lowering import lower_model
+from gru_lower.rewriting.rewrite_model import lower_model
 from lowering import hold, lower
 from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 

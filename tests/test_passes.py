@@ -16,10 +16,10 @@ from gru_lower.errors import InternalError, Unsupported
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model
 from gru_lower.graph.scopes import walk
-from gru_lower.gru.parse import parse
+from gru_lower.gru.parse_node import parse
 from gru_lower.passes import registry
 from gru_lower.passes.base import PassResult
-from gru_lower.passes.lower.lower_gru import LowerGru
+from gru_lower.passes.lower_gru.lower_gru import LowerGru
 from lowering import hold, lower
 from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 
@@ -189,7 +189,7 @@ class TestCalls:
 
     def test_a_rewrite_that_computes_something_else_is_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The update's operands exchanged: a wrong lowering must never be called equivalent."""
-        from gru_lower.passes.lower import scan, step_nodes, unroll
+        from gru_lower.passes.lower_gru.forms import scan, step_nodes, unroll
 
         def wrong(self: Any, zt: Any, ht: Any, state: Any) -> Any:
             change = self._e.op("Sub", [ht, state], "change")

@@ -14,13 +14,13 @@ import pytest
 
 import gru_lower
 from gru_lower.cli.main import run as command
-from gru_lower.passes.probe import ProbeOptions, probe
-from gru_lower.passes.probing import micro, ops
-from gru_lower.passes.probing.completion import complete
-from gru_lower.passes.probing.runner import CommandRunner, Outcome
-from gru_lower.targets import profile
+from gru_lower.probing import gru_models, operator_models
+from gru_lower.probing.compatible_options import complete
+from gru_lower.probing.probe import ProbeOptions, probe
+from gru_lower.probing.runner import CommandRunner, Outcome
+from gru_lower.targets import read_profile
 from gru_lower.targets.features import AXES, AXIS_OF, BANDS, OPTIONS, PLAIN, with_options
-from gru_lower.targets.writing import to_toml
+from gru_lower.targets.write_profile import to_toml
 from lowering import run
 from strategies import WEIGHTS, random_case
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from gru_lower.passes.probing.runner import Arrays
+    from gru_lower.probing.runner import Arrays
     from strategies import GruCase
 
 BASE = PLAIN | {"lbr1", "float32", "opset_14"}
@@ -78,9 +78,9 @@ class TestMicroModels:
         options = complete(with_options(BASE, option), frozenset({option}))
         assert options is not None
         band = next(each for each in options if AXIS_OF[each] == "opset")
-        opset = micro.opset_in(band, 7, 24)
+        opset = gru_models.opset_in(band, 7, 24)
         assert opset is not None
-        made = micro.gru(options, opset)
+        made = gru_models.gru(options, opset)
         onnx.checker.check_model(made.model, full_check=True)
         assert option in made.options
         assert {AXIS_OF[each] for each in made.options} == AXES.keys()
@@ -88,7 +88,7 @@ class TestMicroModels:
         assert not made.fault(made.expected)
 
     def test_right_is_told_from_wrong(self) -> None:
-        made = micro.gru(BASE, 17)
+        made = gru_models.gru(BASE, 17)
         shifted = {name: np.roll(value, 1, axis=0) for name, value in made.expected.items()}
         assert made.fault(shifted)
         assert made.fault({})
@@ -98,16 +98,16 @@ class TestMicroModels:
 
     @pytest.mark.parametrize("opset", list(BANDS))
     def test_operators_run_in_every_opset_they_are_probed_in(self, opset: int) -> None:
-        for op, (first, _) in ops.OPERATORS.items():
+        for op, (first, _) in operator_models.OPERATORS.items():
             if opset >= first:
-                made = ops.operator(op, opset)
+                made = operator_models.operator(op, opset)
                 onnx.checker.check_model(made.model, full_check=True)
                 assert op in {node.op_type for node in made.model.graph.node}
                 assert not made.fault(run(made.model, made.feeds)), f"{op} at opset {opset}"
 
 
 class TestCommandRunner:
-    model = ops.operator("Tanh", 17)
+    model = operator_models.operator("Tanh", 17)
 
     def outcome(self, tmp_path: Path, body: str, timeout: float = 60.0) -> Outcome:
         return CommandRunner(script(tmp_path / "runner.py", body), timeout)(self.model.model, self.model.feeds)
@@ -185,7 +185,7 @@ class TestCompletion:
 class TestProbe:
     def test_onnxruntime_is_found_as_it_is(self) -> None:
         found = probe(onnxruntime_runner, ProbeOptions("ort", columns=("gru",), version="1"))
-        shipped = profile.load("onnxruntime")
+        shipped = read_profile.load("onnxruntime")
         column = found.profile.columns["gru"]
         assert column.pairs
         assert not column.together
@@ -194,7 +194,7 @@ class TestProbe:
         }
         assert not found.profile.forbid
         assert "layout1" in " ".join(found.reasons)
-        assert profile.parse(to_toml(found.profile)) == found.profile
+        assert read_profile.parse(to_toml(found.profile)) == found.profile
 
     def test_a_target_that_is_silently_wrong(self, tmp_path: Path) -> None:
         """What it gets wrong is found, alone and together; legalised for it, a model comes out right."""
@@ -257,7 +257,7 @@ class TestProbe:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(onnx.defs, "onnx_opset_version", lambda: 17)
-        monkeypatch.setattr("gru_lower.passes.probe.OLDEST", 17)
+        monkeypatch.setattr("gru_lower.probing.probe.OLDEST", 17)
         runner = script(tmp_path / "runner.py", f"print('noise' * 100_000)\n{body}")
         assert command(["probe", "--runner", runner, "-o", str(tmp_path / "npu.toml")]) == 2
         said = capsys.readouterr()
@@ -276,7 +276,7 @@ class TestProbe:
 
     def test_what_a_runner_prints_is_nothing_to_us(self, tmp_path: Path) -> None:
         body = "print('progress ' * 100_000); np.savez(outputs, y=np.tanh(feeds['X']))"
-        model = ops.operator("Tanh", 17)
+        model = operator_models.operator("Tanh", 17)
         found = CommandRunner(script(tmp_path / "runner.py", body))(model.model, model.feeds)
         assert not model.fault(found.outputs or {})
 
@@ -300,7 +300,7 @@ def _right(case: GruCase, outcome: Outcome) -> bool:
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A target that knows one operator: its profile is written, its matrix printed."""
     monkeypatch.chdir(tmp_path)
-    np.savez(tmp_path / "tanh.npz", y=np.tanh(ops.X))
+    np.savez(tmp_path / "tanh.npz", y=np.tanh(operator_models.X))
     (tmp_path / "npu.sh").write_text(
         'if grep -q Tanh "$1" && ! grep -q Sigmoid "$1" && ! grep -q GRU "$1"; then cp tanh.npz "$3"\n'
         "else echo no such operator >&2; exit 3; fi\n",
@@ -311,7 +311,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     out = capsys.readouterr().out
     assert "npu 2.1" in out
     assert "Wrote npu.toml" in out
-    found = profile.load("npu.toml")
+    found = read_profile.load("npu.toml")
     assert found.forms == ()
     assert "Tanh" not in found.forbid
     assert "Sigmoid" in found.forbid

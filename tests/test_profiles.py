@@ -14,11 +14,11 @@ from jsonschema import Draft202012Validator
 
 import gru_lower
 from gru_lower.cli.main import run as command
-from gru_lower.targets import matrix, profile
-from gru_lower.targets.capability import COLUMNS, FOLDER, FORMS, VERDICTS
+from gru_lower.targets import read_profile, tables
 from gru_lower.targets.features import AXES, DTYPES, OPTIONS, PLAIN, band, describe, with_options
-from gru_lower.targets.judge import judge
-from gru_lower.targets.writing import to_toml
+from gru_lower.targets.judge_options import judge
+from gru_lower.targets.profile import COLUMNS, FOLDER, FORMS, VERDICTS
+from gru_lower.targets.write_profile import to_toml
 from update_targets import PAGE, page
 
 if TYPE_CHECKING:
@@ -72,19 +72,19 @@ BROKEN: dict[str, tuple[str, str, str]] = {
 def test_a_profile_that_ships(name: str) -> None:
     text = (FOLDER / f"{name}.toml").read_text(encoding="utf-8")
     assert not list(VALIDATOR.iter_errors(tomllib.loads(text)))
-    found = profile.load(name)
+    found = read_profile.load(name)
     assert found.name == name
     assert found.summary
     assert set(found.columns) >= {"gru"}
     cells = [cell for column in found.columns.values() for cell in column.cells.values()]
     assert all(cell.source for cell in cells if cell.evidence == "read")
     assert all(cell.version for cell in cells if cell.evidence == "run") or name == "portable"
-    assert profile.parse(to_toml(found)) == found
+    assert read_profile.parse(to_toml(found)) == found
 
 
 def test_every_name_ships_and_no_other() -> None:
-    assert set(profile.names()) == set(NAMES)
-    assert profile.names()[0] == "portable"
+    assert set(read_profile.names()) == set(NAMES)
+    assert read_profile.names()[0] == "portable"
 
 
 def test_the_page_of_targets_is_current() -> None:
@@ -94,12 +94,12 @@ def test_the_page_of_targets_is_current() -> None:
 def test_the_schema_says_what_the_reader_takes() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     defined = SCHEMA["$defs"]
-    assert set(SCHEMA["properties"]) == {*profile.REQUIRED, *profile.OPTIONAL}
-    assert SCHEMA["required"] == list(profile.REQUIRED)
-    assert set(defined["column"]["properties"]) == set(profile.COLUMN_KEYS)
+    assert set(SCHEMA["properties"]) == {*read_profile.REQUIRED, *read_profile.OPTIONAL}
+    assert SCHEMA["required"] == list(read_profile.REQUIRED)
+    assert set(defined["column"]["properties"]) == set(read_profile.COLUMN_KEYS)
     assert defined["options"]["items"]["enum"] == list(OPTIONS)
     assert defined["verdict"]["enum"] == list(VERDICTS)
-    assert set(defined["limit"]["properties"]) == set(profile.OP_KEYS)
+    assert set(defined["limit"]["properties"]) == set(read_profile.OP_KEYS)
     assert SCHEMA["properties"]["dtypes"]["items"]["enum"] == list(DTYPES)
     assert SCHEMA["properties"]["forms"]["items"]["enum"] == list(FORMS)
     assert not list(VALIDATOR.iter_errors(tomllib.loads(MINE)))
@@ -114,7 +114,7 @@ def test_a_broken_profile_says_what_is_wrong_with_it(
     path = tmp_path / "mine.toml"
     path.write_text(MINE.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(gru_lower.InvalidModel) as caught:
-        profile.load(str(path))
+        read_profile.load(str(path))
     assert caught.value.code == "GL402"
     assert words in caught.value.message
     assert command(["targets", str(path)]) == 2
@@ -124,7 +124,7 @@ def test_a_broken_profile_says_what_is_wrong_with_it(
 
 
 class TestJudging:
-    mine = profile.parse(MINE)
+    mine = read_profile.parse(MINE)
     options = PLAIN | {"lbr1", "float32", "opset_14"}
 
     @pytest.mark.parametrize(
@@ -148,11 +148,11 @@ class TestJudging:
 
     def test_what_was_read_is_said_to_be(self) -> None:
         read = MINE.replace("[gru]", '[gru]\nevidence = "read"\nsource = "the manual, page 7"')
-        found = judge(profile.parse(read), "gru", self.options)
+        found = judge(read_profile.parse(read), "gru", self.options)
         assert (found.verdict, found.evidence, found.source) == ("right", "read", "the manual, page 7")
 
     def test_a_static_target_takes_no_dynamic_dim(self) -> None:
-        static = profile.parse(MINE.replace("static = false", "static = true"))
+        static = read_profile.parse(MINE.replace("static = false", "static = true"))
         assert judge(static, "gru", with_options(self.options, "dynamic_time")).verdict == "rejected"
 
     @pytest.mark.parametrize("opset", range(7, 26))
@@ -165,21 +165,21 @@ class TestJudging:
 @given(data=st.data())
 def test_a_profile_reads_back_as_it_was_written(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(NAMES))
-    found = profile.load(name)
+    found = read_profile.load(name)
     column = data.draw(st.sampled_from([each for each in COLUMNS if each in found.columns]))
     option = data.draw(st.sampled_from(list(found.columns[column].cells)))
     del found.columns[column].cells[option]
-    assert profile.parse(to_toml(found)) == found
+    assert read_profile.parse(to_toml(found)) == found
 
 
 class TestMatrix:
     def test_every_feature_is_an_option(self) -> None:
-        assert {option for options in matrix.FEATURES.values() for option in options} <= set(OPTIONS)
+        assert {option for options in tables.FEATURES.values() for option in options} <= set(OPTIONS)
         assert all(describe(option) for option in OPTIONS)
 
     def test_what_a_target_gets_wrong_is_never_what_comes_of_it(self) -> None:
         for name in NAMES:
-            row = matrix.row(profile.load(name))
+            row = tables.row(read_profile.load(name))
             assert "wrong" not in row.after.values()
             for feature, mark in row.before.items():
                 assert mark != "right" or row.after[feature] == "right"
@@ -198,7 +198,7 @@ class TestMatrix:
     def test_json_holds_every_cell(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert command(["targets", "--output-format", "json"]) == 0
         found = json.loads(capsys.readouterr().out)
-        assert [each["name"] for each in found["targets"]] == profile.names()
+        assert [each["name"] for each in found["targets"]] == read_profile.names()
         tract = next(each for each in found["targets"] if each["name"] == "tract")
         cell = tract["columns"]["gru"]["cells"]["reverse"]
         assert (cell["verdict"], cell["evidence"]) == ("wrong", "run")

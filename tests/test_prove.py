@@ -12,12 +12,12 @@ from onnx import helper, numpy_helper
 
 import gru_lower
 from gru_lower.graph import model as graph_model
-from gru_lower.passes.prove import prove
+from gru_lower.proving.prove import prove
 from lowering import run
 from strategies import WEIGHTS, random_case
 
 if TYPE_CHECKING:
-    from gru_lower.passes.prove import Proof
+    from gru_lower.proving.prove import Proof
 
 PACKINGS = ("none", "inside", "fused", "double", "triple", "block", "block-fused")
 

@@ -14,7 +14,7 @@ import zoo
 from gru_lower.diagnostics import CODES
 from gru_lower.gru import reference
 from gru_lower.gru.activations import KINDS, SIGMOID, TANH, Activation
-from gru_lower.gru.parse import ATTRIBUTES, Parsed
+from gru_lower.gru.parse_node import ATTRIBUTES, Parsed
 from gru_lower.gru.spec import FLOAT_TYPES, VERSIONS, GruSpec
 from strategies import TAKES_ALPHA, TAKES_BETA, AnyOf, GruCase, gru_cases
 from zoo import gru_model, read_gru

@@ -12,9 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import gru_lower
-from gru_lower.passes.lower.vocabulary import MINIMAL
-from gru_lower.targets import profile
-from gru_lower.targets.capability import FOLDER
+from gru_lower.emission.vocabulary import MINIMAL
+from gru_lower.targets import read_profile
+from gru_lower.targets.profile import FOLDER
 from lowering import hold, holds_gru, lower, op_types
 from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 
@@ -69,7 +69,7 @@ def test_what_has_no_other_spelling_is_kept() -> None:
 class TestPortable:
     def test_the_trained_fixture(self) -> None:
         result = gru_lower.lower(ROOT / "fixtures" / "digits_gru.onnx", target="portable", fix_dims={"batch": 1})
-        wanted = profile.load("portable")
+        wanted = read_profile.load("portable")
         assert result.report.verification.status == "equivalent"
         assert not {"GRU", "Scan", "Loop", "If", *wanted.forbid} & op_types(result.model)
 
@@ -180,8 +180,8 @@ def _plain(**knobs: Any) -> GruCase:
 
 class TestProfiles:
     def test_every_profile_that_ships_is_whole(self) -> None:
-        for name in profile.names():
-            found = profile.load(name)
+        for name in read_profile.names():
+            found = read_profile.load(name)
             assert found.name == name
             assert found.summary
 
@@ -198,7 +198,7 @@ class TestProfiles:
         path = tmp_path / "mine.toml"
         path.write_text(text.replace(change, "") if change else text + 'colour = "red"\n', encoding="utf-8")
         with pytest.raises(gru_lower.InvalidModel) as caught:
-            profile.load(str(path))
+            read_profile.load(str(path))
         assert caught.value.code == "GL402"
         assert words in caught.value.message
 

@@ -10,9 +10,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from gru_lower.verification.compare import Tolerance, compare, compare_site, tolerance_for
+from gru_lower.verification.comparing.tally import Tally
+from gru_lower.verification.comparing.tolerance import Tolerance, compare, compare_site, tolerance_for
 from gru_lower.verification.result import Accuracy, Verification, Worst
-from gru_lower.verification.tally import Tally
 
 F32 = Tolerance(1e-4, 1e-5)
 EXACT = Tolerance(0, 0)

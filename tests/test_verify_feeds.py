@@ -11,8 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from gru_lower.verification.feeds import candidate_feeds
-from gru_lower.verification.shapes import BadInputs, Unfeedable
+from gru_lower.verification.inputs.dims import BadInputs, Unfeedable
+from gru_lower.verification.inputs.generate import candidate_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

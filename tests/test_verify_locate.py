@@ -14,8 +14,8 @@ import gru_lower
 from gru_lower.cli.main import run
 from gru_lower.errors import Unsupported
 from gru_lower.graph.scopes import walk
-from gru_lower.verification.compare import Tolerance, compare
-from gru_lower.verification.cut import cut
+from gru_lower.verification.comparing.tolerance import Tolerance, compare
+from gru_lower.verification.sites.cut_parts import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable

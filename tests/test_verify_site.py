@@ -12,8 +12,9 @@ from onnx import helper, numpy_helper
 
 from gru_lower.gru import reference
 from gru_lower.verification.result import VerifyOptions
-from gru_lower.verification.runtime import RunFailure, Worker
-from gru_lower.verification.site import SitePair, capture, verify_site
+from gru_lower.verification.sites.site import SitePair
+from gru_lower.verification.sites.verify_site import capture, verify_site
+from gru_lower.verification.worker.client import RunFailure, Worker
 from strategies import GruCase, random_case
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from gru_lower.verification.inputs.dims import BadInputs
 from gru_lower.verification.result import VerifyOptions
-from gru_lower.verification.runtime import Worker
-from gru_lower.verification.shapes import BadInputs
-from gru_lower.verification.whole import verify_models
+from gru_lower.verification.whole_models import verify_models
+from gru_lower.verification.worker.client import Worker
 from strategies import random_case
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from gru_lower.verification.runtime import RunFailure, Worker
+from gru_lower.verification.worker.client import RunFailure, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.verification.runtime import Runtime
+    from gru_lower.verification.worker.client import Runtime
 
 ROOT = Path(__file__).resolve().parents[1]
 linux_only = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
@@ -159,7 +159,7 @@ def test_no_process_outlives_its_parent(command: str) -> None:
     """Not at a normal exit without close, not when killed in the middle of a run, not after an abort."""
     script = f"""
         import os, numpy as np, onnx
-        from gru_lower.verification.runtime import Worker
+        from gru_lower.verification.worker.client import Worker
         worker = Worker()
         handle = worker.load(onnx.parser.parse_model({ENDLESS!r}))
         x = np.ones(2, np.float32)
@@ -218,7 +218,7 @@ def test_what_a_model_prints_does_not_reach_the_protocol() -> None:
         worker._load = lambda *_: Chatty()
         worker.main(0)
     """
-    from gru_lower.verification.wire import read_frame, write_frame
+    from gru_lower.verification.worker.frames import read_frame, write_frame
 
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gru_lower.targets import matrix, profile
+from gru_lower.targets import read_profile, tables
 from gru_lower.targets.features import describe, in_order
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "targets.md"
@@ -42,8 +42,8 @@ candidate's activation; HardSigmoid as the gates'; float16; a dynamic sequence l
 
 def page() -> str:
     """Return the page's text."""
-    profiles = [profile.load(name) for name in profile.names()]
-    parts = [HEAD + matrix.markdown(profiles), "## One by one"]
+    profiles = [read_profile.load(name) for name in read_profile.names()]
+    parts = [HEAD + tables.markdown(profiles), "## One by one"]
     for each in profiles:
         lines = [f"### {each.name}", "", f"{each.summary}."]
         version = f" {each.version}" if each.version else ""

@@ -12,7 +12,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model
 from gru_lower.graph.scopes import Scope, is_onnx, walk
-from gru_lower.gru.parse import Parsed, parse
+from gru_lower.gru.parse_node import Parsed, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gru_lower.targets import profile
+from gru_lower.targets import read_profile
 from tests_live.engines import KINDS, start
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "form" in metafunc.fixturenames:
         target = KINDS[metafunc.config.getoption("--engine")].target
-        metafunc.parametrize("form", profile.load(target).forms)
+        metafunc.parametrize("form", read_profile.load(target).forms)
 
 
 @pytest.fixture(scope="session")

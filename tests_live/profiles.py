@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.probe import ProbeOptions, probe
-from gru_lower.passes.probing.runner import Outcome
-from gru_lower.targets import profile
-from gru_lower.targets.capability import FOLDER
-from gru_lower.targets.writing import to_toml
+from gru_lower.probing.probe import ProbeOptions, probe
+from gru_lower.probing.runner import Outcome
+from gru_lower.targets import read_profile
+from gru_lower.targets.profile import FOLDER
+from gru_lower.targets.write_profile import to_toml
 from tests_live.engines import KINDS, start
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="each option by itself, as gru-lower probe has it")
     given = parser.parse_args()
     target = KINDS[given.engine].target
-    held = profile.load(target)
+    held = read_profile.load(target)
     began = time.monotonic()
     with start(given.engine) as engine:
 

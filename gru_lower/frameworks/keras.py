@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gru_lower.frameworks import keras_api
-from gru_lower.frameworks.keras_layers import activations_of
-from gru_lower.frameworks.known import KERAS
-from gru_lower.frameworks.refuse import load
+from gru_lower.frameworks import keras_calls
+from gru_lower.frameworks.framework_data import KERAS
+from gru_lower.frameworks.keras_read_layers import activations_of
+from gru_lower.frameworks.refusals import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import onnx
 
-    from gru_lower.frameworks.cell import Weights
+    from gru_lower.frameworks.layer_cell import Weights
 
 
 def to_onnx(
@@ -56,7 +56,7 @@ def to_onnx(
         InvalidModel: It has no weights yet, or weights and configuration do not fit each other.
 
     """
-    return keras_api.to_onnx(
+    return keras_calls.to_onnx(
         KERAS,
         layer,
         config,
@@ -82,7 +82,7 @@ def from_onnx(
     for it. It returns sequences if the model uses Y, and the state as well if it uses both Y and Y_h.
 
     Args:
-        model: What :func:`gru_lower.lower` takes, or a :class:`gru_lower.frameworks.node.Gru`.
+        model: What :func:`gru_lower.lower` takes, or a :class:`gru_lower.frameworks.gru_stack.Gru`.
         node: The name or site of the GRU meant.
         into: ``keras.layers.GRU`` (the default; a Bidirectional around it where the GRU is), ``GRUCell``, ``RNN``, or a
             layer that the weights are put into.
@@ -94,8 +94,8 @@ def from_onnx(
 
     """
     keras = load(KERAS)
-    found = keras_api.grus(KERAS, model, node, activations_of(KERAS, keras), flipped=flipped)
-    return keras_api.make(KERAS, keras, found, into)
+    found = keras_calls.grus(KERAS, model, node, activations_of(KERAS, keras), flipped=flipped)
+    return keras_calls.make(KERAS, keras, found, into)
 
 
 def to_weights(model: Any, *, node: str | None = None, flipped: bool = False) -> Weights:  # noqa: ANN401
@@ -107,10 +107,10 @@ def to_weights(model: Any, *, node: str | None = None, flipped: bool = False) ->
         Unsupported: The GRU is beyond Keras.
 
     """
-    return keras_api.to_weights(KERAS, keras_api.grus(KERAS, model, node, KERAS.activations, flipped=flipped))
+    return keras_calls.to_weights(KERAS, keras_calls.grus(KERAS, model, node, KERAS.activations, flipped=flipped))
 
 
 def to_config(model: Any, *, node: str | None = None, flipped: bool = False) -> dict[str, Any]:  # noqa: ANN401
     """Return the configuration that goes with :func:`to_weights`; several layers' as a list under ``layers``."""
-    found = keras_api.grus(KERAS, model, node, KERAS.activations, flipped=flipped)
-    return keras_api.to_config(found)
+    found = keras_calls.grus(KERAS, model, node, KERAS.activations, flipped=flipped)
+    return keras_calls.to_config(found)

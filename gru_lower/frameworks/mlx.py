@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.frameworks.build import Builder
-from gru_lower.frameworks.cell import Array, Cell, Half, Weights, fold
-from gru_lower.frameworks.known import MLX
-from gru_lower.frameworks.read import read
-from gru_lower.frameworks.refuse import chain, check, load, not_a_layer, stranger, unfit
-from gru_lower.frameworks.weights import of_cell, to_cell
+from gru_lower.frameworks.framework_data import MLX
+from gru_lower.frameworks.layer_cell import Array, Cell, Half, Weights, fold
+from gru_lower.frameworks.model_builder import Builder
+from gru_lower.frameworks.read_grus import read
+from gru_lower.frameworks.refusals import chain, check, load, not_a_layer, stranger, unfit
+from gru_lower.frameworks.weight_layouts import of_cell, to_cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import onnx
 
-    from gru_lower.frameworks.node import Gru
+    from gru_lower.frameworks.gru_stack import Gru
 
 NAME = re.compile(rf"(?:layers\.(?P<layer>\d+)\.)?(?P<weight>{'|'.join(weight.name for weight in MLX.weights)})")
 TAKES = "an mlx.nn.GRU, a Sequential or list of them, or a dict of their weights"
@@ -161,7 +161,7 @@ def from_onnx(
     0.31.1 call it with zeros where the model has no initial_h, unless bhn is 0: see :func:`to_onnx`.
 
     Args:
-        model: What :func:`gru_lower.lower` takes, or a :class:`gru_lower.frameworks.node.Gru`.
+        model: What :func:`gru_lower.lower` takes, or a :class:`gru_lower.frameworks.gru_stack.Gru`.
         node: The name or site of the GRU meant.
         into: ``mlx.nn.GRU`` (the default), or a layer that the weights are put into.
 

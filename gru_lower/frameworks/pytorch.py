@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto
 
-from gru_lower.frameworks.build import Builder
-from gru_lower.frameworks.cell import Array, Half, Weights
-from gru_lower.frameworks.known import TORCH
-from gru_lower.frameworks.read import read
-from gru_lower.frameworks.refuse import chain, check, load, not_a_layer, stranger, unfit
-from gru_lower.frameworks.weights import of_cell, to_cell
+from gru_lower.frameworks.framework_data import TORCH
+from gru_lower.frameworks.layer_cell import Array, Half, Weights
+from gru_lower.frameworks.model_builder import Builder
+from gru_lower.frameworks.read_grus import read
+from gru_lower.frameworks.refusals import chain, check, load, not_a_layer, stranger, unfit
+from gru_lower.frameworks.weight_layouts import of_cell, to_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import onnx
 
-    from gru_lower.frameworks.node import Stack
+    from gru_lower.frameworks.gru_stack import Stack
 
 TAKES = "a torch.nn.GRU or GRUCell, a list of GRUs, or a dict of their weights"
 SUFFIX = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)(?:_l(\d+)(_reverse)?)?")
@@ -148,7 +148,7 @@ def from_onnx(
     The state before the first step is an argument of the layer's call, whatever the model takes for it.
 
     Args:
-        model: What :func:`gru_lower.lower` takes, or a :class:`gru_lower.frameworks.node.Gru`.
+        model: What :func:`gru_lower.lower` takes, or a :class:`gru_lower.frameworks.gru_stack.Gru`.
         node: The name or site of the GRU meant.
         into: ``torch.nn.GRU`` (the default), ``torch.nn.GRUCell``, or a layer that the weights are put into.
         packed: Accept sequence_lens: the layer will be called with ``pack_padded_sequence``.

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gru_lower.frameworks import keras_api
-from gru_lower.frameworks.keras_layers import activations_of
-from gru_lower.frameworks.known import TENSORFLOW
-from gru_lower.frameworks.refuse import load
+from gru_lower.frameworks import keras_calls
+from gru_lower.frameworks.framework_data import TENSORFLOW
+from gru_lower.frameworks.keras_read_layers import activations_of
+from gru_lower.frameworks.refusals import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import onnx
 
-    from gru_lower.frameworks.cell import Weights
+    from gru_lower.frameworks.layer_cell import Weights
 
 
 def to_onnx(
@@ -56,7 +56,7 @@ def to_onnx(
         InvalidModel: It has no weights yet, or weights and configuration do not fit each other.
 
     """
-    return keras_api.to_onnx(
+    return keras_calls.to_onnx(
         TENSORFLOW,
         layer,
         config,
@@ -82,7 +82,7 @@ def from_onnx(
     for it. It returns sequences if the model uses Y, and the state as well if it uses both Y and Y_h.
 
     Args:
-        model: What :func:`gru_lower.lower` takes, or a :class:`gru_lower.frameworks.node.Gru`.
+        model: What :func:`gru_lower.lower` takes, or a :class:`gru_lower.frameworks.gru_stack.Gru`.
         node: The name or site of the GRU meant.
         into: ``tf.keras.layers.GRU`` (the default; in a Bidirectional where the GRU is one), ``GRUCell``, ``RNN``, or
             a layer that the weights are put into.
@@ -94,8 +94,8 @@ def from_onnx(
 
     """
     keras = load(TENSORFLOW).keras
-    found = keras_api.grus(TENSORFLOW, model, node, activations_of(TENSORFLOW, keras), flipped=flipped)
-    return keras_api.make(TENSORFLOW, keras, found, into)
+    found = keras_calls.grus(TENSORFLOW, model, node, activations_of(TENSORFLOW, keras), flipped=flipped)
+    return keras_calls.make(TENSORFLOW, keras, found, into)
 
 
 def to_weights(model: Any, *, node: str | None = None, flipped: bool = False) -> Weights:  # noqa: ANN401
@@ -107,12 +107,12 @@ def to_weights(model: Any, *, node: str | None = None, flipped: bool = False) ->
         Unsupported: The GRU is beyond Keras.
 
     """
-    return keras_api.to_weights(
-        TENSORFLOW, keras_api.grus(TENSORFLOW, model, node, TENSORFLOW.activations, flipped=flipped)
+    return keras_calls.to_weights(
+        TENSORFLOW, keras_calls.grus(TENSORFLOW, model, node, TENSORFLOW.activations, flipped=flipped)
     )
 
 
 def to_config(model: Any, *, node: str | None = None, flipped: bool = False) -> dict[str, Any]:  # noqa: ANN401
     """Return the configuration that goes with :func:`to_weights`; several layers' as a list under ``layers``."""
-    found = keras_api.grus(TENSORFLOW, model, node, TENSORFLOW.activations, flipped=flipped)
-    return keras_api.to_config(found)
+    found = keras_calls.grus(TENSORFLOW, model, node, TENSORFLOW.activations, flipped=flipped)
+    return keras_calls.to_config(found)

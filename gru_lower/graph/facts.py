@@ -13,12 +13,12 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 
-from gru_lower.graph import external
-from gru_lower.graph.functions import Functions, key_of, resolve
+from gru_lower.graph import external_data
+from gru_lower.graph.local_functions import Functions, key_of, resolve
 from gru_lower.graph.scopes import Scope, function_path, is_onnx, walk
 
 if TYPE_CHECKING:
-    from gru_lower.graph.functions import Key
+    from gru_lower.graph.local_functions import Key
     from gru_lower.graph.model import Model
 
 Table = dict[str, dict[str, ValueInfoProto]]
@@ -84,7 +84,7 @@ class Facts:
     def array(self, scope: Scope, name: str) -> np.ndarray[Any, np.dtype[Any]] | None:
         """Return the values of a constant, or ``None``."""
         tensor = self.constant(scope, name)
-        return None if tensor is None else external.to_array(tensor, self._model.base_dir)
+        return None if tensor is None else external_data.to_array(tensor, self._model.base_dir)
 
     def elem_type(self, scope: Scope, name: str) -> int:
         """Return the element type (``TensorProto.DataType``) of a tensor value, 0 where it is unknown."""
@@ -223,7 +223,7 @@ def _strip_graph(graph: GraphProto, copy: GraphProto) -> None:
 
 
 def _strip_tensor(tensor: TensorProto, copy: TensorProto) -> None:
-    if external.is_external(tensor) or tensor.ByteSize() > SMALL_BYTES:
+    if external_data.is_external(tensor) or tensor.ByteSize() > SMALL_BYTES:
         copy.name, copy.data_type = tensor.name, tensor.data_type
         copy.dims.extend(tensor.dims)
         copy.data_location = TensorProto.EXTERNAL

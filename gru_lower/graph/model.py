@@ -15,8 +15,8 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError
 
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.graph import external, sniff
-from gru_lower.graph.files import AtomicFile
+from gru_lower.graph import external_data, file_kinds
+from gru_lower.graph.atomic_file import AtomicFile
 from gru_lower.graph.scopes import texts
 
 PROTOBUF_LIMIT = 2**31 - 1
@@ -92,9 +92,9 @@ def load(source: str | Path) -> Model:
     path = Path(source)
     try:
         if not path.exists():
-            raise InvalidModel(f"{path}: no such file", code="GL001", hint=sniff.missing_hint(path))
+            raise InvalidModel(f"{path}: no such file", code="GL001", hint=file_kinds.missing_hint(path))
         if path.is_dir():
-            what, hint = sniff.recognise_folder(path)
+            what, hint = file_kinds.recognise_folder(path)
             raise InvalidModel(f"{path}: {what}", code="GL002", hint=hint)
         if path.stat().st_size > PROTOBUF_LIMIT:
             raise Unsupported(
@@ -122,7 +122,7 @@ def parse(raw: bytes, *, path: Path | None = None) -> Model:
 
     """
     name = "the input" if path is None else str(path)
-    found = sniff.recognise(raw, path)
+    found = file_kinds.recognise(raw, path)
     if found is not None:
         what, hint = found
         raise InvalidModel(f"{name}: {what}", code="GL002", hint=hint)
@@ -181,7 +181,9 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> None:
         with ExitStack() as stack:
             file = stack.enter_context(AtomicFile(target))  # entered first, so that it is put in place last
             if model.base_dir is not None and elsewhere:
-                stack.enter_context(external.carried(model.proto, model.base_dir, target.parent, overwrite=overwrite))
+                stack.enter_context(
+                    external_data.carried(model.proto, model.base_dir, target.parent, overwrite=overwrite)
+                )
             file.handle.write(raw)
             file.seal()
     except OSError as error:
@@ -191,9 +193,9 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> None:
 def _check_data(model: Model, target: Path) -> None:
     """Refuse to write a model where its external data lies, or has to go."""
     place, folders = target.resolve(), {target.parent.resolve(), (model.base_dir or target.parent).resolve()}
-    for tensor in external.tensors(model.proto):
-        if external.is_external(tensor):
-            location = external.view(tensor).location
+    for tensor in external_data.tensors(model.proto):
+        if external_data.is_external(tensor):
+            location = external_data.view(tensor).location
             if any(folder / location == place for folder in folders):
                 raise Unsupported(
                     f"{target}: is the place of the model's external data", code="GL004", hint="choose another -o"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.verification.compare import errors, magnitudes, tolerance_for
-from gru_lower.verification.runtime import RunFailure, Worker
+from gru_lower.verification.comparing.tolerance import errors, magnitudes, tolerance_for
+from gru_lower.verification.worker.client import RunFailure, Worker
 
 if TYPE_CHECKING:
     import onnx

@@ -1,0 +1,87 @@
+"""Reports as JUnit's XML, in the form Jenkins reads: a suite for each model, a case for each thing to hold."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from gru_lower.cli.report_formats import is_mended, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.cli.report_formats import Run
+
+ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def as_junit(runs: Sequence[Run]) -> str:
+    """Return the document: findings are failed cases, notes are output; a clean model has one case that passes."""
+    root = ET.Element("testsuites", name="gru-lower")
+    for run in runs:
+        root.append(_suite(run))
+    for key in ("tests", "failures", "errors"):
+        root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(run: Run) -> ET.Element:
+    suite = ET.Element("testsuite", name=_legal(run.path))
+    command = "read" if run.report is None else run.report.command
+    seen: Counter[str] = Counter()
+    for name, kind, text in run.failures:
+        seen[name] += 1
+        failed = _case(suite, run, name if seen[name] == 1 else f"{name} ({seen[name]})")
+        ET.SubElement(failed, "failure", message=_legal(text), type=kind).text = _legal(text)
+    if run.error is not None:
+        broken = ET.SubElement(_case(suite, run, command), "error", message=_legal(run.error.message))
+        broken.set("type", run.error.code or type(run.error).__name__)
+    elif not run.failures or command != "check":
+        _passed(suite, run, command)
+    notes = []
+    for each in run.report.diagnostics if run.report else []:
+        if is_mended(each) and each.fix:
+            notes.append(f"mended {each.code}: {each.node}: {each.fix.message}")
+        elif each.severity == "note":
+            notes.append(f"note {each.code}: {each.node}: {sentence(each)}")
+    if notes:
+        ET.SubElement(suite, "system-out").text = _legal("\n".join(notes))
+    for key, tag in (("tests", "."), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        cases = suite.findall("testcase")
+        suite.set(key, str(sum(tag == "." or case.find(tag) is not None for case in cases)))
+    suite.set("time", "0")
+    return suite
+
+
+def _passed(suite: ET.Element, run: Run, command: str) -> None:
+    """Add the cases that hold: each GRU that was dealt with, the verdict; or the command where there is neither."""
+    report = run.report
+    added = False
+    if report is not None and command != "check":
+        for site in report.sites:
+            case = _case(suite, run, f"{site.action} {site.site}")
+            if site.action == "kept" and site.code:
+                ET.SubElement(case, "skipped", message=_legal(f"{site.code}: {site.message}"))
+            added = True
+        if report.verification.status != "different":
+            if report.verification.status != "not_run":
+                case = _case(suite, run, "verification")
+                added = True
+                if report.verification.status == "inconclusive":
+                    ET.SubElement(case, "skipped", message=_legal(report.verification.message))
+        else:
+            added = True
+    if not added and not run.failures:
+        _case(suite, run, command)
+
+
+def _case(suite: ET.Element, run: Run, name: str) -> ET.Element:
+    return ET.SubElement(suite, "testcase", classname=_legal(run.path), name=_legal(name), time="0")
+
+
+def _legal(text: str) -> str:
+    """Replace what XML cannot hold, however it is escaped."""
+    return ILLEGAL.sub("\ufffd", text)

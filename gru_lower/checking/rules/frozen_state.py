@@ -1,0 +1,70 @@
+"""GL713: a stateful layer's state, frozen into a constant.
+
+Keras' stateful layers keep their state in a variable. An export writes down what it held at that moment: every run
+begins with it, and nothing carries the new state on. A constant initial state is taken for one if TensorFlow read it
+from a variable, or if it differs from sequence to sequence; a learned initial state is the same for all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gru_lower.checking.rule import Rule
+from gru_lower.diagnostics import diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from gru_lower.checking.rule import Subject
+    from gru_lower.diagnostics import Diagnostic
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.fuse_gru.recognition.search import Found
+
+VARIABLE = "ReadVariableOp"
+
+
+def states(subject: Subject) -> Iterator[Diagnostic]:
+    """Find GRUs, decomposed ones included, that begin with a frozen state."""
+    for gru in subject.grus:
+        if gru.parsed.spec is not None and "initial_h" in gru.parsed.spec.inputs:
+            axis = 0 if gru.parsed.spec.layout else 1
+            yield from _judged(subject, gru.scope, gru.parsed.spec.inputs["initial_h"], gru.site, axis)
+    for found in subject.recurrences:
+        yield from _of_loops(subject, found)
+
+
+def _of_loops(subject: Subject, found: Found) -> Iterator[Diagnostic]:
+    scope = found.interpreter.scope
+    for row in found.rows:
+        if row.carrier is None:
+            continue
+        for place in row.carrier.leaves:
+            state = row.carrier.states[place]
+            if state.kind == "state":
+                yield from _judged(subject, scope, state.initial, scope.site(row.carrier.index), 0)
+
+
+def _judged(subject: Subject, scope: Scope, name: str, site: str, axis: int) -> Iterator[Diagnostic]:
+    tensor = subject.facts.constant(scope, name)
+    values = None if tensor is None else subject.facts.array(scope, name)
+    if tensor is None or values is None or values.ndim <= axis:
+        return
+    if _is_frozen(values, axis, read=VARIABLE in name or VARIABLE in tensor.name):
+        yield diagnostic(
+            "GL713",
+            f"every run begins with the state {name!r}, a constant of shape {list(values.shape)}",
+            scope=scope.path,
+            node=site,
+        )
+
+
+def _is_frozen(values: np.ndarray[Any, np.dtype[Any]], axis: int, *, read: bool) -> bool:
+    """Tell a frozen state from a learned one, which is the same for every sequence, and from plain zeros."""
+    batch = values.shape[axis]
+    differ = batch > 1 and bool((values != values.take([0], axis)).any())
+    return differ or (read and (batch == 1 or not values.any()))
+
+
+RULES = (Rule(("GL713",), states),)

@@ -1,0 +1,97 @@
+"""GL711: torch's nn.GRU, exported without linear_before_reset.
+
+nn.GRU always multiplies by the reset gate after the product, which is linear_before_reset = 1. Some releases of
+onnxscript left the attribute out, so that the model says 0 and is wrong by some tenth. A GRU is taken for nn.GRU by,
+in this order: the metadata torch writes at nodes; the names its two exporters give nodes and weights, in a model that
+names pytorch as its producer. A GRU that gru-lower fused in such a model has a name of another kind and is not meant.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from onnx import helper
+
+from gru_lower.checking.rule import Rule
+from gru_lower.checking.rules.attribute_edits import change, without
+from gru_lower.diagnostics import Fix, diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from onnx import NodeProto
+
+    from gru_lower.checking.rule import Gru, Subject
+    from gru_lower.diagnostics import Diagnostic
+    from gru_lower.passes.base import Context
+    from gru_lower.verification.sites.site import Site
+
+PRODUCER = "pytorch"
+CLASS = "'torch.nn.modules.rnn.GRU'"
+OPERATOR = re.compile(r"\baten\.gru\.")
+DYNAMO_NAME = re.compile(r"node_(GRU|gru)_.*\d+")
+SCRIPT_NAME = re.compile(r"GRU_\d+|/([^/]+/)*GRU(_\d+)?")
+SCRIPT_WEIGHT = re.compile(r"onnx::GRU_\d+")
+FUSED_NAME = re.compile(r".*_output_\d+/GRU(_\d+)?")
+"""How gru-lower names what it fused in an export of torch's older exporter: after a value."""
+VERSION = 3
+"""The first operator version with the attribute."""
+
+
+def resets(subject: Subject) -> Iterator[Diagnostic]:
+    """Find GRUs that are nn.GRU and say linear_before_reset = 0."""
+    producer = subject.model.proto.producer_name
+    for gru in subject.grus:
+        spec = gru.parsed.spec
+        if spec is None or spec.linear_before_reset or spec.version < VERSION:
+            continue
+        sure = is_torchs(gru.node, producer)
+        if sure is None:
+            continue
+        yield diagnostic(
+            "GL711",
+            "linear_before_reset is 0; torch's nn.GRU resets after the product, and this GRU "
+            + ("is one" if sure else "is in a model of torch's"),
+            scope=gru.scope.path,
+            node=gru.site,
+            fix=Fix(safe=sure, message="linear_before_reset = 1 written; this changes the results, on purpose"),
+        )
+
+
+def is_torchs(node: NodeProto, producer: str) -> bool | None:
+    """Tell whether a GRU node came of torch's nn.GRU.
+
+    Args:
+        node: The node.
+        producer: The model's producer_name.
+
+    Returns:
+        ``True`` where it surely did, ``False`` where nothing says otherwise, ``None`` where it did not.
+
+    """
+    told = {
+        entry.key: entry.value for entry in node.metadata_props if entry.key.startswith(("pkg.torch.", "namespace"))
+    }
+    if any(CLASS in value or OPERATOR.search(value) for value in told.values()):
+        return True
+    if producer != PRODUCER or FUSED_NAME.fullmatch(node.name):
+        return None
+    if any(SCRIPT_WEIGHT.fullmatch(name) for name in node.input):
+        return True
+    if DYNAMO_NAME.fullmatch(node.name) or SCRIPT_NAME.fullmatch(node.name):
+        return True
+    return None if node.name.endswith("/GRU") else False
+
+
+def _set(_gru: Gru, node: NodeProto) -> None:
+    without(node, "linear_before_reset")
+    node.attribute.append(helper.make_attribute("linear_before_reset", 1))
+
+
+def mend(subject: Subject, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
+    """Write linear_before_reset = 1."""
+    return change(subject, found, ctx, _set)
+
+
+RULES = (Rule(("GL711",), resets, mend, same=False),)

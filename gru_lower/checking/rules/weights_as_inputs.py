@@ -1,0 +1,116 @@
+"""GL714: trained weights that are inputs of the model.
+
+tf2onnx makes an input of every captured tf.constant; other exporters list initializers as inputs, too. In the first
+case the caller has to bring the weights along; in the second they may be overridden, so that no runtime
+folds or packs them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.checking.rule import Rule
+from gru_lower.diagnostics import Fix, diagnostic
+from gru_lower.graph.facts import FREE_INITIALIZERS_IR_VERSION
+from gru_lower.graph.scopes import is_onnx
+from gru_lower.verification.sites.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gru_lower.checking.rule import Subject
+    from gru_lower.diagnostics import Diagnostic
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.base import Context
+    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
+
+PRODUCTS = ("MatMul", "Gemm")
+GATES = (1, 2, 3)
+"""Of how many gates a matrix may hold the rows."""
+LISTED = Fix(safe=False, message="the weights no longer listed as inputs")
+
+
+def weights(subject: Subject) -> Iterator[Diagnostic]:
+    """Find GRUs, decomposed ones included, whose weights are inputs of the model."""
+    for gru in subject.grus:
+        spec = gru.parsed.spec
+        if spec is not None:
+            keys = [key for key in ("W", "R", "B") if key in spec.inputs]
+            homes = {key: _input(gru.scope, spec.inputs[key]) for key in keys}
+            yield from _found(subject, gru.scope, gru.site, [name for name in homes.values() if name])
+    for found in subject.recurrences:
+        scope = found.interpreter.scope
+        for row in found.rows:
+            if row.carrier is not None:
+                names = _of_loop(subject, scope, row.carrier)
+                yield from _found(subject, scope, scope.site(row.carrier.index), names)
+
+
+def _found(subject: Subject, scope: Scope, site: str, names: Sequence[str]) -> Iterator[Diagnostic]:
+    if not names:
+        return
+    listed = all(_is_listed(subject, name) for name in names)
+    words = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    verb = "is an input" if len(names) == 1 else "are inputs"
+    what = f"{words} {verb} of the model" + (", with a default that may be overridden" if listed else "")
+    yield diagnostic("GL714", what, scope=scope.path, node=site, fix=LISTED if listed else None)
+
+
+def _input(scope: Scope, name: str) -> str:
+    """Return the main graph's input that a value is, ``""`` if it is none."""
+    home = scope.find(name)
+    while home is not None and name in home.producers:
+        node = home.nodes[home.producers[name]]
+        if not is_onnx(node, "Identity"):
+            return ""
+        name = node.input[0]
+        home = home.find(name)
+    if home is None or home.path != "main" or name not in home.inputs:
+        return ""
+    return "" if name in home.initializers and home.ir_version < FREE_INITIALIZERS_IR_VERSION else name
+
+
+def _is_listed(subject: Subject, name: str) -> bool:
+    return name in subject.scopes[0].initializers
+
+
+def _of_loop(subject: Subject, scope: Scope, carrier: Carrier) -> list[str]:
+    """Return the inputs that a loop's products take for matrices, if one of them fits the state's width."""
+    body = carrier.body.scope
+    outer = {state.inner: state.initial for state in carrier.states if state.kind == "invariant"}
+    found: dict[str, None] = {}
+    square = False
+    for node in body.nodes:
+        if not is_onnx(node) or node.op_type not in PRODUCTS:
+            continue
+        name = _input(scope, outer.get(node.input[1]) or node.input[1])
+        dims = subject.facts.shape(scope, name) if name else None
+        if dims is None or len(dims) != 2 or not all(isinstance(dim, int) for dim in dims):
+            continue
+        small, large = sorted(dim for dim in dims if isinstance(dim, int))
+        square |= any(large == gates * small for gates in GATES)
+        found[name] = None
+    return list(found) if square else []
+
+
+def unlist(subject: Subject, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
+    """Take initializers that GRUs use for weights out of the inputs."""
+    del ctx
+    wanted = {each.node for each in found}
+    names: set[str] = set()
+    sites = []
+    for gru in subject.grus:
+        if gru.site in wanted and gru.parsed.spec is not None:
+            names |= {_input(gru.scope, gru.parsed.spec.inputs.get(key, "")) for key in ("W", "R", "B")}
+            sites.append(Site(gru.site, gru.scope.path, gru.node.name, gru.parsed.spec, "fixed", code="GL714"))
+    graph = subject.model.proto.graph
+    for place in reversed(range(len(graph.input))):
+        if graph.input[place].name in names and _is_listed(subject, graph.input[place].name):
+            del graph.input[place]
+            subject.model.modified = True
+    for site in sites:
+        site.message = LISTED.message
+    return sites
+
+
+RULES = (Rule(("GL714",), weights, unlist),)

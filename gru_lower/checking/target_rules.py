@@ -1,0 +1,78 @@
+"""Rules that hold a model to a target: what it would reject, and above all what it would compute wrongly.
+
+====== ========================================================================
+GL701  the target would run a GRU, and compute wrong numbers without an error
+GL702  the target rejects a GRU
+GL703  nobody has tried a GRU like this on the target
+GL704  the target does not take an operator, or not here
+GL705  the target does not take the model's opset
+GL706  the target takes static shapes only
+====== ========================================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.diagnostics import diagnostic
+from gru_lower.graph import fixed_dims
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.gru.parse_node import parse
+from gru_lower.rewriting.rewrite_model import opset_of
+from gru_lower.targets.conformance import breaches
+from gru_lower.targets.judge_node import options_at, unverified
+from gru_lower.targets.judge_options import faults, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gru_lower.diagnostics import Diagnostic
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.model import Model
+    from gru_lower.targets.profile import Profile
+
+CODES = {"wrong": "GL701", "rejected": "GL702", "unknown": "GL703"}
+
+
+def grus(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
+    """Find GRUs that the target does not run right, fault by fault, and say where that was read rather than run."""
+    hint = f"gru-lower legalize or lower with --target {target.name}"
+    doubts: list[Diagnostic] = []
+    for scope in walk(model.proto):
+        for index, node in enumerate(scope.nodes):
+            spec = parse(scope, index, facts).spec if is_onnx(node, "GRU") else None
+            if spec is None:
+                continue
+            options = options_at(scope, index, spec, facts)
+            whole = judge(target, "gru", options)
+            found = faults(target, "gru", options) or ([whole] if whole.verdict == "unknown" else [])
+            for fault in found:
+                code = CODES[fault.verdict]
+                yield diagnostic(code, fault.why, scope=scope.path, node=scope.site(index), hint=hint)
+            doubts += unverified(target.label, whole) if whole.verdict != "unknown" else []
+    yield from doubts
+
+
+def operators(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
+    """Find operators that the target does not take."""
+    for each in breaches(model, target, facts):
+        if each.kind == "operator":
+            yield diagnostic("GL704", each.message, scope=each.scope, node=each.site, hint=each.hint)
+
+
+def opset(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
+    """Find an opset that the target does not take."""
+    del facts
+    oldest, newest = target.opset
+    current = opset_of(model)
+    if not oldest <= current <= newest:
+        hint = f"lower or legalize with --opset {target.best_opset}"
+        yield diagnostic("GL705", f"{target.label} takes opset {oldest} to {newest}; this one is {current}", hint=hint)
+
+
+def shapes(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
+    """Find dims without a length where the target takes static shapes only."""
+    del facts
+    for name in fixed_dims.open_dims(model) if target.static else ():
+        hint = f"lower or legalize with --fix-dim {name}=N"
+        yield diagnostic("GL706", f"{target.label} takes static shapes only, and {name} is open", hint=hint)

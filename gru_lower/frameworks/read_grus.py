@@ -1,0 +1,80 @@
+"""Take GRU nodes and their constant weights out of a model: one by name, or all of them where they are one stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gru_lower import interop
+from gru_lower.errors import InvalidModel, Unsupported
+from gru_lower.frameworks import between_layers
+from gru_lower.frameworks.gru_stack import Gru, Stack
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.gru.parse_node import parse
+
+if TYPE_CHECKING:
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.spec import GruSpec
+
+
+def read(model: Any, node: str | None = None) -> Stack:  # noqa: ANN401 - whatever holds a model
+    """Read the GRUs of a model.
+
+    Args:
+        model: What :func:`gru_lower.lower` takes; or a :class:`Gru`, or several of them.
+        node: The name or site of the one meant; by default the model's only one, or all if they are one stack.
+
+    Raises:
+        InvalidModel: The model cannot be read, or the GRU breaks the operator's rules.
+        Unsupported: It is not clear which GRU is meant, or its weights are not constant.
+
+    """
+    if isinstance(model, Gru):
+        return Stack((model,), batch_first=model.spec.layout == 1)
+    if isinstance(model, (list, tuple)) and model and all(isinstance(entry, Gru) for entry in model):
+        return Stack(tuple(model), batch_first=model[0].spec.layout == 1)
+    held = interop.read(model).model
+    facts = Facts(held)
+    found = [
+        (scope, index) for scope in walk(held.proto) for index, entry in enumerate(scope.nodes) if is_onnx(entry, "GRU")
+    ]
+    if node is not None:
+        found = [
+            (scope, i) for scope, i in found if node in (scope.site(i), scope.nodes[i].name, *scope.nodes[i].output)
+        ]
+    if not found or (node is not None and len(found) > 1):
+        hint = "gru-lower inspect MODEL lists them"
+        hint += "" if found or node else ", and gru-lower fuse MODEL those that an exporter took apart: fuse first"
+        which = "no GRU" if node is None else f"{len(found) or 'no'} GRU called {node!r}"
+        raise Unsupported(f"the model holds {which}", code="GL606", hint=hint)
+    grus = [_gru(scope, index, facts) for scope, index in found]
+    return between_layers.stack([scope for scope, _ in found], grus)
+
+
+def _gru(scope: Scope, index: int, facts: Facts) -> Gru:
+    parsed = parse(scope, index, facts)
+    site = scope.site(index)
+    if parsed.spec is None:
+        broken = parsed.diagnostics[-1]
+        raise InvalidModel(broken.message, code=broken.code, node=site, hint=broken.hint)
+    spec = parsed.spec
+    arrays = {key: facts.array(scope, spec.inputs[key]) for key in ("W", "R", "B") if key in spec.inputs}
+    for key in [key for key, array in arrays.items() if array is None]:
+        arrays[key] = between_layers.computed(scope, spec.inputs[key])
+    free = [key for key, array in arrays.items() if array is None]
+    if free:
+        raise Unsupported(
+            f"{free[0]} is computed, not a constant",
+            code="GL605",
+            node=site,
+            hint="fold constants first (onnxruntime, onnxsim), or store the weights in the model",
+        )
+    return Gru(spec, arrays["W"], arrays["R"], arrays.get("B"), site, lens=_shortens(scope, spec, facts))  # type: ignore[arg-type]
+
+
+def _shortens(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
+    """Whether sequence_lens may be shorter than T."""
+    if "sequence_lens" not in spec.inputs:
+        return False
+    lens = facts.array(scope, spec.inputs["sequence_lens"])
+    return lens is None or spec.seq_length is None or bool((lens != spec.seq_length).any())

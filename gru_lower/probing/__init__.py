@@ -1,0 +1,1 @@
+"""Making the profile of a target by running small models on it."""

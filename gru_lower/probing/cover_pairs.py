@@ -1,0 +1,189 @@
+"""Options together, of those that are right alone.
+
+1. Pairs with nothing but plain options around them, for the GRU node: a runtime may take another way through its code
+   where all the rest is plain, and most models are.
+2. Random GRUs until every pair has been right in one of them.
+3. Random GRUs with a few options that are not plain.
+
+A GRU that fails is shrunk: option by option goes back to the plain one as long as it still fails. What is left is an
+exception, and no GRU drawn later holds all of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gru_lower.probing.compatible_options import complete
+from gru_lower.targets.features import AXES, AXIS_OF, with_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+
+    from gru_lower.targets.profile import Verdict
+
+Options = frozenset[str]
+UNPAIRED = frozenset({"f", "g"})
+"""Axes whose options are not paired with each other: a runtime that has two functions has them in both places."""
+PLAIN_AT_A_TIME = 16
+SAMPLES, ODD = 48, 0.25
+"""How many GRUs are drawn at the end, and how likely an axis of them is to take another option than the plain one."""
+DRAWS, TRIES = 8, 6
+"""How many GRUs are drawn for each that is run, which is the one with the most new pairs; and how often a pair is tried
+among others before it is tried with nothing but what it needs."""
+
+
+@dataclass
+class Covered:
+    """What came of it.
+
+    Attributes:
+        exceptions: Options that fail together, with the worse of the verdicts seen.
+        whole: Whether every pair was run; not where too many failed.
+        runs: How many models were run.
+
+    """
+
+    exceptions: dict[Options, Verdict] = field(default_factory=dict)
+    whole: bool = True
+    runs: int = 0
+
+
+class Cover:
+    """One search.
+
+    Args:
+        right: The options that are right alone, by axis.
+        base: Options that are right together: the plain ones, mostly.
+        attempt: Runs GRUs with these options; returns for each the options it really took and how it fared, ``None``
+            where there is no such GRU.
+        rng: Where draws come from.
+        batch: How many to run at a time.
+
+    """
+
+    def __init__(
+        self,
+        right: dict[str, list[str]],
+        base: Options,
+        attempt: Callable[[Sequence[Options]], list[tuple[Options, Verdict] | None]],
+        rng: np.random.Generator,
+        batch: int = 1,
+    ) -> None:
+        """Begin with every pair open that can be."""
+        self._right, self._base, self._attempt, self._rng, self._batch = right, base, attempt, rng, batch
+        self._known = frozenset(option for options in right.values() for option in options)
+        pairs = (
+            frozenset(pair)
+            for one, other in itertools.combinations(right, 2)
+            if not {one, other} <= UNPAIRED
+            for pair in itertools.product(right[one], right[other])
+        )
+        self._open = {pair: 0 for pair in pairs if self._plain(pair) is not None}
+        self.result = Covered()
+
+    def run(self, limit: int, *, plain: bool) -> Covered:
+        """Search until no pair is open, or so many models were run; first with plain options around, if asked."""
+        if plain:
+            self._run_plain_pairs()
+        while self._open and self.result.runs < limit:
+            self._try([self._draw() for _ in range(self._batch)])
+        self.result.whole = not self._open
+        for _ in range(0, SAMPLES, self._batch):
+            self._try([self._sample() for _ in range(self._batch)])
+        return self.result
+
+    def _run_plain_pairs(self) -> None:
+        """Run pairs by themselves; of the activations, one of each kind."""
+        shown = {next((option for option in self._right.get(axis, ())[1:]), "") for axis in UNPAIRED}
+        pairs = [pair for pair in self._open if all(AXIS_OF[each] not in UNPAIRED or each in shown for each in pair)]
+        found = [self._plain(pair) for pair in pairs if not pair & self._base]
+        wanted = list(dict.fromkeys(each for each in found if each is not None))
+        for first in range(0, len(wanted), PLAIN_AT_A_TIME):
+            self._try([each for each in wanted[first : first + PLAIN_AT_A_TIME] if not self._excepted(each)])
+
+    def _try(self, drawn: Sequence[Options]) -> None:
+        different = list(dict.fromkeys(drawn))
+        for wanted, found in zip(different, self._run(different), strict=True):
+            if found is None:
+                self._settle(wanted)
+            elif found[1] == "right":
+                self._close(found[0] | wanted)
+            else:
+                self._except(wanted, found[1])
+
+    def _sample(self) -> Options:
+        """Draw a GRU that is plain for the most part."""
+        for _ in range(DRAWS):
+            odd = {
+                axis: options[int(self._rng.integers(len(options)))]
+                for axis, options in self._right.items()
+                if self._rng.random() < ODD
+            }
+            found = complete(with_options(self._base, *odd.values()), frozenset(), self._known)
+            if found is not None and not self._excepted(found):
+                return found
+        return self._base
+
+    def _run(self, wanted: Sequence[Options]) -> list[tuple[Options, Verdict] | None]:
+        self.result.runs += len(wanted)
+        return self._attempt(wanted)
+
+    def _plain(self, pair: Options) -> Options | None:
+        """Return the plainest GRU with a pair."""
+        return complete(with_options(self._base, *pair), pair, self._known)
+
+    def _draw(self) -> Options:
+        """Draw a GRU around the open pair that was tried least."""
+        least = min(self._open.values(), default=0)
+        pairs = sorted(sorted(pair) for pair, tries in self._open.items() if tries == least)
+        pair = frozenset(pairs[int(self._rng.integers(len(pairs)))])
+        self._open[pair] += 1
+        drawn = [complete(self._fill(pair), pair, self._known) for _ in range(DRAWS if least < TRIES else 0)]
+        found = [each for each in drawn if each is not None and not self._excepted(each)]
+        return max(found, key=self._new_pairs) if found else self._plain(pair) or self._base
+
+    def _fill(self, pair: Options) -> Options:
+        axes = {AXIS_OF[option] for option in pair}
+        others = [
+            options[int(self._rng.integers(len(options)))] for axis, options in self._right.items() if axis not in axes
+        ]
+        return frozenset([*pair, *others])
+
+    def _new_pairs(self, options: Options) -> int:
+        return sum(frozenset(pair) in self._open for pair in itertools.combinations(options, 2))
+
+    def _excepted(self, options: Options) -> bool:
+        return any(each <= options for each in self.result.exceptions)
+
+    def _close(self, options: Options) -> None:
+        self._open = {pair: tries for pair, tries in self._open.items() if not pair <= options}
+
+    def _settle(self, wanted: Options) -> None:
+        """Close the pairs of a GRU that does not exist, those for which it was as plain as can be."""
+        self._open = {
+            pair: tries for pair, tries in self._open.items() if not (pair <= wanted and self._plain(pair) == wanted)
+        }
+
+    def _except(self, wanted: Options, verdict: Verdict) -> None:
+        """Shrink a GRU that fails to what it takes to fail."""
+        if self._excepted(wanted):
+            self._open = {pair: tries for pair, tries in self._open.items() if self._plain(pair) != wanted}
+            return
+        plain = {AXIS_OF[option]: option for option in self._base}
+        failing = wanted
+        for axis in sorted(AXES, key=lambda _axis: self._rng.random()):
+            simpler = complete(with_options(failing, plain[axis]), frozenset({plain[axis]}), self._known)
+            if simpler is None or simpler == failing or len(simpler - self._base) >= len(failing - self._base):
+                continue
+            (found,) = self._run([simpler])
+            if found is not None and found[1] != "right":
+                failing, verdict = simpler, found[1]
+        cause = failing - self._base
+        if len(cause) < 2:  # it would be the option alone, which was right
+            cause = failing
+        self.result.exceptions[cause] = verdict
+        self._open = {pair: tries for pair, tries in self._open.items() if not cause <= pair}

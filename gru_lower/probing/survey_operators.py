@@ -1,0 +1,125 @@
+"""Which operators a target takes, in which opsets, of those that lowered and legalised GRUs are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import onnx
+
+from gru_lower.probing import operator_models
+from gru_lower.targets.profile import ControlFlow, OpLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from gru_lower.probing.gru_models import Micro
+    from gru_lower.targets.profile import Verdict
+
+FIRST_SCAN = 9
+"""The opset from which Scan serves a GRU."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found.
+
+    Attributes:
+        forbid: Operators that are right nowhere; Scan and Loop are told of by ``flow``.
+        avoid: Functions that are wrong for large values, as those are that take e to the power of any value.
+        limits: Operators that are right in some opsets: the range around the one the rest is probed at.
+        flow: Which repetitions are right.
+
+    """
+
+    forbid: tuple[str, ...]
+    avoid: tuple[str, ...]
+    limits: dict[str, OpLimit]
+    flow: ControlFlow
+
+
+def survey(
+    opsets: tuple[int, int],
+    preferred: int,
+    run: Callable[[str, Sequence[tuple[str, Micro | None]]], list[Verdict | None]],
+    *,
+    every_version: bool,
+) -> Survey:
+    """Run the models of all operators.
+
+    Args:
+        opsets: The oldest and the newest opset the target takes.
+        preferred: The opset the rest is probed at.
+        run: Runs labelled models and gives their verdicts.
+        every_version: Whether to run each operator in every opset in which it changed, or in the preferred one alone.
+
+    """
+    oldest, newest = opsets
+    versions = {op: _versions(op, opsets) for op in operator_models.OPERATORS}
+    if not every_version:
+        versions = {op: [opset for opset in found if opset <= preferred][-1:] for op, found in versions.items()}
+    tried = [(op, opset) for op, found in versions.items() for opset in found]
+    models: list[tuple[str, Micro | None]] = [
+        (f"{op} at opset {opset}", operator_models.operator(op, opset)) for op, opset in tried
+    ]
+    right = {key for key, verdict in zip(tried, run("operators", models), strict=True) if verdict == "right"}
+    forbid, limits = [], {}
+    for op, found in versions.items():
+        good = [opset for opset in found if (op, opset) in right]
+        if found and not good:
+            forbid.append(op)
+        elif len(good) < len(found):
+            low = high = found.index(max((opset for opset in good if opset <= preferred), default=good[0]))
+            while low > 0 and found[low - 1] in good:
+                low -= 1
+            while high + 1 < len(found) and found[high + 1] in good:
+                high += 1
+            last = found[high + 1] - 1 if high + 1 < len(found) else newest
+            limits[op] = OpLimit(opset=(found[low] if low else oldest, last))
+    flow = _control_flow(forbid, preferred, run)
+    taken = [
+        op for op in operator_models.RESPELLED if operator_models.OPERATORS[op][0] <= preferred and op not in forbid
+    ]
+    avoid = _overflowing(taken, preferred, run)
+    return Survey(tuple(op for op in forbid if op not in ("Scan", "Loop")), avoid, limits, flow)
+
+
+def _overflowing(
+    functions: Sequence[str],
+    opset: int,
+    run: Callable[[str, Sequence[tuple[str, Micro | None]]], list[Verdict | None]],
+) -> tuple[str, ...]:
+    """Return the functions that are not right for large values, but for Tanh where Sigmoid is not either."""
+    tried = ["Sigmoid", *functions]
+    models = [
+        (f"{op} of large values", operator_models.operator(op, opset, factor=operator_models.LARGE)) for op in tried
+    ]
+    found = dict(zip(tried, run("operators", models), strict=True))
+    sound = found.pop("Sigmoid") == "right"
+    return tuple(op for op, verdict in found.items() if verdict != "right" and (sound or op != "Tanh"))
+
+
+def _versions(op: str, opsets: tuple[int, int]) -> list[int]:
+    """Return the opsets in which an operator changed, and the first it is probed at, within a range."""
+    oldest, newest = opsets
+    first = max(oldest, operator_models.OPERATORS[op][0])
+    since = {onnx.defs.get_schema(op, opset).since_version for opset in range(first, newest + 1)}
+    return sorted({max(first, opset) for opset in since})
+
+
+def _control_flow(
+    forbid: Iterable[str],
+    opset: int,
+    run: Callable[[str, Sequence[tuple[str, Micro | None]]], list[Verdict | None]],
+) -> ControlFlow:
+    scan, loop = "Scan" not in forbid, "Loop" not in forbid
+    if not scan or opset < FIRST_SCAN:
+        return ControlFlow(scan, loop, dynamic_trip_count=loop)
+    backwards, dynamic = run(
+        "Scan",
+        [
+            ("backwards", operator_models.operator("Scan", opset, reverse=True)),
+            ("dynamic", operator_models.operator("Scan", opset, dynamic=True)),
+        ],
+    )
+    return ControlFlow(scan, loop, backwards == "right", dynamic == "right")

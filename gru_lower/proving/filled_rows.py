@@ -1,0 +1,298 @@
+"""Rows that are filled where a mask says so, as lowering writes sequence_lens: read as the Where that they are.
+
+    index = Where(mask as one row, 0 … T·B - 1, T·B) [+ B]
+    rows = Gather(Concat(rows, padding), index)          Where(mask, rows, padding), row by row
+
+Padding is ∞ where it closes a gate: an atom of its own, which :mod:`masking` gets rid of again.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from gru_lower.graph.scopes import is_onnx
+from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Leaf, TooLargeError
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import known
+from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
+from gru_lower.passes.fuse_gru.tensors import canonical_functions, views
+from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION, entries
+from gru_lower.passes.fuse_gru.tensors.reshape import reshape
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, F, NotUnderstoodError, Value, leaf, lift
+from gru_lower.proving.mask_cases import has_masks, infinity
+from gru_lower.proving.packed_states import Apart, ApartInterpreter
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable
+
+    from onnx import NodeProto
+
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.fuse_gru.algebra.matrices import Array, Matrix
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Known
+
+
+class Index(NamedTuple):
+    """Each row's own place where a mask is true, and the place behind all rows elsewhere.
+
+    Attributes:
+        mask: The mask, (T, B).
+        ahead: How many rows more stand before the first one.
+
+    """
+
+    mask: Value
+    ahead: Count
+
+
+class Whole(LoopAlgebra):
+    """The algebra of fusing, where what is masked is not looked at as a whole.
+
+    Args:
+        given: The values that are some GRU's X, sequence_lens or initial_h, by path and name. What makes them does not
+            matter, so they are looked at from outside; lengths even where they are constant.
+
+    """
+
+    weights_in_parts = True
+
+    def __init__(self, given: Collection[Hashable] = ()) -> None:
+        """Start with nothing known."""
+        super().__init__()
+        self.given = given
+
+    def at_rest(self, poly: Poly) -> Poly:
+        """Return the polynomial, looked at as a whole or not."""
+        return poly if has_masks(self, poly) else super().at_rest(poly)
+
+    def linear(self, matrix: Matrix, poly: Poly) -> Poly:
+        """Return a matrix times a polynomial that is finite."""
+        _finite(self, poly)
+        return super().linear(matrix, poly)
+
+
+class Masked(Apart):
+    """The algebra of packed loops, where rows may be filled.
+
+    Args:
+        block: H.
+        given: As above.
+
+    """
+
+    def __init__(self, block: int, given: Collection[Hashable] = ()) -> None:
+        """Start with nothing known."""
+        super().__init__(block)
+        self.given = given
+
+    def linear(self, matrix: Matrix, poly: Poly) -> Poly:
+        """Return a matrix times a polynomial that is finite."""
+        _finite(self, poly)
+        return super().linear(matrix, poly)
+
+
+def _finite(algebra: Algebra, poly: Poly) -> None:
+    endless = infinity(algebra).atom
+    if any(endless in mono for mono, _ in poly.terms):
+        raise NotUnderstoodError  # 0 · ∞ is not 0
+
+
+class Filling(Interpreter):
+    """Reads filled rows of a scope.
+
+    Attributes:
+        made: What is known of values that are looked at from outside: a GRU's Y may be another's X.
+        indices: The indices that fill rows, by name.
+
+    """
+
+    def __init__(
+        self,
+        algebra: Algebra,
+        facts: Facts,
+        scope: Scope,
+        scopes: dict[int, Scope],
+        parent: Interpreter | None = None,
+    ) -> None:
+        """Start with what is given."""
+        super().__init__(algebra, facts, scope, scopes, parent)
+        self.made: dict[str, Known] = {}
+        self.indices: dict[str, Index] = {}
+
+    def keep(self, name: str, result: Known) -> None:
+        """Enter a value."""
+        super().keep(name, self._from_outside(name, result))
+
+    def value(self, name: str) -> Known:
+        """Return what is known of a value."""
+        if name not in self.values and self.scope.defines(name):
+            self.values[name] = self._from_outside(name, super().value(name))
+        return super().value(name)
+
+    def _from_outside(self, name: str, result: Known) -> Known:
+        given = isinstance(self.algebra, (Whole, Masked)) and (self.scope.path, name) in self.algebra.given
+        if not given or not isinstance(result, (Value, Const)):
+            return result
+        if isinstance(result, Const) and result.array.dtype.kind not in "iu":
+            return result
+        self.made[name] = result
+        return leaf(self.algebra, (self.scope.path, name), result.dims)
+
+    def output(self, name: str) -> Known:
+        """Return what is known of a value, whoever reads it."""
+        return self.made.get(name, self.values.get(name))
+
+    def _results(self, node: NodeProto) -> list[Known]:
+        if is_onnx(node) and node.op_type in ("Where", "Add", "Gather", "Reshape"):
+            try:
+                rows = self._read(node)
+            except (NotUnderstoodError, TooLargeError):
+                rows = None
+            if rows is not None:
+                return [rows]
+        return super()._results(node)
+
+    def _read(self, node: NodeProto) -> Known:
+        indices = self.indices
+        if node.op_type == "Where":
+            index = self._index(node)
+            if index is not None:
+                indices[node.output[0]] = index
+            other = self.value(node.input[2])
+            if isinstance(other, Const) and other.array.dtype.kind == "f" and np.isinf(other.array).any():
+                return self._where(node, other)
+        elif node.op_type == "Add" and node.input[0] in indices:
+            more = self.value(node.input[1])
+            if isinstance(more, Const) and more.array.size == 1:
+                index = indices[node.input[0]]
+                indices[node.output[0]] = index._replace(ahead=index.ahead + _entry(more))
+        elif node.op_type == "Reshape":
+            return self._flat(node)
+        elif node.op_type == "Gather" and node.input[1] in indices:
+            return self._filled(node, indices[node.input[1]])
+        return None
+
+    def _index(self, node: NodeProto) -> Index | None:
+        flat = self._made_by(node.input[0], "Reshape")
+        mask = None if flat is None else self.value(flat.input[0])
+        shape = None if flat is None else self.value(flat.input[1])
+        rows, behind = self.value(node.input[1]), self.value(node.input[2])
+        if not isinstance(mask, Value) or len(mask.dims) != 2 or not has_masks(self.algebra, mask.poly):
+            return None
+        count = mask.dims[0] * mask.dims[1]
+        if not isinstance(shape, Const) or entries(shape) not in ([-1], [count]) or not isinstance(rows, Const):
+            return None
+        counted = len(rows.dims) == 1 and rows.dims[0] == count
+        if rows.array.size == 1 and rows.dims != (1,):
+            counted = counted and rows.array.reshape(-1)[0] == POSITION
+        else:
+            counted = counted and rows.array.tolist() == list(range(rows.array.size))
+        if not counted or not isinstance(behind, Const) or behind.array.size != 1 or _entry(behind) != count:
+            return None
+        return Index(mask, 0)
+
+    def _filled(self, node: NodeProto, index: Index) -> Value | None:
+        axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
+        behind = self._made_by(node.input[0], "Concat")
+        if behind is None or axis or any(a.i for a in behind.attribute if a.name == "axis"):
+            return None
+        *pieces, padding = (self.value(name) for name in behind.input)
+        steps, batch = index.mask.dims
+        if not isinstance(padding, Const) or padding.dims[0] != 1 or index.ahead not in (0, batch):
+            return None
+        total: Count = 0
+        laid: list[Value | Const] = []
+        for piece in pieces:
+            if isinstance(piece, (Value, Const)) and piece.dims[0] == 0:
+                continue
+            if not isinstance(piece, Value):
+                return None
+            length = next((n for n in (steps, steps - 1, 1) if piece.dims[0] == n * batch), None)
+            if length is None:
+                return None
+            laid.append(reshape(self.algebra, piece, [length, batch, piece.dims[1]]))
+            total = total + length
+        first = 1 if index.ahead else 0
+        if total != steps + first:
+            return None
+        if first:
+            rest = laid[0].dims[0] - 1
+            laid[:1] = [views.section(self.algebra, laid[0], 0, 1, 1, rest)] if rest != 0 else []
+        rows = laid[0] if len(laid) == 1 else views.concat(self.algebra, laid, 0)
+        made = self._chosen(index.mask, rows, padding.array.reshape(-1))
+        width = rows.dims[2]
+        found = reshape(self.algebra, made, [steps * batch, width])
+        return found if isinstance(found, Value) else None
+
+    def _flat(self, node: NodeProto) -> Value | None:
+        """Lay the rows of a matrix one behind the other: the biases of two directions."""
+        rows, shape = self.value(node.input[0]), self.value(node.input[1])
+        if not isinstance(rows, Value) or not isinstance(shape, Const) or entries(shape) != [-1]:
+            return None
+        if len(rows.dims) != 2 or rows.axes[1] != F or rows.axes[0] == () or not isinstance(rows.dims[0], int):
+            return None
+        taken = [views.take(self.algebra, rows, 0, index) for index in range(rows.dims[0])]
+        pieces = tuple(piece for row in taken for piece in row.pieces)
+        return Value((F,), (sum(width for width, _ in pieces),), pieces)
+
+    def _where(self, node: NodeProto, padding: Const) -> Value | None:
+        mask, rows = self.value(node.input[0]), self.value(node.input[1])
+        if not isinstance(mask, Value) or not isinstance(rows, Value) or padding.array.size not in (1, rows.dims[-1]):
+            return None
+        pad = self._padding(np.resize(padding.array, known(rows.dims[-1])), len(rows.dims))
+        return lift(self.algebra, lambda *given: canonical_functions.where(self.algebra, *given), mask, rows, pad)
+
+    def _chosen(self, mask: Value, rows: Value | Const, padding: Array) -> Value:
+        algebra = self.algebra
+        column = views.unsqueeze(_labelled(algebra, mask, rows), [2])
+        pad = self._padding(padding, 3)
+        return lift(algebra, lambda *given: canonical_functions.where(algebra, *given), column, rows, pad)
+
+    def _padding(self, padding: Array, rank: int) -> Value:
+        """Return a row that is the same at every index of the other axes."""
+        algebra = self.algebra
+        pieces: list[tuple[int, Poly]] = []
+        block = algebra.block or padding.size
+        for start in range(0, padding.size, block):
+            for number, same in groupby(padding[start : start + block].tolist()):
+                pieces.append((len(list(same)), _endless(algebra, number)))
+        return Value((*((),) * (rank - 1), F), (*(1,) * (rank - 1), padding.size), tuple(pieces))
+
+    def _made_by(self, name: str, op_type: str) -> NodeProto | None:
+        index = self.scope.producers.get(name)
+        node = None if index is None else self.scope.nodes[index]
+        return node if node is not None and is_onnx(node) and node.op_type == op_type else None
+
+
+class FillingApart(Filling, ApartInterpreter):
+    """The same with the states of loops in stretches."""
+
+
+def _labelled(algebra: Algebra, mask: Value, rows: Value | Const) -> Value:
+    """Call a mask's free axes what those of the rows are called."""
+    leaf = None if mask.poly is None or mask.poly.atom is None else algebra.atoms[mask.poly.atom]
+    if not isinstance(leaf, Leaf) or not isinstance(rows, Value):
+        raise NotUnderstoodError
+    names = {mine[0]: theirs[0] for mine, theirs in zip(mask.axes, rows.axes, strict=False) if mine and theirs}
+    if {axis[0] for axis in mask.axes if axis} != names.keys():
+        raise NotUnderstoodError
+    entries = tuple(("a", names[entry[1]], *entry[2:]) if entry[0] == "a" else entry for entry in leaf.axes)
+    axes = tuple((names[axis[0]],) if axis else () for axis in mask.axes)
+    return Value(axes, mask.dims, ((1, algebra.atom(leaf._replace(axes=entries))),))
+
+
+def _endless(algebra: Algebra, number: float) -> Poly:
+    if np.isinf(number):
+        return algebra.scale(infinity(algebra), float(np.sign(number)))
+    return algebra.constant(number)
+
+
+def _entry(const: Const) -> Count:
+    (entry,) = entries(Const(const.array.reshape(-1), (1,)))
+    return entry

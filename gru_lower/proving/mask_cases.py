@@ -1,0 +1,234 @@
+"""Steps that a mask decides on: what they are where it is 1, and where it is 0.
+
+A mask t < len is 0 or 1 for every sequence of a batch. A polynomial with masks is the operator's if
+
+    every mask in it is that of its own step and sequence
+    with 1 for the mask it is what the operator computes
+    with 0 for the mask it is what the operator leaves as it was
+
+With a mask gone, an ∞ that it had kept away stands alone in a gate: σ(v + ∞) = 1, σ(v - ∞) = 0 for every finite v.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf, Lin, Spread, Stack
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
+from gru_lower.passes.fuse_gru.interpreter.length_comparisons import Below
+from gru_lower.passes.fuse_gru.interpreter.masks import counted
+from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION
+from gru_lower.proving.errors import NotShownError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable, Iterable, Iterator
+
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Atom, Coefficient, Poly
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+
+GATES = ("Sigmoid", "HardSigmoid")
+
+
+class Moment(NamedTuple):
+    """What a mask compares.
+
+    Attributes:
+        lens: The source of the lengths.
+        batch: How their axis is read.
+        number: What is compared with them.
+        step: By how much more for every index of the first free axis, 0 for a single number.
+
+    """
+
+    lens: Hashable
+    batch: tuple[tuple[object, ...], ...]
+    number: Count
+    step: int
+
+    def behind_steps(self) -> Moment:
+        """Return the same where the steps lie along the first free axis, and all have that mask."""
+        raised = tuple(("a", int(str(e[1])) + 1, *e[2:]) if e[0] == "a" else e for e in self.batch)
+        return self._replace(batch=raised) if not self.step else self
+
+
+def infinity(algebra: Algebra) -> Poly:
+    """Return the atom that is greater than everything."""
+    return algebra.atom(Spread("spread", algebra.atom(Leaf("leaf", "infinity", (), 0, 1))))
+
+
+def has_masks(algebra: Algebra, poly: Poly | None) -> bool:
+    """Whether masks are among a polynomial's own atoms."""
+    return poly is not None and any(
+        isinstance(leaf := _unspread(algebra, serial), Leaf) and isinstance(leaf.source, Below)
+        for mono, _ in poly.terms
+        for serial in mono
+    )
+
+
+def _unspread(algebra: Algebra, serial: int) -> Atom:
+    atom = algebra.atoms[serial]
+    return algebra.atoms[atom.part.atom] if isinstance(atom, Spread) and atom.part.atom is not None else atom
+
+
+def _moment(leaf: Leaf) -> Moment:
+    """Say what a mask compares, its batch being the free axis behind that of the steps, if there is one.
+
+    Raises:
+        NotShownError: The mask is none of single steps, or of one step after the other.
+
+    """
+    number = counted(leaf)
+    source = leaf.source
+    assert isinstance(source, Below)
+    if number is not None:
+        return Moment(source.lens, leaf.axes[:-1] if source.placed else leaf.axes, number, 0)
+    kind, label, start, step = leaf.axes[-1]
+    factor = source.number.factor(("#",)) if isinstance(source.number, Affine) else 0
+    if kind != "a" or label != 0 or not factor:
+        raise NotShownError("a mask is not that of its step")
+    lowered = tuple(("a", entry[1] - 1, *entry[2:]) if entry[0] == "a" else entry for entry in leaf.axes[:-1])
+    return Moment(source.lens, lowered, source.number - POSITION * factor + start * factor, step * factor)
+
+
+class Cases:
+    """Decides masks.
+
+    Args:
+        algebra: The tables.
+        states: The atoms of states: what is made of them is looked into, wherever it is looked at as a whole.
+
+    """
+
+    def __init__(self, algebra: Algebra, states: Collection[int] = ()) -> None:
+        """Hold the tables."""
+        self.algebra, self.states = algebra, frozenset(states)
+        self._infinity = infinity(algebra).atom
+
+    def own(self, poly: Poly) -> list[Leaf]:
+        """Return the masks among a polynomial's own atoms."""
+        atoms = [_unspread(self.algebra, serial) for mono, _ in poly.terms for serial in mono]
+        return [atom for atom in atoms if isinstance(atom, Leaf) and isinstance(atom.source, Below)]
+
+    def without(self, poly: Poly, moment: Moment) -> Poly | None:
+        """Return what a mask is multiplied by, ``None`` where a polynomial is no product with it."""
+        common = set.intersection(*(set(mono) for mono, _ in poly.terms)) if poly.terms else set()
+        serial = next((serial for serial in common if self._is(serial, moment)), None)
+        if serial is None:
+            return None
+        rest: dict[tuple[int, ...], Coefficient] = {}
+        for mono, factor in poly.terms:
+            place = mono.index(serial)
+            rest[mono[:place] + mono[place + 1 :]] = factor
+        return self.algebra.poly(rest)
+
+    def _is(self, serial: int, moment: Moment) -> bool:
+        atom = _unspread(self.algebra, serial)
+        return isinstance(atom, Leaf) and isinstance(atom.source, Below) and _moment(atom) == moment
+
+    def hold(self, poly: Poly, *moments: Moment) -> None:
+        """See to it that a polynomial's masks are all of one of some moments.
+
+        Raises:
+            NotShownError: One is not.
+
+        """
+        self.agree(self._masks(poly, set()), *moments)
+
+    @staticmethod
+    def agree(leaves: Iterable[Leaf], *moments: Moment) -> None:
+        """See to it that masks are all of one of some moments.
+
+        Raises:
+            NotShownError: One is not.
+
+        """
+        if any(_moment(leaf) not in moments for leaf in leaves):
+            raise NotShownError("a mask is not that of its step")
+
+    def _masks(self, poly: Poly, seen: set[int]) -> Iterator[Leaf]:
+        for serial in {serial for mono, _ in poly.terms for serial in mono} - seen:
+            seen.add(serial)
+            atom = self.algebra.atoms[serial]
+            if isinstance(atom, Leaf) and isinstance(atom.source, Below):
+                yield atom
+            for part in self._parts(serial):
+                yield from self._masks(part, seen)
+
+    def _parts(self, serial: int) -> tuple[Poly, ...]:
+        match self.algebra.atoms[serial]:
+            case Fn() as atom:
+                return atom.arguments
+            case Spread() as atom:
+                return (atom.part,)
+            case Stack() as atom:
+                return atom.parts
+            case Lin() as atom:
+                return (self.algebra.of(atom.atom),)
+            case Leaf() as leaf:
+                inner = self._opened(serial, leaf)
+                return () if inner is None else (inner,)
+
+    def _opened(self, serial: int, leaf: Leaf) -> Poly | None:
+        """Return what a product of a state with something is that is looked at as a whole."""
+        inner = self.algebra.defined.get(leaf.source)
+        if serial in self.states or inner is None or inner.atom is not None:
+            return None
+        if not any(set(mono) & self.states for mono, _ in inner.terms):
+            return None
+        return inner
+
+    def decided(self, poly: Poly, value: float, which: Collection[Leaf] | None = None) -> Poly:
+        """Return a polynomial with a number for its masks.
+
+        Args:
+            poly: The polynomial.
+            value: 1 or 0.
+            which: The masks, all of them if none are named.
+
+        """
+        return self._decided(poly, value, which, {})
+
+    def _decided(self, poly: Poly, value: float, which: Collection[Leaf] | None, known: dict[int, Poly]) -> Poly:
+        terms = []
+        for mono, factor in poly.terms:
+            product = self.algebra.constant(factor)
+            for serial in filter(None, mono):
+                if serial not in known:
+                    known[serial] = self._atom(serial, value, which, known)
+                product = self.algebra.mul(product, known[serial])
+            terms.append(product)
+        return self.algebra.add(*terms)
+
+    def _atom(self, serial: int, value: float, which: Collection[Leaf] | None, known: dict[int, Poly]) -> Poly:
+        algebra = self.algebra
+        atom = algebra.atoms[serial]
+        if isinstance(atom, Leaf) and isinstance(atom.source, Below):
+            return algebra.constant(value) if which is None or atom in which else algebra.of(serial)
+        parts = self._parts(serial)
+        made = [self._decided(part, value, which, known) for part in parts]
+        if all(one is other for one, other in zip(parts, made, strict=True)):
+            return algebra.of(serial)
+        match atom:
+            case Fn():
+                return self._fn(atom, made)
+            case Spread():
+                number = not any(mono for mono, _ in made[0].terms)
+                return made[0] if number else algebra.atom(Spread("spread", made[0]))
+            case Stack():
+                return algebra.stack(made)
+            case Lin():
+                return algebra.linear(atom.matrix, made[0])
+            case Leaf():
+                return made[0]
+
+    def _fn(self, atom: Fn, arguments: list[Poly]) -> Poly:
+        endless = [
+            (mono, factor) for argument in arguments for mono, factor in argument.terms if self._infinity in mono
+        ]
+        if not endless:
+            return self.algebra.fn(atom.op, *arguments, parameters=atom.parameters)
+        ((mono, factor), *more) = endless
+        if more or len(mono) > 1 or not isinstance(factor, float) or atom.op not in GATES:
+            raise NotShownError("a gate is not closed where a mask is 0")
+        rising = factor if atom.op == "Sigmoid" else factor * atom.parameters[0]
+        return self.algebra.constant(1.0 if rising > 0 else 0.0)

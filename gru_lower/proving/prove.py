@@ -1,0 +1,179 @@
+"""Proof that lowered GRUs compute what the operator says: over the reals, for all inputs.
+
+A GRU node of one model and the nodes that make its outputs in another are compared in the algebra of fusing. The
+operator's own step, :func:`gru_lower.gru.step_equations.step`, is written in polynomials with the node's weights; the values
+that are there are interpreted as polynomials; equal ones are the same object.
+
+    unrolled   Y[t] is the step's state after t steps from initial_h, for every t
+    loops      by induction: what is read off the loop's states begins as initial_h, and a step of the body makes of it
+               what the operator's step makes; Y and Y_h are what it is after each step, and after the last
+
+With sequence_lens, the state after a step is that where the step is of the sequence, and the state before where not;
+Y is 0 there. Everything else in the two models has to be the same, node by node. What cannot be shown is no difference:
+it is left to running.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.gru.parse_node import parse
+from gru_lower.passes.fuse_gru.algebra.polynomials import TooLargeError
+from gru_lower.passes.fuse_gru.fuse_gru import interpreted
+from gru_lower.passes.fuse_gru.tensors import views
+from gru_lower.passes.fuse_gru.tensors.tensor import F, NotUnderstoodError, Value
+from gru_lower.proving import prove_loops, prove_unrolled
+from gru_lower.proving.errors import NotShownError
+from gru_lower.proving.filled_rows import Filling, FillingApart, Masked, Whole
+from gru_lower.proving.operator_step import Operator, Site
+
+if TYPE_CHECKING:
+    from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.spec import GruSpec
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of one GRU.
+
+    Attributes:
+        site: Its id in the model that has it.
+        proved: Whether the other model computes the same.
+        reason: Why that could not be shown, ``""`` where it was.
+
+    """
+
+    site: str
+    proved: bool
+    reason: str = ""
+
+
+def prove(original: Model, rewritten: Model, *, zero_length_state: str = "zero") -> list[Proof]:
+    """Compare every GRU node of a model with what makes its outputs in another.
+
+    Args:
+        original: The model with GRU nodes.
+        rewritten: The one in which they may have been lowered; scopes and the names of outputs are the same.
+        zero_length_state: What Y_h of a sequence of length 0 is: ``"zero"``, as in onnxruntime, or ``"initial"``.
+
+    Returns:
+        One entry for each GRU node that is not there any more.
+
+    """
+    zero = zero_length_state == "zero"
+    facts, held = Facts(original), _Rewritten(rewritten, _given(original))
+    others = {scope.path: scope for scope in walk(rewritten.proto)}
+    found = []
+    for scope in walk(original.proto):
+        other = others.get(scope.path)
+        for index, node in enumerate(scope.nodes):
+            if not is_onnx(node, "GRU") or (other is not None and _is_there(other, node)):
+                continue
+            spec = parse(scope, index, facts).spec
+            reason = ""
+            if spec is None or other is None:
+                reason = "its scope is not there any more" if other is None else "the GRU is not understood"
+            else:
+                try:
+                    _prove_site(original, scope, spec, facts, held, empty_is_zero=zero)
+                except NotShownError as error:
+                    reason = str(error)
+            found.append(Proof(scope.site(index), proved=not reason, reason=reason))
+    return found
+
+
+def _given(model: Model) -> frozenset[tuple[str, str]]:
+    """Return X, sequence_lens and initial_h of a model's GRUs, by the path of their scope and their name."""
+    grus = ((scope, node) for scope in walk(model.proto) for node in scope.nodes if is_onnx(node, "GRU"))
+    return frozenset((scope.path, name) for scope, node in grus for name in (*node.input[:1], *node.input[4:6]) if name)
+
+
+def _is_there(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
+    return any(each == node for each in scope.nodes)
+
+
+class _Rewritten:
+    """The values of the model that is held to another: as they are, and multiplied out for each H."""
+
+    def __init__(self, model: Model, given: frozenset[tuple[str, str]]) -> None:
+        self.model, self.facts, self.given = model, Facts(model), given
+        self._found: dict[int, dict[str, Interpreter]] = {}
+
+    def scopes(self, block: int) -> dict[str, Interpreter]:
+        """Return the interpreted scopes by path; multiplied out in stretches of ``block``, 0 for not at all."""
+        if block not in self._found:
+            algebra, kind = (Masked(block, self.given), FillingApart) if block else (Whole(self.given), Filling)
+            made = interpreted(self.model, self.facts, algebra, kind)
+            self._found[block] = {interpreter.scope.path: interpreter for interpreter in made}
+        return self._found[block]
+
+
+def _prove_site(
+    model: Model, scope: Scope, spec: GruSpec, facts: Facts, rewritten: _Rewritten, *, empty_is_zero: bool
+) -> None:
+    """Show that a site's outputs are the operator's, in one of the two ways.
+
+    Raises:
+        NotShownError: They are not, for all that could be shown.
+
+    """
+    reasons = []
+    for block, way in ((0, "steps"), (spec.hidden_size, "loops")):
+        try:
+            other = rewritten.scopes(block)[scope.path]
+            site = Site(model, scope, spec, facts, other, empty_is_zero=empty_is_zero)
+            for direction in spec.directions:
+                operator = Operator(site, direction)
+                y, y_h = (_output(operator, name) for name in ("Y", "Y_h"))
+                if way == "steps":
+                    prove_unrolled.prove(operator, y, y_h)
+                else:
+                    prove_loops.prove(operator, other, y, y_h)
+        except (NotUnderstoodError, TooLargeError):
+            reasons.append("a value is beyond the algebra")
+        except NotShownError as error:
+            reasons.append(str(error))
+        else:
+            return
+    unrolled = not rewritten.scopes(0)[scope.path].carriers
+    raise NotShownError(reasons[0] if unrolled else reasons[-1])
+
+
+def _output(operator: Operator, which: str) -> Poly | None:
+    """Return the polynomial of one direction of an output, whose axes then are time, batch and features.
+
+    Raises:
+        NotShownError: It has none, or its axes lie otherwise.
+
+    """
+    spec, other = operator.spec, operator.site.other
+    name = spec.Y if which == "Y" else spec.Y_h
+    if not name or not operator.site.asks_for(name):
+        return None
+    known = other.output(name) if isinstance(other, Filling) else other.values.get(name)
+    if not isinstance(known, Value):
+        raise NotShownError(f"{name} is not understood")
+    axis = (2 if spec.layout else 1) if which == "Y" else (1 if spec.layout else 0)
+    value = views.take(operator.algebra, known, axis, operator.direction.index)
+    if value.poly is None:
+        raise NotShownError(f"{name} is made of several parts")
+    labels = [kind[0] for kind in value.axes if kind and kind != F]
+    if not all(isinstance(label, int) for label in labels):
+        raise NotShownError(f"{name} has its axes in another order")
+    if labels != sorted(labels, reverse=bool(spec.layout) and len(labels) > 1) or value.axes[-1] != F:
+        raise NotShownError(f"{name} has its axes in another order")
+    x = operator.site.tensor("X").dims[:2]
+    wanted = x if which == "Y" else x[:1] if spec.layout else x[1:]
+    batch = 0 if spec.layout or which == "Y_h" else 1
+    for axis, (found, length) in enumerate(zip(value.dims[:-1], wanted, strict=True)):
+        # A batch that one input leaves open and another one tells is that.
+        if found == length or (axis == batch and not (isinstance(found, int) and isinstance(length, int))):
+            continue
+        raise NotShownError(f"{name} has other dimensions")
+    return value.poly

@@ -1,0 +1,204 @@
+"""Proof of loops, by induction over their steps.
+
+What is read off the loop's states is the operator's state h: one of them, or a sum. Shown is that it is initial_h, or
+the operator's state after the steps before the loop, when the loop begins; that a step of the body makes of it what a
+step of the operator makes of h; and that Y and Y_h are what it is after each step, and after the last.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
+from gru_lower.passes.fuse_gru.loops.loop_outputs import Left
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, F, Value, as_value, features
+from gru_lower.proving import prove_unrolled
+from gru_lower.proving.errors import NotShownError
+from gru_lower.proving.mask_cases import Cases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter, Known
+    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
+    from gru_lower.proving.operator_step import Operator
+
+AHEAD = 2
+"""Loops begin after fewer of the operator's steps than this."""
+
+
+def prove(operator: Operator, other: Interpreter, y: Poly | None, y_h: Poly | None) -> None:
+    """Show that Y and Y_h of one direction are the operator's.
+
+    Args:
+        operator: The direction.
+        other: The scope the loop stands in.
+        y: Y, its first free axis the steps; ``None`` where nobody asks for it.
+        y_h: Y_h, the same.
+
+    Raises:
+        NotShownError: They are not, for all that could be shown.
+
+    """
+    _Loop(operator, other, y, y_h).prove()
+
+
+class _Loop:
+    def __init__(self, operator: Operator, other: Interpreter, y: Poly | None, y_h: Poly | None) -> None:
+        self.masked_in_body = operator.site.masked and y is not None and not Cases(operator.algebra).own(y)
+        y, y_h = operator.outputs(y, y_h)
+        self.operator, self.other, self.y = operator, other, y
+        self.algebra: Algebra = operator.algebra
+        self.lasts = [] if y_h is None else [y_h]
+        if y is not None and operator.site.length == 1 and not self._is_stacked(y):
+            if self.masked_in_body:
+                raise NotShownError("Y is not 0 after the last step of a sequence")
+            self.lasts += prove_unrolled.parts(self.algebra, y)
+            self.y = None
+        self.carrier = self._carrier()
+        self.inner = self._inner()
+        """What each stretch of a state is, by its leaf: before a step, after it, at first."""
+
+    def _is_stacked(self, poly: Poly) -> bool:
+        atom = None if poly.atom is None else self.algebra.atoms[poly.atom]
+        return isinstance(atom, Leaf) and isinstance(atom.source, Left) and atom.source.stacked
+
+    def prove(self) -> None:
+        length, trips = self.operator.site.length, self.carrier.trips
+        ahead = next((count for count in range(AHEAD) if trips + count == length), None)
+        if ahead is None:
+            raise NotShownError("the loop has another number of steps than X")
+        h = self.h()
+        after, begun, initial = self._substituted(h, 1), self._substituted(h, 2), self.operator.initial()
+        step = 0 if length == 1 else self.carrier.counter + ahead
+        if not self.operator.shown(after, h, step, frozenset(self.inner)):
+            raise NotShownError("the body's new state is not one step from the old one")
+        if not (self.operator.shown(begun, initial, 0) if ahead else begun is (initial or self.algebra.zero)):
+            raise NotShownError("the loop does not begin with initial_h")
+        if any(self._of_last(last) is not h for last in self.lasts):
+            raise NotShownError("Y_h is not the last state")
+        if self.y is not None:
+            self._prove_y(h, after, ahead)
+
+    def h(self) -> Poly:
+        """Return what is read off the states, a polynomial in their leaves.
+
+        Raises:
+            NotShownError: It is nothing that is understood.
+
+        """
+        if self.lasts:
+            return self._of_last(self.lasts[0])
+        assert self.y is not None
+        left, _ = self._left(self.y)
+        made = self.algebra.computed[left]
+        if left.of_state:
+            return made
+        for before, after, _ in self.inner.values():
+            if after is made:
+                return before
+        raise NotShownError("no state of the loop is the GRU's")
+
+    def _prove_y(self, h: Poly, after: Poly, ahead: int) -> None:
+        assert self.y is not None
+        left, turned = self._left(self.y)
+        if turned != self.operator.direction.reverse and self.operator.site.length != 1:
+            raise NotShownError("Y comes in another order")
+        computed = self.algebra.computed[left]
+        wanted = {("after", 0): h, ("all", 1): h, ("", 0): after}.get((left.of_state, ahead))
+        if self.masked_in_body and wanted is not None:
+            cases = Cases(self.algebra, frozenset(self.inner))
+            step = 0 if self.operator.site.length == 1 else self.carrier.counter + ahead
+            cases.hold(computed, self.operator.site.moment(self.operator.at(step)))
+            if left.of_state or cases.decided(computed, 0.0).terms:
+                raise NotShownError("Y is not 0 after the last step of a sequence")
+            computed, wanted = cases.decided(computed, 1.0), cases.decided(wanted, 1.0)
+        if computed is not wanted:
+            raise NotShownError("Y is not the states, one after the other")
+
+    # -- the loop ----------------------------------------------------------------------------------------
+
+    def _carrier(self) -> Carrier:
+        """Return the one loop that the outputs come from."""
+        paths = {source.path for poly in (self.y, *self.lasts) if poly is not None for source in self._sources(poly)}
+        found = [carrier for carrier in self.other.carriers.values() if carrier.body.scope.path in paths]
+        if len(paths) != 1 or len(found) != 1:
+            raise NotShownError("its outputs are not those of one loop")
+        return found[0]
+
+    def _sources(self, poly: Poly) -> Iterator[Left]:
+        for mono, _ in poly.terms:
+            for serial in filter(None, mono):
+                atom = self.algebra.atoms[serial]
+                if not isinstance(atom, Leaf) or not isinstance(atom.source, Left):
+                    raise NotShownError("its outputs are not those of one loop")
+                yield atom.source
+
+    def _inner(self) -> dict[int, tuple[Poly, Poly, Poly]]:
+        found: dict[int, tuple[Poly, Poly, Poly]] = {}
+        for place, state in enumerate(self.carrier.states):
+            before = self.carrier.leaves.get(place)
+            if state.kind != "state" or before is None:
+                continue
+            after, initial = self.carrier.body.value(state.result), self.other.value(state.initial)
+            edge = 0
+            for width, poly in before.pieces:
+                stretches = [self._stretch(known, before, edge, edge + width) for known in (after, initial)]
+                edge += width
+                if poly.atom is not None and all(stretch is not None for stretch in stretches):
+                    found.setdefault(poly.atom, (poly, *stretches))  # type: ignore[arg-type]
+        return found
+
+    def _stretch(self, known: Known, like: Value, lo: int, hi: int) -> Poly | None:
+        if isinstance(known, Const) and known.array.dtype.kind in "fV":
+            if not known.array.any():
+                return self.algebra.zero
+            if known.array.shape[-1] == 1:
+                return None
+            part = Const(known.array[..., lo:hi], (*known.dims[:-1], hi - lo))
+            known, lo, hi = as_value(self.algebra, part), 0, hi - lo
+        if not isinstance(known, Value) or known.axes[-1:] != (F,) or known.width < hi:
+            return None
+        if [axis for axis in known.axes if axis] != [axis for axis in like.axes if axis]:
+            return None
+        pieces = features(self.algebra, known, lo, hi)
+        return pieces[0][1] if len(pieces) == 1 else None
+
+    def _substituted(self, poly: Poly, which: int) -> Poly:
+        """Return a polynomial in the states after a step, or at first."""
+        return self._mapped(poly, {serial: polys[which] for serial, polys in self.inner.items()})
+
+    def _of_last(self, poly: Poly) -> Poly:
+        """Return a polynomial in the loop's last states as one in its states."""
+        ends: dict[int, Poly] = {}
+        for place, state in enumerate(self.carrier.states):
+            before, outer = self.carrier.leaves.get(place), self.other.values.get(state.outer)
+            if before is None or not isinstance(outer, Value) or len(outer.pieces) != len(before.pieces):
+                continue
+            for (_, inner), (_, end) in zip(before.pieces, outer.pieces, strict=True):
+                if end.atom is not None:
+                    ends.setdefault(end.atom, inner)
+        return self._mapped(poly, ends)
+
+    def _mapped(self, poly: Poly, known: dict[int, Poly]) -> Poly:
+        terms = []
+        for mono, factor in poly.terms:
+            product = self.algebra.constant(factor)
+            for serial in filter(None, mono):
+                if serial not in known:
+                    raise NotShownError("what an output is made of is no state")
+                product = self.algebra.mul(product, known[serial])
+            terms.append(product)
+        return self.algebra.add(*terms)
+
+    def _left(self, poly: Poly) -> tuple[Left, bool]:
+        """Return what the loop stacked that a polynomial is, and whether it has the last step first."""
+        atom = None if poly.atom is None else self.algebra.atoms[poly.atom]
+        if isinstance(atom, Leaf) and isinstance(atom.source, Left) and atom.source.stacked:
+            whole, count = self.algebra.defined[atom.source], self.operator.site.length
+            if poly is whole:
+                return atom.source, atom.source.turned
+            if poly is self.algebra.along(whole, 0, count - 1, -1, count):
+                return atom.source, not atom.source.turned
+        raise NotShownError("Y is not the states, one after the other")

@@ -1,0 +1,1 @@
+"""Reports of a run, as the command line prints them and as JSON."""

@@ -1,0 +1,149 @@
+"""What stands in a model that a target does not take: node by node, with the limit and what would help.
+
+====== ====================================================================
+GL452  a GRU that the target does not run right
+GL453  an operator the target does not take, or not here
+====== ====================================================================
+
+The same findings have other codes where a model is only looked at (``gru-lower check``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from onnx import TensorProto, helper
+
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.gru.parse_node import parse
+from gru_lower.targets.judge_node import options_at
+from gru_lower.targets.judge_options import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onnx import NodeProto
+
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.targets.judge_options import Judgement
+    from gru_lower.targets.profile import OpLimit, Profile
+
+BACKWARD = ("scan_input_directions", "scan_output_directions")
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One node against one limit.
+
+    Attributes:
+        kind: What is in the way: a GRU that would be wrong, rejected, or that nobody tried; or an operator.
+        scope: The scope's path.
+        site: The node's id.
+        message: What the target makes of it.
+        hint: What would help.
+
+    """
+
+    kind: Literal["wrong", "rejected", "unknown", "operator"]
+    scope: str
+    site: str
+    message: str
+    hint: str
+
+
+def breaches(model: Model, profile: Profile, facts: Facts) -> Iterator[Breach]:
+    """Yield every node that a target does not take.
+
+    Args:
+        model: The model, as it is.
+        profile: The target.
+        facts: The side table of the same model.
+
+    """
+    for scope in walk(model.proto):
+        for index, node in enumerate(scope.nodes):
+            if is_onnx(node, "GRU"):
+                yield from _gru(scope, index, profile, facts)
+            elif is_onnx(node):
+                for message, hint in _operator(scope, node, profile, facts):
+                    yield Breach("operator", scope.path, scope.site(index), f"{node.op_type}: {message}", hint)
+
+
+def _gru(scope: Scope, index: int, profile: Profile, facts: Facts) -> Iterator[Breach]:
+    spec = parse(scope, index, facts).spec
+    if spec is None:
+        yield Breach("unknown", scope.path, scope.site(index), "this GRU cannot be understood", "see gru-lower inspect")
+        return
+    options = options_at(scope, index, spec, facts)
+    found = judge(profile, "gru", options)
+    if found.verdict != "right":
+        yield Breach(found.verdict, scope.path, scope.site(index), found.why, flag(options, found, profile))
+
+
+def flag(options: frozenset[str], found: Judgement, profile: Profile) -> str:
+    """Return the flag that would help a GRU which a target does not run right and which could not be lowered."""
+    if not options & {*profile.dtypes}:
+        return f"allow computing in {profile.dtypes[0]} with legalize --allow-cast"
+    if "lens" in options and options & {"opset_7", "opset_9"}:
+        return f"add --opset {profile.best_opset}"
+    if "dynamic_time" in options:
+        return "make the sequence length static with --fix-dim"
+    if options & {"dynamic_batch", "told_batch"} and found.verdict != "unknown":
+        return "make the batch static with --fix-dim"
+    return "leave the form to --form auto, or use another target"
+
+
+def _operator(scope: Scope, node: NodeProto, profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:
+    op = node.op_type
+    another = "remove it from the model, or use another target"
+    if op in profile.forbid or (profile.allow and op not in profile.allow):
+        yield f"{profile.label} does not take it", another
+        return
+    if op in ("Scan", "Loop"):
+        yield from _control_flow(scope, node, profile, facts)
+    limit = profile.ops.get(op)
+    if limit is not None:
+        yield from _limit(scope, node, limit, profile, facts)
+
+
+def _control_flow(scope: Scope, node: NodeProto, profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:
+    flow, static = profile.control_flow, "make the sequence length static with --fix-dim"
+    if not (flow.scan if node.op_type == "Scan" else flow.loop):
+        yield f"{profile.label} does not take it", static
+        return
+    attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    if not flow.reverse and any(direction for key in BACKWARD for direction in attributes.get(key, ())):
+        yield f"{profile.label} takes none that runs backwards", "use legalize with the same --target"
+    if flow.dynamic_trip_count:
+        return
+    if node.op_type == "Loop":
+        known = bool(node.input[0]) and facts.constant(scope, node.input[0]) is not None
+    else:
+        shape = facts.shape(scope, node.input[-1])
+        known = shape is not None and all(isinstance(dim, int) for dim in shape)
+    if not known:
+        yield f"{profile.label} takes none whose number of turns is dynamic", static
+
+
+def _limit(scope: Scope, node: NodeProto, limit: OpLimit, profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:
+    names = [name for name in node.input if name]
+    if limit.opset and not limit.opset[0] <= scope.opset <= limit.opset[1]:
+        oldest, newest = limit.opset
+        helps = oldest <= profile.best_opset <= newest
+        raised = f"add --opset {profile.best_opset}" if helps else "remove it from the model, or use another target"
+        yield f"{profile.label} takes it at opset {oldest} to {newest}; this one is {scope.opset}", raised
+    kind = facts.elem_type(scope, names[0]) if names else 0
+    spelled = TensorProto.DataType.Name(kind).lower() if kind else ""
+    dtype = {"float": "float32", "double": "float64"}.get(spelled, spelled)
+    if limit.types and dtype and dtype not in limit.types:
+        yield f"{profile.label} takes it of {', '.join(limit.types)}; this one is of {dtype}", "cast its inputs"
+    if limit.max_rank is not None:
+        ranks = [len(shape) for name in names if (shape := facts.shape(scope, name)) is not None]
+        if max(ranks, default=0) > limit.max_rank:
+            hint = "reshape its inputs to fewer axes"
+            yield f"{profile.label} takes it up to rank {limit.max_rank}; this one has {max(ranks)}", hint
+    if not limit.constants and names and all(facts.constant(scope, name) is not None for name in names):
+        yield f"{profile.label} does not take it of constants alone", "fold the constants first"

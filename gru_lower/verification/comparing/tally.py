@@ -1,0 +1,86 @@
+"""The comparisons of one verification, and the verdict they add up to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gru_lower.verification.result import Verification, Worst
+
+if TYPE_CHECKING:
+    from gru_lower.verification.comparing.tolerance import Comparison
+    from gru_lower.verification.result import Scope
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One output in one case; cases count from 0."""
+
+    case: int
+    output: str
+    comparison: Comparison
+
+
+@dataclass
+class Tally:
+    """All comparisons of one verification."""
+
+    entries: list[Entry] = field(default_factory=list)
+
+    def add(self, case: int, output: str, comparison: Comparison) -> None:
+        """Take one in."""
+        self.entries.append(Entry(case, output, comparison))
+
+    @property
+    def failing(self) -> list[Entry]:
+        """Those out of tolerance."""
+        return [entry for entry in self.entries if not entry.comparison.ok]
+
+    def verification(self, scope: Scope) -> Verification:
+        """Return the verdict: "equivalent" if all are within tolerance, else "different" and by how much."""
+        failing = self.failing
+        notes = dict.fromkeys(f"{e.output!r}: {e.comparison.note}" for e in self.entries if e.comparison.note)
+        return Verification(
+            "different" if failing else "equivalent",
+            scope,
+            cases=len({entry.case for entry in self.entries}),
+            max_abs_error=self._largest("max_abs"),
+            max_rel_error=self._largest("max_rel"),
+            worst=self._worst(),
+            message=_difference(failing) if failing else "; ".join(notes),
+            least_atol=self._largest("least_atol"),
+            least_rtol=self._largest("least_rtol"),
+        )
+
+    @property
+    def worst_case(self) -> int | None:
+        """The number of the case that is furthest out of tolerance; None if none is."""
+        return max(self.failing, key=_severity).case if self.failing else None
+
+    def _largest(self, figure: str) -> float | None:
+        known = (getattr(entry.comparison, figure) for entry in self.entries)
+        return max((value for value in known if value is not None), default=None)
+
+    def _worst(self) -> Worst | None:
+        placed = [entry for entry in self.failing or self.entries if entry.comparison.index is not None]
+        if not placed:
+            return None
+        worst = max(placed, key=_severity)
+        found = worst.comparison
+        return Worst(worst.output, found.index or (), found.expected, found.actual)
+
+
+def _severity(entry: Entry) -> tuple[float, float]:
+    return entry.comparison.needed_atol, entry.comparison.max_abs or 0.0
+
+
+def _difference(failing: list[Entry]) -> str:
+    worst = max(failing, key=_severity)
+    place = "" if worst.comparison.index is None else f" at {list(worst.comparison.index)}"
+    text = f"output {worst.output!r} differs{place}: {worst.comparison.reason} (case {worst.case + 1})"
+    others = len({entry.output for entry in failing}) - 1
+    if others:
+        text += f", and {others} other output{'s' if others > 1 else ''}"
+    needed = max(entry.comparison.least_atol for entry in failing)
+    return text if math.isinf(needed) else f"{text}; would pass at atol {needed:.2g}"

@@ -1,0 +1,1 @@
+"""Running the two models of a pair on the same inputs."""

@@ -1,0 +1,1 @@
+"""Verifying one GRU and its replacement by themselves, cut out of their models."""

@@ -1,0 +1,126 @@
+"""The verdict on a rewritten model: every site by itself, then the whole model, put together.
+
+1. A site that differs decides: the rewrite is different, and the site is named.
+2. A whole model that agrees makes it equivalent, at scope "model".
+3. A whole model that differs is different, unless the original is itself chaotic and every site agrees.
+4. A whole model that cannot be run, with sites that all agree, is equivalent at scope "site".
+5. Otherwise nothing could be told: inconclusive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gru_lower.diagnostics import Diagnostic, diagnostic
+from gru_lower.verification.inputs.padding import paddings
+from gru_lower.verification.result import Verification, VerifyOptions
+from gru_lower.verification.sites import site_models as extraction
+from gru_lower.verification.sites.verify_site import verify_site
+from gru_lower.verification.whole_models import verify_models
+from gru_lower.verification.worker.client import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gru_lower.graph.model import Model
+    from gru_lower.verification.sites.site import Site
+
+
+def judge(
+    original: Model,
+    rewritten: Model,
+    sites: Sequence[Site],
+    options: VerifyOptions,
+    progress: Callable[[str, int, int], None],
+) -> Verification:
+    """Verify every rewritten site and the whole model.
+
+    Args:
+        original: The model as it was.
+        rewritten: The model as it is.
+        sites: What the passes did.
+        options: Tolerances, cases, limits.
+        progress: Called with ``(what, done, total)``.
+
+    """
+    changed = [site for site in sites if site.change is not None]
+    with Worker(timeout=options.timeout, memory=options.memory) as worker:
+        by_site: list[tuple[Site, Verification]] = []
+        for done, site in enumerate(changed, 1):
+            progress("verifying sites", done, len(changed))
+            if site.verified is not None:
+                by_site.append((site, site.verified))
+                continue
+            zero = options.zero_length_state or "zero"
+            pair = extraction.pair(site, original.ir_version, original.base_dir, zero)
+            if pair is not None:
+                alone = replace(options, inputs=None, expected=None, shapes={})
+                by_site.append((site, verify_site(pair, alone, worker)))
+        different = next(((s, v) for s, v in by_site if v.status == "different"), None)
+        if different is not None:
+            site, found = different
+            return replace(found, message=f"at {site.site}: {found.message}")
+        progress("verifying the whole model", 0, 1)
+        whole = verify_models(
+            original.proto,
+            rewritten.proto,
+            base_dir_a=original.base_dir,
+            base_dir_b=original.base_dir,
+            options=options,
+            worker=worker,
+        )
+    return _combine(by_site, whole)
+
+
+def _combine(by_site: Sequence[tuple[Site, Verification]], whole: Verification) -> Verification:
+    if whole.status in ("equivalent", "different"):
+        return whole
+    unsure = [(site, found) for site, found in by_site if found.status != "equivalent"]
+    if not by_site or unsure:
+        site_text = f"; site {unsure[0][0].site}: {unsure[0][1].message}" if unsure else ""
+        return replace(whole, status="inconclusive", message=whole.message + site_text)
+    found = [v for _, v in by_site]
+    worst = max(found, key=lambda v: v.max_abs_error or 0.0)
+    return Verification(
+        status="equivalent",
+        scope="site",
+        cases=min(v.cases for v in found),
+        max_abs_error=worst.max_abs_error,
+        max_rel_error=worst.max_rel_error,
+        worst=worst.worst,
+        message=f"verified per site; whole model not decided: {whole.message}",
+        chaotic=whole.chaotic,
+    )
+
+
+def other_padding(original: Model, rewritten: Model, options: VerifyOptions) -> list[Diagnostic]:
+    """Say how far off the rewrite is where the promise is broken that sequences are padded at their end.
+
+    Args:
+        original: The model as it was.
+        rewritten: The model as it is.
+        options: How it was verified.
+
+    """
+    if not paddings(rewritten.proto):
+        return []
+    left = verify_models(
+        original.proto,
+        rewritten.proto,
+        base_dir_a=original.base_dir,
+        base_dir_b=original.base_dir,
+        options=replace(options, padding="left"),
+    )
+    error = left.max_abs_error
+    how = f"outputs differ by up to {error:.2g}" if error is not None else f"nothing could be compared: {left.message}"
+    return [diagnostic("GL807", f"where sequences are padded at their beginning instead, {how}")]
+
+
+def remarks(verification: Verification) -> list[Diagnostic]:
+    """Return what the verdict adds to the report's diagnostics."""
+    if verification.status == "inconclusive":
+        return [diagnostic("GL501", f"the rewritten model could not be verified: {verification.message}")]
+    if verification.scope == "site" and verification.status == "equivalent":
+        return [diagnostic("GL502", verification.message)]
+    return []

@@ -1,0 +1,190 @@
+"""The parent's end of the worker: load and run models in a process that may crash, hang or run out of memory."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from gru_lower.verification.worker.process import Kind, Process, RunFailure, default_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    import onnx
+
+    from gru_lower.verification.result import Array, Feeds
+
+Runtime = Literal["onnxruntime", "reference"]
+
+__all__ = ["Kind", "RunFailure", "Runtime", "Worker"]
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What it takes to load a model again, after a crash."""
+
+    header: dict[str, Any]
+    model: bytes
+
+
+class Worker:
+    """Runs models in a subprocess, started when first needed and started again after it had to be killed.
+
+    Handles stay valid across a restart: their models are loaded again when next run. For one thread at a time.
+
+    Args:
+        timeout: Seconds for one load or one run.
+        memory: Bytes of data the process may hold; about 80 % of the machine's or the container's if None.
+        providers: onnxruntime's execution providers, in order of preference; its CPU's if empty.
+
+    """
+
+    def __init__(self, *, timeout: float = 60.0, memory: int | None = None, providers: Sequence[str] = ()) -> None:
+        """Start nothing yet."""
+        self.timeout = timeout
+        self.providers = tuple(providers)
+        self._memory = default_memory() if memory is None else memory
+        self._process: Process | None = None
+        self._resident: set[int] = set()
+        self._loaded: dict[int, _Loaded] = {}
+        self._handles = 0
+
+    def __enter__(self) -> Self:
+        """Return the worker itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the process."""
+        self.close()
+
+    def load(
+        self,
+        model: onnx.ModelProto | bytes,
+        base_dir: Path | None = None,
+        runtime: Runtime = "onnxruntime",
+        *,
+        threads: int | None = None,
+    ) -> int:
+        """Load a model and return its handle.
+
+        Args:
+            model: The model, or its serialisation.
+            base_dir: The folder its external data lies in, if it has any.
+            runtime: Where to run it.
+            threads: For onnxruntime: set the session up for speed, with so many threads, 0 for one per core.
+
+        Raises:
+            RunFailure: The runtime refuses the model, or the process did not survive it.
+
+        """
+        try:
+            raw = model if isinstance(model, bytes) else model.SerializeToString()
+        except Exception as error:  # above 2 GB; which type protobuf raises depends on its version
+            raise RunFailure("error", f"the model cannot be serialised: {error}") from error
+        self._handles += 1
+        folder = None if base_dir is None else str(base_dir.absolute())
+        header = {
+            "command": "load",
+            "handle": self._handles,
+            "runtime": runtime,
+            "base_dir": folder,
+            "threads": threads,
+            "providers": self.providers,
+        }
+        self._place(self._handles, _Loaded(header, raw))
+        return self._handles
+
+    def run(
+        self,
+        handle: int,
+        feeds: Mapping[str, Array],
+        outputs: Sequence[str] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Feeds:
+        """Run a loaded model once and return its outputs by name.
+
+        Args:
+            handle: From `load`.
+            feeds: Input name -> array, of the model's own element types.
+            outputs: Which outputs; all if None.
+            timeout: Seconds, instead of the worker's.
+
+        Raises:
+            RunFailure: The run failed; the next call works again.
+
+        """
+        process = self._holding(handle)
+        header = {"command": "run", "handle": handle, "outputs": None if outputs is None else list(outputs)}
+        return process.ask(header, feeds, timeout=self.timeout if timeout is None else timeout).arrays
+
+    def time(
+        self, handles: Sequence[int], feeds: Mapping[str, Array], how: Mapping[str, Any], *, timeout: float
+    ) -> Array:
+        """Time models of onnxruntime side by side on the same inputs.
+
+        Args:
+            handles: From `load`, with `threads`.
+            feeds: As for `run`.
+            how: The keyword arguments of :func:`gru_lower.verification.worker.timing.in_turn`.
+            timeout: Seconds for all of it.
+
+        Returns:
+            Seconds for one run, of shape [rounds, models].
+
+        Raises:
+            RunFailure: A run failed.
+
+        """
+        process = self._holding(*handles)
+        header = {"command": "time", "handles": list(handles), "how": dict(how)}
+        return process.ask(header, feeds, timeout=timeout).arrays["seconds"]
+
+    def available(self) -> list[str]:
+        """Return the execution providers that the onnxruntime installed has, in its own order.
+
+        Raises:
+            RunFailure: The process does not start, or has no onnxruntime.
+
+        """
+        found = self._living().ask({"command": "providers"}, timeout=self.timeout).arrays["providers"]
+        return [str(name) for name in found]
+
+    def unload(self, handle: int) -> None:
+        """Forget a model, and free what it holds in the process."""
+        self._loaded.pop(handle, None)
+        if handle in self._resident and self._process is not None and self._process.alive:
+            self._resident.discard(handle)
+            with suppress(RunFailure):  # a process that is gone holds nothing any more
+                self._process.ask({"command": "unload", "handle": handle}, timeout=self.timeout)
+
+    def close(self) -> None:
+        """End the process, if there is one. The worker may be used again."""
+        if self._process is not None:
+            self._process.end()
+            self._process = None
+        self._resident.clear()
+
+    def _place(self, handle: int, loaded: _Loaded) -> None:
+        self._living().ask(loaded.header, blob=loaded.model, timeout=self.timeout)
+        self._loaded[handle] = loaded
+        self._resident.add(handle)
+
+    def _holding(self, *handles: int) -> Process:
+        """Return the process with these models loaded."""
+        process = self._living()
+        for handle in handles:
+            if handle not in self._resident:
+                self._place(handle, self._loaded[handle])
+        return process
+
+    def _living(self) -> Process:
+        if self._process is None or not self._process.alive:
+            self.close()
+            self._process = Process(self._memory, self.timeout)
+        return self._process

@@ -1,0 +1,183 @@
+"""One worker process: started, asked, and ended whatever happens to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
+
+from gru_lower.errors import GruLowerError
+from gru_lower.verification.worker.frames import Frame, read_frame, write_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from io import BufferedReader, BufferedWriter
+
+    from gru_lower.verification.result import Array
+
+Kind = Literal["error", "crash", "timeout", "memory"]
+
+_LONGEST_MESSAGE = 300
+
+
+_NO_KERNEL = ("GRU operator does not support", "Could not find an implementation for GRU")
+
+
+class RunFailure(GruLowerError):  # noqa: N818 - reads as a finding, like the other public names
+    """A model could not be loaded or run.
+
+    Attributes:
+        kind: "error" if the runtime said no, "crash" if the process died, "timeout", or "memory".
+
+    """
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        """Keep one line of the message, of bearable length."""
+        line = " ".join(message.split())
+        super().__init__(line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…")
+        self.kind: Kind = kind
+
+    @property
+    def lacks_kernel(self) -> bool:
+        """Whether the runtime knows the operator and has no kernel for the type, as onnxruntime for a float64 GRU."""
+        return any(words in self.message for words in _NO_KERNEL)
+
+
+class Process:
+    """A running worker.
+
+    Args:
+        memory: Bytes of data it may hold; 0 for no limit.
+        timeout: Seconds it has to start.
+
+    Raises:
+        RunFailure: It cannot be started.
+
+    """
+
+    def __init__(self, memory: int, timeout: float) -> None:
+        """Start it and wait until it is ready."""
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        command = [sys.executable, "-P", "-m", "gru_lower.verification.worker.server", str(memory)]
+        try:
+            self._popen = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=_environment()
+            )
+        except OSError as error:
+            self._errors.close()
+            raise RunFailure("crash", f"the worker process cannot be started: {error}") from error
+        self._stdin = cast("BufferedWriter", self._popen.stdin)
+        self._stdout = cast("BufferedReader", self._popen.stdout)
+        self.end = weakref.finalize(self, _end, self._popen, self._errors)  # at interpreter exit, if not before
+        self.ask(None, timeout=timeout)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return self.end.alive and self._popen.poll() is None
+
+    def ask(
+        self,
+        header: Mapping[str, Any] | None,
+        feeds: Mapping[str, Array] | None = None,
+        *,
+        blob: bytes = b"",
+        timeout: float,
+    ) -> Frame:
+        """Send one frame (unless `header` is None) and return the answer.
+
+        Raises:
+            RunFailure: The answer is an error; or there is none, and the process is ended.
+
+        """
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            self._popen.kill()
+
+        timer = threading.Timer(min(timeout, threading.TIMEOUT_MAX), expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            if header is not None:
+                write_frame(self._stdin, header, feeds, blob)
+            reply = read_frame(self._stdout)
+        except (EOFError, OSError) as error:
+            failure = RunFailure("timeout", f"no answer within {timeout:g} s") if expired.is_set() else self._death()
+            self.end()
+            raise failure from error
+        except BaseException:  # KeyboardInterrupt, say: an answer may still be under way that nobody waits for
+            self.end()
+            raise
+        finally:
+            timer.cancel()
+            timer.join()
+            if expired.is_set():
+                self.end()
+        if not reply.header["ok"]:
+            raise RunFailure(reply.header["kind"], reply.header["message"])
+        return reply
+
+    def _death(self) -> RunFailure:
+        """Return the failure that explains why the process is gone."""
+        try:
+            status = self._popen.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return RunFailure("crash", "the process stopped answering")
+        words = self._last_words()
+        if any(sign in words for sign in ("bad_alloc", "MemoryError", "Cannot allocate memory")):
+            return RunFailure("memory", f"out of memory: {words}")
+        if os.name == "posix" and status == -signal.SIGKILL:
+            return RunFailure("memory", "the system killed the process, most likely for lack of memory")
+        known = os.name == "posix" and -status in set(signal.Signals)
+        how = signal.Signals(-status).name if known else f"exit status {status}"
+        return RunFailure("crash", f"the process died ({how}){': ' if words else ''}{words}")
+
+    def _last_words(self) -> str:
+        """Return the last line on stderr."""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - 4096))
+        lines = self._errors.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def default_memory() -> int:
+    """Return 80 % of the bytes of memory the machine, or the container, has; 0 (no limit) where it cannot be told."""
+    try:
+        sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return 0
+    for limit in (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")):
+        with suppress(OSError, ValueError):  # no such group, or "max"
+            sizes.append(int(limit.read_text(encoding="ascii")))
+    return min(sizes) * 4 // 5
+
+
+def _end(popen: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+    """Kill the process, leave no zombie and close what was open; no method, as a finalizer must not hold its object."""
+    popen.kill()
+    popen.wait()
+    for stream in (popen.stdin, popen.stdout, errors):
+        if stream is not None:
+            with suppress(BrokenPipeError):  # what was not sent cannot be sent any more
+                stream.close()
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which a new interpreter imports exactly what this one does, from any folder."""
+    root = str(Path(__file__).absolute().parents[2])
+    paths = [str(Path(entry).absolute()) for entry in sys.path if entry]
+    if root not in paths:
+        paths.insert(0, root)
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    # From 1.29 on, onnxruntime reports each session, with names and hashes of the model, to its maker.
+    private = {"ORT_DISABLE_TELEMETRY": "1"}
+    return os.environ | one_thread | private | {"PYTHONPATH": os.pathsep.join(paths)}

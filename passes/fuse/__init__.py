@@ -1,1 +1,0 @@
-"""Fusing: decomposed GRUs become GRU nodes, recognised by what they compute."""

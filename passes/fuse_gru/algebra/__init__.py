@@ -1,0 +1,1 @@
+"""The algebra that values are interpreted in: polynomials, matrices, symbolic integers."""

@@ -1,0 +1,199 @@
+"""The pass ``fuse-gru``."""
+
+from __future__ import annotations
+
+import gc
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gru_lower.diagnostics import diagnostic
+from gru_lower.errors import InternalError
+from gru_lower.graph import splice
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+from gru_lower.passes.fuse_gru.loops.body_edits import has_loops
+from gru_lower.passes.fuse_gru.loops.fission import split
+from gru_lower.passes.fuse_gru.loops.hoisting import hoist
+from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
+from gru_lower.passes.fuse_gru.recognition.search import Found, search
+from gru_lower.passes.fuse_gru.writing.batch_axes import declare_equal
+from gru_lower.passes.fuse_gru.writing.verification_pair import Regions
+from gru_lower.passes.fuse_gru.writing.write_scope import Written, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gru_lower.graph.model import Model
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
+    from gru_lower.passes.fuse_gru.writing.node_writer import Axis
+
+
+@dataclass(frozen=True)
+class FuseOptions:
+    """Options of ``fuse-gru``.
+
+    Attributes:
+        steps: ``yes`` makes a GRU of sequence length 1 of a single step, too, such as a decoder's.
+        assume: ``right-padded`` promises that masks are true up to each sequence's length and false from there on.
+
+    """
+
+    steps: str = field(default="no", metadata={"choices": ("no", "yes")})
+    assume: str = field(default="nothing", metadata={"choices": ("nothing", "right-padded")})
+
+
+class FuseGru(Pass):
+    """Replace what computes a GRU by a GRU node, however it is spelled.
+
+    Every value of a scope is interpreted as polynomials (:mod:`gru_lower.passes.fuse_gru.algebra.polynomials`); a value whose
+    polynomial is
+
+        zt ∘ Ht_1 + (1 - zt) ∘ ht,   zt = f(Xt Wzᵀ + Ht_1 Rzᵀ + bz),   rt = f(Xt Wrᵀ + Ht_1 Rrᵀ + br)
+        ht = g(Xt Whᵀ + (rt ∘ Ht_1) Rhᵀ + bh)             linear_before_reset = 0
+        ht = g(Xt Whᵀ + rt ∘ (Ht_1 Rhᵀ + Rbh) + Wbh)      linear_before_reset ≠ 0
+
+    is a step of a GRU, by proof over the reals.
+
+    Rules:
+        1. Steps make a GRU if each works on the state of the one before, with the same weights: cells in a row in
+           one scope, or the one step of a Loop or Scan (:mod:`unrolled`, :mod:`carriers`, :mod:`loops`).
+        2. Values that are states, or states stacked, keep their names and come from the GRU; what nobody asks for
+           any more goes (:mod:`serve`). A Loop or Scan goes as a whole or stays as a whole.
+        3. W, R and B are the model's own numbers, bit for bit, where it has them one by one; biases that are added
+           together are summed in float64 and rounded once.
+        4. Before anything is committed, region and GRU are run on the same random inputs; a site that differs
+           stays as it was.
+        5. Axes of the model's inputs that are one batch are declared by one name: the GRU wants them equal, where the
+           nodes it replaces might have repeated a batch of 1.
+        6. What looks like a recurrence and is no GRU is listed with the term that does not fit.
+    """
+
+    name = "fuse-gru"
+    Options = FuseOptions
+
+    def run(self, model: Model, ctx: Context) -> PassResult:
+        """Fuse in every scope; in loops taken apart, where more comes of it."""
+        if not has_loops(model.proto):
+            return self._fused(model, ctx)
+        whole = model.copy()
+        tried, apart = [(whole, self._fused(whole, ctx))], model
+        for take_apart in (split, hoist):
+            if not any(site.code == "GL802" for site in tried[-1][1].sites):
+                break
+            apart = apart.copy()
+            if take_apart(apart):
+                trial = apart.copy()
+                tried.append((trial, self._fused(trial, ctx)))
+        chosen, result = max(tried, key=lambda each: sum(site.action == "fused" for site in each[1].sites))
+        if result.modified:
+            model.proto.CopyFrom(chosen.proto)
+            model.modified = True
+        return result
+
+    def _fused(self, model: Model, ctx: Context) -> PassResult:
+        result = PassResult(modified=False)
+        edits: list[splice.Edit] = []
+        batches: list[list[Axis]] = []
+        names = splice.Names(model.proto)
+        facts = Facts(model)
+        with _uncollected():
+            interpreters = list(interpreted(model, facts))
+        for done, interpreter in enumerate(interpreters, 1):
+            ctx.progress("fusing", done, len(interpreters))
+            shortest = 1 if self.options.steps == "yes" else 2
+            with _uncollected():
+                found = search(interpreter, shortest=shortest, assume=self.options.assume)
+            regions = Regions(model.proto, interpreter, model.base_dir)
+            written = self._settled(interpreter, names, facts, found, regions, ctx)
+            if written is not None:
+                edits.append(written.edit)
+                if interpreter.scope.path == "main":
+                    batches += written.batches.values()
+                result.sites += written.sites
+            result.sites += found.sites
+        for site in result.sites:
+            if site.code is not None:
+                result.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
+        result.modified = splice.apply(model, edits)
+        for axes in batches:
+            result.diagnostics += declare_equal(model.proto.graph, axes)
+        return result
+
+    def _settled(
+        self,
+        interpreter: Interpreter,
+        names: splice.Names,
+        facts: Facts,
+        found: Found,
+        regions: Regions,
+        ctx: Context,
+    ) -> Written | None:
+        """Write, and write again without the sites that turn out different, until none does."""
+        while True:
+            written = write(interpreter, names, facts, found)
+            if written is None:
+                return None
+            different = False
+            for number, site in zip(written.rows, written.sites, strict=True):
+                if ctx.judge is None and not ctx.keep_changes:
+                    continue
+                outputs = written.served(number)
+                edit = written.edit
+                batches = [written.batches[n] for n in written.rows]  # other GRUs may stand before it
+                pair = regions.pair(site.site, outputs, edit.nodes, edit.initializers, batches)
+                site.change = pair if ctx.keep_changes else None
+                if pair is None or ctx.judge is None:
+                    continue
+                site.verified = ctx.judge(pair)
+                if site.verified.status == "different":
+                    found.drop(number, "GL803", f"as a GRU it computes something else: {site.verified.message}")
+                    different = True
+            if not different:
+                return written
+
+    def ensures(self, model: Model, result: PassResult) -> None:
+        """Hold the pass to its word: there are as many GRUs as sites say were fused, beside those that were there."""
+        fused = sum(site.action == "fused" for site in result.sites)
+        there = sum(is_onnx(node, "GRU") for scope in walk(model.proto) for node in scope.nodes)
+        if there < fused:
+            raise InternalError(f"{fused} GRUs were fused, {there} are there", code="GL901")
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage: the tables of small tuples that grow here have no cycles, which takes time to find out."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def interpreted(
+    model: Model, facts: Facts, algebra: Algebra | None = None, kind: type[Interpreter] = Interpreter
+) -> Iterator[Interpreter]:
+    """Interpret every scope of a model.
+
+    Args:
+        model: The model.
+        facts: Its side table.
+        algebra: The tables to fill, new ones if none are given.
+        kind: What interprets a scope.
+
+    """
+    algebra = algebra or LoopAlgebra()
+    known: dict[str, Interpreter] = {}
+    scopes = list(walk(model.proto))
+    by_proto = {id(scope.proto): scope for scope in scopes}
+    for scope in scopes:
+        if scope.path not in known:
+            parent = known.get(scope.parent.path) if scope.parent is not None else None
+            known[scope.path] = kind(algebra, facts, scope, by_proto, parent)
+            known[scope.path].run()
+        known.update(known[scope.path].children)
+        yield known[scope.path]

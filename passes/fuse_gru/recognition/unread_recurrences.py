@@ -1,0 +1,114 @@
+"""Recurrences that could not be read at all, and where reading them stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.graph.scopes import node_uses, subgraphs
+from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf, Lin, Spread, Stack
+from gru_lower.passes.fuse_gru.interpreter.value_kinds import PRODUCTS
+from gru_lower.passes.fuse_gru.recognition.read_cell import MisfitError
+from gru_lower.passes.fuse_gru.recognition.unrolled_rows import Miss
+from gru_lower.passes.fuse_gru.tensors.tensor import Value
+
+if TYPE_CHECKING:
+    from onnx import FunctionProto, GraphProto, NodeProto
+
+    from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+
+
+def between(body: GraphProto | FunctionProto, inner: str, result: str) -> list[NodeProto]:
+    """Return the nodes of a body that hang on a value and that another hangs on, in order."""
+    forth = {inner}
+    hanging = []
+    for node in body.node:
+        if any(name in forth for name in node_uses(node)):
+            forth.update(filter(None, node.output))
+            hanging.append(node)
+    back, found = {result}, []
+    for node in reversed(hanging):
+        if any(name in back for name in node.output):
+            back.update(node_uses(node))
+            found.append(node)
+    return found[::-1]
+
+
+def stopped(body: Interpreter, inner: str, result: str) -> str | None:
+    """Tell where a state's way through a body stops being understood.
+
+    Args:
+        body: The body, interpreted.
+        inner: The state's name, going in.
+        result: Its name, coming out.
+
+    Returns:
+        What is not understood; ``None`` where no matrix multiplies the state: no recurrence like a GRU's.
+
+    """
+    nodes = between(body.scope.proto, inner, result)
+    if not any(node.op_type in PRODUCTS for node in nodes):
+        return None
+    for node in nodes:
+        for name in node.output:
+            known = body.values.get(name)
+            poly = known.poly if isinstance(known, Value) else None
+            leaf = None if poly is None or poly.atom is None else body.algebra.atoms[poly.atom]
+            if known is None or (isinstance(leaf, Leaf) and leaf.source == (body.scope.path, name)):
+                return f"what {node.op_type} makes of the state, {name}, is not understood"
+    return "the new state is not one gate's blend of the old one and a candidate"
+
+
+def closed(interpreter: Interpreter, index: int) -> bool:
+    """Whether a Loop or Scan that was not understood has a state that a matrix multiplies."""
+    node = interpreter.scope.nodes[index]
+    body = next(graph for _, graph in subgraphs(node))
+    skip = 2 if node.op_type == "Loop" else 0
+    inputs = [value.name for value in body.input][skip:]
+    results = [value.name for value in body.output][1 if skip else 0 :]
+    pairs = list(zip(inputs, results, strict=False))
+    return any(part.op_type in PRODUCTS for inner, result in pairs for part in between(body, inner, result))
+
+
+def unrolled(interpreter: Interpreter) -> list[Miss]:
+    """Return what hangs on itself through one matrix: the last of the values that it multiplies."""
+    algebra = interpreter.algebra
+    multiplied: dict[Matrix, list[int]] = {}
+    for atom in algebra.atoms:
+        if isinstance(atom, Lin) and algebra.opened(algebra.of(atom.atom)) in interpreter.homes:
+            multiplied.setdefault(atom.matrix, []).append(atom.atom)
+    for atoms in multiplied.values():
+        last = max(atoms)
+        if len(atoms) > 1 and _reached(algebra, last) & {atom for atom in atoms if atom != last}:
+            reason = MisfitError("the new state is not one gate's blend of the old one and a candidate")
+            return [Miss(algebra.opened(algebra.of(last)), (reason,))]
+    return []
+
+
+def _reached(algebra: Algebra, atom: int) -> set[int]:
+    """Return every atom that one is made of."""
+    found: set[int] = set()
+    pending = [atom]
+    while pending:
+        serial = pending.pop()
+        if serial in found:
+            continue
+        found.add(serial)
+        polys: list[Poly] = []
+        match algebra.atoms[serial]:
+            case Leaf() as leaf:
+                polys += [algebra.defined[leaf.source]] if leaf.source in algebra.defined else []
+            case Lin() as product:
+                pending.append(product.atom)
+            case Fn() as function:
+                polys = list(function.arguments)
+            case Stack() as stack:
+                polys = list(stack.parts)
+            case Spread() as spread:
+                polys = [spread.part]
+        pending += [entry for poly in polys for mono, _ in poly.terms for entry in mono]
+    return found
+
+
+__all__ = ["between", "closed", "stopped", "unrolled"]

@@ -1,0 +1,189 @@
+"""What a fusion replaces and what comes for it, as two small models that run by themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import onnx
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper
+
+from gru_lower.graph.scopes import node_uses
+from gru_lower.graph.splice import in_order
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
+from gru_lower.verification.sites.site import SitePair
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+    from gru_lower.passes.fuse_gru.writing.node_writer import Axis
+
+BATCH = "gru_lower.batch"
+BODY_INITIALIZERS_IR_VERSION = 4
+
+
+class Regions:
+    """Cuts pairs out of one scope.
+
+    Args:
+        model: The whole model.
+        interpreter: Where the nodes stand, with what is known of the values there.
+        base_dir: Where external data lies.
+
+    """
+
+    def __init__(self, model: onnx.ModelProto, interpreter: Interpreter, base_dir: Path | None) -> None:
+        """Hold the parts."""
+        self.model, self.interpreter, self.base_dir = model, interpreter, base_dir
+        self.scope, self.facts = interpreter.scope, interpreter.facts
+
+    def pair(
+        self,
+        site: str,
+        outputs: Sequence[str],
+        nodes: Sequence[NodeProto],
+        initializers: Sequence[TensorProto],
+        batches: Sequence[Sequence[Axis]] = (),
+    ) -> SitePair | None:
+        """Return the two models that make some values, the old way and the new.
+
+        Args:
+            site: Its id.
+            outputs: The values.
+            nodes: The nodes that come.
+            initializers: The constants that come with them.
+            batches: Axes of values that are one batch, and so of one length, for each batch there is.
+
+        Returns:
+            The pair; ``None`` where the type of a value that both read is not known.
+
+        """
+        new = _behind(outputs, nodes)
+        read = _open(new)
+        # Sizes have to fit the other inputs, and so are computed, not given.
+        sizes = [name for name in read if isinstance(self.interpreter.values.get(name), Const)]
+        boundary = frozenset(read) - frozenset(sizes)
+        made_anew = frozenset(name for node in new for name in node.output)
+        new = [*_behind(sizes, list(self.scope.nodes), boundary | made_anew), *new]
+        in_order(new)
+        old = self._old(outputs, boundary)
+        made = {tensor.name for tensor in initializers}
+        given = {name: None for part in (old, new) for name in _open(part) if name not in made}
+        lengths = _lengths(batches)
+        inputs: list[ValueInfoProto] = []
+        constants: list[TensorProto] = []
+        for name in given:
+            tensor = self.facts.constant(self.scope, name)
+            if tensor is not None:
+                copy = TensorProto()
+                copy.CopyFrom(tensor)
+                copy.name = name
+                constants.append(copy)
+                continue
+            info = self._info(name)
+            if info is None:
+                return None
+            for axis, dim in enumerate(info.type.tensor_type.shape.dim):
+                length = lengths.get((name, axis))
+                if isinstance(length, int) and not dim.HasField("dim_value"):
+                    dim.dim_value = length
+                elif length is not None and not dim.HasField("dim_value"):
+                    dim.dim_param = str(length)
+            inputs.append(info)
+        wanted = [self._info(name) or ValueInfoProto(name=name) for name in outputs]
+        original = self._model(old, inputs, wanted, constants)
+        replacement = self._model(new, inputs, wanted, [*constants, *initializers])
+        return SitePair(site, original, replacement, base_dir=self.base_dir, either_runtime=False)
+
+    def _old(self, outputs: Sequence[str], boundary: frozenset[str]) -> list[NodeProto]:
+        """Return the nodes that made the outputs; a value that is one of the boundary's, computed otherwise, is it."""
+        names: dict[tuple[object, ...], list[str]] = {}
+        for name, known in self.interpreter.values.items():
+            if isinstance(known, Value):
+                names.setdefault((known.axes, known.pieces), []).append(name)
+        same: dict[str, str] = {}
+        for name in boundary:
+            known = self.interpreter.values.get(name)
+            if isinstance(known, Value):
+                same.update((other, name) for other in names[known.axes, known.pieces] if other not in boundary)
+        old = _behind(outputs, list(self.scope.nodes), boundary | same.keys())
+        read = _open(old)
+        return [
+            *(helper.make_node("Identity", [same[name]], [name]) for name in dict.fromkeys(read) if name in same),
+            *old,
+        ]
+
+    def _info(self, name: str) -> ValueInfoProto | None:
+        elem_type = self.facts.elem_type(self.scope, name)
+        if not elem_type:
+            return None
+        dims = self.facts.shape(self.scope, name)
+        # A length of 0 in a body's declarations stands for one that the exporter did not know.
+        shape = None if dims is None or 0 in dims else list(dims)
+        known = self.interpreter.values.get(name)
+        if isinstance(known, Value) and (shape is None or len(shape) == len(known.dims)):
+            declared = shape or [None] * len(known.dims)
+            shape = [
+                length if isinstance(length, int) and length > 0 else given
+                for length, given in zip(known.dims, declared, strict=True)
+            ]
+        return helper.make_tensor_value_info(name, elem_type, shape)
+
+    def _model(
+        self,
+        nodes: Sequence[NodeProto],
+        inputs: Sequence[ValueInfoProto],
+        outputs: Sequence[ValueInfoProto],
+        initializers: Sequence[TensorProto],
+    ) -> onnx.ModelProto:
+        used = {name for node in nodes for name in node_uses(node)}
+        kept = [tensor for tensor in initializers if tensor.name in used]
+        graph = helper.make_graph(nodes, "site", inputs, [_untied(info) for info in outputs], kept)
+        imports = [helper.make_opsetid(domain, number) for domain, number in self.scope.opsets.items()]
+        version = max(self.model.ir_version, BODY_INITIALIZERS_IR_VERSION)
+        made = helper.make_model(graph, opset_imports=imports, ir_version=version)
+        made.functions.extend(self.model.functions)
+        return made
+
+
+def _untied(info: ValueInfoProto) -> ValueInfoProto:
+    """Leave out an output's shape: what runs says it, and a declared one might only warn."""
+    return helper.make_tensor_value_info(info.name, info.type.tensor_type.elem_type or TensorProto.FLOAT, None)
+
+
+def _lengths(batches: Sequence[Sequence[Axis]]) -> dict[tuple[str, int], int | str]:
+    """Return how long the axes of batches are, a number or a name; batches with an axis in common are one."""
+    groups: list[dict[tuple[str, int], Count]] = []
+    for axes in batches:
+        group: dict[tuple[str, int], Count] = {(name, axis): length for name, axis, length in axes}
+        for other in [other for other in groups if other.keys() & group.keys()]:
+            groups.remove(other)
+            group |= other
+        groups.append(group)
+    found: dict[tuple[str, int], int | str] = {}
+    for number, group in enumerate(groups):
+        fixed = next((length for length in group.values() if isinstance(length, int)), None)
+        found.update(dict.fromkeys(group, f"{BATCH}_{number}" if fixed is None else fixed))
+    return found
+
+
+def _behind(outputs: Sequence[str], nodes: Sequence[NodeProto], stop: frozenset[str] = frozenset()) -> list[NodeProto]:
+    """Return the nodes that values hang on, in order; what some other values hang on does not count."""
+    producer = {name: index for index, node in enumerate(nodes) for name in node.output if name}
+    found: set[int] = set()
+    pending = list(outputs)
+    while pending:
+        name = pending.pop()
+        index = producer.get(name)
+        if index is not None and index not in found and name not in stop:
+            found.add(index)
+            pending += node_uses(nodes[index])
+    return [nodes[index] for index in sorted(found)]
+
+
+def _open(nodes: Sequence[NodeProto]) -> list[str]:
+    """Return what nodes use and do not make."""
+    made = {name for node in nodes for name in node.output}
+    return [name for node in nodes for name in node_uses(node) if name not in made]

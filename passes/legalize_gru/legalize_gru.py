@@ -1,0 +1,76 @@
+"""The pass ``legalize-gru``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gru_lower.errors import Unsupported
+from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.passes.legalize_gru.plan_rewrites import Planner
+from gru_lower.passes.legalize_gru.rewrite import rewrite_all
+from gru_lower.passes.legalize_gru.rewritten_gru import Means
+from gru_lower.targets.features import DTYPES
+from gru_lower.targets.judge_node import profile_of
+
+if TYPE_CHECKING:
+    from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
+
+LEFT_ALONE = "no rewrite is needed, or none would serve"
+
+
+@dataclass(frozen=True)
+class LegalizeOptions:
+    """Options of ``legalize-gru``.
+
+    Attributes:
+        target: The name or path of a profile.
+        cast_to: The type to compute in where the GRU's own is not taken; nothing is cast if empty.
+        zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
+
+    """
+
+    target: str = ""
+    cast_to: str = field(default="", metadata={"choices": ("", *DTYPES)})
+    zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
+
+
+class LegalizeGru(Pass):
+    """Rewrite GRU nodes into GRU nodes that a target runs right.
+
+    Rules:
+        1. Each GRU gets the fewest rewrites after which the target runs all of it right, or as much of it as can be:
+           see :mod:`gru_lower.passes.legalize_gru.plan_rewrites` for the order and the choice.
+        2. A GRU that no rewrite makes right is left alone, for ``lower-gru``.
+        3. Rewrites write only operators the target takes.
+        4. The node's outputs keep their names; constants are cut or replaced, never computed in the graph.
+    """
+
+    name = "legalize-gru"
+    Options = LegalizeOptions
+
+    def requires(self, model: Model) -> None:
+        """Want a target."""
+        del model
+        if not self.options.target:
+            hint = "write it like legalize-gru{target=portable}"
+            raise Unsupported("legalize-gru needs a target", code="GL008", hint=hint)
+
+    def run(self, model: Model, ctx: Context) -> PassResult:
+        """Plan and rewrite every GRU."""
+        profile = profile_of(self.options.target)
+        if profile is None:
+            return PassResult(modified=False)
+        planner = Planner(profile)
+
+        def means(scope: Scope) -> Means:
+            return Means(
+                scope.opset,
+                profile.unwritten(scope.opset),
+                frozenset(profile.allow),
+                self.options.cast_to,
+                self.options.zero_length_state,
+            )
+
+        return rewrite_all(model, ctx, planner.plan, means, LEFT_ALONE)

@@ -1,1 +1,0 @@
-"""Lowering: GRU nodes become Scan, Loop, unrolled or single-step subgraphs."""

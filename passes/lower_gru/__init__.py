@@ -1,0 +1,1 @@
+"""The pass ``lower-gru``: GRU nodes become Scan, Loop, unrolled or single-step subgraphs."""

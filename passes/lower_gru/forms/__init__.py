@@ -1,0 +1,1 @@
+"""The forms a GRU is lowered to, and what they share."""

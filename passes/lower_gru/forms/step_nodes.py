@@ -1,0 +1,125 @@
+"""One step as nodes: the cell's equations run over the algebra that emits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gru_lower.gru.step_equations import step
+from gru_lower.passes.lower_gru.forms import activation_nodes
+from gru_lower.passes.lower_gru.forms.around_the_steps import prefix_of
+
+if TYPE_CHECKING:
+    from gru_lower.emission.emitter import Emitter, Value
+    from gru_lower.gru.activations import Activation
+    from gru_lower.gru.spec import Direction
+    from gru_lower.gru.step_equations import Projection
+    from gru_lower.passes.lower_gru.variant import Variant
+
+
+class StepAlgebra:
+    """The algebra of :func:`gru_lower.gru.step_equations.step` that emits nodes.
+
+    Args:
+        e: Where to.
+        v: The variant.
+        prefix: What stands before the local names of the weights to use.
+
+    """
+
+    def __init__(self, e: Emitter, v: Variant, prefix: str) -> None:
+        """Hold on to the parts."""
+        self._e, self._v, self._p = e, v, prefix
+
+    def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
+        """Return one Gemm."""
+        return self._e.gemm(state, self._e.value(f"{self._p}R{gate}"), plus, f"pre_{gate}")
+
+    def recurrent_candidate(self, state: Value | None) -> Value | None:
+        """Return ``state Rhᵀ + Rbh``."""
+        bias = self._e.value(f"{self._p}Rbh") if "B" in self._v.has else None
+        return bias if state is None else self._e.gemm(state, self._e.value(f"{self._p}Rh"), bias, "recurrent_h")
+
+    def clip(self, value: Value) -> Value:
+        """Clip, if the variant does."""
+        return (
+            value
+            if self._v.clip is None
+            else activation_nodes.clip(self._e, value, self._v.clip, f"{value.name}_clipped")
+        )
+
+    def activation(self, function: Activation, value: Value, name: str) -> Value:
+        """Apply an activation."""
+        return activation_nodes.activation(self._e, function, value, name)
+
+    def mul(self, left: Value, right: Value, name: str) -> Value:
+        """Multiply."""
+        return self._e.op("Mul", [left, right], name)
+
+    def add(self, left: Value, right: Value, name: str) -> Value:
+        """Add; a sum right before g as a product with the identity, which onnxruntime makes one kernel with g.
+
+        One sequence alone can have the 1 on its left. Of more the identity there would mix them: 0 times NaN is NaN.
+        """
+        if self._v.fused and self._v.batch_size == 1:
+            return self._e.op("Gemm", [self._e.tensor("one", [[1.0]]), right, left], name)
+        if self._v.fused:
+            identity = self._e.tensor(f"{self._p}identity", np.eye(self._v.hidden_size))
+            return self._e.gemm(right, identity, left, name)
+        return self._e.op("Add", [left, right], name)
+
+    def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
+        """Return ``ht + zt ∘ (state - ht)``."""
+        if state is None:
+            return self._e.sub(ht, self.mul(zt, ht, "kept"), "Ht")
+        return self._e.op("Add", [ht, self.mul(zt, self._e.sub(state, ht, "change"), "update")], "Ht")
+
+
+class _Summands(StepAlgebra):
+    """The algebra that leaves the last sum of a step undone."""
+
+    def __init__(self, e: Emitter, v: Variant, prefix: str) -> None:
+        super().__init__(e, v, prefix)
+        self.update: Value = None
+
+    def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
+        self.update = self.mul(zt, self._e.sub(state, ht, "change"), "update")
+        return ht
+
+
+def emit_summands(
+    e: Emitter, v: Variant, direction: Direction, xt: Projection[Value], ht_1: Value, prefix: str
+) -> tuple[Value, Value]:
+    """Emit one step up to its last sum: return ``ht`` and ``Zt ∘ (Ht_1 - ht)``, for :func:`emit_step`'s arguments."""
+    algebra = _Summands(e, v, prefix)
+    ht = step(algebra, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
+    return ht, algebra.update
+
+
+def emit_step(
+    e: Emitter,
+    v: Variant,
+    direction: Direction,
+    xt: Projection[Value],
+    ht_1: Value | None,
+    mask: Value | None,
+    prefix: str | None = None,
+) -> Value:
+    """Emit one step.
+
+    Args:
+        e: Where to.
+        v: The variant.
+        direction: Whose weights and activations.
+        xt: The projection of the step, [B, H] each.
+        ht_1: The state before, or ``None`` for zeros.
+        mask: [B, 1] bool with the recipe ``where``: the state stays where it is false.
+        prefix: What stands before the local names of the recurrent weights, the direction's own by default.
+
+    """
+    algebra = StepAlgebra(e, v, prefix_of(direction) if prefix is None else prefix)
+    ht = step(algebra, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
+    if v.mask != "where" or mask is None:
+        return ht
+    return e.op("Where", [mask, ht, e.tensor("zero", 0.0) if ht_1 is None else ht_1], "Ht_valid")

@@ -1,0 +1,148 @@
+"""The unrolled form, for a static T: no control flow. With T = 1 it is the single step.
+
+    Xz, Xr, Xh = Split(X Wᵀ + b, T)          one Gemm and one Split per gate
+    H_t = step(H_t-1, Xz[t], Xr[t], Xh[t])   T instances of one template
+    Y = Reshape(Concat(H_0 … H_T-1), [T, D, B, H])
+
+Without initial_h the first step is specialised to a state of zeros: no recurrent product, and no
+zero tensor whose batch size would have to be computed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import TensorProto
+
+from gru_lower.emission.emitter import Emitter, Value
+from gru_lower.gru.spec import GATES
+from gru_lower.gru.step_equations import Projection
+from gru_lower.passes.lower_gru.forms import around_the_steps, sequence_masks, step_nodes
+
+if TYPE_CHECKING:
+    from gru_lower.emission.template import Assembly, Binding, Template
+    from gru_lower.passes.lower_gru.variant import Variant
+
+
+def assemble(assembly: Assembly, v: Variant, bindings: dict[str, Binding], results: dict[str, str]) -> None:
+    """Write the whole replacement of one site.
+
+    Args:
+        assembly: Where to.
+        v: The site's variant; ``seq_length`` is static.
+        bindings: The site's inputs and weights by local name.
+        results: Names for Y and Y_h, of those asked for.
+
+    """
+    length = v.seq_length or 0
+    head = assembly.add(prologue(v), bindings)
+    tail: dict[str, Binding] = {key: value for key, value in head.items() if key.startswith("mask_")}
+    digits = len(str(max(length - 1, 0)))
+    for direction in v.directions:
+        p = around_the_steps.prefix_of(direction)
+        one = v.only(direction)
+        state = head.get(f"{p}state")
+        recurrent = {f"{p}R{part}" for part in (*GATES, "bh", *(f"{gate}T" for gate in GATES))}
+        weights = {key: value for key, value in (bindings | head).items() if key in recurrent}
+        for t in range(length - 1, -1, -1) if direction.reverse else range(length):
+            values: dict[str, Binding] = {f"{p}X{gate}t": head[f"{p}X{gate}_{t}"] for gate in GATES}
+            if v.mask == "where":
+                values["mask_t"] = head[f"row_mask_{t}"]
+            if state is not None:
+                values[f"{p}Ht_1"] = state
+            path = f"{p}t{t:0{digits}d}" if length > 1 else p.rstrip("_")
+            made = assembly.add(step_template(one, state is not None), {**weights, **values}, path=path)
+            state = made["Ht"]
+            tail[f"{p}H_{t}"] = state
+        if state is None:
+            state = head["zero_state"]
+        tail[f"{p}last"] = state
+    assembly.add(epilogue(v), tail, results)
+
+
+@lru_cache(maxsize=256)
+def prologue(v: Variant) -> Template:
+    """Author what comes before the steps: projections cut into steps, initial states, masks."""
+    e = Emitter(v.opset, v.elem_type, v.vocabulary)
+    length = v.seq_length or 0
+    around_the_steps.dynamic_weights(e, v)
+    given = around_the_steps.inputs(e, v)
+    results: dict[str, Value] = {}
+    for direction, state in zip(v.directions, given.states, strict=True):
+        p = around_the_steps.prefix_of(direction)
+        if state is not None:
+            results[f"{p}state"] = state
+        elif not length:
+            results["zero_state"] = around_the_steps.zero_state(e, v, given.x)
+        if "R" in v.dynamic:
+            suffix = "" if e.vocabulary.has("Gemm") else "T"
+            results |= {f"{p}R{gate}{suffix}": e.value(f"{p}R{gate}{suffix}") for gate in GATES}
+        if "B" in v.dynamic and v.linear_before_reset:
+            results[f"{p}Rbh"] = e.value(f"{p}Rbh")
+        if not length:
+            continue
+        rows = around_the_steps.project(e, v, direction, given)
+        for gate, value in zip(GATES, (rows.z, rows.r, rows.h), strict=True):
+            steps = _steps(e, v, value, v.hidden_size, [f"{p}X{gate}_{t}" for t in range(length)])
+            results |= {f"{p}X{gate}_{t}": step for t, step in enumerate(steps)}
+    if given.mask is not None:
+        results |= {"mask_valid": given.mask.valid}
+        results |= {} if given.mask.nonempty is None else {"mask_nonempty": given.mask.nonempty}
+        if v.mask == "where" and length:
+            steps = _steps(e, v, sequence_masks.rows_of(e, given.mask), 1, [f"row_mask_{t}" for t in range(length)])
+            results |= {f"row_mask_{t}": step for t, step in enumerate(steps)}
+    return e.template(results)
+
+
+def _steps(e: Emitter, v: Variant, rows: Value, width: int, names: list[str]) -> list[Value]:
+    """Cut [T·B, width] into T steps of [B, width]."""
+    if e.vocabulary.has("Split") or v.batch_size is not None or len(names) == 1:
+        return e.split(rows, v.batch_size, names)
+    steps = e.reshape(rows, [len(names), -1, width], f"{rows.name}_steps")
+    return [
+        e.op("Gather", [steps, e.tensor("step", t, TensorProto.INT64)], name, axis=0) for t, name in enumerate(names)
+    ]
+
+
+@lru_cache(maxsize=256)
+def step_template(v: Variant, has_state: bool) -> Template:  # noqa: FBT001 - part of the cache's key
+    """Author one step of the variant's one direction."""
+    e = Emitter(v.opset, v.elem_type, v.vocabulary)
+    direction = v.directions[0]
+    p = around_the_steps.prefix_of(direction)
+    xt = Projection(*(e.value(f"{p}X{gate}t") for gate in GATES))
+    ht_1 = e.value(f"{p}Ht_1") if has_state else None
+    mask = e.value("mask_t") if v.mask == "where" else None
+    return e.template({"Ht": step_nodes.emit_step(e, v, direction, xt, ht_1, mask)})
+
+
+@lru_cache(maxsize=256)
+def epilogue(v: Variant) -> Template:
+    """Author what comes after the steps: Y from the states of all steps, Y_h from the last ones."""
+    e = Emitter(v.opset, v.elem_type, v.vocabulary)
+    length = v.seq_length or 0
+    prefixes = [around_the_steps.prefix_of(direction) for direction in v.directions]
+    last = [e.value(f"{p}last") for p in prefixes]
+    mask = None
+    if v.mask:
+        nonempty = e.value("mask_nonempty") if sequence_masks.needs_nonempty(v) else None
+        mask = sequence_masks.Mask(e.value("mask_valid"), nonempty)
+    y = None
+    if "Y" in v.wants and length and mask is not None:
+        ys = []
+        for p in prefixes:
+            states = [e.value(f"{p}H_{t}") for t in range(length)]
+            rows = states[0] if length == 1 else e.op("Concat", states, f"{p}H_all", axis=0)
+            rows = sequence_masks.fill(e, v, mask, [rows], np.zeros(v.hidden_size), f"{p}H_valid")
+            ys.append(e.reshape(rows, [length, -1, v.hidden_size], f"{p}Y_valid"))
+        y = e.stack(ys, 1, "Y_stacked")
+    elif "Y" in v.wants and length:
+        states = [e.value(f"{p}H_{t}") for t in range(length) for p in prefixes]
+        rows = states[0] if len(states) == 1 else e.op("Concat", states, "H_all", axis=0)
+        y = e.reshape(rows, [length, len(prefixes), v.batch_size or -1, v.hidden_size], "Y_all")
+    elif "Y" in v.wants:
+        lifted = e.unsqueeze(e.stack(last, 0, "empty"), [0], "empty_step")
+        y = e.slice(lifted, 0, 0, axis=0, name="Y_all")
+    return e.template(around_the_steps.finish(e, v, mask, y, last))

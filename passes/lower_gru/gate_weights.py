@@ -1,0 +1,101 @@
+"""A site's weights, gate by gate: slices of constants as they are, bytes untouched; sums only for biases.
+
+Rows of W [D, 3H, I] and R [D, 3H, H] that belong to one gate of one direction lie together, so each
+gate's tensor is a range of bytes; with external data it is a view and nothing is read. B [D, 6H] holds
+Wbz Wbr Wbh Rbz Rbr Rbh; both biases of a gate are added, in the model's own type, except Rbh with
+linear_before_reset ≠ 0, which the reset gate scales.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import TensorProto, numpy_helper
+
+from gru_lower.graph import external_data
+from gru_lower.gru.spec import GATES, GruSpec
+from gru_lower.passes.lower_gru.forms import scan_packed_block_double, scan_packed_triple
+from gru_lower.passes.lower_gru.forms.around_the_steps import prefix_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gru_lower.emission.template import Binding
+    from gru_lower.passes.lower_gru.variant import Variant
+
+
+def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Path | None) -> dict[str, Binding]:
+    """Cut constant weights into the tensors the templates name.
+
+    Args:
+        spec: The site.
+        constants: Those of ``W``, ``R`` and ``B`` that are constant.
+        base_dir: Where external data lies; only biases are read.
+
+    Returns:
+        Tensors by local name: ``Wz`` [H, I], ``Rz`` [H, H], ``bz`` [H], ``Rbh`` [H] and so on.
+
+    Raises:
+        InvalidModel: A tensor's data is missing or does not fit its shape.
+
+    """
+    d, h = spec.num_directions, spec.hidden_size
+    names = [(prefix_of(direction), gate) for direction in spec.directions for gate in GATES]
+    result: dict[str, Binding] = {}
+    for key in ("W", "R"):
+        if key in constants:
+            pieces = external_data.cut(constants[key], 3 * d, (h, constants[key].dims[2]))
+            result |= {f"{p}{key}{gate}": piece for (p, gate), piece in zip(names, pieces, strict=True)}
+    if "B" in constants:
+        for direction, piece in zip(spec.directions, external_data.cut(constants["B"], d, (6, h)), strict=True):
+            result |= _biases(spec, external_data.to_array(piece, base_dir), prefix_of(direction))
+    return result
+
+
+def transposed(gates: dict[str, Binding], base_dir: Path | None) -> dict[str, Binding]:
+    """Transpose the matrices among the gates' tensors: ``WzT`` [I, H], ``RzT`` [H, H] and so on; these are read.
+
+    Args:
+        gates: What :func:`gate_tensors` gave.
+        base_dir: Where external data lies.
+
+    """
+    return {
+        f"{name}T": numpy_helper.from_array(np.ascontiguousarray(external_data.to_array(tensor, base_dir).T))
+        for name, tensor in gates.items()
+        if isinstance(tensor, TensorProto) and len(tensor.dims) == 2
+    }
+
+
+def packed_tensors(v: Variant, gates: dict[str, Binding], base_dir: Path | None, packing: str) -> dict[str, Binding]:
+    """Build the wide weights of a packed form; these are read, not sliced.
+
+    Args:
+        v: The variant.
+        gates: What :func:`gate_tensors` gave.
+        base_dir: Where external data lies.
+        packing: Which form.
+
+    """
+    arrays = {
+        name: external_data.to_array(tensor, base_dir)
+        for name, tensor in gates.items()
+        if isinstance(tensor, TensorProto) and (packing == "triple" or name.removeprefix("reverse_").startswith("R"))
+    }
+    return (
+        scan_packed_triple.weights(v, arrays)
+        if packing == "triple"
+        else scan_packed_block_double.weights(v, arrays, packing == "double")
+    )
+
+
+def _biases(spec: GruSpec, biases: np.ndarray[Any, np.dtype[Any]], p: str) -> dict[str, Binding]:
+    result: dict[str, Binding] = {}
+    for i, gate in enumerate(GATES):
+        if gate == "h" and spec.linear_before_reset:
+            result[f"{p}bh"] = numpy_helper.from_array(biases[2])
+            result[f"{p}Rbh"] = numpy_helper.from_array(biases[5])
+        else:
+            result[f"{p}b{gate}"] = numpy_helper.from_array(biases[i] + biases[3 + i])
+    return result
