@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis, relabelled, reordered, varying
 from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Leaf, TooLargeError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import known
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
@@ -21,7 +22,7 @@ from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
 from gru_lower.passes.fuse_gru.tensors import canonical_functions, views
 from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION, entries
 from gru_lower.passes.fuse_gru.tensors.reshape import reshape
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, F, NotUnderstoodError, Value, leaf, lift
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value, leaf, lift
 from gru_lower.proving.mask_cases import has_masks, infinity
 from gru_lower.proving.packed_states import Apart, ApartInterpreter
 
@@ -235,11 +236,16 @@ class Filling(Interpreter):
         rows, shape = self.value(node.input[0]), self.value(node.input[1])
         if not isinstance(rows, Value) or not isinstance(shape, Const) or entries(shape) != [-1]:
             return None
-        if len(rows.dims) != 2 or rows.axes[1] != F or rows.axes[0] == () or not isinstance(rows.dims[0], int):
+        if (
+            len(rows.dims) != 2
+            or rows.axes[1] is not FEATURES
+            or rows.axes[0] is CONSTANT
+            or not isinstance(rows.dims[0], int)
+        ):
             return None
         taken = [views.take(self.algebra, rows, 0, index) for index in range(rows.dims[0])]
         pieces = tuple(piece for row in taken for piece in row.pieces)
-        return Value((F,), (sum(width for width, _ in pieces),), pieces)
+        return Value((FEATURES,), (sum(width for width, _ in pieces),), pieces)
 
     def _where(self, node: NodeProto, padding: Const) -> Value | None:
         mask, rows = self.value(node.input[0]), self.value(node.input[1])
@@ -262,7 +268,7 @@ class Filling(Interpreter):
         for start in range(0, padding.size, block):
             for number, same in groupby(padding[start : start + block].tolist()):
                 pieces.append((len(list(same)), _endless(algebra, number)))
-        return Value((*((),) * (rank - 1), F), (*(1,) * (rank - 1), padding.size), tuple(pieces))
+        return Value((*(CONSTANT,) * (rank - 1), FEATURES), (*(1,) * (rank - 1), padding.size), tuple(pieces))
 
     def _made_by(self, name: str, op_type: str) -> NodeProto | None:
         index = self.scope.producers.get(name)
@@ -279,11 +285,15 @@ def _labelled(algebra: Algebra, mask: Value, rows: Value | Const) -> Value:
     leaf = None if mask.poly is None or mask.poly.atom is None else algebra.atoms[mask.poly.atom]
     if not isinstance(leaf, Leaf) or not isinstance(rows, Value):
         raise NotUnderstoodError
-    names = {mine[0]: theirs[0] for mine, theirs in zip(mask.axes, rows.axes, strict=False) if mine and theirs}
-    if {axis[0] for axis in mask.axes if axis} != names.keys():
+    names = {
+        mine.label: theirs.label
+        for mine, theirs in zip(mask.axes, rows.axes, strict=False)
+        if isinstance(mine, FreeAxis) and isinstance(theirs, FreeAxis)
+    }
+    if any(not isinstance(axis, FreeAxis) or axis.label not in names for axis in varying(mask.axes)):
         raise NotUnderstoodError
-    entries = tuple(("a", names[entry[1]], *entry[2:]) if entry[0] == "a" else entry for entry in leaf.axes)
-    axes = tuple((names[axis[0]],) if axis else () for axis in mask.axes)
+    entries = tuple(reordered(entry, names) for entry in leaf.axes)
+    axes = tuple(relabelled(axis, names.__getitem__) for axis in mask.axes)
     return Value(axes, mask.dims, ((1, algebra.atom(leaf._replace(axes=entries))),))
 
 

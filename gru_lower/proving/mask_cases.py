@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.axes import ReadAlong, shifted
 from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf, Lin, Spread, Stack
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.interpreter.length_comparisons import Below
@@ -23,6 +24,7 @@ from gru_lower.proving.errors import NotShownError
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Iterator
 
+    from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Atom, Coefficient, Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
@@ -41,19 +43,20 @@ class Moment(NamedTuple):
     """
 
     lens: Hashable
-    batch: tuple[tuple[object, ...], ...]
+    batch: tuple[LeafAxis, ...]
     number: Count
     step: int
 
     def behind_steps(self) -> Moment:
         """Return the same where the steps lie along the first free axis, and all have that mask."""
-        raised = tuple(("a", int(str(e[1])) + 1, *e[2:]) if e[0] == "a" else e for e in self.batch)
-        return self._replace(batch=raised) if not self.step else self
+        if self.step:
+            return self
+        return self._replace(batch=tuple(shifted(axis, 1) for axis in self.batch))
 
 
 def infinity(algebra: Algebra) -> Poly:
     """Return the atom that is greater than everything."""
-    return algebra.atom(Spread("spread", algebra.atom(Leaf("leaf", "infinity", (), 0, 1))))
+    return algebra.atom(Spread(algebra.atom(Leaf("infinity", (), 0, 1))))
 
 
 def has_masks(algebra: Algebra, poly: Poly | None) -> bool:
@@ -82,12 +85,13 @@ def _moment(leaf: Leaf) -> Moment:
     assert isinstance(source, Below)
     if number is not None:
         return Moment(source.lens, leaf.axes[:-1] if source.placed else leaf.axes, number, 0)
-    kind, label, start, step = leaf.axes[-1]
+    steps = leaf.axes[-1]
     factor = source.number.factor(("#",)) if isinstance(source.number, Affine) else 0
-    if kind != "a" or label != 0 or not factor:
+    if not isinstance(steps, ReadAlong) or steps.label != 0 or not factor:
         raise NotShownError("a mask is not that of its step")
-    lowered = tuple(("a", entry[1] - 1, *entry[2:]) if entry[0] == "a" else entry for entry in leaf.axes[:-1])
-    return Moment(source.lens, lowered, source.number - POSITION * factor + start * factor, step * factor)
+    lowered = tuple(shifted(axis, -1) for axis in leaf.axes[:-1])
+    first = source.number - POSITION * factor + steps.start * factor
+    return Moment(source.lens, lowered, first, steps.step * factor)
 
 
 class Cases:
@@ -213,7 +217,7 @@ class Cases:
                 return self._fn(atom, made)
             case Spread():
                 number = not any(mono for mono, _ in made[0].terms)
-                return made[0] if number else algebra.atom(Spread("spread", made[0]))
+                return made[0] if number else algebra.atom(Spread(made[0]))
             case Stack():
                 return algebra.stack(made)
             case Lin():

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, whole_axes
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Lin, Stack, Vector
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
 from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
 from gru_lower.passes.fuse_gru.loops.read_loop import Reader
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, F, NotUnderstoodError, Value, features, leaf
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value, features, leaf
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -65,8 +66,7 @@ class Apart(LoopAlgebra):
         if found is None:
             source = ("product", len(self._products))
             self.defined[source] = poly
-            axes = tuple(("a", label, 0, 1) for label in range(self.free_of(poly)))
-            made = self.atom(Leaf("leaf", source, (*axes, ("f",)), 0, self.width_of(poly)))
+            made = self.atom(Leaf(source, whole_axes(self.free_of(poly)), 0, self.width_of(poly)))
             assert made.atom is not None
             found = self._products[mono] = made.atom
         return found
@@ -86,7 +86,7 @@ class Apart(LoopAlgebra):
             if not any(mono):
                 terms.append(self._folded(matrix, self.poly({mono: factor})))
             elif not isinstance(factor, Vector):
-                terms.append(self.scale(self.atom(Lin("lin", matrix, self.cut(one))), factor))
+                terms.append(self.scale(self.atom(Lin(matrix, self.cut(one))), factor))
             elif matrix.array is None:
                 raise NotUnderstoodError
             else:
@@ -161,7 +161,7 @@ class ApartReader(Reader):
                 return None
             parts = [initial.array[..., edge : edge + block] for edge in edges]
             return [part.tobytes() if part.any() else "zeros" for part in parts]
-        if initial.axes[-1] != F:
+        if initial.axes[-1] is not FEATURES:
             return None
         found: list[Hashable] = []
         for edge in edges:
@@ -188,7 +188,7 @@ class ApartReader(Reader):
         for (place, stretch), of in self.classes.items():
             known = body.value(self.states[place].result)
             made: Hashable = (place, stretch)
-            if isinstance(known, Value) and known.axes[-1:] == (F,):
+            if isinstance(known, Value) and known.axes[-1:] == (FEATURES,):
                 pieces = features(body.algebra, known, stretch * block, (stretch + 1) * block)
                 if len(pieces) == 1:
                     made = (pieces[0][1], known.axes)

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
 from gru_lower.passes.fuse_gru.algebra.polynomials import TooLargeError
 from gru_lower.passes.fuse_gru.fuse_gru import interpreted
 from gru_lower.passes.fuse_gru.tensors import views
-from gru_lower.passes.fuse_gru.tensors.tensor import F, NotUnderstoodError, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value
 from gru_lower.proving import prove_loops, prove_unrolled
 from gru_lower.proving.errors import NotShownError
 from gru_lower.proving.filled_rows import Filling, FillingApart, Masked, Whole
@@ -163,10 +164,11 @@ def _output(operator: Operator, which: str) -> Poly | None:
     value = views.take(operator.algebra, known, axis, operator.direction.index)
     if value.poly is None:
         raise NotShownError(f"{name} is made of several parts")
-    labels = [kind[0] for kind in value.axes if kind and kind != F]
-    if not all(isinstance(label, int) for label in labels):
+    others = [axis for axis in value.axes if axis not in (CONSTANT, FEATURES)]
+    labels = [axis.label for axis in others if isinstance(axis, FreeAxis)]
+    if len(labels) != len(others):
         raise NotShownError(f"{name} has its axes in another order")
-    if labels != sorted(labels, reverse=bool(spec.layout) and len(labels) > 1) or value.axes[-1] != F:
+    if labels != sorted(labels, reverse=bool(spec.layout) and len(labels) > 1) or value.axes[-1] is not FEATURES:
         raise NotShownError(f"{name} has its axes in another order")
     x = operator.site.tensor("X").dims[:2]
     wanted = x if which == "Y" else x[:1] if spec.layout else x[1:]

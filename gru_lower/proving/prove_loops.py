@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, varying
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.loops.loop_outputs import Left
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, F, Value, as_value, features
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value, as_value, features
 from gru_lower.proving import prove_unrolled
 from gru_lower.proving.errors import NotShownError
 from gru_lower.proving.mask_cases import Cases
@@ -158,9 +159,9 @@ class _Loop:
                 return None
             part = Const(known.array[..., lo:hi], (*known.dims[:-1], hi - lo))
             known, lo, hi = as_value(self.algebra, part), 0, hi - lo
-        if not isinstance(known, Value) or known.axes[-1:] != (F,) or known.width < hi:
+        if not isinstance(known, Value) or known.axes[-1:] != (FEATURES,) or known.width < hi:
             return None
-        if [axis for axis in known.axes if axis] != [axis for axis in like.axes if axis]:
+        if varying(known.axes) != varying(like.axes):
             return None
         pieces = features(self.algebra, known, lo, hi)
         return pieces[0][1] if len(pieces) == 1 else None

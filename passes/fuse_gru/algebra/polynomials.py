@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis, ReadAlong, ReadAt, whole_axes
 from gru_lower.passes.fuse_gru.algebra.matrices import Array, Matrices, Matrix
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
+
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
 CONDITIONS = {"Less", "LessOrEqual", "Equal", "Or", "Mod"}
 """Functions that say of indices whether something holds."""
@@ -46,8 +49,6 @@ class Vector:
 
 Coefficient = float | Vector
 Mono = tuple[int, ...]
-Index = Any
-"""The index on an axis: an int, or a :class:`gru_lower.passes.fuse_gru.algebra.symbolic_integers.Affine` of loop counters."""
 
 
 class Poly:
@@ -75,13 +76,11 @@ class Poly:
 class Leaf(NamedTuple):
     """A value that is not interpreted, or one that is looked at as a whole, seen through a view.
 
-    ``axes`` has one entry per axis of the value: ``("f",)`` the features, of which ``lo`` to ``hi`` are seen;
-    ``("i", index)`` an axis read at one index; ``("a", label, start, step)`` a free one.
+    ``axes`` has one entry per axis of the value; of its features, ``lo`` to ``hi`` are seen.
     """
 
-    kind: str
     source: Hashable
-    axes: tuple[tuple[Any, ...], ...]
+    axes: tuple[LeafAxis, ...]
     lo: int
     hi: int
 
@@ -89,7 +88,6 @@ class Leaf(NamedTuple):
 class Fn(NamedTuple):
     """A function of polynomials, elementwise."""
 
-    kind: str
     op: str
     parameters: tuple[float, ...]
     arguments: tuple[Poly, ...]
@@ -98,7 +96,6 @@ class Fn(NamedTuple):
 class Lin(NamedTuple):
     """A matrix times an atom."""
 
-    kind: str
     matrix: Matrix
     atom: int
 
@@ -106,18 +103,42 @@ class Lin(NamedTuple):
 class Stack(NamedTuple):
     """Polynomials along a new first free axis."""
 
-    kind: str
     parts: tuple[Poly, ...]
 
 
 class Spread(NamedTuple):
     """One feature seen as many equal ones."""
 
-    kind: str
     part: Poly
 
 
 Atom = Leaf | Fn | Lin | Stack | Spread
+
+
+class AtIndex(NamedTuple):
+    """A view of polynomials at one index of a free axis, which goes; the labels above it move down."""
+
+    label: int
+    position: Count
+
+
+class AlongAxis(NamedTuple):
+    """A view of polynomials at ``start + step · i`` of a free axis, for ``size`` indices i."""
+
+    label: int
+    start: Count
+    step: int
+    size: Count
+
+
+class FeatureRange(NamedTuple):
+    """A view of polynomials that sees features ``lo`` to ``hi``."""
+
+    lo: int
+    hi: int
+
+
+View = AtIndex | AlongAxis | FeatureRange
 
 
 class TooLargeError(Exception):
@@ -139,7 +160,7 @@ class Algebra:
     def __init__(self) -> None:
         """Start with the atom ONE."""
         self.matrices = Matrices()
-        self.atoms: list[Atom] = [Leaf("leaf", "one", (), 0, 0)]
+        self.atoms: list[Atom] = [Leaf("one", (), 0, 0)]
         self.width: list[int] = [0]
         self.free: list[int] = [0]
         """How many free axes an atom has."""
@@ -147,10 +168,11 @@ class Algebra:
         self._vectors: dict[bytes, Vector] = {}
         self._of: dict[int, Poly] = {}
         self._polys: dict[tuple[Any, ...], Poly] = {}
-        self._moved: dict[tuple[int, tuple[Any, ...]], Poly] = {}
+        self._moved: dict[tuple[int, AtIndex | AlongAxis], Poly] = {}
+        self._parts: dict[tuple[int, FeatureRange], Poly] = {}
         self.constants: dict[Hashable, Array] = {}
         """Constants that are looked at as leaves, by source."""
-        self.lengths: dict[Hashable, tuple[Index, ...]] = {}
+        self.lengths: dict[Hashable, tuple[Count, ...]] = {}
         """How long the axes are that leaves had at first, by source."""
         self.data: set[Hashable] = set()
         """Leaves that are known to be no matrices, by source."""
@@ -161,7 +183,7 @@ class Algebra:
         self.zero = self.poly({})
         self.computed: dict[Hashable, Poly] = {}
         """What the body of a loop computed that the loop left behind, by source."""
-        self.trips: dict[str, Index] = {}
+        self.trips: dict[str, Count] = {}
         """How many steps a loop takes, by the path of its body."""
 
     def as_state(self, poly: Poly) -> Poly:
@@ -178,7 +200,7 @@ class Algebra:
         del poly
         return None
 
-    def joined(self, parts: list[Poly], total: Index) -> Poly | None:
+    def joined(self, parts: list[Poly], total: Count) -> Poly | None:
         """Return what polynomials are that lie one behind the other along a loop's steps, if they are one value."""
         del parts, total
         return None
@@ -254,7 +276,7 @@ class Algebra:
     def _size(self, atom: Atom) -> tuple[int, int]:
         match atom:
             case Leaf():
-                return atom.hi - atom.lo, sum(axis[0] == "a" for axis in atom.axes)
+                return atom.hi - atom.lo, sum(isinstance(axis, ReadAlong) for axis in atom.axes)
             case Fn():
                 return max(map(self.width_of, atom.arguments)), max(map(self.free_of, atom.arguments))
             case Lin():
@@ -360,11 +382,11 @@ class Algebra:
         if complements or op == "Tanh":
             arguments = (self._unclipped(arguments[0]),)
         if complements and self._is_negative(arguments[0]):
-            flipped = self.atom(Fn("fn", op, parameters, (self.scale(arguments[0], -1.0),)))
+            flipped = self.atom(Fn(op, parameters, (self.scale(arguments[0], -1.0),)))
             return self.add(self.constant(1.0), self.scale(flipped, -1.0))
         if op in ODD and self._is_negative(arguments[0]):
-            return self.scale(self.atom(Fn("fn", op, parameters, (self.scale(arguments[0], -1.0),))), -1.0)
-        return self.atom(Fn("fn", op, parameters, arguments))
+            return self.scale(self.atom(Fn(op, parameters, (self.scale(arguments[0], -1.0),))), -1.0)
+        return self.atom(Fn(op, parameters, arguments))
 
     def _unclipped(self, poly: Poly) -> Poly:
         """Leave out a bound that a function does not feel."""
@@ -391,74 +413,88 @@ class Algebra:
 
     def part(self, poly: Poly, lo: int, hi: int, width: int) -> Poly:
         """Return features lo to hi of a polynomial over ``width`` features."""
-        return poly if (lo, hi) == (0, width) else self._move(poly, ("part", lo, hi))
+        return poly if (lo, hi) == (0, width) else self._seen(poly, FeatureRange(lo, hi))
 
-    def at(self, poly: Poly, label: int, index: Index) -> Poly:
+    def at(self, poly: Poly, label: int, index: Count) -> Poly:
         """Return a polynomial at one index of a free axis; the labels above move down."""
-        return self._move(poly, ("at", label, index))
+        return self._seen(poly, AtIndex(label, index))
 
-    def along(self, poly: Poly, label: int, start: Index, step: int, size: Index) -> Poly:
+    def along(self, poly: Poly, label: int, start: Count, step: int, size: Count) -> Poly:
         """Return a polynomial read at start + step · i on a free axis."""
-        return self._move(poly, ("along", label, start, step, size))
+        return self._seen(poly, AlongAxis(label, start, step, size))
 
-    def _move(self, poly: Poly, how: tuple[Any, ...]) -> Poly:
+    def _seen(self, poly: Poly, view: View) -> Poly:
         if poly.atom is not None:
-            return self._moved_atom(poly.atom, how)
+            return self._seen_atom(poly.atom, view)
         result: list[Poly] = []
         for mono, coefficient in poly.terms:
-            cut = isinstance(coefficient, Vector) and how[0] == "part"
-            term = self.constant(self.vector(_data(coefficient)[how[1] : how[2]]) if cut else coefficient)
+            if isinstance(coefficient, Vector) and isinstance(view, FeatureRange):
+                coefficient = self.vector(coefficient.data[view.lo : view.hi])  # noqa: PLW2901
+            term = self.constant(coefficient)
             for serial in filter(None, mono):
-                term = self.mul(term, self._moved_atom(serial, how))
+                term = self.mul(term, self._seen_atom(serial, view))
             result.append(term)
         return self.add(*result)
 
-    def _moved_atom(self, serial: int, how: tuple[Any, ...]) -> Poly:
-        if how[0] != "part" and self.free[serial] == 0:
+    def _seen_atom(self, serial: int, view: View) -> Poly:
+        if isinstance(view, FeatureRange):
+            found = self._parts.get((serial, view))
+            if found is None:
+                found = self._parts[serial, view] = self._part_of(self.atoms[serial], view)
+            return found
+        if self.free[serial] == 0:
             return self.of(serial)
-        found = self._moved.get((serial, how))
+        found = self._moved.get((serial, view))
         if found is None:
-            found = self._moved[serial, how] = self._move_atom(self.atoms[serial], how)
+            found = self._moved[serial, view] = self._moved_atom(self.atoms[serial], view)
         return found
 
-    def _move_atom(self, atom: Atom, how: tuple[Any, ...]) -> Poly:
+    def _part_of(self, atom: Atom, view: FeatureRange) -> Poly:
         match atom:
             case Leaf():
-                return self.atom(_move_leaf(atom, how))
+                return self.atom(atom._replace(lo=atom.lo + view.lo, hi=atom.lo + view.hi))
             case Fn():
-                moved = [self._move(argument, how) for argument in atom.arguments]
-                return self.fn(atom.op, *moved, parameters=atom.parameters)
-            case Lin() if how[0] == "part":
-                rows = self.matrices.block(atom.matrix, how[1], how[2], 0, atom.matrix.shape[1])
-                return self.zero if rows.is_zero else self.atom(Lin("lin", rows, atom.atom))
+                return self._seen_function(atom, view)
             case Lin():
-                inner = self._moved_atom(atom.atom, how)
-                return self.linear(atom.matrix, inner)
+                rows = self.matrices.block(atom.matrix, view.lo, view.hi, 0, atom.matrix.shape[1])
+                return self.zero if rows.is_zero else self.atom(Lin(rows, atom.atom))
             case Stack():
-                return self._move_stack(atom, how)
-            case Spread() if how[0] == "part":
-                return self.atom(atom)
+                return self.stack(self._seen(part, view) for part in atom.parts)
             case Spread():
-                return self.atom(Spread("spread", self._move(atom.part, how)))
+                return self.atom(atom)
 
-    def _move_stack(self, atom: Stack, how: tuple[Any, ...]) -> Poly:
-        if how[0] == "part":
-            return self.stack(self._move(part, how) for part in atom.parts)
-        name, label, *rest = how
-        if label:
-            return self.stack(self._move(part, (name, label - 1, *rest)) for part in atom.parts)
-        if name == "at":
-            if not isinstance(rest[0], int) or not -len(atom.parts) <= rest[0] < len(atom.parts):
+    def _moved_atom(self, atom: Atom, view: AtIndex | AlongAxis) -> Poly:
+        match atom:
+            case Leaf():
+                return self.atom(atom._replace(axes=tuple(_moved_axis(axis, view) for axis in atom.axes)))
+            case Fn():
+                return self._seen_function(atom, view)
+            case Lin():
+                return self.linear(atom.matrix, self._seen_atom(atom.atom, view))
+            case Stack():
+                return self._moved_stack(atom, view)
+            case Spread():
+                return self.atom(Spread(self._seen(atom.part, view)))
+
+    def _seen_function(self, atom: Fn, view: View) -> Poly:
+        seen = [self._seen(argument, view) for argument in atom.arguments]
+        return self.fn(atom.op, *seen, parameters=atom.parameters)
+
+    def _moved_stack(self, atom: Stack, view: AtIndex | AlongAxis) -> Poly:
+        if view.label:
+            inner = view._replace(label=view.label - 1)
+            return self.stack(self._seen(part, inner) for part in atom.parts)
+        if isinstance(view, AtIndex):
+            if not isinstance(view.position, int) or not -len(atom.parts) <= view.position < len(atom.parts):
                 raise TooLargeError
-            return self.whole.get(atom.parts[rest[0]], atom.parts[rest[0]])
-        start, step, size = rest
-        if not isinstance(start, int) or not isinstance(size, int):
+            return self.whole.get(atom.parts[view.position], atom.parts[view.position])
+        if not isinstance(view.start, int) or not isinstance(view.size, int):
             raise TooLargeError
-        return self.stack(atom.parts[start + step * i] for i in range(size))
+        return self.stack(atom.parts[view.start + view.step * i] for i in range(view.size))
 
     def stack(self, parts: Iterable[Poly]) -> Poly:
         """Return polynomials along a new first free axis."""
-        return self.atom(Stack("stack", tuple(self.whole.get(part, part) for part in parts)))
+        return self.atom(Stack(tuple(self.whole.get(part, part) for part in parts)))
 
     def opened(self, poly: Poly) -> Poly:
         """Return what a polynomial is where it is looked at as a whole, itself otherwise."""
@@ -471,8 +507,7 @@ class Algebra:
         if found is None:
             source = ("cut", len(self.defined))
             self.defined[source] = poly
-            axes = tuple(("a", label, 0, 1) for label in range(self.free_of(poly)))
-            found = self.whole[poly] = self.atom(Leaf("leaf", source, (*axes, ("f",)), 0, self.width_of(poly)))
+            found = self.whole[poly] = self.atom(Leaf(source, whole_axes(self.free_of(poly)), 0, self.width_of(poly)))
         assert found.atom is not None
         return found.atom
 
@@ -504,10 +539,10 @@ class Algebra:
             elif len(mono) == 1 and isinstance(self.atoms[mono[0]], Leaf):
                 return self.scale(self.linear(matrix, one), factor)
         if poly.atom is not None and isinstance(self.atoms[poly.atom], (Leaf, Stack)):
-            return self.atom(Lin("lin", matrix, poly.atom))
+            return self.atom(Lin(matrix, poly.atom))
         if matrix.is_identity and any(len(mono) > 1 and self._has_product(mono) for mono, _ in poly.terms):
             return poly
-        return self.atom(Lin("lin", matrix, self.cut(poly)))
+        return self.atom(Lin(matrix, self.cut(poly)))
 
     def _has_product(self, mono: Mono) -> bool:
         """Whether a product with a matrix is a factor: no state is that, so its own product need not be seen as one."""
@@ -531,20 +566,12 @@ def _data(coefficient: Coefficient) -> Any:  # noqa: ANN401 - a number or an arr
     return coefficient.data if isinstance(coefficient, Vector) else coefficient
 
 
-def _move_leaf(leaf: Leaf, how: tuple[Any, ...]) -> Leaf:
-    if how[0] == "part":
-        return leaf._replace(lo=leaf.lo + how[1], hi=leaf.lo + how[2])
-    axes = []
-    for axis in leaf.axes:
-        if axis[0] != "a":
-            axes.append(axis)
-            continue
-        _, label, start, step = axis
-        if label == how[1]:
-            if how[0] == "at":
-                axes.append(("i", start + step * how[2]))
-            else:
-                axes.append(("a", label, start + step * how[2], step * how[3]))
-        else:
-            axes.append(("a", label - (how[0] == "at" and label > how[1]), start, step))
-    return leaf._replace(axes=tuple(axes))
+def _moved_axis(axis: LeafAxis, view: AtIndex | AlongAxis) -> LeafAxis:
+    if not isinstance(axis, ReadAlong):
+        return axis
+    label, start, step = axis
+    if label != view.label:
+        return axis._replace(label=label - 1) if isinstance(view, AtIndex) and label > view.label else axis
+    if isinstance(view, AtIndex):
+        return ReadAt(start + step * view.position)
+    return ReadAlong(label, start + step * view.start, step * view.step)

@@ -6,11 +6,22 @@ t < len                 a leaf whose source says what is compared with what
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from onnx import TensorProto
 
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.passes.fuse_gru.algebra.axes import (
+    CONSTANT,
+    FEATURES,
+    FIRST,
+    FreeAxis,
+    ReadAlong,
+    ReadAt,
+    relabelled,
+    reordered,
+    whole,
+)
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Spread
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.tensors import constant_arithmetic
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
 
     from onnx import NodeProto
 
+    from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis, TensorAxis
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
@@ -88,7 +100,7 @@ def _lengths(interpreter: Interpreter, name: str, value: Value) -> tuple[Leaf, i
     return None
 
 
-def lengths_of(interpreter: Interpreter, name: str) -> tuple[Hashable, tuple[tuple[Any, ...], ...]] | None:
+def lengths_of(interpreter: Interpreter, name: str) -> tuple[Hashable, tuple[LeafAxis, ...]] | None:
     """Return the source of the leaf that lengths are, and how a mask of theirs has its axes; ``None`` for no leaf."""
     value = interpreter.value(name)
     found = _lengths(interpreter, name, value) if isinstance(value, Value) else None
@@ -131,11 +143,11 @@ def _behind(interpreter: Interpreter, leaf: Leaf) -> tuple[Leaf, int] | None:
         return None
     entries = list(found[0].axes)
     for kind, entry in zip(value.axes, leaf.axes, strict=True):
-        if kind == ():
-            if entry not in (("i", 0), ("f",)):
+        if kind is CONSTANT:
+            if entry not in (FIRST, FEATURES):
                 return None
             continue
-        own = ("f",) if kind == ("f",) else ("a", kind[0], 0, 1)
+        own = whole(kind.label) if isinstance(kind, FreeAxis) else kind
         if own not in found[0].axes:
             return None
         entries[found[0].axes.index(own)] = entry
@@ -176,49 +188,50 @@ def _mask(algebra: Algebra, count: Const, lens: Value, leaf: Leaf, shift: int, *
     if len(long) > 1:
         raise NotUnderstoodError
     entries, names = _free(leaf)
-    axes: list[tuple[Any, ...]] = []
+    axes: list[TensorAxis] = []
     dims: list[Count] = []
     for position in range(-rank, 0):
-        kind = lens.axes[position] if -position <= len(lens.axes) else ()
+        kind = lens.axes[position] if -position <= len(lens.axes) else CONSTANT
         dim = lens.dims[position] if -position <= len(lens.dims) else 1
-        if position in long and (kind != () or dim != 1):
+        if position in long and (kind is not CONSTANT or dim != 1):
             raise NotUnderstoodError
         if position in long:
-            axes.append((len(names),) if placed else ())
+            axes.append(FreeAxis(len(names)) if placed else CONSTANT)
             dims.append(count.dims[position])
             continue
-        axes.append((names[kind],) if kind in names else ())
+        axes.append(FreeAxis(names[kind]) if kind in names else CONSTANT)
         dims.append(dim)
-        if kind not in names and kind != () and (kind != ("f",) or dim != 1):
+        if kind not in names and kind is not CONSTANT and (kind is not FEATURES or dim != 1):
             raise NotUnderstoodError
     if placed:
-        entries = (*entries, ("a", len(names), 0, 1))
+        entries = (*entries, whole(len(names)))
     # As everywhere, the free axes count from the first of the tensor's to the last.
-    order = {axis[0]: label for label, axis in enumerate(filter(None, axes))}
-    axes = [(order[axis[0]],) if axis else () for axis in axes]
-    entries = tuple(("a", order[entry[1]], *entry[2:]) if entry[0] == "a" else entry for entry in entries)
+    free = (axis.label for axis in axes if isinstance(axis, FreeAxis))
+    order = {old: label for label, old in enumerate(free)}
+    axes = [relabelled(axis, order.__getitem__) for axis in axes]
+    entries = tuple(reordered(entry, order) for entry in entries)
     source = Below(leaf.source, _counted(count) - shift, placed)
-    poly = algebra.atom(Leaf("leaf", source, entries, 0, 1))
+    poly = algebra.atom(Leaf(source, entries, 0, 1))
     if not live:
         poly = algebra.add(algebra.constant(1.0), algebra.scale(poly, -1.0))
     return Value(tuple(axes), tuple(dims), ((1, poly),))
 
 
-def _free(leaf: Leaf) -> tuple[tuple[tuple[Any, ...], ...], dict[tuple[Any, ...], int]]:
+def _free(leaf: Leaf) -> tuple[tuple[LeafAxis, ...], dict[TensorAxis, int]]:
     """Return a leaf's axes without features, and the labels of what were its features and its free axes."""
-    names: dict[tuple[Any, ...], int] = {}
-    entries: list[tuple[Any, ...]] = []
+    names: dict[TensorAxis, int] = {}
+    entries: list[LeafAxis] = []
     for entry in leaf.axes:
-        if entry == ("f",) and leaf.hi - leaf.lo == 1:
-            entries.append(("i", leaf.lo))
-        elif entry == ("f",):
+        if entry is FEATURES and leaf.hi - leaf.lo == 1:
+            entries.append(ReadAt(leaf.lo))
+        elif entry is FEATURES:
             if leaf.lo:
                 raise NotUnderstoodError
-            entries.append(("a", len(names), 0, 1))
-            names["f",] = len(names)
-        elif entry[0] == "a":
-            entries.append(("a", len(names), *entry[2:]))
-            names[entry[1],] = len(names)
+            entries.append(whole(len(names)))
+            names[FEATURES] = len(names)
+        elif isinstance(entry, ReadAlong):
+            entries.append(entry._replace(label=len(names)))
+            names[FreeAxis(entry.label)] = len(names)
         else:
             entries.append(entry)
     return tuple(entries), names

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from onnx import TensorProto
 
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.passes.fuse_gru.algebra.axes import ReadAt
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Spread, TooLargeError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.interpreter.length_comparisons import Below, scope_of
@@ -158,10 +159,12 @@ def counted(mask: Leaf) -> Count | None:
     if not source.placed:
         return source.number
     entry = mask.axes[-1]
-    if entry[0] != "i" or not isinstance(source.number, Affine):
-        return None if entry[0] != "i" else source.number
+    if not isinstance(entry, ReadAt):
+        return None
+    if not isinstance(source.number, Affine):
+        return source.number
     factor = source.number.factor(("#",))
-    found: Count = source.number - constant_arithmetic.POSITION * factor + entry[1] * factor
+    found: Count = source.number - constant_arithmetic.POSITION * factor + entry.position * factor
     return found
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto, helper
 
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.interpreter import length_comparisons, masks, smaller_length
 from gru_lower.passes.fuse_gru.tensors import canonical_functions, constant_arithmetic, matrix_products, views
@@ -412,7 +413,7 @@ def _reduce(call: Call) -> list[Known]:
         raise NotUnderstoodError
     axis = axes[0] % len(given.dims)
     length = given.dims[axis]
-    if not isinstance(length, int) or length > STACKED or given.axes[axis] == ():
+    if not isinstance(length, int) or length > STACKED or given.axes[axis] is CONSTANT:
         raise NotUnderstoodError
     parts = [views.take(call.algebra, given, axis, index) for index in range(length)]
     factor = 1.0 / length if call.node.op_type == "ReduceMean" else 1.0
@@ -554,7 +555,7 @@ def _laid_together(call: Call, tensor: Value, axis: int) -> Tensor:
         axis %= rank
     else:
         axis %= rank - 1
-        if tensor.axes[axis + 1] != () or tensor.dims[axis + 1] != 1:
+        if tensor.axes[axis + 1] is not CONSTANT or tensor.dims[axis + 1] != 1:
             raise NotUnderstoodError
         squeezed = views.squeeze(call.algebra, tensor, [axis + 1])
         assert isinstance(squeezed, Value)

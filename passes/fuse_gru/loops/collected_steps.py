@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, known
 from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION, Condition
 from gru_lower.passes.fuse_gru.tensors.tensor import Const, Sequence_, Value
@@ -103,7 +104,7 @@ def _joined(body: Interpreter, node: NodeProto, inner: str, initial: Known) -> C
     if not isinstance(step, (Value, Const)) or not isinstance(initial, (Value, Const)):
         return None
     axis %= len(step.dims)
-    if step.dims[axis] != 1 or initial.dims[axis] != 0 or (isinstance(step, Value) and step.axes[axis] != ()):
+    if step.dims[axis] != 1 or initial.dims[axis] != 0 or (isinstance(step, Value) and step.axes[axis] is not CONSTANT):
         return None
     return squeeze(body.algebra, step, [axis]), axis, places[0] == 1
 
@@ -192,7 +193,7 @@ def _chosen(
         return None
     lead = len(initial.dims) - len(step.dims)
     if axis >= lead:
-        if step.axes[axis - lead] != ():
+        if step.axes[axis - lead] is not CONSTANT:
             return None
         seen = squeeze(body.algebra, step, [axis - lead])
         step = seen if isinstance(seen, Value) else step
@@ -214,7 +215,7 @@ def _block(body: Interpreter, name: str, dims: tuple[Count, ...]) -> Value | Non
     while True:
         known = body.value(name)
         if isinstance(known, Value):
-            units = [axis for axis, kind in enumerate(known.axes) if kind == () and known.dims[axis] == 1]
+            units = [axis for axis, kind in enumerate(known.axes) if kind is CONSTANT and known.dims[axis] == 1]
             for count in range(len(units) + 1):
                 seen = squeeze(body.algebra, known, units[:count])
                 if isinstance(seen, Value) and _same(seen.dims, dims):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gru_lower.passes.fuse_gru.algebra.axes import FreeAxis, MergedAxes, relabelled, whole_axes
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION, vector
@@ -15,6 +16,7 @@ from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, Const, Sequence_, 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
+    from gru_lower.passes.fuse_gru.algebra.axes import TensorAxis
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter, Known
     from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
@@ -120,10 +122,10 @@ def _stacked(
     if not isinstance(known, Value) or known.width == UNKNOWN:
         return None
     axis %= len(known.axes) + 1
-    raised = [tuple(e + 1 if isinstance(e, int) else e for e in kind) for kind in known.axes]
-    if any(not isinstance(entry, (int, str)) for kind in raised for entry in kind):
+    if any(isinstance(kind, MergedAxes) for kind in known.axes):
         return None
-    axes = (*raised[:axis], (0,), *raised[axis:])
+    raised = [relabelled(kind, lambda label: label + 1) for kind in known.axes]
+    axes = (*raised[:axis], FreeAxis(0), *raised[axis:])
     dims = (*known.dims[:axis], carrier.trips, *known.dims[axis:])
     return _seen(interpreter, carrier, name, known, axes, dims, stacked=True, turned=turned)
 
@@ -133,7 +135,7 @@ def _seen(
     carrier: Carrier,
     name: str,
     known: Value,
-    axes: tuple[Any, ...],
+    axes: tuple[TensorAxis, ...],
     dims: tuple[Count, ...],
     *,
     stacked: bool,
@@ -146,8 +148,8 @@ def _seen(
     for piece, (width, poly) in enumerate(known.pieces):
         free = (1 if stacked else 0) + algebra.free_of(poly)
         source: Hashable = Left(carrier.body.scope.path, name, piece, stacked, turned)
-        entries = (*(("a", label, 0, 1) for label in range(free)), ("f",))
-        made = algebra.atom(Leaf("leaf", source, entries, 0, width))
+        entries = whole_axes(free)
+        made = algebra.atom(Leaf(source, entries, 0, width))
         algebra.defined[source] = made
         algebra.computed[source] = poly
         pieces.append((width, made))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.graph.scopes import subgraphs
+from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Counter, is_negative, symbol
 from gru_lower.passes.fuse_gru.interpreter.smaller_length import Least
 from gru_lower.passes.fuse_gru.loops.collected_steps import collected
@@ -240,9 +241,9 @@ class Reader:
         ]
         made = leaf(self.outside.algebra, (self.scope.path, state.inner), dims)
         self.outside.algebra.data.add((self.scope.path, state.inner))
-        if isinstance(initial, Value) and ("f",) in initial.axes and initial.width > 0:
+        if isinstance(initial, Value) and FEATURES in initial.axes and initial.width > 0:
             try:
-                return refeature(self.outside.algebra, made, initial.axes.index(("f",)), initial.width)
+                return refeature(self.outside.algebra, made, initial.axes.index(FEATURES), initial.width)
             except NotUnderstoodError:
                 return made
         return made

@@ -6,18 +6,17 @@ xs[k, t, b]  with k the counter around    is x[t, b] where the body has x = xs[k
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FIRST, FreeAxis, ReadAlong, ReadAt
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Counter
-from gru_lower.passes.fuse_gru.tensors.tensor import F
 
 if TYPE_CHECKING:
+    from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Home, Interpreter
     from gru_lower.passes.fuse_gru.recognition.read_cell import Cell, Form
     from gru_lower.passes.fuse_gru.recognition.row import Row
-
-Entry = tuple[Any, ...]
 
 
 def located(interpreter: Interpreter, row: Row) -> Row:
@@ -53,8 +52,8 @@ def _around(interpreter: Interpreter) -> frozenset[str]:
     return frozenset(found - {"main"})
 
 
-def _hangs(entry: Entry, around: frozenset[str]) -> bool:
-    index = entry[1] if entry[0] == "i" else entry[2] if entry[0] == "a" else 0
+def _hangs(entry: LeafAxis, around: frozenset[str]) -> bool:
+    index = entry.position if isinstance(entry, ReadAt) else entry.start if isinstance(entry, ReadAlong) else 0
     return isinstance(index, Affine) and any(
         isinstance(name, Counter) and name.path in around for name, _ in index.terms
     )
@@ -71,33 +70,33 @@ def _here(interpreter: Interpreter, leaf: Leaf) -> int | None:
         if axes is not None:
             source = (interpreter.scope.path, home.name)
             algebra.lengths[source] = home.value.dims
-            return algebra.serial(Leaf("leaf", source, axes, leaf.lo - whole.lo, leaf.hi - whole.lo))
+            return algebra.serial(Leaf(source, axes, leaf.lo - whole.lo, leaf.hi - whole.lo))
     return None
 
 
-def _seen(home: Home, whole: Leaf, leaf: Leaf) -> tuple[Entry, ...] | None:
+def _seen(home: Home, whole: Leaf, leaf: Leaf) -> tuple[LeafAxis, ...] | None:
     """Return how a value's axes are seen by a leaf that is a part of it."""
-    free: dict[int, Entry] = {}
+    free: dict[int, LeafAxis] = {}
     for own, wanted in zip(whole.axes, leaf.axes, strict=True):
-        if own[0] != "a":
+        if not isinstance(own, ReadAlong):
             if own != wanted:
                 return None
             continue
-        _, label, start, step = own
-        if wanted[0] == "i" and step in (1, -1):
-            free[label] = ("i", (wanted[1] - start) * step)
-        elif wanted[0] == "a" and step in (1, -1):
-            free[label] = ("a", wanted[1], (wanted[2] - start) * step, wanted[3] * step)
+        label, start, step = own
+        if isinstance(wanted, ReadAt) and step in (1, -1):
+            free[label] = ReadAt((wanted.position - start) * step)
+        elif isinstance(wanted, ReadAlong) and step in (1, -1):
+            free[label] = ReadAlong(wanted.label, (wanted.start - start) * step, wanted.step * step)
         else:
             return None
-    axes: list[Entry] = []
+    axes: list[LeafAxis] = []
     for kind, dim in zip(home.value.axes, home.value.dims, strict=True):
-        if kind == F:
-            axes.append(F)
-        elif kind == () and dim == 1:
-            axes.append(("i", 0))
-        elif len(kind) == 1 and kind[0] in free:
-            axes.append(free[kind[0]])
+        if kind is FEATURES:
+            axes.append(FEATURES)
+        elif kind is CONSTANT and dim == 1:
+            axes.append(FIRST)
+        elif isinstance(kind, FreeAxis) and kind.label in free:
+            axes.append(free[kind.label])
         else:
             return None
     return tuple(axes)

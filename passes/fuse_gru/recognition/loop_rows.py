@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, ReadAlong, whole
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.interpreter import masks
 from gru_lower.passes.fuse_gru.loops.loop_outputs import Left
@@ -42,10 +43,10 @@ def rows(interpreter: Interpreter) -> tuple[list[Row], list[Miss]]:
 def _state(interpreter: Interpreter, carrier: Carrier, state: State, given: Value) -> tuple[list[Row], list[Miss]]:
     algebra = interpreter.algebra
     known = carrier.body.value(state.result)
-    if not isinstance(known, Value) or ("f",) not in known.axes:
+    if not isinstance(known, Value) or FEATURES not in known.axes:
         return [], []
     try:
-        given = refeature(algebra, given, known.axes.index(("f",)), known.width)
+        given = refeature(algebra, given, known.axes.index(FEATURES), known.width)
     except NotUnderstoodError:
         return [], []
     initial = interpreter.value(state.initial)
@@ -59,7 +60,7 @@ def _state(interpreter: Interpreter, carrier: Carrier, state: State, given: Valu
         if not _same_place(given, known):
             reasons, fitting = [*reasons, MisfitError("the state's axes move from step to step")], []
         if fitting:
-            start = None if zeros else Initial(state.initial, edge, edge + width, given.axes.index(("f",)))
+            start = None if zeros else Initial(state.initial, edge, edge + width, given.axes.index(FEATURES))
             masking = () if held is None else (held.gate,)
             kept = None if held is None else masks.canonical(carrier.body, poly)
             found.append(Row((fitting[0],), carrier.trips, start, _home(interpreter, carrier), carrier, masking, kept))
@@ -155,8 +156,8 @@ def turned(algebra: Algebra, found: dict[Poly, Offer], rows: list[Row], poly: Po
     offer = found.get(algebra.defined[leaf.source])
     if offer is None or not offer.stacked:
         return None
-    start = ("a", 0, 0, 1)
-    backwards = ("a", 0, rows[offer.row].steps - 1, -1)
+    start = whole(0)
+    backwards = ReadAlong(0, rows[offer.row].steps - 1, -1)
     straight = algebra.atom(leaf._replace(axes=(start, *leaf.axes[1:])))
     if leaf.axes[0] != backwards or straight is not algebra.defined[leaf.source]:
         return None

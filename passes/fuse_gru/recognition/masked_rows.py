@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.axes import ReadAt, index_at
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.interpreter.length_comparisons import Below
 from gru_lower.passes.fuse_gru.interpreter.masks import canonical, counted, gated
@@ -160,16 +161,13 @@ def _of_mask(row: Row) -> tuple[Lengths, bool]:
     axes = list(zip(*(gate.mask.axes for gate in row.masking), strict=True))
     if row.carrier is not None:
         name = row.carrier.counter.terms[0][0]
-        moving = [
-            place
-            for place, (entry, *_) in enumerate(axes)
-            if entry[0] == "i" and isinstance(entry[1], Affine) and entry[1].factor(name)
-        ]
+        moving = [place for place, (entry, *_) in enumerate(axes) if index_at(entry, name) is not None]
     else:
         moving = [place for place, entries in enumerate(axes) if len(set(entries)) > 1]
-    if len(moving) != 1 or any(entry[0] != "i" for entry in axes[moving[0]]):
+    indices = [entry.position for entry in axes[moving[0]] if isinstance(entry, ReadAt)] if len(moving) == 1 else []
+    if not indices or len(indices) != len(axes[moving[0]]):
         raise CannotWriteError("its mask is not one tensor that is read step by step")
-    first, step = _progress(row, [entry[1] for entry in axes[moving[0]]])
+    first, step = _progress(row, indices)
     gate = row.masking[0]
     return Lengths(gate.mask, moving[0], first, step, live=gate.live), step == -1
 

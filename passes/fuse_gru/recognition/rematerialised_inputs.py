@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.axes import index_at
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Lin, TooLargeError, Vector
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +63,9 @@ def _indices(algebra: Algebra, poly: Poly, name: object) -> Iterator[Count]:
         match algebra.atoms[serial]:
             case Leaf() as leaf:
                 for entry in leaf.axes:
-                    if entry[0] == "i" and isinstance(entry[1], Affine) and entry[1].factor(name):
-                        yield entry[1]
+                    index = index_at(entry, name)
+                    if index is not None:
+                        yield index
                 inner = algebra.defined.get(leaf.source)
                 if inner is not None and inner.atom != serial:  # what a loop leaves behind stands for itself
                     yield from _indices(algebra, inner, name)

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import node_uses
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
 from gru_lower.passes.fuse_gru.recognition import loop_rows, unrolled_rows
 from gru_lower.passes.fuse_gru.recognition.row import Offer, Row, states_of
-from gru_lower.passes.fuse_gru.tensors.tensor import F, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -148,8 +149,8 @@ class Planner:
 
 
 def _plain(value: Value) -> bool:
-    return F in value.axes and all(
-        axis == F or (axis == () and dim == 1) or (len(axis) == 1 and isinstance(axis[0], int))
+    return FEATURES in value.axes and all(
+        axis is FEATURES or (axis is CONSTANT and dim == 1) or isinstance(axis, FreeAxis)
         for axis, dim in zip(value.axes, value.dims, strict=True)
     )
 

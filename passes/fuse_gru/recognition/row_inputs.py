@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.graph.scopes import node_uses
+from gru_lower.passes.fuse_gru.algebra.axes import FreeAxis, ReadAlong, ReadAt, index_at, whole
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Count
 from gru_lower.passes.fuse_gru.recognition import rematerialised_inputs
 from gru_lower.passes.fuse_gru.recognition.row import Initial, Row
 from gru_lower.passes.fuse_gru.writing.node_writer import Axis, CannotWriteError
@@ -16,6 +16,7 @@ from gru_lower.passes.fuse_gru.writing.node_writer import Axis, CannotWriteError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.masked_rows import Lengths
     from gru_lower.passes.fuse_gru.recognition.read_cell import Form
@@ -172,11 +173,8 @@ def _part(
 def _part_of_loop(row: Row, atoms: tuple[int, ...], leaf: Any) -> Part:  # noqa: ANN401 - an atom
     assert row.carrier is not None
     name = row.carrier.counter.terms[0][0]
-    moving = [
-        (axis, entry[1])
-        for axis, entry in enumerate(getattr(leaf, "axes", ()))
-        if entry[0] == "i" and isinstance(entry[1], Affine) and entry[1].factor(name)
-    ]
+    found = enumerate(index_at(entry, name) for entry in getattr(leaf, "axes", ()))
+    moving = [(axis, index) for axis, index in found if index is not None]
     if not moving:
         return Part(atoms, row.steps)
     axis, index = moving[0]
@@ -201,9 +199,9 @@ def _along(leaves: Sequence[Any]) -> tuple[int, int, int] | None:
         return None
     columns = list(zip(*(leaf.axes for leaf in leaves), strict=True))
     moving = [axis for axis, entries in enumerate(columns) if len(set(entries)) > 1]
-    if len(moving) != 1 or any(entry[0] != "i" for entry in columns[moving[0]]):
+    if len(moving) != 1 or not all(isinstance(entry, ReadAt) for entry in columns[moving[0]]):
         return None
-    times = [entry[1] for entry in columns[moving[0]]]
+    times = [entry.position for entry in columns[moving[0]]]
     step = _step(times)
     return (moving[0], times[0], step) if step else None
 
@@ -309,9 +307,9 @@ def _of_tensor(writer: Writer, part: Part, count_name: str) -> str:
             name = writer.slice_to(name, time, count_name, "x_part")
         else:
             raise CannotWriteError("how much of the input is read is not known")
-    free = [axis for axis, entry in enumerate(seen) if entry[0] == "a" and axis != time]
+    free = [axis for axis, entry in enumerate(seen) if isinstance(entry, ReadAlong) and axis != time]
     writer.batches += [Axis(source_name, axis, dims[axis]) for axis in free]
-    seen[time] = ("a", -1, 0, 1)
+    seen[time] = whole(-1)
     return writer.steps(name, dims, seen, leaf, time, "X")
 
 
@@ -326,6 +324,6 @@ def _place(interpreter: Interpreter, part: Part) -> tuple[str, int]:
     if leaf.source not in interpreter.algebra.defined:
         return name, part.time
     home = interpreter.home(interpreter.algebra.defined[leaf.source])
-    if home is None or (part.time,) not in home.value.axes:
+    if home is None or FreeAxis(part.time) not in home.value.axes:
         raise CannotWriteError("an input's axes lie together")
-    return name, home.value.axes.index((part.time,))
+    return name, home.value.axes.index(FreeAxis(part.time))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, varying
 from gru_lower.passes.fuse_gru.recognition.read_cell import read
 from gru_lower.passes.fuse_gru.recognition.row import Initial, Row
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, F, NotUnderstoodError, Value, refeature
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value, refeature
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
@@ -52,14 +53,14 @@ def row(interpreter: Interpreter, carrier: Carrier, home: str) -> tuple[Row, tup
 
 def _before_and_after(interpreter: Interpreter, carrier: Carrier, place: int) -> tuple[Poly, Poly, int] | None:
     known = carrier.body.value(carrier.states[place].result)
-    if not isinstance(known, Value) or known.poly is None or F not in known.axes:
+    if not isinstance(known, Value) or known.poly is None or FEATURES not in known.axes:
         return None
-    axis = known.axes.index(F)
+    axis = known.axes.index(FEATURES)
     try:
         before = refeature(interpreter.algebra, carrier.leaves[place], axis, known.width)
     except NotUnderstoodError:
         return None
-    if before.poly is None or [kind for kind in before.axes if kind] != [kind for kind in known.axes if kind]:
+    if before.poly is None or varying(before.axes) != varying(known.axes):
         return None
     return before.poly, known.poly, axis
 

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FIRST, FreeAxis, ReadAlong, ReadAt, whole
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import known
 from gru_lower.passes.fuse_gru.tensors.reshape import reshape
-from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, Const, F, NotUnderstoodError, Value, lift, refeature
+from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, Const, NotUnderstoodError, Value, lift, refeature
 from gru_lower.passes.fuse_gru.tensors.views import filled, squeeze, transpose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis, TensorAxis
     from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
@@ -43,7 +45,7 @@ def apply(algebra: Algebra, matrix: Matrix, value: Value, axis: int) -> Value:
             total.append(algebra.linear(part, algebra.whole.get(poly, poly)))
             edge += width
         pieces.append((height, algebra.add(*total)))
-    position = value.axes.index(F)
+    position = value.axes.index(FEATURES)
     dims = (*value.dims[:position], rows, *value.dims[position + 1 :])
     return Value(value.axes, dims, tuple(pieces))
 
@@ -74,21 +76,28 @@ def matrix_of(algebra: Algebra, value: Value | Const, *, out_first: bool) -> Mat
     lengths = algebra.lengths.get(atom.source, ())
     if algebra.weights_in_parts:
         return _part_of_weights(algebra, value, atom, lengths, out_first=out_first)
-    if any(entry == ("i", 0) and length != 1 for entry, length in zip(atom.axes, lengths, strict=False)):
+    if any(entry == FIRST and length != 1 for entry, length in zip(atom.axes, lengths, strict=False)):
         return None  # one of several
-    long = tuple(axis for axis in atom.axes if axis != ("i", 0))
+    long = tuple(axis for axis in atom.axes if axis != FIRST)
     own = long if len(long) == 2 else atom.axes[-2:]
-    plain = all(axis in (("f",), ("i", 0)) or (axis[0] == "a" and axis[2:] == (0, 1)) for axis in own)
-    if not plain or (own is not long and any(axis != ("i", 0) for axis in atom.axes[:-2])):
+    plain = all(axis in (FEATURES, FIRST) or (isinstance(axis, ReadAlong) and axis.reads_all) for axis in own)
+    if not plain or (own is not long and any(axis != FIRST for axis in atom.axes[:-2])):
         return None
     shown = value.axes[-2:]
     # Whichever of the two axes is not of length 1 tells which way around the leaf is seen.
-    marks = [("f",) if kind == F else ("i", 0) if kind == () else ("a", kind[0], 0, 1) for kind in shown]
+    marks = [_read_whole(axis) for axis in shown]
     transposed = marks != list(own)
     if transposed and marks[::-1] != list(own):
         return None
     rows, columns = (known(dims[0]), known(dims[1])) if out_first else (known(dims[1]), known(dims[0]))
     return algebra.matrices.symbol(atom.source, rows, columns, transposed=transposed == out_first)
+
+
+def _read_whole(axis: TensorAxis) -> LeafAxis | None:
+    """Return how a leaf's own axis is read that is seen whole as this axis of a tensor, ``None`` for one of several."""
+    if isinstance(axis, FreeAxis):
+        return whole(axis.label)
+    return FIRST if axis is CONSTANT else FEATURES if axis is FEATURES else None
 
 
 def _part_of_weights(
@@ -100,15 +109,15 @@ def _part_of_weights(
     first, rows = 0, None
     place = []
     for entry, length in zip(atom.axes[:-1], lengths[:-1], strict=True):
-        if entry[0] == "i":
-            place.append(entry[1])
-        elif rows is None and isinstance(entry[2], int) and entry[3] == 1:
-            first, rows = entry[2], known(length)
+        if isinstance(entry, ReadAt):
+            place.append(entry.position)
+        elif rows is None and isinstance(entry, ReadAlong) and isinstance(entry.start, int) and entry.step == 1:
+            first, rows = entry.start, known(length)
         else:
             return None
-    if rows is None or atom.axes[-1] != F or len(value.axes) != 2 or F not in value.axes:
+    if rows is None or atom.axes[-1] is not FEATURES or len(value.axes) != 2 or FEATURES not in value.axes:
         return None
-    own = value.axes[-1] == F  # as it is, or transposed
+    own = value.axes[-1] is FEATURES  # as it is, or transposed
     height, columns = known(value.dims[0 if own else 1]), known(lengths[-1])
     whole = algebra.matrices.symbol((atom.source, *place), rows, columns, transposed=own != out_first)
     if own == out_first:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gru_lower.passes.fuse_gru.algebra.axes import (
+    CONSTANT,
+    FEATURES,
+    INNER_FEATURES,
+    OUTER_FEATURES,
+    FreeAxis,
+    MergedAxes,
+    relabelled,
+)
 from gru_lower.passes.fuse_gru.algebra.polynomials import Stack
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import known
 from gru_lower.passes.fuse_gru.tensors.tensor import (
-    FI,
-    FO,
     UNKNOWN,
     Const,
-    F,
     NotUnderstoodError,
     Value,
     as_value,
@@ -23,10 +29,16 @@ from gru_lower.passes.fuse_gru.tensors.tensor import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gru_lower.passes.fuse_gru.algebra.axes import TensorAxis
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
-Factor = tuple[Any, "Count"]
+
+class Factor(NamedTuple):
+    """A part of an axis: what lies along it, none of it merged, and its length."""
+
+    axis: TensorAxis
+    length: Count
 
 
 def reshape(
@@ -58,9 +70,9 @@ def reshape(
     try:
         return _arranged(algebra, value, wanted)
     except NotUnderstoodError:
-        if F not in value.axes:
+        if FEATURES not in value.axes:
             raise
-        return _arranged(algebra, elsewhere(algebra, value, value.axes.index(F)), wanted)
+        return _arranged(algebra, elsewhere(algebra, value, value.axes.index(FEATURES)), wanted)
 
 
 def _arranged(algebra: Algebra, value: Value, wanted: Sequence[Count]) -> Value:
@@ -73,9 +85,9 @@ def _stack_apart(
     algebra: Algebra, factors: list[Factor], pieces: tuple[tuple[int, Poly], ...], wanted: Sequence[Count]
 ) -> tuple[list[Factor], tuple[tuple[int, Poly], ...]]:
     """Take a stack of a times b values for a stack of a stacks of b, where that is what is asked for."""
-    if not factors or not wanted or factors[0][0] != (0,) or len(pieces) != 1:
+    if not factors or not wanted or factors[0].axis != FreeAxis(0) or len(pieces) != 1:
         return factors, pieces
-    serial, count, first = pieces[0][1].atom, factors[0][1], wanted[0]
+    serial, count, first = pieces[0][1].atom, factors[0].length, wanted[0]
     atom = None if serial is None else algebra.atoms[serial]
     if not isinstance(atom, Stack) or not isinstance(count, int) or not isinstance(first, int):
         return factors, pieces
@@ -83,23 +95,23 @@ def _stack_apart(
         return factors, pieces
     inner = count // first
     groups = [algebra.stack(atom.parts[i * inner : (i + 1) * inner]) for i in range(first)]
-    rest = [((kind[0] + 1,), dim) if kind and isinstance(kind[0], int) else (kind, dim) for kind, dim in factors[1:]]
-    return [((0,), first), ((1,), inner), *rest], ((pieces[0][0], algebra.stack(groups)),)
+    rest = [Factor(relabelled(axis, lambda label: label + 1), length) for axis, length in factors[1:]]
+    return [Factor(FreeAxis(0), first), Factor(FreeAxis(1), inner), *rest], ((pieces[0][0], algebra.stack(groups)),)
 
 
 def _factors(value: Value) -> list[Factor]:
     factors: list[Factor] = []
     for axis, dim in zip(value.axes, value.dims, strict=True):
-        if axis == ():
-            factors += [] if dim == 1 else [((), dim)]
-        elif len(axis) > 1:
-            factors += [((label,), length) for label, length in axis]
+        if axis is CONSTANT:
+            factors += [] if dim == 1 else [Factor(CONSTANT, dim)]
+        elif isinstance(axis, MergedAxes):
+            factors += [Factor(FreeAxis(label), length) for label, length in axis.parts]
         else:
-            factors.append((axis, dim))
+            factors.append(Factor(axis, dim))
     return factors
 
 
-def _regrouped(factors: list[Factor], wanted: Sequence[Count]) -> tuple[list[Any], list[Count]]:
+def _regrouped(factors: list[Factor], wanted: Sequence[Count]) -> tuple[list[TensorAxis], list[Count]]:
     """Take factors from the left up to -1 and from the right down to it; what is left in the middle is -1."""
     rest = list(factors)
     open_at = next((i for i, length in enumerate(wanted) if length == -1), len(wanted))
@@ -120,20 +132,21 @@ def _consume(rest: list[Factor], length: Count, end: int) -> list[Factor]:
     """Take factors off one end until they come to a length."""
     taken: list[Factor] = []
     product: Count = 1
-    if length == 1 and rest and rest[end] == (F, 1):
+    if length == 1 and rest and rest[end] == (FEATURES, 1):
         return [rest.pop(end)]
     while product != length:
         if not rest:
             raise NotUnderstoodError
         kind, dim = rest.pop(end)
-        if kind == F and product == 1 and isinstance(dim, int) and isinstance(length, int) and dim != length:
+        if kind is FEATURES and product == 1 and isinstance(dim, int) and isinstance(length, int) and dim != length:
             if dim == UNKNOWN or length < 1 or dim % length:
                 raise NotUnderstoodError
             other = dim // length
-            part, remainder = ((FO, length), (FI, other)) if end == 0 else ((FI, length), (FO, other))
+            outer_first = (OUTER_FEATURES, INNER_FEATURES) if end == 0 else (INNER_FEATURES, OUTER_FEATURES)
+            part, remainder = Factor(outer_first[0], length), Factor(outer_first[1], other)
             rest.insert(0, remainder) if end == 0 else rest.append(remainder)
             return [part]
-        taken.insert(len(taken) if end == 0 else 0, (kind, dim))
+        taken.insert(len(taken) if end == 0 else 0, Factor(kind, dim))
         product = product * dim
         if len(taken) > len(rest) + len(taken):
             raise NotUnderstoodError
@@ -147,20 +160,21 @@ def _product(factors: Sequence[Factor]) -> Count:
     return product
 
 
-def _axis(group: Sequence[Factor]) -> Any:  # noqa: ANN401 - an axis
+def _axis(group: Sequence[Factor]) -> TensorAxis:
     if len(group) > 1:
-        group = [(kind, dim) for kind, dim in group if dim != 1]
-    kinds = [kind for kind, _ in group]
+        group = [factor for factor in group if factor.length != 1]
+    axes = [factor.axis for factor in group]
     if not group:
-        return ()
-    if kinds == [FO, FI]:
-        return F
+        return CONSTANT
+    if axes == [OUTER_FEATURES, INNER_FEATURES]:
+        return FEATURES
     if len(group) == 1:
-        return kinds[0]
-    if all(kind == () for kind in kinds):
-        return ()
-    if all(kind and isinstance(kind[0], int) for kind in kinds):
-        return tuple((kind[0], dim) for kind, dim in group)
+        return axes[0]
+    if all(axis is CONSTANT for axis in axes):
+        return CONSTANT
+    merged = tuple((axis.label, length) for axis, length in group if isinstance(axis, FreeAxis))
+    if len(merged) == len(group):
+        return MergedAxes(merged)
     raise NotUnderstoodError
 
 

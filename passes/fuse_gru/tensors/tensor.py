@@ -1,21 +1,31 @@
-"""Interpreted tensors: how their axes lie, and the polynomials along their features.
-
-An axis of a tensor is one of
-    F           the features
-    (k,)        the free axis k of the polynomials' atoms
-    ((j, m), (k, n))   two of them laid together, row-major, with their lengths
-    FO, FI      the features laid out over two axes
-    ()          one along which nothing changes: of length 1, or repeated
-"""
+"""Interpreted tensors: how their axes lie, and the polynomials along their features."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
+from gru_lower.passes.fuse_gru.algebra.axes import (
+    CONSTANT,
+    FEATURES,
+    FIRST,
+    INNER_FEATURES,
+    OUTER_FEATURES,
+    ConstantAxis,
+    FeatureAxis,
+    FreeAxis,
+    MergedAxes,
+    ReadAlong,
+    ReadAt,
+    counted_anew,
+    labels_of,
+    relabelled,
+    whole,
+    without_label,
+)
 from gru_lower.passes.fuse_gru.algebra.matrices import digest
 from gru_lower.passes.fuse_gru.algebra.polynomials import ONE, Leaf, Spread, Vector
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import known
@@ -23,14 +33,11 @@ from gru_lower.passes.fuse_gru.algebra.symbolic_integers import known
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis, TensorAxis
     from gru_lower.passes.fuse_gru.algebra.matrices import Array
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
-Axis = tuple[Any, ...]
-F: Axis = ("f",)
-FO: Axis = ("fo",)
-FI: Axis = ("fi",)
 OLD = -1
 """A label for the axis that was the features'."""
 UNKNOWN = -1
@@ -52,7 +59,7 @@ class Value:
 
     """
 
-    axes: tuple[Axis, ...]
+    axes: tuple[TensorAxis, ...]
     dims: tuple[Count, ...]
     pieces: tuple[tuple[int, Poly], ...]
 
@@ -109,13 +116,6 @@ class Sequence_:  # noqa: N801 - typing's Sequence is another thing
     keepdims: bool = True
 
 
-def labels_of(axes: Sequence[Axis]) -> frozenset[int]:
-    """Return the free axes that lie along a tensor's axes."""
-    return frozenset(
-        entry if isinstance(entry, int) else entry[0] for axis in axes for entry in axis if not isinstance(entry, str)
-    )
-
-
 def constant(array: Array) -> Const:
     """Hold an array whose entries are all there."""
     return Const(array, array.shape)
@@ -127,27 +127,27 @@ def leaf(algebra: Algebra, source: Hashable, dims: Sequence[Count]) -> Value:
 
 
 def _leaf(algebra: Algebra, source: Hashable, dims: tuple[Count, ...], feature: int, width: int | None) -> Value:
-    axes: list[Axis] = []
-    entries: list[tuple[Any, ...]] = []
+    axes: list[TensorAxis] = []
+    entries: list[LeafAxis] = []
     count = 0
     algebra.lengths[source] = dims
     for axis, dim in enumerate(dims):
         if axis == feature:
-            axes.append(F)
-            entries.append(("f",))
+            axes.append(FEATURES)
+            entries.append(FEATURES)
         elif dim == 1:
-            axes.append(())
-            entries.append(("i", 0))
+            axes.append(CONSTANT)
+            entries.append(FIRST)
         else:
-            axes.append((count,))
-            entries.append(("a", count, 0, 1))
+            axes.append(FreeAxis(count))
+            entries.append(whole(count))
             count += 1
     if width is None:
         length = dims[feature] if dims else 1
         width = length if isinstance(length, int) else UNKNOWN
     elif dims:
         dims = (*dims[:feature], width, *dims[feature + 1 :])
-    return Value(tuple(axes), dims, ((width, algebra.atom(Leaf("leaf", source, tuple(entries), 0, width))),))
+    return Value(tuple(axes), dims, ((width, algebra.atom(Leaf(source, tuple(entries), 0, width))),))
 
 
 def refeature(algebra: Algebra, value: Value, position: int, width: int) -> Value:
@@ -158,14 +158,14 @@ def refeature(algebra: Algebra, value: Value, position: int, width: int) -> Valu
 
     """
     position %= max(len(value.axes), 1)
-    if value.axes and value.axes[position] == F and value.width in (width, UNKNOWN):
+    if value.axes and value.axes[position] is FEATURES and value.width in (width, UNKNOWN):
         return value if value.width == width else _resized(algebra, value, width)
     serial = None if value.poly is None else value.poly.atom
     atom = None if serial is None else algebra.atoms[serial]
-    other = FO in value.axes or value.dims[position] not in (width, UNKNOWN)
+    other = OUTER_FEATURES in value.axes or value.dims[position] not in (width, UNKNOWN)
     if not isinstance(atom, Leaf) or (other and isinstance(value.dims[position], int)):
         raise NotUnderstoodError
-    if any(len(axis) > 1 for axis in value.axes):
+    if any(isinstance(axis, MergedAxes) for axis in value.axes):
         raise NotUnderstoodError
     return _moved_features(algebra, value, atom, position, width)
 
@@ -177,7 +177,7 @@ def elsewhere(algebra: Algebra, value: Value, axis: int) -> Value:
         NotUnderstoodError: It is no leaf, or has no other axis.
 
     """
-    others = [i for i, kind in enumerate(value.axes) if i != axis and len(kind) == 1 and isinstance(kind[0], int)]
+    others = [i for i, kind in enumerate(value.axes) if i != axis and isinstance(kind, FreeAxis)]
     width = value.dims[others[-1]] if others else None
     serial = None if value.poly is None else value.poly.atom
     if not isinstance(width, int) or serial is None or not isinstance(algebra.atoms[serial], Leaf):
@@ -192,39 +192,44 @@ def _resized(algebra: Algebra, value: Value, width: int) -> Value:
     atom = None if serial is None else algebra.atoms[serial]
     if not isinstance(atom, Leaf) or atom.lo:
         raise NotUnderstoodError
-    dims = tuple(width if axis == F else dim for axis, dim in zip(value.axes, value.dims, strict=True))
+    dims = tuple(width if axis is FEATURES else dim for axis, dim in zip(value.axes, value.dims, strict=True))
     return replace(value, dims=dims, pieces=((width, algebra.atom(atom._replace(hi=width))),))
 
 
 def _moved_features(algebra: Algebra, value: Value, atom: Leaf, position: int, width: int) -> Value:
     """Exchange the roles of two axes of a leaf: the old features become a free axis, or one of length 1."""
-    old = value.axes.index(F) if F in value.axes else None
+    old = value.axes.index(FEATURES) if FEATURES in value.axes else None
     wanted = value.axes[position]
     entries = list(atom.axes)
-    was = next((i for i, entry in enumerate(entries) if entry == ("f",)), None)
-    if wanted == ():
+    was = next((i for i, entry in enumerate(entries) if entry is FEATURES), None)
+    if wanted is CONSTANT:
         lengths = algebra.lengths.get(atom.source, (1,) * len(entries))
-        units = [i for i, entry in enumerate(entries) if entry == ("i", 0) and lengths[i] == 1]
+        units = [i for i, entry in enumerate(entries) if entry == FIRST and lengths[i] == 1]
         if value.dims[position] != 1 or not units or width != 1:
             raise NotUnderstoodError
-        entries[_which_unit(value, position, units)] = ("f",)
-    else:
-        where = next(i for i, entry in enumerate(entries) if entry[0] == "a" and entry[1] == wanted[0])
-        if entries[where][2:] != (0, 1):
+        entries[_which_unit(value, position, units)] = FEATURES
+    elif isinstance(wanted, FreeAxis):
+        where, reads = next(
+            (i, entry)
+            for i, entry in enumerate(entries)
+            if isinstance(entry, ReadAlong) and entry.label == wanted.label
+        )
+        if not reads.reads_all:
             raise NotUnderstoodError
-        entries[where] = ("f",)
+        entries[where] = FEATURES
+    else:
+        raise NotUnderstoodError
     axes = list(value.axes)
-    axes[position] = F
+    axes[position] = FEATURES
     if was is not None and old is not None:
         unit = value.dims[old] == 1
-        entries[was] = ("i", atom.lo) if unit else ("a", OLD, atom.lo, 1)
-        axes[old] = () if unit else (OLD,)
+        entries[was] = ReadAt(atom.lo) if unit else ReadAlong(OLD, atom.lo, 1)
+        axes[old] = CONSTANT if unit else FreeAxis(OLD)
     # Labels count the free axes in the order of the leaf's own.
-    fresh = {label: count for count, label in enumerate(entry[1] for entry in entries if entry[0] == "a")}
-    entries = [("a", fresh[entry[1]], *entry[2:]) if entry[0] == "a" else entry for entry in entries]
-    axes = [(fresh[axis[0]],) if axis not in ((), F) else axis for axis in axes]
-    dims = tuple(width if axis == F else dim for axis, dim in zip(axes, value.dims, strict=True))
-    poly = algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, width))
+    entries, fresh = counted_anew(entries)
+    axes = [FreeAxis(fresh[axis.label]) if isinstance(axis, FreeAxis) else axis for axis in axes]
+    dims = tuple(width if axis is FEATURES else dim for axis, dim in zip(axes, value.dims, strict=True))
+    poly = algebra.atom(Leaf(atom.source, tuple(entries), 0, width))
     return Value(tuple(axes), dims, ((width, poly),))
 
 
@@ -246,49 +251,48 @@ def indexed(algebra: Algebra, value: Value, axis: int, index: Count) -> Value | 
         return several
     serial = None if value.poly is None else value.poly.atom
     atom = None if serial is None else algebra.atoms[serial]
-    if not isinstance(atom, Leaf) or atom.source in algebra.defined or FO in value.axes:
+    if not isinstance(atom, Leaf) or atom.source in algebra.defined or OUTER_FEATURES in value.axes:
         return None
-    others = [i for i, kind in enumerate(value.axes) if len(kind) == 1 and isinstance(kind[0], int)]
+    others = [(i, kind.label) for i, kind in enumerate(value.axes) if isinstance(kind, FreeAxis)]
     if not others:
         return _indexed_units(algebra, value, atom, axis, index)
-    chosen = others[-1]
-    label = value.axes[chosen][0]
-    entries: list[tuple[Any, ...]] = []
+    chosen, label = others[-1]
+    entries: list[LeafAxis] = []
     for entry in atom.axes:
-        if entry == ("f",):
-            entries.append(("i", atom.lo + index))
-        elif entry[0] == "a" and entry[1] == label:
-            if entry[2:] != (0, 1):
+        if entry is FEATURES:
+            entries.append(ReadAt(atom.lo + index))
+        elif isinstance(entry, ReadAlong) and entry.label == label:
+            if not entry.reads_all:
                 return None
-            entries.append(("f",))
-        elif entry[0] == "a":
-            entries.append(("a", entry[1] - (entry[1] > label), *entry[2:]))
+            entries.append(FEATURES)
+        elif isinstance(entry, ReadAlong):
+            entries.append(entry._replace(label=entry.label - (entry.label > label)))
         else:
             entries.append(entry)
-    axes: list[Axis] = []
+    axes: list[TensorAxis] = []
     for i, kind in enumerate(value.axes):
         if i == chosen:
-            axes.append(F)
+            axes.append(FEATURES)
         elif i != axis:
-            axes.append((kind[0] - (kind[0] > label),) if kind and isinstance(kind[0], int) else kind)
+            axes.append(without_label(kind, label) if isinstance(kind, FreeAxis) else kind)
     length = value.dims[chosen]
     width = length if isinstance(length, int) else UNKNOWN
     dims = (*value.dims[:axis], *value.dims[axis + 1 :])
-    return Value(tuple(axes), dims, ((width, algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, width))),))
+    return Value(tuple(axes), dims, ((width, algebra.atom(Leaf(atom.source, tuple(entries), 0, width))),))
 
 
 def _indexed_units(algebra: Algebra, value: Value, atom: Leaf, axis: int, index: Count) -> Value | None:
     """The same where all other axes are of length 1: the last of them is the features'."""
     lengths = algebra.lengths.get(atom.source, ())
-    units = [i for i, entry in enumerate(atom.axes) if entry == ("i", 0) and i < len(lengths) and lengths[i] == 1]
-    seen = [i for i, kind in enumerate(value.axes) if kind == ()]
+    units = [i for i, entry in enumerate(atom.axes) if entry == FIRST and i < len(lengths) and lengths[i] == 1]
+    seen = [i for i, kind in enumerate(value.axes) if kind is CONSTANT]
     if not units or len(units) != len(seen):
         return None
-    entries = [("i", atom.lo + index) if entry == ("f",) else entry for entry in atom.axes]
-    entries[units[-1]] = ("f",)
-    axes = tuple(F if i == seen[-1] else kind for i, kind in enumerate(value.axes) if i != axis)
+    entries = [ReadAt(atom.lo + index) if entry is FEATURES else entry for entry in atom.axes]
+    entries[units[-1]] = FEATURES
+    axes = tuple(FEATURES if i == seen[-1] else kind for i, kind in enumerate(value.axes) if i != axis)
     dims = (*value.dims[:axis], *value.dims[axis + 1 :])
-    return Value(axes, dims, ((1, algebra.atom(Leaf("leaf", atom.source, tuple(entries), 0, 1))),))
+    return Value(axes, dims, ((1, algebra.atom(Leaf(atom.source, tuple(entries), 0, 1))),))
 
 
 def features_elsewhere(algebra: Algebra, value: Value) -> Value | None:
@@ -296,7 +300,7 @@ def features_elsewhere(algebra: Algebra, value: Value) -> Value | None:
     several = _each_leaf(algebra, value, lambda part: features_elsewhere(algebra, part))
     if several is not None:
         return several
-    free = [i for i, kind in enumerate(value.axes) if len(kind) == 1 and isinstance(kind[0], int)]
+    free = [i for i, kind in enumerate(value.axes) if isinstance(kind, FreeAxis)]
     if not free:
         return None
     length = value.dims[free[-1]]
@@ -309,7 +313,7 @@ def features_elsewhere(algebra: Algebra, value: Value) -> Value | None:
 
 def _which_unit(value: Value, position: int, units: list[int]) -> int:
     """Tell which axis of length 1 of a leaf an axis of length 1 of its view is: the same in order."""
-    seen = [axis for axis, entry in enumerate(value.axes) if entry == ()]
+    seen = [axis for axis, entry in enumerate(value.axes) if entry is CONSTANT]
     if len(seen) != len(units):
         raise NotUnderstoodError
     return units[seen.index(position)]
@@ -330,21 +334,21 @@ def as_value(algebra: Algebra, const: Const, like: Value | None = None) -> Value
     features = [rank - 1] if rank else []
     if like is not None:
         offset = rank - len(like.axes)
-        features = [i + offset for i, axis in enumerate(like.axes) if axis in (F, FO, FI) and i + offset >= 0]
+        features = [i + offset for i, axis in enumerate(like.axes) if isinstance(axis, FeatureAxis) and i + offset >= 0]
     const = Const(_collapsed(const.array, features), const.dims)
     if any(length != 1 and axis not in features for axis, length in enumerate(const.array.shape)):
         key = ("constant", const.array.dtype.str, const.array.shape, digest(const.array))
         algebra.constants[key] = const.array
         return leaf(algebra, key, const.dims)
-    axes: list[Axis] = [() for _ in range(rank)]
-    kinds = {0: (), 1: (F,), 2: (FO, FI)}[len(features)]
+    axes: list[TensorAxis] = [CONSTANT] * rank
+    kinds = {0: (), 1: (FEATURES,), 2: (OUTER_FEATURES, INNER_FEATURES)}[len(features)]
     for kind, axis in zip(kinds, features, strict=True):
         axes[axis] = kind
     shape = [const.dims[axis] for axis in features]
     if not all(isinstance(length, int) for length in shape):
         if const.array.size != 1:
             raise NotUnderstoodError
-        axes = [() for _ in range(rank)]
+        axes = [CONSTANT] * rank
         shape = []
     numbers = const.array
     if shape:
@@ -367,7 +371,7 @@ def _collapsed(array: Array, features: Sequence[int]) -> Array:
 
 def aligned(
     algebra: Algebra, given: Sequence[Value | Const]
-) -> tuple[tuple[Axis, ...], tuple[Count, ...], list[Value]]:
+) -> tuple[tuple[TensorAxis, ...], tuple[Count, ...], list[Value]]:
     """Bring values to the same axes, as broadcasting does.
 
     Raises:
@@ -377,7 +381,7 @@ def aligned(
     first = given[0]
     if (
         isinstance(first, Value)
-        and F in first.axes
+        and FEATURES in first.axes
         and all(
             isinstance(value, Value) and value.axes == first.axes and value.dims == first.dims for value in given[1:]
         )
@@ -391,15 +395,15 @@ def aligned(
         like = values[0]
     rank = max(len(value.axes) for value in values)
     values = [_fitted(algebra, value, like) for value in values]
-    axes: list[Axis] = []
+    axes: list[TensorAxis] = []
     dims: list[Count] = []
     for position in range(-rank, 0):
         there = [(v.axes[position], v.dims[position]) for v in values if len(v.axes) >= -position]
-        kinds = {axis for axis, _ in there if axis}
+        kinds = {axis for axis, _ in there if axis is not CONSTANT}
         if len(kinds) > 1:
             raise NotUnderstoodError
-        axes.append(kinds.pop() if kinds else ())
-        long = [dim for axis, dim in there if axis] or [dim for _, dim in there if dim != 1] or [1]
+        axes.append(kinds.pop() if kinds else CONSTANT)
+        long = [dim for axis, dim in there if axis is not CONSTANT] or [dim for _, dim in there if dim != 1] or [1]
         dims.append(next((dim for dim in long if isinstance(dim, int) and dim != 1), long[0]))
     labels = labels_of(axes)
     if any(value.labels and value.labels != labels for value in values):
@@ -418,16 +422,19 @@ def _settled_first(algebra: Algebra) -> Callable[[Value], tuple[bool, int, int]]
 
 def _fitted(algebra: Algebra, value: Value, like: Value) -> Value:
     """Take a leaf's features where those of what it meets are."""
-    if value is like or F not in like.axes:
+    if value is like or FEATURES not in like.axes:
         return value
-    position = like.axes.index(F) - len(like.axes)
-    if len(value.axes) < -position or value.axes[position] == F:
+    position = like.axes.index(FEATURES) - len(like.axes)
+    if len(value.axes) < -position or value.axes[position] is FEATURES:
         if value.width == UNKNOWN:
             return _resized(algebra, value, like.width)
         return value
-    if F not in value.axes and not value.labels:
+    if FEATURES not in value.axes and not value.labels:
         return value  # the same number everywhere
-    conflict = any(a != b and a and b for a, b in zip(reversed(value.axes), reversed(like.axes), strict=False))
+    conflict = any(
+        CONSTANT not in (own, other) and own != other
+        for own, other in zip(reversed(value.axes), reversed(like.axes), strict=False)
+    )
     return refeature(algebra, value, position, like.width) if conflict else value
 
 
@@ -462,9 +469,9 @@ def _of_leaves(algebra: Algebra, value: Value) -> bool:
 
 def _is_column(value: Value | Const, algebra: Algebra) -> TypeGuard[Value]:
     """Whether what was taken for features lies along another axis than the last, which is of length 1."""
-    if not isinstance(value, Value) or value.axes[-1:] != ((),) or value.dims[-1] != 1:
+    if not isinstance(value, Value) or value.axes[-1:] != (CONSTANT,) or value.dims[-1] != 1:
         return False
-    return F in value.axes and _of_leaves(algebra, value)
+    return FEATURES in value.axes and _of_leaves(algebra, value)
 
 
 def featureless(algebra: Algebra, value: Value) -> Value:
@@ -474,25 +481,23 @@ def featureless(algebra: Algebra, value: Value) -> Value:
         NotUnderstoodError: The value is more than leaves that are seen alike.
 
     """
-    old = value.axes.index(F)
+    old = value.axes.index(FEATURES)
     if value.width == 1:
-        return replace(value, axes=tuple(() if axis == F else axis for axis in value.axes))
+        return replace(value, axes=tuple(CONSTANT if axis is FEATURES else axis for axis in value.axes))
     leaf = None if value.poly is None or value.poly.atom is None else algebra.atoms[value.poly.atom]
     if leaf is None:
         made = _each_leaf(algebra, value, lambda part: featureless(algebra, part))
         if made is None:
             raise NotUnderstoodError
         return made
-    if not isinstance(leaf, Leaf) or leaf.lo or ("f",) not in leaf.axes:
+    if not isinstance(leaf, Leaf) or leaf.lo or FEATURES not in leaf.axes:
         raise NotUnderstoodError
-    axes = [(OLD,) if place == old else axis for place, axis in enumerate(value.axes)]
-    if any(len(axis) > 1 or (axis and not isinstance(axis[0], int)) for axis in axes):
+    axes = [FreeAxis(OLD) if place == old else axis for place, axis in enumerate(value.axes)]
+    if not all(isinstance(axis, (FreeAxis, ConstantAxis)) for axis in axes):
         raise NotUnderstoodError
-    entries = [("a", OLD, 0, 1) if entry == ("f",) else entry for entry in leaf.axes]
-    fresh = {label: count for count, label in enumerate(entry[1] for entry in entries if entry[0] == "a")}
-    entries = [("a", fresh[entry[1]], *entry[2:]) if entry[0] == "a" else entry for entry in entries]
-    poly = algebra.atom(Leaf("leaf", leaf.source, tuple(entries), 0, 1))
-    return Value(tuple((fresh[axis[0]],) if axis else () for axis in axes), value.dims, ((1, poly),))
+    entries, fresh = counted_anew(whole(OLD) if entry is FEATURES else entry for entry in leaf.axes)
+    poly = algebra.atom(Leaf(leaf.source, tuple(entries), 0, 1))
+    return Value(tuple(relabelled(axis, fresh.__getitem__) for axis in axes), value.dims, ((1, poly),))
 
 
 def _each_leaf(algebra: Algebra, value: Value, function: Callable[[Value], Value | None]) -> Value | None:
@@ -530,9 +535,9 @@ def spread(algebra: Algebra, poly: Poly) -> Poly:
     """See one feature as many equal ones."""
     if all(len(mono) < 2 and not isinstance(coefficient, Vector) for mono, coefficient in poly.terms):
         parts = [(algebra.poly({mono: 1.0}), factor) for mono, factor in poly.terms]
-        wide = [(algebra.atom(Spread("spread", part)) if part.atom else part, factor) for part, factor in parts]
+        wide = [(algebra.atom(Spread(part)) if part.atom else part, factor) for part, factor in parts]
         return algebra.add(*(algebra.scale(part, factor) for part, factor in wide))
-    return algebra.atom(Spread("spread", poly))
+    return algebra.atom(Spread(poly))
 
 
 def features(algebra: Algebra, value: Value, lo: int, hi: int) -> tuple[tuple[int, Poly], ...]:

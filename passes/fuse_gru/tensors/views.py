@@ -5,19 +5,28 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from gru_lower.passes.fuse_gru.algebra.axes import (
+    CONSTANT,
+    FEATURES,
+    INNER_FEATURES,
+    OUTER_FEATURES,
+    FreeAxis,
+    MergedAxes,
+    labels_of,
+    relabelled,
+    whole_axes,
+    without_label,
+)
 from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf, Stack
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import LONGEST, Affine, is_negative, known, multiple
 from gru_lower.passes.fuse_gru.tensors.reshape import reshape
 from gru_lower.passes.fuse_gru.tensors.tensor import (
-    FI,
-    FO,
     UNKNOWN,
     Const,
-    F,
     NotUnderstoodError,
     Value,
     aligned,
@@ -27,7 +36,6 @@ from gru_lower.passes.fuse_gru.tensors.tensor import (
     features,
     features_elsewhere,
     indexed,
-    labels_of,
     refeature,
     spread,
 )
@@ -39,6 +47,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
+T = TypeVar("T")
 FAR = LONGEST
 """Ends of slices from here on mean: to the end."""
 
@@ -76,7 +85,7 @@ def unsqueeze(value: Value | Const, where: Sequence[int]) -> Value | Const:
     if isinstance(value, Const):
         return Const(np.expand_dims(value.array, tuple(sorted(new))), full)
     axes = iter(value.axes)
-    return replace(value, axes=tuple(() if axis in new else next(axes) for axis in range(rank)), dims=full)
+    return replace(value, axes=tuple(CONSTANT if axis in new else next(axes) for axis in range(rank)), dims=full)
 
 
 def squeeze(algebra: Algebra, value: Value | Const, where: Sequence[int] | None) -> Value | Const:
@@ -87,14 +96,14 @@ def squeeze(algebra: Algebra, value: Value | Const, where: Sequence[int] | None)
         dims = tuple(dim for axis, dim in enumerate(value.dims) if axis not in gone)
         return Const(value.array.reshape([n for i, n in enumerate(value.array.shape) if i not in gone]), dims)
     for axis in sorted(gone, reverse=True):
-        if value.axes[axis] != ():
+        if value.axes[axis] is not CONSTANT:
             value = take(algebra, value, axis, 0)
         else:
             value = replace(value, axes=_without(value.axes, axis), dims=_without(value.dims, axis))
     return value
 
 
-def _without(items: tuple[Any, ...], position: int) -> tuple[Any, ...]:
+def _without(items: tuple[T, ...], position: int) -> tuple[T, ...]:
     return items[:position] + items[position + 1 :]
 
 
@@ -102,24 +111,24 @@ def take(algebra: Algebra, value: Value, axis: int, index: Count) -> Value:
     """Read one index of an axis, which goes."""
     kind = value.axes[axis]
     axes, dims = _without(value.axes, axis), _without(value.dims, axis)
-    if kind == ():
+    if kind is CONSTANT:
         return Value(axes, dims, value.pieces)
     if is_negative(index):
         index = value.dims[axis] + index
-    other = indexed(algebra, value, axis, index) if kind == F else None
+    other = indexed(algebra, value, axis, index) if kind is FEATURES else None
     if other is not None:
         return other
-    if kind in (F, FO):
+    if kind in (FEATURES, OUTER_FEATURES):
         if not isinstance(index, int) or value.width == UNKNOWN:
             raise NotUnderstoodError
-        size = 1 if kind == F else value.width // known(value.dims[axis])
-        axes = tuple(F if entry == FI else entry for entry in axes)
+        size = 1 if kind is FEATURES else value.width // known(value.dims[axis])
+        axes = tuple(FEATURES if entry is INNER_FEATURES else entry for entry in axes)
         return Value(axes, dims, features(algebra, value, index * size, index * size + size))
-    if len(kind) != 1 or not isinstance(kind[0], int):
+    if not isinstance(kind, FreeAxis):
         raise NotUnderstoodError
-    label = kind[0]
+    label = kind.label
     pieces = tuple((width, algebra.at(_whole(algebra, poly), label, index)) for width, poly in value.pieces)
-    return Value(tuple(_lowered(entry, label) for entry in axes), dims, pieces)
+    return Value(tuple(without_label(entry, label) for entry in axes), dims, pieces)
 
 
 def _whole(algebra: Algebra, poly: Poly) -> Poly:
@@ -139,15 +148,6 @@ def _is_stack(algebra: Algebra, poly: Poly) -> bool:
     return False
 
 
-def _lowered(axis: tuple[Any, ...], label: int) -> tuple[Any, ...]:
-    return tuple(
-        (entry - (entry > label) if isinstance(entry, int) else (entry[0] - (entry[0] > label), entry[1]))
-        if not isinstance(entry, str)
-        else entry
-        for entry in axis
-    )
-
-
 def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, step: int, size: Count) -> Value | Const:
     """Read ``size`` indices of an axis, which stays: start, start + step, ..."""
     dims = (*value.dims[:axis], size, *value.dims[axis + 1 :])
@@ -163,43 +163,44 @@ def section(algebra: Algebra, value: Value | Const, axis: int, start: Count, ste
     kind = value.axes[axis]
     if (start, step, size) == (0, 1, value.dims[axis]):
         return value
-    if kind == ():
+    if kind is CONSTANT:
         return replace(value, dims=dims)
-    if kind == F and size != 1 and (step != 1 or value.width == UNKNOWN):
+    if kind is FEATURES and size != 1 and (step != 1 or value.width == UNKNOWN):
         other = features_elsewhere(algebra, value)
         if other is not None:
             return section(algebra, other, axis, start, step, size)
-    if kind == F and size == 1 and (not isinstance(start, int) or len(value.labels) > 1):
+    if kind is FEATURES and size == 1 and (not isinstance(start, int) or len(value.labels) > 1):
         return _one(algebra, value, axis, start)  # a step rather than a feature
-    if kind == F and step == 1 and isinstance(start, int) and isinstance(size, int) and value.width != UNKNOWN:
+    if kind is FEATURES and step == 1 and isinstance(start, int) and isinstance(size, int) and value.width != UNKNOWN:
         return Value(value.axes, dims, features(algebra, value, start, start + size))
-    if len(kind) == 2 and not isinstance(kind[0], int):
-        return _block(algebra, value, axis, start, step, size)
+    if isinstance(kind, MergedAxes) and len(kind.parts) == 2:
+        return _block(algebra, value, axis, kind, start, step, size)
     if size == 1:
         return _one(algebra, value, axis, start)
-    if kind == F:
+    if kind is FEATURES:
         return section(algebra, elsewhere(algebra, value, axis), axis, start, step, size)
-    if len(kind) != 1 or not isinstance(kind[0], int):
+    if not isinstance(kind, FreeAxis):
         raise NotUnderstoodError
     pieces = tuple(
-        (width, algebra.along(_whole(algebra, poly), kind[0], start, step, size)) for width, poly in value.pieces
+        (width, algebra.along(_whole(algebra, poly), kind.label, start, step, size)) for width, poly in value.pieces
     )
     return Value(value.axes, dims, pieces)
 
 
-def _block(algebra: Algebra, value: Value, axis: int, start: Count, step: int, size: Count) -> Value:
+def _block(algebra: Algebra, value: Value, axis: int, kind: MergedAxes, start: Count, step: int, size: Count) -> Value:
     """Read whole rows of two axes that lie together: those of one index of the outer, or of several."""
-    (outer, count), (inner, length) = value.axes[axis]
+    (outer, count), (inner, length) = kind.parts
     if step != 1:
         raise NotUnderstoodError
-    axes = (*value.axes[:axis], (outer,), (inner,), *value.axes[axis + 1 :])
+    axes = (*value.axes[:axis], FreeAxis(outer), FreeAxis(inner), *value.axes[axis + 1 :])
     dims = (*value.dims[:axis], count, length, *value.dims[axis + 1 :])
     apart = Value(axes, dims, value.pieces)
-    whole = all(isinstance(n, int) for n in (start, size, length))
-    if whole and algebra.weights_in_parts and start % length + size <= length:
-        inside = section(algebra, take(algebra, apart, axis, start // length), axis, start % length, 1, size)
-        assert isinstance(inside, Value)
-        return inside
+    if isinstance(start, int) and isinstance(size, int) and isinstance(length, int) and algebra.weights_in_parts:
+        row, place = divmod(start, length)
+        if place + size <= length:
+            inside = section(algebra, take(algebra, apart, axis, row), axis, place, 1, size)
+            assert isinstance(inside, Value)
+            return inside
     try:
         first, number = multiple(start, length), multiple(size, length)
     except ValueError as error:
@@ -209,7 +210,7 @@ def _block(algebra: Algebra, value: Value, axis: int, start: Count, step: int, s
     part = section(algebra, apart, axis, first, 1, number)
     assert isinstance(part, Value)
     return Value(
-        (*part.axes[:axis], ((outer, number), (inner, length)), *part.axes[axis + 2 :]),
+        (*part.axes[:axis], MergedAxes(((outer, number), (inner, length))), *part.axes[axis + 2 :]),
         (*part.dims[:axis], size, *part.dims[axis + 2 :]),
         part.pieces,
     )
@@ -299,7 +300,7 @@ def concat(algebra: Algebra, given: Sequence[Value | Const], axis: int) -> Value
         total = total + value.dims[axis]
     if len(consts) == len(given):
         return _concat_consts(consts, axis, total)
-    like = next((v for v in given if isinstance(v, Value) and v.axes[axis] == F and v.width != UNKNOWN), None)
+    like = next((v for v in given if isinstance(v, Value) and v.axes[axis] is FEATURES and v.width != UNKNOWN), None)
     if like is not None:
         return _concat_features(algebra, given, axis, like)
     return _stack(algebra, given, axis, total)
@@ -321,12 +322,14 @@ def _concat_features(algebra: Algebra, given: Sequence[Value | Const], axis: int
     parts: list[Value] = []
     for value in given:
         seen = as_value(algebra, value, like) if isinstance(value, Const) else value
-        if seen.axes[axis] != F:
+        if seen.axes[axis] is not FEATURES:
             length = seen.dims[axis]
             if not isinstance(length, int):
                 raise NotUnderstoodError
-            if seen.axes[axis] == () and length > 1:
-                seen = Value((*seen.axes[:axis], F, *seen.axes[axis + 1 :]), seen.dims, ((length, seen.pieces[0][1]),))
+            if seen.axes[axis] is CONSTANT and length > 1:
+                seen = Value(
+                    (*seen.axes[:axis], FEATURES, *seen.axes[axis + 1 :]), seen.dims, ((length, seen.pieces[0][1]),)
+                )
             else:
                 seen = refeature(algebra, seen, position, length)
         parts.append(seen)
@@ -352,7 +355,7 @@ def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: C
         length = value.dims[axis]
         if not isinstance(length, int):
             raise NotUnderstoodError
-        if isinstance(value, Const) or value.axes[axis] == ():
+        if isinstance(value, Const) or value.axes[axis] is CONSTANT:
             slices += [value if length == 1 else section(algebra, value, axis, 0, 1, 1)] * length
         elif not _is_stacked(algebra, value, axis):
             return _stack_blocks(algebra, given, axis, total)
@@ -361,21 +364,17 @@ def _stack(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: C
     axes, dims, values = aligned(algebra, slices)
     width = max(value.width for value in values)
     several = max(len(value.pieces) for value in values) > 1
-    if axes[axis] != () or width == UNKNOWN or (several and len({_widths(value) for value in values}) > 1):
+    if axes[axis] is not CONSTANT or width == UNKNOWN or (several and len({_widths(value) for value in values}) > 1):
         raise NotUnderstoodError
     widths = _widths(max(values, key=lambda value: value.width))
     pieces = []
     for place, each in enumerate(widths):
         polys = [spread(algebra, v.pieces[0][1]) if v.width < width else v.pieces[place][1] for v in values]
         pieces.append((each, algebra.stack(polys)))
-    raised = tuple(
-        tuple(
-            (entry + 1 if isinstance(entry, int) else (entry[0] + 1, entry[1])) if not isinstance(entry, str) else entry
-            for entry in kind
-        )
-        for kind in axes
+    raised = tuple(relabelled(kind, lambda label: label + 1) for kind in axes)
+    return Value(
+        (*raised[:axis], FreeAxis(0), *raised[axis + 1 :]), (*dims[:axis], total, *dims[axis + 1 :]), tuple(pieces)
     )
-    return Value((*raised[:axis], (0,), *raised[axis + 1 :]), (*dims[:axis], total, *dims[axis + 1 :]), tuple(pieces))
 
 
 def _widths(value: Value) -> tuple[int, ...]:
@@ -387,28 +386,28 @@ def _joined(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: 
     values = [value for value in given if isinstance(value, Value)]
     if len(values) != 2 or len(given) != 2:
         return None
-    stacked = next((value for value in values if value.axes[axis] != ()), None)
-    single = next((value for value in values if value.axes[axis] == () and value.dims[axis] == 1), None)
-    if stacked is None or single is None or len(stacked.axes[axis]) != 1 or stacked.axes[axis][0] != 0:
+    stacked = next((value for value in values if value.axes[axis] is not CONSTANT), None)
+    single = next((value for value in values if value.axes[axis] is CONSTANT and value.dims[axis] == 1), None)
+    if stacked is None or single is None or stacked.axes[axis] != FreeAxis(0):
         return None
-    rest = tuple(_lowered(entry, 0) for entry in _without(stacked.axes, axis))
+    rest = tuple(without_label(entry, 0) for entry in _without(stacked.axes, axis))
     if rest != _without(single.axes, axis) or [w for w, _ in stacked.pieces] != [w for w, _ in single.pieces]:
         return None
     polys = [tuple(poly for _, poly in parts) for parts in zip(*(value.pieces for value in values), strict=True)]
     made = [algebra.joined(list(parts), total) for parts in polys]
     if not any(made):
         return None
-    entries = (*(("a", label, 0, 1) for label in range(len(stacked.labels))), F)
+    entries = whole_axes(len(stacked.labels))
     pieces = []
     for (width, _), parts, poly in zip(stacked.pieces, polys, made, strict=True):
-        other = algebra.atom(Leaf("leaf", ("joined", parts), entries, 0, width)) if poly is None else poly
+        other = algebra.atom(Leaf(("joined", parts), entries, 0, width)) if poly is None else poly
         pieces.append((width, other))
     return Value(stacked.axes, (*stacked.dims[:axis], total, *stacked.dims[axis + 1 :]), tuple(pieces))
 
 
 def _is_stacked(algebra: Algebra, value: Value, axis: int) -> bool:
     serial = None if value.poly is None else value.poly.atom
-    return serial is not None and isinstance(algebra.atoms[serial], Stack) and value.axes[axis] == (0,)
+    return serial is not None and isinstance(algebra.atoms[serial], Stack) and value.axes[axis] == FreeAxis(0)
 
 
 def _stack_blocks(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: int) -> Value:
@@ -418,9 +417,9 @@ def _stack_blocks(algebra: Algebra, given: Sequence[Value | Const], axis: int, t
         raise NotUnderstoodError
     stacked = _stack(algebra, [unsqueeze(value, [axis]) for value in given], axis, len(given))
     inner = stacked.axes[axis + 1]
-    if len(inner) != 1 or not isinstance(inner[0], int):
+    if not isinstance(inner, FreeAxis):
         raise NotUnderstoodError
-    together = ((0, len(given)), (inner[0], length))
+    together = MergedAxes(((0, len(given)), (inner.label, length)))
     axes = (*stacked.axes[:axis], together, *stacked.axes[axis + 2 :])
     return Value(axes, (*stacked.dims[:axis], total, *stacked.dims[axis + 2 :]), stacked.pieces)
 
@@ -434,8 +433,8 @@ def expand(algebra: Algebra, value: Value | Const, shape: Sequence[Count]) -> Va
     if isinstance(new, Const):
         return Const(new.array, dims)
     pieces, axes = new.pieces, new.axes
-    if F in axes:
-        where = axes.index(F)
+    if FEATURES in axes:
+        where = axes.index(FEATURES)
         if dims[where] != new.dims[where]:
             if new.width != 1 or not isinstance(dims[where], int):
                 raise NotUnderstoodError

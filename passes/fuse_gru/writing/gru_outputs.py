@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis, varying
 from gru_lower.passes.fuse_gru.recognition.row import LAST
-from gru_lower.passes.fuse_gru.tensors.tensor import F
 from gru_lower.passes.fuse_gru.writing import sequence_lens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gru_lower.passes.fuse_gru.algebra.axes import TensorAxis
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.recognition.row import Offer
     from gru_lower.passes.fuse_gru.tensors.tensor import Value
@@ -94,13 +95,13 @@ def serve(writer: Writer, name: str, parts: Sequence[str], value: Value, *, stac
     """
     lead = 1 if stacked else 0
     states = parts[0] if len(parts) == 1 else writer.node("Concat", list(parts), "joined", axis=lead + 1)
-    kinds = [axis for axis in value.axes if axis]
-    given = [*[(i,) for i in range(lead + 1)], F]
-    if (lead,) not in kinds:  # a batch of one, which the model has no axis for
-        given.remove((lead,))
+    kinds = varying(value.axes)
+    given: list[TensorAxis] = [*map(FreeAxis, range(lead + 1)), FEATURES]
+    if FreeAxis(lead) not in kinds:  # a batch of one, which the model has no axis for
+        given.remove(FreeAxis(lead))
         states = writer.squeeze(states, [lead], "state")
     states = writer.transpose(states, [given.index(kind) for kind in kinds], "arranged")
-    units = [axis for axis, kind in enumerate(value.axes) if kind == ()]
+    units = [axis for axis, kind in enumerate(value.axes) if kind is CONSTANT]
     if units:
         states = writer.unsqueeze(states, units, "arranged")
     writer.named(states, name)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FIRST, FreeAxis, ReadAlong, ReadAt, whole
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Vector
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, F, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gru_lower.graph.splice import Names
+    from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
     from gru_lower.passes.fuse_gru.algebra.matrices import Array, Matrix
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
@@ -158,7 +160,7 @@ class Writer:
 
     # -- values from the graph -------------------------------------------------------------------------
 
-    def place(self, leaf: Leaf) -> tuple[str, list[tuple[Any, ...]]]:
+    def place(self, leaf: Leaf) -> tuple[str, list[LeafAxis]]:
         """Return the value that a leaf is a view of, and how each of its axes is seen.
 
         Raises:
@@ -175,14 +177,14 @@ class Writer:
         home = self.interpreter.home(self.algebra.defined[leaf.source])
         if home is None:
             raise CannotWriteError("a value is not in the graph")
-        seen: list[tuple[Any, ...]] = []
+        seen: list[LeafAxis] = []
         for axis, dim in zip(home.value.axes, home.value.dims, strict=True):
-            if axis == F:
-                seen.append(("f",))
-            elif axis == () and dim == 1:
-                seen.append(("i", 0))
-            elif len(axis) == 1 and isinstance(axis[0], int):
-                seen.append(leaf.axes[axis[0]])
+            if axis is FEATURES:
+                seen.append(FEATURES)
+            elif axis is CONSTANT and dim == 1:
+                seen.append(FIRST)
+            elif isinstance(axis, FreeAxis):
+                seen.append(leaf.axes[axis.label])
             else:
                 raise CannotWriteError("a value's axes lie together")
         return home.name, seen
@@ -201,15 +203,12 @@ class Writer:
         """Return a value that is the state before a loop, as (B, features)."""
         known = self.interpreter.value(initial.name)
         assert isinstance(known, (Value, Const))
-        seen: list[tuple[Any, ...]] = [
-            ("f",) if axis == initial.axis else ("i", 0) if dim == 1 else ("a", 0, 0, 1)
-            for axis, dim in enumerate(known.dims)
+        seen: list[LeafAxis] = [
+            FEATURES if axis == initial.axis else FIRST if dim == 1 else whole(0) for axis, dim in enumerate(known.dims)
         ]
         return self._arranged(initial.name, known.dims, seen, (initial.lo, initial.hi), None, local)
 
-    def steps(
-        self, name: str, dims: Sequence[Count], seen: list[tuple[Any, ...]], leaf: Leaf, time: int, local: str
-    ) -> str:
+    def steps(self, name: str, dims: Sequence[Count], seen: list[LeafAxis], leaf: Leaf, time: int, local: str) -> str:
         """Return a value as (T, B, features), ``time`` being the axis of time."""
         return self._arranged(name, dims, seen, (leaf.lo, leaf.hi), time, local)
 
@@ -217,25 +216,25 @@ class Writer:
         self,
         name: str,
         dims: Sequence[Count],
-        seen: list[tuple[Any, ...]],
+        seen: list[LeafAxis],
         part: tuple[int, int],
         time: int | None,
         local: str,
     ) -> str:
-        free = [axis for axis, entry in enumerate(seen) if entry[0] == "a" and axis != time]
-        features = [axis for axis, entry in enumerate(seen) if entry == ("f",)]
+        free = [axis for axis, entry in enumerate(seen) if isinstance(entry, ReadAlong) and axis != time]
+        features = [axis for axis, entry in enumerate(seen) if entry is FEATURES]
         if len(free) > 1 or len(features) != 1:
             raise CannotWriteError("an input has more than one batch axis")
         self.batches += [Axis(name, axis, dims[axis]) for axis in free]
         if part != (0, dims[features[0]]) and part != (0, -1):
             name = self.slice(name, features[0], *part, local)
         for axis, entry in enumerate(seen):
-            if axis != time and entry[0] == "a" and entry[2:] != (0, 1):
+            if axis != time and isinstance(entry, ReadAlong) and not entry.reads_all:
                 raise CannotWriteError("an input's batch axis is read in another order")
-            if axis != time and entry[0] == "i" and dims[axis] != 1:
-                if not isinstance(entry[1], int):
+            if axis != time and isinstance(entry, ReadAt) and dims[axis] != 1:
+                if not isinstance(entry.position, int):
                     raise CannotWriteError("an input hangs on a counter")
-                name = self.slice(name, axis, entry[1], entry[1] + 1, local)
+                name = self.slice(name, axis, entry.position, entry.position + 1, local)
         units = [axis for axis in range(len(seen)) if axis not in (*free, *features, time)]
         lead = [] if time is None else [time]
         batch = free or units[:1]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from onnx import TensorProto, helper
 
+from gru_lower.passes.fuse_gru.algebra.axes import ReadAlong, ReadAt
 from gru_lower.passes.fuse_gru.writing.node_writer import Axis, CannotWriteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.recognition.masked_rows import Lengths
     from gru_lower.passes.fuse_gru.writing.node_writer import Writer
@@ -64,7 +66,7 @@ def written(writer: Writer, lengths: Lengths, x: str, steps: Count, *, reverse: 
         elem_type = writer.interpreter.facts.elem_type(writer.interpreter.scope, name)
     else:
         elem_type = int(helper.np_dtype_to_tensor_dtype(array.dtype))
-    free = [axis for axis, entry in enumerate(seen) if entry[0] == "a"]
+    free = [axis for axis, entry in enumerate(seen) if isinstance(entry, ReadAlong)]
     writer.batches += [Axis(name, axis, dims[axis]) for axis in free]
     name = _picked(writer, name, seen, dims, None)
     if len(dims) != 1:
@@ -82,16 +84,16 @@ def _summed(writer: Writer, numbers: str) -> str:
     return writer.node("ReduceSum", [numbers, writer.ints([0], "steps")], "sequence_lens", keepdims=0)
 
 
-def _picked(writer: Writer, name: str, seen: list[tuple[Any, ...]], dims: tuple[Count, ...], time: int | None) -> str:
+def _picked(writer: Writer, name: str, seen: list[LeafAxis], dims: tuple[Count, ...], time: int | None) -> str:
     """Read the axes that are read at one index there."""
     for axis, entry in enumerate(seen):
-        if axis != time and entry[0] == "a" and entry[2:] != (0, 1):
+        if axis != time and isinstance(entry, ReadAlong) and not entry.reads_all:
             raise CannotWriteError("its mask's batch axis is read in another order")
-        if axis != time and entry[0] == "i" and dims[axis] != 1:
-            if not isinstance(entry[1], int):
+        if axis != time and isinstance(entry, ReadAt) and dims[axis] != 1:
+            if not isinstance(entry.position, int):
                 raise CannotWriteError("its lengths hang on a counter")
-            name = writer.slice(name, axis, entry[1], entry[1] + 1, "lengths")
-    if sum(entry[0] == "a" for axis, entry in enumerate(seen) if axis != time) > 1:
+            name = writer.slice(name, axis, entry.position, entry.position + 1, "lengths")
+    if sum(isinstance(entry, ReadAlong) for axis, entry in enumerate(seen) if axis != time) > 1:
         raise CannotWriteError("its mask has more than one batch axis")
     return name
 
@@ -128,7 +130,7 @@ def _mask(writer: Writer, lengths: Lengths, steps: Count, *, reverse: bool) -> s
     if leaf.source in writer.algebra.defined:
         raise CannotWriteError("its mask is computed from other steps")
     dims = writer.interpreter.dims(name)
-    free = [axis for axis, entry in enumerate(seen) if entry[0] == "a" and axis != time]
+    free = [axis for axis, entry in enumerate(seen) if isinstance(entry, ReadAlong) and axis != time]
     writer.batches += [Axis(name, axis, dims[axis]) for axis in free]
     lowest = lengths.first if lengths.step == 1 else lengths.first - (steps - 1)
     if (lowest, lowest + steps) != (0, dims[time]):

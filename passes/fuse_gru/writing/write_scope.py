@@ -9,10 +9,11 @@ from onnx import NodeProto, TensorProto, helper
 
 from gru_lower.graph import splice
 from gru_lower.gru.spec import VERSIONS, Direction, GruSpec
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
 from gru_lower.passes.fuse_gru.recognition import row_inputs
 from gru_lower.passes.fuse_gru.recognition.read_cell import settled
 from gru_lower.passes.fuse_gru.recognition.row import Initial
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, F, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
 from gru_lower.passes.fuse_gru.writing import sequence_lens
 from gru_lower.passes.fuse_gru.writing.gru_outputs import Outputs, serve
 from gru_lower.passes.fuse_gru.writing.node_writer import Axis, CannotWriteError, Writer
@@ -120,7 +121,7 @@ def _row(
             return None
         if isinstance(known, Const) and known.array.dtype != object and not known.array.any():
             return None
-        axis = known.axes.index(F) if isinstance(known, Value) else len(interpreter.dims(name)) - 1
+        axis = known.axes.index(FEATURES) if isinstance(known, Value) else len(interpreter.dims(name)) - 1
         return _initial(writer, row, x, Initial(name, 0, writer.algebra.width_of(row.state), axis))
 
     masked = sequence_lens.Masked(lens, initial, mask, begins) if lens else None
@@ -225,6 +226,6 @@ def _static(count: Count) -> int | None:
 def _batch(interpreter: Interpreter, row: Row) -> int | None:
     known = interpreter.values.get(row.home)
     if isinstance(known, Value) and interpreter.algebra.free_of(row.state) == 1:
-        dims = [d for axis, d in zip(known.axes, known.dims, strict=True) if axis and axis != ("f",)]
+        dims = [d for axis, d in zip(known.axes, known.dims, strict=True) if axis not in (CONSTANT, FEATURES)]
         return _static(dims[-1]) if dims else None
     return None if interpreter.algebra.free_of(row.state) else 1

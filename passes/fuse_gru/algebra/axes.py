@@ -1,0 +1,159 @@
+"""What lies along each axis: of a leaf, which is a view of one value, and of an interpreted tensor.
+
+Classes without fields are compared by identity, the others by their fields; no two of one union have equally many.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Mapping
+
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+
+
+class FeatureAxis:
+    """An axis along which features lie."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        """Hold the name, which only a debugger shows."""
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+FEATURES = FeatureAxis("FEATURES")
+"""The features."""
+OUTER_FEATURES = FeatureAxis("OUTER_FEATURES")
+"""The outer one of two axes over which the features are laid out, row-major."""
+INNER_FEATURES = FeatureAxis("INNER_FEATURES")
+"""The inner one of those."""
+
+
+class ReadAt(NamedTuple):
+    """An axis of a leaf that is read at one index."""
+
+    position: Count
+
+
+class ReadAlong(NamedTuple):
+    """An axis of a leaf that is read at ``start + step · i``, i being the index on a free axis.
+
+    Attributes:
+        label: The number of the free axis.
+        start: The index that 0 reads.
+        step: How far the next index is.
+
+    """
+
+    label: int
+    start: Count
+    step: int
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether i reads index i."""
+        return self.start == 0 and self.step == 1
+
+
+LeafAxis = FeatureAxis | ReadAt | ReadAlong
+FIRST = ReadAt(0)
+"""The one index of an axis of length 1."""
+
+
+def whole(label: int) -> ReadAlong:
+    """Return an axis of a leaf that a free axis reads from its first index to its last."""
+    return ReadAlong(label, 0, 1)
+
+
+def whole_axes(free: int) -> tuple[LeafAxis, ...]:
+    """Return the axes of a leaf with so many free axes, all read whole, and its features behind them."""
+    return (*(whole(label) for label in range(free)), FEATURES)
+
+
+class ConstantAxis:
+    """An axis of a tensor along which nothing changes: of length 1, or repeated."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "CONSTANT"
+
+
+CONSTANT = ConstantAxis()
+
+
+class FreeAxis(NamedTuple):
+    """An axis of a tensor that is a free axis of its polynomials' atoms."""
+
+    label: int
+
+
+class MergedAxes(NamedTuple):
+    """An axis of a tensor along which several free axes lie, row-major: pairs of label and length."""
+
+    parts: tuple[tuple[int, Count], ...]
+
+
+TensorAxis = FeatureAxis | ConstantAxis | FreeAxis | MergedAxes
+
+
+def labels_of(axes: Iterable[TensorAxis]) -> frozenset[int]:
+    """Return the free axes that lie along a tensor's axes."""
+    labels: set[int] = set()
+    for axis in axes:
+        if isinstance(axis, FreeAxis):
+            labels.add(axis.label)
+        elif isinstance(axis, MergedAxes):
+            labels.update(label for label, _ in axis.parts)
+    return frozenset(labels)
+
+
+def varying(axes: Iterable[TensorAxis]) -> list[TensorAxis]:
+    """Return a tensor's axes without those along which nothing changes."""
+    return [axis for axis in axes if axis is not CONSTANT]
+
+
+def relabelled(axis: TensorAxis, new: Callable[[int], int]) -> TensorAxis:
+    """Return a tensor's axis with other labels for its free axes."""
+    if isinstance(axis, FreeAxis):
+        return FreeAxis(new(axis.label))
+    if isinstance(axis, MergedAxes):
+        return MergedAxes(tuple((new(label), length) for label, length in axis.parts))
+    return axis
+
+
+def without_label(axis: TensorAxis, gone: int) -> TensorAxis:
+    """Return a tensor's axis once a free axis is gone: labels above it move down."""
+    return relabelled(axis, lambda label: label - (label > gone))
+
+
+def shifted(axis: LeafAxis, by: int) -> LeafAxis:
+    """Return a leaf's axis with the label of its free axis moved."""
+    return axis._replace(label=axis.label + by) if isinstance(axis, ReadAlong) else axis
+
+
+def reordered(axis: LeafAxis, new: Mapping[int, int]) -> LeafAxis:
+    """Return a leaf's axis with another label for its free axis."""
+    return axis._replace(label=new[axis.label]) if isinstance(axis, ReadAlong) else axis
+
+
+def counted_anew(entries: Iterable[LeafAxis]) -> tuple[list[LeafAxis], dict[int, int]]:
+    """Return a leaf's axes with labels that count up in their order, and the new label of each old one."""
+    axes = list(entries)
+    order = (axis.label for axis in axes if isinstance(axis, ReadAlong))
+    fresh = {label: count for count, label in enumerate(order)}
+    return [reordered(axis, fresh) for axis in axes], fresh
+
+
+def index_at(axis: LeafAxis, counter: Hashable) -> Affine | None:
+    """Return the index at which a leaf's axis is read if that hangs on a counter, ``None`` otherwise."""
+    if isinstance(axis, ReadAt) and isinstance(axis.position, Affine) and axis.position.factor(counter):
+        return axis.position
+    return None
