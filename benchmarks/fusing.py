@@ -20,14 +20,14 @@ from benchmarks.measure import TOLERANCE, lowered, rounded, say, session, timed
 from benchmarks.real import SHARED
 from benchmarks.rivals import RIVALS
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.verification.latency import environment
+from gru_lower.report.environment import environment
 from gru_lower.verification.worker.timing import Seconds, Spread, quotient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from gru_lower.verification.result import Feeds
+    from gru_lower.verification.arrays import Feeds
 
 LIMIT = 1.05
 """What a fused model may take, times a GRU node made by hand."""

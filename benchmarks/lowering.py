@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from benchmarks import bounds, grid, plots, tables
 from benchmarks.measure import measure, say
 from benchmarks.real import measure_real
-from gru_lower.verification.latency import environment
+from gru_lower.report.environment import environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import onnx
 
     from benchmarks.models import Case
-    from gru_lower.verification.result import Feeds
+    from gru_lower.verification.arrays import Feeds
 
 TOLERANCE = 1e-4
 """What outputs may differ by from the native kernel's: what is timed has to compute a GRU."""

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 if TYPE_CHECKING:
     import onnx
 
-    from gru_lower.verification.result import Array, Feeds
+    from gru_lower.verification.arrays import Array, Feeds
 
 OPSET, IR_VERSION = 17, 9
 

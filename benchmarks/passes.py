@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks import models, tables
 from benchmarks.measure import say
 from gru_lower.api import calls
-from gru_lower.verification.latency import environment
+from gru_lower.report.environment import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

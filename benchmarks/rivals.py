@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from gru_lower.verification.result import Array
+    from gru_lower.verification.arrays import Array
 
 _MODEL = """<ir_version: {ir}, opset_import: ["": {opset}]>
 rival (float[{T}, {B}, {H}] X) => (float[{T}, 1, {B}, {H}] Y, float[1, {B}, {H}] Y_h)

@@ -50,7 +50,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.graph.fixed_dims import open_dims
     from gru_lower.interop import read
     from gru_lower.verification.inputs import given_files
-    from gru_lower.verification.inputs.dims import check_shapes
+    from gru_lower.verification.inputs.bind_dims import check_shapes
     from gru_lower.verification.latency import BenchOptions
 
     shared_options.refuse_both("--inputs", ("--shape", "--seed"))

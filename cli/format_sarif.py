@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower.cli.report_formats import is_mended, sentence, uri
 from gru_lower.diagnostics import CODES
-from gru_lower.report.run_report import tool_version
+from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

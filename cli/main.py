@@ -111,7 +111,7 @@ class _Lazy(Mapping[str, click.Command]):
 
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from gru_lower.report.run_report import tool_version
+        from gru_lower.version import tool_version
 
         click.echo(f"gru-lower, version {tool_version()}")
         ctx.exit()

@@ -11,7 +11,7 @@ from rich.table import Table
 from gru_lower.cli.render_report import Talk
 
 if TYPE_CHECKING:
-    from gru_lower.report.latency_report import BenchReport, Entry
+    from gru_lower.report.bench_report import BenchReport, Entry
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 CLOCKS = {"cpu": "CPU time", "wall": "wall-clock time"}

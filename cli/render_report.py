@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gru_lower.cli.report_formats import Run, writers
-from gru_lower.report.run_report import tool_version
+from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

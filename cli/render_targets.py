@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gru_lower.cli.render_report import Talk
-from gru_lower.report.run_report import tool_version
 from gru_lower.targets import tables
 from gru_lower.targets.features import describe, in_order
 from gru_lower.targets.judge_options import UNVERIFIED
 from gru_lower.targets.profile import COLUMNS, MARKS
+from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gru_lower.report.run_report import SCHEMA_VERSION, tool_version
+from gru_lower.report.run_report import SCHEMA_VERSION
+from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

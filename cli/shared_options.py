@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from gru_lower.verification.result import VerifyOptions
+    from gru_lower.verification.options import VerifyOptions
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -128,8 +128,8 @@ def fixed_dims(_ctx: click.Context, _parameter: click.Parameter, values: tuple[s
 def verify_options(o: dict[str, Any], model: onnx.ModelProto, **more: Any) -> VerifyOptions:  # noqa: ANN401 - click's values
     """Return what the options of :func:`verification` ask for."""
     from gru_lower.verification.inputs import given_files as given
-    from gru_lower.verification.inputs.dims import check_shapes
-    from gru_lower.verification.result import VerifyOptions
+    from gru_lower.verification.inputs.bind_dims import check_shapes
+    from gru_lower.verification.options import VerifyOptions
 
     check_shapes(model, o["shapes"])
     inputs, expected = (None, None) if o["inputs"] is None else given.read(o["inputs"], model)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gru_lower.cli.render_report import Talk
     from gru_lower.graph.model import Model
     from gru_lower.report.run_report import Report
-    from gru_lower.verification.result import VerifyOptions
+    from gru_lower.verification.options import VerifyOptions
 
 BESIDE = "."
 """What ``--reduce`` without a name stands for: beside B."""

@@ -52,7 +52,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
     if name == "reference":
         return importlib.import_module("gru_lower.gru.reference")
     if name == "__version__":
-        return importlib.import_module("gru_lower.report.run_report").tool_version()
+        return importlib.import_module("gru_lower.version").tool_version()
     if name == "frameworks":
         return importlib.import_module("gru_lower.frameworks")
     if name in _HOMES:

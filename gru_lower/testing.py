@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gru_lower.verification.result import Feeds, Verification
+    from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.result import Verification
 
 
 def assert_equivalent(

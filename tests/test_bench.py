@@ -18,8 +18,8 @@ import gru_lower
 from gru_lower.cli.main import run
 from gru_lower.errors import Unsupported
 from gru_lower.graph.model import load
+from gru_lower.report.environment import environment
 from gru_lower.report.run_report import File
-from gru_lower.verification import latency
 from gru_lower.verification.worker import timing
 from gru_lower.verification.worker.client import Worker
 
@@ -232,7 +232,7 @@ def test_a_quotient_is_taken_within_each_round() -> None:
 
 
 def test_the_environment_says_what_figures_depend_on() -> None:
-    Draft202012Validator(SCHEMA["properties"]["environment"]).validate(latency.environment())
+    Draft202012Validator(SCHEMA["properties"]["environment"]).validate(environment())
 
 
 # -- benchmarks/ --------------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ def test_the_page_holds_every_series(part: Callable[[str], Any]) -> None:
         for case in each.cases
     ]
     verdicts = part("bounds").judge(records)
-    page = part("tables").lowering(latency.environment(), series, records, [], verdicts, 0.05, [("plot", "A plot")])
+    page = part("tables").lowering(environment(), series, records, [], verdicts, 0.05, [("plot", "A plot")])
     assert all(f"## {each.title}" in page for each in series)
     assert "| H = 64 | 1.00 ±0.00 | 1.00 ±0.00 |" in page
     assert "![A plot](plot.svg)" in page

@@ -18,17 +18,18 @@ from onnx import TensorProto, numpy_helper
 import gru_lower
 import zoo
 from gru_lower.cli.main import run
-from gru_lower.verification.comparing.interface import fitted
 from gru_lower.verification.inputs import generate, given_files
-from gru_lower.verification.inputs.dims import BadInputs
-from gru_lower.verification.result import VerifyOptions
-from gru_lower.verification.whole_models import verify_models
+from gru_lower.verification.inputs.errors import BadInputs
+from gru_lower.verification.inputs.given_arrays import fitted
+from gru_lower.verification.options import VerifyOptions
+from gru_lower.verification.whole.verify_models import verify_models
 from gru_lower.verification.worker.client import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gru_lower.verification.result import Feeds, Verification
+    from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.result import Verification
 
 GRU = """
     <ir_version: 8, opset_import: ["": 17]>
@@ -459,7 +460,7 @@ def test_a_model_of_huge_inputs_is_not_the_users_fault(verify: Callable[..., Ver
     assert "input 'x' of shape [1000000, 1000000] does not fit into memory" in found.message
 
 
-@pytest.mark.parametrize("where", ["feeds.values", "whole.compare"])
+@pytest.mark.parametrize("where", ["inputs.generate.draw_values", "whole.model_pair.compare"])
 def test_memory_that_runs_out_halfway(
     verify: Callable[..., Verification], monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -470,7 +471,7 @@ def test_memory_that_runs_out_halfway(
     found = verify(SCORES)
     assert found.status == "inconclusive"
     assert "fit into memory" in found.message
-    if where == "feeds.values":
+    if where == "inputs.generate.draw_values":
         refused(lambda: verify(SCORES, shapes={"x": (2, 3)}), "'x' of shape [2, 3]", "memory")
 
 

@@ -21,7 +21,8 @@ from gru_lower.gru.activations import KINDS
 from gru_lower.gru.spec import FLOAT_TYPES, INPUTS, VERSIONS, DirectionName
 from gru_lower.passes.lower_gru.choose_form import FORMS
 from gru_lower.report.run_report import SCHEMA_VERSION, File, Report, count_ops
-from gru_lower.verification.result import Accuracy, Scope, Status, Verification, VerifyOptions, Worst
+from gru_lower.verification.options import VerifyOptions
+from gru_lower.verification.result import Accuracy, Scope, Status, Verification, Worst
 from gru_lower.verification.sites.site import Action
 from strategies import AnyOf, random_case
 

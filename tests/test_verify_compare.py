@@ -10,8 +10,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from gru_lower.verification.comparing.compare_arrays import compare
+from gru_lower.verification.comparing.compare_site import compare_site
 from gru_lower.verification.comparing.tally import Tally
-from gru_lower.verification.comparing.tolerance import Tolerance, compare, compare_site, tolerance_for
+from gru_lower.verification.comparing.tolerance import Tolerance, tolerance_for
 from gru_lower.verification.result import Accuracy, Verification, Worst
 
 F32 = Tolerance(1e-4, 1e-5)

@@ -11,13 +11,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from gru_lower.verification.inputs.dims import BadInputs, Unfeedable
+from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gru_lower.verification.result import Feeds
+    from gru_lower.verification.arrays import Feeds
 
 Dims = list[int | str | None] | None
 

@@ -14,8 +14,9 @@ import gru_lower
 from gru_lower.cli.main import run
 from gru_lower.errors import Unsupported
 from gru_lower.graph.scopes import walk
-from gru_lower.verification.comparing.tolerance import Tolerance, compare
-from gru_lower.verification.sites.cut_parts import cut
+from gru_lower.verification.comparing.compare_arrays import compare
+from gru_lower.verification.comparing.tolerance import Tolerance
+from gru_lower.verification.sites.cut_model import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable

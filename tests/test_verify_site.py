@@ -11,10 +11,12 @@ import pytest
 from onnx import helper, numpy_helper
 
 from gru_lower.gru import reference
-from gru_lower.verification.result import VerifyOptions
+from gru_lower.verification.options import VerifyOptions
+from gru_lower.verification.running.capture_values import capture_values
 from gru_lower.verification.sites.site import SitePair
-from gru_lower.verification.sites.verify_site import capture, verify_site
-from gru_lower.verification.worker.client import RunFailure, Worker
+from gru_lower.verification.sites.verify_site import verify_site
+from gru_lower.verification.worker.client import Worker
+from gru_lower.verification.worker.run_failure import RunFailure
 from strategies import GruCase, random_case
 
 if TYPE_CHECKING:
@@ -206,7 +208,7 @@ def test_capture_returns_any_value_of_the_main_graph(worker: Worker) -> None:
     model = onnx.parser.parse_model(CHAIN)
     before = model.SerializeToString()
     x = np.array([[1, -1]], np.float32)
-    found = capture(model, ["a", "y", "b", "x", "w", "a"], {"x": x}, worker)
+    found = capture_values(model, ["a", "y", "b", "x", "w", "a"], {"x": x}, worker)
     assert {name: array.tolist() for name, array in found.items()} == {
         "a": [[3, -4]],
         "y": [[0, 4]],
@@ -222,6 +224,6 @@ def test_capture_finds_external_data_and_says_when_the_model_does_not_run(worker
     onnx.save_model(model, tmp_path / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=0)
     light = onnx.load(tmp_path / "m.onnx", load_external_data=False)
     x = np.ones((1, 2), np.float32)
-    assert capture(light, ["a"], {"x": x}, worker, tmp_path)["a"].tolist() == [[3, 4]]
+    assert capture_values(light, ["a"], {"x": x}, worker, tmp_path)["a"].tolist() == [[3, 4]]
     with pytest.raises(RunFailure):
-        capture(model, ["nothing"], {"x": x}, worker)
+        capture_values(model, ["nothing"], {"x": x}, worker)

@@ -18,12 +18,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from gru_lower.verification.worker.client import RunFailure, Worker
+from gru_lower.verification.worker.client import Worker
+from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.verification.worker.client import Runtime
+    from gru_lower.verification.worker.runtimes import Runtime
 
 ROOT = Path(__file__).resolve().parents[1]
 linux_only = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
@@ -209,14 +210,14 @@ def test_what_a_model_prints_does_not_reach_the_protocol() -> None:
     """A native library's printf and a Python print in the middle of a run, in a real worker process."""
     script = """
         import os, sys
-        from gru_lower.verification import worker
+        from gru_lower.verification.worker import server
         class Chatty:
             def run(self, feeds, outputs):
                 os.write(1, b"native noise")
                 print("python noise", flush=True)
                 return feeds
-        worker._load = lambda *_: Chatty()
-        worker.main(0)
+        server._load = lambda *_: Chatty()
+        server.main(0)
     """
     from gru_lower.verification.worker.frames import read_frame, write_frame
 

@@ -20,15 +20,16 @@ from gru_lower.report.run_report import File, Report, count_ops, file_of
 from gru_lower.rewriting.legalize_model import LegalizeHow, legalize_model, refuse_remaining, remaining
 from gru_lower.rewriting.rewrite_model import Result, for_target, lower_model, lowering
 from gru_lower.verification.latency import BenchOptions
-from gru_lower.verification.result import Verification, VerifyOptions, not_run
+from gru_lower.verification.options import VerifyOptions
+from gru_lower.verification.result import Verification, not_run
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gru_lower.graph.model import Model
-    from gru_lower.report.latency_report import BenchReport
-    from gru_lower.verification.result import Feeds
+    from gru_lower.report.bench_report import BenchReport
+    from gru_lower.verification.arrays import Feeds
 
 SEARCH = 2.0
 """Seconds for which :func:`verify` looks for inputs on which two models differ that agree at first."""

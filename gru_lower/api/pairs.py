@@ -11,24 +11,28 @@ from gru_lower.graph.rest_of_model import rest_is_the_same
 from gru_lower.passes.base import Context
 from gru_lower.passes.fuse_gru.fuse_gru import FuseGru
 from gru_lower.proving.prove import prove as prove_grus
-from gru_lower.report import latency_report
+from gru_lower.report import bench_report
 from gru_lower.report.run_report import File, Report, count_ops, file_of
 from gru_lower.rewriting.rewrite_model import lower_model, lowering
-from gru_lower.verification.differences.locate import Pair
-from gru_lower.verification.differences.reduce import reduced
+from gru_lower.verification.differences.differing_pair import DifferingPair
+from gru_lower.verification.differences.locate import locate
+from gru_lower.verification.differences.reduce import reduce_models
 from gru_lower.verification.latency import BenchOptions, time_models
-from gru_lower.verification.sites import gru_by_gru
+from gru_lower.verification.sites.gru_by_gru import verify_gru_by_gru
 from gru_lower.verification.sites.site import Site
-from gru_lower.verification.whole_models import verify_models, worker_for
+from gru_lower.verification.whole.verify_models import verify_models
+from gru_lower.verification.worker.execution_providers import worker_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
-    from gru_lower.report.latency_report import BenchReport
+    from gru_lower.report.bench_report import BenchReport
+    from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.differences.reduce import Reduced
-    from gru_lower.verification.result import Feeds, Verification, VerifyOptions
+    from gru_lower.verification.options import VerifyOptions
+    from gru_lower.verification.result import Verification
     from gru_lower.verification.worker.client import Worker
 
 
@@ -65,11 +69,11 @@ def verify_pair(
         if verification.chaotic and verification.status == "inconclusive":
             if progress is not None:
                 progress("each GRU by itself")
-            verification = gru_by_gru.judged(left, right, options, worker) or verification
+            verification = verify_gru_by_gru(left, right, options, worker) or verification
         if verification.status == "different" and verification.counterexample is not None:
             if progress is not None:
                 progress("where the two start to differ")
-            start = _pair(left, right, verification.counterexample, options, worker).start()
+            start = locate(_pair(left, right, verification.counterexample, options, worker))
             if start is not None:
                 verification = replace(verification, starts_at=start.sites, starts_in=start.value)
     sites: list[Site] = []
@@ -107,11 +111,11 @@ def reduce_pair(left: Model, right: Model, found: Verification, options: VerifyO
         return None
     with worker_for(options) as worker:
         pair = _pair(left, right, found.counterexample, options, worker)
-        return reduced(pair, pair.start())
+        return reduce_models(pair, locate(pair))
 
 
-def _pair(left: Model, right: Model, feeds: Feeds, options: VerifyOptions, worker: Worker) -> Pair:
-    return Pair(left.proto, right.proto, feeds, options, worker, (left.base_dir, right.base_dir))
+def _pair(left: Model, right: Model, feeds: Feeds, options: VerifyOptions, worker: Worker) -> DifferingPair:
+    return DifferingPair(left.proto, right.proto, feeds, options, worker, (left.base_dir, right.base_dir))
 
 
 def remarks(sites: list[Site]) -> list[Diagnostic]:
@@ -182,6 +186,6 @@ def bench_pair(
     paired = {name: (model.proto, model.base_dir) for name, model in zip(names, models, strict=False)}
     timed = time_models(paired, options, progress)
     files = [file_of(left), *([] if held is None else [file_of(held) if right else File(None, held.sha256())])]
-    report = latency_report.report(files, timed, options, passes)
+    report = bench_report.report(files, timed, options, passes)
     report.diagnostics += notes
     return report

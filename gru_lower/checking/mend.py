@@ -16,9 +16,9 @@ from gru_lower.passes.base import Context
 from gru_lower.report.run_report import count_ops, file_of
 from gru_lower.rewriting.rewrite_model import Result
 from gru_lower.targets import read_profile
-from gru_lower.verification import verdict
 from gru_lower.verification.result import not_run
-from gru_lower.verification.sites import site_models as extraction
+from gru_lower.verification.sites.verify_site import site_verifier
+from gru_lower.verification.verify_rewrite import remarks, verify_rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.report.run_report import Report
-    from gru_lower.verification.result import VerifyOptions
+    from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.sites.site import Site
 
 MOST_ROUNDS = 10
@@ -72,7 +72,7 @@ def fix_model(
     first, counts = file_of(held), before.op_counts["before"]
     applied: list[Diagnostic] = []
     sites: list[Site] = []
-    with extraction.judging(options) as judge:
+    with site_verifier(options) as judge:
         ctx = Context(keep_changes=options is not None, judge=judge, progress=progress or _silent)
         for rule in RULES:
             if not rule.same:
@@ -94,12 +94,12 @@ def fix_model(
     elif options is None:
         report.verification = not_run("not asked for")
     else:
-        report.verification = verdict.judge(corrected, held, kept, options, progress or _silent)
+        report.verification = verify_rewrite(corrected, held, kept, options, progress or _silent)
         if codes := _codes(sites[:first_same]):
             beside = f"compared with the model as {codes} left it, which computes something else, on purpose"
             said = "; ".join(filter(None, (report.verification.message, beside)))
             report.verification = replace(report.verification, message=said)
-        report.diagnostics += verdict.remarks(report.verification)
+        report.diagnostics += remarks(report.verification)
     for site in sites:
         site.change = None
     return Result(held.proto, report, held)

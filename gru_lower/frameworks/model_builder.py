@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gru_lower.errors import Unsupported
 from gru_lower.gru.spec import Direction, GruSpec
-from gru_lower.report.run_report import tool_version
+from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

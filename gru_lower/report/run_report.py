@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gru_lower.graph.scopes import ONNX_DOMAINS, walk
+from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
     import onnx
@@ -93,14 +93,6 @@ class Report:
             "verification": self.verification.to_json(),
             "diagnostics": [found.to_json() for found in self.diagnostics],
         }
-
-
-def tool_version() -> str:
-    """Return the installed version of gru-lower."""
-    try:
-        return version("gru-lower")
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        return "0+unknown"
 
 
 def count_ops(model: onnx.ModelProto) -> dict[str, int]:

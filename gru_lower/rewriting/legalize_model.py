@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.report.run_report import Report
-    from gru_lower.verification.result import VerifyOptions
+    from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.sites.site import Site
 
 LEFT = ("GL452", "GL453")

@@ -19,9 +19,9 @@ from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.targets import read_profile
 from gru_lower.targets.conformance import breaches
 from gru_lower.targets.judge_node import spelled
-from gru_lower.verification import verdict
-from gru_lower.verification.result import VerifyOptions, not_run
-from gru_lower.verification.sites import site_models
+from gru_lower.verification.result import not_run
+from gru_lower.verification.sites.verify_site import site_verifier
+from gru_lower.verification.verify_rewrite import other_padding, remarks, verify_rewrite
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
+    from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.sites.site import Site
 
 KEPT = ("GL301", "GL302", "GL303", "GL304", "GL305", "GL306", "GL307", "GL308")
@@ -115,7 +116,7 @@ def lower_model(
     counts, names = count_ops(held.proto), value_names(held.proto) if static and not fix_dims else None
     if fix_dims:
         fixed_dims.fix(held, fix_dims)
-    with site_models.judging(options) as judge:
+    with site_verifier(options) as judge:
         result = pipeline.run(todo, held, Context(keep_changes=options is not None, judge=judge, progress=say))
     _refuse_invalid(result.sites, result.diagnostics)
     if held.modified and static:
@@ -130,10 +131,10 @@ def lower_model(
         report.verification = not_run("not asked for")
     else:
         options = replace(options, zero_length_state=_zero_length_state(todo))
-        report.verification = verdict.judge(original(), held, result.sites, options, say)
-        report.diagnostics += verdict.remarks(report.verification)
+        report.verification = verify_rewrite(original(), held, result.sites, options, say)
+        report.diagnostics += remarks(report.verification)
         if options.padding is not None and options.inputs is None:
-            report.diagnostics += verdict.other_padding(original(), held, options)
+            report.diagnostics += other_padding(original(), held, options)
         for site in result.sites:
             site.change = None
     return Result(held.proto, report, held)

@@ -1,5 +1,6 @@
 """Run models in an isolated process and decide whether two of them compute the same.
 
-``whole`` compares two models, ``site`` one rewritten node with its replacement, both through ``runtime`` (the parent's
-end of ``worker``), on inputs made by ``feeds`` and judged by ``compare``.
+``verify_rewrite`` verifies what a pass made of a model: every site (``sites``), then whole outputs (``whole``). Both
+run models (``running``) in the ``worker`` process on the same ``inputs`` and judge them by ``comparing``;
+``differences`` locates where two models start to differ.
 """

@@ -1,31 +1,30 @@
-"""How long models take in onnxruntime, side by side, in the isolated worker."""
+"""Time models side by side in onnxruntime, in the isolated worker."""
 
 from __future__ import annotations
 
 import os
-import platform
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import CODES
 from gru_lower.errors import Unsupported
-from gru_lower.verification.comparing.interface import fitted, interface_difference
-from gru_lower.verification.inputs.dims import BadInputs, Unfeedable
+from gru_lower.verification.comparing.interface import interface_difference
+from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds, tries
-from gru_lower.verification.worker.client import RunFailure, Worker
+from gru_lower.verification.inputs.given_arrays import fitted
+from gru_lower.verification.worker.client import Worker
+from gru_lower.verification.worker.run_failure import RunFailure
 from gru_lower.verification.worker.timing import FEWEST_ROUNDS, WARM_UP, Clock, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import onnx
 
-    from gru_lower.verification.result import Feeds
+    from gru_lower.verification.arrays import Feeds
 
 SLOWER_THAN_SEEN = 4
 """How much longer a run may come to take than it took at first before the worker is thought to hang."""
@@ -120,19 +119,6 @@ def time_models(
     return Timed(seconds, feeds)
 
 
-def environment() -> dict[str, str | int]:
-    """Return what figures depend on: processor, cores, versions, day."""
-    names = ("onnxruntime", "onnx", "numpy")
-    return {
-        "cpu": _processor(),
-        "cores": os.cpu_count() or 0,
-        "system": platform.system(),
-        "python": platform.python_version(),
-        **{name: _version(name) for name in names},
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-
-
 def _inputs(first: onnx.ModelProto, other: onnx.ModelProto | None, options: BenchOptions) -> Iterator[Feeds]:
     if options.inputs is None:
         try:
@@ -176,22 +162,3 @@ def _patience(options: BenchOptions, once: float) -> float:
     rounds = FEWEST_ROUNDS if options.runs is None else options.runs
     work = options.seconds if options.runs is None else 0.1 * rounds
     return options.timeout + SLOWER_THAN_SEEN * (work + (WARM_UP + rounds) * once)
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:  # no Linux
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or platform.machine()
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # a build under another name, such as onnxruntime-gpu
-        return "unknown"
-
-
-__all__ = ["BenchOptions", "Timed", "environment", "time_models"]

@@ -1,4 +1,4 @@
-"""What a verification found, and what it was asked to do."""
+"""What a verification found: the verdict, the largest errors and where they are."""
 
 from __future__ import annotations
 
@@ -6,54 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from gru_lower.verification.arrays import Feeds
 
-Array = npt.NDArray[Any]
-Feeds = dict[str, Array]
 Status = Literal["equivalent", "different", "inconclusive", "not_run"]
 Scope = Literal["model", "site"]
-
-
-@dataclass(frozen=True)
-class VerifyOptions:
-    """How to verify.
-
-    Attributes:
-        rtol: Relative tolerance; by the output's element type if None.
-        atol: Absolute tolerance, in the output's unit; by the output's element type if None.
-        cases: Inputs to compare on, when they are generated.
-        seconds: How long to go on with further inputs, wilder ones, where whole models agree on the first `cases`.
-        seed: Of the generated inputs: the same seed gives the same inputs.
-        timeout: Seconds for one load or one run.
-        memory: Bytes the worker's data may take; about 80 % of the machine's (or its container's) if None.
-        shapes: Input name -> the shape to generate for it.
-        inputs: Given inputs, one dict per case, instead of generated ones.
-        expected: Output name -> what is right, one dict per case of `inputs`: integer labels or values.
-        zero_length_state: What the rewrite gives as the last state of a sequence of length 0. If set, such sequences
-            are fed where the two should agree: to whole models if "zero", as onnxruntime has it, and to sites that
-            have a float64 reference. None feeds none.
-        padding: Where sequences are padded whose masks become the rewrite's sequence_lens; None leaves masks to chance.
-        providers: onnxruntime's execution providers, in order of preference ("cuda"); its CPU's if empty.
-
-    """
-
-    rtol: float | None = None
-    atol: float | None = None
-    cases: int = 3
-    seconds: float = 0.0
-    seed: int = 0
-    timeout: float = 60.0
-    memory: int | None = None
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    inputs: list[Feeds] | None = None
-    expected: list[Feeds] | None = None
-    zero_length_state: Literal["zero", "initial"] | None = None
-    padding: Literal["right", "left"] | None = None
-    providers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,11 +99,16 @@ class Verification:
 
 
 def not_run(why: str) -> Verification:
-    """Return what stands in a report where nothing was verified."""
+    """Return the entry of a report for a model that was not verified.
+
+    Args:
+        why: The reason, in one line.
+
+    """
     return Verification(status="not_run", scope="model", message=why)
 
 
 def _finite(value: float | None) -> float | None:
     if value is None or not math.isfinite(value):
         return None
-    return float(np.float64(value))
+    return float(value)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.verification.comparing.tolerance import errors, magnitudes, tolerance_for
-from gru_lower.verification.worker.client import RunFailure, Worker
+from gru_lower.verification.comparing.elementwise_errors import errors, magnitudes
+from gru_lower.verification.comparing.tolerance import tolerance_for
+from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
     import onnx
 
+    from gru_lower.verification.worker.client import Worker
     from mutating.bases import Base, Feeds
 
 SURE = 0.25

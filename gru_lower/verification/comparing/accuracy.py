@@ -1,4 +1,4 @@
-"""How right two models are, where somebody said what is right."""
+"""The accuracy of two models against expected outputs: labels, whole numbers or values that a user gave."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.verification.comparing.interface import array_of, revived
-from gru_lower.verification.comparing.tolerance import errors, is_float
-from gru_lower.verification.inputs.dims import BadInputs, spell
+from gru_lower.verification.arrays import is_float, is_text, restored
+from gru_lower.verification.comparing.elementwise_errors import errors
+from gru_lower.verification.inputs.errors import BadInputs
+from gru_lower.verification.inputs.given_arrays import as_array
+from gru_lower.verification.inputs.model_inputs import spell
 from gru_lower.verification.result import Accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.verification.result import Array, Feeds
+    from gru_lower.verification.arrays import Array, Feeds
 
 
-def understood(expected: Feeds, outputs: Feeds) -> Feeds:
-    """Return what is right, in the outputs' own types where it is values.
+def checked_expectations(expected: Feeds, outputs: Feeds) -> Feeds:
+    """Return expected outputs that fit the model's, in the outputs' own types where they are values.
 
     For scores (floats of more than one class along the last axis), whole numbers of the scores' shape without the last
     axis, or with 1 there, are labels. Anything else has to be values: of the output's shape and kind, or whole numbers
@@ -40,10 +42,10 @@ def understood(expected: Feeds, outputs: Feeds) -> Feeds:
                 hint=f"its outputs are {', '.join(map(repr, outputs))}",
             )
         output = outputs[name]
-        right = revived(array_of(name, given), output.dtype)
+        right = restored(as_array(name, given), output.dtype)
         if not _are_labels(right, output):
             if right.shape != output.shape or not _same_kind(right.dtype, output.dtype):
-                raise _neither(name, right, output)
+                raise _no_expectation(name, right, output)
             right = right.astype(output.dtype)
         result[name] = right
     return result
@@ -55,7 +57,7 @@ def accuracies(expected: Sequence[Feeds], before: Sequence[Feeds], after: Sequen
     A predicted label is the largest score's place on the last axis; anything else is right if it is equal.
 
     Args:
-        expected: What is right, as `understood` returns it, one dict per case.
+        expected: What is right, as `checked_expectations` returns it, one dict per case.
         before: What the original computed.
         after: What the rewrite computed; outputs of other shapes are left out.
 
@@ -77,7 +79,7 @@ def accuracies(expected: Sequence[Feeds], before: Sequence[Feeds], after: Sequen
     return [Accuracy(name, a / n, b / n, n) for name, (a, b, n) in sums.items() if n]
 
 
-def distances(expected: Sequence[Feeds], before: Sequence[Feeds], after: Sequence[Feeds]) -> str:
+def float_errors(expected: Sequence[Feeds], before: Sequence[Feeds], after: Sequence[Feeds]) -> str:
     """Return, in one line, the largest error of both models against given float outputs; "" if none were given."""
     largest: dict[str, tuple[float, float]] = {}
     for right, first, second in zip(expected, before, after, strict=True):
@@ -103,10 +105,10 @@ def _same_kind(given: np.dtype[Any], output: np.dtype[Any]) -> bool:
 def _kind(dtype: np.dtype[Any]) -> str:
     if is_float(dtype):
         return "float"
-    return "text" if dtype.kind in "OUST" else "whole"
+    return "text" if is_text(dtype) else "whole"
 
 
-def _neither(name: str, given: Array, output: Array) -> BadInputs:
+def _no_expectation(name: str, given: Array, output: Array) -> BadInputs:
     hint = f"give values of shape {spell(output.shape)}"
     if is_float(output.dtype) and output.ndim and output.shape[-1] > 1:
         hint += f", or whole-number labels of shape {spell(output.shape[:-1])}"

@@ -1,4 +1,4 @@
-"""The comparisons of one verification, and the verdict they add up to."""
+"""Collect the comparisons of one verification and derive the verdict from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gru_lower.verification.result import Verification, Worst
 
 if TYPE_CHECKING:
-    from gru_lower.verification.comparing.tolerance import Comparison
+    from gru_lower.verification.comparing.compare_arrays import Comparison
     from gru_lower.verification.result import Scope
 
 
@@ -29,12 +29,12 @@ class Tally:
     entries: list[Entry] = field(default_factory=list)
 
     def add(self, case: int, output: str, comparison: Comparison) -> None:
-        """Take one in."""
+        """Add one comparison."""
         self.entries.append(Entry(case, output, comparison))
 
     @property
     def failing(self) -> list[Entry]:
-        """Those out of tolerance."""
+        """The entries out of tolerance."""
         return [entry for entry in self.entries if not entry.comparison.ok]
 
     def verification(self, scope: Scope) -> Verification:

@@ -1,4 +1,4 @@
-"""The smallest models that still show a difference, with the inputs that show it."""
+"""Reduce two models that differ to the smallest parts that still do, with the smallest inputs that show it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from gru_lower.errors import Unsupported
 from gru_lower.graph.atomic_file import AtomicFile
 from gru_lower.verification.comparing.interface import interface_difference
-from gru_lower.verification.sites.cut_parts import cut, declared, embed
-from gru_lower.verification.whole_models import verify_models
+from gru_lower.verification.sites.cut_model import cut, declared, embed
+from gru_lower.verification.whole.verify_models import verify_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from gru_lower.verification.differences.locate import Pair, Start
-    from gru_lower.verification.result import Feeds
+    from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.differences.differing_pair import DifferingPair
+    from gru_lower.verification.differences.locate import Start
 
 _MOST_TRIES = 60
 
@@ -58,7 +59,7 @@ class Reduced:
             raise Unsupported(message, code="GL004", hint="choose another place") from error
 
 
-def reduced(pair: Pair, start: Start | None) -> Reduced | None:
+def reduce_models(pair: DifferingPair, start: Start | None) -> Reduced | None:
     """Return the smallest parts that differ, on the smallest inputs that were found; None if nothing smaller does.
 
     Args:
@@ -73,21 +74,21 @@ def reduced(pair: Pair, start: Start | None) -> Reduced | None:
     candidates.append((cut(pair.a, whole, pair.feeds).model, cut(pair.b, whole, pair.feeds).model, pair.feeds, whole))
     for a, b, feeds, outputs in candidates:
         for tried in _smaller(pair, a, b, feeds):
-            found = _standing_alone(pair, a, b, tried, outputs)
-            if found is not None and _shown(pair, found):
+            found = _as_models(pair, a, b, tried, outputs)
+            if found is not None and _is_confirmed(pair, found):
                 return found
     return None
 
 
-def _smaller(pair: Pair, a: onnx.ModelProto, b: onnx.ModelProto, feeds: Feeds) -> Iterator[Feeds]:
+def _smaller(pair: DifferingPair, a: onnx.ModelProto, b: onnx.ModelProto, feeds: Feeds) -> Iterator[Feeds]:
     """Yield the inputs with as few batch entries and steps as still differ, then as they are."""
     names, least, tries = [value.name for value in a.graph.output], feeds, 0
 
     def differs(tried: Feeds) -> bool:
-        before = pair.values(_undeclared(a, tried), names, tried)
+        before = pair.values(_without_types(a, tried), names, tried)
         if before is None or any(not array.size for array in before.values()):
             return False
-        after = pair.values(_undeclared(b, tried), names, tried, rewrite=True)
+        after = pair.values(_without_types(b, tried), names, tried, rewrite=True)
         return after is None or any(
             before[name].shape == after[name].shape and not pair.agree(before[name], after[name]) for name in names
         )
@@ -128,7 +129,7 @@ def _sliced(feeds: Feeds, size: int) -> Iterator[Feeds]:
                 yield tried
 
 
-def _undeclared(part: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
+def _without_types(part: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
     """Return a part whose inputs take any size."""
     free = type(part)()
     free.CopyFrom(part)
@@ -143,10 +144,10 @@ def _undeclared(part: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
     return free
 
 
-def _standing_alone(
-    pair: Pair, a: onnx.ModelProto, b: onnx.ModelProto, feeds: Feeds, outputs: list[str]
+def _as_models(
+    pair: DifferingPair, a: onnx.ModelProto, b: onnx.ModelProto, feeds: Feeds, outputs: list[str]
 ) -> Reduced | None:
-    before = pair.values(_undeclared(a, feeds), outputs, feeds)
+    before = pair.values(_without_types(a, feeds), outputs, feeds)
     if before is None:
         return None
     models = [declared(part, feeds, before) for part in (a, b)]
@@ -155,12 +156,9 @@ def _standing_alone(
     return Reduced(models[0], models[1], feeds)
 
 
-def _shown(pair: Pair, found: Reduced) -> bool:
+def _is_confirmed(pair: DifferingPair, found: Reduced) -> bool:
     """Whether verification tells the two apart on those inputs."""
     if interface_difference(found.a, found.b):
         return False
-    options = replace(pair.options, inputs=[found.feeds], expected=None, shapes={}, seconds=0.0)
+    options = replace(pair.options.for_sites(), inputs=[found.feeds], seconds=0.0)
     return verify_models(found.a, found.b, options=options, worker=pair.worker).status == "different"
-
-
-__all__ = ["Reduced", "reduced"]

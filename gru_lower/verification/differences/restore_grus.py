@@ -1,4 +1,4 @@
-"""Put GRUs back into a model in which something else stands for them, at the same outputs."""
+"""Put GRUs back into a model in which other nodes compute their outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OLD, _OWN = "/replaced", "original/"
 
 @dataclass(frozen=True)
 class Restore:
-    """The way back of some GRUs.
+    """Puts GRUs of one model back into another.
 
     Attributes:
         source: The model that has them.
@@ -59,9 +59,9 @@ class Restore:
     def _put(self, mixed: onnx.ModelProto, site: str) -> bool:
         if site not in self._places:
             return False
-        home, index = self._places[site]
-        scope = next((each for each in walk(mixed) if each.path == home.path), None)
-        node = home.nodes[index]
+        source_scope, index = self._places[site]
+        scope = next((each for each in walk(mixed) if each.path == source_scope.path), None)
+        node = source_scope.nodes[index]
         outputs = [name for name in node.output if name]
         if scope is None or any(name not in scope.producers for name in outputs):
             return False
@@ -75,11 +75,11 @@ class Restore:
         for position, name in enumerate(node.input):
             if not name:
                 continue
-            constant = self._constant(home, name)
+            constant = self._constant(source_scope, name)
             if constant is not None:
                 nodes.append(onnx.helper.make_node("Constant", [], [f"{_OWN}{site}/{position}"], value=constant))
                 gru.input[position] = f"{_OWN}{site}/{position}"
-            elif scope.find(name) is None and not self._bring(home, name, nodes, brought):
+            elif scope.find(name) is None and not self._bring(source_scope, name, nodes, brought):
                 return False
         in_order(nodes)
         copies = [onnx.NodeProto.FromString(each.SerializeToString()) for each in nodes]
@@ -87,9 +87,9 @@ class Restore:
         scope.nodes.extend(copies)
         return True
 
-    def _constant(self, home: Scope, name: str) -> onnx.TensorProto | None:
+    def _constant(self, source_scope: Scope, name: str) -> onnx.TensorProto | None:
         """Return the source's own constant: what stands in the other model under its name may differ."""
-        where = home.find(name)
+        where = source_scope.find(name)
         if where is None or name in where.inputs:
             return None
         if name in where.initializers:
@@ -100,24 +100,21 @@ class Restore:
             return None
         return next((attribute.t for attribute in maker.attribute if attribute.name == "value"), None)
 
-    def _bring(self, home: Scope, name: str, nodes: list[onnx.NodeProto], brought: set[str]) -> bool:
+    def _bring(self, source_scope: Scope, name: str, nodes: list[onnx.NodeProto], brought: set[str]) -> bool:
         """Add what computes a value in the source, where the other model does not."""
         if name in brought:
             return True
-        constant = self._constant(home, name)
+        constant = self._constant(source_scope, name)
         if constant is not None:
             nodes.append(onnx.helper.make_node("Constant", [], [name], value=constant))
             brought.add(name)
             return True
-        index = home.producers.get(name)
+        index = source_scope.producers.get(name)
         if index is None:
-            return name in home.inputs
-        maker = home.nodes[index]
-        if not all(self._bring(home, each, nodes, brought) for each in maker.input if each):
+            return name in source_scope.inputs
+        maker = source_scope.nodes[index]
+        if not all(self._bring(source_scope, each, nodes, brought) for each in maker.input if each):
             return False
         nodes.append(maker)
         brought.update(maker.output)
         return True
-
-
-__all__ = ["Restore"]

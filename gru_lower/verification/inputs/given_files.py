@@ -1,4 +1,4 @@
-"""Inputs a user hands in: an .npz file, or a folder of test_data_set's in ONNX's own form.
+"""Read inputs that a user hands in: an .npz file, or a folder of test_data_set's in ONNX's own form.
 
 In an .npz the key ``NAME`` or ``in__NAME`` is an input, ``out__NAME`` what is right for an output:
 values, or whole-number labels for a float output, from which the accuracy is told. In a folder,
@@ -18,13 +18,13 @@ from google.protobuf.message import DecodeError
 
 from gru_lower.errors import InvalidModel
 from gru_lower.graph.external_data import to_array
-from gru_lower.verification.comparing.interface import fitted
-from gru_lower.verification.inputs.dims import BadInputs
+from gru_lower.verification.inputs.errors import BadInputs
+from gru_lower.verification.inputs.given_arrays import fitted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gru_lower.verification.result import Array, Feeds
+    from gru_lower.verification.arrays import Array, Feeds
 
 IN, OUT = "in__", "out__"
 HINT = "an .npz with the inputs' names as keys, or a folder with input_0.pb, ..."

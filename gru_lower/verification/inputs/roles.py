@@ -1,4 +1,4 @@
-"""What a model does with its integer inputs and weights, as far as that limits the values they may have.
+"""Find what a model uses an input for, as far as that limits its values: indices, lengths, weights, trip counts.
 
 Values are followed forwards from each input, through operators that keep them, into bodies and local functions.
 """
@@ -15,7 +15,7 @@ from gru_lower.graph.external_data import is_external
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from gru_lower.verification.inputs.dims import Dim, Input
+    from gru_lower.verification.inputs.model_inputs import Dim, Input
 
 # fmt: off
 _KEEP_VALUES = {

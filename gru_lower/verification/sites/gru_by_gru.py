@@ -1,7 +1,7 @@
-"""GRU by GRU, where whole outputs cannot tell: two models of which one is chaotic, and the rest of which is the same.
+"""Verify two models GRU by GRU: for chaotic models, whose whole outputs cannot decide, and whose other nodes are equal.
 
-Each GRU of one model is run beside what computes its outputs in the other, from its own inputs, and both are held to
-float64, as lowering verifies its sites.
+Each GRU of one model and the nodes that compute its outputs in the other run on the same inputs, and both are compared
+with float64, as the sites of lowering are.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from gru_lower.graph.rest_of_model import rest_is_the_same
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.spec import INPUTS
-from gru_lower.verification.result import Verification
-from gru_lower.verification.sites import site_models
-from gru_lower.verification.sites.cut_parts import cut, embed
+from gru_lower.verification.sites.cut_model import cut, embed
 from gru_lower.verification.sites.site import Change, Site
-from gru_lower.verification.sites.verify_site import verify_site
+from gru_lower.verification.sites.site_models import site_pair
+from gru_lower.verification.sites.verify_site import combined, verify_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
-    from gru_lower.verification.result import VerifyOptions
+    from gru_lower.verification.options import VerifyOptions
+    from gru_lower.verification.result import Verification
     from gru_lower.verification.sites.site import SitePair
     from gru_lower.verification.worker.client import Worker
 
 CASES = 8
-"""At least: chaos hides much in any one of them."""
+"""The fewest: chaos hides much in any one of them."""
 
 
-def judged(left: Model, right: Model, options: VerifyOptions, worker: Worker) -> Verification | None:
-    """Return the verdict that the GRUs give one by one; ``None`` where they cannot be told from the rest, or differ.
+def verify_gru_by_gru(left: Model, right: Model, options: VerifyOptions, worker: Worker) -> Verification | None:
+    """Return "equivalent" if each GRU is; ``None`` if one differs, or the rest of the models is not the same.
 
     Args:
         left: A model.
@@ -48,21 +48,11 @@ def judged(left: Model, right: Model, options: VerifyOptions, worker: Worker) ->
     for model, other in ((left, right), (right, left)):
         pairs = list(_pairs(model, other, options))
         if pairs and None not in pairs and rest_is_the_same(model, other):
-            alone = replace(options, cases=max(options.cases, CASES), inputs=None, expected=None, shapes={})
+            alone = replace(options.for_sites(), cases=max(options.cases, CASES))
             found = [verify_site(pair, alone, worker) for pair in pairs if pair is not None]
             if any(each.status != "equivalent" for each in found):
                 return None
-            worst = max(found, key=lambda each: each.max_abs_error or 0.0)
-            return Verification(
-                "equivalent",
-                "site",
-                cases=min(each.cases for each in found),
-                max_abs_error=worst.max_abs_error,
-                max_rel_error=worst.max_rel_error,
-                worst=worst.worst,
-                message="chaotic as a whole; each GRU agrees by itself, held to float64",
-                chaotic=True,
-            )
+            return combined(found, "chaotic as a whole; each GRU agrees by itself, held to float64", chaotic=True)
     return None
 
 
@@ -88,7 +78,7 @@ def _pair(
     given = {name for key, name in spec.inputs.items() if key not in constants}
     part = cut(other.proto, [name for name in (spec.Y, spec.Y_h) if name], given)
     if {value.name for value in part.model.graph.input} - given or part.model.functions:
-        return None  # it hangs on something else, too
+        return None  # it depends on something else, too
     embed(part.model, other.base_dir)
     original = NodeProto()
     original.CopyFrom(facts.node(scope, index))
@@ -97,7 +87,4 @@ def _pair(
     nodes, initializers = list(part.model.graph.node), list(part.model.graph.initializer)
     change = Change(spec, original, nodes, initializers, constants, scope.opsets)
     site = Site(scope.site(index), scope.path, "", spec, "seen", change=change)
-    return site_models.pair(site, model.ir_version, model.base_dir, options.zero_length_state or "zero")
-
-
-__all__ = ["judged"]
+    return site_pair(site, model.ir_version, model.base_dir, options.zero_length_state or "zero")

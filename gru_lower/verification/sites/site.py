@@ -1,4 +1,4 @@
-"""What became of one GRU, the change that was made there, and the pair of small models that judges it."""
+"""One GRU of a model: what was done with it, its replacement, and the pair of small models that is verified."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
     from gru_lower.gru.spec import GruSpec
-    from gru_lower.verification.result import Array, Feeds, Verification
+    from gru_lower.verification.arrays import Array, Feeds
+    from gru_lower.verification.result import Verification
 
 Action = Literal["lowered", "fused", "legalized", "normalized", "merged", "fixed", "kept", "seen"]
 

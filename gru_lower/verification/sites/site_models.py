@@ -1,4 +1,4 @@
-"""A rewritten site by itself: the original and its replacement as two small models with the same inputs.
+"""Build the two small models of a rewritten site: the GRU and its replacement, with the same inputs and outputs.
 
 Constants stay what they are; every other input of the GRU becomes an input of both models, with the
 sizes that are known. The float64 reference runs on the same feeds.
@@ -6,11 +6,9 @@ sizes that are known. The float64 reference runs on the same feeds.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
@@ -18,23 +16,22 @@ from gru_lower.graph import external_data
 from gru_lower.graph.scopes import is_onnx, node_uses
 from gru_lower.gru import reference
 from gru_lower.verification.sites.site import SitePair
-from gru_lower.verification.sites.verify_site import verify_site
-from gru_lower.verification.worker.client import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from gru_lower.gru.spec import GruSpec
-    from gru_lower.verification.result import Verification, VerifyOptions
+    from gru_lower.verification.arrays import Array, Feeds
+    from gru_lower.verification.options import ZeroLengthState
     from gru_lower.verification.sites.site import Change, Site
 
-ZeroLength = Literal["zero", "initial"]
-Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 BODY_INITIALIZERS_IR_VERSION = 4
 
 
-def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: ZeroLength) -> SitePair | None:
+def site_pair(
+    site: Site, ir_version: int, base_dir: Path | None, zero_length_state: ZeroLengthState
+) -> SitePair | None:
     """Build the two models of a site, ``None`` for a site at which nothing was replaced.
 
     Args:
@@ -67,29 +64,6 @@ def pair(site: Site, ir_version: int, base_dir: Path | None, zero_length_state: 
         base_dir=base_dir,
         initial_h=spec.inputs.get("initial_h") if "initial_h" not in change.constants else _state(change, base_dir),
     )
-
-
-@contextmanager
-def judging(options: VerifyOptions | None) -> Iterator[Callable[[SitePair], Verification] | None]:
-    """Hand out what runs a pair by itself, in a worker that is started when the first one comes.
-
-    Args:
-        options: Tolerances, cases, limits; ``None`` where nothing is to be verified.
-
-    """
-    if options is None:
-        yield None
-        return
-    alone = replace(options, inputs=None, expected=None, shapes={})
-    with ExitStack() as stack:
-        workers: list[Worker] = []
-
-        def judge(pair: SitePair) -> Verification:
-            if not workers:
-                workers.append(stack.enter_context(Worker(timeout=options.timeout, memory=options.memory)))
-            return verify_site(pair, alone, workers[0])
-
-        yield judge
 
 
 def _runnable(spec: GruSpec, change: Change) -> list[onnx.NodeProto]:
@@ -138,7 +112,7 @@ def _time_major(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     return [*before, twin, *after]
 
 
-def _state(change: Change, base_dir: Path | None) -> np.ndarray[Any, np.dtype[Any]]:
+def _state(change: Change, base_dir: Path | None) -> Array:
     return external_data.to_array(change.constants["initial_h"], base_dir)
 
 
@@ -175,12 +149,12 @@ def _outputs(spec: GruSpec) -> list[onnx.ValueInfoProto]:
 
 
 def _reference(
-    spec: GruSpec, change: Change, base_dir: Path | None, zero_length_state: ZeroLength
-) -> Callable[[Arrays], Arrays]:
+    spec: GruSpec, change: Change, base_dir: Path | None, zero_length_state: ZeroLengthState
+) -> Callable[[Feeds], Feeds]:
     attributes = {key: value for key, value in spec.attributes().items() if key != "output_sequence"}
     attributes["linear_before_reset"] = int(spec.linear_before_reset)
 
-    def run(feeds: Arrays) -> Arrays:
+    def run(feeds: Feeds) -> Feeds:
         values = {
             key: external_data.to_array(change.constants[key], base_dir) if key in change.constants else feeds[name]
             for key, name in spec.inputs.items()

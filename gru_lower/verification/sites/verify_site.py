@@ -1,32 +1,35 @@
-"""Whether one rewritten node or region computes the same as its replacement, alone and with its real weights."""
+"""Verify that one rewritten node or region computes the same as its replacement, alone and with its real weights."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import onnx
-
 from gru_lower.errors import InvalidModel
 from gru_lower.verification.comparing.chaos import movement_if_chaotic
+from gru_lower.verification.comparing.compare_site import compare_site
+from gru_lower.verification.comparing.elementwise_errors import magnitudes
 from gru_lower.verification.comparing.tally import Tally
-from gru_lower.verification.comparing.tolerance import compare_site, magnitudes, tolerance_for
-from gru_lower.verification.inputs.dims import Unfeedable
+from gru_lower.verification.comparing.tolerance import tolerance_for
+from gru_lower.verification.inputs.errors import Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds, tries
 from gru_lower.verification.result import Verification
-from gru_lower.verification.running.cases import NAMES
-from gru_lower.verification.running.side import Side
-from gru_lower.verification.worker.client import RunFailure, Worker
+from gru_lower.verification.running.running_model import RunningModel
+from gru_lower.verification.worker.client import Worker
+from gru_lower.verification.worker.run_failure import RunFailure
+from gru_lower.verification.worker.runtimes import RUNTIME_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from gru_lower.verification.result import Feeds, Status, VerifyOptions
+    from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.options import VerifyOptions
+    from gru_lower.verification.result import Status
     from gru_lower.verification.sites.site import SitePair
-    from gru_lower.verification.worker.client import Runtime
+    from gru_lower.verification.worker.runtimes import Runtime
 
 
 def verify_site(pair: SitePair, options: VerifyOptions, worker: Worker | None = None) -> Verification:
@@ -49,8 +52,8 @@ def verify_site(pair: SitePair, options: VerifyOptions, worker: Worker | None = 
     try:
         with (
             own as running,
-            Side(running, pair.original, pair.base_dir) as original,
-            Side(running, pair.replacement, pair.base_dir) as replacement,
+            RunningModel(running, pair.original, pair.base_dir) as original,
+            RunningModel(running, pair.replacement, pair.base_dir) as replacement,
         ):
             return _Site(pair, options, original, replacement).verify()
     except Unfeedable as error:
@@ -59,14 +62,29 @@ def verify_site(pair: SitePair, options: VerifyOptions, worker: Worker | None = 
         return Verification("inconclusive", "site", message="the inputs or the outputs do not fit into memory")
 
 
+@contextmanager
+def site_verifier(options: VerifyOptions | None) -> Iterator[Callable[[SitePair], Verification] | None]:
+    """Provide a function that verifies one site after another, in one worker, which starts with the first.
+
+    Args:
+        options: Tolerances, cases, limits; ``None`` where nothing is to be verified.
+
+    """
+    if options is None:
+        yield None
+        return
+    with Worker(timeout=options.timeout, memory=options.memory) as worker:
+        yield partial(verify_site, options=options.for_sites(), worker=worker)
+
+
 @dataclass
 class _Site:
     pair: SitePair
     options: VerifyOptions
-    original: Side
-    replacement: Side
+    original: RunningModel
+    replacement: RunningModel
     tally: Tally = field(default_factory=Tally)
-    chaotic: int = 0  # comparisons that fail where float64 itself hangs on the last bits
+    chaotic: int = 0  # comparisons that fail where float64 itself depends on the last bits
 
     def verify(self) -> Verification:
         """Compare on the captured inputs, or on generated ones until there are enough cases."""
@@ -77,7 +95,7 @@ class _Site:
             before, refusal = self._run_original(feeds)
             if refusal is not None:
                 notes[f"the original does not run in onnxruntime: {refusal}"] = None
-            if before is None and not self._legal(feeds):
+            if before is None and not self._reference_takes(feeds):
                 continue
             try:
                 after, runtime = self._run_replacement(feeds, fall_back=refusal is not None)
@@ -86,7 +104,7 @@ class _Site:
                 message = f"the replacement fails ({failure.kind}): {failure}"
                 return Verification(status, "site", message="; ".join([message, *notes]))
             if runtime != "onnxruntime":
-                notes[f"the replacement ran in {NAMES[runtime]}"] = None
+                notes[f"the replacement ran in {RUNTIME_NAMES[runtime]}"] = None
             self._compare(cases, feeds, before, after)
             cases += 1
             if cases == wanted:
@@ -99,8 +117,8 @@ class _Site:
             found = replace(found, status="inconclusive", chaotic=True, message=chaos)
         return replace(found, message="; ".join(filter(None, [found.message, *notes])))
 
-    def _legal(self, feeds: Feeds) -> bool:
-        """Whether the reference takes the inputs: constant sequence_lens may not go with the length that was drawn."""
+    def _reference_takes(self, feeds: Feeds) -> bool:
+        """Whether the reference takes the inputs: constant sequence_lens may not fit the length that was drawn."""
         if self.pair.reference is None:
             return False
         try:
@@ -160,37 +178,23 @@ class _Site:
                 self.chaotic += movement_if_chaotic(reference, feeds, truth, after, [name]) is not None
 
 
-def capture(
-    model: onnx.ModelProto,
-    value_names: Sequence[str],
-    feeds: Feeds,
-    worker: Worker,
-    base_dir: Path | None = None,
-    runtime: Runtime = "onnxruntime",
-) -> Feeds:
-    """Run a model and return values of its main graph, inputs and initializers included.
+def combined(found: Sequence[Verification], message: str, *, chaotic: bool = False) -> Verification:
+    """Return the verdict on a model each of whose sites is equivalent by itself.
 
     Args:
-        model: The whole model; it is not changed.
-        value_names: Which values.
-        feeds: The model's inputs.
-        worker: Where to run.
-        base_dir: The folder of its external data.
-        runtime: What runs it.
-
-    Raises:
-        RunFailure: The model does not run.
+        found: The verdicts on the sites.
+        message: What to know about the verdict.
+        chaotic: Whether the whole model is chaotic.
 
     """
-    outputs = {output.name for output in model.graph.output}
-    probed = onnx.ModelProto()
-    probed.CopyFrom(model)
-    # onnxruntime infers the type of an output that declares none.
-    probed.graph.output.extend(
-        onnx.ValueInfoProto(name=name) for name in dict.fromkeys(value_names) if name not in outputs
+    worst = max(found, key=lambda each: each.max_abs_error or 0.0)
+    return Verification(
+        "equivalent",
+        "site",
+        cases=min(each.cases for each in found),
+        max_abs_error=worst.max_abs_error,
+        max_rel_error=worst.max_rel_error,
+        worst=worst.worst,
+        message=message,
+        chaotic=chaotic,
     )
-    handle = worker.load(probed, base_dir, runtime)
-    try:
-        return worker.run(handle, feeds, list(dict.fromkeys(value_names)))
-    finally:
-        worker.unload(handle)

@@ -1,1 +1,1 @@
-"""The process that runs models: the server in it, the client that starts and asks it, and the frames between them."""
+"""A process that runs models: the server in it, the client that starts and asks it, and the frames between them."""

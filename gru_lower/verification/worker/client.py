@@ -1,12 +1,14 @@
-"""The parent's end of the worker: load and run models in a process that may crash, hang or run out of memory."""
+"""The client of the worker: load and run models in a process that may crash, hang or run out of memory."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from gru_lower.verification.worker.process import Kind, Process, RunFailure, default_memory
+from gru_lower.verification.worker.memory_limit import default_memory
+from gru_lower.verification.worker.process import Process
+from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,11 +17,8 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from gru_lower.verification.result import Array, Feeds
-
-Runtime = Literal["onnxruntime", "reference"]
-
-__all__ = ["Kind", "RunFailure", "Runtime", "Worker"]
+    from gru_lower.verification.arrays import Array, Feeds
+    from gru_lower.verification.worker.runtimes import Runtime
 
 
 @dataclass(frozen=True)

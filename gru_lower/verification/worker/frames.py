@@ -1,4 +1,4 @@
-"""Frames between the parent and its worker: a JSON header, then the raw bytes of arrays.
+"""Write and read the frames between the parent and its worker: a JSON header, then the raw bytes of arrays.
 
 A frame is the header's length (4 bytes, little-endian), the header as JSON, a blob and the arrays' buffers, in the
 order and of the sizes the header gives. Numpy's own formats are not used: they cannot hold bfloat16, and pickle
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.verification.arrays import dtype_of, is_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import BufferedReader, BufferedWriter
 
-    from gru_lower.verification.result import Array, Feeds
+    from gru_lower.verification.arrays import Array, Feeds
 
 _LENGTH = struct.Struct("<I")
 
@@ -64,17 +66,6 @@ def read_frame(stream: BufferedReader) -> Frame:
     return Frame(head["header"], arrays, blob)
 
 
-def dtype_of(name: str) -> np.dtype[Any]:
-    """Return the numpy dtype of that name, those that ml_dtypes adds (bfloat16, float8, int4) included."""
-    try:
-        return np.dtype(name)
-    except TypeError:
-        import ml_dtypes
-
-        added: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
-        return added
-
-
 def _pack(name: str, value: object) -> tuple[dict[str, Any], memoryview]:
     if not isinstance(value, (np.ndarray, np.generic)):
         kind = {list: "a sequence", dict: "a map", type(None): "an absent optional"}.get(type(value), str(type(value)))
@@ -82,7 +73,7 @@ def _pack(name: str, value: object) -> tuple[dict[str, Any], memoryview]:
         raise TypeError(msg)
     array = np.asarray(value)
     about: dict[str, Any] = {"name": name, "shape": array.shape}
-    if array.dtype.kind in "OUST":
+    if is_text(array.dtype):
         dtype, data = "string", json.dumps([_text(item) for item in array.ravel().tolist()]).encode()
         buffer = memoryview(data)
     else:

@@ -1,4 +1,4 @@
-"""One worker process: started, asked, and ended whatever happens to it."""
+"""Start one worker process, ask it, and end it whatever happens to it."""
 
 from __future__ import annotations
 
@@ -11,43 +11,16 @@ import threading
 import weakref
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
-from gru_lower.errors import GruLowerError
 from gru_lower.verification.worker.frames import Frame, read_frame, write_frame
+from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import BufferedReader, BufferedWriter
 
-    from gru_lower.verification.result import Array
-
-Kind = Literal["error", "crash", "timeout", "memory"]
-
-_LONGEST_MESSAGE = 300
-
-
-_NO_KERNEL = ("GRU operator does not support", "Could not find an implementation for GRU")
-
-
-class RunFailure(GruLowerError):  # noqa: N818 - reads as a finding, like the other public names
-    """A model could not be loaded or run.
-
-    Attributes:
-        kind: "error" if the runtime said no, "crash" if the process died, "timeout", or "memory".
-
-    """
-
-    def __init__(self, kind: Kind, message: str) -> None:
-        """Keep one line of the message, of bearable length."""
-        line = " ".join(message.split())
-        super().__init__(line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…")
-        self.kind: Kind = kind
-
-    @property
-    def lacks_kernel(self) -> bool:
-        """Whether the runtime knows the operator and has no kernel for the type, as onnxruntime for a float64 GRU."""
-        return any(words in self.message for words in _NO_KERNEL)
+    from gru_lower.verification.arrays import Array
 
 
 class Process:
@@ -111,7 +84,9 @@ class Process:
                 write_frame(self._stdin, header, feeds, blob)
             reply = read_frame(self._stdout)
         except (EOFError, OSError) as error:
-            failure = RunFailure("timeout", f"no answer within {timeout:g} s") if expired.is_set() else self._death()
+            failure = (
+                RunFailure("timeout", f"no answer within {timeout:g} s") if expired.is_set() else self._death_cause()
+            )
             self.end()
             raise failure from error
         except BaseException:  # KeyboardInterrupt, say: an answer may still be under way that nobody waits for
@@ -126,39 +101,27 @@ class Process:
             raise RunFailure(reply.header["kind"], reply.header["message"])
         return reply
 
-    def _death(self) -> RunFailure:
+    def _death_cause(self) -> RunFailure:
         """Return the failure that explains why the process is gone."""
         try:
             status = self._popen.wait(timeout=5)
         except subprocess.TimeoutExpired:
             return RunFailure("crash", "the process stopped answering")
-        words = self._last_words()
-        if any(sign in words for sign in ("bad_alloc", "MemoryError", "Cannot allocate memory")):
-            return RunFailure("memory", f"out of memory: {words}")
+        line = self._last_error_line()
+        if any(sign in line for sign in ("bad_alloc", "MemoryError", "Cannot allocate memory")):
+            return RunFailure("memory", f"out of memory: {line}")
         if os.name == "posix" and status == -signal.SIGKILL:
             return RunFailure("memory", "the system killed the process, most likely for lack of memory")
         known = os.name == "posix" and -status in set(signal.Signals)
         how = signal.Signals(-status).name if known else f"exit status {status}"
-        return RunFailure("crash", f"the process died ({how}){': ' if words else ''}{words}")
+        return RunFailure("crash", f"the process died ({how}){': ' if line else ''}{line}")
 
-    def _last_words(self) -> str:
+    def _last_error_line(self) -> str:
         """Return the last line on stderr."""
         size = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, size - 4096))
         lines = self._errors.read().decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def default_memory() -> int:
-    """Return 80 % of the bytes of memory the machine, or the container, has; 0 (no limit) where it cannot be told."""
-    try:
-        sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return 0
-    for limit in (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")):
-        with suppress(OSError, ValueError):  # no such group, or "max"
-            sizes.append(int(limit.read_text(encoding="ascii")))
-    return min(sizes) * 4 // 5
 
 
 def _end(popen: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
@@ -173,7 +136,7 @@ def _end(popen: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
 
 def _environment() -> dict[str, str]:
     """Return an environment in which a new interpreter imports exactly what this one does, from any folder."""
-    root = str(Path(__file__).absolute().parents[2])
+    root = str(Path(__file__).absolute().parents[3])
     paths = [str(Path(entry).absolute()) for entry in sys.path if entry]
     if root not in paths:
         paths.insert(0, root)

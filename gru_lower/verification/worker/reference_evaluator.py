@@ -21,7 +21,7 @@ from gru_lower.gru.reference import gru
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.verification.result import Array, Feeds
+    from gru_lower.verification.arrays import Array, Feeds
 
 
 class Reference:

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.verification.comparing.tolerance import is_float
-from gru_lower.verification.worker.client import RunFailure
+from gru_lower.verification.arrays import is_float
+from gru_lower.verification.worker.run_failure import RunFailure
+from gru_lower.verification.worker.runtimes import RUNTIME_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from gru_lower.verification.result import Feeds
-    from gru_lower.verification.running.side import Side
-    from gru_lower.verification.worker.client import Runtime
-
-RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "reference")
-NAMES: dict[Runtime, str] = {"onnxruntime": "onnxruntime", "reference": "onnx.reference"}
+    from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.running.running_model import RunningModel
+    from gru_lower.verification.worker.runtimes import Runtime
 
 
 @dataclass(frozen=True)
@@ -31,21 +29,21 @@ class Case:
 
 
 def run_original(
-    side: Side, runtime: Runtime, candidates: Iterable[Feeds], wanted: int, say: Callable[[str], None]
+    model: RunningModel, runtime: Runtime, candidates: Iterable[Feeds], wanted: int, say: Callable[[str], None]
 ) -> tuple[list[Case], RunFailure | None]:
     """Run the original on candidates until it has run on `wanted`; return those cases and the first failure."""
     cases: list[Case] = []
     first: RunFailure | None = None
     for number, feeds in enumerate(candidates):
-        say(f"original in {NAMES[runtime]}, case {len(cases) + 1} of {wanted}")
+        say(f"original in {RUNTIME_NAMES[runtime]}, case {len(cases) + 1} of {wanted}")
         try:
-            outputs = side.run(runtime, feeds)
+            outputs = model.run(runtime, feeds)
         except RunFailure as failure:
             first = first or failure
-            if failure.kind in {"timeout", "memory"} or side.runtime is None:
+            if failure.kind in {"timeout", "memory"} or model.runtime is None:
                 break  # the next inputs are larger, or it does not even load
             continue
-        if _says_something(outputs):
+        if _has_finite_float(outputs):
             cases.append(Case(number, feeds, outputs))
         else:
             first = first or RunFailure("error", "every float in its outputs is NaN or infinite")
@@ -55,7 +53,7 @@ def run_original(
 
 
 def run_rewrite(
-    side: Side, runtimes: Iterable[Runtime], cases: Sequence[Case], say: Callable[[str], None]
+    model: RunningModel, runtimes: Iterable[Runtime], cases: Sequence[Case], say: Callable[[str], None]
 ) -> tuple[list[Feeds], Runtime]:
     """Run the rewrite on the cases, in the first runtime in which it runs on all.
 
@@ -68,8 +66,8 @@ def run_rewrite(
         try:
             outputs = []
             for count, case in enumerate(cases, 1):
-                say(f"rewrite in {NAMES[runtime]}, case {count} of {len(cases)}")
-                outputs.append(side.run(runtime, case.feeds))
+                say(f"rewrite in {RUNTIME_NAMES[runtime]}, case {count} of {len(cases)}")
+                outputs.append(model.run(runtime, case.feeds))
         except RunFailure as failure:
             failures.append(failure)
         else:
@@ -77,7 +75,7 @@ def run_rewrite(
     raise failures[0]
 
 
-def _says_something(outputs: Feeds) -> bool:
+def _has_finite_float(outputs: Feeds) -> bool:
     """Whether some float is finite, or there are none: NaN equals NaN, so outputs of nothing else prove nothing."""
     floats = [array for array in outputs.values() if is_float(array.dtype) and array.size]
     return not floats or any(bool(np.isfinite(array).any()) for array in floats)

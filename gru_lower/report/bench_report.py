@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gru_lower.report.run_report import File, tool_version
-from gru_lower.verification.latency import environment
+from gru_lower.report.environment import environment
 from gru_lower.verification.worker.timing import Spread, quotient
+from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gru_lower.diagnostics import Diagnostic
+    from gru_lower.report.run_report import File
     from gru_lower.verification.latency import BenchOptions, Timed
 
 SCHEMA_VERSION = 1

@@ -1,8 +1,4 @@
-"""Further inputs for two models that agree on the first ones: wilder, and led to where the models are furthest apart.
-
-A difference may hide behind gates that are saturated, behind labels that only flip near a boundary, or below the
-tolerance on the inputs at hand.
-"""
+"""Search for inputs on which two models differ, step by step from where they are furthest apart."""
 
 from __future__ import annotations
 
@@ -11,26 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.verification.comparing.chaos import beyond_rounding
-from gru_lower.verification.comparing.tolerance import errors, is_float, magnitudes
+from gru_lower.verification.arrays import is_float
+from gru_lower.verification.comparing.elementwise_errors import errors, magnitudes
+from gru_lower.verification.comparing.rounding import beyond_rounding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gru_lower.verification.arrays import Array, Feeds
     from gru_lower.verification.comparing.tolerance import Tolerance
-    from gru_lower.verification.result import Array, Feeds
-
-MOST_MORE, MOST_LABELLED = 120, 400
-"""How many further inputs there are at most; where outputs are no floats, each says little."""
-
-STARTS = 3
-"""From how many of them steps lead further."""
 
 _MOST_STEPS = 100
 _LARGEST = 30.0
 
 
-def climb(
+def search_inputs(
     run: Callable[[Feeds], tuple[Feeds, Feeds] | None],
     original: Callable[[Feeds], Feeds],
     feeds: Feeds,
@@ -38,7 +29,7 @@ def climb(
     until: float,
     seed: int,
 ) -> Feeds | None:
-    """Look for inputs on which two models differ, from those where they are furthest apart.
+    """Search for inputs on which two models differ, by random steps that increase their distance.
 
     Args:
         run: Runs both models; ``None`` where one of them fails.
@@ -56,13 +47,13 @@ def climb(
     if outputs is None or not beyond_rounding(*outputs, original, feeds, factor=1.0):
         return None  # there is nothing to look for
     rng = np.random.default_rng([seed, 3])
-    best = distance(*outputs, limits)
+    best = distance_in_tolerances(*outputs, limits)
     for _ in range(_MOST_STEPS):
         if time.monotonic() > until:
             break
         tried = _stepped(feeds, rng)
         outputs = run(tried)
-        far = 0.0 if outputs is None else distance(*outputs, limits)
+        far = 0.0 if outputs is None else distance_in_tolerances(*outputs, limits)
         if outputs is None or far <= best or not np.isfinite(far):
             continue
         if far <= 1:
@@ -72,14 +63,13 @@ def climb(
     return None
 
 
-def distance(before: Feeds, after: Feeds, limits: Callable[[Array], Tolerance]) -> float:
+def distance_in_tolerances(before: Feeds, after: Feeds, limits: Callable[[Array], Tolerance]) -> float:
     """Return the largest error of the float outputs, in tolerances."""
     largest = 0.0
     for name, expected in before.items():
         if is_float(expected.dtype) and after[name].shape == expected.shape and expected.size:
-            limit = limits(expected)
             error = errors(expected, after[name])
-            bound = limit.atol + limit.rtol * magnitudes(expected)
+            bound = limits(expected).bound(magnitudes(expected))
             if error.any():
                 with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                     largest = max(largest, float(np.where(error > 0, error / bound, 0.0).max()))
@@ -108,6 +98,3 @@ def _stepped(feeds: Feeds, rng: np.random.Generator) -> Feeds:
         )[int(rng.integers(5))]
         tried[name] = np.clip(changed, -_LARGEST, _LARGEST).astype(array.dtype)
     return tried
-
-
-__all__ = ["MOST_LABELLED", "MOST_MORE", "STARTS", "climb", "distance"]

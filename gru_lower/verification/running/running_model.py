@@ -1,11 +1,11 @@
-"""One model of a pair, in the runtime it runs in."""
+"""Run one model of a pair in a worker, in one runtime or the other."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from gru_lower.verification.worker.client import RunFailure
+from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from gru_lower.verification.result import Feeds
-    from gru_lower.verification.worker.client import Runtime, Worker
+    from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.worker.client import Worker
+    from gru_lower.verification.worker.runtimes import Runtime
 
 
-class Side:
-    """A model in a worker, held in one runtime at a time; leaving the context unloads it.
+class RunningModel:
+    """A model in a worker, loaded into one runtime at a time; leaving the context unloads it.
 
     Attributes:
         worker: Where it runs.
@@ -39,7 +40,7 @@ class Side:
         self._refused: dict[Runtime, RunFailure] = {}
 
     def __enter__(self) -> Self:
-        """Return the side itself."""
+        """Return the model itself."""
         return self
 
     def __exit__(

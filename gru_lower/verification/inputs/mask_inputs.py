@@ -1,4 +1,4 @@
-"""Inputs whose masks say that sequences are padded: where a model promises so, others are not what it is for.
+"""Find the inputs that masks of padding are made of, and the value that marks a step as padding in them.
 
 A mask is recognised by what becomes of it: its sum over time is a GRU's sequence_lens. From there it is followed back
 to the inputs it is made of: booleans, or numbers of which one marks a step as padding.
@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
-import onnx
 from onnx import numpy_helper
 
 from gru_lower.graph.external_data import is_external
@@ -19,10 +17,8 @@ from gru_lower.graph.external_data import is_external
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from gru_lower.verification.result import Array
+    import onnx
 
-
-Side = Literal["right", "left"]
 # fmt: off
 _SAME = {
     "Cast", "Identity", "Expand", "Slice", "ReverseSequence", "ReduceMax", "ReduceMin", "ReduceSum", "Reshape",
@@ -55,8 +51,8 @@ class Padding:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """A value on the way back: its axes, and what it holds where a step is padding."""
+class _Value:
+    """A value that a mask is computed from: its axes, and what it holds where a step is padding."""
 
     name: str
     time: int
@@ -65,7 +61,7 @@ class _Seen:
 
 
 def paddings(model: onnx.ModelProto) -> dict[str, Padding]:
-    """Return the inputs of which masks are made whose sums are sequence_lens.
+    """Return the inputs from which masks are computed whose sums are sequence_lens, by name.
 
     Args:
         model: The model, with its GRUs.
@@ -84,8 +80,8 @@ def paddings(model: onnx.ModelProto) -> dict[str, Padding]:
         if node.op_type == "GRU" and len(node.input) > 4 and node.input[4]:
             total = makers.get(node.input[4])
             if total is not None and total.op_type == "ReduceSum":
-                pending = [_Seen(total.input[0], 0, 1, 0.0)]
-                for seen in _back(pending, makers, constants):
+                pending = [_Value(total.input[0], 0, 1, 0.0)]
+                for seen in _origins(pending, makers, constants):
                     if seen.name in inputs:
                         found.setdefault(seen.name, Padding(seen.time, seen.batch, seen.value))
     return found
@@ -99,9 +95,9 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
                 yield from _nodes(body)
 
 
-def _back(
-    pending: list[_Seen], makers: Mapping[str, onnx.NodeProto], constants: Mapping[str, onnx.TensorProto]
-) -> Iterator[_Seen]:
+def _origins(
+    pending: list[_Value], makers: Mapping[str, onnx.NodeProto], constants: Mapping[str, onnx.TensorProto]
+) -> Iterator[_Value]:
     known = set(pending)
     while pending:
         seen = pending.pop()
@@ -109,13 +105,13 @@ def _back(
         if node is None:
             yield seen
             continue
-        for step in _step(seen, node, constants):
-            if step not in known:
-                known.add(step)
-                pending.append(step)
+        for operand in _operands(seen, node, constants):
+            if operand not in known:
+                known.add(operand)
+                pending.append(operand)
 
 
-def _step(seen: _Seen, node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> Iterable[_Seen]:
+def _operands(seen: _Value, node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> Iterable[_Value]:
     if node.op_type in _SAME:
         return [replace(seen, name=node.input[0])]
     if node.op_type == "Not":
@@ -134,7 +130,7 @@ def _step(seen: _Seen, node: onnx.NodeProto, constants: Mapping[str, onnx.Tensor
     return []
 
 
-def _through_squeeze(seen: _Seen, node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> Iterable[_Seen]:
+def _through_squeeze(seen: _Value, node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> Iterable[_Value]:
     axes = next((list(a.ints) for a in node.attribute if a.name == "axes"), None)
     if axes is None and len(node.input) > 1 and node.input[1] in constants:
         axes = [int(axis) for axis in numpy_helper.to_array(constants[node.input[1]]).ravel()]
@@ -153,8 +149,8 @@ def _through_squeeze(seen: _Seen, node: onnx.NodeProto, constants: Mapping[str, 
 
 
 def _through_comparison(
-    seen: _Seen, node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]
-) -> Iterable[_Seen]:
+    seen: _Value, node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]
+) -> Iterable[_Value]:
     """Choose a number for which a comparison with a constant gives what padding has to give."""
     fixed = [position for position in (0, 1) if node.input[position] in constants]
     if len(fixed) != 1 or constants[node.input[fixed[0]]].dims not in ([], [1]):
@@ -166,33 +162,3 @@ def _through_comparison(
         if holds(*pair) == bool(seen.value):
             return [replace(seen, name=node.input[1 - fixed[0]], value=value)]
     return []
-
-
-def padded(array: Array, padding: Padding, side: Side, lens: Array) -> Array:
-    """Return an input with its sequences padded.
-
-    Args:
-        array: The input.
-        padding: How it marks padding.
-        side: Where sequences are padded.
-        lens: The lengths of sequences.
-
-    """
-    moved = np.moveaxis(array, (padding.batch, padding.time), (0, 1)).copy()
-    steps = np.arange(moved.shape[1])
-    live = steps < lens[:, None] if side == "right" else steps >= moved.shape[1] - lens[:, None]
-    value = np.array(padding.value).astype(moved.dtype)
-    other = np.array(not padding.value if moved.dtype == np.bool_ else padding.value + 1).astype(moved.dtype)
-    moved[(moved == value) & live.reshape(*live.shape, *[1] * (moved.ndim - 2))] = other
-    moved[~live] = value
-    return np.moveaxis(moved, (0, 1), (padding.batch, padding.time))
-
-
-def drawn_lengths(batch: int, steps: int, rng: np.random.Generator) -> Array:
-    """Return lengths of sequences: one is neither empty nor full, and where there is room others are both."""
-    lens = rng.integers(0, steps + 1, size=batch)
-    places = rng.permutation(batch)
-    second = steps if batch > 2 else int(rng.choice((0, steps)))
-    for place, length in zip(places, (int(rng.integers(1, max(2, steps))), second, 0), strict=False):
-        lens[place] = min(length, steps)
-    return lens

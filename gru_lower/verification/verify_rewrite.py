@@ -1,4 +1,4 @@
-"""The verdict on a rewritten model: every site by itself, then the whole model, put together.
+"""Verify a rewritten model: every site by itself, then the whole model, and combine the verdicts.
 
 1. A site that differs decides: the rewrite is different, and the site is named.
 2. A whole model that agrees makes it equivalent, at scope "model".
@@ -13,21 +13,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
-from gru_lower.verification.inputs.padding import paddings
-from gru_lower.verification.result import Verification, VerifyOptions
-from gru_lower.verification.sites import site_models as extraction
-from gru_lower.verification.sites.verify_site import verify_site
-from gru_lower.verification.whole_models import verify_models
+from gru_lower.verification.inputs.mask_inputs import paddings
+from gru_lower.verification.sites.site_models import site_pair
+from gru_lower.verification.sites.verify_site import combined, verify_site
+from gru_lower.verification.whole.verify_models import verify_models
 from gru_lower.verification.worker.client import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gru_lower.graph.model import Model
+    from gru_lower.verification.options import VerifyOptions
+    from gru_lower.verification.result import Verification
     from gru_lower.verification.sites.site import Site
 
 
-def judge(
+def verify_rewrite(
     original: Model,
     rewritten: Model,
     sites: Sequence[Site],
@@ -53,10 +54,9 @@ def judge(
                 by_site.append((site, site.verified))
                 continue
             zero = options.zero_length_state or "zero"
-            pair = extraction.pair(site, original.ir_version, original.base_dir, zero)
+            pair = site_pair(site, original.ir_version, original.base_dir, zero)
             if pair is not None:
-                alone = replace(options, inputs=None, expected=None, shapes={})
-                by_site.append((site, verify_site(pair, alone, worker)))
+                by_site.append((site, verify_site(pair, options.for_sites(), worker)))
         different = next(((s, v) for s, v in by_site if v.status == "different"), None)
         if different is not None:
             site, found = different
@@ -74,28 +74,19 @@ def judge(
 
 
 def _combine(by_site: Sequence[tuple[Site, Verification]], whole: Verification) -> Verification:
+    """Return the verdict by rules 2 to 5."""
     if whole.status in ("equivalent", "different"):
         return whole
     unsure = [(site, found) for site, found in by_site if found.status != "equivalent"]
     if not by_site or unsure:
         site_text = f"; site {unsure[0][0].site}: {unsure[0][1].message}" if unsure else ""
         return replace(whole, status="inconclusive", message=whole.message + site_text)
-    found = [v for _, v in by_site]
-    worst = max(found, key=lambda v: v.max_abs_error or 0.0)
-    return Verification(
-        status="equivalent",
-        scope="site",
-        cases=min(v.cases for v in found),
-        max_abs_error=worst.max_abs_error,
-        max_rel_error=worst.max_rel_error,
-        worst=worst.worst,
-        message=f"verified per site; whole model not decided: {whole.message}",
-        chaotic=whole.chaotic,
-    )
+    message = f"verified per site; whole model not decided: {whole.message}"
+    return combined([found for _, found in by_site], message, chaotic=whole.chaotic)
 
 
 def other_padding(original: Model, rewritten: Model, options: VerifyOptions) -> list[Diagnostic]:
-    """Say how far off the rewrite is where the promise is broken that sequences are padded at their end.
+    """Report how far off the rewrite is if sequences are padded at their beginning, against the promise (GL807).
 
     Args:
         original: The model as it was.

@@ -1,4 +1,4 @@
-"""Parts of a model, cut out between values whose arrays are known and values that are asked for."""
+"""Cut a part out of a model: the nodes between values whose arrays are known and the values that are wanted."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from onnx import helper, numpy_helper
 from gru_lower.graph import external_data
 from gru_lower.graph.local_functions import key_of
 from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs, walk
+from gru_lower.verification.arrays import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from gru_lower.verification.result import Array
+    from gru_lower.verification.arrays import Array
 
 
 @dataclass(frozen=True)
 class Part:
-    """What of a model computes some values from others.
+    """The part of a model that computes some values from others.
 
     Attributes:
-        model: It, with outputs that declare no type.
+        model: A model of that part, with outputs that declare no type.
         kept: The indices of its nodes in the main graph of the whole model.
         inputs: The known values it reads.
 
@@ -98,7 +99,7 @@ def _called(model: onnx.ModelProto, nodes: Iterable[onnx.NodeProto]) -> list[onn
 
 
 def declared(part: onnx.ModelProto, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> onnx.ModelProto:
-    """Return a part whose inputs and outputs are those arrays', in their types and shapes, so that it stands alone.
+    """Return a part as a model of its own, whose inputs and outputs declare the types and shapes of given arrays.
 
     Args:
         part: From :func:`cut`.
@@ -116,20 +117,23 @@ def declared(part: onnx.ModelProto, inputs: Mapping[str, Array], outputs: Mappin
 
 
 def _typed(name: str, array: Array) -> onnx.ValueInfoProto:
-    text = array.dtype.kind in "OUST"
-    elem_type = onnx.TensorProto.STRING if text else helper.np_dtype_to_tensor_dtype(array.dtype)
-    return helper.make_tensor_value_info(name, elem_type, array.shape)
+    return helper.make_tensor_value_info(name, elem_type_of(array), array.shape)
+
+
+def elem_type_of(array: Array) -> int:
+    """Return the ``TensorProto.DataType`` of an array."""
+    return onnx.TensorProto.STRING if is_text(array.dtype) else helper.np_dtype_to_tensor_dtype(array.dtype)
 
 
 def embed(model: onnx.ModelProto, base_dir: Path | None) -> None:
-    """Take a model's external data into it, so that it is whole in one file."""
+    """Move a model's external data into the model, so that one file holds all of it."""
     for tensor in external_data.tensors(model):
         if external_data.is_external(tensor):
             tensor.CopyFrom(numpy_helper.from_array(external_data.to_array(tensor, base_dir), tensor.name))
 
 
-def sites(model: onnx.ModelProto, kept: Collection[int]) -> list[str]:
-    """Return the GRU nodes among some of the main graph's nodes, in their bodies and in the functions they call."""
+def gru_sites(model: onnx.ModelProto, kept: Collection[int]) -> list[str]:
+    """Return the sites of GRUs among some of the main graph's nodes, in their bodies and in functions they call."""
     blank = onnx.ModelProto()
     blank.CopyFrom(model)
     for index, node in enumerate(blank.graph.node):
@@ -141,6 +145,3 @@ def sites(model: onnx.ModelProto, kept: Collection[int]) -> list[str]:
     return [
         scope.site(index) for scope in walk(blank) for index, node in enumerate(scope.nodes) if is_onnx(node, "GRU")
     ]
-
-
-__all__ = ["Part", "cut", "declared", "embed", "sites"]

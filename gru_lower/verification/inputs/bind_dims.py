@@ -1,96 +1,30 @@
-"""A model's inputs, and which of their dims are one and the same unknown size."""
+"""Bind a model's unknown dims: which are equal, and which are known from given shapes or from another model."""
 
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from gru_lower.errors import GruLowerError, Unsupported
+from gru_lower.verification.inputs.errors import BadInputs
+from gru_lower.verification.inputs.model_inputs import Dim, Input, inputs_of, spell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import onnx
-
-Dim = int | str
-
-_NO_OVERRIDE_BELOW_IR = 4
-
-
-class Unfeedable(GruLowerError):  # noqa: N818 - reads as a finding, like the other public names
-    """No inputs can be generated for a model; the message says why."""
-
-
-class BadInputs(Unsupported):
-    """The shapes, inputs or expected outputs that were given cannot be read, or do not fit the model: GL009."""
-
-    def __init__(self, message: str, *, hint: str) -> None:
-        """Keep the parts; there is always something to do about it."""
-        super().__init__(message, code="GL009", hint=hint)
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input of a model.
-
-    Attributes:
-        name: Its name.
-        elem_type: A ``TensorProto.DataType``; 0 if it is no tensor.
-        dims: Sizes; a string for an unknown one (``"INPUT:AXIS"`` if it has no name); None if the rank is unknown.
-        default: The initializer it overrides, if it need not be fed.
-
-    """
-
-    name: str
-    elem_type: int
-    dims: tuple[Dim, ...] | None
-    default: onnx.TensorProto | None = None
-
-
-def inputs_of(model: onnx.ModelProto) -> dict[str, Input]:
-    """Return the inputs a caller may feed. Below ir_version 4, those with an initializer are constants and left out."""
-    graph = model.graph
-    defaults = {tensor.name: tensor for tensor in graph.initializer}
-    defaults |= {sparse.values.name: sparse.values for sparse in graph.sparse_initializer}
-    found = {}
-    for value in graph.input:
-        default = defaults.get(value.name)
-        if default is None or model.ir_version >= _NO_OVERRIDE_BELOW_IR:
-            found[value.name] = Input(value.name, value.type.tensor_type.elem_type, _dims(value), default)
-    return found
-
-
-def _dims(value: onnx.ValueInfoProto) -> tuple[Dim, ...] | None:
-    tensor = value.type.tensor_type
-    if not tensor.HasField("shape"):
-        return None
-    return tuple(
-        dim.dim_value
-        # Some exporters write -1 for "unknown".
-        if dim.WhichOneof("value") == "dim_value" and dim.dim_value >= 0
-        else dim.dim_param or f"{value.name}:{axis}"
-        for axis, dim in enumerate(tensor.shape.dim)
-    )
-
-
-def spell(dims: Iterable[Dim] | None) -> str:
-    """Return dims as messages show them: ``[5, N, ?]``, with ``?`` where nothing is known."""
-    shown = ("?" if isinstance(dim, str) and ":" in dim else str(dim) for dim in dims or ())
-    return "of any rank" if dims is None else f"[{', '.join(shown)}]"
 
 
 class Sizes:
     """Unknown sizes, which of them are equal, and those that are known after all."""
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start with every size unknown."""
         self._parent: dict[str, str] = {}
         self._known: dict[str, int] = {}
 
     def unify(self, a: Dim, b: Dim, where: str) -> None:
-        """Take two sizes for one.
+        """Note that two sizes are equal.
 
         Raises:
             BadInputs: They are known and differ.
@@ -112,7 +46,7 @@ class Sizes:
             )
 
     def find(self, dim: Dim) -> Dim:
-        """Return the size if it is known, else the one name that stands for all that equal it."""
+        """Return the size if it is known, else one name, the same for all sizes that are equal."""
         while isinstance(dim, str) and dim in self._parent:
             dim = self._parent[dim]
         return self._known.get(dim, dim) if isinstance(dim, str) else dim
@@ -127,47 +61,54 @@ def check_shapes(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) ->
     """Refuse shapes that do not fit a model, before any work is done.
 
     Raises:
-        BadInputs: As `narrow` does.
+        BadInputs: As `bind_dims` does.
 
     """
-    narrow(inputs_of(model), {}, shapes)
+    bind_dims(inputs_of(model), {}, shapes)
 
 
-def narrow(
+def bind_dims(
     inputs: Mapping[str, Input], other: Mapping[str, Input], shapes: Mapping[str, Sequence[int]]
 ) -> tuple[dict[str, Input], Sizes]:
     """Bind dims to the shapes that were given, and to those of the other model.
+
+    Args:
+        inputs: The model's.
+        other: Those of the model that is to be fed the same; none if there is none.
+        shapes: Input name -> given shape.
+
+    Returns:
+        The inputs, each with a known rank if that is known anywhere, and what is known of their sizes.
 
     Raises:
         BadInputs: A given shape is none, names no input, has another rank, or contradicts a static dim.
 
     """
-    given = {name: _whole(name, shape) for name, shape in shapes.items()}
+    given = {name: _as_shape(name, shape) for name, shape in shapes.items()}
     unknown = [name for name in given if name not in inputs]
     if unknown:
         raise BadInputs(
             f"a shape is given for {unknown[0]!r}, but the model has no such input",
             hint=f"its inputs are {', '.join(map(repr, inputs))}",
         )
-    sizes, narrowed = Sizes(), dict(inputs)
+    sizes, bound = Sizes(), dict(inputs)
     for name, spec in inputs.items():
         if spec.dims is None and name in given:
-            narrowed[name] = Input(name, spec.elem_type, given[name], spec.default)
+            bound[name] = Input(name, spec.elem_type, given[name], spec.default)
         elif spec.dims is None and name in other:
-            narrowed[name] = Input(name, spec.elem_type, other[name].dims, spec.default)
-    for name, spec in narrowed.items():
-        for dims in _same_rank(spec, other.get(name), given.get(name)):
+            bound[name] = Input(name, spec.elem_type, other[name].dims, spec.default)
+    for name, spec in bound.items():
+        for dims in _known_dims(spec, other.get(name), given.get(name)):
             for axis, (a, b) in enumerate(zip(spec.dims or (), dims, strict=True)):
                 sizes.unify(a, b, f"axis {axis} of input {name!r}")
-    for group in _equal(other):
-        there = [(name, narrowed[name].dims or ()) for name, _ in group if name in narrowed]
-        known = [dims[axis] for (_, dims), (_, axis) in zip(there, group, strict=False) if axis < len(dims)]
-        for a, b in pairwise(known):
+    for group in _equal_axes(other):
+        there = [(bound[name].dims or (), axis) for name, axis in group if name in bound]
+        for a, b in pairwise(dims[axis] for dims, axis in there if axis < len(dims)):
             sizes.unify(a, b, f"axis {group[0][1]} of input {group[0][0]!r}")
-    return narrowed, sizes
+    return bound, sizes
 
 
-def _equal(inputs: Mapping[str, Input]) -> list[list[tuple[str, int]]]:
+def _equal_axes(inputs: Mapping[str, Input]) -> list[list[tuple[str, int]]]:
     """Return the axes that a model's inputs declare by the same name, and so equal."""
     found: dict[str, list[tuple[str, int]]] = {}
     for name, spec in inputs.items():
@@ -177,7 +118,7 @@ def _equal(inputs: Mapping[str, Input]) -> list[list[tuple[str, int]]]:
     return [group for group in found.values() if len(group) > 1]
 
 
-def _whole(name: str, shape: Sequence[int]) -> tuple[int, ...]:
+def _as_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
     try:
         dims = tuple(map(operator.index, shape))
     except TypeError:
@@ -190,7 +131,7 @@ def _whole(name: str, shape: Sequence[int]) -> tuple[int, ...]:
     return dims
 
 
-def _same_rank(spec: Input, other: Input | None, shape: tuple[int, ...] | None) -> Iterator[tuple[Dim, ...]]:
+def _known_dims(spec: Input, other: Input | None, shape: tuple[int, ...] | None) -> Iterator[tuple[Dim, ...]]:
     """Yield the other model's static dims and the given shape, if they have the rank of `spec`."""
     rank = len(spec.dims or ())
     if shape is not None:
@@ -201,5 +142,5 @@ def _same_rank(spec: Input, other: Input | None, shape: tuple[int, ...] | None) 
             )
         yield shape
     if other is not None and other.dims is not None and len(other.dims) == rank:
-        # Names mean nothing across models: only what is known there narrows.
+        # Names mean nothing across models: only what is known there counts.
         yield tuple(b if isinstance(b, int) else a for a, b in zip(spec.dims or (), other.dims, strict=True))

@@ -1,0 +1,59 @@
+"""How to verify: tolerances, inputs and limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gru_lower.verification.arrays import Feeds
+
+ZeroLengthState = Literal["zero", "initial"]
+"""What the last state of a sequence of length 0 is: 0, as in onnxruntime, or initial_h."""
+
+PaddedSide = Literal["right", "left"]
+"""Where sequences are padded: at their end or at their beginning."""
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """How to verify.
+
+    Attributes:
+        rtol: Relative tolerance; by the output's element type if None.
+        atol: Absolute tolerance, in the output's unit; by the output's element type if None.
+        cases: Inputs to compare on, when they are generated.
+        seconds: How long to go on with further inputs, wilder ones, where whole models agree on the first `cases`.
+        seed: Of the generated inputs: the same seed gives the same inputs.
+        timeout: Seconds for one load or one run.
+        memory: Bytes the worker's data may take; about 80 % of the machine's (or its container's) if None.
+        shapes: Input name -> the shape to generate for it.
+        inputs: Given inputs, one dict per case, instead of generated ones.
+        expected: Output name -> what is right, one dict per case of `inputs`: integer labels or values.
+        zero_length_state: What the rewrite gives as the last state of a sequence of length 0. If set, such sequences
+            are fed where the two should agree: to whole models if "zero", as onnxruntime has it, and to sites that
+            have a float64 reference. None feeds none.
+        padding: Where sequences are padded whose masks become the rewrite's sequence_lens; None leaves masks to chance.
+        providers: onnxruntime's execution providers, in order of preference ("cuda"); its CPU's if empty.
+
+    """
+
+    rtol: float | None = None
+    atol: float | None = None
+    cases: int = 3
+    seconds: float = 0.0
+    seed: int = 0
+    timeout: float = 60.0
+    memory: int | None = None
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    inputs: list[Feeds] | None = None
+    expected: list[Feeds] | None = None
+    zero_length_state: ZeroLengthState | None = None
+    padding: PaddedSide | None = None
+    providers: tuple[str, ...] = ()
+
+    def for_sites(self) -> VerifyOptions:
+        """Return the options for a part of the model: what was given for the model's own inputs is left out."""
+        return replace(self, inputs=None, expected=None, shapes={})

@@ -1,0 +1,1 @@
+"""Verification of whole models: whether two of them compute the same outputs."""

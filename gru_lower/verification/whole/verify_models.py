@@ -1,0 +1,231 @@
+"""Verify that two whole models compute the same."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from gru_lower.verification.comparing.accuracy import accuracies, checked_expectations, float_errors
+from gru_lower.verification.comparing.coarsest_float import coarsest_float
+from gru_lower.verification.comparing.interface import interface_difference
+from gru_lower.verification.comparing.rounding import overflown
+from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
+from gru_lower.verification.inputs.generate import candidate_feeds, tries
+from gru_lower.verification.inputs.given_arrays import fitted
+from gru_lower.verification.result import Verification
+from gru_lower.verification.running.run_cases import run_original, run_rewrite
+from gru_lower.verification.running.running_model import RunningModel
+from gru_lower.verification.whole.further_inputs import run_further_inputs
+from gru_lower.verification.whole.judge_runs import judge_runs
+from gru_lower.verification.whole.model_pair import ModelPair, Runs
+from gru_lower.verification.worker.execution_providers import worker_for
+from gru_lower.verification.worker.run_failure import RunFailure
+from gru_lower.verification.worker.runtimes import RUNTIME_NAMES, RUNTIMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    import onnx
+
+    from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.options import VerifyOptions
+    from gru_lower.verification.result import Status
+    from gru_lower.verification.running.run_cases import Case
+    from gru_lower.verification.worker.client import Worker
+    from gru_lower.verification.worker.runtimes import Runtime
+
+_SLOW = 0.1  # share of the time limit: an original that takes more may have a correct rewrite that exceeds it
+
+
+def verify_models(
+    a: onnx.ModelProto,
+    b: onnx.ModelProto,
+    *,
+    options: VerifyOptions,
+    base_dir_a: Path | None = None,
+    base_dir_b: Path | None = None,
+    worker: Worker | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Verification:
+    """Run two models on the same inputs and compare all outputs.
+
+    Each runs in onnxruntime if it does, else in onnx's reference evaluator. Where the outputs differ, but those of `a`
+    move as much when its inputs change in the last bits, the verdict is "inconclusive" and `chaotic` is set: whole
+    outputs cannot decide then.
+
+    Args:
+        a: The original.
+        b: The rewrite.
+        options: Tolerances, inputs and limits.
+        base_dir_a: The folder of the original's external data.
+        base_dir_b: The folder of the rewrite's.
+        worker: A running worker to use, with its own limits; one is started and ended if None.
+        progress: Called with one line per step.
+
+    Raises:
+        BadInputs: Shapes, inputs or expected outputs in `options` do not fit the model or each other, or the original
+            runs on none of the inputs.
+
+    """
+    difference = interface_difference(a, b)
+    if difference:
+        return Verification("different", "model", message=difference)
+    _check_given(options)
+    draw = partial(
+        candidate_feeds,
+        a,
+        seed=options.seed,
+        shapes=options.shapes,
+        other=b,
+        zero_lengths=options.zero_length_state == "zero",
+        padding=options.padding,
+    )
+
+    def candidates() -> Iterable[Feeds]:
+        if options.inputs is not None:
+            return [fitted(a, given, b) for given in options.inputs]
+        return islice(draw(), tries(options.cases))
+
+    def more() -> Iterable[Feeds]:
+        return draw(wild=True) if options.inputs is None else ()
+
+    own = worker_for(options) if worker is None else nullcontext(worker)
+    try:
+        with (
+            own as running,
+            RunningModel(running, a, base_dir_a) as original,
+            RunningModel(running, b, base_dir_b) as rewrite,
+        ):
+            pair = ModelPair(original, rewrite, options, coarsest_float(a), progress or (lambda _: None))
+            return _verify(pair, candidates, more)
+    except Unfeedable as error:
+        return Verification("inconclusive", "model", message=error.message)
+    except MemoryError:
+        return Verification("inconclusive", "model", message="the inputs or the outputs do not fit into memory")
+    except BadInputs as error:
+        if options.shapes or options.inputs is not None:
+            raise
+        return Verification("different", "model", message=f"no inputs fit both models: {error.message}")
+
+
+def _check_given(options: VerifyOptions) -> None:
+    """Refuse given inputs and expected outputs that are not one for one.
+
+    Raises:
+        BadInputs: There are other numbers of them, or none.
+
+    """
+    if options.expected is not None and len(options.expected) != len(options.inputs or ()):
+        raise BadInputs(
+            f"{len(options.inputs or ())} inputs were given, and {len(options.expected)} expected outputs",
+            hint="give one set of expected outputs for each set of inputs",
+        )
+    if options.inputs is not None and not options.inputs:
+        raise BadInputs("the inputs given are an empty list", hint="give one dict of arrays per case, or None")
+
+
+def _verify(
+    pair: ModelPair, candidates: Callable[[], Iterable[Feeds]], more: Callable[[], Iterable[Feeds]]
+) -> Verification:
+    """Run the original in the first runtime it runs in, the rewrite on the same inputs, and compare.
+
+    Where they agree, go on with more inputs until the time for it is over.
+    """
+    options = pair.options
+    wanted = options.cases if options.inputs is None else len(options.inputs)
+    cases, runtime, refusals = _run_original(pair, candidates, wanted)
+    if not cases and options.inputs is not None:
+        raise BadInputs(
+            f"the original runs on none of the given inputs. {'. '.join(refusals)}",
+            hint="check the values; without given inputs, some are generated, or each GRU is verified by itself",
+        )
+    if not cases:
+        return Verification("inconclusive", "model", message=f"the original does not run. {'. '.join(refusals)}")
+    notes = [f"the original ran in {RUNTIME_NAMES[runtime]}, not in {refusal}" for refusal in refusals]
+    if options.inputs is not None and len(cases) < wanted:
+        notes.append(f"the original runs on {len(cases)} of {wanted} given inputs")
+    right = None
+    if options.expected is not None:
+        right = [checked_expectations(options.expected[case.number], case.outputs) for case in cases]
+
+    try:
+        outputs, ran_in = _run_rewrite(pair, cases, notes, fall_back=bool(refusals))
+    except RunFailure as error:
+        found = _verdict_on_failure(pair, error, notes, runtime)
+        found.counterexample = next((case.feeds for case in cases if _fails(pair, case)), None)
+        return found
+    sound = [place for place, case in enumerate(cases) if not overflown(case.outputs, outputs[place])]
+    if not sound:
+        notes.insert(0, "what the models compute overflows")
+        return Verification("inconclusive", "model", message="; ".join(notes))
+    if right is None:
+        cases, outputs = [cases[place] for place in sound], [outputs[place] for place in sound]
+    runs = Runs(cases, outputs, runtime, ran_in)
+    found = judge_runs(pair, runs)
+    if options.seconds and found.status != "inconclusive":
+        try:
+            run_further_inputs(pair, runs, more())
+        except RunFailure as error:
+            return found if found.status == "different" else _verdict_on_failure(pair, error, notes, runtime)
+        found = judge_runs(pair, runs)
+    if right is not None:
+        originals = [case.outputs for case in cases]
+        found.accuracy = accuracies(right, originals, outputs)
+        notes.append(float_errors(right, originals, outputs))
+    return replace(found, message="; ".join(filter(None, (found.message, *notes))))
+
+
+def _run_original(
+    pair: ModelPair, candidates: Callable[[], Iterable[Feeds]], wanted: int
+) -> tuple[list[Case], Runtime, list[str]]:
+    """Return the original's runs in the first runtime it runs in, that runtime, and why others before it did not."""
+    refusals: list[str] = []
+    cases: list[Case] = []
+    runtime = RUNTIMES[0]
+    for runtime in pair.runtimes:
+        cases, failure = run_original(pair.original, runtime, candidates(), wanted, pair.say)
+        if cases:
+            break
+        refusals.append(f"{RUNTIME_NAMES[runtime]}: {failure}")
+        if failure is not None and failure.kind in {"timeout", "memory"}:
+            break  # the reference is slower and larger
+    return cases, runtime, refusals
+
+
+def _run_rewrite(
+    pair: ModelPair, cases: Sequence[Case], notes: list[str], *, fall_back: bool
+) -> tuple[list[Feeds], Runtime]:
+    try:
+        return run_rewrite(pair.rewrite, pair.runtimes if fall_back else RUNTIMES[:1], cases, pair.say)
+    except RunFailure as refusal:
+        if fall_back or pair.options.providers or not refusal.lacks_kernel:
+            raise
+        notes.append(f"the rewrite ran in {RUNTIME_NAMES['reference']}: onnxruntime has no kernel for it ({refusal})")
+        return run_rewrite(pair.rewrite, RUNTIMES[1:], cases, pair.say)
+
+
+def _fails(pair: ModelPair, case: Case) -> bool:
+    """Whether the rewrite fails on a case; false for a timeout or a lack of memory, which may not be the case's."""
+    try:
+        run_rewrite(pair.rewrite, pair.runtimes[:1], [case], pair.say)
+    except RunFailure as error:
+        return error.kind in {"error", "crash"}
+    return False
+
+
+def _verdict_on_failure(
+    pair: ModelPair, failure: RunFailure, notes: list[str], original_ran_in: Runtime
+) -> Verification:
+    """Return the verdict on a rewrite that fails on inputs the original runs on."""
+    slow = pair.original.slowest > _SLOW * pair.original.worker.timeout
+    loading = pair.rewrite.runtime is None
+    limits = failure.kind == "memory" or (failure.kind == "timeout" and (slow or loading))
+    # What no runtime loads may yet be right; what loads in both and runs in neither is not.
+    unknown = original_ran_in == "reference" and not all(map(pair.rewrite.loads, RUNTIMES))
+    status: Status = "inconclusive" if limits or unknown else "different"
+    message = f"the rewrite fails where the original runs ({failure.kind}): {failure}"
+    return Verification(status, "model", message="; ".join([message, *notes]))
