@@ -55,20 +55,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "gru_model: a model that is lowered and verified (gru-lower)")
     if not patterns and not config.getini("gru_models"):
         return
-    _options(config)
+    _lower_options(config)
     found: set[Path] = set()
     for pattern in patterns:
-        models = _matching(pattern, config.invocation_params.dir)
+        models = _matching_files(pattern, config.invocation_params.dir)
         if not models:
             raise pytest.UsageError(f"--gru-models {pattern}: no file matches")
         found.update(models)
     config.args += [str(path) for path in sorted(found) if str(path) not in config.args]
     for pattern in config.getini("gru_models"):
-        found.update(_matching(pattern, config.rootpath))
+        found.update(_matching_files(pattern, config.rootpath))
     config.stash[_MODELS] = found
 
 
-def _matching(pattern: str, folder: Path) -> list[Path]:
+def _matching_files(pattern: str, folder: Path) -> list[Path]:
     """Return the files that match a glob, relative to a folder unless it is absolute."""
     names = glob.glob(str(folder / Path(pattern).expanduser()), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute ones
     paths = [Path(os.path.abspath(name)) for name in names]  # noqa: PTH100 - as pytest does: symlinks stay as they are
@@ -109,7 +109,7 @@ class LowerItem(pytest.Item):
 
         refused, report = "", None
         try:
-            report = gru_lower.lower(self.path, **_options(self.config)).report
+            report = gru_lower.lower(self.path, **_lower_options(self.config)).report
         except gru_lower.GruLowerError as error:
             message = error.message.replace(str(self.path), self.path.name)
             refused = "; ".join(filter(None, [f"{error.code}: {message}" if error.code else message, error.hint]))
@@ -119,19 +119,22 @@ class LowerItem(pytest.Item):
             pytest.skip("there is no GRU in it")
         found = report.verification
         self.user_properties += [("gru_status", found.status), ("gru_max_abs_error", found.max_abs_error)]
-        problems = [*_kept(report.sites), *_verdict(found, required=bool(self.config.getini("gru_require_verified")))]
+        problems = [
+            *_kept_lines(report.sites),
+            *_verdict_lines(found, required=bool(self.config.getini("gru_require_verified"))),
+        ]
         if problems:
             pytest.fail("\n".join(problems), pytrace=False)
 
 
-def _kept(sites: list[Site]) -> list[str]:
+def _kept_lines(sites: list[Site]) -> list[str]:
     """Return a line for each GRU that had to stay."""
     return [
         f"{each.code}: {each.site} stays a GRU: {each.message}" for each in sites if each.action == "kept" and each.code
     ]
 
 
-def _verdict(found: Verification, *, required: bool) -> list[str]:
+def _verdict_lines(found: Verification, *, required: bool) -> list[str]:
     """Return a line where verification did not go well."""
     if found.status == "different":
         return [f"the lowered model differs: {found.message}"]
@@ -140,7 +143,7 @@ def _verdict(found: Verification, *, required: bool) -> list[str]:
     return []
 
 
-def _options(config: pytest.Config) -> dict[str, Any]:
+def _lower_options(config: pytest.Config) -> dict[str, Any]:
     """Return the arguments of ``gru_lower.lower`` that the configuration file gives.
 
     Raises:

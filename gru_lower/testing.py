@@ -68,10 +68,10 @@ def assert_equivalent(
     )
     if found.status != "equivalent":
         more = {"seed": seed, "cases": cases, "rtol": rtol, "atol": atol}
-        raise AssertionError("\n".join(filter(None, [*_lines(found), f"  {_see(a, b, more)}", err_msg])))
+        raise AssertionError("\n".join(filter(None, [*_failure_lines(found), f"  {_how_to_see(a, b, more)}", err_msg])))
 
 
-def _lines(found: Verification) -> list[str]:
+def _failure_lines(found: Verification) -> list[str]:
     """Return what a person wants to know, most important first."""
     verb = "are not equivalent" if found.status == "different" else "could not be compared"
     lines = [f"the models {verb}: {found.message}"]
@@ -91,7 +91,7 @@ def _lines(found: Verification) -> list[str]:
     return lines
 
 
-def _see(a: object, b: object, more: Mapping[str, object]) -> str:
+def _how_to_see(a: object, b: object, more: Mapping[str, object]) -> str:
     """Return how to look further: a command where both are files."""
     if all(isinstance(each, (str, os.PathLike)) for each in (a, b)):
         defaults = {"seed": 0, "cases": 3}

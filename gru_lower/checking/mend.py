@@ -18,7 +18,7 @@ from gru_lower.rewriting.rewrite_model import Result
 from gru_lower.targets import read_profile
 from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.verify_site import site_verifier
-from gru_lower.verification.verify_rewrite import remarks, verify_rewrite
+from gru_lower.verification.verify_rewrite import verdict_diagnostics, verify_rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,7 +99,7 @@ def fix_model(
             beside = f"compared with the model as {codes} left it, which computes something else, on purpose"
             said = "; ".join(filter(None, (report.verification.message, beside)))
             report.verification = replace(report.verification, message=said)
-        report.diagnostics += remarks(report.verification)
+        report.diagnostics += verdict_diagnostics(report.verification)
     for site in sites:
         site.change = None
     return Result(held.proto, report, held)

@@ -1,1 +1,1 @@
-"""Proof, over the reals and for all inputs, that what stands for a GRU computes it."""
+"""Prove, over the reals and for all inputs, that the nodes in place of a GRU compute it."""

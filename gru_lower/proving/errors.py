@@ -1,4 +1,4 @@
-"""What a proof ends with that does not come to its end."""
+"""The error that ends a proof which cannot be completed."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Rows that are filled where a mask says so, as lowering writes sequence_lens: read as the Where that they are.
+"""Interpret rows that are filled where a mask says so, as lowering writes sequence_lens, as the Where they equal.
 
     index = Where(mask as one row, 0 … T·B - 1, T·B) [+ B]
     rows = Gather(Concat(rows, padding), index)          Where(mask, rows, padding), row by row
 
-Padding is ∞ where it closes a gate: an atom of its own, which :mod:`masking` gets rid of again.
+Padding is ∞ where it closes a gate: an atom of its own, which :mod:`gru_lower.proving.mask_cases` removes again.
 """
 
 from __future__ import annotations
@@ -18,97 +18,43 @@ from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis,
 from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Leaf, TooLargeError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import known
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
 from gru_lower.passes.fuse_gru.tensors import canonical_functions, views
 from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION, entries
 from gru_lower.passes.fuse_gru.tensors.reshape import reshape
 from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value, leaf, lift
 from gru_lower.proving.mask_cases import has_masks, infinity
-from gru_lower.proving.packed_states import Apart, ApartInterpreter
+from gru_lower.proving.masked_algebra import MaskedAlgebra, MaskedPackedAlgebra
+from gru_lower.proving.packed_states import PackedInterpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable
-
     from onnx import NodeProto
 
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
-    from gru_lower.passes.fuse_gru.algebra.matrices import Array, Matrix
+    from gru_lower.passes.fuse_gru.algebra.matrices import Array
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Known
 
 
-class Index(NamedTuple):
+class FillIndex(NamedTuple):
     """Each row's own place where a mask is true, and the place behind all rows elsewhere.
 
     Attributes:
         mask: The mask, (T, B).
-        ahead: How many rows more stand before the first one.
+        offset: How many more rows come before the first one.
 
     """
 
     mask: Value
-    ahead: Count
+    offset: Count
 
 
-class Whole(LoopAlgebra):
-    """The algebra of fusing, where what is masked is not looked at as a whole.
-
-    Args:
-        given: The values that are some GRU's X, sequence_lens or initial_h, by path and name. What makes them does not
-            matter, so they are looked at from outside; lengths even where they are constant.
-
-    """
-
-    weights_in_parts = True
-
-    def __init__(self, given: Collection[Hashable] = ()) -> None:
-        """Start with nothing known."""
-        super().__init__()
-        self.given = given
-
-    def at_rest(self, poly: Poly) -> Poly:
-        """Return the polynomial, looked at as a whole or not."""
-        return poly if has_masks(self, poly) else super().at_rest(poly)
-
-    def linear(self, matrix: Matrix, poly: Poly) -> Poly:
-        """Return a matrix times a polynomial that is finite."""
-        _finite(self, poly)
-        return super().linear(matrix, poly)
-
-
-class Masked(Apart):
-    """The algebra of packed loops, where rows may be filled.
-
-    Args:
-        block: H.
-        given: As above.
-
-    """
-
-    def __init__(self, block: int, given: Collection[Hashable] = ()) -> None:
-        """Start with nothing known."""
-        super().__init__(block)
-        self.given = given
-
-    def linear(self, matrix: Matrix, poly: Poly) -> Poly:
-        """Return a matrix times a polynomial that is finite."""
-        _finite(self, poly)
-        return super().linear(matrix, poly)
-
-
-def _finite(algebra: Algebra, poly: Poly) -> None:
-    endless = infinity(algebra).atom
-    if any(endless in mono for mono, _ in poly.terms):
-        raise NotUnderstoodError  # 0 · ∞ is not 0
-
-
-class Filling(Interpreter):
-    """Reads filled rows of a scope.
+class FilledRowsInterpreter(Interpreter):
+    """Interprets a scope in which rows are filled.
 
     Attributes:
-        made: What is known of values that are looked at from outside: a GRU's Y may be another's X.
+        made: What is known of values that are opaque to their readers: a GRU's Y may be another's X.
         indices: The indices that fill rows, by name.
 
     """
@@ -124,21 +70,22 @@ class Filling(Interpreter):
         """Start with what is given."""
         super().__init__(algebra, facts, scope, scopes, parent)
         self.made: dict[str, Known] = {}
-        self.indices: dict[str, Index] = {}
+        self.indices: dict[str, FillIndex] = {}
 
     def keep(self, name: str, result: Known) -> None:
         """Enter a value."""
-        super().keep(name, self._from_outside(name, result))
+        super().keep(name, self._as_leaf_if_opaque(name, result))
 
     def value(self, name: str) -> Known:
         """Return what is known of a value."""
         if name not in self.values and self.scope.defines(name):
-            self.values[name] = self._from_outside(name, super().value(name))
+            self.values[name] = self._as_leaf_if_opaque(name, super().value(name))
         return super().value(name)
 
-    def _from_outside(self, name: str, result: Known) -> Known:
-        given = isinstance(self.algebra, (Whole, Masked)) and (self.scope.path, name) in self.algebra.given
-        if not given or not isinstance(result, (Value, Const)):
+    def _as_leaf_if_opaque(self, name: str, result: Known) -> Known:
+        """Return a leaf for a value that is opaque, and note what is known of it; any other value as it is."""
+        opaque = isinstance(self.algebra, (MaskedAlgebra, MaskedPackedAlgebra)) and self.algebra.opaque
+        if not opaque or (self.scope.path, name) not in opaque or not isinstance(result, (Value, Const)):
             return result
         if isinstance(result, Const) and result.array.dtype.kind not in "iu":
             return result
@@ -172,14 +119,14 @@ class Filling(Interpreter):
             more = self.value(node.input[1])
             if isinstance(more, Const) and more.array.size == 1:
                 index = indices[node.input[0]]
-                indices[node.output[0]] = index._replace(ahead=index.ahead + _entry(more))
+                indices[node.output[0]] = index._replace(offset=index.offset + _entry(more))
         elif node.op_type == "Reshape":
             return self._flat(node)
         elif node.op_type == "Gather" and node.input[1] in indices:
             return self._filled(node, indices[node.input[1]])
         return None
 
-    def _index(self, node: NodeProto) -> Index | None:
+    def _index(self, node: NodeProto) -> FillIndex | None:
         flat = self._made_by(node.input[0], "Reshape")
         mask = None if flat is None else self.value(flat.input[0])
         shape = None if flat is None else self.value(flat.input[1])
@@ -196,16 +143,16 @@ class Filling(Interpreter):
             counted = counted and rows.array.tolist() == list(range(rows.array.size))
         if not counted or not isinstance(behind, Const) or behind.array.size != 1 or _entry(behind) != count:
             return None
-        return Index(mask, 0)
+        return FillIndex(mask, 0)
 
-    def _filled(self, node: NodeProto, index: Index) -> Value | None:
+    def _filled(self, node: NodeProto, index: FillIndex) -> Value | None:
         axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
         behind = self._made_by(node.input[0], "Concat")
         if behind is None or axis or any(a.i for a in behind.attribute if a.name == "axis"):
             return None
         *pieces, padding = (self.value(name) for name in behind.input)
         steps, batch = index.mask.dims
-        if not isinstance(padding, Const) or padding.dims[0] != 1 or index.ahead not in (0, batch):
+        if not isinstance(padding, Const) or padding.dims[0] != 1 or index.offset not in (0, batch):
             return None
         total: Count = 0
         laid: list[Value | Const] = []
@@ -219,7 +166,7 @@ class Filling(Interpreter):
                 return None
             laid.append(reshape(self.algebra, piece, [length, batch, piece.dims[1]]))
             total = total + length
-        first = 1 if index.ahead else 0
+        first = 1 if index.offset else 0
         if total != steps + first:
             return None
         if first:
@@ -276,7 +223,7 @@ class Filling(Interpreter):
         return node if node is not None and is_onnx(node) and node.op_type == op_type else None
 
 
-class FillingApart(Filling, ApartInterpreter):
+class PackedFilledRowsInterpreter(FilledRowsInterpreter, PackedInterpreter):
     """The same with the states of loops in stretches."""
 
 

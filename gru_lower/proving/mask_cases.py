@@ -1,10 +1,10 @@
-"""Steps that a mask decides on: what they are where it is 1, and where it is 0.
+"""Decide masks in polynomials: what a step is where its mask is 1, and where it is 0.
 
 A mask t < len is 0 or 1 for every sequence of a batch. A polynomial with masks is the operator's if
 
     every mask in it is that of its own step and sequence
     with 1 for the mask it is what the operator computes
-    with 0 for the mask it is what the operator leaves as it was
+    with 0 for the mask it is the state before
 
 With a mask gone, an ∞ that it had kept away stands alone in a gate: σ(v + ∞) = 1, σ(v - ∞) = 0 for every finite v.
 """
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 GATES = ("Sigmoid", "HardSigmoid")
 
 
-class Moment(NamedTuple):
-    """What a mask compares.
+class MaskComparison(NamedTuple):
+    """The comparison that a mask is: step number < length.
 
     Attributes:
         lens: The source of the lengths.
@@ -47,8 +47,8 @@ class Moment(NamedTuple):
     number: Count
     step: int
 
-    def behind_steps(self) -> Moment:
-        """Return the same where the steps lie along the first free axis, and all have that mask."""
+    def along_steps(self) -> MaskComparison:
+        """Return the same for steps that lie along the first free axis and all have this mask."""
         if self.step:
             return self
         return self._replace(batch=tuple(shifted(axis, 1) for axis in self.batch))
@@ -73,8 +73,8 @@ def _unspread(algebra: Algebra, serial: int) -> Atom:
     return algebra.atoms[atom.part.atom] if isinstance(atom, Spread) and atom.part.atom is not None else atom
 
 
-def _moment(leaf: Leaf) -> Moment:
-    """Say what a mask compares, its batch being the free axis behind that of the steps, if there is one.
+def comparison_of(leaf: Leaf) -> MaskComparison:
+    """Return the comparison a mask is; its batch is the free axis after that of the steps, if there is one.
 
     Raises:
         NotShownError: The mask is none of single steps, or of one step after the other.
@@ -84,18 +84,18 @@ def _moment(leaf: Leaf) -> Moment:
     source = leaf.source
     assert isinstance(source, Below)
     if number is not None:
-        return Moment(source.lens, leaf.axes[:-1] if source.placed else leaf.axes, number, 0)
+        return MaskComparison(source.lens, leaf.axes[:-1] if source.placed else leaf.axes, number, 0)
     steps = leaf.axes[-1]
     factor = source.number.factor(("#",)) if isinstance(source.number, Affine) else 0
     if not isinstance(steps, ReadAlong) or steps.label != 0 or not factor:
         raise NotShownError("a mask is not that of its step")
     lowered = tuple(shifted(axis, -1) for axis in leaf.axes[:-1])
     first = source.number - POSITION * factor + steps.start * factor
-    return Moment(source.lens, lowered, first, steps.step * factor)
+    return MaskComparison(source.lens, lowered, first, steps.step * factor)
 
 
-class Cases:
-    """Decides masks.
+class MaskCases:
+    """Replaces masks in polynomials by 1 or 0.
 
     Args:
         algebra: The tables.
@@ -104,19 +104,19 @@ class Cases:
     """
 
     def __init__(self, algebra: Algebra, states: Collection[int] = ()) -> None:
-        """Hold the tables."""
+        """Keep the algebra and the states' atoms."""
         self.algebra, self.states = algebra, frozenset(states)
         self._infinity = infinity(algebra).atom
 
-    def own(self, poly: Poly) -> list[Leaf]:
+    def own_masks(self, poly: Poly) -> list[Leaf]:
         """Return the masks among a polynomial's own atoms."""
         atoms = [_unspread(self.algebra, serial) for mono, _ in poly.terms for serial in mono]
         return [atom for atom in atoms if isinstance(atom, Leaf) and isinstance(atom.source, Below)]
 
-    def without(self, poly: Poly, moment: Moment) -> Poly | None:
+    def without_mask(self, poly: Poly, mask: MaskComparison) -> Poly | None:
         """Return what a mask is multiplied by, ``None`` where a polynomial is no product with it."""
         common = set.intersection(*(set(mono) for mono, _ in poly.terms)) if poly.terms else set()
-        serial = next((serial for serial in common if self._is(serial, moment)), None)
+        serial = next((serial for serial in common if self._is_mask(serial, mask)), None)
         if serial is None:
             return None
         rest: dict[tuple[int, ...], Coefficient] = {}
@@ -125,28 +125,28 @@ class Cases:
             rest[mono[:place] + mono[place + 1 :]] = factor
         return self.algebra.poly(rest)
 
-    def _is(self, serial: int, moment: Moment) -> bool:
+    def _is_mask(self, serial: int, mask: MaskComparison) -> bool:
         atom = _unspread(self.algebra, serial)
-        return isinstance(atom, Leaf) and isinstance(atom.source, Below) and _moment(atom) == moment
+        return isinstance(atom, Leaf) and isinstance(atom.source, Below) and comparison_of(atom) == mask
 
-    def hold(self, poly: Poly, *moments: Moment) -> None:
-        """See to it that a polynomial's masks are all of one of some moments.
+    def check_masks(self, poly: Poly, *allowed: MaskComparison) -> None:
+        """Check that every mask in a polynomial is one of those allowed.
 
         Raises:
             NotShownError: One is not.
 
         """
-        self.agree(self._masks(poly, set()), *moments)
+        self.check_comparisons(self._masks(poly, set()), *allowed)
 
     @staticmethod
-    def agree(leaves: Iterable[Leaf], *moments: Moment) -> None:
-        """See to it that masks are all of one of some moments.
+    def check_comparisons(leaves: Iterable[Leaf], *allowed: MaskComparison) -> None:
+        """Check that every mask is one of those allowed.
 
         Raises:
             NotShownError: One is not.
 
         """
-        if any(_moment(leaf) not in moments for leaf in leaves):
+        if any(comparison_of(leaf) not in allowed for leaf in leaves):
             raise NotShownError("a mask is not that of its step")
 
     def _masks(self, poly: Poly, seen: set[int]) -> Iterator[Leaf]:
@@ -181,7 +181,7 @@ class Cases:
             return None
         return inner
 
-    def decided(self, poly: Poly, value: float, which: Collection[Leaf] | None = None) -> Poly:
+    def with_masks(self, poly: Poly, value: float, which: Collection[Leaf] | None = None) -> Poly:
         """Return a polynomial with a number for its masks.
 
         Args:
@@ -190,9 +190,9 @@ class Cases:
             which: The masks, all of them if none are named.
 
         """
-        return self._decided(poly, value, which, {})
+        return self._with_masks(poly, value, which, {})
 
-    def _decided(self, poly: Poly, value: float, which: Collection[Leaf] | None, known: dict[int, Poly]) -> Poly:
+    def _with_masks(self, poly: Poly, value: float, which: Collection[Leaf] | None, known: dict[int, Poly]) -> Poly:
         terms = []
         for mono, factor in poly.terms:
             product = self.algebra.constant(factor)
@@ -209,7 +209,7 @@ class Cases:
         if isinstance(atom, Leaf) and isinstance(atom.source, Below):
             return algebra.constant(value) if which is None or atom in which else algebra.of(serial)
         parts = self._parts(serial)
-        made = [self._decided(part, value, which, known) for part in parts]
+        made = [self._with_masks(part, value, which, known) for part in parts]
         if all(one is other for one, other in zip(parts, made, strict=True)):
             return algebra.of(serial)
         match atom:

@@ -1,112 +1,31 @@
-"""Values multiplied out and taken apart, for loops whose states are packed.
+"""Interpret loops whose states are packed: a state is split into stretches of H features, and equal ones are one leaf.
 
-A packed body computes gates and directions side by side, with matrices that are put together from blocks. Here every
-feature axis falls into stretches of H, a block of zeros is nothing, an identity is what it multiplies, and products
-are spread over sums: what is the same over the reals comes out as the same polynomial, whichever way it was packed.
-
-Two stretches of states that are the same at the beginning are taken for one until a step tells them apart; those that
-none does are one.
+Two stretches that are equal at the beginning are taken for one until a step of the loop makes them different; those
+that no step makes different are equal.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, whole_axes
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Lin, Stack, Vector
+from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
 from gru_lower.passes.fuse_gru.loops.read_loop import Reader
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value, features, leaf
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value, features, leaf
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Mono, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Known
     from gru_lower.passes.fuse_gru.loops.read_loop import State
 
-AT_ZERO = {"Tanh": 0.0, "Relu": 0.0, "Softsign": 0.0, "Elu": 0.0, "LeakyRelu": 0.0, "Clip": 0.0}
-"""What functions are at 0."""
 
-
-class Apart(LoopAlgebra):
-    """Polynomials that are multiplied out.
-
-    Args:
-        block: H: how wide the stretches are.
-
-    """
-
-    def __init__(self, block: int) -> None:
-        """Start with nothing known."""
-        super().__init__()
-        self.block, self.weights_in_parts = block, True
-        self._products: dict[Mono, int] = {}
-
-    def as_state(self, poly: Poly) -> Poly:
-        """Return the polynomial: nothing is looked at as a whole."""
-        return poly
-
-    def at_rest(self, poly: Poly) -> Poly:
-        """Return the polynomial, as above."""
-        return poly
-
-    def cut(self, poly: Poly) -> int:
-        """Return an atom for a product of atoms; that of one atom is itself. A sum is no product: it is one value."""
-        if len(poly.terms) != 1:
-            return super().cut(poly)
-        ((mono, _),) = poly.terms
-        if len(mono) == 1 and isinstance(self.atoms[mono[0]], (Leaf, Stack)):
-            return mono[0]
-        found = self._products.get(mono)
-        if found is None:
-            source = ("product", len(self._products))
-            self.defined[source] = poly
-            made = self.atom(Leaf(source, whole_axes(self.free_of(poly)), 0, self.width_of(poly)))
-            assert made.atom is not None
-            found = self._products[mono] = made.atom
-        return found
-
-    def linear(self, matrix: Matrix, poly: Poly) -> Poly:
-        """Return a matrix times a polynomial, term by term."""
-        if matrix.is_zero:
-            return self.zero
-        if matrix.is_identity:
-            return poly
-        if matrix.is_negative:
-            assert matrix.array is not None
-            return self.scale(self.linear(self.matrices.scaled(matrix, -np.ones(matrix.shape[1])), poly), -1.0)
-        terms = []
-        for mono, factor in poly.terms:
-            one = self.poly({mono: 1.0})
-            if not any(mono):
-                terms.append(self._folded(matrix, self.poly({mono: factor})))
-            elif not isinstance(factor, Vector):
-                terms.append(self.scale(self.atom(Lin(matrix, self.cut(one))), factor))
-            elif matrix.array is None:
-                raise NotUnderstoodError
-            else:
-                terms.append(self.linear(self.matrices.scaled(matrix, factor.data), one))
-        return self.add(*terms)
-
-    def fn(self, op: str, *arguments: Poly, parameters: tuple[float, ...] = ()) -> Poly:
-        """Return a function of polynomials; of 0, its number. Of clips of v and -v only one is ever an atom."""
-        if op in AT_ZERO and not any(argument.terms for argument in arguments):
-            return self.constant(AT_ZERO[op])
-        if op == "Clip" and parameters[0] == -parameters[1] and self._is_negative(arguments[0]):
-            return self.scale(super().fn(op, self.scale(arguments[0], -1.0), parameters=parameters), -1.0)
-        return super().fn(op, *arguments, parameters=parameters)
-
-
-class ApartReader(Reader):
-    """Reads a loop with its states in stretches.
+class PackedReader(Reader):
+    """Reads a loop whose states are split into stretches of H features.
 
     Attributes:
-        classes: For each stretch of a state, ``(place, stretch)``, the first one that is the same.
+        classes: For each stretch of a state, ``(place, stretch)``, the first one that is equal to it.
 
     """
 
@@ -118,7 +37,7 @@ class ApartReader(Reader):
         if parts is None:
             return super().leaf_of(state, place)
         if self.classes is None:
-            self.classes = self._alike_at_first()
+            self.classes = self._equal_at_first()
         initial = self.initial(state)
         assert isinstance(initial, (Value, Const))
         block = self.outside.algebra.block
@@ -134,7 +53,7 @@ class ApartReader(Reader):
         return Value(axes, initial.dims, tuple(pieces))
 
     def learnt(self, body: Interpreter, leaves: dict[int, Value]) -> bool:
-        """Tell stretches apart; only when none is to be told apart any more, learn anything else."""
+        """Split classes of equal stretches; only when there is nothing more to split, learn anything else."""
         if self.classes is not None:
             refined = self._refined(body)
             self.settled = refined == self.classes
@@ -171,7 +90,7 @@ class ApartReader(Reader):
             )
         return found
 
-    def _alike_at_first(self) -> dict[tuple[int, int], tuple[int, int]]:
+    def _equal_at_first(self) -> dict[tuple[int, int], tuple[int, int]]:
         first: dict[Hashable, tuple[int, int]] = {}
         classes = {}
         for place, state in enumerate(self.states):
@@ -198,7 +117,7 @@ class ApartReader(Reader):
         return refined
 
 
-class ApartInterpreter(Interpreter):
-    """Reads loops with their states in stretches."""
+class PackedInterpreter(Interpreter):
+    """Interprets a scope; its loops' states are split into stretches of H features."""
 
-    reader = ApartReader
+    reader = PackedReader

@@ -1,8 +1,8 @@
-"""Proof that lowered GRUs compute what the operator says: over the reals, for all inputs.
+"""Prove that lowered GRUs compute what the operator says: over the reals, for all inputs.
 
 A GRU node of one model and the nodes that make its outputs in another are compared in the algebra of fusing. The
-operator's own step, :func:`gru_lower.gru.step_equations.step`, is written in polynomials with the node's weights; the values
-that are there are interpreted as polynomials; equal ones are the same object.
+operator's own step, :func:`gru_lower.gru.step_equations.step`, is written in polynomials with the node's weights; the
+values that are there are interpreted as polynomials; equal ones are the same object.
 
     unrolled   Y[t] is the step's state after t steps from initial_h, for every t
     loops      by induction: what is read off the loop's states begins as initial_h, and a step of the body makes of it
@@ -28,8 +28,10 @@ from gru_lower.passes.fuse_gru.tensors import views
 from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value
 from gru_lower.proving import prove_loops, prove_unrolled
 from gru_lower.proving.errors import NotShownError
-from gru_lower.proving.filled_rows import Filling, FillingApart, Masked, Whole
-from gru_lower.proving.operator_step import Operator, Site
+from gru_lower.proving.filled_rows import FilledRowsInterpreter, PackedFilledRowsInterpreter
+from gru_lower.proving.gru_node import GruNode
+from gru_lower.proving.masked_algebra import MaskedAlgebra, MaskedPackedAlgebra
+from gru_lower.proving.operator_step import Operator
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of one GRU.
+    """The outcome of the proof for one GRU.
 
     Attributes:
         site: Its id in the model that has it.
@@ -74,7 +76,7 @@ def prove(original: Model, rewritten: Model, *, zero_length_state: str = "zero")
     for scope in walk(original.proto):
         other = others.get(scope.path)
         for index, node in enumerate(scope.nodes):
-            if not is_onnx(node, "GRU") or (other is not None and _is_there(other, node)):
+            if not is_onnx(node, "GRU") or (other is not None and _has_node(other, node)):
                 continue
             spec = parse(scope, index, facts).spec
             reason = ""
@@ -95,22 +97,25 @@ def _given(model: Model) -> frozenset[tuple[str, str]]:
     return frozenset((scope.path, name) for scope, node in grus for name in (*node.input[:1], *node.input[4:6]) if name)
 
 
-def _is_there(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
+def _has_node(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
     return any(each == node for each in scope.nodes)
 
 
 class _Rewritten:
-    """The values of the model that is held to another: as they are, and multiplied out for each H."""
+    """The values of the rewritten model: as they are, and multiplied out for each H."""
 
     def __init__(self, model: Model, given: frozenset[tuple[str, str]]) -> None:
         self.model, self.facts, self.given = model, Facts(model), given
         self._found: dict[int, dict[str, Interpreter]] = {}
 
     def scopes(self, block: int) -> dict[str, Interpreter]:
-        """Return the interpreted scopes by path; multiplied out in stretches of ``block``, 0 for not at all."""
+        """Return the interpreted scopes by path; multiplied out in parts of ``block`` features, 0 for not at all."""
         if block not in self._found:
-            algebra, kind = (Masked(block, self.given), FillingApart) if block else (Whole(self.given), Filling)
-            made = interpreted(self.model, self.facts, algebra, kind)
+            made = (
+                interpreted(self.model, self.facts, MaskedPackedAlgebra(block, self.given), PackedFilledRowsInterpreter)
+                if block
+                else interpreted(self.model, self.facts, MaskedAlgebra(self.given), FilledRowsInterpreter)
+            )
             self._found[block] = {interpreter.scope.path: interpreter for interpreter in made}
         return self._found[block]
 
@@ -118,24 +123,24 @@ class _Rewritten:
 def _prove_site(
     model: Model, scope: Scope, spec: GruSpec, facts: Facts, rewritten: _Rewritten, *, empty_is_zero: bool
 ) -> None:
-    """Show that a site's outputs are the operator's, in one of the two ways.
+    """Show that a site's outputs are the operator's: as unrolled steps, or else as a loop.
 
     Raises:
         NotShownError: They are not, for all that could be shown.
 
     """
     reasons = []
-    for block, way in ((0, "steps"), (spec.hidden_size, "loops")):
+    for block in (0, spec.hidden_size):
         try:
             other = rewritten.scopes(block)[scope.path]
-            site = Site(model, scope, spec, facts, other, empty_is_zero=empty_is_zero)
+            node = GruNode(model, scope, spec, facts, other, empty_is_zero=empty_is_zero)
             for direction in spec.directions:
-                operator = Operator(site, direction)
+                operator = Operator(node, direction)
                 y, y_h = (_output(operator, name) for name in ("Y", "Y_h"))
-                if way == "steps":
-                    prove_unrolled.prove(operator, y, y_h)
-                else:
+                if block:
                     prove_loops.prove(operator, other, y, y_h)
+                else:
+                    prove_unrolled.prove(operator, y, y_h)
         except (NotUnderstoodError, TooLargeError):
             reasons.append("a value is beyond the algebra")
         except NotShownError as error:
@@ -153,11 +158,11 @@ def _output(operator: Operator, which: str) -> Poly | None:
         NotShownError: It has none, or its axes lie otherwise.
 
     """
-    spec, other = operator.spec, operator.site.other
+    spec, other = operator.spec, operator.node.other
     name = spec.Y if which == "Y" else spec.Y_h
-    if not name or not operator.site.asks_for(name):
+    if not name or not operator.node.asks_for(name):
         return None
-    known = other.output(name) if isinstance(other, Filling) else other.values.get(name)
+    known = other.output(name) if isinstance(other, FilledRowsInterpreter) else other.values.get(name)
     if not isinstance(known, Value):
         raise NotShownError(f"{name} is not understood")
     axis = (2 if spec.layout else 1) if which == "Y" else (1 if spec.layout else 0)
@@ -170,7 +175,7 @@ def _output(operator: Operator, which: str) -> Poly | None:
         raise NotShownError(f"{name} has its axes in another order")
     if labels != sorted(labels, reverse=bool(spec.layout) and len(labels) > 1) or value.axes[-1] is not FEATURES:
         raise NotShownError(f"{name} has its axes in another order")
-    x = operator.site.tensor("X").dims[:2]
+    x = operator.node.tensor("X").dims[:2]
     wanted = x if which == "Y" else x[:1] if spec.layout else x[1:]
     batch = 0 if spec.layout or which == "Y_h" else 1
     for axis, (found, length) in enumerate(zip(value.dims[:-1], wanted, strict=True)):

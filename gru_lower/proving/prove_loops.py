@@ -1,4 +1,4 @@
-"""Proof of loops, by induction over their steps.
+"""Prove loops, by induction over their steps.
 
 What is read off the loop's states is the operator's state h: one of them, or a sum. Shown is that it is initial_h, or
 the operator's state after the steps before the loop, when the loop begins; that a step of the body makes of it what a
@@ -7,7 +7,7 @@ step of the operator makes of h; and that Y and Y_h are what it is after each st
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, varying
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
@@ -15,7 +15,7 @@ from gru_lower.passes.fuse_gru.loops.loop_outputs import Left
 from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value, as_value, features
 from gru_lower.proving import prove_unrolled
 from gru_lower.proving.errors import NotShownError
-from gru_lower.proving.mask_cases import Cases
+from gru_lower.proving.mask_cases import MaskCases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
     from gru_lower.proving.operator_step import Operator
 
-AHEAD = 2
-"""Loops begin after fewer of the operator's steps than this."""
+MOST_STEPS_BEFORE = 1
+"""How many of the operator's steps may be computed before the loop begins."""
 
 
 def prove(operator: Operator, other: Interpreter, y: Poly | None, y_h: Poly | None) -> None:
@@ -45,42 +45,57 @@ def prove(operator: Operator, other: Interpreter, y: Poly | None, y_h: Poly | No
     _Loop(operator, other, y, y_h).prove()
 
 
+class _Stretch(NamedTuple):
+    """H features of a loop's state.
+
+    Attributes:
+        before: Its leaf: what it is before a step.
+        after: What it is after the step.
+        initial: What it is when the loop begins.
+
+    """
+
+    before: Poly
+    after: Poly
+    initial: Poly
+
+
 class _Loop:
     def __init__(self, operator: Operator, other: Interpreter, y: Poly | None, y_h: Poly | None) -> None:
-        self.masked_in_body = operator.site.masked and y is not None and not Cases(operator.algebra).own(y)
+        self.masked_in_body = operator.node.masked and y is not None and not MaskCases(operator.algebra).own_masks(y)
         y, y_h = operator.outputs(y, y_h)
         self.operator, self.other, self.y = operator, other, y
         self.algebra: Algebra = operator.algebra
         self.lasts = [] if y_h is None else [y_h]
-        if y is not None and operator.site.length == 1 and not self._is_stacked(y):
+        if y is not None and operator.node.length == 1 and not self._is_stacked(y):
             if self.masked_in_body:
                 raise NotShownError("Y is not 0 after the last step of a sequence")
             self.lasts += prove_unrolled.parts(self.algebra, y)
             self.y = None
         self.carrier = self._carrier()
-        self.inner = self._inner()
-        """What each stretch of a state is, by its leaf: before a step, after it, at first."""
+        self.stretches = self._stretches()
+        """By the atom of their leaf."""
 
     def _is_stacked(self, poly: Poly) -> bool:
         atom = None if poly.atom is None else self.algebra.atoms[poly.atom]
         return isinstance(atom, Leaf) and isinstance(atom.source, Left) and atom.source.stacked
 
     def prove(self) -> None:
-        length, trips = self.operator.site.length, self.carrier.trips
-        ahead = next((count for count in range(AHEAD) if trips + count == length), None)
-        if ahead is None:
+        length, trips = self.operator.node.length, self.carrier.trips
+        steps_before = next((count for count in range(MOST_STEPS_BEFORE + 1) if trips + count == length), None)
+        if steps_before is None:
             raise NotShownError("the loop has another number of steps than X")
         h = self.h()
-        after, begun, initial = self._substituted(h, 1), self._substituted(h, 2), self.operator.initial()
-        step = 0 if length == 1 else self.carrier.counter + ahead
-        if not self.operator.shown(after, h, step, frozenset(self.inner)):
+        after, begun, initial = self._after_step(h), self._at_first(h), self.operator.initial()
+        step = 0 if length == 1 else self.carrier.counter + steps_before
+        if not self.operator.is_step(after, h, step, frozenset(self.stretches)):
             raise NotShownError("the body's new state is not one step from the old one")
-        if not (self.operator.shown(begun, initial, 0) if ahead else begun is (initial or self.algebra.zero)):
+        if not (self.operator.is_step(begun, initial, 0) if steps_before else begun is (initial or self.algebra.zero)):
             raise NotShownError("the loop does not begin with initial_h")
         if any(self._of_last(last) is not h for last in self.lasts):
             raise NotShownError("Y_h is not the last state")
         if self.y is not None:
-            self._prove_y(h, after, ahead)
+            self._prove_y(h, after, steps_before)
 
     def h(self) -> Poly:
         """Return what is read off the states, a polynomial in their leaves.
@@ -96,25 +111,25 @@ class _Loop:
         made = self.algebra.computed[left]
         if left.of_state:
             return made
-        for before, after, _ in self.inner.values():
-            if after is made:
-                return before
+        for stretch in self.stretches.values():
+            if stretch.after is made:
+                return stretch.before
         raise NotShownError("no state of the loop is the GRU's")
 
-    def _prove_y(self, h: Poly, after: Poly, ahead: int) -> None:
+    def _prove_y(self, h: Poly, after: Poly, steps_before: int) -> None:
         assert self.y is not None
         left, turned = self._left(self.y)
-        if turned != self.operator.direction.reverse and self.operator.site.length != 1:
+        if turned != self.operator.direction.reverse and self.operator.node.length != 1:
             raise NotShownError("Y comes in another order")
         computed = self.algebra.computed[left]
-        wanted = {("after", 0): h, ("all", 1): h, ("", 0): after}.get((left.of_state, ahead))
+        wanted = {("after", 0): h, ("all", 1): h, ("", 0): after}.get((left.of_state, steps_before))
         if self.masked_in_body and wanted is not None:
-            cases = Cases(self.algebra, frozenset(self.inner))
-            step = 0 if self.operator.site.length == 1 else self.carrier.counter + ahead
-            cases.hold(computed, self.operator.site.moment(self.operator.at(step)))
-            if left.of_state or cases.decided(computed, 0.0).terms:
+            cases = MaskCases(self.algebra, frozenset(self.stretches))
+            step = 0 if self.operator.node.length == 1 else self.carrier.counter + steps_before
+            cases.check_masks(computed, self.operator.node.mask_of(self.operator.at(step)))
+            if left.of_state or cases.with_masks(computed, 0.0).terms:
                 raise NotShownError("Y is not 0 after the last step of a sequence")
-            computed, wanted = cases.decided(computed, 1.0), cases.decided(wanted, 1.0)
+            computed, wanted = cases.with_masks(computed, 1.0), cases.with_masks(wanted, 1.0)
         if computed is not wanted:
             raise NotShownError("Y is not the states, one after the other")
 
@@ -136,19 +151,19 @@ class _Loop:
                     raise NotShownError("its outputs are not those of one loop")
                 yield atom.source
 
-    def _inner(self) -> dict[int, tuple[Poly, Poly, Poly]]:
-        found: dict[int, tuple[Poly, Poly, Poly]] = {}
+    def _stretches(self) -> dict[int, _Stretch]:
+        found: dict[int, _Stretch] = {}
         for place, state in enumerate(self.carrier.states):
             before = self.carrier.leaves.get(place)
             if state.kind != "state" or before is None:
                 continue
-            after, initial = self.carrier.body.value(state.result), self.other.value(state.initial)
+            result, first = self.carrier.body.value(state.result), self.other.value(state.initial)
             edge = 0
             for width, poly in before.pieces:
-                stretches = [self._stretch(known, before, edge, edge + width) for known in (after, initial)]
+                after, initial = (self._stretch(known, before, edge, edge + width) for known in (result, first))
                 edge += width
-                if poly.atom is not None and all(stretch is not None for stretch in stretches):
-                    found.setdefault(poly.atom, (poly, *stretches))  # type: ignore[arg-type]
+                if poly.atom is not None and after is not None and initial is not None:
+                    found.setdefault(poly.atom, _Stretch(poly, after, initial))
         return found
 
     def _stretch(self, known: Known, like: Value, lo: int, hi: int) -> Poly | None:
@@ -166,9 +181,13 @@ class _Loop:
         pieces = features(self.algebra, known, lo, hi)
         return pieces[0][1] if len(pieces) == 1 else None
 
-    def _substituted(self, poly: Poly, which: int) -> Poly:
-        """Return a polynomial in the states after a step, or at first."""
-        return self._mapped(poly, {serial: polys[which] for serial, polys in self.inner.items()})
+    def _after_step(self, poly: Poly) -> Poly:
+        """Return what a polynomial in the states is after a step."""
+        return self._mapped(poly, {serial: stretch.after for serial, stretch in self.stretches.items()})
+
+    def _at_first(self, poly: Poly) -> Poly:
+        """Return what a polynomial in the states is when the loop begins."""
+        return self._mapped(poly, {serial: stretch.initial for serial, stretch in self.stretches.items()})
 
     def _of_last(self, poly: Poly) -> Poly:
         """Return a polynomial in the loop's last states as one in its states."""
@@ -197,7 +216,7 @@ class _Loop:
         """Return what the loop stacked that a polynomial is, and whether it has the last step first."""
         atom = None if poly.atom is None else self.algebra.atoms[poly.atom]
         if isinstance(atom, Leaf) and isinstance(atom.source, Left) and atom.source.stacked:
-            whole, count = self.algebra.defined[atom.source], self.operator.site.length
+            whole, count = self.algebra.defined[atom.source], self.operator.node.length
             if poly is whole:
                 return atom.source, atom.source.turned
             if poly is self.algebra.along(whole, 0, count - 1, -1, count):

@@ -1,4 +1,4 @@
-"""Proof of unrolled steps: Y[t] is the operator's state after t steps from initial_h, for every t."""
+"""Prove unrolled steps: Y[t] is the operator's state after t steps from initial_h, for every t."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.polynomials import Stack
 from gru_lower.proving.errors import NotShownError
-from gru_lower.proving.mask_cases import Cases
+from gru_lower.proving.mask_cases import MaskCases
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
@@ -25,25 +25,25 @@ def prove(operator: Operator, y: Poly | None, y_h: Poly | None) -> None:
         NotShownError: They are not, for all that could be shown.
 
     """
-    algebra, count = operator.algebra, operator.site.length
+    algebra, count = operator.algebra, operator.node.length
     if not isinstance(count, int):
         raise NotShownError("the number of steps is not known")
-    if operator.site.masked and count == 1:
-        _single(operator, y, y_h)
+    if operator.node.masked and count == 1:
+        _prove_one_step(operator, y, y_h)
         return
-    if operator.site.masked:
-        if y is not None and not Cases(algebra).own(y):
+    if operator.node.masked:
+        if y is not None and not MaskCases(algebra).own_masks(y):
             raise NotShownError("Y is not 0 after the last step of a sequence")
         y, y_h = operator.outputs(y, y_h)
-        states = _masked(operator, y, y_h, count)
+        states = _masked_states(operator, y, y_h, count)
     else:
         states = _states(operator, count)
-    if y_h is not None and not same(algebra, y_h, states[-1]):
+    if y_h is not None and not is_same(algebra, y_h, states[-1]):
         raise NotShownError("Y_h is not the last state")
     if y is None:
         return
     found, wanted = parts(algebra, y), states[::-1] if operator.direction.reverse else states
-    if len(found) != count or not all(same(algebra, one, two) for one, two in zip(found, wanted, strict=True)):
+    if len(found) != count or not all(is_same(algebra, one, two) for one, two in zip(found, wanted, strict=True)):
         raise NotShownError("Y is not the states, one after the other")
 
 
@@ -63,7 +63,7 @@ def _states(operator: Operator, count: int) -> list[Poly]:
     return states
 
 
-def _single(operator: Operator, y: Poly | None, y_h: Poly | None) -> None:
+def _prove_one_step(operator: Operator, y: Poly | None, y_h: Poly | None) -> None:
     """Show what Y and Y_h of one step are, where its mask is 1 and where it is 0.
 
     Raises:
@@ -71,20 +71,20 @@ def _single(operator: Operator, y: Poly | None, y_h: Poly | None) -> None:
 
     """
     initial = operator.initial()
-    cases = Cases(operator.algebra, _atoms(initial))
-    wanted = cases.decided(operator.step(operator.x(0), initial), 1.0)
-    empty = None if operator.site.empty_is_zero else initial
+    cases = MaskCases(operator.algebra, _atom_of(initial))
+    wanted = cases.with_masks(operator.step(operator.x(0), initial), 1.0)
+    empty = None if operator.node.empty_is_zero else initial
     for made, otherwise in [(part, None) for part in (parts(operator.algebra, y) if y else ())] + [(y_h, empty)]:
         if made is None:
             continue
-        cases.hold(made, operator.site.moment(0))
-        if cases.decided(made, 1.0) is not wanted or cases.decided(made, 0.0) is not (
+        cases.check_masks(made, operator.node.mask_of(0))
+        if cases.with_masks(made, 1.0) is not wanted or cases.with_masks(made, 0.0) is not (
             otherwise or operator.algebra.zero
         ):
             raise NotShownError("an output is not the first step's")
 
 
-def _masked(operator: Operator, y: Poly | None, y_h: Poly | None, count: int) -> list[Poly]:
+def _masked_states(operator: Operator, y: Poly | None, y_h: Poly | None, count: int) -> list[Poly]:
     """Return what is there for the states after each step, read from the last one back to the first.
 
     Raises:
@@ -101,17 +101,17 @@ def _masked(operator: Operator, y: Poly | None, y_h: Poly | None, count: int) ->
     for step in reversed(range(count)):
         states.append(last)
         made = algebra.opened(last)
-        before = Cases(algebra).decided(made, 0.0) if step else operator.initial()
-        if not operator.shown(made, before, step, _atoms(before)):
+        before = MaskCases(algebra).with_masks(made, 0.0) if step else operator.initial()
+        if not operator.is_step(made, before, step, _atom_of(before)):
             raise NotShownError("a state is not one step from the one before")
         last = before or algebra.zero
     return states[::-1]
 
 
-def _atoms(state: Poly | None) -> frozenset[int]:
+def _atom_of(state: Poly | None) -> frozenset[int]:
     return frozenset() if state is None or state.atom is None else frozenset([state.atom])
 
 
-def same(algebra: Algebra, one: Poly, other: Poly | None) -> bool:
+def is_same(algebra: Algebra, one: Poly, other: Poly | None) -> bool:
     """Whether two polynomials are one, looked at as a whole or not."""
     return other is not None and algebra.whole.get(one, one) is algebra.whole.get(other, other)

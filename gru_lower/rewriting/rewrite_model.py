@@ -21,7 +21,7 @@ from gru_lower.targets.conformance import breaches
 from gru_lower.targets.judge_node import spelled
 from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.verify_site import site_verifier
-from gru_lower.verification.verify_rewrite import other_padding, remarks, verify_rewrite
+from gru_lower.verification.verify_rewrite import left_padding_diagnostics, verdict_diagnostics, verify_rewrite
 
 if TYPE_CHECKING:
     import os
@@ -132,9 +132,9 @@ def lower_model(
     else:
         options = replace(options, zero_length_state=_zero_length_state(todo))
         report.verification = verify_rewrite(original(), held, result.sites, options, say)
-        report.diagnostics += remarks(report.verification)
+        report.diagnostics += verdict_diagnostics(report.verification)
         if options.padding is not None and options.inputs is None:
-            report.diagnostics += other_padding(original(), held, options)
+            report.diagnostics += left_padding_diagnostics(original(), held, options)
         for site in result.sites:
             site.change = None
     return Result(held.proto, report, held)

@@ -85,7 +85,7 @@ def _combine(by_site: Sequence[tuple[Site, Verification]], whole: Verification) 
     return combined([found for _, found in by_site], message, chaotic=whole.chaotic)
 
 
-def other_padding(original: Model, rewritten: Model, options: VerifyOptions) -> list[Diagnostic]:
+def left_padding_diagnostics(original: Model, rewritten: Model, options: VerifyOptions) -> list[Diagnostic]:
     """Report how far off the rewrite is if sequences are padded at their beginning, against the promise (GL807).
 
     Args:
@@ -108,7 +108,7 @@ def other_padding(original: Model, rewritten: Model, options: VerifyOptions) -> 
     return [diagnostic("GL807", f"where sequences are padded at their beginning instead, {how}")]
 
 
-def remarks(verification: Verification) -> list[Diagnostic]:
+def verdict_diagnostics(verification: Verification) -> list[Diagnostic]:
     """Return what the verdict adds to the report's diagnostics."""
     if verification.status == "inconclusive":
         return [diagnostic("GL501", f"the rewritten model could not be verified: {verification.message}")]
