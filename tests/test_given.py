@@ -22,7 +22,7 @@ from gru_lower.verification.inputs import generate, given_files
 from gru_lower.verification.inputs.errors import BadInputs
 from gru_lower.verification.inputs.given_arrays import fitted
 from gru_lower.verification.options import VerifyOptions
-from gru_lower.verification.whole.verify_models import verify_models
+from gru_lower.verification.whole_models.verify_models import verify_models
 from gru_lower.verification.worker.client import Worker
 
 if TYPE_CHECKING:
@@ -460,7 +460,7 @@ def test_a_model_of_huge_inputs_is_not_the_users_fault(verify: Callable[..., Ver
     assert "input 'x' of shape [1000000, 1000000] does not fit into memory" in found.message
 
 
-@pytest.mark.parametrize("where", ["inputs.generate.draw_values", "whole.model_pair.compare"])
+@pytest.mark.parametrize("where", ["inputs.generate.draw_values", "whole_models.model_pair.compare"])
 def test_memory_that_runs_out_halfway(
     verify: Callable[..., Verification], monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

@@ -126,6 +126,18 @@ def test_static_dims_of_the_other_model_bind_too() -> None:
     assert len(set(shapes(first(dynamic, other=static), "x"))) > 5
 
 
+def test_dims_of_one_name_in_the_other_model_bind_where_an_input_is_missing_here() -> None:
+    kind = TensorProto.FLOAT
+    ours = model({"x": (kind, ["a", "b"]), "z": (kind, ["c", "d"])})
+    theirs = model(
+        {"w": (kind, ["k", "n"]), "x": (kind, ["n", None]), "z": (kind, [None, "n"])},
+        constants={"w": np.zeros((2, 3), np.float32)},
+    )
+    cases = first(ours, other=theirs)
+    assert all(case["x"].shape[0] == case["z"].shape[1] for case in cases)
+    assert any(case["x"].shape[1] != case["z"].shape[0] for case in cases)
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gru_lower.verification.inputs.errors import BadInputs
 from gru_lower.verification.options import VerifyOptions
-from gru_lower.verification.whole.verify_models import verify_models
+from gru_lower.verification.whole_models.verify_models import verify_models
 from gru_lower.verification.worker.client import Worker
 from strategies import random_case
 

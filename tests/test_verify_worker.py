@@ -18,6 +18,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from gru_lower.verification.worker import process
 from gru_lower.verification.worker.client import Worker
 from gru_lower.verification.worker.run_failure import RunFailure
 
@@ -206,6 +207,12 @@ def test_ctrl_c_ends_the_run_and_the_next_one_is_not_mixed_up_with_it() -> None:
         assert interrupted.run(double, x)["y"].tolist() == [2, 2]
 
 
+def test_the_worker_imports_what_its_parent_does() -> None:
+    paths = process._environment()["PYTHONPATH"].split(os.pathsep)
+    assert str(ROOT) in paths
+    assert str(ROOT / "gru_lower") not in paths  # its modules would come before those of the standard library
+
+
 def test_what_a_model_prints_does_not_reach_the_protocol() -> None:
     """A native library's printf and a Python print in the middle of a run, in a real worker process."""
     script = """
@@ -227,8 +234,8 @@ def test_what_a_model_prints_does_not_reach_the_protocol() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ) as process:
-        stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    ) as child:
+        stdin, stdout, stderr = child.stdin, child.stdout, child.stderr
         assert stdin is not None
         assert stdout is not None
         assert stderr is not None

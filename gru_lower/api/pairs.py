@@ -20,7 +20,7 @@ from gru_lower.verification.differences.reduce import reduce_models
 from gru_lower.verification.latency import BenchOptions, time_models
 from gru_lower.verification.sites.gru_by_gru import verify_gru_by_gru
 from gru_lower.verification.sites.site import Site
-from gru_lower.verification.whole.verify_models import verify_models
+from gru_lower.verification.whole_models.verify_models import verify_models
 from gru_lower.verification.worker.execution_providers import worker_for
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""Reports of a run, as the command line prints them and as JSON."""
+"""The reports of a run and of a benchmark, and their JSON."""

@@ -89,7 +89,7 @@ class BenchReport:
 
 
 def report(files: Sequence[File], timed: Timed, options: BenchOptions, passes: str | None = None) -> BenchReport:
-    """Put together what was measured.
+    """Return the report of what was measured.
 
     Args:
         files: The models, in the order of the columns of ``timed.seconds``.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gru_lower.verification.arrays import Feeds
 
 SLOWER_THAN_SEEN = 4
-"""How much longer a run may come to take than it took at first before the worker is thought to hang."""
+"""How many times as long as at first a run may take before the worker counts as hanging."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def time_models(
         say("timing")
         how = {"clock": options.clock, "seconds": options.seconds, "rounds": options.runs}
         try:
-            seconds = worker.time(handles, feeds, how, timeout=_patience(options, longest))
+            seconds = worker.time(handles, feeds, how, timeout=_time_limit(options, longest))
         except RunFailure as failure:
             raise _refused(" and ".join(models), "go on running", failure) from failure
     return Timed(seconds, feeds)
@@ -158,7 +158,7 @@ def _refused(name: str, what: str, failure: RunFailure) -> Unsupported:
     return Unsupported(f"{name} does not {what} in onnxruntime: {failure}", code="GL503", hint=hint)
 
 
-def _patience(options: BenchOptions, once: float) -> float:
+def _time_limit(options: BenchOptions, once: float) -> float:
     rounds = FEWEST_ROUNDS if options.runs is None else options.runs
     work = options.seconds if options.runs is None else 0.1 * rounds
     return options.timeout + SLOWER_THAN_SEEN * (work + (WARM_UP + rounds) * once)

@@ -16,7 +16,7 @@ from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.verification.inputs.mask_inputs import paddings
 from gru_lower.verification.sites.site_models import site_pair
 from gru_lower.verification.sites.verify_site import combined, verify_site
-from gru_lower.verification.whole.verify_models import verify_models
+from gru_lower.verification.whole_models.verify_models import verify_models
 from gru_lower.verification.worker.client import Worker
 
 if TYPE_CHECKING:

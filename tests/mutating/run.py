@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gru_lower.verification.options import VerifyOptions
-from gru_lower.verification.whole.verify_models import verify_models
+from gru_lower.verification.whole_models.verify_models import verify_models
 from gru_lower.verification.worker.client import Worker
 from mutating.bases import bases
 from mutating.change import KINDS, mutated

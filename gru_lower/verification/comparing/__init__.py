@@ -1,1 +1,1 @@
-"""Comparing outputs: interfaces, tolerances, chaotic models, accuracy on labels, and the verdict they add up to."""
+"""Comparison of outputs: tolerances, errors, rounding, chaos, accuracy on labels, and the verdict derived from them."""

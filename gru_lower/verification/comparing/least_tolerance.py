@@ -1,4 +1,4 @@
-"""The least tolerance that passes, in two digits: what a person gives to make a comparison pass."""
+"""Find the least tolerance that passes, rounded up to two digits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ _TINY = 1e-300
 
 
 def least_tolerances(error: Floats, scale: Floats, tolerance: Tolerance) -> tuple[float, float]:
-    """Return the least atol and the least rtol that pass, each with the other as it is; both were tried."""
+    """Return the least atol and the least rtol that pass, each with the other as it is.
+
+    Each was tried in two digits, so that what is shown to the user does pass.
+
+    Args:
+        error: The absolute errors.
+        scale: The sizes that rtol is relative to.
+        tolerance: As it is.
+
+    """
     beyond = error > tolerance.atol
     with np.errstate(divide="ignore", over="ignore"):
         rtol = float(((error[beyond] - tolerance.atol) / scale[beyond]).max(initial=0.0))

@@ -1,1 +1,1 @@
-"""Finding where two models start to differ, and the smallest models that still do."""
+"""Where two models start to differ, and the smallest models that still do."""

@@ -126,17 +126,17 @@ def _differing_grus(pair: DifferingPair, value: str, parts: tuple[Part, Part], f
     model, other = (pair.a, pair.b) if with_grus == 0 else (pair.b, pair.a)
     restore = Restore(model, other, pair.base_dirs[with_grus])
 
-    def still(kept: Sequence[str]) -> bool:
-        """Whether the two differ with all GRUs put back but some."""
-        mixed = restore.but(named, kept)
+    def differ_with(kept: Sequence[str]) -> bool:
+        """Whether the two differ with all GRUs put back except some."""
+        mixed = restore.restored(named, kept)
         if mixed is None:
             return False
         part = cut(mixed, [value], list(feeds))
         return pair.differ((parts[0], part) if with_grus == 0 else (part, parts[1]), feeds)
 
-    if still([]):
+    if differ_with([]):
         return named  # something else differs, too
-    return [site for site in named if still([site])] or named
+    return [site for site in named if differ_with([site])] or named
 
 
 def _computed_tensors(model: onnx.ModelProto) -> set[str]:

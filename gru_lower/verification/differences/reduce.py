@@ -12,7 +12,7 @@ from gru_lower.errors import Unsupported
 from gru_lower.graph.atomic_file import AtomicFile
 from gru_lower.verification.comparing.interface import interface_difference
 from gru_lower.verification.sites.cut_model import cut, declared, embed
-from gru_lower.verification.whole.verify_models import verify_models
+from gru_lower.verification.whole_models.verify_models import verify_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -35,7 +35,7 @@ class Restore:
     other: onnx.ModelProto
     base_dir: Path | None
 
-    def but(self, named: Collection[str], kept: Collection[str]) -> onnx.ModelProto | None:
+    def restored(self, named: Collection[str], kept: Collection[str]) -> onnx.ModelProto | None:
         """Return the other model with the named GRUs put back, all but those it is to keep as they are.
 
         None if one cannot be put back: the other model has its scope, its inputs or its outputs under other names.
@@ -88,7 +88,7 @@ class Restore:
         return True
 
     def _constant(self, source_scope: Scope, name: str) -> onnx.TensorProto | None:
-        """Return the source's own constant: what stands in the other model under its name may differ."""
+        """Return a constant as the source has it: one of that name in the other model may be different."""
         where = source_scope.find(name)
         if where is None or name in where.inputs:
             return None

@@ -1,1 +1,1 @@
-"""Inputs to run models on: drawn from what the graph says of them, read from files, or searched for."""
+"""Inputs to run models on: drawn from what the graph says of them, or given by the user."""

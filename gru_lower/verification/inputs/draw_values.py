@@ -81,7 +81,7 @@ def _float_values(wanted: Wanted, rng: np.random.Generator) -> Array:
 
 
 def _decades(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Return factors, one for each place along the leading axes, so that one case holds tame values and wild ones."""
+    """Return factors, one for each place along the leading axes, so that one case has both small and large values."""
     low, high = np.sort(rng.uniform(*_DECADES, 2)) if rng.random() < 0.7 else np.repeat(rng.uniform(*_DECADES), 2)
     factors: Array = 10.0 ** rng.uniform(low, high, (*shape[:-1], 1) if shape else ())
     return factors

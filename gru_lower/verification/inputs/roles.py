@@ -108,7 +108,7 @@ class Roles:
             yield Role("trips")
 
     def _dim(self, scope: _Scope, value: str, axis: int) -> Dim | None:
-        """Follow an axis back to a constant or an input; None if that is lost on the way."""
+        """Follow an axis back to the size of a constant or an input; None if an operator on the way is not known."""
         for _ in range(len(scope.makers) + 1):
             dims: tuple[Dim, ...] | None = None
             if value in scope.constants:
@@ -141,7 +141,7 @@ def _index(scope: _Scope, nodes: Iterable[onnx.NodeProto]) -> None:
 
 
 def _followed(node: onnx.NodeProto, position: int) -> list[str]:
-    """Return the names under which the value at this input goes on, unchanged."""
+    """Return the values to which a node passes on the value at one of its inputs unchanged."""
     bodies = [attribute.g for attribute in node.attribute if attribute.name == "body"]
     if node.op_type in _KEEP_VALUES:
         return list(node.output) if position == 0 else []

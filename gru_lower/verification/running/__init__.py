@@ -1,1 +1,1 @@
-"""Running the two models of a pair on the same inputs."""
+"""Runs of models on the same inputs, in the worker."""

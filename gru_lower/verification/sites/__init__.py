@@ -1,1 +1,1 @@
-"""Verifying one GRU and its replacement by themselves, cut out of their models."""
+"""Verification of single GRUs: each and its replacement, cut out of their models."""

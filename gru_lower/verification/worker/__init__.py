@@ -1,1 +1,1 @@
-"""A process that runs models: the server in it, the client that starts and asks it, and the frames between them."""
+"""The process that runs models: its server, the client that starts and asks it, and the frames between them."""

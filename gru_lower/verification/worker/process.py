@@ -125,7 +125,7 @@ class Process:
 
 
 def _end(popen: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
-    """Kill the process, leave no zombie and close what was open; no method, as a finalizer must not hold its object."""
+    """Kill the process, wait for its end and close its streams; a function, as a finalizer must not hold its object."""
     popen.kill()
     popen.wait()
     for stream in (popen.stdin, popen.stdout, errors):

@@ -1,7 +1,7 @@
-"""onnx's reference evaluator with the project's float64 GRU in place of its own.
+"""Run a model in onnx's reference evaluator, with the project's float64 GRU in place of its own.
 
 onnx's GRU ignores sequence_lens, clip and activations, and a `ReferenceEvaluator` does not pass added operators on to
-local functions; both are mended here. Only the worker imports this module.
+local functions; both are corrected here. Only the worker imports this module.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Reference:
         self._evaluator = Evaluator(proto)
 
     def run(self, feeds: Feeds, outputs: Sequence[str] | None) -> Feeds:
-        """Run once; `outputs` None gives all. What overflows on the way is the model's affair."""
+        """Run once; `outputs` None gives all. Overflows give no warnings."""
         names = [str(name) for name in (self._evaluator.output_names if outputs is None else outputs)]
         with np.errstate(all="ignore"):
             return dict(zip(names, self._evaluator.run(names, feeds), strict=True))

@@ -67,7 +67,7 @@ def _take_streams() -> tuple[BufferedReader, BufferedWriter]:
 
 
 def _receive(requests: BufferedReader, inbox: queue.SimpleQueue[Frame]) -> None:
-    """Pass frames on, and end the process with the stream: runtimes let this thread run while they compute."""
+    """Put frames into the inbox, and end the process when the stream ends, even while a runtime computes."""
     status = 1
     try:
         while True:

@@ -1,4 +1,4 @@
-"""How long calls take, side by side: in turn, so that whatever else the machine does meets all of them alike.
+"""Time calls side by side: in turn, so that other load on the machine affects all of them equally.
 
 A call's time alone says little on a shared machine. The quotient of two calls timed one right after the other says
 more, and the median of many such quotients is steady to a few percent.
@@ -28,7 +28,7 @@ FEWEST_ROUNDS = 5
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle of many values: their quartiles."""
+    """The quartiles of many values."""
 
     median: float
     q1: float
@@ -48,7 +48,7 @@ class Spread:
 def in_turn(
     calls: Sequence[Callable[[], Any]], *, clock: Clock, seconds: float, rounds: int | None = None, block: float = BLOCK
 ) -> Seconds:
-    """Time calls in rounds: each round times a block of every call, every other round the other way about.
+    """Time calls in rounds: each round times a block of every call, every other round in reverse order.
 
     Args:
         calls: What to time; called a few times first.

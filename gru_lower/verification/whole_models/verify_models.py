@@ -18,9 +18,9 @@ from gru_lower.verification.inputs.given_arrays import fitted
 from gru_lower.verification.result import Verification
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
 from gru_lower.verification.running.running_model import RunningModel
-from gru_lower.verification.whole.further_inputs import run_further_inputs
-from gru_lower.verification.whole.judge_runs import judge_runs
-from gru_lower.verification.whole.model_pair import ModelPair, Runs
+from gru_lower.verification.whole_models.further_inputs import run_further_inputs
+from gru_lower.verification.whole_models.judge_runs import judge_runs
+from gru_lower.verification.whole_models.model_pair import ModelPair, Runs
 from gru_lower.verification.worker.execution_providers import worker_for
 from gru_lower.verification.worker.run_failure import RunFailure
 from gru_lower.verification.worker.runtimes import RUNTIME_NAMES, RUNTIMES

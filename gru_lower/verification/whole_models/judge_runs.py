@@ -12,7 +12,7 @@ from gru_lower.verification.worker.runtimes import RUNTIME_NAMES
 
 if TYPE_CHECKING:
     from gru_lower.verification.result import Verification
-    from gru_lower.verification.whole.model_pair import ModelPair, Runs
+    from gru_lower.verification.whole_models.model_pair import ModelPair, Runs
 
 
 def judge_runs(pair: ModelPair, runs: Runs) -> Verification:

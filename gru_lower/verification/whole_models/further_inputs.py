@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.rounding import beyond_rounding, overflown
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
-from gru_lower.verification.whole.search_inputs import distance_in_tolerances, search_inputs
+from gru_lower.verification.whole_models.search_inputs import distance_in_tolerances, search_inputs
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gru_lower.verification.arrays import Feeds
-    from gru_lower.verification.whole.model_pair import ModelPair, Runs
+    from gru_lower.verification.whole_models.model_pair import ModelPair, Runs
 
 MOST_INPUTS, MOST_INPUTS_WITHOUT_FLOATS = 120, 400
 """How many further inputs there are at most; where not all outputs are floats, each one says little."""
