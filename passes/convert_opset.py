@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, version_converter
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.graph import external_data
+from gru_lower.graph import external_data, model_tensors
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
@@ -88,7 +88,7 @@ def _refuse(model: Model, to: int) -> None:
         raise Unsupported(f"there is no opset {to}", code="GL012", hint=f"this version of onnx knows 1 to {newest}")
     if model.proto.functions:
         raise Unsupported("a model with local functions cannot be converted", code="GL012", hint="inline them first")
-    if any(external_data.is_external(tensor) for tensor in external_data.tensors(model.proto)):
+    if any(external_data.is_external(tensor) for tensor in model_tensors.tensors(model.proto)):
         raise Unsupported(
             "a model with external data cannot be converted",
             code="GL012",
@@ -139,7 +139,7 @@ def _set_ir_version(model: onnx.ModelProto, to: int, *, down: bool) -> None:
         kept = [value for value in model.graph.input if value.name not in constants]
         del model.graph.input[:]
         model.graph.input.extend(kept)
-    newer_types = any(tensor.data_type > TensorProto.BFLOAT16 for tensor in external_data.tensors(model))
+    newer_types = any(tensor.data_type > TensorProto.BFLOAT16 for tensor in model_tensors.tensors(model))
     model.ir_version = wanted if down and not newer_types else max(model.ir_version, wanted)
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from gru_lower.graph import external_data, splice
+from gru_lower.graph import external_data, node_order, splice
 from gru_lower.graph.equal_values import key
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.known_zeros import is_zero
+from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, node_uses, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.spec import GATES
@@ -69,7 +70,7 @@ class MergeGru(Pass):
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Merge in every scope."""
         result = PassResult(modified=False)
-        facts, names = Facts(model), splice.Names(model.proto)
+        facts, names = Facts(model), Names(model.proto)
         edits: list[splice.Edit] = []
         for scope in walk(model.proto):
             ctx.progress("merging", len(edits), len(edits))
@@ -116,7 +117,7 @@ def _candidates(scope: Scope, facts: Facts, result: PassResult) -> list[_Candida
     """Return a scope's GRUs that could be merged, in order; what is doubtful about any goes into the result."""
     depth: dict[str, int] = {}
     found: list[_Candidate] = []
-    if not splice.is_in_order(scope.nodes):
+    if not node_order.is_in_order(scope.nodes):
         return found
     for index, node in enumerate(scope.nodes):
         here = max((depth.get(name, 0) for name in node_uses(node)), default=0)
@@ -150,7 +151,7 @@ def _kind(scope: Scope, facts: Facts, spec: GruSpec, depth: int) -> str:
     return repr((depth, steps, lens, "initial_h" in spec.inputs, fields))
 
 
-def _merged(group: Sequence[_Candidate], facts: Facts, names: splice.Names) -> splice.Edit:
+def _merged(group: Sequence[_Candidate], facts: Facts, names: Names) -> splice.Edit:
     """Return the edit that puts one GRU in the place of a group."""
     scope, first = group[0].scope, group[0].spec
     prefix = names.prefix(f"{group[0].node.name or first.Y or first.Y_h}/merged")

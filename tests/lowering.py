@@ -9,8 +9,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, numpy_helper
 
-from gru_lower.graph.external_data import tensors
 from gru_lower.graph.model import Model
+from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.passes import pipeline, registry
 from strategies import BFLOAT16, BOUNDED

@@ -13,16 +13,18 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 import zoo
 from gru_lower.errors import InvalidModel
-from gru_lower.graph import facts as facts_module
-from gru_lower.graph.facts import Facts, infer
+from gru_lower.graph import facts
+from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model
 from gru_lower.graph.scopes import walk
+from gru_lower.graph.shape_inference import infer
+from gru_lower.graph.tensor_types import is_static
 from zoo import exact, from_text, scope_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gru_lower.graph.facts import Dims
+    from gru_lower.graph.tensor_types import Dims
 
 
 def shape(model: ModelProto, name: str, path: str = "main") -> Dims | None:
@@ -201,7 +203,7 @@ class TestConstants:
 
 class TestTypes:
     def test_what_is_declared_is_known_without_inference(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(facts_module, "infer", None)
+        monkeypatch.setattr(facts, "infer", None)
         model = graph_of("t = d.Op (x)  y = d.Op (t)", inputs="float[2, 3] x", head="<float16[4] t, double[5] w = {}>")
         del model.graph.initializer[:]
         assert (shape(model, "x"), elem_type(model, "x")) == ((2, 3), TensorProto.FLOAT)
@@ -433,10 +435,7 @@ class TestCost:
         table = infer(model)
         assert exact(model) == before
         assert max(handed) < 10_000 < self.BIG.nbytes
-        known = {
-            path: {name for name, info in infos.items() if facts_module.is_static(info)}
-            for path, infos in table.items()
-        }
+        known = {path: {name for name, info in infos.items() if is_static(info)} for path, infos in table.items()}
         assert {"z", "u"} <= known["main"]
         assert {"v", "a"} <= known["main/b.then_branch"]
         assert {"p", "r"} <= known["function d::F"]

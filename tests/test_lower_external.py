@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
 from gru_lower.cli.main import run as command
-from gru_lower.graph import external_data
+from gru_lower.graph import external_data, model_tensors, tensor_values
 from gru_lower.graph.model import save
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def test_beside_its_data_nothing_is_copied(model: Path, form: str) -> None:
     assert (data.stat().st_mtime_ns, data.read_bytes()) == before
     target = model.with_name("model.lowered.onnx")
     lowered = onnx.load(target, load_external_data=False)
-    views = [t for t in external_data.tensors(lowered) if external_data.is_external(t)]
+    views = [t for t in model_tensors.tensors(lowered) if external_data.is_external(t)]
     assert {external_data.view(t).location for t in views} == {DATA}
     assert len(views) == 2 * 6 + 2  # per direction Wz Wr Wh Rz Rr Rh; M and the one nobody uses
     assert target.stat().st_size < 12_000
@@ -122,12 +122,12 @@ def test_in_memory_the_views_stay_valid_beside_the_data(model: Path) -> None:
 def test_only_biases_are_read(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without verification, the weights' bytes are never opened."""
     read: list[str] = []
-    original = external_data.to_array
+    original = tensor_values.to_array
 
     def spy(tensor: TensorProto, base_dir: Path | None) -> object:
         read.append(str(list(tensor.dims)))
         return original(tensor, base_dir)
 
-    monkeypatch.setattr(external_data, "to_array", spy)
+    monkeypatch.setattr(tensor_values, "to_array", spy)
     gru_lower.lower(model, form="scan", verify=False)
     assert set(read) <= {str([6, H])}

@@ -10,7 +10,8 @@ import pytest
 from onnx import GraphProto, TensorProto, helper
 
 import zoo
-from gru_lower.graph.scopes import Scope, captures, is_onnx, node_names, node_uses, subgraphs, value_names, walk
+from gru_lower.graph.names import node_names, value_names
+from gru_lower.graph.scopes import Scope, captures, is_onnx, node_uses, subgraphs, walk
 from zoo import from_text, scope_of
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from onnx.reference import ReferenceEvaluator
 import zoo
 from gru_lower.graph import splice
 from gru_lower.graph.model import Model
-from gru_lower.graph.scopes import node_names, value_names, walk
-from gru_lower.graph.splice import Edit, Names
+from gru_lower.graph.names import Names, node_names, value_names
+from gru_lower.graph.scopes import walk
+from gru_lower.graph.splice import Edit
 from zoo import exact, from_text, node_named, scope_of
 
 if TYPE_CHECKING:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto
 
+from gru_lower.graph.constant_nodes import constant_nodes
 from gru_lower.graph.scopes import subgraphs
-from gru_lower.graph.splice import constant_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from gru_lower.graph.names import Names
     from gru_lower.graph.scopes import Scope
-    from gru_lower.graph.splice import Names
 
 Binding = str | TensorProto
 """What a weight is bound to: the name of a value that is there already, or a tensor to attach."""

@@ -15,9 +15,10 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError
 
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.graph import external_data, file_kinds
+from gru_lower.graph import external_data, file_kinds, model_tensors
 from gru_lower.graph.atomic_file import AtomicFile
-from gru_lower.graph.scopes import texts
+from gru_lower.graph.copy_external_data import copied_external_data
+from gru_lower.graph.names import every_name
 
 PROTOBUF_LIMIT = 2**31 - 1
 
@@ -149,7 +150,7 @@ def parse(raw: bytes, *, path: Path | None = None) -> Model:
             code="GL003",
             hint="the file may be cut short or be something else; check it with onnx.checker.check_model",
         )
-    bad = next((text for text in texts(proto) if isinstance(text, bytes)), None)
+    bad = next((text for text in every_name(proto) if isinstance(text, bytes)), None)
     if bad is not None:
         raise InvalidModel(
             f"{name}: the name {bad!r} is no UTF-8 text",
@@ -182,7 +183,7 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> None:
             file = stack.enter_context(AtomicFile(target))  # entered first, so that it is put in place last
             if model.base_dir is not None and elsewhere:
                 stack.enter_context(
-                    external_data.carried(model.proto, model.base_dir, target.parent, overwrite=overwrite)
+                    copied_external_data(model.proto, model.base_dir, target.parent, overwrite=overwrite)
                 )
             file.handle.write(raw)
             file.seal()
@@ -193,7 +194,7 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> None:
 def _check_data(model: Model, target: Path) -> None:
     """Refuse to write a model where its external data lies, or has to go."""
     place, folders = target.resolve(), {target.parent.resolve(), (model.base_dir or target.parent).resolve()}
-    for tensor in external_data.tensors(model.proto):
+    for tensor in model_tensors.tensors(model.proto):
         if external_data.is_external(tensor):
             location = external_data.view(tensor).location
             if any(folder / location == place for folder in folders):

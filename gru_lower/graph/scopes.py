@@ -239,39 +239,3 @@ def _holds_graph(node: NodeProto) -> bool:
         if attribute.type not in PLAIN and (attribute.HasField("g") or attribute.graphs):
             return True
     return False
-
-
-def node_names(model: onnx.ModelProto) -> set[str]:
-    """Return every name of a node anywhere in a model. Values have names of their own kind."""
-    return {node.name for scope in walk(model) for node in scope.nodes}
-
-
-def value_names(model: onnx.ModelProto) -> set[str]:
-    """Return every name of a value anywhere in a model: a new name outside it shadows nothing."""
-    names: set[str] = set()
-    for scope in walk(model):
-        names.update(scope.inputs, scope.outputs, scope.initializers)
-        for node in scope.nodes:
-            names.update(node.input)
-            names.update(node.output)
-        if isinstance(scope.proto, GraphProto):
-            names.update(tensor.values.name for tensor in scope.proto.sparse_initializer)
-            names.update(annotation.tensor_name for annotation in scope.proto.quantization_annotation)
-        names.update(value.name for value in scope.proto.value_info)
-    return names
-
-
-def texts(model: onnx.ModelProto) -> Iterator[str | bytes]:
-    """Yield every name in a model, of whatever kind; one that is no UTF-8 comes as bytes, as protobuf has it."""
-    yield from value_names(model)
-    yield from node_names(model)
-    for entry in model.opset_import:
-        yield entry.domain
-    for scope in walk(model):
-        yield scope.proto.name
-        if isinstance(scope.proto, FunctionProto):
-            yield from (scope.proto.domain, scope.proto.overload, *scope.proto.attribute)
-        for node in scope.nodes:
-            yield from (node.op_type, node.domain)
-            for attribute in node.attribute:
-                yield from (attribute.name, attribute.ref_attr_name)

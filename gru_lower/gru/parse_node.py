@@ -15,8 +15,9 @@ from gru_lower.gru.spec import FLOAT_TYPES, INPUTS, VERSIONS, Direction, GruSpec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.graph.facts import Dims, Facts
+    from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
+    from gru_lower.graph.tensor_types import Dims
 
 LIST, STRINGS, NUMBER, WHOLE, TEXT = (
     AttributeProto.FLOATS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.graph import external_data
+from gru_lower.graph import tensor_values
 from gru_lower.graph.known_zeros import is_zero
 from gru_lower.passes.fuse_gru.interpreter import length_comparisons
 from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value, as_value
@@ -53,7 +53,7 @@ class GruNode:
             if tensor is None:
                 self.given[key] = other.value(name)
             else:  # its initializer may be gone from the other model
-                array = external_data.to_array(tensor, model.base_dir)
+                array = tensor_values.to_array(tensor, model.base_dir)
                 self.given[key] = Const(array, array.shape)
         self.zeros = "initial_h" not in spec.inputs or is_zero(facts, scope, spec.inputs["initial_h"])
 

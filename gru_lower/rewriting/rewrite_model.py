@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from gru_lower.diagnostics import diagnostic
 from gru_lower.emission.vocabulary import EMITTED
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.graph import external_data, fixed_dims
+from gru_lower.graph import annotate_shapes, external_data, fixed_dims
 from gru_lower.graph import model as graph_model
 from gru_lower.graph.facts import Facts
-from gru_lower.graph.scopes import ONNX_DOMAINS, value_names
+from gru_lower.graph.names import value_names
+from gru_lower.graph.scopes import ONNX_DOMAINS
 from gru_lower.passes import pipeline, registry
 from gru_lower.passes.base import Context, Pass
 from gru_lower.report.run_report import Report, count_ops, file_of
@@ -120,7 +121,7 @@ def lower_model(
         result = pipeline.run(todo, held, Context(keep_changes=options is not None, judge=judge, progress=say))
     _refuse_invalid(result.sites, result.diagnostics)
     if held.modified and static:
-        fixed_dims.annotate(held, names)
+        annotate_shapes.annotate(held, names)
     report.sites, report.diagnostics = result.sites, result.diagnostics
     if target is not None:
         report.diagnostics += left(held, target, result.diagnostics)

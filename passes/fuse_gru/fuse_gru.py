@@ -11,6 +11,7 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InternalError
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
+from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
@@ -97,7 +98,7 @@ class FuseGru(Pass):
         result = PassResult(modified=False)
         edits: list[splice.Edit] = []
         batches: list[list[Axis]] = []
-        names = splice.Names(model.proto)
+        names = Names(model.proto)
         facts = Facts(model)
         with _uncollected():
             interpreters = list(interpreted(model, facts))
@@ -125,7 +126,7 @@ class FuseGru(Pass):
     def _settled(
         self,
         interpreter: Interpreter,
-        names: splice.Names,
+        names: Names,
         facts: Facts,
         found: Found,
         regions: Regions,

@@ -11,6 +11,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from gru_lower.graph import splice
 from gru_lower.graph.equal_values import key
 from gru_lower.graph.facts import Facts
+from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.passes.base import Context, Pass, PassResult
@@ -73,14 +74,14 @@ class JoinDirections(Pass):
         """Join in every scope."""
         del ctx
         result = PassResult(modified=False)
-        names, facts = splice.Names(model.proto), Facts(model)
+        names, facts = Names(model.proto), Facts(model)
         edits = [edit for scope in walk(model.proto) for edit in _Scope(scope, facts, names).edits()]
         result.modified = splice.apply(model, edits)
         return result
 
 
 class _Scope:
-    def __init__(self, scope: Scope, facts: Facts, names: splice.Names) -> None:
+    def __init__(self, scope: Scope, facts: Facts, names: Names) -> None:
         self.scope, self.facts, self.names = scope, facts, names
 
     def edits(self) -> Iterator[splice.Edit]:

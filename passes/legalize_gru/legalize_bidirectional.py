@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnx import numpy_helper
 
-from gru_lower.graph import external_data
+from gru_lower.graph import tensor_values
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.targets.features import AXIS_OF, with_options
 
@@ -80,6 +80,6 @@ class LegalizeBidirectional(Rewrite):
 
 def _pieces(b: Build, tensor: TensorProto, axis: int) -> list[TensorProto]:
     if axis == 0:
-        return external_data.cut(tensor, 2, (1, *tensor.dims[1:]))
+        return tensor_values.cut(tensor, 2, (1, *tensor.dims[1:]))
     array = b.array(tensor)
     return [numpy_helper.from_array(array[:, half : half + 1].copy()) for half in range(2)]

@@ -13,6 +13,7 @@ from gru_lower.emission.vocabulary import Vocabulary
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.known_zeros import is_zero
+from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.spec import GATES
@@ -108,7 +109,7 @@ def rewrite_all(
 
     """
     result = PassResult(modified=False)
-    facts, names = Facts(model), splice.Names(model.proto)
+    facts, names = Facts(model), Names(model.proto)
     edits: list[splice.Edit] = []
     found = [(scope, i) for scope in walk(model.proto) for i, node in enumerate(scope.nodes) if is_onnx(node, "GRU")]
     for done, (scope, index) in enumerate(found, 1):
@@ -151,7 +152,7 @@ def _write(
     at: Situation,
     plan: Plan,
     means: Means,
-    names: splice.Names,
+    names: Names,
     constants: dict[str, TensorProto],
 ) -> tuple[list[NodeProto], list[TensorProto]]:
     node = scope.nodes[index]

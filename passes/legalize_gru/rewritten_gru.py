@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from gru_lower.graph import external_data
+from gru_lower.graph import tensor_values
 from gru_lower.gru.spec import INPUTS
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Build:
 
     def array(self, tensor: TensorProto) -> Array:
         """Return the values of a constant."""
-        return external_data.to_array(tensor, self.base_dir)
+        return tensor_values.to_array(tensor, self.base_dir)
 
     def with_arrays(self, gru: Gru, arrays: dict[str, Array]) -> Gru:
         """Return a GRU with other constants in some of its inputs."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto, numpy_helper
 
-from gru_lower.graph import external_data
+from gru_lower.graph import tensor_values
 from gru_lower.gru.spec import GATES, GruSpec
 from gru_lower.passes.lower_gru.forms import scan_packed_block_double, scan_packed_triple
 from gru_lower.passes.lower_gru.forms.around_the_steps import prefix_of
@@ -45,11 +45,11 @@ def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Pat
     result: dict[str, Binding] = {}
     for key in ("W", "R"):
         if key in constants:
-            pieces = external_data.cut(constants[key], 3 * d, (h, constants[key].dims[2]))
+            pieces = tensor_values.cut(constants[key], 3 * d, (h, constants[key].dims[2]))
             result |= {f"{p}{key}{gate}": piece for (p, gate), piece in zip(names, pieces, strict=True)}
     if "B" in constants:
-        for direction, piece in zip(spec.directions, external_data.cut(constants["B"], d, (6, h)), strict=True):
-            result |= _biases(spec, external_data.to_array(piece, base_dir), prefix_of(direction))
+        for direction, piece in zip(spec.directions, tensor_values.cut(constants["B"], d, (6, h)), strict=True):
+            result |= _biases(spec, tensor_values.to_array(piece, base_dir), prefix_of(direction))
     return result
 
 
@@ -62,7 +62,7 @@ def transposed(gates: dict[str, Binding], base_dir: Path | None) -> dict[str, Bi
 
     """
     return {
-        f"{name}T": numpy_helper.from_array(np.ascontiguousarray(external_data.to_array(tensor, base_dir).T))
+        f"{name}T": numpy_helper.from_array(np.ascontiguousarray(tensor_values.to_array(tensor, base_dir).T))
         for name, tensor in gates.items()
         if isinstance(tensor, TensorProto) and len(tensor.dims) == 2
     }
@@ -79,7 +79,7 @@ def packed_tensors(v: Variant, gates: dict[str, Binding], base_dir: Path | None,
 
     """
     arrays = {
-        name: external_data.to_array(tensor, base_dir)
+        name: tensor_values.to_array(tensor, base_dir)
         for name, tensor in gates.items()
         if isinstance(tensor, TensorProto) and (packing == "triple" or name.removeprefix("reverse_").startswith("R"))
     }

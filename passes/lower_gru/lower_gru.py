@@ -15,6 +15,7 @@ from gru_lower.graph import external_data, splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.known_zeros import is_zero
 from gru_lower.graph.local_functions import Functions
+from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import Scope, is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.spec import INPUTS
@@ -100,7 +101,7 @@ class LowerGru(Pass):
         result = PassResult(modified=False)
         as_it_was = model.copy().proto if model.proto.functions else None
         cloned = Functions(model.proto, _is_gru).specialise()
-        facts, names = Facts(model), splice.Names(model.proto)
+        facts, names = Facts(model), Names(model.proto)
         edits: list[splice.Edit] = []
         allowed = self.options.forms.split("+") if self.options.forms else choose_form.FORMS[1:]
         target = profile_of(self.options.target)
@@ -155,7 +156,7 @@ class LowerGru(Pass):
             raise InternalError(f"{left} GRU nodes are left, {kept} were to be kept", code="GL901")
 
     def _replace(
-        self, model: Model, scope: Scope, index: int, spec: GruSpec, form: str, facts: Facts, names: splice.Names
+        self, model: Model, scope: Scope, index: int, spec: GruSpec, form: str, facts: Facts, names: Names
     ) -> tuple[splice.Edit, Change, int] | choose_form.Choice:
         node = facts.node(scope, index)
         constants = {

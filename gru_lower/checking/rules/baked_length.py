@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from gru_lower.checking.rule import Subject
     from gru_lower.diagnostics import Diagnostic
-    from gru_lower.graph.facts import Dims
     from gru_lower.graph.scopes import Scope
+    from gru_lower.graph.tensor_types import Dims
 
 VIEWS = ("Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast")
 

@@ -19,6 +19,7 @@ from onnx import helper
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
 from gru_lower.graph import splice
+from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs
 from gru_lower.verification.sites.site import Site
 
@@ -202,7 +203,7 @@ def merge(subject: Subject, found: Sequence[Diagnostic], ctx: Context) -> list[S
     """Hand the first one's outputs on under the second one's names."""
     del ctx
     wanted = {each.node for each in found}
-    names = splice.Names(subject.model.proto)
+    names = Names(subject.model.proto)
     edits, sites = [], []
     for first, second in _pairs(subject):
         one, other = first.parsed.spec, second.parsed.spec

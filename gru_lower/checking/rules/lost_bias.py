@@ -20,8 +20,8 @@ import onnx
 
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import diagnostic
-from gru_lower.graph import external_data
-from gru_lower.graph.facts import constant_of
+from gru_lower.graph import tensor_values
+from gru_lower.graph.constant_nodes import constant_of
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse_gru.algebra.polynomials import ONE, Vector
 
@@ -115,7 +115,7 @@ def _constants(subject: Subject) -> list[Array]:
             if tensor.data_type in FLOATS and len(dims) in (1, 2) and int(np.prod(dims)) % dims[-1] == 0:
                 rows = int(np.prod(dims[:-1]))
                 if rows <= 2:  # biases of two directions, or Wb and Rb
-                    values = external_data.to_array(tensor, subject.model.base_dir)
+                    values = tensor_values.to_array(tensor, subject.model.base_dir)
                     found.append(np.asarray(values, np.float64).reshape(rows, dims[-1]))
     return found
 

@@ -13,8 +13,8 @@ from onnx import helper
 
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
+from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, subgraphs
-from gru_lower.graph.splice import Names
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:

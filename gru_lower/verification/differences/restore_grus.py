@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import numpy_helper
 
-from gru_lower.graph import external_data
+from gru_lower.graph import tensor_values
+from gru_lower.graph.node_order import sort_nodes
 from gru_lower.graph.scopes import Scope, is_onnx, walk
-from gru_lower.graph.splice import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -81,7 +81,7 @@ class Restore:
                 gru.input[position] = f"{_OWN}{site}/{position}"
             elif scope.find(name) is None and not self._bring(source_scope, name, nodes, brought):
                 return False
-        in_order(nodes)
+        sort_nodes(nodes)
         copies = [onnx.NodeProto.FromString(each.SerializeToString()) for each in nodes]
         del scope.nodes[:]
         scope.nodes.extend(copies)
@@ -93,7 +93,7 @@ class Restore:
         if where is None or name in where.inputs:
             return None
         if name in where.initializers:
-            return numpy_helper.from_array(external_data.to_array(where.initializers[name], self.base_dir), name)
+            return numpy_helper.from_array(tensor_values.to_array(where.initializers[name], self.base_dir), name)
         index = where.producers.get(name)
         maker = None if index is None else where.nodes[index]
         if maker is None or not is_onnx(maker, "Constant"):

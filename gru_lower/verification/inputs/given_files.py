@@ -17,7 +17,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from gru_lower.errors import InvalidModel
-from gru_lower.graph.external_data import to_array
+from gru_lower.graph.tensor_values import to_array
 from gru_lower.verification.inputs.errors import BadInputs
 from gru_lower.verification.inputs.given_arrays import fitted
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import helper, numpy_helper
 
-from gru_lower.graph import external_data
+from gru_lower.graph import external_data, model_tensors, tensor_values
 from gru_lower.graph.local_functions import key_of
 from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs, walk
 from gru_lower.verification.arrays import is_text
@@ -127,9 +127,9 @@ def elem_type_of(array: Array) -> int:
 
 def embed(model: onnx.ModelProto, base_dir: Path | None) -> None:
     """Move a model's external data into the model, so that one file holds all of it."""
-    for tensor in external_data.tensors(model):
+    for tensor in model_tensors.tensors(model):
         if external_data.is_external(tensor):
-            tensor.CopyFrom(numpy_helper.from_array(external_data.to_array(tensor, base_dir), tensor.name))
+            tensor.CopyFrom(numpy_helper.from_array(tensor_values.to_array(tensor, base_dir), tensor.name))
 
 
 def gru_sites(model: onnx.ModelProto, kept: Collection[int]) -> list[str]:

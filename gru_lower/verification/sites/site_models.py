@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 from onnx import TensorProto, helper
 
-from gru_lower.graph import external_data
+from gru_lower.graph import tensor_values
 from gru_lower.graph.scopes import is_onnx, node_uses
 from gru_lower.gru import reference
 from gru_lower.verification.sites.site import SitePair
@@ -113,7 +113,7 @@ def _time_major(node: onnx.NodeProto) -> list[onnx.NodeProto]:
 
 
 def _state(change: Change, base_dir: Path | None) -> Array:
-    return external_data.to_array(change.constants["initial_h"], base_dir)
+    return tensor_values.to_array(change.constants["initial_h"], base_dir)
 
 
 def _named(tensor: TensorProto, name: str) -> TensorProto:
@@ -156,7 +156,7 @@ def _reference(
 
     def run(feeds: Feeds) -> Feeds:
         values = {
-            key: external_data.to_array(change.constants[key], base_dir) if key in change.constants else feeds[name]
+            key: tensor_values.to_array(change.constants[key], base_dir) if key in change.constants else feeds[name]
             for key, name in spec.inputs.items()
         }
         inputs: dict[str, Any] = values

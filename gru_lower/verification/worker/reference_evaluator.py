@@ -14,7 +14,8 @@ from onnx.external_data_helper import load_external_data_for_tensor
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
-from gru_lower.graph.external_data import is_external, tensors
+from gru_lower.graph.external_data import is_external
+from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.scopes import walk
 from gru_lower.gru.reference import gru
 

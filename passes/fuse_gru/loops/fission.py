@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import NodeProto, ValueInfoProto, helper, numpy_helper
 
-from gru_lower.graph import splice
+from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import node_uses, subgraphs
 from gru_lower.passes.fuse_gru.loops.body_edits import (
     Loop,
@@ -44,7 +44,7 @@ def split(model: Model) -> bool:
         Whether there was one.
 
     """
-    names = splice.Names(model.proto)
+    names = Names(model.proto)
     changed = False
     for scope in reversed(list(scopes(model.proto))):  # bodies before the loops they are in
         nodes: list[NodeProto] = []
@@ -73,7 +73,7 @@ def _moved(node: NodeProto) -> tuple[Loop, list[int]] | None:
     return (loop, moved) if used & stays else None
 
 
-def _split(loop: Loop, moved: list[int], names: splice.Names) -> list[NodeProto]:
+def _split(loop: Loop, moved: list[int], names: Names) -> list[NodeProto]:
     made = loop.behind([loop.outputs[place].name for place in moved], loop.results)
     used = {name for each in made for name in node_uses(each)}
     after = [place for place, name in enumerate(loop.results) if name in used]
@@ -88,7 +88,7 @@ def _split(loop: Loop, moved: list[int], names: splice.Names) -> list[NodeProto]
     return [*nodes, (_mapped_scan if loop.is_scan else _mapped_loop)(loop, moved, made, reads, names)]
 
 
-def _states(loop: Loop, moved: list[int], sequences: dict[int, str], names: splice.Names) -> NodeProto:
+def _states(loop: Loop, moved: list[int], sequences: dict[int, str], names: Names) -> NodeProto:
     """Return the loop without some outputs, but with states of all steps."""
     node = copied(loop.node)
     body = next(graph for _, graph in subgraphs(node))
@@ -114,9 +114,7 @@ def _states(loop: Loop, moved: list[int], sequences: dict[int, str], names: spli
     return node
 
 
-def _mapped_scan(
-    loop: Loop, moved: list[int], made: list[NodeProto], reads: dict[str, str], names: splice.Names
-) -> NodeProto:
+def _mapped_scan(loop: Loop, moved: list[int], made: list[NodeProto], reads: dict[str, str], names: Names) -> NodeProto:
     used = {name for node in made for name in node_uses(node)}
     directions = {a.name: list(a.ints) for a in loop.node.attribute}
     scanned = list(zip(loop.node.input[loop.states :], loop.body.input[loop.states :], strict=True))
@@ -139,9 +137,7 @@ def _mapped_scan(
     return helper.make_node("Scan", [outer for outer, *_ in inputs], outputs, name, body=body, **attributes)
 
 
-def _mapped_loop(
-    loop: Loop, moved: list[int], made: list[NodeProto], reads: dict[str, str], names: splice.Names
-) -> NodeProto:
+def _mapped_loop(loop: Loop, moved: list[int], made: list[NodeProto], reads: dict[str, str], names: Names) -> NodeProto:
     step, cond = loop.body.input[0], loop.body.input[1]
     gathers = [
         helper.make_node("Gather", [outer, step.name], [inner], names.node(inner), axis=0)
@@ -157,7 +153,7 @@ def _mapped_loop(
     return helper.make_node("Loop", list(loop.node.input[:2]), outputs, name, body=body)
 
 
-def _shifted(initial: str, sequence: str, names: splice.Names) -> tuple[str, list[NodeProto]]:
+def _shifted(initial: str, sequence: str, names: Names) -> tuple[str, list[NodeProto]]:
     """Return the states before all steps."""
 
     def constant(values: list[int], local: str) -> tuple[str, NodeProto]:

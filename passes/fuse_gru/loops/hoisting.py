@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from onnx import NodeProto, TypeProto, ValueInfoProto, helper
 
-from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
+from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs, walk
 from gru_lower.passes.fuse_gru.loops.body_edits import Loop, body_of, copied, copied_info, only, read, replace, takes
 
@@ -39,7 +39,7 @@ def hoist(model: Model) -> bool:
         Whether there was anything.
 
     """
-    names, facts = splice.Names(model.proto), Facts(model)
+    names, facts = Names(model.proto), Facts(model)
     changed = False
     there = list(walk(model.proto))
     bodies = {id(scope.proto): scope for scope in there}
@@ -86,7 +86,7 @@ def _looks_up(node: NodeProto, moving: set[str]) -> bool:
     return node.op_type == "Gather" and node.input[1] in moving and node.input[0] not in moving
 
 
-def _hoisted(loop: Loop, cut: dict[str, int], names: splice.Names) -> list[NodeProto]:
+def _hoisted(loop: Loop, cut: dict[str, int], names: Names) -> list[NodeProto]:
     """Return the loop in front and the loop that is left."""
     sequences = {name: names.value(f"{name}/all") for name in cut}
     infos = [

@@ -14,7 +14,7 @@ from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.graph.splice import Names
+    from gru_lower.graph.names import Names
     from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
     from gru_lower.passes.fuse_gru.algebra.matrices import Array, Matrix
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly

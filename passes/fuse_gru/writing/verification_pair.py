@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
+from gru_lower.graph.node_order import sort_nodes
 from gru_lower.graph.scopes import node_uses
-from gru_lower.graph.splice import in_order
 from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
 from gru_lower.verification.sites.site import SitePair
 
@@ -67,7 +67,7 @@ class Regions:
         boundary = frozenset(read) - frozenset(sizes)
         made_anew = frozenset(name for node in new for name in node.output)
         new = [*_behind(sizes, list(self.scope.nodes), boundary | made_anew), *new]
-        in_order(new)
+        sort_nodes(new)
         old = self._old(outputs, boundary)
         made = {tensor.name for tensor in initializers}
         given = {name: None for part in (old, new) for name in _open(part) if name not in made}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from onnx import NodeProto, TensorProto, helper
 
 from gru_lower.graph import splice
+from gru_lower.graph.names import Names
 from gru_lower.gru.spec import VERSIONS, Direction, GruSpec
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
 from gru_lower.passes.fuse_gru.recognition import row_inputs
@@ -53,7 +54,7 @@ class Written:
         return [name for name, offers in self.plan.served.items() if any(offer.row == number for offer in offers)]
 
 
-def write(interpreter: Interpreter, names: splice.Names, facts: Facts, found: Found) -> Written | None:
+def write(interpreter: Interpreter, names: Names, facts: Facts, found: Found) -> Written | None:
     """Write what was found; what cannot be written is dropped, with the reason.
 
     Args:
@@ -98,7 +99,7 @@ def _in_order(plan: Plan, found: Found) -> list[int]:
 
 
 def _row(
-    interpreter: Interpreter, names: splice.Names, facts: Facts, found: Found, number: int, made: dict[int, Outputs]
+    interpreter: Interpreter, names: Names, facts: Facts, found: Found, number: int, made: dict[int, Outputs]
 ) -> Outputs:
     row, source = found.rows[number], found.sources[number]
     assert source is not None
@@ -163,9 +164,7 @@ def _served(interpreter: Interpreter, name: str, offers: tuple[Offer, ...], made
     serve(writer, name, current, value, stacked=offers[0].stacked)
 
 
-def _written(
-    interpreter: Interpreter, names: splice.Names, found: Found, plan: Plan, made: dict[int, Outputs]
-) -> Written:
+def _written(interpreter: Interpreter, names: Names, found: Found, plan: Plan, made: dict[int, Outputs]) -> Written:
     nodes: list[NodeProto] = []
     initializers: list[TensorProto] = []
     sites = []

@@ -1,0 +1,86 @@
+"""Names of nodes and values: all that a model has, and new ones that it does not have yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnx import FunctionProto, GraphProto
+
+from gru_lower.graph.scopes import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import onnx
+
+
+class Names:
+    """Hands out names that no scope of the model uses yet.
+
+    Args:
+        model: The model whose names are taken.
+
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        """Collect the names that are taken."""
+        self._values = value_names(model) | {""}
+        self._nodes = node_names(model) | {""}
+        self._prefixes: set[str] = set()
+
+    def prefix(self, wanted: str) -> str:
+        """Reserve a prefix for the names of one site; ``_1`` and so on where it was given out before."""
+        return _unique(wanted, self._prefixes)
+
+    def value(self, wanted: str) -> str:
+        """Return ``wanted`` for a value, or ``wanted_1`` and so on where a value has that name."""
+        return _unique(wanted, self._values)
+
+    def node(self, wanted: str) -> str:
+        """Return ``wanted`` for a node, or ``wanted_1`` and so on where a node has that name."""
+        return _unique(wanted, self._nodes)
+
+
+def _unique(wanted: str, taken: set[str]) -> str:
+    name, count = wanted, 0
+    while name in taken:
+        count += 1
+        name = f"{wanted}_{count}"
+    taken.add(name)
+    return name
+
+
+def node_names(model: onnx.ModelProto) -> set[str]:
+    """Return every name of a node anywhere in a model. Values have names of their own kind."""
+    return {node.name for scope in walk(model) for node in scope.nodes}
+
+
+def value_names(model: onnx.ModelProto) -> set[str]:
+    """Return every name of a value anywhere in a model: a new name outside it shadows nothing."""
+    names: set[str] = set()
+    for scope in walk(model):
+        names.update(scope.inputs, scope.outputs, scope.initializers)
+        for node in scope.nodes:
+            names.update(node.input)
+            names.update(node.output)
+        if isinstance(scope.proto, GraphProto):
+            names.update(tensor.values.name for tensor in scope.proto.sparse_initializer)
+            names.update(annotation.tensor_name for annotation in scope.proto.quantization_annotation)
+        names.update(value.name for value in scope.proto.value_info)
+    return names
+
+
+def every_name(model: onnx.ModelProto) -> Iterator[str | bytes]:
+    """Yield every name in a model, of whatever kind; one that is no UTF-8 comes as bytes, as protobuf has it."""
+    yield from value_names(model)
+    yield from node_names(model)
+    for entry in model.opset_import:
+        yield entry.domain
+    for scope in walk(model):
+        yield scope.proto.name
+        if isinstance(scope.proto, FunctionProto):
+            yield from (scope.proto.domain, scope.proto.overload, *scope.proto.attribute)
+        for node in scope.nodes:
+            yield from (node.op_type, node.domain)
+            for attribute in node.attribute:
+                yield from (attribute.name, attribute.ref_attr_name)

@@ -1,0 +1,157 @@
+"""ONNX's shape inference, run once over a copy of a model without its weights.
+
+Bodies are inferred with the graphs around them, local functions from the types that all their calls agree on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import onnx
+from onnx import FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
+
+from gru_lower.graph import external_data
+from gru_lower.graph.local_functions import Functions
+from gru_lower.graph.scopes import Scope, function_path, walk
+from gru_lower.graph.tensor_types import declared_types, dims_of
+
+if TYPE_CHECKING:
+    from gru_lower.graph.local_functions import Key
+
+Table = dict[str, dict[str, ValueInfoProto]]
+"""By scope path, the types of values by name."""
+SMALL_BYTES = 1024
+"""Initializers up to this size stay in the copy that shapes are inferred on: they may be shapes themselves."""
+
+
+def infer(proto: onnx.ModelProto) -> Table:
+    """Run ONNX's shape inference on a copy without weights.
+
+    Args:
+        proto: Any model; not changed.
+
+    Returns:
+        By scope path, the types and shapes of values, as far as they could be inferred.
+
+    """
+    skeleton = _skeleton(proto)
+    table = _infer_main(skeleton)
+    functions = Functions(skeleton, lambda _node: True)
+    for key in functions.callers_first():
+        table.update(_infer_function(skeleton, functions, key, table))
+    return table
+
+
+def _skeleton(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Copy a model without the bytes of its large tensors, which shape inference has no use for."""
+    skeleton = onnx.ModelProto(ir_version=proto.ir_version)
+    skeleton.opset_import.extend(proto.opset_import)
+    _strip_graph(proto.graph, skeleton.graph)
+    for function in proto.functions:
+        copy = skeleton.functions.add()
+        for name in ("name", "domain", "overload"):
+            if hasattr(function, name):
+                setattr(copy, name, getattr(function, name))
+        copy.input.extend(function.input)
+        copy.output.extend(function.output)
+        copy.attribute.extend(function.attribute)
+        copy.attribute_proto.extend(function.attribute_proto)
+        copy.opset_import.extend(function.opset_import)
+        _strip_nodes(function.node, copy)
+    return skeleton
+
+
+def _strip_graph(graph: GraphProto, copy: GraphProto) -> None:
+    copy.name = graph.name or "graph"
+    copy.input.extend(graph.input)
+    copy.output.extend(graph.output)
+    copy.value_info.extend(graph.value_info)
+    for tensor in graph.initializer:
+        _strip_tensor(tensor, copy.initializer.add())
+    _strip_nodes(graph.node, copy)
+
+
+def _strip_tensor(tensor: TensorProto, copy: TensorProto) -> None:
+    if external_data.is_external(tensor) or tensor.ByteSize() > SMALL_BYTES:
+        copy.name, copy.data_type = tensor.name, tensor.data_type
+        copy.dims.extend(tensor.dims)
+        copy.data_location = TensorProto.EXTERNAL
+    else:
+        copy.CopyFrom(tensor)
+
+
+def _strip_nodes(nodes: Any, owner: GraphProto | FunctionProto) -> None:  # noqa: ANN401 - protobuf's repeated container
+    for node in nodes:
+        if node.ByteSize() <= SMALL_BYTES:
+            owner.node.append(node)
+            continue
+        copy = owner.node.add(op_type=node.op_type, domain=node.domain, overload=node.overload, name=node.name)
+        copy.input.extend(node.input)
+        copy.output.extend(node.output)
+        for attribute in node.attribute:
+            twin = copy.attribute.add(name=attribute.name, type=attribute.type)
+            if attribute.HasField("g"):
+                _strip_graph(attribute.g, twin.g)
+            elif attribute.HasField("t"):
+                _strip_tensor(attribute.t, twin.t)
+            else:
+                twin.CopyFrom(attribute)
+
+
+def _infer_main(skeleton: onnx.ModelProto) -> Table:
+    try:
+        inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=True)
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError):
+        # A model whose shapes contradict each other still has declarations; what they say is all there is to know.
+        inferred = skeleton
+    return {
+        scope.path: declared_types(scope.proto)
+        for scope in walk(inferred)
+        if isinstance(scope.proto, GraphProto) and scope.function is None
+    }
+
+
+def _infer_function(skeleton: onnx.ModelProto, functions: Functions, key: Key, table: Table) -> Table:
+    """Infer a function's values from the types all its calls agree on."""
+    function, calls = functions.by_key[key], functions.calls[key]
+    graph = GraphProto(name="function")
+    graph.node.extend(function.node)
+    for position, formal in enumerate(function.input):
+        given = [_argument(scope, call, position, table) for scope, call in calls]
+        agreed = _agreed(formal, given)
+        if agreed is not None:
+            graph.input.append(agreed)
+    model = helper.make_model(graph, opset_imports=list(function.opset_import) or list(skeleton.opset_import))
+    model.functions.extend(functions.called_by(key))
+    name = function_path(function)
+    return {name + path.removeprefix("main"): infos for path, infos in _infer_main(model).items()}
+
+
+def _argument(scope: Scope, call: NodeProto, position: int, table: Table) -> ValueInfoProto | None:
+    name = call.input[position] if position < len(call.input) else ""
+    home = scope.find(name) if name else None
+    if home is None:
+        return None
+    info = table.get(home.path, {}).get(name)  # also of an initializer that is an input: what that declares holds
+    tensor = home.initializers.get(name)
+    if info is not None or tensor is None:
+        return info
+    return helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims))
+
+
+def _agreed(name: str, given: list[ValueInfoProto | None]) -> ValueInfoProto | None:
+    """Return the type that every call gives a formal input; dims on which they differ are unknown."""
+    known = [info for info in given if info is not None]
+    kinds = {info.type.tensor_type.elem_type for info in known}
+    if not known or len(known) != len(given) or len(kinds) != 1:
+        return None
+    result = ValueInfoProto(name=name)
+    result.type.tensor_type.elem_type = kinds.pop()
+    shapes = [dims_of(info) for info in known if info.type.tensor_type.HasField("shape")]
+    if len(shapes) == len(known) and len({len(shape) for shape in shapes}) == 1:
+        result.type.tensor_type.shape.SetInParent()
+        for dims in zip(*shapes, strict=True):
+            dim = result.type.tensor_type.shape.dim.add()
+            if len(set(dims)) == 1 and isinstance(dims[0], int):
+                dim.dim_value = dims[0]
+    return result

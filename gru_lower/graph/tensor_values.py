@@ -1,0 +1,90 @@
+"""Values of tensors: read as numpy arrays, or cut into pieces without touching their bytes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from gru_lower.errors import InvalidModel
+from gru_lower.graph.external_data import View, is_external, open_file, resolve, set_view, view
+from gru_lower.graph.tensor_size import byte_size, itemsize
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any, np.dtype[Any]]:
+    """Read a tensor's values, from its file if need be.
+
+    Raises:
+        InvalidModel: The external data is missing, too short, or outside the model's folder; or the tensor's
+            own data does not fit its shape.
+
+    """
+    if not is_external(tensor):
+        try:
+            return np.asarray(numpy_helper.to_array(tensor))
+        except (ValueError, TypeError, KeyError) as error:
+            raise InvalidModel(
+                f"tensor {tensor.name!r}: its data does not fit its shape {list(tensor.dims)} ({error})",
+                code="GL007",
+                hint="export the model again",
+            ) from error
+    where = view(tensor)
+    path = resolve(where.location, base_dir, tensor.name)
+    with open_file(path) as handle:
+        handle.seek(where.offset)
+        raw = handle.read(where.length)
+    inline = onnx.TensorProto(dims=tensor.dims, data_type=tensor.data_type, raw_data=raw, name=tensor.name)
+    if len(raw) != where.length:
+        raise InvalidModel(
+            f"tensor {tensor.name!r}: its external data {path} is too short: "
+            f"{where.length} bytes wanted at {where.offset}, {len(raw)} there",
+            code="GL006",
+            hint="copy the data file again",
+        )
+    return to_array(inline, None)
+
+
+def cut(tensor: onnx.TensorProto, count: int, shape: tuple[int, ...]) -> list[onnx.TensorProto]:
+    """Cut a tensor into ``count`` consecutive pieces of ``shape``.
+
+    Raw and external bytes are sliced as they are, so no value changes; external data becomes views of a file
+    that is not looked at.
+
+    Args:
+        tensor: A float tensor whose elements are, flattened, those of all pieces.
+        count: How many.
+        shape: The shape of a piece.
+
+    Raises:
+        InvalidModel: The tensor's data does not fit its shape.
+
+    """
+    length = math.prod(shape) * itemsize(tensor.data_type)
+    pieces = [onnx.TensorProto(data_type=tensor.data_type, dims=shape) for _ in range(count)]
+    if is_external(tensor):
+        where = view(tensor)
+        _check_length(tensor, where.length)
+        for i, piece in enumerate(pieces):
+            set_view(piece, View(where.location, where.offset + i * length, length))
+        return pieces
+    raw = tensor.raw_data if tensor.HasField("raw_data") else to_array(tensor, None).tobytes()
+    _check_length(tensor, len(raw))
+    for i, piece in enumerate(pieces):
+        piece.raw_data = raw[i * length : (i + 1) * length]
+    return pieces
+
+
+def _check_length(tensor: onnx.TensorProto, length: int) -> None:
+    if length != byte_size(tensor):
+        raise InvalidModel(
+            f"tensor {tensor.name!r}: its data does not fit its shape {list(tensor.dims)} "
+            f"({byte_size(tensor)} bytes wanted, {length} there)",
+            code="GL007",
+            hint="export the model again",
+        )
