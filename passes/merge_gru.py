@@ -10,7 +10,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from gru_lower.graph import external_data, node_order, splice
-from gru_lower.graph.equal_values import key
+from gru_lower.graph.equal_values import value_key
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.known_zeros import is_zero
 from gru_lower.graph.names import Names
@@ -130,7 +130,10 @@ def _candidates(scope: Scope, facts: Facts, result: PassResult) -> list[_Candida
         spec = parsed.spec
         if spec is not None and spec.elem_type and all(_is_own(scope, facts, spec, name) for name in "WRB"):
             if "initial_h" in spec.inputs and is_zero(facts, scope, spec.inputs["initial_h"]):
-                spec = replace(spec, inputs={key: name for key, name in spec.inputs.items() if key != "initial_h"})
+                spec = replace(
+                    spec,
+                    inputs={value_key: name for value_key, name in spec.inputs.items() if value_key != "initial_h"},
+                )
             found.append(_Candidate(scope, index, spec, _kind(scope, facts, spec, here)))
     return found
 
@@ -146,7 +149,7 @@ def _kind(scope: Scope, facts: Facts, spec: GruSpec, depth: int) -> str:
     steps = None if dims is None else dims[:2]
     if steps is None or None in steps:
         steps = (spec.inputs["X"],)
-    lens = key(scope, facts, spec.inputs.get("sequence_lens", ""))
+    lens = value_key(scope, facts, spec.inputs.get("sequence_lens", ""))
     fields = (spec.directions, spec.clip, spec.linear_before_reset, spec.layout, spec.elem_type, spec.version)
     return repr((depth, steps, lens, "initial_h" in spec.inputs, fields))
 

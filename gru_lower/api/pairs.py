@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import external_data
-from gru_lower.graph.rest_of_model import rest_is_the_same
+from gru_lower.graph.equal_except_grus import equal_except_grus
 from gru_lower.passes.base import Context
 from gru_lower.passes.fuse_gru.fuse_gru import FuseGru
 from gru_lower.proving.prove import prove as prove_grus
@@ -145,7 +145,7 @@ def proofs(left: Model, right: Model, zero_length_state: str = "zero") -> list[S
         FuseGru().run(fused, Context(keep_changes=False))
         if fused.to_bytes() == original.to_bytes():  # recognition is a proof itself
             found = [replace(each, proved=True, reason="") for each in found]
-        elif not rest_is_the_same(original, rewritten):
+        elif not equal_except_grus(original, rewritten):
             found = [replace(each, proved=False, reason="the models differ elsewhere, too") for each in found]
         return [
             Site(

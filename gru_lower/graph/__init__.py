@@ -1,1 +1,1 @@
-"""How a model is held, read, edited and written: the ModelProto is the truth, passes describe edits to it."""
+"""A model in memory: read, looked at, edited and written. The ModelProto is what is edited; passes describe the edits."""

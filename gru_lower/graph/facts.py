@@ -37,7 +37,7 @@ class Facts:
     """
 
     def __init__(self, model: Model) -> None:
-        """Keep the model; everything is found out when first asked for."""
+        """Keep the model; everything is worked out when it is first asked for."""
         self._model = model
         self._functions: Functions | None = None
         self._declared: dict[str, dict[str, ValueInfoProto]] = {}
@@ -98,7 +98,7 @@ class Facts:
             if not info.type.tensor_type.HasField("shape"):
                 continue
             dims = dims_of(info)
-            best = dims if best is None else _meet(best, dims)
+            best = dims if best is None else _combined(best, dims)
             if all(isinstance(dim, int) for dim in best):
                 break
         return best
@@ -123,7 +123,8 @@ class Facts:
         return [entry for entry in (info, inferred) if entry is not None]
 
 
-def _meet(left: Dims, right: Dims) -> Dims:
+def _combined(left: Dims, right: Dims) -> Dims:
+    """Return what two descriptions of a shape say together; where they contradict each other, the first one holds."""
     if len(left) != len(right):
         return left
     return tuple(

@@ -1,4 +1,4 @@
-"""What can be told of a value without knowing all of it."""
+"""Whether a value is known to be all zeros, though its shape may not be known."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ MAX_DEPTH = 32
 def is_zero(facts: Facts, scope: Scope, name: str, depth: int = MAX_DEPTH) -> bool:
     """Whether a value is all zeros, whatever its shape.
 
-    Constants, ConstantOfShape, and views and joins of these are told; anything else is not.
+    Constants, ConstantOfShape, and views and Concats of these are recognised; of anything else it is not known.
 
     Args:
-        facts: The side table.
+        facts: What is known of the model's values.
         scope: Where the value is used.
         name: The value.
         depth: How many nodes to follow at most.
@@ -47,7 +47,7 @@ def is_zero(facts: Facts, scope: Scope, name: str, depth: int = MAX_DEPTH) -> bo
     if not is_onnx(node):
         return False
     if node.op_type == "ConstantOfShape":
-        return _fill_is_zero(node)
+        return _fills_with_zeros(node)
     if node.op_type in VIEWS:
         return is_zero(facts, home, node.input[0], depth - 1)
     if node.op_type == "Concat":
@@ -55,7 +55,7 @@ def is_zero(facts: Facts, scope: Scope, name: str, depth: int = MAX_DEPTH) -> bo
     return False
 
 
-def _fill_is_zero(node: NodeProto) -> bool:
+def _fills_with_zeros(node: NodeProto) -> bool:
     for attribute in node.attribute:
         if attribute.name == "value":
             return not attribute.ref_attr_name and not np.any(numpy_helper.to_array(attribute.t))

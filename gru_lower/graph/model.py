@@ -1,6 +1,6 @@
-"""A model in memory: the bytes as they were read, the ModelProto as it is now.
+"""Reading and writing of models: a model holds the bytes as they were read and the ModelProto as it is now.
 
-The ModelProto is the truth and no other representation is ever exported over it. Where nothing
+The ModelProto is what passes edit; it is never built anew from another representation. Where nothing
 was edited, :func:`save` writes the very bytes that were read.
 """
 
@@ -176,7 +176,7 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> None:
     """
     check_target(target, overwrite=overwrite)
     raw = model.to_bytes()
-    _check_data(model, target)
+    _check_place(model, target)
     elsewhere = model.base_dir is not None and model.base_dir.resolve() != target.parent.resolve()
     try:
         with ExitStack() as stack:
@@ -188,10 +188,10 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> None:
             file.handle.write(raw)
             file.seal()
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise _cannot_write(target, error) from error
 
 
-def _check_data(model: Model, target: Path) -> None:
+def _check_place(model: Model, target: Path) -> None:
     """Refuse to write a model where its external data lies, or has to go."""
     place, folders = target.resolve(), {target.parent.resolve(), (model.base_dir or target.parent).resolve()}
     for tensor in model_tensors.tensors(model.proto):
@@ -203,7 +203,7 @@ def _check_data(model: Model, target: Path) -> None:
                 )
 
 
-def _unwritable(target: Path, error: OSError) -> Unsupported:
+def _cannot_write(target: Path, error: OSError) -> Unsupported:
     return Unsupported(
         f"{target}: cannot be written ({error.strerror or error})", code="GL004", hint="choose another -o"
     )
@@ -228,4 +228,4 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         if not target.parent.is_dir():
             raise Unsupported(f"{target.parent}: no such folder", code="GL004", hint="create it, or choose another -o")
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise _cannot_write(target, error) from error

@@ -1,4 +1,4 @@
-"""Values that follow from shapes: what Shape, Gather, Concat, ConstantOfShape and their like come to.
+"""Evaluation of shape arithmetic: the values that Shape, Gather, Concat, ConstantOfShape and their like compute.
 
 Exporters spell sizes as arithmetic on Shape. Where the dims they ask for are static, the results
 are constants; a vector of dims may also be known in part, and its known entries go on being used.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 LIMIT = 1 << 18
-"""A value of more elements than this is not computed: it would make the model larger than its code was."""
+"""A value of more elements than this is not computed: as a constant it would make the model larger."""
 ROOTS = {"Shape", "Size", "ConstantOfShape"}
 ARITHMETIC = {
     *("Add", "Sub", "Mul", "Div", "Mod", "Neg", "Abs", "Floor", "Ceil", "Sqrt", "Pow", "Min", "Max", "CumSum"),
@@ -42,10 +42,10 @@ def shape_values(scope: Scope, facts: Facts) -> dict[str, Array]:
 
     Args:
         scope: Where to look; bodies inside it have to be asked for themselves.
-        facts: The side table of the same model.
+        facts: What is known of the model's values.
 
     Returns:
-        Values by name: those that a Shape, Size or ConstantOfShape stands behind, and that are wholly known.
+        Values by name: those computed from a Shape, Size or ConstantOfShape, where every element is known.
 
     """
     return _Evaluator(scope, facts).run()
@@ -83,8 +83,8 @@ class _Evaluator:
             return None
         values = [value for value in inputs if value is not None]
         if any(value.dtype == object for value in values):
-            return self.in_part(node, inputs)
-        if sum(value.size for value in values) > LIMIT or _grows_beyond(node, values):
+            return self.rearrange(node, inputs)
+        if sum(value.size for value in values) > LIMIT or _result_is_too_large(node, values):
             return None
         return _run(node, inputs, self.scope.opsets)
 
@@ -101,19 +101,19 @@ class _Evaluator:
             return None
         attributes = {attribute.name: attribute.i for attribute in node.attribute}
         wanted = dims[attributes.get("start", 0) : attributes.get("end", len(dims))]
-        return [_settled(np.array([dim if isinstance(dim, int) else None for dim in wanted], object))]
+        return [_as_int64(np.array([dim if isinstance(dim, int) else None for dim in wanted], object))]
 
-    def in_part(self, node: NodeProto, inputs: Sequence[Array | None]) -> Sequence[Array] | None:
-        """Move entries about that are known in part; arithmetic on an unknown entry is unknown altogether."""
-        move = _MOVES.get(node.op_type)
-        if move is None:
+    def rearrange(self, node: NodeProto, inputs: Sequence[Array | None]) -> Sequence[Array] | None:
+        """Rearrange vectors of which some entries are unknown; any arithmetic on these is not computed."""
+        rearrange = _ON_PARTLY_KNOWN.get(node.op_type)
+        if rearrange is None:
             return None
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
-        moved = move(attributes, *inputs)
-        return None if moved is None else [_settled(moved)]
+        moved = rearrange(attributes, *inputs)
+        return None if moved is None else [_as_int64(moved)]
 
 
-def _settled(value: Array) -> Array:
+def _as_int64(value: Array) -> Array:
     """Return a vector of dims as int64 if all of it is known."""
     return value.astype(np.int64) if all(entry is not None for entry in value.flat) else value
 
@@ -146,30 +146,30 @@ def _concat(_attributes: dict[str, Any], *parts: Array) -> Array | None:
     return np.concatenate([part.astype(object) for part in parts]) if all(part.ndim == 1 for part in parts) else None
 
 
-def _one_entry(_attributes: dict[str, Any], data: Array, *_axes: Array | None) -> Array | None:
+def _to_scalar(_attributes: dict[str, Any], data: Array, *_axes: Array | None) -> Array | None:
     return data.reshape(()) if data.size == 1 else None
 
 
-def _as_vector(_attributes: dict[str, Any], data: Array, *_axes: Array | None) -> Array | None:
+def _to_vector(_attributes: dict[str, Any], data: Array, *_axes: Array | None) -> Array | None:
     return data.reshape(1) if data.ndim == 0 else None
 
 
-def _same(_attributes: dict[str, Any], data: Array) -> Array | None:
+def _identity(_attributes: dict[str, Any], data: Array) -> Array | None:
     return data
 
 
-_MOVES: dict[str, Callable[..., Array | None]] = {
+_ON_PARTLY_KNOWN: dict[str, Callable[..., Array | None]] = {
     "Gather": _gather,
     "Slice": _slice,
     "Concat": _concat,
-    "Squeeze": _one_entry,
-    "Unsqueeze": _as_vector,
-    "Identity": _same,
+    "Squeeze": _to_scalar,
+    "Unsqueeze": _to_vector,
+    "Identity": _identity,
 }
 
 
-def _grows_beyond(node: NodeProto, values: Sequence[Array]) -> bool:
-    """Whether the result would be too large to stand in the model."""
+def _result_is_too_large(node: NodeProto, values: Sequence[Array]) -> bool:
+    """Whether a node's result would have more than :data:`LIMIT` elements."""
     sizes = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}
     if node.op_type not in sizes:
         return node.op_type == "Range" and abs(int(values[1]) - int(values[0])) > LIMIT

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from gru_lower.graph import splice
-from gru_lower.graph.equal_values import key
+from gru_lower.graph.equal_values import value_key
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, walk
@@ -132,7 +132,7 @@ class _Scope:
 
     def _fit(self, one: GruSpec, other: GruSpec) -> bool:
         def alike(what: str) -> bool:
-            first, second = (key(self.scope, self.facts, spec.inputs.get(what, "")) for spec in (one, other))
+            first, second = (value_key(self.scope, self.facts, spec.inputs.get(what, "")) for spec in (one, other))
             return bool(first == second)
 
         equal = all(

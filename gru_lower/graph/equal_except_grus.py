@@ -1,4 +1,4 @@
-"""Whether two models are the same but for their GRUs."""
+"""Whether two models are equal except for their GRUs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from gru_lower.graph.scopes import Scope
 
 
-def rest_is_the_same(original: Model, rewritten: Model) -> bool:
-    """Whether all that is no GRU stands in both models alike: nodes, the constants they read, inputs and outputs.
+def equal_except_grus(original: Model, rewritten: Model) -> bool:
+    """Whether all that is no GRU is the same in both models: nodes, the constants they read, inputs and outputs.
 
     Args:
         original: The model with GRU nodes.
@@ -26,13 +26,13 @@ def rest_is_the_same(original: Model, rewritten: Model) -> bool:
         other = others.get(scope.path)
         if other is None or list(scope.inputs) != list(other.inputs) or scope.outputs != other.outputs:
             return False
-        needed = _needed_besides(scope)
+        needed = _needed_without_grus(scope)
         for index, node in enumerate(scope.nodes):
             if is_onnx(node, "GRU"):
                 continue
             twin = other.producers.get(next(filter(None, node.output), ""))
             if twin is None and index not in needed:
-                continue  # it served the GRU alone, as a state of zeros does, and went with it
+                continue  # only the GRU used it, such as a state of zeros, and it was removed with the GRU
             if twin is None or _without_bodies(other.nodes[twin]) != _without_bodies(node):
                 return False
             for name in node.input:
@@ -42,8 +42,8 @@ def rest_is_the_same(original: Model, rewritten: Model) -> bool:
     return True
 
 
-def _needed_besides(scope: Scope) -> set[int]:
-    """Return the nodes that a scope's outputs hang on by other ways than through a GRU."""
+def _needed_without_grus(scope: Scope) -> set[int]:
+    """Return the nodes that a scope's outputs depend on otherwise than through a GRU."""
     found: set[int] = set()
     pending = list(scope.outputs)
     while pending:
@@ -56,7 +56,7 @@ def _needed_besides(scope: Scope) -> set[int]:
 
 
 def _without_bodies(node: NodeProto) -> NodeProto:
-    """Leave out what is compared as a scope of its own, and what has no meaning."""
+    """Return a copy of a node without its bodies, which are compared as scopes, and without what has no meaning."""
     copy = NodeProto()
     copy.CopyFrom(node)
     copy.ClearField("doc_string")
