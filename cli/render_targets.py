@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gru_lower.cli.render_report import Talk
-from gru_lower.targets import tables
-from gru_lower.targets.features import describe, in_order
-from gru_lower.targets.judge_options import UNVERIFIED
+from gru_lower.targets import profile_tables
+from gru_lower.targets.judge_gru import UNVERIFIED
+from gru_lower.targets.option_axes import describe, in_order
 from gru_lower.targets.profile import COLUMNS, MARKS
 from gru_lower.version import tool_version
 
@@ -35,11 +35,11 @@ class TargetTalk(Talk):
             return
         if not self._out.is_terminal:
             self._out.width = max(self._out.width, WIDTH)
-        rows = [tables.row(profile) for profile in profiles]
+        rows = [profile_tables.row(profile) for profile in profiles]
         for title, which in (("the GRU node as it is", "before"), ("legalised or lowered", "after")):
-            table = _table(["target", "", *tables.FEATURES], title)
+            table = _table(["target", "", *profile_tables.FEATURES], title)
             for each in rows:
-                marks = [_mark(getattr(each, which)[feature]) for feature in tables.FEATURES]
+                marks = [_mark(getattr(each, which)[feature]) for feature in profile_tables.FEATURES]
                 table.add_row(each.name, each.evidence, *marks)
             self._out.print(table)
             self._line("")
@@ -69,7 +69,7 @@ class TargetTalk(Talk):
         names = [name for name in COLUMNS if name in profile.columns]
         table = _table(["", "option", *names], "")
         last = ""
-        for axis, option, marks in tables.option_rows(profile):
+        for axis, option, marks in profile_tables.option_rows(profile):
             table.add_row("" if axis == last else axis, option, *(_mark(mark) for mark in marks))
             last = axis
         self._out.print(table)
@@ -78,7 +78,7 @@ class TargetTalk(Talk):
                 words = " + ".join(describe(option) for option in in_order(each.options))
                 self._out.print(Text(f"{name}: {words}: {each.cell.verdict} together"), soft_wrap=True)
         self._line(LEGEND, "dim")
-        if tables.row(profile).evidence == "read":
+        if profile_tables.row(profile).evidence == "read":
             self._line(f"{UNVERIFIED} ({profile.source or 'some cells were read, not run'})", "yellow")
 
     def probed(self, found: Probed, path: str) -> None:
@@ -97,7 +97,7 @@ class TargetTalk(Talk):
                 "tool": "gru-lower",
                 "version": tool_version(),
                 "command": command,
-                "targets": [tables.to_json(profile) for profile in profiles],
+                "targets": [profile_tables.to_json(profile) for profile in profiles],
             }
             self._out.file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
             self._out.file.flush()

@@ -19,7 +19,7 @@ from gru_lower.graph.model import Model
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.passes import pipeline, registry
 from gru_lower.targets import read_profile
-from gru_lower.targets.conformance import breaches
+from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
 from gru_lower.verification.worker.reference_evaluator import Reference
 from lowering import TOLERANCE, bounded, hold, holds_gru, lower, op_types
 from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
@@ -100,7 +100,7 @@ def test_a_target_gets_what_it_takes_and_it_is_right_or_it_is_refused(case: GruC
         assert target in refused.message
         return
     held = Model(model)
-    assert not list(breaches(held, read_profile.load(target), Facts(held)))
+    assert not list(find_unsupported_nodes(held, read_profile.load(target), Facts(held)))
     if not holds_gru(model):
         hold(case, model)
     elif not any("sequence_lens" in node.input for node in model.graph.node if node.op_type != "GRU"):

@@ -19,7 +19,7 @@ from gru_lower.probing.compatible_options import complete
 from gru_lower.probing.probe import ProbeOptions, probe
 from gru_lower.probing.runner import CommandRunner, Outcome
 from gru_lower.targets import read_profile
-from gru_lower.targets.features import AXES, AXIS_OF, BANDS, OPTIONS, PLAIN, with_options
+from gru_lower.targets.option_axes import AXES, AXIS_OF, BANDS, OPTIONS, PLAIN, with_options
 from gru_lower.targets.write_profile import to_toml
 from lowering import run
 from strategies import WEIGHTS, random_case

@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator
 
 import gru_lower
 from gru_lower.cli.main import run as command
-from gru_lower.targets import read_profile, tables
-from gru_lower.targets.features import AXES, DTYPES, OPTIONS, PLAIN, band, describe, with_options
-from gru_lower.targets.judge_options import judge
+from gru_lower.targets import profile_tables, read_profile
+from gru_lower.targets.judge_gru import judge
+from gru_lower.targets.option_axes import AXES, DTYPES, OPTIONS, PLAIN, band, describe, with_options
 from gru_lower.targets.profile import COLUMNS, FOLDER, FORMS, VERDICTS
 from gru_lower.targets.write_profile import to_toml
 from update_targets import PAGE, page
@@ -174,12 +174,12 @@ def test_a_profile_reads_back_as_it_was_written(data: st.DataObject) -> None:
 
 class TestMatrix:
     def test_every_feature_is_an_option(self) -> None:
-        assert {option for options in tables.FEATURES.values() for option in options} <= set(OPTIONS)
+        assert {option for options in profile_tables.FEATURES.values() for option in options} <= set(OPTIONS)
         assert all(describe(option) for option in OPTIONS)
 
     def test_what_a_target_gets_wrong_is_never_what_comes_of_it(self) -> None:
         for name in NAMES:
-            row = tables.row(read_profile.load(name))
+            row = profile_tables.row(read_profile.load(name))
             assert "wrong" not in row.after.values()
             for feature, mark in row.before.items():
                 assert mark != "right" or row.after[feature] == "right"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gru_lower.targets import read_profile, tables
-from gru_lower.targets.features import describe, in_order
+from gru_lower.targets import profile_tables, read_profile
+from gru_lower.targets.option_axes import describe, in_order
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "targets.md"
 HEAD = """\
 # Targets
 
-<!-- Written by tests/update_targets.py from the profiles in gru_lower/targets. -->
+<!-- Written by tests/update_targets.py from the profiles in gru_lower/targets/profiles. -->
 
 What runtimes make of a GRU, as run or, where the evidence says so, as read. ✓ right, ✗ **wrong numbers without an
 error**, – rejected, ? not tried. A cell such as ✗→✓ is before→after: before the arrow the GRU node as it is, after it
@@ -43,7 +43,7 @@ candidate's activation; HardSigmoid as the gates'; float16; a dynamic sequence l
 def page() -> str:
     """Return the page's text."""
     profiles = [read_profile.load(name) for name in read_profile.names()]
-    parts = [HEAD + tables.markdown(profiles), "## One by one"]
+    parts = [HEAD + profile_tables.markdown(profiles), "## One by one"]
     for each in profiles:
         lines = [f"### {each.name}", "", f"{each.summary}."]
         version = f" {each.version}" if each.version else ""

@@ -19,9 +19,10 @@ from gru_lower.graph import fixed_dims
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.rewriting.rewrite_model import opset_of
-from gru_lower.targets.conformance import breaches
-from gru_lower.targets.judge_node import options_at, unverified
-from gru_lower.targets.judge_options import faults, judge
+from gru_lower.targets.accepted_forms import warn_if_not_run
+from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
+from gru_lower.targets.gru_options import options_at
+from gru_lower.targets.judge_gru import faults, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,13 +50,13 @@ def grus(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
             for fault in found:
                 code = CODES[fault.verdict]
                 yield diagnostic(code, fault.why, scope=scope.path, node=scope.site(index), hint=hint)
-            doubts += unverified(target.label, whole) if whole.verdict != "unknown" else []
+            doubts += warn_if_not_run(target.label, whole) if whole.verdict != "unknown" else []
     yield from doubts
 
 
 def operators(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
     """Find operators that the target does not take."""
-    for each in breaches(model, target, facts):
+    for each in find_unsupported_nodes(model, target, facts):
         if each.kind == "operator":
             yield diagnostic("GL704", each.message, scope=each.scope, node=each.site, hint=each.hint)
 

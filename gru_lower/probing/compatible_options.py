@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.gru.activations import KINDS, Kind
-from gru_lower.targets.features import AXES, AXIS_OF, BANDS, with_options
+from gru_lower.targets.option_axes import AXES, AXIS_OF, BANDS, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.probing.compatible_options import complete
-from gru_lower.targets.features import AXES, AXIS_OF, with_options
+from gru_lower.targets.option_axes import AXES, AXIS_OF, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

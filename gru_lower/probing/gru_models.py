@@ -18,8 +18,8 @@ from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru import reference
 from gru_lower.gru.activations import KINDS
 from gru_lower.gru.parse_node import parse
-from gru_lower.targets.features import AXES, AXIS_OF, BANDS
-from gru_lower.targets.judge_node import options_at
+from gru_lower.targets.gru_options import options_at
+from gru_lower.targets.option_axes import AXES, AXIS_OF, BANDS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 T, B, I, H = 5, 3, 4, 6

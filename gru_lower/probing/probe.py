@@ -3,7 +3,7 @@
 1. Which opsets it takes, by a model of plain operators.
 2. Which operators lowered and legalised GRUs may be made of, each alone, in each opset that spells it otherwise; and
    which functions are wrong for large values, and so better written otherwise.
-3. For the GRU node and for each form: every option of :mod:`gru_lower.targets.features`, with plain ones around it; the
+3. For the GRU node and for each form: every option of :mod:`gru_lower.targets.gru_options`, with plain ones around it; the
    candidate's functions that take e to the power of something for large values too.
 4. Options together, until every pair of right ones was right in some GRU; what fails is shrunk to an exception.
 
@@ -28,7 +28,7 @@ from gru_lower.probing.cover_pairs import Cover
 from gru_lower.probing.runner import NO_ANSWER
 from gru_lower.probing.survey_operators import survey
 from gru_lower.rewriting.rewrite_model import lower_model, lowering
-from gru_lower.targets.features import AXES, AXIS_OF, BANDS, DTYPES, OPTIONS, PLAIN, in_order, with_options
+from gru_lower.targets.option_axes import AXES, AXIS_OF, BANDS, DTYPES, OPTIONS, PLAIN, in_order, with_options
 from gru_lower.targets.profile import COLUMNS, FORMS, PREFERRED, Cell, Column, Profile, Together
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from gru_lower.errors import Remaining
 from gru_lower.rewriting.rewrite_model import Result, for_target, lower_model, lowering
 from gru_lower.targets import read_profile
-from gru_lower.targets.judge_node import RUNS_RIGHT, spelled
+from gru_lower.targets.accepted_forms import RUNS_RIGHT
+from gru_lower.targets.target_option import quoted_target
 from gru_lower.verification.comparing.tolerance import DEFAULTS
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def pipeline_of(model: Model, how: LegalizeHow) -> str:
     more = for_target(model, how.target, how.fix_dims, how.opset)
     before, _, lower = lowering("auto", how.zero_length_state, how.opset, **more).rpartition("lower-gru{")
     cast_to = read_profile.load(how.target).dtypes[0] if how.allow_cast else ""
-    options = f"target={spelled(how.target)},cast_to={cast_to},zero_length_state={how.zero_length_state}"
+    options = f"target={quoted_target(how.target)},cast_to={cast_to},zero_length_state={how.zero_length_state}"
     return f"{before}legalize-gru{{{options}}},lower-gru{{{lower}"
 
 

@@ -18,8 +18,8 @@ from gru_lower.passes import pipeline, registry
 from gru_lower.passes.base import Context, Pass
 from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.targets import read_profile
-from gru_lower.targets.conformance import breaches
-from gru_lower.targets.judge_node import spelled
+from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
+from gru_lower.targets.target_option import quoted_target
 from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.verify_site import site_verifier
 from gru_lower.verification.verify_rewrite import left_padding_diagnostics, verdict_diagnostics, verify_rewrite
@@ -182,7 +182,7 @@ def for_target(model: Model, target: str, fix_dims: Mapping[str, int], opset: in
         "forbid": "+".join(sorted(forbidden)),
         "packing": "plain",
         "fold": wanted.static,
-        "target": spelled(target),
+        "target": quoted_target(target),
         **({"mask": "where"} if wanted.mask == "where" else {}),
     }
 
@@ -204,7 +204,7 @@ def left(model: Model, target: str, said: Sequence[Diagnostic]) -> list[Diagnost
     wanted = read_profile.load(target)
     kept = {(each.scope, _value(each.node)): each for each in said if each.code in KEPT}
     found: list[Diagnostic] = []
-    for each in breaches(model, wanted, Facts(model)):
+    for each in find_unsupported_nodes(model, wanted, Facts(model)):
         message, hint, code = each.message, each.hint, "GL453"
         if each.kind != "operator":
             code, reason = "GL452", kept.get((each.scope, _value(each.site)))

@@ -1,1 +1,1 @@
-"""What runtimes take: profiles as data, one TOML file each."""
+"""Targets: what each runtime takes, as profiles in TOML (profiles/), and verdicts on GRUs and models by them."""

@@ -1,7 +1,7 @@
 """A target's profile: which GRUs it runs right, wrongly or not at all, and what a lowering for it may write.
 
 A profile is a TOML file, held to ``schema/target-1.json``. Its columns (``gru``, and the forms ``scan``, ``loop``,
-``unroll``, ``step``) say of each option of :data:`gru_lower.targets.features.AXES` how a GRU with it fares there: as
+``unroll``, ``step``) say of each option of :data:`gru_lower.targets.option_axes.AXES` how a GRU with it fares there: as
 a node, or lowered to that form.
 """
 
@@ -13,7 +13,8 @@ from typing import Literal
 
 Verdict = Literal["right", "wrong", "rejected"]
 Evidence = Literal["run", "read"]
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "profiles"
+"""Where the profiles that ship are, NAME.toml each."""
 PREFERRED = 17
 """The opset that most consumers know best."""
 DYNAMIC = frozenset({"Shape", "Expand", "Range"})

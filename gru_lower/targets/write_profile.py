@@ -7,7 +7,7 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from gru_lower.targets.features import OPTIONS, in_order
+from gru_lower.targets.option_axes import OPTIONS, in_order
 from gru_lower.targets.profile import COLUMNS, VERDICTS
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.passes.legalize_gru.rewritten_gru import numpy_type
-from gru_lower.targets.features import with_options
+from gru_lower.targets.option_axes import with_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

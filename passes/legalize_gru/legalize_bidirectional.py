@@ -9,7 +9,7 @@ from onnx import numpy_helper
 
 from gru_lower.graph import tensor_values
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
-from gru_lower.targets.features import AXIS_OF, with_options
+from gru_lower.targets.option_axes import AXIS_OF, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

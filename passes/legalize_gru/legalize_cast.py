@@ -9,7 +9,7 @@ from onnx import numpy_helper
 
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.passes.legalize_gru.rewritten_gru import elem_type, numpy_type
-from gru_lower.targets.features import DTYPES, with_options
+from gru_lower.targets.option_axes import DTYPES, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
-from gru_lower.targets.features import with_options
+from gru_lower.targets.option_axes import with_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from gru_lower.gru.parse_node import parse
 from gru_lower.gru.spec import GATES
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Situation, write_node
-from gru_lower.targets.judge_node import options_at
+from gru_lower.targets.gru_options import options_at
 from gru_lower.verification.sites.site import Change, Site
 
 if TYPE_CHECKING:

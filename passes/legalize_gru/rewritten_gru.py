@@ -28,7 +28,7 @@ class Situation:
 
     Attributes:
         spec: The GRU; of its inputs and outputs only which there are counts.
-        options: What :func:`gru_lower.targets.features.options_of` says of it.
+        options: What :func:`gru_lower.targets.gru_options.options_of` says of it.
         known: What is known of its constants: ``zero_initial_h``, ``constant_lens``, ``full_lens``, ``reset_idle``
             (both settings of linear_before_reset give the same, but for Rbh), ``no_Rbh`` (it is zero).
 

@@ -24,7 +24,8 @@ from gru_lower.passes.lower_gru import choose_form, costs
 from gru_lower.passes.lower_gru.forms import loop, scan, scan_packed_block_double, scan_packed_triple, unroll
 from gru_lower.passes.lower_gru.gate_weights import gate_tensors, packed_tensors, transposed
 from gru_lower.passes.lower_gru.variant import mask_recipe, variant_of
-from gru_lower.targets.judge_node import RUNS_RIGHT, profile_of, wish_of
+from gru_lower.targets.accepted_forms import RUNS_RIGHT, accepted_forms
+from gru_lower.targets.target_option import profile_of
 from gru_lower.verification.sites.site import Change, Site
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class LowerGru(Pass):
                 site.code, site.message = reason.code, reason.message
                 continue
             spec = _without_idle_inputs(parsed.spec, scope, facts)
-            wish = wish_of(target, allowed, scope, index, parsed.spec, facts)
+            wish = accepted_forms(target, allowed, scope, index, parsed.spec, facts)
             if wish.keep and self.options.form == "auto":
                 site.message = RUNS_RIGHT
                 result.diagnostics += wish.doubts("gru")

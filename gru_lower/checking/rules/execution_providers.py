@@ -5,7 +5,7 @@ GL723  CUDA and DirectML drop attributes: clip, activations, linear_before_reset
 GL724  GRU of opset 22, where a provider's kernel is registered up to opset 14 or 21
 ====== ================================================================
 
-What they take stands in their profiles, gru_lower/targets/onnxruntime-*.toml.
+What they take stands in their profiles, gru_lower/targets/profiles/onnxruntime-*.toml.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import diagnostic
 from gru_lower.targets import read_profile
-from gru_lower.targets.judge_node import options_at
-from gru_lower.targets.judge_options import faults
+from gru_lower.targets.gru_options import options_at
+from gru_lower.targets.judge_gru import faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from onnx import NodeProto, TensorProto, helper
 
 from gru_lower.graph import splice
-from gru_lower.graph.names import Names
 from gru_lower.gru.spec import VERSIONS, Direction, GruSpec
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
 from gru_lower.passes.fuse_gru.recognition import row_inputs
@@ -23,6 +22,7 @@ from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
+    from gru_lower.graph.names import Names
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.replacement_plan import Plan

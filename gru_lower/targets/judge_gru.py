@@ -1,6 +1,6 @@
-"""How a GRU fares on a target, put together from the cells of its options.
+"""Whether a target runs a GRU right: the verdict on it, from what the target's profile says of its options.
 
-1. One option that is rejected makes the GRU rejected; otherwise one that is wrong makes it wrong.
+1. One rejected option makes the GRU rejected; otherwise one that is wrong makes it wrong.
 2. So do options that are an exception together.
 3. An option nobody has run or read about makes it unknown.
 4. So do two options that were run, but never together, unless the target's pairs were run.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gru_lower.targets.features import AXIS_OF, PLAIN, describe, in_order
+from gru_lower.targets.option_axes import AXIS_OF, PLAIN, describe, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ UNVERIFIED = "unverified: run `gru-lower probe`"
 
 @dataclass(frozen=True)
 class Judgement:
-    """How one GRU fares.
+    """The verdict on one GRU.
 
     Attributes:
         verdict: ``"right"``, ``"wrong"``, ``"rejected"`` or ``"unknown"``.
@@ -43,12 +43,12 @@ class Judgement:
 
 
 def judge(profile: Profile, column: str, options: frozenset[str]) -> Judgement:
-    """Judge a GRU.
+    """Return whether a target runs a GRU right.
 
     Args:
         profile: The target.
         column: ``"gru"`` for the node itself, or the form it is lowered to.
-        options: What :func:`gru_lower.targets.features.options_of` says of it.
+        options: What :func:`gru_lower.targets.gru_options.options_of` says of it.
 
     """
     held = profile.columns.get(column)
@@ -87,7 +87,7 @@ def faults(profile: Profile, column: str, options: frozenset[str]) -> list[Judge
     bad = {option: cell for option, cell in cells.items() if cell.verdict != "right"}
     if bad and all(cell.verdict == "rejected" for cell in held.cells.values()):
         cell = next(iter(bad.values()))
-        return [Judgement("rejected", cell.evidence, f"every GRU is {_on(profile, cell)}", cell.source)]
+        return [Judgement("rejected", cell.evidence, f"every GRU is {_verdict_in_words(profile, cell)}", cell.source)]
     if "lens" in bad:
         bad.pop("lens_zero", None)
     found = [([option], cell) for option, cell in bad.items()]
@@ -98,19 +98,22 @@ def faults(profile: Profile, column: str, options: frozenset[str]) -> list[Judge
     ]
     return [
         Judgement(
-            "wrong" if cell.verdict == "wrong" else "rejected", cell.evidence, _why(profile, named, cell), cell.source
+            "wrong" if cell.verdict == "wrong" else "rejected",
+            cell.evidence,
+            _reason(profile, named, cell),
+            cell.source,
         )
         for named, cell in found
     ]
 
 
-def _why(profile: Profile, options: Sequence[str], cell: Cell) -> str:
+def _reason(profile: Profile, options: Sequence[str], cell: Cell) -> str:
     verb = "are" if len(options) > 1 else "is"
     together = " together" if len(options) > 1 else ""
-    return f"{_join(options)} {verb} {_on(profile, cell, together)}"
+    return f"{_join(options)} {verb} {_verdict_in_words(profile, cell, together)}"
 
 
-def _on(profile: Profile, cell: Cell, together: str = "") -> str:
+def _verdict_in_words(profile: Profile, cell: Cell, together: str = "") -> str:
     on = f"{profile.name} {cell.version}".strip()
     how = "" if cell.evidence == "run" else " by what was read"
     return f"{cell.verdict}{together} on {on}{how}"

@@ -1,4 +1,4 @@
-"""What a target may tell apart in a GRU: on each axis a GRU takes one option, and runtimes differ by option.
+"""The options of a GRU that targets may tell apart: on each axis a GRU takes one option, and runtimes differ by option.
 
 The first option of an axis is the plain one. A profile says of each option whether the target runs it right.
 """
@@ -11,10 +11,6 @@ from gru_lower.gru.activations import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from onnx import NodeProto
-
-    from gru_lower.gru.spec import GruSpec
 
 FUNCTIONS = tuple(kind.name for kind in KINDS.values())
 BANDS = {7: "opset_7", 9: "opset_9", 11: "opset_11", 13: "opset_13", 14: "opset_14", 18: "opset_18", 22: "opset_22"}
@@ -106,55 +102,6 @@ def describe(option: str) -> str:
 def band(opset: int) -> str:
     """Return the option an opset is; those older than the first band count to it."""
     return BANDS[max((first for first in BANDS if first <= opset), default=min(BANDS))]
-
-
-def options_of(
-    spec: GruSpec,
-    node: NodeProto,
-    opset: int,
-    computed: frozenset[str],
-    lens: frozenset[int] | None = None,
-    *,
-    symbolic_batch: bool = False,
-) -> frozenset[str]:
-    """Return the options a GRU takes.
-
-    Args:
-        spec: The GRU.
-        node: The node it was read from, which says what is written out.
-        opset: The opset of its scope.
-        computed: Which of ``W``, ``R``, ``B`` are not constant.
-        lens: The values in sequence_lens where they are constant.
-        symbolic_batch: Whether the batch is no number in the shape of X.
-
-    """
-    written = {attribute.name for attribute in node.attribute}
-    functions = [(direction.f, direction.g) for direction in spec.directions]
-    result = {
-        "lbr1" if spec.linear_before_reset else "lbr0",
-        spec.direction,
-        f"layout{spec.layout}",
-        "initial_h" if "initial_h" in spec.inputs else "no_initial_h",
-        "B" if "B" in spec.inputs else "no_B",
-        "no_clip" if spec.clip is None else "clip",
-        *(f"f_{f.name}" for f, _ in functions),
-        *(f"g_{g.name}" for _, g in functions),
-        "written_activations" if "activations" in written else "default_activations",
-        "parameters" if written & {"activation_alpha", "activation_beta"} else "no_parameters",
-        "same_functions" if len(set(functions)) == 1 else "other_functions",
-        "hidden_size" if "hidden_size" in written else "no_hidden_size",
-        "both_outputs" if spec.Y and spec.Y_h else "only_Y" if spec.Y else "only_Y_h",
-        "computed_weights" if computed else "constant_weights",
-        "dynamic_time" if spec.seq_length is None else "static_time",
-        "dynamic_batch" if spec.batch_size is None else "told_batch" if symbolic_batch else "static_batch",
-        "one_step" if spec.seq_length == 1 else "many_steps",
-        "one_sequence" if spec.batch_size == 1 else "many_sequences",
-        spec.type_name,
-        band(opset),
-    }
-    if "sequence_lens" not in spec.inputs:
-        return frozenset(result | {"no_lens"})
-    return frozenset(result | {"lens"} | ({"lens_zero"} if lens is None or 0 in lens else set()))
 
 
 def with_options(options: frozenset[str], *new: str) -> frozenset[str]:

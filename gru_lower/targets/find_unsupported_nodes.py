@@ -1,4 +1,4 @@
-"""What stands in a model that a target does not take: node by node, with the limit and what would help.
+"""Nodes of a model that a target does not support, each with the limit it breaks and what would help.
 
 ====== ====================================================================
 GL452  a GRU that the target does not run right
@@ -17,8 +17,8 @@ from onnx import TensorProto, helper
 
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
-from gru_lower.targets.judge_node import options_at
-from gru_lower.targets.judge_options import judge
+from gru_lower.targets.gru_options import options_at
+from gru_lower.targets.judge_gru import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
-    from gru_lower.targets.judge_options import Judgement
+    from gru_lower.targets.judge_gru import Judgement
     from gru_lower.targets.profile import OpLimit, Profile
 
-BACKWARD = ("scan_input_directions", "scan_output_directions")
+SCAN_DIRECTIONS = ("scan_input_directions", "scan_output_directions")
 
 
 @dataclass(frozen=True)
-class Breach:
-    """One node against one limit.
+class UnsupportedNode:
+    """One node that breaks one limit of a target.
 
     Attributes:
         kind: What is in the way: a GRU that would be wrong, rejected, or that nobody tried; or an operator.
@@ -54,13 +54,13 @@ class Breach:
     hint: str
 
 
-def breaches(model: Model, profile: Profile, facts: Facts) -> Iterator[Breach]:
-    """Yield every node that a target does not take.
+def find_unsupported_nodes(model: Model, profile: Profile, facts: Facts) -> Iterator[UnsupportedNode]:
+    """Yield every node that a target does not support.
 
     Args:
         model: The model, as it is.
         profile: The target.
-        facts: The side table of the same model.
+        facts: What is known of the model's values.
 
     """
     for scope in walk(model.proto):
@@ -69,22 +69,26 @@ def breaches(model: Model, profile: Profile, facts: Facts) -> Iterator[Breach]:
                 yield from _gru(scope, index, profile, facts)
             elif is_onnx(node):
                 for message, hint in _operator(scope, node, profile, facts):
-                    yield Breach("operator", scope.path, scope.site(index), f"{node.op_type}: {message}", hint)
+                    yield UnsupportedNode("operator", scope.path, scope.site(index), f"{node.op_type}: {message}", hint)
 
 
-def _gru(scope: Scope, index: int, profile: Profile, facts: Facts) -> Iterator[Breach]:
+def _gru(scope: Scope, index: int, profile: Profile, facts: Facts) -> Iterator[UnsupportedNode]:
     spec = parse(scope, index, facts).spec
     if spec is None:
-        yield Breach("unknown", scope.path, scope.site(index), "this GRU cannot be understood", "see gru-lower inspect")
+        yield UnsupportedNode(
+            "unknown", scope.path, scope.site(index), "this GRU cannot be understood", "see gru-lower inspect"
+        )
         return
     options = options_at(scope, index, spec, facts)
     found = judge(profile, "gru", options)
     if found.verdict != "right":
-        yield Breach(found.verdict, scope.path, scope.site(index), found.why, flag(options, found, profile))
+        yield UnsupportedNode(
+            found.verdict, scope.path, scope.site(index), found.why, _helpful_flag(options, found, profile)
+        )
 
 
-def flag(options: frozenset[str], found: Judgement, profile: Profile) -> str:
-    """Return the flag that would help a GRU which a target does not run right and which could not be lowered."""
+def _helpful_flag(options: frozenset[str], found: Judgement, profile: Profile) -> str:
+    """Return the command line flag that would help a GRU which the target does not run right and which is left."""
     if not options & {*profile.dtypes}:
         return f"allow computing in {profile.dtypes[0]} with legalize --allow-cast"
     if "lens" in options and options & {"opset_7", "opset_9"}:
@@ -115,7 +119,7 @@ def _control_flow(scope: Scope, node: NodeProto, profile: Profile, facts: Facts)
         yield f"{profile.label} does not take it", static
         return
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-    if not flow.reverse and any(direction for key in BACKWARD for direction in attributes.get(key, ())):
+    if not flow.reverse and any(direction for key in SCAN_DIRECTIONS for direction in attributes.get(key, ())):
         yield f"{profile.label} takes none that runs backwards", "use legalize with the same --target"
     if flow.dynamic_trip_count:
         return

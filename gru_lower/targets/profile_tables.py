@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from gru_lower.targets.features import AXES, OPTIONS, describe
+from gru_lower.targets.option_axes import AXES, OPTIONS, describe
 from gru_lower.targets.profile import COLUMNS, FORMS, MARKS
 
 if TYPE_CHECKING:

@@ -1,0 +1,90 @@
+"""Which forms a target accepts for one GRU: the node itself, if the target runs it right, and lowered forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gru_lower.diagnostics import diagnostic
+from gru_lower.targets.gru_options import options_at
+from gru_lower.targets.judge_gru import UNVERIFIED, judge
+from gru_lower.targets.option_axes import with_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.diagnostics import Diagnostic
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.spec import GruSpec
+    from gru_lower.targets.judge_gru import Judgement
+    from gru_lower.targets.profile import Profile
+
+RUNS_RIGHT = "the target runs it right"
+
+
+@dataclass(frozen=True)
+class AcceptedForms:
+    """What one GRU may become for a target.
+
+    Attributes:
+        forms: What it may become, the best first.
+        keep: Whether the target runs the node right as it is.
+        refused: Why it may not become other forms.
+        judgements: What the target makes of the node (``"gru"``) and of each form.
+        label: The target's name and version.
+
+    """
+
+    forms: Sequence[str]
+    keep: bool = False
+    refused: str = ""
+    judgements: dict[str, Judgement] = field(default_factory=dict)
+    label: str = ""
+
+    def because(self, code: str | None) -> str:
+        """Return what to add to the reason a GRU was kept for."""
+        return f" here: {self.refused}" if code == "GL308" and self.refused else ""
+
+    def doubts(self, column: str) -> list[Diagnostic]:
+        """Return a warning about the node (``"gru"``) or a form if the verdict on it was read, not run."""
+        return warn_if_not_run(self.label, self.judgements[column]) if column in self.judgements else []
+
+
+def accepted_forms(
+    profile: Profile | None, forms: Sequence[str], scope: Scope, index: int, spec: GruSpec, facts: Facts
+) -> AcceptedForms:
+    """Return what a GRU may become for a target.
+
+    Args:
+        profile: The target; without one, all forms are accepted.
+        forms: The forms to choose from where there is no target.
+        scope: The scope of the node.
+        index: Its index there.
+        spec: What was read from it.
+        facts: What is known of the model's values.
+
+    """
+    if profile is None:
+        return AcceptedForms(forms)
+    options = options_at(scope, index, spec, facts)
+    lowered = with_options(options, "no_lens") if _lengths_are_all_T(scope, spec, facts) else options
+    judgements = {"gru": judge(profile, "gru", options)}
+    judgements |= {form: judge(profile, form, lowered) for form in profile.forms}
+    taken = [form for form in profile.forms if judgements[form].verdict in ("right", "unknown")]
+    refused = next((judgements[form].why for form in profile.forms if form not in taken), "")
+    return AcceptedForms(taken, judgements["gru"].verdict == "right", refused, judgements, profile.label)
+
+
+def _lengths_are_all_T(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
+    """Whether the lengths are constant and all T: no lowered form reads them then."""
+    lens = facts.array(scope, spec.inputs["sequence_lens"]) if "sequence_lens" in spec.inputs else None
+    return lens is not None and spec.seq_length is not None and bool((lens == spec.seq_length).all())
+
+
+def warn_if_not_run(label: str, judgement: Judgement) -> list[Diagnostic]:
+    """Return a warning where a verdict was not run: what the target takes was read, or is unknown."""
+    if judgement.evidence == "run":
+        return []
+    reason = judgement.why or f"what {label} takes was read, not run ({judgement.source})"
+    return [diagnostic("GL451", f"{UNVERIFIED}; {reason}")]

@@ -1,0 +1,85 @@
+"""Which options a GRU takes, on each axis of :data:`gru_lower.targets.option_axes.AXES`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.targets.option_axes import band
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.spec import GruSpec
+
+
+def options_of(
+    spec: GruSpec,
+    node: NodeProto,
+    opset: int,
+    computed: frozenset[str],
+    lens: frozenset[int] | None = None,
+    *,
+    symbolic_batch: bool = False,
+) -> frozenset[str]:
+    """Return the options of a GRU.
+
+    Args:
+        spec: The GRU.
+        node: The node it was read from, which says what is written out.
+        opset: The opset of its scope.
+        computed: Which of ``W``, ``R``, ``B`` are not constant.
+        lens: The values in sequence_lens where they are constant.
+        symbolic_batch: Whether the batch is no number in the shape of X.
+
+    """
+    written = {attribute.name for attribute in node.attribute}
+    functions = [(direction.f, direction.g) for direction in spec.directions]
+    result = {
+        "lbr1" if spec.linear_before_reset else "lbr0",
+        spec.direction,
+        f"layout{spec.layout}",
+        "initial_h" if "initial_h" in spec.inputs else "no_initial_h",
+        "B" if "B" in spec.inputs else "no_B",
+        "no_clip" if spec.clip is None else "clip",
+        *(f"f_{f.name}" for f, _ in functions),
+        *(f"g_{g.name}" for _, g in functions),
+        "written_activations" if "activations" in written else "default_activations",
+        "parameters" if written & {"activation_alpha", "activation_beta"} else "no_parameters",
+        "same_functions" if len(set(functions)) == 1 else "other_functions",
+        "hidden_size" if "hidden_size" in written else "no_hidden_size",
+        "both_outputs" if spec.Y and spec.Y_h else "only_Y" if spec.Y else "only_Y_h",
+        "computed_weights" if computed else "constant_weights",
+        "dynamic_time" if spec.seq_length is None else "static_time",
+        "dynamic_batch" if spec.batch_size is None else "told_batch" if symbolic_batch else "static_batch",
+        "one_step" if spec.seq_length == 1 else "many_steps",
+        "one_sequence" if spec.batch_size == 1 else "many_sequences",
+        spec.type_name,
+        band(opset),
+    }
+    if "sequence_lens" not in spec.inputs:
+        return frozenset(result | {"no_lens"})
+    return frozenset(result | {"lens"} | ({"lens_zero"} if lens is None or 0 in lens else set()))
+
+
+def options_at(scope: Scope, index: int, spec: GruSpec, facts: Facts) -> frozenset[str]:
+    """Return the options of a GRU node in a model.
+
+    Args:
+        scope: The scope of the node.
+        index: Its index there.
+        spec: What was read from it.
+        facts: What is known of the model's values.
+
+    """
+    computed = frozenset(
+        key for key in ("W", "R", "B") if key in spec.inputs and facts.constant(scope, spec.inputs[key]) is None
+    )
+    lens = None
+    if "sequence_lens" in spec.inputs:
+        values = facts.array(scope, spec.inputs["sequence_lens"])
+        lens = None if values is None else frozenset(int(value) for value in values.flat)
+    shape = facts.shape(scope, spec.inputs["X"])
+    symbolic = shape is not None and not isinstance(shape[1 - spec.layout], int)
+    return options_of(spec, facts.node(scope, index), scope.opset, computed, lens, symbolic_batch=symbolic)
