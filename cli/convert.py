@@ -79,7 +79,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
 
 
 def _to(module: ModuleType, o: dict[str, Any]) -> int:
-    from gru_lower.frameworks import weight_files
+    from gru_lower.frameworks.weights import weight_files
     from gru_lower.graph.model import check_target
     from gru_lower.interop import read
 
@@ -107,8 +107,8 @@ def _to(module: ModuleType, o: dict[str, Any]) -> int:
 
 def _from(module: ModuleType, o: dict[str, Any]) -> int:
     from gru_lower.api import calls
-    from gru_lower.frameworks import weight_files
-    from gru_lower.frameworks.framework_data import FRAMEWORKS
+    from gru_lower.frameworks.descriptions.all_frameworks import FRAMEWORKS
+    from gru_lower.frameworks.weights import weight_files
     from gru_lower.graph.model import Model, check_target, save
 
     path = o["source"]

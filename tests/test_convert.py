@@ -14,8 +14,9 @@ from safetensors.numpy import load_file, save, save_file
 
 from framework_cells import drawn, keras_shapes, mlx_shapes, torch_shapes
 from gru_lower.cli.main import run
-from gru_lower.frameworks import keras, mlx, pytorch, weight_files
-from gru_lower.frameworks.layer_cell import dtype_named
+from gru_lower.frameworks import keras, mlx, pytorch
+from gru_lower.frameworks.weights import weight_files
+from gru_lower.frameworks.weights.cell import dtype_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable

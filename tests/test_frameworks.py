@@ -26,8 +26,9 @@ from framework_cells import (
 )
 from gru_lower.errors import GruLowerError
 from gru_lower.frameworks import keras, mlx, pytorch, tensorflow
-from gru_lower.frameworks.framework_data import FRAMEWORKS, TORCH
-from gru_lower.frameworks.read_grus import read
+from gru_lower.frameworks.descriptions.all_frameworks import FRAMEWORKS
+from gru_lower.frameworks.descriptions.pytorch import TORCH
+from gru_lower.frameworks.onnx_models.read_grus import read
 from gru_lower.frameworks.write_docs_page import OUTPUTS, SIGNATURE, page
 from lowering import run
 from zoo import gru_model, weights
@@ -187,7 +188,7 @@ def test_weights_of_every_type_return_as_the_same_bits(framework: str, dtype: st
     }
     model = MODULES[framework].to_onnx(w)
     assert same(MODULES[framework].to_weights(model), w)
-    assert same(MODULES[framework].to_weights(gru_lower.frameworks.read_grus.read(model).grus[0]), w)
+    assert same(MODULES[framework].to_weights(gru_lower.frameworks.onnx_models.read_grus.read(model).grus[0]), w)
 
 
 @pytest.mark.parametrize("one", MODULES)

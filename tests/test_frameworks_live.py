@@ -16,14 +16,18 @@ import safetensors
 
 from gru_lower.frameworks import keras as of_keras
 from gru_lower.frameworks import mlx as of_mlx
-from gru_lower.frameworks import pytorch, tensorflow, weight_files
-from gru_lower.frameworks.framework_data import FRAMEWORKS, KERAS, MLX, TORCH
+from gru_lower.frameworks import pytorch, tensorflow
+from gru_lower.frameworks.descriptions.all_frameworks import FRAMEWORKS
+from gru_lower.frameworks.descriptions.keras import KERAS
+from gru_lower.frameworks.descriptions.mlx import MLX
+from gru_lower.frameworks.descriptions.pytorch import TORCH
+from gru_lower.frameworks.weights import weight_files
 from lowering import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gru_lower.frameworks.framework_schema import Framework
+    from gru_lower.frameworks.descriptions.framework import Framework
 
 pytestmark = pytest.mark.frameworks
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,38 +1,37 @@
-"""What a framework cannot say of a GRU: each refusal names the attribute, in the words of the framework's own data."""
+"""Refusals: what a framework, or ONNX's GRU, cannot express; each names the attribute and says what would help."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gru_lower.errors import GruLowerError, InvalidModel, Unsupported
-from gru_lower.frameworks.weight_layouts import activation_name
+from gru_lower.errors import InvalidModel, Unsupported
+from gru_lower.frameworks.weights.weight_layouts import activation_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from types import ModuleType
 
-    from gru_lower.frameworks.framework_schema import Framework
-    from gru_lower.frameworks.gru_stack import Gru
-    from gru_lower.frameworks.layer_cell import Half
+    from gru_lower.frameworks.descriptions.framework import Framework
+    from gru_lower.frameworks.onnx_models.gru_stack import Gru
+    from gru_lower.frameworks.weights.cell import DirectedCell
     from gru_lower.gru.activations import Activation
 
 
-def check(
+def check_expressible(
     framework: Framework, gru: Gru, *, activations: Mapping[str, Activation] | None = None, packed: bool = False
 ) -> None:
-    """Refuse a GRU of which a framework cannot say something.
+    """Refuse a GRU that a framework cannot express.
 
     Args:
-        framework: Which.
+        framework: The framework.
         gru: The GRU.
-        activations: What it can name, where that is not what its data say.
-        packed: Whether lengths are given some other way.
+        activations: The activations it has by name, where these are not those of its description.
+        packed: Whether the lengths of sequences are given in another way.
 
     Raises:
         Unsupported: GL602, naming the attribute.
 
     """
-    for attribute, value, hint in _beyond(framework, gru, activations or framework.activations, packed=packed):
+    for attribute, value, hint in _inexpressible(framework, gru, activations or framework.activations, packed=packed):
         rule = framework.operator[attribute]
         raise Unsupported(
             f"{framework.title} cannot express {attribute} {value}: {rule.text.replace('`', '')}",
@@ -42,10 +41,10 @@ def check(
         )
 
 
-def _beyond(
+def _inexpressible(
     framework: Framework, gru: Gru, activations: Mapping[str, Activation], *, packed: bool
 ) -> Iterable[tuple[str, str, str]]:
-    """Yield attribute, value and hint of all that is beyond the framework."""
+    """Yield attribute, value and hint of everything that the framework cannot express."""
     spec = gru.spec
     others = "gru-lower lower writes it in plain operators"
     if int(spec.linear_before_reset) not in framework.linear_before_reset:
@@ -86,56 +85,33 @@ def unfit(framework: Framework, what: str, hint: str) -> InvalidModel:
     return InvalidModel(f"{framework.title}: {what}", code="GL604", hint=hint)
 
 
-def chain(framework: Framework, layers: Sequence[Sequence[Half]], *, size: int | None = None) -> None:
+def check_sizes_and_types(
+    framework: Framework, layers: Sequence[Sequence[DirectedCell]], *, size: int | None = None
+) -> None:
     """Check that each layer's inputs are as many as the one before has outputs, and that all are of one type.
 
     Args:
         framework: For the message.
         layers: The directions of each layer.
-        size: How many outputs stand before the first one, if it is known.
+        size: How many outputs the layer before the first one has, if there is one.
 
     Raises:
-        InvalidModel: They are not.
+        InvalidModel: Sizes or types do not fit each other.
 
     """
     for layer in layers:
-        for half in layer:
-            if size is not None and half.cell.input_size != size:
-                what = f"a layer takes {half.cell.input_size} inputs, the one before gives {size}"
+        for each in layer:
+            if size is not None and each.cell.input_size != size:
+                what = f"a layer takes {each.cell.input_size} inputs, the one before gives {size}"
                 raise unfit(framework, what, "hand in layers that follow each other")
-        size = sum(half.cell.hidden_size for half in layer)
-    kinds = sorted({str(half.cell.dtype) for layer in layers for half in layer})
+        size = sum(each.cell.hidden_size for each in layer)
+    kinds = sorted({str(each.cell.dtype) for layer in layers for each in layer})
     if len(kinds) > 1:
         raise unfit(framework, f"the layers are of types {', '.join(kinds)}", "convert them to one type")
 
 
-def stranger(framework: Framework, name: str) -> InvalidModel:
-    """Return the error for an array that is none of a GRU's, such as another layer's of the same network."""
+def unknown_weight(framework: Framework, name: str) -> InvalidModel:
+    """Return the error for an array that is no weight of a GRU, such as one of another layer of the same network."""
     own = ", ".join(weight.name for weight in framework.weights)
     hint = f"hand in the GRU's alone, as {own}; on the command line --node LAYER takes those whose names begin so"
     return unfit(framework, f"{name!r} is none of a GRU's weights", hint)
-
-
-def load(framework: Framework, module: str | None = None) -> Any:  # noqa: ANN401 - a module
-    """Import a framework.
-
-    Args:
-        framework: Which.
-        module: The module to import, by default its package.
-
-    Raises:
-        Unsupported: It is not installed.
-
-    """
-    import importlib
-
-    try:
-        found: ModuleType = importlib.import_module(module or framework.package)
-    except ImportError as error:
-        raise missing(framework.title, framework.extra, error) from error
-    return found
-
-
-def missing(title: str, extra: str, error: ImportError) -> GruLowerError:
-    """Return the error for a package that cannot be imported."""
-    return Unsupported(f"{title} cannot be imported ({error})", code="GL607", hint=f'pip install "gru-lower[{extra}]"')

@@ -1,12 +1,13 @@
-"""docs/frameworks.md, written from the data that conversions use: ``python -m gru_lower.frameworks.write_docs_page FILE``."""
+"""Writing docs/frameworks.md from the descriptions: ``python -m gru_lower.frameworks.write_docs_page FILE``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from gru_lower.frameworks.framework_data import FRAMEWORKS, KERAS_2_ACTIVATIONS
-from gru_lower.frameworks.framework_schema import PARTS, Framework, Rule
+from gru_lower.frameworks.descriptions.all_frameworks import FRAMEWORKS
+from gru_lower.frameworks.descriptions.framework import PARTS, Framework, Rule
+from gru_lower.frameworks.descriptions.keras import KERAS_2_ACTIVATIONS
 from gru_lower.gru.parse_node import ATTRIBUTES
 from gru_lower.gru.spec import INPUTS
 
@@ -22,7 +23,8 @@ is torch.nn.GRU, keras.layers.GRU (in Keras and in TensorFlow) and mlx.nn.GRU. G
 PyTorch and MLX call h, the candidate, n. Sizes are T (steps), B (batch), I (input), H (hidden) and D (directions);
 [semantics](semantics.md) has the equations.
 
-This page is written by `python -m gru_lower.frameworks.write_docs_page docs/frameworks.md` from the data the conversions use.
+This page is written by `python -m gru_lower.frameworks.write_docs_page docs/frameworks.md` from the data that conversions
+use.
 
 ```python
 from gru_lower.frameworks import pytorch  # keras, tensorflow, mlx: the same calls

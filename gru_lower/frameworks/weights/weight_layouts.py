@@ -1,4 +1,4 @@
-"""A cell's weights as each framework holds them, as numpy arrays: there and back, from the same data."""
+"""Conversion of a cell's weights between ONNX's layout and that of each framework, as its description says."""
 
 from __future__ import annotations
 
@@ -7,45 +7,49 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.errors import InvalidModel
-from gru_lower.frameworks.layer_cell import GATES, Array, Cell, Weights, fold, reordered
+from gru_lower.frameworks import gate_orders
+from gru_lower.frameworks.gate_orders import reordered
+from gru_lower.frameworks.weights.cell import Array, Cell, Weights
 from gru_lower.gru.activations import SIGMOID, TANH
 from gru_lower.gru.spec import FLOAT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gru_lower.frameworks.framework_schema import Framework, Weight
+    import numpy.typing as npt
+
+    from gru_lower.frameworks.descriptions.framework import Framework, Weight
     from gru_lower.gru.activations import Activation
 
 
-def of_cell(framework: Framework, cell: Cell) -> Weights:
-    """Return a cell's weights as a framework holds them.
+def weights_of_cell(framework: Framework, cell: Cell) -> Weights:
+    """Return the weights of a cell in a framework's layout.
 
     Args:
         framework: Whose names, layout and gate order.
         cell: The cell.
 
     """
-    result = {weight.name: _take(framework, weight, cell) for weight in framework.weights}
+    result = {weight.name: _weight_of_cell(framework, weight, cell) for weight in framework.weights}
     return {name: np.ascontiguousarray(array) for name, array in result.items() if array is not None}
 
 
-def _take(framework: Framework, weight: Weight, cell: Cell) -> Array | None:
+def _weight_of_cell(framework: Framework, weight: Weight, cell: Cell) -> Array | None:
     if weight.part in ("W", "R"):
-        blocks = reordered(cell.W if weight.part == "W" else cell.R, GATES, framework.gates)
+        blocks = reordered(cell.W if weight.part == "W" else cell.R, gate_orders.ONNX, framework.gates)
         return blocks.T if weight.transposed else blocks
     if cell.Wb is None or cell.Rb is None:
         return None
-    Wb, Rb = (reordered(bias, GATES, framework.gates) for bias in (cell.Wb, cell.Rb))
+    Wb, Rb = (reordered(bias, gate_orders.ONNX, framework.gates) for bias in (cell.Wb, cell.Rb))
     if weight.part == "rows":
-        return np.stack([Wb, Rb]) if cell.linear_before_reset else fold(Wb, Rb)
+        return np.stack([Wb, Rb]) if cell.linear_before_reset else add_biases(Wb, Rb)
     H = cell.hidden_size
     if weight.part == "folded":
-        return np.concatenate([fold(Wb[: 2 * H], Rb[: 2 * H]), Wb[2 * H :]])
+        return np.concatenate([add_biases(Wb[: 2 * H], Rb[: 2 * H]), Wb[2 * H :]])
     return {"Wb": Wb, "Rb": Rb, "Rbh": Rb[2 * H :]}[weight.part]
 
 
-def to_cell(
+def cell_of_weights(
     framework: Framework,
     arrays: Mapping[str, Any],
     *,
@@ -88,7 +92,7 @@ def to_cell(
     if len(kinds) != 1 or kinds[0] not in FLOAT_TYPES.values():
         taken = ", ".join(FLOAT_TYPES.values())
         raise _unfit(framework, site, f"the weights are of type {', '.join(kinds)}", f"they have to be one of {taken}")
-    W, R = (reordered(array, framework.gates, GATES) for array in (W, R))
+    W, R = (reordered(array, framework.gates, gate_orders.ONNX) for array in (W, R))
     Wb, Rb, rows = _biases(framework, given, H, site)
     if rows is not None and linear_before_reset not in (None, rows):
         what = f"bias is {list(given['bias'].shape)}, which is not of reset_after={linear_before_reset}"
@@ -120,13 +124,13 @@ def _biases(
     rows = parts.get("rows")
     if rows is not None:
         both = rows if rows.ndim == 2 else np.stack([rows, np.zeros_like(rows)])
-        Wb, Rb = (reordered(row, framework.gates, GATES) for row in both)
+        Wb, Rb = (reordered(row, framework.gates, gate_orders.ONNX) for row in both)
         return Wb, Rb, rows.ndim == 2
     folded, Rbh = parts.get("folded"), parts.get("Rbh")
     if folded is not None and Rbh is not None:
         zeros = np.zeros(2 * H, folded.dtype)
-        return reordered(folded, framework.gates, GATES), np.concatenate([zeros, Rbh]), None
-    Wb, Rb = (reordered(given[weight.name], framework.gates, GATES) for weight in framework.weights[2:])
+        return reordered(folded, framework.gates, gate_orders.ONNX), np.concatenate([zeros, Rbh]), None
+    Wb, Rb = (reordered(given[weight.name], framework.gates, gate_orders.ONNX) for weight in framework.weights[2:])
     return Wb, Rb, None
 
 
@@ -143,3 +147,10 @@ def activation_name(activations: Mapping[str, Activation], function: Activation)
 
 def _unfit(framework: Framework, site: str, what: str, hint: str) -> InvalidModel:
     return InvalidModel(f"{framework.title}: {what}", code="GL604", node=site or None, hint=hint)
+
+
+def add_biases(left: Array, right: Array) -> Array:
+    """Add two biases, rounding once; where the right one is 0 the left one stays as it is, to the bit."""
+    total = (left.astype(np.float64) + right.astype(np.float64)).astype(left.dtype)
+    folded: npt.NDArray[Any] = np.where(right == 0, left, total)
+    return folded

@@ -1,4 +1,4 @@
-"""GRU nodes of a model with their constant weights, one or a stack of them."""
+"""GRU nodes of a model with their constant weights, alone or as a stack."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.frameworks.layer_cell import Array, Cell, Half, Merge
+from gru_lower.frameworks.weights.cell import Array, Cell, DirectedCell, Merge
 
 if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
@@ -22,9 +22,9 @@ class Gru:
         W: [D,3H,I].
         R: [D,3H,H].
         B: [D,6H], ``None`` without one.
-        site: Where it stands, for messages.
-        merge: How its two directions come together in what follows; ``None`` where they stay apart or nothing is known.
-        flipped: Whether what follows turns Y round in time.
+        site: The node's id, for messages.
+        merge: How the nodes after it merge its two directions; ``None`` where they do not, or it is not known.
+        flipped: Whether the nodes after it reverse Y in time.
         lens: Whether sequence_lens may shorten a sequence.
 
     """
@@ -38,13 +38,13 @@ class Gru:
     flipped: bool = False
     lens: bool = False
 
-    def halves(self) -> tuple[Half, ...]:
-        """Return its directions."""
+    def cells(self) -> tuple[DirectedCell, ...]:
+        """Return the cell of each direction."""
         result = []
         for d in self.spec.directions:
             Wb, Rb = (None, None) if self.B is None else np.split(self.B[d.index], 2)
             cell = Cell(self.W[d.index], self.R[d.index], Wb, Rb, d.f, d.g, self.spec.linear_before_reset)
-            result.append(Half(cell, d.reverse))
+            result.append(DirectedCell(cell, d.reverse))
         return tuple(result)
 
 
@@ -53,7 +53,7 @@ class Stack:
     """GRUs, Y of one X of the next.
 
     Attributes:
-        grus: Them, in order.
+        grus: The GRUs in order.
         batch_first: Whether the first one's X comes batch-major, as far as it can be told.
 
     """

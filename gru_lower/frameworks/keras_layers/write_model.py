@@ -1,7 +1,7 @@
-"""A Keras stack as a model of GRU nodes: what the layers do around their cells, spelled in plain operators.
+"""Writing a stack of Keras layers as a model of GRU nodes, with operators for what the layers do around their cells.
 
-Keras hands out the sequence of a ``go_backwards`` layer in the order it walked, so Y is turned round in time; a
-Bidirectional turns its backward layer's sequence back. A masked step repeats the output before, where the operator
+Keras returns the sequence of a ``go_backwards`` layer last step first, so Y is reversed in time; a
+Bidirectional reverses its backward layer's sequence once more. A masked step repeats the output before, where the operator
 gives 0: the two agree, for padding to the right, in the last output of a layer, in the state, in sequences with
 ``zero_output_for_mask``, and in those of ``go_backwards`` layers, which meet the padding first.
 """
@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from gru_lower.errors import Unsupported
-from gru_lower.frameworks.layer_cell import Half
-from gru_lower.frameworks.model_builder import Builder
-from gru_lower.frameworks.refusals import beyond_onnx, chain, unfit
+from gru_lower.frameworks.onnx_models.model_builder import Builder, numbered
+from gru_lower.frameworks.refusals import beyond_onnx, check_sizes_and_types, unfit
+from gru_lower.frameworks.weights.cell import DirectedCell
 
 if TYPE_CHECKING:
     import onnx
 
-    from gru_lower.frameworks.framework_schema import Framework
-    from gru_lower.frameworks.keras_read_layers import Layer, Layers
+    from gru_lower.frameworks.descriptions.framework import Framework
+    from gru_lower.frameworks.keras_layers.layers import Layer, Stack
 
 Parts = list[list[str]]
 """For each recurrent layer of a Layer, one value per cell."""
 
 
-def write(
+def write_model(
     framework: Framework,
-    stack: Layers,
+    stack: Stack,
     *,
     initial_state: bool,
     lengths: bool,
@@ -62,13 +62,13 @@ def write(
     return b.model()
 
 
-def _refuse(framework: Framework, stack: Layers, *, initial_state: bool, lengths: bool, assume: str | None) -> None:
+def _refuse(framework: Framework, stack: Stack, *, initial_state: bool, lengths: bool, assume: str | None) -> None:
     layers = stack.layers
     if assume not in (None, "right-padded"):
         raise Unsupported(f"assume cannot be {assume!r}", code="GL008", hint='"right-padded", or leave it out')
     for layer in layers:
         for part in layer.parts:
-            chain(framework, [[Half(cell)] for cell in part.cells])
+            check_sizes_and_types(framework, [[DirectedCell(cell)] for cell in part.cells])
             if part.stateful and not initial_state:
                 hint = "to_onnx(..., initial_state=True): the state becomes an input, and with return_state an output"
                 raise beyond_onnx(framework, "a stateful layer keeps its state between calls, a model does not", hint)
@@ -76,14 +76,14 @@ def _refuse(framework: Framework, stack: Layers, *, initial_state: bool, lengths
     if len(kinds) > 1:
         raise unfit(framework, f"the layers are of types {', '.join(sorted(kinds))}", "give them one dtype")
     for layer in layers[:-1]:
-        if not layer.forward.sequences or layer.forward.state or layer.merge is None or layer.step:
+        if not layer.forward.return_sequences or layer.forward.return_state or layer.merge is None or layer.step:
             what = "a layer hands on something else than one sequence to the next"
             raise beyond_onnx(framework, what, "all but the last: return_sequences=True, return_state=False")
     for one, other in itertools.pairwise(layers):
-        sizes = [half.cell.hidden_size for half in one.halves]
+        sizes = [each.cell.hidden_size for each in one.output_cells]
         size = sum(sizes) if one.merge == "concat" else sizes[0]
         for part in other.parts:
-            chain(framework, [[Half(part.cells[0])]], size=size)
+            check_sizes_and_types(framework, [[DirectedCell(part.cells[0])]], size=size)
     if stack.masking is not None and assume is None:
         what = "the operator counts steps from the first on; a mask may leave out any"
         raise beyond_onnx(framework, what, 'if padding is always to the right: assume="right-padded"')
@@ -95,10 +95,10 @@ def _refuse_mask(framework: Framework, layer: Layer, *, initial_state: bool) -> 
     for part in layer.parts:
         if len(part.cells) > 1:
             raise beyond_onnx(framework, "masks over stacked cells are beyond the operator", "one RNN for each cell")
-        if part.sequences and not part.zeros and (not part.reverse or initial_state):
+        if part.return_sequences and not part.zero_output_for_mask and (not part.reverse or initial_state):
             what = "a masked step repeats the output before, the operator gives 0"
             raise beyond_onnx(framework, what, "zero_output_for_mask=True, or return_sequences=False")
-        if not part.sequences and part.zeros and not part.reverse:
+        if not part.return_sequences and part.zero_output_for_mask and not part.reverse:
             what = "with zero_output_for_mask the last output is 0 where the last step is masked"
             raise beyond_onnx(framework, what, "zero_output_for_mask=False")
 
@@ -106,7 +106,7 @@ def _refuse_mask(framework: Framework, layer: Layer, *, initial_state: bool) -> 
 def _initial(b: Builder, layers: tuple[Layer, ...], B: int | str) -> list[Parts]:
     """Add an input [B,H] for each cell's state, and return them as [1,B,H]."""
     count = sum(len(part.cells) for layer in layers for part in layer.parts)
-    names = iter(["initial_h"] if count == 1 else [f"initial_h_{k}" for k in range(count)])
+    names = iter(numbered("initial_h", count))
     return [
         [[b.unsqueezed(b.input(next(names), [B, cell.hidden_size]), 0) for cell in part.cells] for part in layer.parts]
         for layer in layers
@@ -126,29 +126,29 @@ def _lengths(b: Builder, x: str, mask_value: float) -> str:
 
 def _run(b: Builder, x: str, layer: Layer, initial: Parts, lens: str) -> tuple[list[str], Parts]:
     """Write a layer's GRUs; return each part's sequence [T,B,H] in the order of time, and each cell's last state."""
-    halves = layer.halves
+    cells = layer.output_cells
     single = all(len(part.cells) == 1 for part in layer.parts)
-    if len(halves) == 2 and single and halves[0].cell.fits(halves[1].cell):
-        order = [1, 0] if halves[0].reverse else [0, 1]
+    if len(cells) == 2 and single and cells[0].cell.fits(cells[1].cell):
+        order = [1, 0] if cells[0].reverse else [0, 1]
         states = [initial[k][0] for k in order]
         state = b.op("Concat", states, axis=0) if states[0] else ""
-        Y, Y_h = b.gru(x, [halves[k] for k in order], state, lens)
+        Y, Y_h = b.gru(x, [cells[k] for k in order], state, lens)
         pairs = [b.split(Y, 1, [1, 1]), b.split(Y_h, 0, [1, 1])]
         sequences, last = ([b.squeezed(pair[k], axis) for k in order] for pair, axis in zip(pairs, (1, 0), strict=True))
-        return sequences, [[_kept(b, value, h[0], lens)] for value, h in zip(last, initial, strict=True)]
+        return sequences, [[_initial_if_empty(b, value, h[0], lens)] for value, h in zip(last, initial, strict=True)]
     sequences, all_states = [], []
     for part, given in zip(layer.parts, initial, strict=True):
         sequence, own = x, []
         for cell, h in zip(part.cells, given, strict=True):
-            Y, Y_h = b.gru(sequence, [Half(cell, part.reverse)], h, lens)
+            Y, Y_h = b.gru(sequence, [DirectedCell(cell, part.reverse)], h, lens)
             sequence = b.squeezed(Y, 1)
-            own.append(_kept(b, b.squeezed(Y_h, 0), h, lens))
+            own.append(_initial_if_empty(b, b.squeezed(Y_h, 0), h, lens))
         sequences.append(sequence)
         all_states.append(own)
     return sequences, all_states
 
 
-def _kept(b: Builder, value: str, initial: str, lens: str) -> str:
+def _initial_if_empty(b: Builder, value: str, initial: str, lens: str) -> str:
     """Keep the initial state [1,B,H] where a sequence has no step at all; the operator's state is 0 there."""
     if not (initial and lens):
         return value
@@ -157,7 +157,7 @@ def _kept(b: Builder, value: str, initial: str, lens: str) -> str:
 
 
 def _merge(b: Builder, layer: Layer, values: list[str], *, flip: bool) -> list[str]:
-    """Put what the parts gave together, and turn it round in time where that is how Keras hands it out."""
+    """Merge the outputs of the two directions, and reverse them in time where Keras returns them last step first."""
     if len(values) == 2 and layer.merge is not None:
         values = [b.merged(values[0], values[1], layer.merge)]
     return [b.flipped(value, 0) for value in values] if flip else values
@@ -167,8 +167,8 @@ def _outputs(
     b: Builder, layers: tuple[Layer, ...], states: list[Parts], sequences: list[str], sizes: tuple[int | str, int | str]
 ) -> None:
     layer, part = layers[-1], layers[-1].forward
-    (B, T), H = sizes, [half.cell.hidden_size for half in layer.halves]
-    if part.sequences and not layer.step:
+    (B, T), H = sizes, [each.cell.hidden_size for each in layer.output_cells]
+    if part.return_sequences and not layer.step:
         values = [
             value if part.time_major else b.swapped(value) for value in _merge(b, layer, sequences, flip=part.reverse)
         ]
@@ -177,16 +177,12 @@ def _outputs(
         values = _merge(b, layer, [own[-1] for own in states[-1]], flip=False)
         dims = [B]
     widths = [sum(H)] if len(values) == 1 and layer.merge == "concat" else H[: len(values)]
-    for name, value, width in zip(_numbered("Y", len(values)), values, widths, strict=True):
+    for name, value, width in zip(numbered("Y", len(values)), values, widths, strict=True):
         b.output(name, value, [*dims, width])
     carried = states if any(p.stateful for la in layers for p in la.parts) else states[-1:]
     shown = layers if len(carried) == len(layers) else layers[-1:]
-    if part.state or len(carried) > 1 or part.stateful or (layer.step and len(part.cells) > 1):
+    if part.return_state or len(carried) > 1 or part.stateful or (layer.step and len(part.cells) > 1):
         flat = [value for parts in carried for own in parts for value in own]
         cells = [cell for la in shown for p in la.parts for cell in p.cells]
-        for name, value, cell in zip(_numbered("Y_h", len(flat)), flat, cells, strict=True):
+        for name, value, cell in zip(numbered("Y_h", len(flat)), flat, cells, strict=True):
             b.output(name, value, [B, cell.hidden_size])
-
-
-def _numbered(name: str, count: int) -> list[str]:
-    return [name] if count == 1 else [f"{name}_{k}" for k in range(count)]

@@ -1,4 +1,4 @@
-"""What a GRU layer is, whichever framework it comes from: cells with weights in ONNX's layout and gate order.
+"""A cell of a GRU layer, whichever framework it comes from: its weights in ONNX's layout and gate order.
 
 Sizes are I (input) and H (hidden). Gates lie in the order z, r, h.
 """
@@ -6,20 +6,18 @@ Sizes are I (input) and H (hidden). Gates lie in the order z, r, h.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from gru_lower.gru.activations import SIGMOID, TANH, Activation
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
 Array = np.ndarray[Any, np.dtype[Any]]
 Weights = dict[str, Array]
+"""Arrays by name."""
 Merge = Literal["concat", "sum", "mul", "ave"]
+"""How the outputs of two directions become one: side by side, or element by element."""
 MERGES: tuple[Merge, ...] = ("concat", "sum", "mul", "ave")
-GATES = "zrh"
 
 
 @dataclass(frozen=True)
@@ -71,30 +69,17 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Half:
-    """A cell and the way it walks.
+class DirectedCell:
+    """A cell and its direction.
 
     Attributes:
         cell: The cell.
-        reverse: Whether it walks from the last step to the first.
+        reverse: Whether it goes from the last step to the first.
 
     """
 
     cell: Cell
     reverse: bool = False
-
-
-def reordered(blocks: Array, source: str, target: str) -> Array:
-    """Return the three row blocks of a weight in another gate order.
-
-    Args:
-        blocks: [3H, ...], or [..., 3H] of one axis.
-        source: The gates in the order they lie, such as ``"rzh"``.
-        target: The gates in the order wanted.
-
-    """
-    parts = dict(zip(source, np.split(blocks, 3), strict=True))
-    return np.concatenate([parts[gate] for gate in target])
 
 
 def dtype_named(name: str) -> np.dtype[Any]:
@@ -105,10 +90,3 @@ def dtype_named(name: str) -> np.dtype[Any]:
         bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
         return bfloat16
     return np.dtype(name)
-
-
-def fold(left: Array, right: Array) -> Array:
-    """Add two biases, rounding once; where the right one is 0 the left one stays as it is, to the bit."""
-    total = (left.astype(np.float64) + right.astype(np.float64)).astype(left.dtype)
-    folded: npt.NDArray[Any] = np.where(right == 0, left, total)
-    return folded

@@ -13,7 +13,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from gru_lower.errors import InvalidModel
-from gru_lower.frameworks.layer_cell import dtype_named
+from gru_lower.frameworks.weights.cell import dtype_named
 from gru_lower.graph import file_kinds
 from gru_lower.graph.atomic_file import AtomicFile
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from gru_lower.frameworks.framework_schema import Framework
-    from gru_lower.frameworks.layer_cell import Array, Weights
+    from gru_lower.frameworks.descriptions.framework import Framework
+    from gru_lower.frameworks.weights.cell import Array, Weights
 
 KEY = "gru_lower"
 """Under which the configuration stands: in safetensors' metadata, or as one more array of an npz."""
@@ -34,7 +34,7 @@ def to_bytes(weights: Weights, framework: str, config: Mapping[str, Any], suffix
 
     Args:
         weights: Arrays by name.
-        framework: Whose names these are, a key of :data:`gru_lower.frameworks.framework_data.FRAMEWORKS`.
+        framework: Whose names these are, a key of :data:`gru_lower.frameworks.descriptions.all_frameworks.FRAMEWORKS`.
         config: What the module's ``to_config`` gave.
         suffix: ``".safetensors"`` or ``".npz"``.
 

@@ -1,4 +1,4 @@
-"""Take GRU nodes and their constant weights out of a model: one by name, or all of them where they are one stack."""
+"""Reading the GRU nodes of a model with their constant weights: one by name, or all where they are one stack."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.frameworks import between_layers
-from gru_lower.frameworks.gru_stack import Gru, Stack
+from gru_lower.frameworks.onnx_models.evaluate_nodes import constant_value
+from gru_lower.frameworks.onnx_models.gru_stack import Gru, Stack
+from gru_lower.frameworks.onnx_models.stack_grus import stack_grus
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
@@ -48,7 +49,7 @@ def read(model: Any, node: str | None = None) -> Stack:  # noqa: ANN401 - whatev
         which = "no GRU" if node is None else f"{len(found) or 'no'} GRU called {node!r}"
         raise Unsupported(f"the model holds {which}", code="GL606", hint=hint)
     grus = [_gru(scope, index, facts) for scope, index in found]
-    return between_layers.stack([scope for scope, _ in found], grus)
+    return stack_grus([scope for scope, _ in found], grus)
 
 
 def _gru(scope: Scope, index: int, facts: Facts) -> Gru:
@@ -60,7 +61,7 @@ def _gru(scope: Scope, index: int, facts: Facts) -> Gru:
     spec = parsed.spec
     arrays = {key: facts.array(scope, spec.inputs[key]) for key in ("W", "R", "B") if key in spec.inputs}
     for key in [key for key, array in arrays.items() if array is None]:
-        arrays[key] = between_layers.computed(scope, spec.inputs[key])
+        arrays[key] = constant_value(scope, spec.inputs[key])
     free = [key for key, array in arrays.items() if array is None]
     if free:
         raise Unsupported(

@@ -1,6 +1,6 @@
-"""The shape of the data on each framework: what its layer is called, how its weights lie, what it can say.
+"""What a description of a framework consists of: its layer, weights and gate order, and what its layer can express.
 
-The entries are in :mod:`gru_lower.frameworks.framework_data`. Conversions, refusals and docs/frameworks.md all read them.
+Conversions, refusals and docs/frameworks.md all read the descriptions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PARTS: dict[Part, str] = {
     "folded": "Wb + Rb of z and r, Wb of h",
     "Rbh": "Rb of h",
 }
-"""What of the operator's weights one of a framework's holds."""
+"""Which of the operator's weights an array of a framework holds."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Weight:
 
     Attributes:
         name: Its name, without the layer's.
-        part: What of the operator's weights it holds.
+        part: Which of the operator's weights it holds.
         shape: Its shape in sizes.
         transposed: Whether the gates lie along the last axis.
 
@@ -45,11 +45,11 @@ class Weight:
 
 @dataclass(frozen=True)
 class Rule:
-    """How one thing is said on the other side.
+    """What one input, attribute or parameter corresponds to on the other side.
 
     Attributes:
-        how: Directly, with a change, or not at all.
-        text: What it is there, or why it is not.
+        how: Whether it corresponds directly, with a change, or to nothing.
+        text: What it corresponds to, or why there is nothing.
 
     """
 
@@ -59,7 +59,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Framework:
-    """All there is to know about one framework.
+    """One framework and its GRU layer.
 
     Attributes:
         key: The word on the command line.
@@ -68,12 +68,12 @@ class Framework:
         extra: The extra of this package that installs it.
         layer: The class that is the operator.
         page: The framework's own documentation of it.
-        gates: The order its gates lie in, in the operator's letters.
+        gates: The order of its gates, of :mod:`gru_lower.frameworks.gate_orders`.
         gate_names: What it calls them itself, in that order.
         weights: Its arrays.
-        linear_before_reset: The values it can say.
+        linear_before_reset: The values it can express.
         directions: The directions one layer has.
-        activations: What it can name, and what that is in ONNX.
+        activations: The activations it has by name, and what they are in ONNX.
         saving: How its user saves a layer's weights to a file that is read here.
         loading: How its user loads a file of weights that was written here.
         operator: Every input, output and attribute of the operator, and what it is in this framework.
@@ -97,3 +97,22 @@ class Framework:
     loading: str
     operator: dict[str, Rule]
     parameters: dict[str, Rule]
+
+
+def maps(text: str) -> Rule:
+    """Return the rule for what has a direct counterpart."""
+    return Rule("maps", text)
+
+
+def changes(text: str) -> Rule:
+    """Return the rule for what has a counterpart of another form."""
+    return Rule("changes", text)
+
+
+def absent(text: str) -> Rule:
+    """Return the rule for what has no counterpart."""
+    return Rule("absent", text)
+
+
+UNUSED = maps("says nothing about what is computed")
+TRAINING = maps("training only: at inference it does nothing")

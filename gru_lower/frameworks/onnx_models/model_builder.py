@@ -1,4 +1,4 @@
-"""Write a model of GRU nodes, with what frameworks put around them: transposes, directions side by side, states."""
+"""Writing a model of GRU nodes with what frameworks put around them: transposes, directions side by side, states."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gru_lower.version import tool_version
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.frameworks.layer_cell import Array, Half, Merge
+    from gru_lower.frameworks.weights.cell import Array, DirectedCell, Merge
 
 Dims = list["int | str"]
 OPSET, OLDEST = 17, 13
@@ -117,18 +117,20 @@ class Builder:
         """Insert an axis of length 1."""
         return self.op("Unsqueeze", [value, self.ints([axis])])
 
-    def gru(self, x: str, halves: Sequence[Half], initial_h: str = "", lens: str = "", stem: str = "gru") -> list[str]:
+    def gru(
+        self, x: str, directed_cells: Sequence[DirectedCell], initial_h: str = "", lens: str = "", stem: str = "gru"
+    ) -> list[str]:
         """Add a GRU node and return its Y [T,D,B,H] and Y_h [D,B,H].
 
         Args:
             x: [T,B,I].
-            halves: One direction, or forward and reverse, which have to fit each other.
+            directed_cells: One direction, or forward and reverse, which have to fit each other.
             initial_h: [D,B,H], or ``""`` for zeros.
             lens: [B] int32, or ``""``.
             stem: Beginning of the names.
 
         """
-        cells = [half.cell for half in halves]
+        cells = [each.cell for each in directed_cells]
         name = self._fresh(stem)
         inputs = {
             "X": x,
@@ -149,7 +151,9 @@ class Builder:
             input_size=cells[0].input_size,
             seq_length=None,
             batch_size=None,
-            directions=tuple(Direction(i, half.reverse, half.cell.f, half.cell.g) for i, half in enumerate(halves)),
+            directions=tuple(
+                Direction(i, each.reverse, each.cell.f, each.cell.g) for i, each in enumerate(directed_cells)
+            ),
             linear_before_reset=cells[0].linear_before_reset,
             layout=0,
             clip=None,
@@ -202,3 +206,8 @@ class Builder:
     def _fresh(self, stem: str) -> str:
         self._count += 1
         return f"{stem}_{self._count}"
+
+
+def numbered(name: str, count: int) -> list[str]:
+    """Return the names of several inputs or outputs of one kind: NAME alone, or NAME_0, NAME_1 and so on."""
+    return [name] if count == 1 else [f"{name}_{k}" for k in range(count)]

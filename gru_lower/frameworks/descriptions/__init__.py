@@ -1,0 +1,1 @@
+"""What each framework can say of a GRU, as data."""

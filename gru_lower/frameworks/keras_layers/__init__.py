@@ -1,0 +1,1 @@
+"""Layers of Keras, on its own or in TensorFlow: read, written as ONNX models, made and filled."""

@@ -1,0 +1,1 @@
+"""Layers of Apple MLX: read, written as ONNX models, made and filled."""

@@ -1,0 +1,1 @@
+"""Layers of PyTorch: read, written as ONNX models, made and filled."""
