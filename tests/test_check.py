@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import gru_lower
-from gru_lower.checking.check_model import RULES
+from gru_lower.checking.all_rules import RULES
 from gru_lower.cli.main import run as command
 from gru_lower.diagnostics import CODES
 from strategies import WEIGHTS, random_case

@@ -13,7 +13,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from gru_lower.checking.rules import attributes
+from gru_lower.checking.rules import gl722_hidden_size
 from gru_lower.cli.main import run
 from gru_lower.diagnostics import CODES
 
@@ -131,7 +131,7 @@ def test_what_turns_out_different_is_not_written(call: Callable[..., Said], monk
         node.attribute.append(helper.make_attribute("hidden_size", 2))
         next(each for each in node.attribute if each.name == "linear_before_reset").i = 0
 
-    monkeypatch.setattr(attributes, "_write_hidden_size", wrong)
+    monkeypatch.setattr(gl722_hidden_size, "_write_hidden_size", wrong)
     path = gru("m.onnx")
     before = path.read_bytes()
     code, out, _ = call("check", path, "--fix", "--in-place")
@@ -357,6 +357,6 @@ def test_rules_that_never_end_are_ended(call: Callable[..., Said], monkeypatch: 
     def nothing(_gru: Any, _node: onnx.NodeProto) -> None:
         rounds.append(1)
 
-    monkeypatch.setattr(attributes, "_write_hidden_size", nothing)
+    monkeypatch.setattr(gl722_hidden_size, "_write_hidden_size", nothing)
     code, _, _ = call("check", gru("m.onnx"), "--fix", "--no-verify")
     assert (code, len(rounds)) == (1, 10)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gru_lower import interop
 from gru_lower.api.pairs import bench_pair, reduce_pair, verify_pair
 from gru_lower.checking.check_model import Wanted, check_model, findings, unknown_code
-from gru_lower.checking.mend import FixHow, fix_model, unapplied
+from gru_lower.checking.fix_model import FixHow, fix_model, unapplied
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import Remaining
 from gru_lower.graph.facts import Facts

@@ -1,1 +1,1 @@
-"""Checking a model: rules look at it and report findings with codes; fixes mend what they find."""
+"""Checking a model: rules find what it would meet, with codes (rules/), and fix what they find."""

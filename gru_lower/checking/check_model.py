@@ -1,7 +1,6 @@
-"""Checking a model: rules look at it, each says what it finds, with a code; nothing is changed.
+"""``gru-lower check``: every rule looks at a model and reports what it finds, each finding with a code.
 
-A rule is a function from a :class:`Subject` to diagnostics, and stands in :data:`RULES` with the codes it may give.
-Rules that need a target are left out where none is named.
+The model is not changed. Rules that need a target are left out where none is named.
 """
 
 from __future__ import annotations
@@ -10,20 +9,8 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gru_lower.checking import target_rules
-from gru_lower.checking.rule import Rule, Subject
-from gru_lower.checking.rules import (
-    attributes,
-    baked_length,
-    dead_cells,
-    execution_providers,
-    frozen_state,
-    fusable,
-    lost_bias,
-    scan_outputs,
-    torch_reset,
-    weights_as_inputs,
-)
+from gru_lower.checking.all_rules import RULES
+from gru_lower.checking.checked_model import CheckedModel
 from gru_lower.diagnostics import CODES
 from gru_lower.errors import Unsupported
 from gru_lower.graph import external_data
@@ -33,39 +20,11 @@ from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
+    from gru_lower.checking.rule import Rule
     from gru_lower.diagnostics import Diagnostic
-    from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
-    from gru_lower.targets.profile import Profile
-
-
-def _of_target(
-    rule: Callable[[Model, Facts, Profile], Iterable[Diagnostic]],
-) -> Callable[[Subject], Iterable[Diagnostic]]:
-    def run(subject: Subject) -> Iterable[Diagnostic]:
-        return rule(subject.model, subject.facts, subject.target) if subject.target is not None else ()
-
-    return run
-
-
-RULES: tuple[Rule, ...] = (
-    *attributes.RULES,
-    *torch_reset.RULES,
-    *scan_outputs.RULES,
-    *baked_length.RULES,
-    *frozen_state.RULES,
-    *weights_as_inputs.RULES,
-    *lost_bias.RULES,
-    *dead_cells.RULES,
-    *execution_providers.RULES,
-    *fusable.RULES,
-    Rule(("GL701", "GL702", "GL703"), _of_target(target_rules.grus), for_target=True),
-    Rule(("GL704",), _of_target(target_rules.operators), for_target=True),
-    Rule(("GL705",), _of_target(target_rules.opset), for_target=True),
-    Rule(("GL706",), _of_target(target_rules.shapes), for_target=True),
-)
 
 
 @dataclass(frozen=True)
@@ -110,31 +69,31 @@ def check_model(held: Model, target: str | None = None, wanted: Wanted | None = 
 
     """
     external_data.check(held.proto, held.base_dir)
-    subject = Subject(held, None if target is None else read_profile.load(target))
+    checked = CheckedModel(held, None if target is None else read_profile.load(target))
     counts = count_ops(held.proto)
     report = Report(
         "check", file_of(held), not_run("nothing was changed"), op_counts={"before": counts, "after": counts}
     )
-    for gru in subject.grus:
+    for gru in checked.grus:
         site = Site(gru.site, gru.scope.path, gru.node.name, gru.parsed.spec, "seen")
         if gru.parsed.spec is None:
             site.code, site.message = gru.parsed.diagnostics[-1].code, gru.parsed.diagnostics[-1].message
         report.sites.append(site)
     for rule in RULES:
-        report.diagnostics += [each for each in found(rule, subject, wanted) if each not in report.diagnostics]
+        report.diagnostics += [each for each in found(rule, checked, wanted) if each not in report.diagnostics]
     return report
 
 
-def found(rule: Rule, subject: Subject, wanted: Wanted | None) -> Iterator[Diagnostic]:
+def found(rule: Rule, checked: CheckedModel, wanted: Wanted | None) -> Iterator[Diagnostic]:
     """Yield what a rule finds of the codes that are asked for; a rule that needs a target finds nothing without one."""
-    if rule.for_target and subject.target is None:
+    if rule.for_target and checked.target is None:
         return
     if wanted is None or any(code in wanted for code in (*rule.codes, *(("GL451",) if rule.for_target else ()))):
-        yield from (each for each in rule.run(subject) if wanted is None or each.code in wanted)
+        yield from (each for each in rule.find(checked) if wanted is None or each.code in wanted)
 
 
 def findings(report: Report) -> list[Diagnostic]:
-    """Return what makes a check fail: what is not mended, but for notes and the doubt that a target was only read."""
+    """Return the findings that make a check fail: all that are not fixed, except for notes and GL451."""
     return [
         each
         for each in report.diagnostics

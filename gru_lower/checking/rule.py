@@ -1,104 +1,17 @@
-"""What a rule is, and what it looks at."""
+"""A rule of ``check``: the codes it may find, how it finds them, and how its findings are fixed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
-
-from gru_lower.graph.facts import Facts
-from gru_lower.graph.scopes import is_onnx, walk
-from gru_lower.gru.parse_node import Parsed, parse
-from gru_lower.passes.fuse_gru.fuse_gru import interpreted
-from gru_lower.passes.fuse_gru.recognition.search import Found, search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from onnx import NodeProto
-
+    from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
-    from gru_lower.graph.model import Model
-    from gru_lower.graph.scopes import Scope
     from gru_lower.passes.base import Context
-    from gru_lower.targets.profile import Profile
     from gru_lower.verification.sites.site import Site
-
-MOST_NODES = 3000
-"""A model of more nodes is not searched for decomposed GRUs: it would take seconds."""
-
-
-@dataclass(frozen=True)
-class Gru:
-    """One GRU node.
-
-    Attributes:
-        scope: Where it stands.
-        index: Its place there.
-        parsed: What was read from it.
-
-    """
-
-    scope: Scope
-    index: int
-    parsed: Parsed
-
-    @property
-    def node(self) -> NodeProto:
-        """The node itself."""
-        found: NodeProto = self.scope.nodes[self.index]
-        return found
-
-    @property
-    def site(self) -> str:
-        """Its id."""
-        return self.scope.site(self.index)
-
-
-@dataclass
-class Subject:
-    """What rules look at: a model as it is now. After an edit a new one is needed.
-
-    Attributes:
-        model: The model.
-        target: The profile to hold it to, ``None`` without one.
-
-    """
-
-    model: Model
-    target: Profile | None = None
-
-    @cached_property
-    def facts(self) -> Facts:
-        """The model's side table, made once for all rules."""
-        return Facts(self.model)
-
-    @cached_property
-    def scopes(self) -> list[Scope]:
-        """Every scope of the model, the main graph first."""
-        return list(walk(self.model.proto))
-
-    @cached_property
-    def grus(self) -> list[Gru]:
-        """Every GRU node."""
-        return [
-            Gru(scope, index, parse(scope, index, self.facts))
-            for scope in self.scopes
-            for index, node in enumerate(scope.nodes)
-            if is_onnx(node, "GRU")
-        ]
-
-    @cached_property
-    def nodes(self) -> int:
-        """How many nodes the model has, bodies included."""
-        return sum(len(scope.nodes) for scope in self.scopes)
-
-    @cached_property
-    def recurrences(self) -> list[Found]:
-        """The recurrences of every scope that are not GRU nodes; none in a model of too many nodes."""
-        if self.nodes > MOST_NODES:
-            return []
-        return [search(interpreter) for interpreter in interpreted(self.model, self.facts)]
 
 
 @dataclass(frozen=True)
@@ -107,16 +20,16 @@ class Rule:
 
     Attributes:
         codes: What it may find.
-        run: Looks, and yields what it finds.
-        mend: Does what the findings' fixes promise, in the model they were found in, and says what became of which
-            GRU; ``None`` for a rule without fixes.
-        same: Whether the model computes the same after :attr:`mend`, which is then verified.
+        find: Yields what it finds in a model.
+        fix: Fixes findings in the model they were found in, and returns what became of each GRU; ``None`` for a rule
+            without fixes.
+        keeps_results: Whether the model computes the same after :attr:`fix`, which is then verified.
         for_target: Whether it needs a target.
 
     """
 
     codes: tuple[str, ...]
-    run: Callable[[Subject], Iterable[Diagnostic]]
-    mend: Callable[[Subject, Sequence[Diagnostic], Context], list[Site]] | None = field(default=None)
-    same: bool = True
+    find: Callable[[CheckedModel], Iterable[Diagnostic]]
+    fix: Callable[[CheckedModel, Sequence[Diagnostic], Context], list[Site]] | None = field(default=None)
+    keeps_results: bool = True
     for_target: bool = False

@@ -1,1 +1,1 @@
-"""The rules of ``check``, a family a file; :mod:`gru_lower.checking.check_model` runs them."""
+"""The rules of ``check``: one file each, named by the codes it may find."""

@@ -16,7 +16,7 @@ from gru_lower.graph.scopes import is_onnx
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.checking.rule import Subject
+    from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.scopes import Scope
     from gru_lower.graph.tensor_types import Dims
@@ -24,40 +24,40 @@ if TYPE_CHECKING:
 VIEWS = ("Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast")
 
 
-def reshapes(subject: Subject) -> Iterator[Diagnostic]:
+def reshapes(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find Reshapes behind or before a GRU that hold a length."""
-    symbols = _sequence_dims(subject)
-    for scope in subject.scopes:
+    symbols = _sequence_dims(checked)
+    for scope in checked.scopes:
         for index, node in enumerate(scope.nodes):
             if not is_onnx(node, "Reshape") or len(node.input) != 2:
                 continue
-            shape = _shape(subject, scope, node.input[1])
-            dims = subject.facts.shape(scope, node.input[0])
+            shape = _shape(checked, scope, node.input[1])
+            dims = checked.facts.shape(scope, node.input[0])
             if not shape or dims is None:
                 continue
             behind = _is_behind_gru(scope, node.input[0])
             if not behind and not symbols & {dim for dim in dims if isinstance(dim, str)}:
                 continue
-            pinned = _pinned(dims, shape)
-            if pinned is None:
+            baked = _baked_dim(dims, shape)
+            if baked is None:
                 continue
-            dim, size = pinned
+            dim, size = baked
             held = "[" + ", ".join("?" if each is None else str(each) for each in shape) + "]"
             name = f"the dynamic dim {dim!r}" if dim else "a dynamic dim"
             yield diagnostic(
                 "GL712",
-                f"Reshape to {held} holds {size} where its input of shape {_spell(dims)} has {name}",
+                f"Reshape to {held} holds {size} where its input of shape {_in_words(dims)} has {name}",
                 scope=scope.path,
                 node=scope.site(index),
             )
 
 
-def _sequence_dims(subject: Subject) -> set[str]:
+def _sequence_dims(checked: CheckedModel) -> set[str]:
     """Return the symbols that stand for the sequence length of a GRU."""
     found = set()
-    for gru in subject.grus:
+    for gru in checked.grus:
         spec = gru.parsed.spec
-        dims = None if spec is None else subject.facts.shape(gru.scope, spec.inputs["X"])
+        dims = None if spec is None else checked.facts.shape(gru.scope, spec.inputs["X"])
         if spec is not None and dims is not None and len(dims) == 3:
             dim = dims[spec.layout]
             found |= {dim} if isinstance(dim, str) else set()
@@ -76,9 +76,9 @@ def _is_behind_gru(scope: Scope, name: str) -> bool:
     return False
 
 
-def _shape(subject: Subject, scope: Scope, name: str) -> list[int | None]:
+def _shape(checked: CheckedModel, scope: Scope, name: str) -> list[int | None]:
     """Return a Reshape's target, ``None`` for what is computed; nothing where not even its rank is known."""
-    target = subject.facts.array(scope, name)
+    target = checked.facts.array(scope, name)
     if target is not None:
         return [int(size) for size in target.reshape(-1)]
     node = scope.nodes[scope.producers[name]] if name in scope.producers else None
@@ -86,15 +86,15 @@ def _shape(subject: Subject, scope: Scope, name: str) -> list[int | None]:
         return []
     found: list[int | None] = []
     for piece in node.input:
-        dims = subject.facts.shape(scope, piece)
+        dims = checked.facts.shape(scope, piece)
         if dims is None or len(dims) != 1 or not isinstance(dims[0], int):
             return []
-        values = subject.facts.array(scope, piece)
+        values = checked.facts.array(scope, piece)
         found += [None] * dims[0] if values is None else [int(size) for size in values]
     return found
 
 
-def _pinned(dims: Dims, shape: list[int | None]) -> tuple[str, int] | None:
+def _baked_dim(dims: Dims, shape: list[int | None]) -> tuple[str, int] | None:
     """Return the dynamic dim of a Reshape's input that a number stands for, and the number."""
     have, want = [dim for dim in dims if dim != 1], [size for size in shape if size != 1]
     if 0 in shape:  # copied by place, and places move where dims of 1 are left out
@@ -111,7 +111,7 @@ def _pinned(dims: Dims, shape: list[int | None]) -> tuple[str, int] | None:
     return None
 
 
-def _spell(dims: Dims) -> str:
+def _in_words(dims: Dims) -> str:
     return "[" + ", ".join("?" if dim is None else str(dim) for dim in dims) + "]"
 
 

@@ -1,11 +1,13 @@
-"""What onnxruntime's other execution providers make of a GRU. Notes: the CPU provider is right.
+"""GL723 and GL724: GRUs that onnxruntime's other execution providers compute wrongly or not at all.
+
+Notes only: the CPU provider computes them right.
 
 ====== ================================================================
 GL723  CUDA and DirectML drop attributes: clip, activations, linear_before_reset
 GL724  GRU of opset 22, where a provider's kernel is registered up to opset 14 or 21
 ====== ================================================================
 
-What they take stands in their profiles, gru_lower/targets/profiles/onnxruntime-*.toml.
+What the providers take is in their profiles, gru_lower/targets/profiles/onnxruntime-*.toml.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from gru_lower.targets.judge_gru import faults
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.checking.rule import Subject
+    from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
 
 PROVIDERS = {"onnxruntime-cuda": "CUDA", "onnxruntime-directml": "DirectML"}
@@ -29,13 +31,13 @@ UNREGISTERED = 22
 """The operator version for which CUDA and DirectML have no kernel: theirs are those of 7 and 14."""
 
 
-def drops(subject: Subject) -> Iterator[Diagnostic]:
+def drops(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find what a provider would drop in silence, by its profile."""
-    for gru in subject.grus:
+    for gru in checked.grus:
         spec = gru.parsed.spec
         if spec is None or spec.version >= UNREGISTERED:  # these run on the CPU, see GL724
             continue
-        options = options_at(gru.scope, gru.index, spec, subject.facts)
+        options = options_at(gru.scope, gru.index, spec, checked.facts)
         for name, label in PROVIDERS.items():
             wrong = [fault.why for fault in faults(read_profile.load(name), "gru", options) if fault.verdict == "wrong"]
             if wrong:
@@ -49,10 +51,10 @@ def drops(subject: Subject) -> Iterator[Diagnostic]:
                 )
 
 
-def unregistered(subject: Subject) -> Iterator[Diagnostic]:
+def unregistered(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find GRUs of an operator version that some providers have no kernel for."""
     labels = " and ".join(PROVIDERS.values())
-    for gru in subject.grus:
+    for gru in checked.grus:
         if gru.parsed.spec is not None and gru.parsed.spec.version >= UNREGISTERED:
             yield diagnostic(
                 "GL724",

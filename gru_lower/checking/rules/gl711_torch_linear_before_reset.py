@@ -1,4 +1,4 @@
-"""GL711: torch's nn.GRU, exported without linear_before_reset.
+"""GL711: torch's nn.GRU, exported without linear_before_reset; fixed by writing linear_before_reset = 1.
 
 nn.GRU always multiplies by the reset gate after the product, which is linear_before_reset = 1. Some releases of
 onnxscript left the attribute out, so that the model says 0 and is wrong by some tenth. A GRU is taken for nn.GRU by,
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from onnx import helper
 
+from gru_lower.checking.edit_attributes import change_attributes, remove_attributes
 from gru_lower.checking.rule import Rule
-from gru_lower.checking.rules.attribute_edits import change, without
 from gru_lower.diagnostics import Fix, diagnostic
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from onnx import NodeProto
 
-    from gru_lower.checking.rule import Gru, Subject
+    from gru_lower.checking.checked_model import CheckedModel, GruNode
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.passes.base import Context
     from gru_lower.verification.sites.site import Site
@@ -39,10 +39,10 @@ VERSION = 3
 """The first operator version with the attribute."""
 
 
-def resets(subject: Subject) -> Iterator[Diagnostic]:
+def resets(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find GRUs that are nn.GRU and say linear_before_reset = 0."""
-    producer = subject.model.proto.producer_name
-    for gru in subject.grus:
+    producer = checked.model.proto.producer_name
+    for gru in checked.grus:
         spec = gru.parsed.spec
         if spec is None or spec.linear_before_reset or spec.version < VERSION:
             continue
@@ -84,14 +84,14 @@ def is_torchs(node: NodeProto, producer: str) -> bool | None:
     return None if node.name.endswith("/GRU") else False
 
 
-def _set(_gru: Gru, node: NodeProto) -> None:
-    without(node, "linear_before_reset")
+def _set(_gru: GruNode, node: NodeProto) -> None:
+    remove_attributes(node, "linear_before_reset")
     node.attribute.append(helper.make_attribute("linear_before_reset", 1))
 
 
-def mend(subject: Subject, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
+def write_attribute(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
     """Write linear_before_reset = 1."""
-    return change(subject, found, ctx, _set)
+    return change_attributes(checked, found, ctx, _set)
 
 
-RULES = (Rule(("GL711",), resets, mend, same=False),)
+RULES = (Rule(("GL711",), resets, write_attribute, keeps_results=False),)

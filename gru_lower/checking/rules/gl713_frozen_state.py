@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from gru_lower.checking.rule import Subject
+    from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.scopes import Scope
     from gru_lower.passes.fuse_gru.recognition.search import Found
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 VARIABLE = "ReadVariableOp"
 
 
-def states(subject: Subject) -> Iterator[Diagnostic]:
+def states(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find GRUs, decomposed ones included, that begin with a frozen state."""
-    for gru in subject.grus:
+    for gru in checked.grus:
         if gru.parsed.spec is not None and "initial_h" in gru.parsed.spec.inputs:
             axis = 0 if gru.parsed.spec.layout else 1
-            yield from _judged(subject, gru.scope, gru.parsed.spec.inputs["initial_h"], gru.site, axis)
-    for found in subject.recurrences:
-        yield from _of_loops(subject, found)
+            yield from _finding(checked, gru.scope, gru.parsed.spec.inputs["initial_h"], gru.site, axis)
+    for found in checked.recurrences:
+        yield from _in_loops(checked, found)
 
 
-def _of_loops(subject: Subject, found: Found) -> Iterator[Diagnostic]:
+def _in_loops(checked: CheckedModel, found: Found) -> Iterator[Diagnostic]:
     scope = found.interpreter.scope
     for row in found.rows:
         if row.carrier is None:
@@ -43,12 +43,12 @@ def _of_loops(subject: Subject, found: Found) -> Iterator[Diagnostic]:
         for place in row.carrier.leaves:
             state = row.carrier.states[place]
             if state.kind == "state":
-                yield from _judged(subject, scope, state.initial, scope.site(row.carrier.index), 0)
+                yield from _finding(checked, scope, state.initial, scope.site(row.carrier.index), 0)
 
 
-def _judged(subject: Subject, scope: Scope, name: str, site: str, axis: int) -> Iterator[Diagnostic]:
-    tensor = subject.facts.constant(scope, name)
-    values = None if tensor is None else subject.facts.array(scope, name)
+def _finding(checked: CheckedModel, scope: Scope, name: str, site: str, axis: int) -> Iterator[Diagnostic]:
+    tensor = checked.facts.constant(scope, name)
+    values = None if tensor is None else checked.facts.array(scope, name)
     if tensor is None or values is None or values.ndim <= axis:
         return
     if _is_frozen(values, axis, read=VARIABLE in name or VARIABLE in tensor.name):

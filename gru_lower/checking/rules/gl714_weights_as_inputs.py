@@ -18,7 +18,7 @@ from gru_lower.verification.sites.site import Site
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gru_lower.checking.rule import Subject
+    from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.scopes import Scope
     from gru_lower.passes.base import Context
@@ -30,33 +30,33 @@ GATES = (1, 2, 3)
 LISTED = Fix(safe=False, message="the weights no longer listed as inputs")
 
 
-def weights(subject: Subject) -> Iterator[Diagnostic]:
+def weights(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find GRUs, decomposed ones included, whose weights are inputs of the model."""
-    for gru in subject.grus:
+    for gru in checked.grus:
         spec = gru.parsed.spec
         if spec is not None:
             keys = [key for key in ("W", "R", "B") if key in spec.inputs]
-            homes = {key: _input(gru.scope, spec.inputs[key]) for key in keys}
-            yield from _found(subject, gru.scope, gru.site, [name for name in homes.values() if name])
-    for found in subject.recurrences:
+            homes = {key: _model_input(gru.scope, spec.inputs[key]) for key in keys}
+            yield from _finding(checked, gru.scope, gru.site, [name for name in homes.values() if name])
+    for found in checked.recurrences:
         scope = found.interpreter.scope
         for row in found.rows:
             if row.carrier is not None:
-                names = _of_loop(subject, scope, row.carrier)
-                yield from _found(subject, scope, scope.site(row.carrier.index), names)
+                names = _matrices_of_loop(checked, scope, row.carrier)
+                yield from _finding(checked, scope, scope.site(row.carrier.index), names)
 
 
-def _found(subject: Subject, scope: Scope, site: str, names: Sequence[str]) -> Iterator[Diagnostic]:
+def _finding(checked: CheckedModel, scope: Scope, site: str, names: Sequence[str]) -> Iterator[Diagnostic]:
     if not names:
         return
-    listed = all(_is_listed(subject, name) for name in names)
+    listed = all(_is_listed(checked, name) for name in names)
     words = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
     verb = "is an input" if len(names) == 1 else "are inputs"
     what = f"{words} {verb} of the model" + (", with a default that may be overridden" if listed else "")
     yield diagnostic("GL714", what, scope=scope.path, node=site, fix=LISTED if listed else None)
 
 
-def _input(scope: Scope, name: str) -> str:
+def _model_input(scope: Scope, name: str) -> str:
     """Return the main graph's input that a value is, ``""`` if it is none."""
     home = scope.find(name)
     while home is not None and name in home.producers:
@@ -70,11 +70,11 @@ def _input(scope: Scope, name: str) -> str:
     return "" if name in home.initializers and home.ir_version < FREE_INITIALIZERS_IR_VERSION else name
 
 
-def _is_listed(subject: Subject, name: str) -> bool:
-    return name in subject.scopes[0].initializers
+def _is_listed(checked: CheckedModel, name: str) -> bool:
+    return name in checked.scopes[0].initializers
 
 
-def _of_loop(subject: Subject, scope: Scope, carrier: Carrier) -> list[str]:
+def _matrices_of_loop(checked: CheckedModel, scope: Scope, carrier: Carrier) -> list[str]:
     """Return the inputs that a loop's products take for matrices, if one of them fits the state's width."""
     body = carrier.body.scope
     outer = {state.inner: state.initial for state in carrier.states if state.kind == "invariant"}
@@ -83,8 +83,8 @@ def _of_loop(subject: Subject, scope: Scope, carrier: Carrier) -> list[str]:
     for node in body.nodes:
         if not is_onnx(node) or node.op_type not in PRODUCTS:
             continue
-        name = _input(scope, outer.get(node.input[1]) or node.input[1])
-        dims = subject.facts.shape(scope, name) if name else None
+        name = _model_input(scope, outer.get(node.input[1]) or node.input[1])
+        dims = checked.facts.shape(scope, name) if name else None
         if dims is None or len(dims) != 2 or not all(isinstance(dim, int) for dim in dims):
             continue
         small, large = sorted(dim for dim in dims if isinstance(dim, int))
@@ -93,21 +93,21 @@ def _of_loop(subject: Subject, scope: Scope, carrier: Carrier) -> list[str]:
     return list(found) if square else []
 
 
-def unlist(subject: Subject, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
+def unlist(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
     """Take initializers that GRUs use for weights out of the inputs."""
     del ctx
     wanted = {each.node for each in found}
     names: set[str] = set()
     sites = []
-    for gru in subject.grus:
+    for gru in checked.grus:
         if gru.site in wanted and gru.parsed.spec is not None:
-            names |= {_input(gru.scope, gru.parsed.spec.inputs.get(key, "")) for key in ("W", "R", "B")}
+            names |= {_model_input(gru.scope, gru.parsed.spec.inputs.get(key, "")) for key in ("W", "R", "B")}
             sites.append(Site(gru.site, gru.scope.path, gru.node.name, gru.parsed.spec, "fixed", code="GL714"))
-    graph = subject.model.proto.graph
+    graph = checked.model.proto.graph
     for place in reversed(range(len(graph.input))):
-        if graph.input[place].name in names and _is_listed(subject, graph.input[place].name):
+        if graph.input[place].name in names and _is_listed(checked, graph.input[place].name):
             del graph.input[place]
-            subject.model.modified = True
+            checked.model.modified = True
     for site in sites:
         site.message = LISTED.message
     return sites

@@ -1,4 +1,4 @@
-"""Fixes that change attributes of GRU nodes and nothing else."""
+"""Fixes that change only attributes of GRU nodes, and what is needed to verify them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
     from onnx import NodeProto
 
-    from gru_lower.checking.rule import Gru, Subject
+    from gru_lower.checking.checked_model import CheckedModel, GruNode
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.passes.base import Context
 
 
-def change(
-    subject: Subject, found: Sequence[Diagnostic], ctx: Context, edit: Callable[[Gru, NodeProto], None]
+def change_attributes(
+    checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context, edit: Callable[[GruNode, NodeProto], None]
 ) -> list[Site]:
-    """Change the attributes of the GRUs that findings are about, where they stand.
+    """Change the attributes of the GRUs that findings are about, in place.
 
     Args:
-        subject: The model; edited in place.
+        checked: The model; edited in place.
         found: The findings.
         ctx: What passes share.
         edit: Changes one node, given the GRU as it was.
@@ -35,16 +35,16 @@ def change(
     """
     wanted = {each.node: each for each in found}
     sites = []
-    for gru in subject.grus:
+    for gru in checked.grus:
         finding = wanted.get(gru.site)
         if finding is None or finding.fix is None:
             continue
         spec, node = gru.parsed.spec, gru.node
         site = Site(gru.site, gru.scope.path, node.name, spec, "fixed", code=finding.code, message=finding.fix.message)
         old = type(node)()
-        old.CopyFrom(subject.facts.node(gru.scope, gru.index))
+        old.CopyFrom(checked.facts.node(gru.scope, gru.index))
         edit(gru, node)
-        subject.model.modified = True
+        checked.model.modified = True
         if spec is not None and ctx.keep_changes:
             new = type(node)()
             new.CopyFrom(old)
@@ -54,15 +54,15 @@ def change(
             constants = {
                 key: tensor
                 for key, name in spec.inputs.items()
-                if (tensor := subject.facts.constant(gru.scope, name)) is not None
+                if (tensor := checked.facts.constant(gru.scope, name)) is not None
             }
             site.change = Change(spec, old, [new], [], constants, gru.scope.opsets)
         sites.append(site)
     return sites
 
 
-def without(node: NodeProto, *names: str) -> None:
-    """Drop attributes of a node."""
+def remove_attributes(node: NodeProto, *names: str) -> None:
+    """Remove attributes of a node."""
     for place in reversed(range(len(node.attribute))):
         if node.attribute[place].name in names:
             del node.attribute[place]

@@ -1,9 +1,9 @@
-"""Rules that hold a model to a target: what it would reject, and above all what it would compute wrongly.
+"""GL701 to GL706: what a target would reject of a model, and above all what it would compute wrongly.
 
 ====== ========================================================================
 GL701  the target would run a GRU, and compute wrong numbers without an error
 GL702  the target rejects a GRU
-GL703  nobody has tried a GRU like this on the target
+GL703  it is not known how the target runs a GRU like this
 GL704  the target does not take an operator, or not here
 GL705  the target does not take the model's opset
 GL706  the target takes static shapes only
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import fixed_dims
 from gru_lower.graph.scopes import is_onnx, walk
@@ -25,8 +26,9 @@ from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import faults, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
@@ -77,3 +79,22 @@ def shapes(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
     for name in fixed_dims.open_dims(model) if target.static else ():
         hint = f"lower or legalize with --fix-dim {name}=N"
         yield diagnostic("GL706", f"{target.label} takes static shapes only, and {name} is open", hint=hint)
+
+
+def _with_target(
+    find: Callable[[Model, Facts, Profile], Iterable[Diagnostic]],
+) -> Callable[[CheckedModel], Iterable[Diagnostic]]:
+    """Return what finds nothing where no target is named."""
+
+    def find_for_target(checked: CheckedModel) -> Iterable[Diagnostic]:
+        return find(checked.model, checked.facts, checked.target) if checked.target is not None else ()
+
+    return find_for_target
+
+
+RULES = (
+    Rule(("GL701", "GL702", "GL703"), _with_target(grus), for_target=True),
+    Rule(("GL704",), _with_target(operators), for_target=True),
+    Rule(("GL705",), _with_target(opset), for_target=True),
+    Rule(("GL706",), _with_target(shapes), for_target=True),
+)

@@ -1,8 +1,8 @@
-"""Mending what a check finds.
+"""``gru-lower check --fix``: fixing what a check finds.
 
 1. Fixes that change what the model computes, to what it should have computed, come first.
 2. Then those after which it computes the same: this is verified, against the model as it is after 1.
-3. Each rule looks again after it has mended something, until it finds nothing more to mend.
+3. Each rule looks again after it has fixed something, until it finds nothing more to fix.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gru_lower.checking.check_model import RULES, Wanted, check_model, found
-from gru_lower.checking.rule import Subject
+from gru_lower.checking.all_rules import RULES
+from gru_lower.checking.check_model import Wanted, check_model, found
+from gru_lower.checking.checked_model import CheckedModel
 from gru_lower.passes.base import Context
 from gru_lower.report.run_report import count_ops, file_of
 from gru_lower.rewriting.rewrite_model import Result
@@ -31,12 +32,12 @@ if TYPE_CHECKING:
     from gru_lower.verification.sites.site import Site
 
 MOST_ROUNDS = 10
-"""A rule that still finds something to mend after so many rounds does not mend it."""
+"""A rule that still finds something to fix after so many rounds does not fix it."""
 
 
 @dataclass(frozen=True)
 class FixHow:
-    """What to look for, and what to mend of it.
+    """What to look for, and what to fix of it.
 
     Attributes:
         target: The name or path of a profile.
@@ -60,12 +61,12 @@ def fix_model(
 
     Args:
         held: The model; edited in place.
-        how: What to mend.
+        how: What to fix.
         options: How to verify, ``None`` not to.
         progress: Called with ``(what, done, total)``.
 
     Returns:
-        The model and a report: what was mended, each finding with its fix applied, and what is left.
+        The model and a report: what was fixed, each finding with its fix applied, and what is left.
 
     """
     before = check_model(held, how.target, how.wanted)
@@ -75,13 +76,13 @@ def fix_model(
     with site_verifier(options) as judge:
         ctx = Context(keep_changes=options is not None, judge=judge, progress=progress or _silent)
         for rule in RULES:
-            if not rule.same:
-                _mend(rule, held, how, ctx, applied, sites)
+            if not rule.keeps_results:
+                _fix_rule(rule, held, how, ctx, applied, sites)
         corrected = held.copy()
         first_same = len(sites)
         for rule in RULES:
-            if rule.same:
-                _mend(rule, held, how, ctx, applied, sites)
+            if rule.keeps_results:
+                _fix_rule(rule, held, how, ctx, applied, sites)
     kept = sites[first_same:]
     report = check_model(held, how.target, how.wanted)
     report.input, report.op_counts = first, {"before": counts, "after": count_ops(held.proto)}
@@ -106,23 +107,23 @@ def fix_model(
 
 
 def unapplied(report: Report) -> Report:
-    """Return the report of fixes that were not kept: nothing counts as mended."""
+    """Return the report of fixes that were not kept: nothing counts as fixed."""
     left = [replace(each, fix=each.fix and replace(each.fix, applied=False)) for each in report.diagnostics]
     return replace(report, diagnostics=left)
 
 
-def _mend(rule: Rule, held: Model, how: FixHow, ctx: Context, applied: list[Diagnostic], sites: list[Site]) -> None:
-    if rule.mend is None:
+def _fix_rule(rule: Rule, held: Model, how: FixHow, ctx: Context, applied: list[Diagnostic], sites: list[Site]) -> None:
+    if rule.fix is None:
         return
     target = None if how.target is None else read_profile.load(how.target)
     for _ in range(MOST_ROUNDS):
-        subject = Subject(held, target)
-        todo = [each for each in found(rule, subject, how.wanted) if each.fix and (each.fix.safe or how.unsafe)]
-        done = rule.mend(subject, todo, ctx) if todo else []
+        checked = CheckedModel(held, target)
+        todo = [each for each in found(rule, checked, how.wanted) if each.fix and (each.fix.safe or how.unsafe)]
+        done = rule.fix(checked, todo, ctx) if todo else []
         sites += done
-        mended = {site.site for site in done if site.action == "fixed"}
-        applied += [each for each in todo if each.node in mended]
-        if not mended:
+        fixed = {site.site for site in done if site.action == "fixed"}
+        applied += [each for each in todo if each.node in fixed]
+        if not fixed:
             return
 
 

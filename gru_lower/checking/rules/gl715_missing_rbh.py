@@ -1,9 +1,9 @@
-"""GL715: a GRU lowered by a tool that forgot the recurrent candidate bias.
+"""GL715: a GRU lowered by a tool that leaves out Rbh, the recurrent bias of the candidate.
 
     ht = g(Xt Whᵀ + (rt ∘ Ht_1) Rhᵀ + Rbh + Wbh)
 
 Three lowerings in circulation drop Rbh where linear_before_reset is 0, the operator's default. What the step computes
-is read by :mod:`gru_lower.passes.fuse_gru`; that a summand is missing shows by what else the model holds:
+is read by :mod:`gru_lower.passes.fuse_gru`; that a summand is missing is inferred from the other constants:
 
 1. A constant B of 6H numbers fits the gates, Wbz + Rbz and Wbr + Rbr, and the candidate but for Rbh.
 2. Both gates add two constants of the model, and the candidate one.
@@ -28,7 +28,7 @@ from gru_lower.passes.fuse_gru.algebra.polynomials import ONE, Vector
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.checking.rule import Subject
+    from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.recognition.row import Row
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SCAN_EDITOR = "split_Xzr"
 MOST_PIECES = 64
-"""More vectors than these are not searched for pairs."""
+"""At most so many vectors are searched for pairs."""
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
 
 
@@ -51,16 +51,16 @@ class Biases:
     inner: Array
 
 
-def lost(subject: Subject) -> Iterator[Diagnostic]:
-    """Find decomposed GRUs without the summand that their other biases ask for."""
+def missing_rbh(checked: CheckedModel) -> Iterator[Diagnostic]:
+    """Find decomposed GRUs that add no Rbh although their other biases say that there was one."""
     constants: list[Array] | None = None
-    for found in subject.recurrences:
+    for found in checked.recurrences:
         scope = found.interpreter.scope
         for row in found.rows:
             biases = _biases(found.interpreter.algebra.width_of(row.cells[-1].state), row)
             if biases is None or biases.inner.any() or not biases.z.any():
                 continue
-            constants = _constants(subject) if constants is None else constants
+            constants = _constants(checked) if constants is None else constants
             why = _evidence(biases, constants, row)
             if why:
                 yield diagnostic("GL715", why, scope=scope.path, node=scope.site(scope.producers[row.home]))
@@ -89,12 +89,12 @@ def _evidence(biases: Biases, constants: list[Array], row: Row) -> str:
 def _biases(hidden: int, row: Row) -> Biases | None:
     cell = row.cells[-1]
     forms = (cell.z, cell.r, cell.h, cell.inner)
-    read = [np.zeros(hidden) if form is None else _numbers(form.bias, hidden) for form in forms]
+    read = [np.zeros(hidden) if form is None else _constant_numbers(form.bias, hidden) for form in forms]
     z, r, h, inner = read
     return None if z is None or r is None or h is None or inner is None else Biases(z, r, h, inner)
 
 
-def _numbers(poly: Poly, hidden: int) -> Array | None:
+def _constant_numbers(poly: Poly, hidden: int) -> Array | None:
     """Return a constant polynomial's numbers, ``None`` where it is not constant."""
     total = np.zeros(hidden)
     for mono, factor in poly.terms:
@@ -104,10 +104,10 @@ def _numbers(poly: Poly, hidden: int) -> Array | None:
     return total
 
 
-def _constants(subject: Subject) -> list[Array]:
+def _constants(checked: CheckedModel) -> list[Array]:
     """Return the float vectors among the model's constants, used or not."""
     found = []
-    for scope in subject.scopes:
+    for scope in checked.scopes:
         tensors = [*scope.initializers.values()]
         tensors += [t for node in scope.nodes if is_onnx(node, "Constant") and (t := constant_of(node)) is not None]
         for tensor in tensors:
@@ -115,7 +115,7 @@ def _constants(subject: Subject) -> list[Array]:
             if tensor.data_type in FLOATS and len(dims) in (1, 2) and int(np.prod(dims)) % dims[-1] == 0:
                 rows = int(np.prod(dims[:-1]))
                 if rows <= 2:  # biases of two directions, or Wb and Rb
-                    values = tensor_values.to_array(tensor, subject.model.base_dir)
+                    values = tensor_values.to_array(tensor, checked.model.base_dir)
                     found.append(np.asarray(values, np.float64).reshape(rows, dims[-1]))
     return found
 
@@ -139,4 +139,4 @@ def _close(one: Array, other: Array) -> bool:
     return bool(np.allclose(one, other, rtol=1e-5, atol=1e-7))
 
 
-RULES = (Rule(("GL715",), lost),)
+RULES = (Rule(("GL715",), missing_rbh),)

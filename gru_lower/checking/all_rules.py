@@ -1,0 +1,42 @@
+"""All rules, in the order in which they look at a model, report and are fixed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.checking.rules import (
+    gl1xx_gl2xx_gru_attributes,
+    gl701_gl706_target,
+    gl711_torch_linear_before_reset,
+    gl712_baked_sequence_length,
+    gl713_frozen_state,
+    gl714_weights_as_inputs,
+    gl715_missing_rbh,
+    gl716_unused_grus,
+    gl717_duplicate_grus,
+    gl721_layout,
+    gl722_hidden_size,
+    gl723_gl724_execution_providers,
+    gl725_scan_outputs,
+    gl731_gl732_fusable_grus,
+)
+
+if TYPE_CHECKING:
+    from gru_lower.checking.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    *gl1xx_gl2xx_gru_attributes.RULES,
+    *gl722_hidden_size.RULES,
+    *gl721_layout.RULES,
+    *gl711_torch_linear_before_reset.RULES,
+    *gl725_scan_outputs.RULES,
+    *gl712_baked_sequence_length.RULES,
+    *gl713_frozen_state.RULES,
+    *gl714_weights_as_inputs.RULES,
+    *gl715_missing_rbh.RULES,
+    *gl716_unused_grus.RULES,
+    *gl717_duplicate_grus.RULES,
+    *gl723_gl724_execution_providers.RULES,
+    *gl731_gl732_fusable_grus.RULES,
+    *gl701_gl706_target.RULES,
+)

@@ -1,0 +1,96 @@
+"""A model under check, with what its rules look at, each read once: scopes, GRU nodes, decomposed recurrences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.gru.parse_node import Parsed, parse
+from gru_lower.passes.fuse_gru.fuse_gru import interpreted
+from gru_lower.passes.fuse_gru.recognition.search import Found, search
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+    from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.targets.profile import Profile
+
+MOST_NODES = 3000
+"""A model of more nodes is not searched for decomposed GRUs: it would take seconds."""
+
+
+@dataclass(frozen=True)
+class GruNode:
+    """One GRU node.
+
+    Attributes:
+        scope: Where it stands.
+        index: Its place there.
+        parsed: What was read from it.
+
+    """
+
+    scope: Scope
+    index: int
+    parsed: Parsed
+
+    @property
+    def node(self) -> NodeProto:
+        """The node itself."""
+        found: NodeProto = self.scope.nodes[self.index]
+        return found
+
+    @property
+    def site(self) -> str:
+        """Its id."""
+        return self.scope.site(self.index)
+
+
+@dataclass
+class CheckedModel:
+    """What rules look at: a model as it is now. After an edit a new one is needed.
+
+    Attributes:
+        model: The model.
+        target: The profile to hold it to, ``None`` without one.
+
+    """
+
+    model: Model
+    target: Profile | None = None
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The model's side table, made once for all rules."""
+        return Facts(self.model)
+
+    @cached_property
+    def scopes(self) -> list[Scope]:
+        """Every scope of the model, the main graph first."""
+        return list(walk(self.model.proto))
+
+    @cached_property
+    def grus(self) -> list[GruNode]:
+        """Every GRU node."""
+        return [
+            GruNode(scope, index, parse(scope, index, self.facts))
+            for scope in self.scopes
+            for index, node in enumerate(scope.nodes)
+            if is_onnx(node, "GRU")
+        ]
+
+    @cached_property
+    def nodes(self) -> int:
+        """How many nodes the model has, bodies included."""
+        return sum(len(scope.nodes) for scope in self.scopes)
+
+    @cached_property
+    def recurrences(self) -> list[Found]:
+        """The recurrences of every scope that are not GRU nodes; none in a model of too many nodes."""
+        if self.nodes > MOST_NODES:
+            return []
+        return [search(interpreter) for interpreter in interpreted(self.model, self.facts)]
