@@ -23,7 +23,7 @@ def explain(ctx: click.Context, _parameter: click.Parameter, code: str | None) -
     from rich.markdown import Markdown
 
     from gru_lower.api.calls import unknown_code
-    from gru_lower.diagnostics import CODES
+    from gru_lower.diagnostic_codes import CODES
 
     name = code.strip().upper()
     if name not in CODES:

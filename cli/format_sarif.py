@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.cli.report_formats import is_mended, sentence, uri
-from gru_lower.diagnostics import CODES
+from gru_lower.diagnostic_codes import CODES
 from gru_lower.version import tool_version
 
 if TYPE_CHECKING:

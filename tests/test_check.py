@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 import gru_lower
 from gru_lower.checking.all_rules import RULES
 from gru_lower.cli.main import run as command
-from gru_lower.diagnostics import CODES
+from gru_lower.diagnostic_codes import CODES
 from strategies import WEIGHTS, random_case
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 
 from gru_lower.checking.rules import gl722_hidden_size
 from gru_lower.cli.main import run
-from gru_lower.diagnostics import CODES
+from gru_lower.diagnostic_codes import CODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,8 @@ from gru_lower.cli.format_junit import as_junit
 from gru_lower.cli.format_sarif import as_sarif
 from gru_lower.cli.main import run as command
 from gru_lower.cli.report_formats import Run, as_github
-from gru_lower.diagnostics import CODES, Diagnostic, Fix, diagnostic
+from gru_lower.diagnostic_codes import CODES
+from gru_lower.diagnostics import Diagnostic, Fix, diagnostic
 from gru_lower.errors import InvalidModel
 from gru_lower.report.run_report import File, Report
 from gru_lower.verification.result import Verification, Worst

@@ -21,7 +21,7 @@ from onnx import TensorProto, numpy_helper
 from safetensors.numpy import save as safetensors
 
 import zoo
-from gru_lower.diagnostics import CODES
+from gru_lower.diagnostic_codes import CODES
 from gru_lower.errors import GruLowerError, InvalidModel, Unsupported
 from gru_lower.graph import model as held_model
 from gru_lower.graph.facts import Facts

@@ -15,7 +15,7 @@ from onnx import parser
 
 import gru_lower
 from gru_lower.api import calls
-from gru_lower.diagnostics import CODES, Severity
+from gru_lower.diagnostic_codes import CODES, Severity
 from gru_lower.graph.model import Model
 from gru_lower.gru.activations import KINDS
 from gru_lower.gru.spec import FLOAT_TYPES, INPUTS, VERSIONS, DirectionName

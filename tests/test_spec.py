@@ -11,7 +11,7 @@ from hypothesis import given
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 import zoo
-from gru_lower.diagnostics import CODES
+from gru_lower.diagnostic_codes import CODES
 from gru_lower.gru import reference
 from gru_lower.gru.activations import KINDS, SIGMOID, TANH, Activation
 from gru_lower.gru.parse_node import ATTRIBUTES, Parsed

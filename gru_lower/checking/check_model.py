@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.checking.all_rules import RULES
 from gru_lower.checking.checked_model import CheckedModel
-from gru_lower.diagnostics import CODES
+from gru_lower.diagnostic_codes import CODES
 from gru_lower.errors import Unsupported
 from gru_lower.graph import external_data
 from gru_lower.report.run_report import Report, count_ops, file_of

@@ -65,7 +65,7 @@ class CheckedModel:
 
     @cached_property
     def facts(self) -> Facts:
-        """The model's side table, made once for all rules."""
+        """The model's known values, found out once for all rules."""
         return Facts(self.model)
 
     @cached_property

@@ -1,4 +1,8 @@
-"""Read a GRU node into a :class:`GruSpec`, checking every rule of the operator. The codes are in spec.py."""
+"""Parsing a GRU node into a :class:`GruSpec`, with a check of every rule of the operator.
+
+:func:`parse` understands all of a node, or reports what it does not understand with a code: GL1xx for what breaks a
+rule, GL2xx for what is ambiguous.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +49,10 @@ BFLOAT16_VERSION = 22
 
 @dataclass
 class Parsed:
-    """What came of reading one GRU node.
+    """The result of parsing one GRU node.
 
     Attributes:
-        spec: The view, ``None`` where the node breaks a rule.
+        spec: The GRU, ``None`` where the node breaks a rule.
         diagnostics: Errors (then there is no spec), warnings and notes, in the order they were found.
 
     """
@@ -69,9 +73,9 @@ def parse(scope: Scope, index: int, facts: Facts) -> Parsed:
     """Read the GRU node at an index of a scope.
 
     Args:
-        scope: Where the node stands.
-        index: Which of its nodes.
-        facts: The side table of the same, unedited model.
+        scope: The scope of the node.
+        index: Its index there.
+        facts: What is known of the values of the same, unedited model.
 
     Returns:
         The spec, or the reasons why there is none.

@@ -1,27 +1,4 @@
-"""GruSpec: one typed, validated view of a GRU node, the same for every opset.
-
-:func:`parse` understands all of a node or says, with a code, what it does not understand:
-
-====== ===============================================================
-GL101  a required input or output is missing, or there are too many
-GL102  an attribute is unknown to the operator's version, or mistyped
-GL103  direction is none of forward, reverse, bidirectional
-GL104  activations: unknown name, wrong number
-GL105  activation_alpha or activation_beta: more values than are used
-GL106  clip is not above 0
-GL107  hidden_size is unknown, or does not fit R
-GL108  shapes of inputs contradict each other
-GL109  the element type is none the operator takes, or types differ
-GL110  layout is neither 0 nor 1
-GL111  an attribute refers to a parameter of the function around
-GL112  the opset has no GRU
-GL113  an activation parameter is infinite, or not a number
-GL114  the opset is newer than the installed onnx knows
-GL201  an activation's parameter is left to a default that runtimes disagree on
-GL202  alpha or beta would mean something else if read by position
-GL203  a bfloat16 GRU below opset 22
-====== ===============================================================
-"""
+"""GruSpec: one typed, validated view of a GRU node, the same for every opset."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gru_lower.diagnostics import CODES
+from gru_lower.diagnostic_codes import CODES
 from gru_lower.errors import Unsupported
 from gru_lower.verification.comparing.interface import interface_difference
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable

@@ -17,7 +17,8 @@ from onnx import helper
 
 from gru_lower.checking.edit_attributes import change_attributes, remove_attributes
 from gru_lower.checking.rule import Rule
-from gru_lower.diagnostics import CODES, Fix
+from gru_lower.diagnostic_codes import CODES
+from gru_lower.diagnostics import Fix
 from gru_lower.errors import Unsupported
 from gru_lower.gru.parse_node import BFLOAT16_VERSION
 from gru_lower.passes.convert_opset import ConvertOpset, ConvertOpsetOptions
