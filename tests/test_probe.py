@@ -15,7 +15,7 @@ import pytest
 import gru_lower
 from gru_lower.cli.main import run as command
 from gru_lower.probing import gru_models, operator_models
-from gru_lower.probing.compatible_options import complete
+from gru_lower.probing.compatible_options import compatible
 from gru_lower.probing.probe import ProbeOptions, probe
 from gru_lower.probing.runner import CommandRunner, Outcome
 from gru_lower.targets import read_profile
@@ -75,12 +75,12 @@ def script(path: Path, body: str) -> str:
 class TestMicroModels:
     @pytest.mark.parametrize("option", OPTIONS)
     def test_a_model_takes_the_option_it_is_for(self, option: str) -> None:
-        options = complete(with_options(BASE, option), frozenset({option}))
+        options = compatible(with_options(BASE, option), frozenset({option}))
         assert options is not None
         band = next(each for each in options if AXIS_OF[each] == "opset")
         opset = gru_models.opset_in(band, 7, 24)
         assert opset is not None
-        made = gru_models.gru(options, opset)
+        made = gru_models.gru_model(options, opset)
         onnx.checker.check_model(made.model, full_check=True)
         assert option in made.options
         assert {AXIS_OF[each] for each in made.options} == AXES.keys()
@@ -88,7 +88,7 @@ class TestMicroModels:
         assert not made.fault(made.expected)
 
     def test_right_is_told_from_wrong(self) -> None:
-        made = gru_models.gru(BASE, 17)
+        made = gru_models.gru_model(BASE, 17)
         shifted = {name: np.roll(value, 1, axis=0) for name, value in made.expected.items()}
         assert made.fault(shifted)
         assert made.fault({})
@@ -100,14 +100,14 @@ class TestMicroModels:
     def test_operators_run_in_every_opset_they_are_probed_in(self, opset: int) -> None:
         for op, (first, _) in operator_models.OPERATORS.items():
             if opset >= first:
-                made = operator_models.operator(op, opset)
+                made = operator_models.operator_model(op, opset)
                 onnx.checker.check_model(made.model, full_check=True)
                 assert op in {node.op_type for node in made.model.graph.node}
                 assert not made.fault(run(made.model, made.feeds)), f"{op} at opset {opset}"
 
 
 class TestCommandRunner:
-    model = operator_models.operator("Tanh", 17)
+    model = operator_models.operator_model("Tanh", 17)
 
     def outcome(self, tmp_path: Path, body: str, timeout: float = 60.0) -> Outcome:
         return CommandRunner(script(tmp_path / "runner.py", body), timeout)(self.model.model, self.model.feeds)
@@ -173,13 +173,13 @@ class TestCompletion:
             if AXIS_OF[one] == AXIS_OF[other]:
                 continue
             keep = frozenset({one, other})
-            found = complete(with_options(BASE, one, other), keep)
+            found = compatible(with_options(BASE, one, other), keep)
             assert found is None or keep <= found
-            assert found is None or complete(found, keep) == found
+            assert found is None or compatible(found, keep) == found
 
     def test_what_excludes_each_other(self) -> None:
         for keep in ({"dynamic_time", "one_step"}, {"layout1", "opset_13"}, {"default_activations", "g_Relu"}):
-            assert complete(with_options(BASE, *keep), frozenset(keep)) is None
+            assert compatible(with_options(BASE, *keep), frozenset(keep)) is None
 
 
 class TestProbe:
@@ -276,7 +276,7 @@ class TestProbe:
 
     def test_what_a_runner_prints_is_nothing_to_us(self, tmp_path: Path) -> None:
         body = "print('progress ' * 100_000); np.savez(outputs, y=np.tanh(feeds['X']))"
-        model = operator_models.operator("Tanh", 17)
+        model = operator_models.operator_model("Tanh", 17)
         found = CommandRunner(script(tmp_path / "runner.py", body))(model.model, model.feeds)
         assert not model.fault(found.outputs or {})
 

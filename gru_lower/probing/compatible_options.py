@@ -1,4 +1,4 @@
-"""Options that can stand together in one GRU: what has to give way so that those that matter stay."""
+"""Options that one GRU can have together: those that matter are kept, others are replaced where they exclude them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Options = frozenset[str]
 DEFAULTS = {"f": "f_Sigmoid", "g": "g_Tanh"}
-TAKERS = ("g_LeakyRelu", "g_Elu", "f_HardSigmoid", "g_HardSigmoid", "f_LeakyRelu", "f_Elu")
+FUNCTIONS_WITH_ALPHA = ("g_LeakyRelu", "g_Elu", "f_HardSigmoid", "g_HardSigmoid", "f_LeakyRelu", "f_Elu")
 """Functions that take an alpha and have a default everybody agrees on."""
 
 
@@ -21,13 +21,13 @@ SINCE = {"layout1": 14, "bfloat16": 22}
 FIRSTS = {band: first for first, band in BANDS.items()}
 
 
-def complete(options: Options, keep: Options, known: Collection[str] | None = None) -> Options | None:
-    """Return options that can stand together.
+def compatible(options: Options, keep: Options, known: Collection[str] | None = None) -> Options | None:
+    """Return options that one GRU can have together.
 
     Args:
         options: One on each axis.
-        keep: Those of them that have to stay.
-        known: Options that may be brought in; any if ``None``.
+        keep: Those of them that have to be kept.
+        known: Options that may be added; any if ``None``.
 
     Returns:
         ``None`` where those to keep exclude each other.
@@ -51,24 +51,26 @@ def complete(options: Options, keep: Options, known: Collection[str] | None = No
     if "default_activations" in keep:
         result = with_options(result, *(DEFAULTS[axis] for axis in ("f", "g") if axis not in held))
     if "no_parameters" in keep:
-        odd = [option for option in _functions(result) if _kind(option).ambiguous and option not in keep]
-        result = with_options(result, *(DEFAULTS[option[0]] for option in odd))
-    if "parameters" in keep and not _takes(result):
-        found = next((each for each in TAKERS if each[0] not in held and (known is None or each in known)), None)
+        ambiguous = [option for option in _functions(result) if _kind(option).ambiguous and option not in keep]
+        result = with_options(result, *(DEFAULTS[option[0]] for option in ambiguous))
+    if "parameters" in keep and not _takes_alpha(result):
+        found = next(
+            (each for each in FUNCTIONS_WITH_ALPHA if each[0] not in held and (known is None or each in known)), None
+        )
         result = with_options(result, *([found] if found else []))
     if "other_functions" in keep:
         result = with_options(result, "bidirectional")
-        if not _odd(result):
+        if not _has_other_functions(result):
             free = [each for each in sorted(known or ("g_Relu",)) if each[:2] in ("f_", "g_") and each[0] not in held]
             found = next((each for each in free if each not in DEFAULTS.values() and not _kind(each).ambiguous), None)
             result = with_options(result, *([found] if found else []))
-    if _odd(result):
+    if _has_other_functions(result):
         result = with_options(result, "written_activations")
-    if "bidirectional" not in result or not _odd(result):
+    if "bidirectional" not in result or not _has_other_functions(result):
         result = with_options(result, "same_functions")
     if any(_kind(option).ambiguous for option in _functions(result)):
         result = with_options(result, "parameters")
-    if not _takes(result):
+    if not _takes_alpha(result):
         result = with_options(result, "no_parameters")
     return result if keep <= result else None
 
@@ -81,9 +83,9 @@ def _kind(option: str) -> Kind:
     return KINDS[option[2:].lower()]
 
 
-def _takes(options: Options) -> bool:
+def _takes_alpha(options: Options) -> bool:
     return any(_kind(option).alpha is not None for option in _functions(options))
 
 
-def _odd(options: Options) -> bool:
+def _has_other_functions(options: Options) -> bool:
     return any(option not in DEFAULTS.values() for option in _functions(options))

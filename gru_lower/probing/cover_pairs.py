@@ -1,4 +1,4 @@
-"""Options together, of those that are right alone.
+"""Pairs of options: each pair of options that are right alone has to be right together in some GRU.
 
 1. Pairs with nothing but plain options around them, for the GRU node: a runtime may take another way through its code
    where all the rest is plain, and most models are.
@@ -15,7 +15,7 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gru_lower.probing.compatible_options import complete
+from gru_lower.probing.compatible_options import compatible
 from gru_lower.targets.option_axes import AXES, AXIS_OF, with_options
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ among others before it is tried with nothing but what it needs."""
 
 @dataclass
 class Covered:
-    """What came of it.
+    """The result of a search.
 
     Attributes:
         exceptions: Options that fail together, with the worse of the verdicts seen.
@@ -52,8 +52,8 @@ class Covered:
     runs: int = 0
 
 
-class Cover:
-    """One search.
+class PairCover:
+    """A search that runs GRUs until every pair of options was right in one of them.
 
     Args:
         right: The options that are right alone, by axis.
@@ -82,7 +82,7 @@ class Cover:
             if not {one, other} <= UNPAIRED
             for pair in itertools.product(right[one], right[other])
         )
-        self._open = {pair: 0 for pair in pairs if self._plain(pair) is not None}
+        self._open = {pair: 0 for pair in pairs if self._plainest_with(pair) is not None}
         self.result = Covered()
 
     def run(self, limit: int, *, plain: bool) -> Covered:
@@ -100,20 +100,20 @@ class Cover:
         """Run pairs by themselves; of the activations, one of each kind."""
         shown = {next((option for option in self._right.get(axis, ())[1:]), "") for axis in UNPAIRED}
         pairs = [pair for pair in self._open if all(AXIS_OF[each] not in UNPAIRED or each in shown for each in pair)]
-        found = [self._plain(pair) for pair in pairs if not pair & self._base]
+        found = [self._plainest_with(pair) for pair in pairs if not pair & self._base]
         wanted = list(dict.fromkeys(each for each in found if each is not None))
         for first in range(0, len(wanted), PLAIN_AT_A_TIME):
-            self._try([each for each in wanted[first : first + PLAIN_AT_A_TIME] if not self._excepted(each)])
+            self._try([each for each in wanted[first : first + PLAIN_AT_A_TIME] if not self._holds_exception(each)])
 
     def _try(self, drawn: Sequence[Options]) -> None:
         different = list(dict.fromkeys(drawn))
         for wanted, found in zip(different, self._run(different), strict=True):
             if found is None:
-                self._settle(wanted)
+                self._drop_impossible(wanted)
             elif found[1] == "right":
-                self._close(found[0] | wanted)
+                self._mark_covered(found[0] | wanted)
             else:
-                self._except(wanted, found[1])
+                self._shrink_to_exception(wanted, found[1])
 
     def _sample(self) -> Options:
         """Draw a GRU that is plain for the most part."""
@@ -123,8 +123,8 @@ class Cover:
                 for axis, options in self._right.items()
                 if self._rng.random() < ODD
             }
-            found = complete(with_options(self._base, *odd.values()), frozenset(), self._known)
-            if found is not None and not self._excepted(found):
+            found = compatible(with_options(self._base, *odd.values()), frozenset(), self._known)
+            if found is not None and not self._holds_exception(found):
                 return found
         return self._base
 
@@ -132,9 +132,9 @@ class Cover:
         self.result.runs += len(wanted)
         return self._attempt(wanted)
 
-    def _plain(self, pair: Options) -> Options | None:
+    def _plainest_with(self, pair: Options) -> Options | None:
         """Return the plainest GRU with a pair."""
-        return complete(with_options(self._base, *pair), pair, self._known)
+        return compatible(with_options(self._base, *pair), pair, self._known)
 
     def _draw(self) -> Options:
         """Draw a GRU around the open pair that was tried least."""
@@ -142,11 +142,13 @@ class Cover:
         pairs = sorted(sorted(pair) for pair, tries in self._open.items() if tries == least)
         pair = frozenset(pairs[int(self._rng.integers(len(pairs)))])
         self._open[pair] += 1
-        drawn = [complete(self._fill(pair), pair, self._known) for _ in range(DRAWS if least < TRIES else 0)]
-        found = [each for each in drawn if each is not None and not self._excepted(each)]
-        return max(found, key=self._new_pairs) if found else self._plain(pair) or self._base
+        drawn = [
+            compatible(self._filled_at_random(pair), pair, self._known) for _ in range(DRAWS if least < TRIES else 0)
+        ]
+        found = [each for each in drawn if each is not None and not self._holds_exception(each)]
+        return max(found, key=self._new_pairs) if found else self._plainest_with(pair) or self._base
 
-    def _fill(self, pair: Options) -> Options:
+    def _filled_at_random(self, pair: Options) -> Options:
         axes = {AXIS_OF[option] for option in pair}
         others = [
             options[int(self._rng.integers(len(options)))] for axis, options in self._right.items() if axis not in axes
@@ -156,27 +158,29 @@ class Cover:
     def _new_pairs(self, options: Options) -> int:
         return sum(frozenset(pair) in self._open for pair in itertools.combinations(options, 2))
 
-    def _excepted(self, options: Options) -> bool:
+    def _holds_exception(self, options: Options) -> bool:
         return any(each <= options for each in self.result.exceptions)
 
-    def _close(self, options: Options) -> None:
+    def _mark_covered(self, options: Options) -> None:
         self._open = {pair: tries for pair, tries in self._open.items() if not pair <= options}
 
-    def _settle(self, wanted: Options) -> None:
+    def _drop_impossible(self, wanted: Options) -> None:
         """Close the pairs of a GRU that does not exist, those for which it was as plain as can be."""
         self._open = {
-            pair: tries for pair, tries in self._open.items() if not (pair <= wanted and self._plain(pair) == wanted)
+            pair: tries
+            for pair, tries in self._open.items()
+            if not (pair <= wanted and self._plainest_with(pair) == wanted)
         }
 
-    def _except(self, wanted: Options, verdict: Verdict) -> None:
+    def _shrink_to_exception(self, wanted: Options, verdict: Verdict) -> None:
         """Shrink a GRU that fails to what it takes to fail."""
-        if self._excepted(wanted):
-            self._open = {pair: tries for pair, tries in self._open.items() if self._plain(pair) != wanted}
+        if self._holds_exception(wanted):
+            self._open = {pair: tries for pair, tries in self._open.items() if self._plainest_with(pair) != wanted}
             return
         plain = {AXIS_OF[option]: option for option in self._base}
         failing = wanted
         for axis in sorted(AXES, key=lambda _axis: self._rng.random()):
-            simpler = complete(with_options(failing, plain[axis]), frozenset({plain[axis]}), self._known)
+            simpler = compatible(with_options(failing, plain[axis]), frozenset({plain[axis]}), self._known)
             if simpler is None or simpler == failing or len(simpler - self._base) >= len(failing - self._base):
                 continue
             (found,) = self._run([simpler])

@@ -1,11 +1,10 @@
-"""Micro-models: one GRU each, with the options asked for, its inputs and what is right.
+"""Models of one GRU node each, with the options asked for.
 
 Sizes differ from one another, so that no two axes can be mistaken; weights are large enough that every gate moves.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,71 +17,30 @@ from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru import reference
 from gru_lower.gru.activations import KINDS
 from gru_lower.gru.parse_node import parse
+from gru_lower.probing.probe_model import TOLERANCE, Array, ProbeModel, ir_version
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.option_axes import AXES, AXIS_OF, BANDS
 
-Array = np.ndarray[Any, np.dtype[Any]]
 T, B, I, H = 5, 3, 4, 6
 CLIP = 0.4
 BOUNDED = {"Sigmoid", "Tanh", "HardSigmoid", "ScaledTanh", "Softsign"}
 """Functions whose values stay within fixed limits."""
 ALPHA, BETA = 0.3, 0.7
-IR_VERSION = 8
 TYPES = {
     "float32": TensorProto.FLOAT,
     "float16": TensorProto.FLOAT16,
     "float64": TensorProto.DOUBLE,
     "bfloat16": TensorProto.BFLOAT16,
 }
-TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "float64": 1e-5, "bfloat16": 8e-2}
-"""How far off a value may be, absolutely and relative to the largest: what engines' approximations need, and far below
-any mistake."""
 
 
-@dataclass(frozen=True)
-class Micro:
-    """One model with its inputs.
-
-    Attributes:
-        model: The model.
-        feeds: Its inputs; bfloat16 stands in them as float32, which the model casts.
-        expected: What is right, in float64.
-        tolerance: How far off a value may be.
-        options: The options its GRU really takes.
-
-    """
-
-    model: onnx.ModelProto
-    feeds: dict[str, Array]
-    expected: dict[str, Array]
-    tolerance: float
-    options: frozenset[str] = frozenset()
-
-    def fault(self, outputs: dict[str, Array]) -> str:
-        """Return what is wrong with outputs, whatever float type they come in; ``""`` if nothing is."""
-        for name, expected in self.expected.items():
-            actual = outputs.get(name)
-            if actual is None:
-                wrote = f"it wrote {', '.join(sorted(outputs))}" if outputs else "it wrote no outputs"
-                return f"{wrote}, and the graph's output is {name}"
-            if actual.shape != expected.shape:
-                return f"{name} is of shape {list(actual.shape)}, not {list(expected.shape)}"
-            if actual.dtype.kind not in "fiub":
-                return f"{name} is of type {actual.dtype}"
-            bound = self.tolerance * (1 + np.abs(expected).max(initial=0.0))
-            error = np.abs(actual.astype(np.float64) - expected)
-            if not (error <= bound).all():
-                return f"{name} is off by {error.max():.2g}"
-        return ""
-
-
-def chosen(options: frozenset[str]) -> dict[str, str]:
+def _option_by_axis(options: frozenset[str]) -> dict[str, str]:
     """Return the option on each axis, the plain one where none is given."""
     result = {axis: choices[0] for axis, choices in AXES.items()}
     return result | {AXIS_OF[option]: option for option in options}
 
 
-def gru(options: frozenset[str], opset: int, seed: int = 0, factor: float = 1.0) -> Micro:
+def gru_model(options: frozenset[str], opset: int, seed: int = 0, factor: float = 1.0) -> ProbeModel:
     """Build the model of one GRU.
 
     Args:
@@ -92,7 +50,7 @@ def gru(options: frozenset[str], opset: int, seed: int = 0, factor: float = 1.0)
         factor: What X is multiplied by.
 
     """
-    o = chosen(options)
+    o = _option_by_axis(options)
     rng = np.random.default_rng(seed)
     t, b = 1 if o["T"] == "one_step" else T, 1 if o["N"] == "one_sequence" else B
     d = 2 if o["direction"] == "bidirectional" else 1
@@ -113,11 +71,11 @@ def gru(options: frozenset[str], opset: int, seed: int = 0, factor: float = 1.0)
         arrays["initial_h"] = rng.uniform(-1, 1, (b, d, H) if batch_major else (d, b, H))
     arrays = {name: array.astype(np.float32).astype(dtype) for name, array in arrays.items()}
     if o["sequence_lens"] != "no_lens":
-        arrays["sequence_lens"] = _lens(t, b, zero=o["sequence_lens"] == "lens_zero")
-    return _micro(o, opset, arrays, attributes, kind)
+        arrays["sequence_lens"] = _sequence_lens(t, b, zero=o["sequence_lens"] == "lens_zero")
+    return _model_of(o, opset, arrays, attributes, kind)
 
 
-def _lens(t: int, b: int, *, zero: bool) -> Array:
+def _sequence_lens(t: int, b: int, *, zero: bool) -> Array:
     lens = [max(t - 2 * i, 1) for i in range(b)]
     if zero:
         lens[-1] = 0
@@ -148,7 +106,9 @@ def _attributes(o: dict[str, str], d: int) -> dict[str, Any]:
     return {key: value for key, value in attributes.items() if value != []}
 
 
-def _micro(o: dict[str, str], opset: int, arrays: dict[str, Array], attributes: dict[str, Any], kind: int) -> Micro:
+def _model_of(
+    o: dict[str, str], opset: int, arrays: dict[str, Array], attributes: dict[str, Any], kind: int
+) -> ProbeModel:
     outputs = {"both_outputs": ("Y", "Y_h"), "only_Y": ("Y",), "only_Y_h": ("Y_h",)}[o["outputs"]]
     constants = {"W", "R", "B"} if o["weights"] == "constant_weights" else set()
     constants |= {"initial_h"} if o["batch"] == "told_batch" else set()
@@ -169,7 +129,7 @@ def _micro(o: dict[str, str], opset: int, arrays: dict[str, Array], attributes: 
         given.pop()
     wanted = ["Y" if "Y" in outputs else "", "Y_h"] if "Y_h" in outputs else ["Y"]
     nodes.append(helper.make_node("GRU", given, wanted, name="gru", **attributes))
-    values = dict(zip(("Y", "Y_h"), reference.gru(*_six(arrays), **attributes), strict=True))
+    values = dict(zip(("Y", "Y_h"), reference.gru(*_operator_inputs(arrays), **attributes), strict=True))
     infos, expected = [], {}
     for name in outputs:
         shown = f"{name}_float" if hidden else name
@@ -192,10 +152,10 @@ def _micro(o: dict[str, str], opset: int, arrays: dict[str, Array], attributes: 
         for name, array in arrays.items()
         if name not in constants
     }
-    return Micro(model, feeds, expected, TOLERANCE[o["type"]], taken(model))
+    return ProbeModel(model, feeds, expected, TOLERANCE[o["type"]], options_of_model(model))
 
 
-def _six(arrays: dict[str, Array]) -> list[Any]:
+def _operator_inputs(arrays: dict[str, Array]) -> list[Any]:
     return [arrays.get(name) for name in ("X", "W", "R", "B", "sequence_lens", "initial_h")]
 
 
@@ -213,8 +173,8 @@ def _dims(o: dict[str, str], name: str, array: Array) -> list[int | str]:
     return dims
 
 
-def taken(model: onnx.ModelProto) -> frozenset[str]:
-    """Return the options that the GRU of a model takes."""
+def options_of_model(model: onnx.ModelProto) -> frozenset[str]:
+    """Return the options of the first GRU of a model that can be read."""
     facts = Facts(Model(model))
     for scope in walk(model):
         for index, node in enumerate(scope.nodes):
@@ -223,11 +183,6 @@ def taken(model: onnx.ModelProto) -> frozenset[str]:
                 if spec is not None:
                     return options_at(scope, index, spec, facts)
     return frozenset()
-
-
-def ir_version(opset: int) -> int:
-    """Return an IR version that goes with an opset and that runtimes of some age know."""
-    return max(IR_VERSION, helper.find_min_ir_version_for([helper.make_opsetid("", opset)]))
 
 
 def opset_in(option: str, oldest: int, newest: int) -> int | None:

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from gru_lower.emission.emitter import Emitter, Value
-from gru_lower.probing.gru_models import TOLERANCE, Micro, ir_version
+from gru_lower.probing.probe_model import TOLERANCE, ProbeModel, ir_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +150,9 @@ DYNAMIC = ("Shape", "Expand", "Range")
 """Those that only make sense where a dim is not known beforehand: their X has a dynamic axis 1."""
 
 
-def operator(op: str, opset: int, *, reverse: bool = False, dynamic: bool = False, factor: float = 1.0) -> Micro:
+def operator_model(
+    op: str, opset: int, *, reverse: bool = False, dynamic: bool = False, factor: float = 1.0
+) -> ProbeModel:
     """Build the model of one operator.
 
     Args:
@@ -188,7 +190,7 @@ def operator(op: str, opset: int, *, reverse: bool = False, dynamic: bool = Fals
     known = None if op in DYNAMIC or dynamic else value.shape
     shaped = helper.make_tensor_value_info(template.outputs["y"], FLOAT, known or [None] * value.ndim)
     model.graph.output[0].CopyFrom(shaped)
-    return Micro(model, feeds, {template.outputs["y"]: value.astype(np.float64)}, TOLERANCE["float32"])
+    return ProbeModel(model, feeds, {template.outputs["y"]: value.astype(np.float64)}, TOLERANCE["float32"])
 
 
 def _repeated(*, reverse: bool) -> np.ndarray[Any, np.dtype[Any]]:

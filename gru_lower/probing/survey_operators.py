@@ -1,4 +1,4 @@
-"""Which operators a target takes, in which opsets, of those that lowered and legalised GRUs are made of."""
+"""Which operators a target runs right, and in which opsets, of those that lowered and legalised GRUs are made of."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from gru_lower.probing import operator_models
 from gru_lower.targets.profile import ControlFlow, OpLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from gru_lower.probing.gru_models import Micro
-    from gru_lower.targets.profile import Verdict
+    from gru_lower.probing.probe_model import ProbeModel
+    from gru_lower.probing.run_models import ModelRuns
 
 FIRST_SCAN = 9
 """The opset from which Scan serves a GRU."""
@@ -22,7 +22,7 @@ FIRST_SCAN = 9
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found.
+    """Which operators a target runs right.
 
     Attributes:
         forbid: Operators that are right nowhere; Scan and Loop are told of by ``flow``.
@@ -41,7 +41,7 @@ class Survey:
 def survey(
     opsets: tuple[int, int],
     preferred: int,
-    run: Callable[[str, Sequence[tuple[str, Micro | None]]], list[Verdict | None]],
+    runs: ModelRuns,
     *,
     every_version: bool,
 ) -> Survey:
@@ -50,7 +50,7 @@ def survey(
     Args:
         opsets: The oldest and the newest opset the target takes.
         preferred: The opset the rest is probed at.
-        run: Runs labelled models and gives their verdicts.
+        runs: ModelRunss labelled models and gives their verdicts.
         every_version: Whether to run each operator in every opset in which it changed, or in the preferred one alone.
 
     """
@@ -59,10 +59,10 @@ def survey(
     if not every_version:
         versions = {op: [opset for opset in found if opset <= preferred][-1:] for op, found in versions.items()}
     tried = [(op, opset) for op, found in versions.items() for opset in found]
-    models: list[tuple[str, Micro | None]] = [
-        (f"{op} at opset {opset}", operator_models.operator(op, opset)) for op, opset in tried
+    models: list[tuple[str, ProbeModel | None]] = [
+        (f"{op} at opset {opset}", operator_models.operator_model(op, opset)) for op, opset in tried
     ]
-    right = {key for key, verdict in zip(tried, run("operators", models), strict=True) if verdict == "right"}
+    right = {key for key, verdict in zip(tried, runs.verdicts("operators", models), strict=True) if verdict == "right"}
     forbid, limits = [], {}
     for op, found in versions.items():
         good = [opset for opset in found if (op, opset) in right]
@@ -76,25 +76,26 @@ def survey(
                 high += 1
             last = found[high + 1] - 1 if high + 1 < len(found) else newest
             limits[op] = OpLimit(opset=(found[low] if low else oldest, last))
-    flow = _control_flow(forbid, preferred, run)
+    flow = _control_flow(forbid, preferred, runs)
     taken = [
         op for op in operator_models.RESPELLED if operator_models.OPERATORS[op][0] <= preferred and op not in forbid
     ]
-    avoid = _overflowing(taken, preferred, run)
+    avoid = _wrong_for_large_values(taken, preferred, runs)
     return Survey(tuple(op for op in forbid if op not in ("Scan", "Loop")), avoid, limits, flow)
 
 
-def _overflowing(
+def _wrong_for_large_values(
     functions: Sequence[str],
     opset: int,
-    run: Callable[[str, Sequence[tuple[str, Micro | None]]], list[Verdict | None]],
+    runs: ModelRuns,
 ) -> tuple[str, ...]:
     """Return the functions that are not right for large values, but for Tanh where Sigmoid is not either."""
     tried = ["Sigmoid", *functions]
     models = [
-        (f"{op} of large values", operator_models.operator(op, opset, factor=operator_models.LARGE)) for op in tried
+        (f"{op} of large values", operator_models.operator_model(op, opset, factor=operator_models.LARGE))
+        for op in tried
     ]
-    found = dict(zip(tried, run("operators", models), strict=True))
+    found = dict(zip(tried, runs.verdicts("operators", models), strict=True))
     sound = found.pop("Sigmoid") == "right"
     return tuple(op for op, verdict in found.items() if verdict != "right" and (sound or op != "Tanh"))
 
@@ -110,16 +111,16 @@ def _versions(op: str, opsets: tuple[int, int]) -> list[int]:
 def _control_flow(
     forbid: Iterable[str],
     opset: int,
-    run: Callable[[str, Sequence[tuple[str, Micro | None]]], list[Verdict | None]],
+    runs: ModelRuns,
 ) -> ControlFlow:
     scan, loop = "Scan" not in forbid, "Loop" not in forbid
     if not scan or opset < FIRST_SCAN:
         return ControlFlow(scan, loop, dynamic_trip_count=loop)
-    backwards, dynamic = run(
+    backwards, dynamic = runs.verdicts(
         "Scan",
         [
-            ("backwards", operator_models.operator("Scan", opset, reverse=True)),
-            ("dynamic", operator_models.operator("Scan", opset, dynamic=True)),
+            ("backwards", operator_models.operator_model("Scan", opset, reverse=True)),
+            ("dynamic", operator_models.operator_model("Scan", opset, dynamic=True)),
         ],
     )
     return ControlFlow(scan, loop, backwards == "right", dynamic == "right")

@@ -1,0 +1,60 @@
+"""The model of a GRU with some options in one column of a profile: the node itself, or one lowered form of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gru_lower.graph.model import Model
+from gru_lower.probing import gru_models
+from gru_lower.rewriting.rewrite_model import lower_model, lowering
+from gru_lower.targets.option_axes import AXIS_OF, PLAIN, band, with_options
+
+if TYPE_CHECKING:
+    from gru_lower.probing.probe_model import ProbeModel
+    from gru_lower.targets.profile import Profile
+
+Options = frozenset[str]
+
+
+def plain_options(column: str, opset: int, *extra: str) -> Options:
+    """Return the plain options of a column, with some others in place of those on the same axes."""
+    steps = "one_step" if column == "step" else "many_steps"
+    return with_options(PLAIN | {"lbr1", "float32", band(opset)}, steps, *extra)
+
+
+def model_of(
+    column: str, options: Options, profile: Profile, opset: int, seed: int, factor: float = 1.0
+) -> ProbeModel | None:
+    """Build the model of a column, ``None`` where there is none with these options.
+
+    Args:
+        column: ``"gru"`` for the node itself, or the form it is lowered to.
+        options: The options of the GRU.
+        profile: The target, as far as it is known: its opsets, and what a lowering for it writes.
+        opset: The opset that is probed where the options name its band.
+        seed: Of weights and inputs.
+        factor: What X is multiplied by.
+
+    """
+    wanted = next(option for option in options if AXIS_OF[option] == "opset")
+    if wanted != band(opset):
+        found = gru_models.opset_in(wanted, *profile.opset)
+        if found is None:
+            return None
+        opset = found
+    made = gru_models.gru_model(options, opset, seed, factor)
+    if column == "gru":
+        return made
+    held = Model(made.model)
+    passes = lowering(
+        column,
+        "zero",
+        forms=column,
+        vocabulary=profile.vocabulary,
+        mask=profile.mask,
+        forbid="+".join(sorted(profile.unwritten(opset))),
+        packing="plain",
+    )
+    (site,) = lower_model(held, passes, None).report.sites
+    return replace(made, model=held.proto) if site.action == "lowered" and site.form == column else None
