@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import fit, fusing, lowering, passes
+from benchmarks import fit_costs, fusing, lowering, passes
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,7 +19,7 @@ def main() -> int:
         ("lowering", "lowered forms against onnxruntime's GRU kernel"),
         ("fusing", "decomposed GRUs before and after fusing, beside GRU nodes made by hand"),
         ("passes", "time and memory of the passes themselves"),
-        ("fit", "measure which Scan bodies to pack, and write passes/lower/costs.toml anew"),
+        ("fit", "measure which Scan bodies to pack, and write passes/lower_gru/costs.toml anew"),
     ):
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("--quick", action="store_true", help="measure a subset, and write to build/benchmarks")
@@ -34,10 +34,10 @@ def main() -> int:
             help="how far beyond its limit a value may be before it counts as missed, as a share (default: 0.05)",
         )
         if name == "fusing":
-            command.add_argument("--models", type=Path, help="a folder of models that benchmarks/layers.py made")
+            command.add_argument("--models", type=Path, help="a folder of models that benchmarks/export_layers.py made")
     given = parser.parse_args()
     if given.command == "fit":
-        return fit.run(quick=given.quick, dry_run=given.dry_run)
+        return fit_costs.run(quick=given.quick, dry_run=given.dry_run)
     folder = given.out or ROOT / ("build/benchmarks" if given.quick else "docs/benchmarks")
     if given.command == "fusing":
         return fusing.run(folder, quick=given.quick, tolerance=given.tolerance, layers=given.models)

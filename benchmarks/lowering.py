@@ -9,9 +9,9 @@ import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from benchmarks import bounds, grid, plots, tables
+from benchmarks import lowering_page, lowering_plots, series, speed_limits
 from benchmarks.measure import measure, say
-from benchmarks.real import measure_real
+from benchmarks.whole_models import measure_real
 from gru_lower.report.environment import environment
 
 if TYPE_CHECKING:
@@ -38,18 +38,18 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         print('the plots need matplotlib: pip install ".[bench]"', file=sys.stderr)
         return 2
     started = time.monotonic()
-    series = grid.quick() if quick else grid.full()
+    measured = series.quick() if quick else series.full()
     records: list[Record] = []
-    for each in series:
+    for each in measured:
         for done, case in enumerate(each.cases, 1):
             records.append(measure(each.name, case, each.contenders(case), each.seconds))
             say(f"{each.name}: {done} of {len(each.cases)}, {time.monotonic() - started:.0f} s")
     real = measure_real(REAL_SECONDS[quick])
-    verdicts = bounds.judge(records)
+    verdicts = speed_limits.judge(records)
     folder.mkdir(parents=True, exist_ok=True)
     where = {**environment(), **_load()}
-    drawn = plots.draw(records, folder)
-    page = tables.lowering(where, series, records, real, verdicts, tolerance, drawn)
+    drawn = lowering_plots.draw(records, folder)
+    page = lowering_page.page(where, measured, records, real, verdicts, tolerance, drawn)
     (folder / "lowering.md").write_text(page, encoding="utf-8")
     results = {
         "environment": where,
@@ -61,7 +61,7 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
     lines = ",\n".join(json.dumps(each.to_json()) for each in records)
     text = f'{json.dumps(results, indent=1)[:-2]},\n "records": [\n{lines}\n ]\n}}\n'
     (folder / "lowering.json").write_text(text, encoding="utf-8")
-    print(tables.real_models(real) if real else "no folder of shared models: whole models were not measured")
+    print(lowering_page.real_models(real) if real else "no folder of shared models: whole models were not measured")
     print()
     for verdict in verdicts:
         print(verdict.line(tolerance))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime
 
-from benchmarks import models
-from benchmarks.rivals import RIVALS
+from benchmarks import gru_case
+from benchmarks.rival_forms import RIVALS
 from gru_lower.graph.model import Model
 from gru_lower.passes import pipeline, registry
 from gru_lower.passes.lower_gru.costs import PACKINGS
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from benchmarks.models import Case
+    from benchmarks.gru_case import Case
     from gru_lower.verification.arrays import Feeds
 
 TOLERANCE = 1e-4
@@ -100,11 +100,11 @@ def lowered(model: onnx.ModelProto, passes: str) -> onnx.ModelProto:
 def build(case: Case, name: str) -> tuple[onnx.ModelProto, Feeds]:
     """Return a contender and what it runs on."""
     if name == "unmasked":
-        case = models.Case(case.H, case.B, case.T, case.lbr, case.direction, state=case.state, dynamic=case.dynamic)
-    fed = models.feeds(case)
+        case = gru_case.Case(case.H, case.B, case.T, case.lbr, case.direction, state=case.state, dynamic=case.dynamic)
+    fed = gru_case.feeds(case)
     if name in RIVALS:
         return RIVALS[name](case), fed
-    model = models.native(case)
+    model = gru_case.native(case)
     return (model if name == "native" else lowered(model, PASSES[name])), fed
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks import models, tables
+from benchmarks import gru_case, tables
 from benchmarks.measure import say
 from gru_lower.api import calls
 from gru_lower.report.environment import environment
@@ -85,8 +85,8 @@ def chain(count: int) -> Callable[[Path], None]:
             last = f"S{index}"
         values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [T, "B", H]) for name in ("X", last)]
         graph = helper.make_graph(nodes, "chain", values[:1], values[1:], tensors)
-        opsets = [helper.make_opsetid("", models.OPSET)]
-        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=models.IR_VERSION), path)
+        opsets = [helper.make_opsetid("", gru_case.OPSET)]
+        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=gru_case.IR_VERSION), path)
 
     return write
 
@@ -106,7 +106,7 @@ def external(path: Path) -> None:
         offset += size
     with data.open("wb") as file:
         file.truncate(offset)
-    model = models.native(models.Case(8, 1, 20))
+    model = gru_case.native(gru_case.Case(8, 1, 20))
     del model.graph.initializer[:]
     model.graph.initializer.extend(tensors)
     for value, shape in ((model.graph.input[0], (20, 1, H)), (model.graph.output[0], (20, 1, 1, H))):
@@ -118,7 +118,7 @@ def external(path: Path) -> None:
 
 def steps(count: int) -> Callable[[Path], None]:
     """Return what writes one small GRU of so many steps."""
-    return lambda path: onnx.save(models.native(models.Case(16, 1, count)), path)
+    return lambda path: onnx.save(gru_case.native(gru_case.Case(16, 1, count)), path)
 
 
 def jobs(*, quick: bool) -> list[Job]:
@@ -175,7 +175,7 @@ def outcome(job: Job, repeats: int) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "model.onnx", Path(folder) / "lowered.onnx"
         job.write(source)
-        words = [sys.executable, "-m", "benchmarks.passes_child", str(source), str(target), job.passes]
+        words = [sys.executable, "-m", "benchmarks.passes_process", str(source), str(target), job.passes]
         found = [
             json.loads(subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
             for _ in range(repeats)

@@ -247,7 +247,7 @@ def part(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
 
 @pytest.mark.parametrize("lbr", [0, 1])
 def test_what_ours_is_held_against_computes_the_same(part: Callable[[str], Any], lbr: int) -> None:
-    case = part("models").Case(H=5, B=3, T=4, lbr=lbr)
+    case = part("gru_case").Case(H=5, B=3, T=4, lbr=lbr)
     names = ("native", "auto", "scan", "loop", "unroll", "inside", "editor", "naive_loop", "floor")
     record = part("measure").measure("batch", case, names, 0)  # raises where outputs differ
     assert record.seconds.shape == (timing.FEWEST_ROUNDS, len(names))
@@ -258,7 +258,7 @@ def test_what_ours_is_held_against_computes_the_same(part: Callable[[str], Any],
 def test_a_contender_that_computes_something_else_is_found_out(
     part: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rivals, models = part("rivals"), part("models")
+    rivals, models = part("rival_forms"), part("gru_case")
     monkeypatch.setitem(rivals.RIVALS, "inside", lambda case: rivals.editor(models.Case(case.H, case.B, case.T, lbr=0)))
     with pytest.raises(ValueError, match="something else"):
         part("measure").measure("batch", models.Case(5, 3, 4, lbr=1), ("native", "inside"), 0)
@@ -268,16 +268,16 @@ def test_a_contender_that_computes_something_else_is_found_out(
 def test_the_grid_measures_what_every_bound_is_about(part: Callable[[str], Any], name: str) -> None:
     records = [
         part("measure").Record(series.name, case, series.contenders(case), np.ones((1, len(series.contenders(case)))))
-        for series in getattr(part("grid"), name)()
+        for series in getattr(part("series"), name)()
         for case in series.cases
     ]
-    verdicts = part("bounds").judge(records)
+    verdicts = part("speed_limits").judge(records)
     assert all(verdict.value == 1 for verdict in verdicts)
     assert {verdict.word(0.0) for verdict in verdicts} == {"reached", "missed"}  # 0.65 and 1.85 are not 1
 
 
 def test_a_bound_is_missed_beyond_its_tolerance_only(part: Callable[[str], Any]) -> None:
-    bounds, Record, Case = part("bounds"), part("measure").Record, part("models").Case
+    bounds, Record, Case = part("speed_limits"), part("measure").Record, part("gru_case").Case
     record = Record("batch", Case(64, 1, 50), ("native", "auto", "inside"), np.array([[1.0, 3.5, 3.5]]))
     verdicts = {verdict.bound.text: verdict for verdict in bounds.judge([record])}
     single = verdicts["H = 64, B = 1"]
@@ -288,22 +288,22 @@ def test_a_bound_is_missed_beyond_its_tolerance_only(part: Callable[[str], Any])
 
 
 def test_the_page_holds_every_series(part: Callable[[str], Any]) -> None:
-    grid, Record = part("grid"), part("measure").Record
+    grid, Record = part("series"), part("measure").Record
     series = grid.quick()
     records = [
         Record(each.name, case, each.contenders(case), np.ones((1, len(each.contenders(case)))))
         for each in series
         for case in each.cases
     ]
-    verdicts = part("bounds").judge(records)
-    page = part("tables").lowering(environment(), series, records, [], verdicts, 0.05, [("plot", "A plot")])
+    verdicts = part("speed_limits").judge(records)
+    page = part("lowering_page").page(environment(), series, records, [], verdicts, 0.05, [("plot", "A plot")])
     assert all(f"## {each.title}" in page for each in series)
     assert "| H = 64 | 1.00 ±0.00 | 1.00 ±0.00 |" in page
     assert "![A plot](plot.svg)" in page
 
 
 def test_the_fit_finds_the_rectangle_that_wins(part: Callable[[str], Any]) -> None:
-    fit = part("fit")
+    fit = part("fit_costs")
     plain, packed = np.zeros((3, 2)), np.array([[-0.5, -0.4], [-0.3, 0.3], [0.5, 0.9]])
     rows = fit.best(fit.Grid((8, 16, 32), (1, 4), {"none": plain, "double": packed}), ("double",))
     best = fit.Grid((8, 16, 32), (1, 4), {"none": plain, "double": packed}).mean(rows[:-1])
@@ -314,7 +314,7 @@ def test_the_fit_finds_the_rectangle_that_wins(part: Callable[[str], Any]) -> No
 def test_the_passes_are_measured_in_a_process_of_their_own(part: Callable[[str], Any], folder: Path) -> None:
     passes = part("passes")
     passes.chain(2)(folder / "chain.onnx")
-    words = [sys.executable, "-m", "benchmarks.passes_child", str(folder / "chain.onnx"), str(folder / "out.onnx")]
+    words = [sys.executable, "-m", "benchmarks.passes_process", str(folder / "chain.onnx"), str(folder / "out.onnx")]
     done = subprocess.run([*words, "lower-gru{form=scan}"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout).keys() == {"load", "lower", "save", "megabytes"}
     assert [node.op_type for node in onnx.load(folder / "out.onnx").graph.node].count("Scan") == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-from benchmarks.models import Case
+from benchmarks.gru_case import Case
 
 MOST_WORK = 20_000_000_000
 """Operations in one run beyond which a case is left out: some tenths of a second."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks fit``: measure which Scan bodies to pack, and write passes/lower/costs.toml anew.
+"""``python -m benchmarks fit``: measure which Scan bodies to pack, and write passes/lower_gru/costs.toml anew.
 
 A row of the file is a rectangle: every H and every batch up to some size. For each number of directions and each
 linear_before_reset, rows are added, changed, cut and taken out one at a time, each time so that the geometric mean of
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.gru_case import Case
 from benchmarks.measure import measure, say
-from benchmarks.models import Case
 from gru_lower.passes.lower_gru.costs import costs
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gru_lower.verification.worker.timing import Seconds
 
-FILE = Path(__file__).resolve().parents[1] / "passes" / "lower" / "costs.toml"
+FILE = Path(__file__).resolve().parents[1] / "passes" / "lower_gru" / "costs.toml"
 HIDDEN, BATCH = (4, 8, 12, 16, 24, 32, 48, 64, 128, 256), (1, 2, 4, 8, 16, 64)
 QUICK_HIDDEN, QUICK_BATCH = (8, 16, 32, 64), (1, 4, 16)
 STEPS = 50

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from benchmarks.gru_case import Case
     from benchmarks.measure import Record
-    from benchmarks.models import Case
 
 FEW = 4
 """Cases that are listed one by one."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import numpy_helper, parser
 
-from benchmarks.models import IR_VERSION, OPSET, Case, weights
+from benchmarks.gru_case import IR_VERSION, OPSET, Case, weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable

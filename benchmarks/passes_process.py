@@ -1,4 +1,4 @@
-"""One run of the passes in a process of its own: ``python -m benchmarks.passes_child MODEL OUT PASSES`` prints JSON.
+"""One run of the passes in a process of its own: ``python -m benchmarks.passes_process MODEL OUT PASSES`` prints JSON.
 
 Memory is the growth of the process's peak beyond what the imports took, which is why this is a process of its own.
 """
