@@ -1,4 +1,4 @@
-"""Layers of real sizes, exported by the frameworks that are installed here: ``python benchmarks/export_layers.py FOLDER``.
+"""Exporting layers of real sizes by the frameworks installed here: ``python benchmarks/export_layers.py FOLDER``.
 
 PyTorch unrolls a loop over its GRUCell; Keras, with KERAS_BACKEND tensorflow, torch or jax, writes a Loop or unrolled
 steps for its GRU. ``python -m benchmarks fusing --models FOLDER`` then measures what fusing makes of them, in an

@@ -85,8 +85,8 @@ def _layers(made: Sequence[Pair]) -> list[str]:
     if not made:
         return []
     about = (
-        "Exported by the frameworks themselves, 64 features in (`benchmarks/export_layers.py`). `GRU` is a model of the same "
-        "GRU nodes and nothing else, without the Transposes that a batch-first layer has around it."
+        "Exported by the frameworks themselves, 64 features in (`benchmarks/export_layers.py`). `GRU` is a model of "
+        "the same GRU nodes and nothing else, without the Transposes that a batch-first layer has around it."
     )
     return [
         "## Layers of frameworks",

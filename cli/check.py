@@ -97,7 +97,7 @@ def _checked(o: dict[str, Any], talk: Talk) -> tuple[Run, bool]:
     from gru_lower.cli.report_formats import Run
     from gru_lower.interop import read
 
-    wanted = calls.Wanted(tuple(o["select"]), tuple(o["ignore"]))
+    wanted = calls.CodeSelection(tuple(o["select"]), tuple(o["ignore"]))
     held = read(shared_options.source(o["model"])).model
     if not o["fix"]:
         with talk.progress():
@@ -106,7 +106,7 @@ def _checked(o: dict[str, Any], talk: Talk) -> tuple[Run, bool]:
     found = _target(o)
     how = shared_options.verify_options(o, held.proto) if o["verify"] else None
     with talk.progress() as progress:
-        result = calls.fix_model(held, calls.FixHow(o["target"], wanted, o["unsafe_fixes"]), how, progress)
+        result = calls.fix_model(held, calls.FixOptions(o["target"], wanted, o["unsafe_fixes"]), how, progress)
     report = result.report
     if held.modified or o["output"] is not None:
         report = write_result.put({**o, "overwrite": o["overwrite"] or o["in_place"]}, found, result)

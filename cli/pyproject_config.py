@@ -160,9 +160,9 @@ class Config:
         try:
             parameter.process_value(ctx, value)
             if key in CODED:
-                from gru_lower.api.calls import Wanted
+                from gru_lower.api.calls import CodeSelection
 
-                Wanted(select=tuple(code.strip().upper() for each in value for code in each.split(",") if code))
+                CodeSelection(select=tuple(code.strip().upper() for each in value for code in each.split(",") if code))
         except click.UsageError as error:
             raise self._wrong(where, f"{key}: {error.message}", f"see {TABLE} --help") from error
         except Unsupported as error:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gru_lower import interop
 from gru_lower.api.pairs import bench_pair, reduce_pair, verify_pair
-from gru_lower.checking.check_model import Wanted, check_model, findings, unknown_code
-from gru_lower.checking.fix_model import FixHow, fix_model, unapplied
+from gru_lower.checking.check_model import check_model, findings
+from gru_lower.checking.code_selection import CodeSelection, unknown_code
+from gru_lower.checking.fix_model import FixOptions, fix_model, unapplied
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import Remaining
 from gru_lower.graph.facts import Facts
@@ -200,7 +201,7 @@ def check(
         Unsupported: There is no such target, or no such code.
 
     """
-    wanted = Wanted(tuple(select), tuple(ignore))
+    wanted = CodeSelection(tuple(select), tuple(ignore))
     source = interop.read(model)
     report = check_model(source.model, target, wanted)
     report.diagnostics[:0] = source.notes
@@ -244,7 +245,7 @@ def fix(
         Unsupported: There is no such target, or no such code.
 
     """
-    how = FixHow(target, Wanted(tuple(select), tuple(ignore)), unsafe)
+    how = FixOptions(target, CodeSelection(tuple(select), tuple(ignore)), unsafe)
     source = interop.read(model)
     options = VerifyOptions(rtol=rtol, atol=atol, cases=cases, seed=seed)
     result = fix_model(source.model, how, options if verify else None, progress)
@@ -505,10 +506,10 @@ def written(report: Report, path: str, held: Model) -> Report:
 
 
 __all__ = [
-    "FixHow",
+    "CodeSelection",
+    "FixOptions",
     "LegalizeHow",
     "Result",
-    "Wanted",
     "bench",
     "bench_pair",
     "check",

@@ -5,14 +5,10 @@ The model is not changed. Rules that need a target are left out where none is na
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower.checking.all_rules import RULES
 from gru_lower.checking.checked_model import CheckedModel
-from gru_lower.diagnostic_codes import CODES
-from gru_lower.errors import Unsupported
 from gru_lower.graph import external_data
 from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.targets import read_profile
@@ -22,44 +18,13 @@ from gru_lower.verification.sites.site import Site
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gru_lower.checking.code_selection import CodeSelection
     from gru_lower.checking.rule import Rule
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Which codes are asked for.
-
-    Attributes:
-        select: Codes or their beginnings; all codes if empty.
-        ignore: Codes or their beginnings that are not, even if selected.
-
-    """
-
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse what no code begins with."""
-        for word in (*self.select, *self.ignore):
-            if not any(code.startswith(word) for code in CODES) or not word:
-                raise unknown_code(word)
-
-    def __contains__(self, code: str) -> bool:
-        """Whether a code is asked for."""
-        chosen = not self.select or code.startswith(self.select)
-        return chosen and not (self.ignore and code.startswith(self.ignore))
-
-
-def unknown_code(word: str) -> Unsupported:
-    """Return the error for what is no code."""
-    near = difflib.get_close_matches(word.upper(), CODES, n=1)
-    hint = f"did you mean {near[0]}?" if near else "docs/diagnostics lists them; GL7 stands for all that begin so"
-    return Unsupported(f"there is no code {word!r}", code="GL008", hint=hint)
-
-
-def check_model(held: Model, target: str | None = None, wanted: Wanted | None = None) -> Report:
+def check_model(held: Model, target: str | None = None, wanted: CodeSelection | None = None) -> Report:
     """Do what :func:`gru_lower.check` does for a model that has been read already.
 
     Args:
@@ -84,7 +49,7 @@ def check_model(held: Model, target: str | None = None, wanted: Wanted | None = 
     return report
 
 
-def found(rule: Rule, checked: CheckedModel, wanted: Wanted | None) -> Iterator[Diagnostic]:
+def found(rule: Rule, checked: CheckedModel, wanted: CodeSelection | None) -> Iterator[Diagnostic]:
     """Yield what a rule finds of the codes that are asked for; a rule that needs a target finds nothing without one."""
     if rule.for_target and checked.target is None:
         return

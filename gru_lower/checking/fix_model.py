@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gru_lower.checking.all_rules import RULES
-from gru_lower.checking.check_model import Wanted, check_model, found
+from gru_lower.checking.check_model import check_model, found
 from gru_lower.checking.checked_model import CheckedModel
 from gru_lower.passes.base import Context
 from gru_lower.report.run_report import count_ops, file_of
@@ -24,6 +24,7 @@ from gru_lower.verification.verify_rewrite import verdict_diagnostics, verify_re
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gru_lower.checking.code_selection import CodeSelection
     from gru_lower.checking.rule import Rule
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
@@ -36,7 +37,7 @@ MOST_ROUNDS = 10
 
 
 @dataclass(frozen=True)
-class FixHow:
+class FixOptions:
     """What to look for, and what to fix of it.
 
     Attributes:
@@ -47,13 +48,13 @@ class FixHow:
     """
 
     target: str | None = None
-    wanted: Wanted | None = None
+    wanted: CodeSelection | None = None
     unsafe: bool = False
 
 
 def fix_model(
     held: Model,
-    how: FixHow,
+    how: FixOptions,
     options: VerifyOptions | None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Result:
@@ -112,7 +113,9 @@ def unapplied(report: Report) -> Report:
     return replace(report, diagnostics=left)
 
 
-def _fix_rule(rule: Rule, held: Model, how: FixHow, ctx: Context, applied: list[Diagnostic], sites: list[Site]) -> None:
+def _fix_rule(
+    rule: Rule, held: Model, how: FixOptions, ctx: Context, applied: list[Diagnostic], sites: list[Site]
+) -> None:
     if rule.fix is None:
         return
     target = None if how.target is None else read_profile.load(how.target)

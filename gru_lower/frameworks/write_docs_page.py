@@ -23,8 +23,8 @@ is torch.nn.GRU, keras.layers.GRU (in Keras and in TensorFlow) and mlx.nn.GRU. G
 PyTorch and MLX call h, the candidate, n. Sizes are T (steps), B (batch), I (input), H (hidden) and D (directions);
 [semantics](semantics.md) has the equations.
 
-This page is written by `python -m gru_lower.frameworks.write_docs_page docs/frameworks.md` from the data that conversions
-use.
+This page is written by `python -m gru_lower.frameworks.write_docs_page docs/frameworks.md` from the data that
+conversions use.
 
 ```python
 from gru_lower.frameworks import pytorch  # keras, tensorflow, mlx: the same calls

@@ -1,1 +1,1 @@
-"""A model in memory: read, looked at, edited and written. The ModelProto is what is edited; passes describe the edits."""
+"""A model in memory: read, looked at, edited and written. Passes describe edits of the ModelProto."""

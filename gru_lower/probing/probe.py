@@ -3,8 +3,8 @@
 1. Which opsets it takes, by a model of plain operators.
 2. Which operators lowered and legalised GRUs may be made of, each alone, in each opset that spells it otherwise; and
    which functions are wrong for large values, and so better written otherwise.
-3. For the GRU node and for each form: every option of :mod:`gru_lower.targets.gru_options`, with plain ones around it; the
-   candidate's functions that take e to the power of something for large values too.
+3. For the GRU node and for each form: every option of :mod:`gru_lower.targets.option_axes`, with plain ones around it;
+   the candidate's functions that take e to the power of something for large values too.
 4. Options together, until every pair of right ones was right in some GRU; what fails is shrunk to an exception.
 """
 

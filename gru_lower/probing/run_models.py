@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class ModelRuns:
     """The runs of one probe; a context manager that ends its threads.
 
-    A model that runs is right if every output is within its tolerance of float64, otherwise wrong; one that does not run
-    is rejected.
+    A model that runs is right if every output is within its tolerance of float64, otherwise wrong; one that does not
+    run is rejected.
 
     Args:
         runner: Runs one model.

@@ -73,7 +73,9 @@ def configured_grus(
 
 
 def config_of(gru: Gru, known: Known, *, last: bool, turned: bool) -> dict[str, Any]:
-    """Return the configuration of one layer, with the keys of :data:`gru_lower.frameworks.keras_layers.read_weights.DEFAULTS`.
+    """Return the configuration of one layer.
+
+    Its keys are those of :data:`gru_lower.frameworks.keras_layers.read_weights.DEFAULTS`.
 
     Args:
         gru: The GRU.

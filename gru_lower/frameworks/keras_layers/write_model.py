@@ -1,9 +1,9 @@
 """Writing a stack of Keras layers as a model of GRU nodes, with operators for what the layers do around their cells.
 
 Keras returns the sequence of a ``go_backwards`` layer last step first, so Y is reversed in time; a
-Bidirectional reverses its backward layer's sequence once more. A masked step repeats the output before, where the operator
-gives 0: the two agree, for padding to the right, in the last output of a layer, in the state, in sequences with
-``zero_output_for_mask``, and in those of ``go_backwards`` layers, which meet the padding first.
+Bidirectional reverses its backward layer's sequence once more. A masked step repeats the output before, where the
+operator gives 0: the two agree, for padding to the right, in the last output of a layer, in the state, in sequences
+with ``zero_output_for_mask``, and in those of ``go_backwards`` layers, which meet the padding first.
 """
 
 from __future__ import annotations

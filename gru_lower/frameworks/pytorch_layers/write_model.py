@@ -69,7 +69,7 @@ def _initial(b: Builder, stacks: Sequence[Sequence[Layer]], B: list[int | str], 
 
 
 def _gru_nodes(b: Builder, x: str, layers: Sequence[Layer], initial: str, lens: str) -> tuple[str, str]:
-    """Write the GRU nodes of one torch.nn.GRU, one for each layer; return its output [T,B,D·H] and h_n [layers · D,B,H]."""
+    """Write one GRU node for each layer of a torch.nn.GRU; return its output [T,B,D·H] and h_n [layers · D,B,H]."""
     D = len(layers[0])
     parts = b.split(initial, 0, [D] * len(layers)) if initial and len(layers) > 1 else [initial] * len(layers)
     states = []
