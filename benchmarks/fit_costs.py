@@ -128,7 +128,7 @@ def _grown(grid: Grid, candidates: Sequence[Row]) -> list[Row]:
 
 
 def _changed(rows: list[Row], candidates: Sequence[Row]) -> Iterator[list[Row]]:
-    """Yield the rows without any one of them, with one more, with another for one, and with one less its far corner."""
+    """Yield the rows with one left out, one added, one replaced, or one without the corner of its largest sizes."""
     for place in range(len(rows) + 1):
         yield [*rows[:place], *rows[place + 1 :]]
         for row in rows[place : place + 1]:

@@ -44,12 +44,12 @@ class Pair:
 
     @property
     def gain(self) -> Spread:
-        """How much longer the original takes than what it became."""
+        """How much longer the original takes than the fused model."""
         return quotient(self.seconds, 0, 1)
 
     @property
     def beside(self) -> Spread:
-        """How much longer what it became takes than the GRU nodes alone."""
+        """How much longer the fused model takes than its GRU nodes alone."""
         return quotient(self.seconds, 1, 2)
 
     def to_json(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _count_grus(model: onnx.ModelProto) -> tuple[int, int]:
 
 
 def _gru_nodes_alone(model: onnx.ModelProto, feeds: Feeds) -> tuple[onnx.ModelProto, Feeds]:
-    """Return a model of nothing but a fused model's GRU nodes, and what it reads: what they read there."""
+    """Return a model of only the GRU nodes of a fused model, and its inputs: the values that these nodes read there."""
     nodes = [node for node in model.graph.node if is_onnx(node, "GRU")]
     names = list(dict.fromkeys(name for node in nodes for name in node.input if name))
     seen = onnx.ModelProto()
@@ -126,7 +126,7 @@ def _gru_nodes_alone(model: onnx.ModelProto, feeds: Feeds) -> tuple[onnx.ModelPr
 
 
 def _with_output_types(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> onnx.ModelProto:
-    """Give outputs without a type the one they have around GRUs of float32."""
+    """Add the missing types of outputs, as they are around GRUs of float32."""
     lens = {node.input[4] for node in nodes if len(node.input) > 4}
     for value in model.graph.output:
         kind = TensorProto.INT32 if value.name in lens else TensorProto.FLOAT

@@ -92,7 +92,7 @@ def chain(count: int) -> Callable[[Path], None]:
 
 
 def external(path: Path) -> None:
-    """Write a GRU with 500 MB of weights beside it, in a file that is all hole."""
+    """Write a GRU with 500 MB of weights beside it, in a sparse file."""
     H = 4564
     shapes = {"W": (1, 3 * H, H), "R": (1, 3 * H, H), "B": (1, 6 * H)}
     data = path.with_suffix(".data")

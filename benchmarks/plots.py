@@ -1,4 +1,4 @@
-"""What all plots share: matplotlib without a display, the same look, files that do not depend on the day."""
+"""What all plots share: matplotlib without a display, one style, files that do not depend on the date."""
 
 from __future__ import annotations
 

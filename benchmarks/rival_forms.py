@@ -1,4 +1,4 @@
-"""What the lowered forms are held against: other ways to write the same GRU, and the products alone.
+"""What the lowered forms are compared with: other ways to write the same GRU, and the matrix products alone.
 
 ``editor``
     A Scan as onnxruntime's retired model editor wrote it (core/providers/nuphar/scripts/model_editor.py): the

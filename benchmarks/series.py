@@ -1,4 +1,4 @@
-"""What is measured: series of cases, each with its contenders."""
+"""The series of cases that are measured, each with its contenders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The speed to reach: each line a value made of measured ratios, and its limit."""
+"""The speed to reach: values computed from measured ratios, each with its limit."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ FEW = 4
 
 @dataclass(frozen=True)
 class Bound:
-    """One line.
+    """One line of the speed to reach.
 
     Attributes:
         text: What is measured.
         limit: What the value may be.
         holds_for: Which records it is about.
         name: The contender.
-        to: What it is held against.
+        to: What it is compared with.
         mean: The value is the geometric mean; else the worst case.
         at_least: The value is to be at least the limit.
 
@@ -42,7 +42,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one line.
+    """The verdict on one line.
 
     Attributes:
         bound: The line.
@@ -65,7 +65,7 @@ class Verdict:
 
     @property
     def value(self) -> float | None:
-        """What is held to the limit; ``None`` where no case was measured."""
+        """The value that has a limit; ``None`` where no case was measured."""
         return self.mean if self.bound.mean or not self.found else self.found[self.worst]
 
     def excess(self) -> float:

@@ -1,4 +1,4 @@
-"""Whole models before and after lowering: what a user of a streaming speech model would see."""
+"""Timing of whole models before and after lowering, such as streaming speech models."""
 
 from __future__ import annotations
 

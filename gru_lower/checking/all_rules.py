@@ -1,4 +1,4 @@
-"""All rules, in the order in which they look at a model, report and are fixed."""
+"""All rules of ``check``, in the order in which they report and fix."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def check_model(held: Model, target: str | None = None, wanted: CodeSelection | None = None) -> Report:
-    """Do what :func:`gru_lower.check` does for a model that has been read already.
+    """Check a model that has been read already; see :func:`gru_lower.check`.
 
     Args:
         held: The model; not changed.

@@ -28,8 +28,8 @@ class GruNode:
     """One GRU node.
 
     Attributes:
-        scope: Where it stands.
-        index: Its place there.
+        scope: Its scope.
+        index: Its index there.
         parsed: What was read from it.
 
     """
@@ -52,11 +52,11 @@ class GruNode:
 
 @dataclass
 class CheckedModel:
-    """What rules look at: a model as it is now. After an edit a new one is needed.
+    """A model as it is now, for rules to look at. After an edit a new one is needed.
 
     Attributes:
         model: The model.
-        target: The profile to hold it to, ``None`` without one.
+        target: The profile of the target it is checked for, ``None`` without one.
 
     """
 

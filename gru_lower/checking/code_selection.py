@@ -35,7 +35,7 @@ class CodeSelection:
 
 
 def unknown_code(word: str) -> Unsupported:
-    """Return the error for what is no code."""
+    """Return the error for a word that no code begins with."""
     near = difflib.get_close_matches(word.upper(), CODES, n=1)
     hint = f"did you mean {near[0]}?" if near else "docs/diagnostics lists them; GL7 stands for all that begin so"
     return Unsupported(f"there is no code {word!r}", code="GL008", hint=hint)

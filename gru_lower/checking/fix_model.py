@@ -58,7 +58,7 @@ def fix_model(
     options: VerifyOptions | None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Result:
-    """Do what :func:`gru_lower.fix` does for a model that has been read already.
+    """Fix a model that has been read already; see :func:`gru_lower.fix`.
 
     Args:
         held: The model; edited in place.

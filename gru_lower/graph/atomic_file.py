@@ -1,4 +1,4 @@
-"""Atomic writing: a file is either wholly there or not there at all."""
+"""Atomic writing: a file is written completely, or not at all."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 COPY_BLOCK = 1 << 22
 PREFIX_LENGTH = 32
-"""How much of its target's name a temporary file bears: a name may be as long as the file system takes already."""
+"""How much of its target's name a temporary file's name has: that name may already be as long as it can be."""
 
 
 class AtomicFile:
-    """A binary file that appears under its name when the ``with`` block ends well, and never otherwise.
+    """A binary file that gets its name when the ``with`` block ends without an error, and is removed otherwise.
 
     Attributes:
         handle: What to write to, within the block.
@@ -51,7 +51,7 @@ class AtomicFile:
             self.handle.close()
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        """Put the file in place, or take it away."""
+        """Rename the file to its target, or remove it."""
         try:
             if kind is None:
                 self.seal()
@@ -65,7 +65,7 @@ class AtomicFile:
 
 @contextmanager
 def folder(path: Path) -> Iterator[None]:
-    """Make a folder, with those around it, and keep it if the ``with`` block ends well."""
+    """Make a folder, with those around it; remove what was made if the ``with`` block raises."""
     missing = [each for each in (path, *path.parents) if not each.exists()]
     path.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""Recognise, by their bytes, the files people hand in by mistake, and say how to get an ONNX model from them."""
+"""Recognising files that are no ONNX model by their bytes, with a hint how to get an ONNX model from each."""
 
 from __future__ import annotations
 

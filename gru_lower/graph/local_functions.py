@@ -1,4 +1,4 @@
-"""Local functions: who calls them, and what their attribute parameters are bound to.
+"""Local functions: the nodes that call them, and what these bind their attribute parameters to.
 
 A node inside a function may take an attribute from a parameter of the function. What it is then
 depends on the call: if all calls agree, there is one answer; otherwise the function has to be

@@ -1,4 +1,4 @@
-"""The places a node can stand in: the main graph, If/Loop/Scan bodies at any depth, local functions.
+"""Scopes of a model: the main graph, the bodies of If, Loop and Scan at any depth, local functions.
 
 Scopes are walked here and nowhere else. A body sees the values of the scopes around it; a
 function sees only its own. Values are looked up by (scope, name), since sibling bodies may use

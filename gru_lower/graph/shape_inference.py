@@ -43,7 +43,7 @@ def infer(proto: onnx.ModelProto) -> Table:
 
 
 def _skeleton(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Copy a model without the bytes of its large tensors, which shape inference has no use for."""
+    """Copy a model without the bytes of its large tensors, which shape inference does not need."""
     skeleton = onnx.ModelProto(ir_version=proto.ir_version)
     skeleton.opset_import.extend(proto.opset_import)
     _strip_graph(proto.graph, skeleton.graph)

@@ -30,12 +30,12 @@ METADATA_IR_VERSION = 10
 
 @dataclass
 class Edit:
-    """One replacement in one scope.
+    """One replacement of nodes in one scope.
 
     Attributes:
-        scope: Where.
-        removed: Indices of the nodes that go; the first one's name, doc_string and metadata_props live on.
-        nodes: What comes in their place, in order.
+        scope: The scope.
+        removed: Indices of the nodes to remove; the doc_string and metadata_props of the first one are kept.
+        nodes: The nodes in their place, in order.
         initializers: The constants the new nodes need, under unique names.
         value_info: Types of new values, as far as they are known.
 
@@ -49,7 +49,7 @@ class Edit:
 
 
 def apply(model: Model, edits: Iterable[Edit], *, keeps_order: bool = False) -> bool:
-    """Apply edits to a model and remove what they made dead.
+    """Apply edits to a model and remove what nothing uses any more.
 
     Args:
         model: Edited in place and marked as modified.
@@ -98,7 +98,7 @@ def _replace_nodes(scope: Scope, edits: list[Edit], suspects: Suspects) -> None:
 
 
 def _constants_as_nodes(edit: Edit) -> list[NodeProto]:
-    """Spell the edit's constants as nodes where the scope cannot hold them as initializers."""
+    """Return the edit's constants as Constant nodes if the scope cannot hold initializers, else none."""
     if edit.scope.holds_initializers:
         return []
     return [node for tensor in edit.initializers for node in constant_nodes(tensor, edit.scope.opset)]

@@ -1,1 +1,1 @@
-"""What a GRU is: the operator itself, one typed view of a node, and one step of the recurrence."""
+"""The GRU operator: parsing of nodes, its equations, and a float64 reference."""

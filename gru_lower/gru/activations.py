@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Kind:
-    """What the operator says of one function.
+    """One activation function, as the operator defines it.
 
     Attributes:
         name: Its canonical spelling.

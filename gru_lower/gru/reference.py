@@ -1,4 +1,4 @@
-"""The GRU operator, literally, in numpy float64: the oracle everything else is held to.
+"""The GRU operator, literally, in numpy float64: the oracle that everything else is compared with.
 
 It shares nothing with the rest of the project but the error class, so that no bug can be on both sides of a
 comparison. Source: https://onnx.ai/onnx/operators/onnx__GRU.html, and where that text is silent or ambiguous,
@@ -176,7 +176,7 @@ def _function(name: str, alphas: Iterator[float], betas: Iterator[float]) -> Act
 
 
 def _floats(name: str, value: npt.ArrayLike, shape: tuple[int | None, ...]) -> Array:
-    """Return the input as float64, after holding it to its shape (None: any size)."""
+    """Return the input as float64, if it has the shape wanted (None: any size)."""
     array = np.asarray(value).astype(np.float64)
     if array.ndim != len(shape) or any(n not in {None, m} for n, m in zip(shape, array.shape, strict=True)):
         wanted = f"{len(shape)} axes" if None in shape else f"shape {list(shape)}"

@@ -165,7 +165,7 @@ class PairCover:
         self._open = {pair: tries for pair, tries in self._open.items() if not pair <= options}
 
     def _drop_impossible(self, wanted: Options) -> None:
-        """Close the pairs of a GRU that does not exist, those for which it was as plain as can be."""
+        """Close the pairs of a GRU that does not exist, if it was the plainest GRU with that pair."""
         self._open = {
             pair: tries
             for pair, tries in self._open.items()
@@ -173,7 +173,7 @@ class PairCover:
         }
 
     def _shrink_to_exception(self, wanted: Options, verdict: Verdict) -> None:
-        """Shrink a GRU that fails to what it takes to fail."""
+        """Reduce a GRU that fails to the options that make it fail, and record these as an exception."""
         if self._holds_exception(wanted):
             self._open = {pair: tries for pair, tries in self._open.items() if self._plainest_with(pair) != wanted}
             return

@@ -1,4 +1,4 @@
-"""Models of single operators: those that lowered and legalised GRUs are made of, spelled as each opset wants them."""
+"""Models of single operators: those that lowered and legalised GRUs are made of, each as its opset has it."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def _repeated(*, reverse: bool) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def _with_constants(node: onnx.NodeProto, constants: dict[str, TensorProto], held: set[str]) -> onnx.NodeProto:
-    """Give a body the constants it wants for itself."""
+    """Return a node with the constants that its body has to hold as initializers."""
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     for attribute in copy.attribute:

@@ -109,7 +109,7 @@ def probe(runner: Runner, options: ProbeOptions, progress: Callable[[str, int, i
 
 
 class _Probe:
-    """One probe under way; the profile is filled in step by step."""
+    """A probe in progress; the profile is filled in step by step."""
 
     def __init__(self, runner: Runner, options: ProbeOptions, progress: Callable[[str, int, int], None]) -> None:
         self._options = options

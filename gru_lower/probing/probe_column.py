@@ -1,4 +1,4 @@
-"""One column of a profile: how each option of a GRU fares, alone and together with others, as the node or one form."""
+"""One column of a profile: how GRUs with each option fare, as the node or in one form."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BASES: tuple[tuple[str, ...], ...] = (
     ("lbr1", "one_sequence"),
     ("lbr1", "initial_h", "written_activations"),
 )
-"""What may have to stand around every option, the plainest first."""
+"""Options that every GRU may need for a target to run it, the plainest first."""
 EXPONENTIAL = ("Tanh", "Sigmoid", "ScaledTanh", "Elu", "Softplus")
 """Functions that take e to the power of something, which has to be bounded first."""
 PAIR_RUNS = 1000

@@ -1,4 +1,4 @@
-"""Handing a model to a user's command, with a time limit, and reading what came of it.
+"""Running a model by a user's command, with a time limit, and reading the outputs it wrote.
 
 The command has the placeholders ``{model}``, ``{inputs}`` and ``{outputs}``: the model's file, an .npz with an array
 per input of the graph, and the .npz to write with an array per output. Exit status 0 says that it ran; with any other,
@@ -34,7 +34,7 @@ NO_ANSWER = "no answer within"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one run.
+    """The result of one run.
 
     Attributes:
         outputs: The arrays by name, ``None`` where the model was rejected.
@@ -47,7 +47,7 @@ class Outcome:
 
 
 class Runner(Protocol):
-    """Whatever runs a model once."""
+    """A function that runs a model once."""
 
     def __call__(self, model: ModelProto, feeds: Arrays) -> Outcome:
         """Run the model on one set of inputs."""
@@ -67,7 +67,7 @@ class CommandRunner:
     """
 
     def __init__(self, command: str, timeout: float = 60.0) -> None:
-        """Take the command apart."""
+        """Split the command into words."""
         missing = [each for each in PLACEHOLDERS if each not in command]
         example = "python my_npu.py {model} {inputs} {outputs}"
         if missing:
@@ -125,7 +125,7 @@ def _filled(word: str, paths: dict[str, str]) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command and whatever it started and left behind."""
+    """End the command and all processes it started."""
     with suppress(OSError):
         if os.name == "posix":
             os.killpg(process.pid, signal.SIGKILL)

@@ -72,7 +72,7 @@ def judge(profile: Profile, column: str, options: frozenset[str]) -> Judgement:
 
 
 def faults(profile: Profile, column: str, options: frozenset[str]) -> list[Judgement]:
-    """Return each thing that makes a GRU wrong or rejected: options, and exceptions that no option of theirs is.
+    """Return what makes a GRU wrong or rejected: single options, and options that are an exception together.
 
     Args:
         profile: The target.

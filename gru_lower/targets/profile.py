@@ -27,13 +27,13 @@ MARKS = {"right": "✓", "wrong": "✗", "rejected": "–", "unknown": "?"}
 
 @dataclass(frozen=True)
 class Cell:
-    """How one option fares.
+    """The verdict on one option.
 
     Attributes:
         verdict: ``"right"``, ``"wrong"`` (numbers that are wrong, without an error) or ``"rejected"``.
         evidence: ``"run"`` if models were run, ``"read"`` if it stands in a document or in the source.
-        version: The target's version it was seen on.
-        source: Where it was read.
+        version: The version of the target.
+        source: The document or source code it was read in.
 
     """
 
@@ -45,7 +45,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Together:
-    """Options that fare otherwise together than each by itself."""
+    """Options with another verdict together than each by itself."""
 
     options: frozenset[str]
     cell: Cell
@@ -53,7 +53,7 @@ class Together:
 
 @dataclass(frozen=True)
 class Column:
-    """How GRUs fare as a node, or in one form.
+    """The verdicts on the options of GRUs, as the node or in one form.
 
     Attributes:
         cells: By option; one that is missing was neither run nor read.
@@ -69,7 +69,7 @@ class Column:
 
 @dataclass(frozen=True)
 class OpLimit:
-    """What holds for one operator.
+    """Limits of one operator.
 
     Attributes:
         opset: The oldest and the newest opset in which it is taken.
@@ -87,13 +87,13 @@ class OpLimit:
 
 @dataclass(frozen=True)
 class ControlFlow:
-    """Which repetitions a target takes.
+    """Which control flow a target takes.
 
     Attributes:
         scan: Whether it takes Scan.
         loop: Whether it takes Loop.
         reverse: Whether a Scan may run backwards.
-        dynamic_trip_count: Whether the number of turns may be unknown beforehand.
+        dynamic_trip_count: Whether the number of iterations may be dynamic.
 
     """
 
@@ -111,7 +111,7 @@ class Profile:
         name: Its name, as ``--target`` takes it.
         summary: One line about it.
         version: The version that was run or read about; ``""`` for none in particular.
-        evidence: How its cells came about where they say nothing else.
+        evidence: The evidence of cells that name none.
         source: Where they were read.
         opset: The oldest and the newest opset of ONNX's own domain.
         static: Whether every shape has to be static.
@@ -122,7 +122,7 @@ class Profile:
         avoid: Operators that what is written for it does better without, though it takes them.
         forbid: Operators it does not take.
         allow: The only operators it takes, if any are named.
-        control_flow: Which repetitions it takes.
+        control_flow: Which control flow it takes.
         ops: Limits of single operators.
         columns: How GRUs fare, as a node and in each form.
 

@@ -86,7 +86,7 @@ def _mark(column: Column | None, options: Sequence[str]) -> Mark:
 
 
 def _best(columns: Sequence[Column | None], options: Sequence[str], profile: Profile) -> Mark:
-    """Return the best that becomes of a feature: what would be wrong is never written, and so comes to a refusal."""
+    """Return the best mark of a feature in any column; GRUs that would be wrong are never written, but refused."""
     marks: list[Mark] = [_mark(column, options) for column in columns]
     if "dynamic_time" in options and not set(profile.forms) & {"scan", "loop"} and marks[0] != "right":
         return "rejected"

@@ -151,7 +151,7 @@ def _column(name: str, data: dict[str, Any], profile: Profile) -> Column:
 
 
 def _fill(name: str, cells: dict[str, Cell], profile: Profile, base: Cell, untried: tuple[str, ...]) -> None:
-    """Fill in what follows from the rest of the profile; see the module."""
+    """Add the cells that follow from the rest of the profile; see the module's docstring."""
     rejected = replace(base, verdict="rejected")
     flow = profile.control_flow
     outside = {dtype for dtype in DTYPES if dtype not in profile.dtypes} | _bands_outside(profile.opset)

@@ -38,7 +38,7 @@ CODES = {"wrong": "GL701", "rejected": "GL702", "unknown": "GL703"}
 
 
 def grus(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
-    """Find GRUs that the target does not run right, fault by fault, and say where that was read rather than run."""
+    """Find GRUs that the target does not run right, each with its faults; note where that was read rather than run."""
     hint = f"gru-lower legalize or lower with --target {target.name}"
     doubts: list[Diagnostic] = []
     for scope in walk(model.proto):
@@ -84,7 +84,7 @@ def shapes(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
 def _with_target(
     find: Callable[[Model, Facts, Profile], Iterable[Diagnostic]],
 ) -> Callable[[CheckedModel], Iterable[Diagnostic]]:
-    """Return what finds nothing where no target is named."""
+    """Return a rule's function that finds nothing where no target is named."""
 
     def find_for_target(checked: CheckedModel) -> Iterable[Diagnostic]:
         return find(checked.model, checked.facts, checked.target) if checked.target is not None else ()

@@ -39,7 +39,7 @@ VERSION = 3
 """The first operator version with the attribute."""
 
 
-def resets(checked: CheckedModel) -> Iterator[Diagnostic]:
+def missing_attributes(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find GRUs that are nn.GRU and say linear_before_reset = 0."""
     producer = checked.model.proto.producer_name
     for gru in checked.grus:
@@ -60,7 +60,7 @@ def resets(checked: CheckedModel) -> Iterator[Diagnostic]:
 
 
 def is_torchs(node: NodeProto, producer: str) -> bool | None:
-    """Tell whether a GRU node came of torch's nn.GRU.
+    """Return whether a GRU node was exported from torch's nn.GRU.
 
     Args:
         node: The node.
@@ -94,4 +94,4 @@ def write_attribute(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Con
     return change_attributes(checked, found, ctx, _set)
 
 
-RULES = (Rule(("GL711",), resets, write_attribute, keeps_results=False),)
+RULES = (Rule(("GL711",), missing_attributes, write_attribute, keeps_results=False),)

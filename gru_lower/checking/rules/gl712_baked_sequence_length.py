@@ -25,7 +25,7 @@ VIEWS = ("Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast")
 
 
 def reshapes(checked: CheckedModel) -> Iterator[Diagnostic]:
-    """Find Reshapes behind or before a GRU that hold a length."""
+    """Find Reshapes before or after a GRU that hold a length."""
     symbols = _sequence_dims(checked)
     for scope in checked.scopes:
         for index, node in enumerate(scope.nodes):
@@ -35,8 +35,8 @@ def reshapes(checked: CheckedModel) -> Iterator[Diagnostic]:
             dims = checked.facts.shape(scope, node.input[0])
             if not shape or dims is None:
                 continue
-            behind = _is_behind_gru(scope, node.input[0])
-            if not behind and not symbols & {dim for dim in dims if isinstance(dim, str)}:
+            after = _is_after_gru(scope, node.input[0])
+            if not after and not symbols & {dim for dim in dims if isinstance(dim, str)}:
                 continue
             baked = _baked_dim(dims, shape)
             if baked is None:
@@ -64,8 +64,8 @@ def _sequence_dims(checked: CheckedModel) -> set[str]:
     return found
 
 
-def _is_behind_gru(scope: Scope, name: str) -> bool:
-    """Whether a value is a GRU's output, looked at another way."""
+def _is_after_gru(scope: Scope, name: str) -> bool:
+    """Whether a value is a GRU's output, or a view of it."""
     while name in scope.producers:
         node = scope.nodes[scope.producers[name]]
         if is_onnx(node, "GRU"):

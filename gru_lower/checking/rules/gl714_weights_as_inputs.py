@@ -75,7 +75,7 @@ def _is_listed(checked: CheckedModel, name: str) -> bool:
 
 
 def _matrices_of_loop(checked: CheckedModel, scope: Scope, carrier: Carrier) -> list[str]:
-    """Return the inputs that a loop's products take for matrices, if one of them fits the state's width."""
+    """Return the model's inputs that a loop multiplies by, if one of them has the shape of a GRU's weights."""
     body = carrier.body.scope
     outer = {state.inner: state.initial for state in carrier.states if state.kind == "invariant"}
     found: dict[str, None] = {}
@@ -94,7 +94,7 @@ def _matrices_of_loop(checked: CheckedModel, scope: Scope, carrier: Carrier) -> 
 
 
 def unlist(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
-    """Take initializers that GRUs use for weights out of the inputs."""
+    """Remove initializers that are weights of GRUs from the model's inputs."""
     del ctx
     wanted = {each.node for each in found}
     names: set[str] = set()

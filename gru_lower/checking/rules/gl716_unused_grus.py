@@ -52,7 +52,7 @@ class UnusedNodes:
 
     @property
     def fix(self) -> Fix | None:
-        """Removing them, where nothing reads a shape that no other value has."""
+        """The removal, if every shape that is read of them is that of another value, too."""
         return REMOVED if all(self.shapes.values()) else None
 
 
@@ -107,7 +107,7 @@ def _unused_indices(scope: Scope) -> list[int]:
 
 
 def _connected(scope: Scope, dead: list[int]) -> list[list[int]]:
-    """Return the nodes in groups that share no value among themselves."""
+    """Return the nodes in groups that share no value with each other."""
     homes: dict[str, int] = {}
     groups: dict[int, list[int]] = {}
     for index in dead:
@@ -120,7 +120,7 @@ def _connected(scope: Scope, dead: list[int]) -> list[list[int]]:
 
 
 def _value_of_same_shape(checked: CheckedModel, scope: Scope, reader: int, dead: list[int]) -> str:
-    """Return a value with the very shape that a node reads, and that is used for itself; ``""`` if there is none."""
+    """Return another value, itself used, of the shape that a node reads; ``""`` if there is none."""
     shape = checked.facts.shape(scope, scope.nodes[reader].input[0])
     if shape is None or None in shape:
         return ""
@@ -136,7 +136,7 @@ def _with_bodies(nodes: Sequence[NodeProto]) -> Iterator[NodeProto]:
 
 
 def remove(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
-    """Remove the nodes that findings are about, and read their shapes elsewhere."""
+    """Remove the nodes that findings are about; shapes that were read of them are read of other values."""
     del ctx
     wanted = {each.node for each in found}
     edits, sites = [], []

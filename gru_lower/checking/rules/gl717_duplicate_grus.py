@@ -47,7 +47,7 @@ def _pairs(checked: CheckedModel) -> Iterator[tuple[GruNode, GruNode]]:
 
 
 def _identity_of(checked: CheckedModel, gru: GruNode, name: str) -> Hashable:
-    """Return what tells values apart: a constant's own numbers, else the name."""
+    """Return what is equal for equal values: a constant's numbers, else the name."""
     tensor = checked.facts.constant(gru.scope, name)
     if tensor is None:
         return name

@@ -1,1 +1,1 @@
-"""What each framework can say of a GRU, as data."""
+"""What each framework's GRU layer is and can express, as data."""

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors, which torch and mlx load as they are, or npz; the configuration travels along."""
+"""Files of weights, safetensors or npz, with the configuration of their layer in them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def to_bytes(weights: Weights, framework: str, config: Mapping[str, Any], suffix
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file, wholly or not at all."""
+    """Write a file completely, or not at all."""
     with AtomicFile(path) as file:
         file.handle.write(data)
 
@@ -106,7 +106,7 @@ def under(weights: Weights, layer: str | None) -> Weights:
 
 
 def _recognised(raw: bytes, path: Path) -> str:
-    """Tell what a file is that is not one of weights."""
+    """Return what a file is if it holds no weights, ``""`` if it may hold some."""
     if raw.startswith(b"PK"):
         with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(raw)) as archive:
             if all(name.endswith(".npy") for name in archive.namelist()):
@@ -151,7 +151,7 @@ def _npz(raw: bytes, path: Path) -> tuple[Weights, str]:
 
 
 def _named(array: Array) -> Array:
-    """Give bfloat16 its name back, which an npz file does not hold: two raw bytes each."""
+    """Return bfloat16, which an npz file holds as two raw bytes each, under its own type."""
     return array.view(dtype_named("bfloat16")) if array.dtype == np.dtype("V2") else array
 
 
