@@ -16,7 +16,7 @@ from framework_cells import drawn, keras_shapes, mlx_shapes, torch_shapes
 from gru_lower.cli.main import run
 from gru_lower.frameworks import keras, mlx, pytorch
 from gru_lower.frameworks.weights import weight_files
-from gru_lower.frameworks.weights.cell import dtype_named
+from gru_lower.verification.arrays import dtype_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,7 @@ def test_files_hold_every_type(
     call: Callable[..., tuple[int, str, str]], tmp_path: Path, framework: str, dtype: str, suffix: str
 ) -> None:
     shapes = {"torch": torch_shapes(3, 4), "keras": keras_shapes(3, 4), "mlx": mlx_shapes(3, 4)}[framework]
-    w = {name: a.astype(dtype_named(dtype)) for name, a in drawn(np.random.default_rng(0), shapes).items()}
+    w = {name: a.astype(dtype_of(dtype)) for name, a in drawn(np.random.default_rng(0), shapes).items()}
     file, back = tmp_path / f"w{suffix}", tmp_path / "back.onnx"
     file.write_bytes(weight_files.to_bytes(w, framework, {}, suffix))
     assert call(file, "--from", framework, "-o", back)[0] == 0

@@ -9,8 +9,8 @@ import numpy as np
 from gru_lower.frameworks.keras_layers.activations import activation, activations_of, kind_of
 from gru_lower.frameworks.keras_layers.layers import Layer, Recurrent, Stack
 from gru_lower.frameworks.refusals import not_a_layer, unfit
-from gru_lower.frameworks.weights.cell import dtype_named
 from gru_lower.frameworks.weights.weight_layouts import cell_of_weights
+from gru_lower.verification.arrays import dtype_of
 
 if TYPE_CHECKING:
     from gru_lower.frameworks.descriptions.framework import Framework
@@ -82,7 +82,7 @@ def _cells(framework: Framework, cell: Any) -> tuple[Cell, ...]:  # noqa: ANN401
         raise not_a_layer(framework, cell, TAKES)
     if not hasattr(cell, "kernel"):
         raise unfit(framework, f"{cell.name} has no weights yet", "call it once, or layer.build((None, None, I))")
-    dtype = dtype_named(str(cell.compute_dtype))
+    dtype = dtype_of(str(cell.compute_dtype))
     arrays = {"kernel": cell.kernel, "recurrent_kernel": cell.recurrent_kernel, "bias": cell.bias}
     known = activations_of(framework, cell)
     made = cell_of_weights(

@@ -80,13 +80,3 @@ class DirectedCell:
 
     cell: Cell
     reverse: bool = False
-
-
-def dtype_named(name: str) -> np.dtype[Any]:
-    """Return a float type by its name, bfloat16 as ml_dtypes has it."""
-    if name == "bfloat16":
-        import ml_dtypes
-
-        bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-        return bfloat16
-    return np.dtype(name)

@@ -13,9 +13,9 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from gru_lower.errors import InvalidModel
-from gru_lower.frameworks.weights.cell import dtype_named
 from gru_lower.graph import file_kinds
 from gru_lower.graph.atomic_file import AtomicFile
+from gru_lower.verification.arrays import dtype_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,7 +134,7 @@ def _safetensors(raw: bytes, path: Path) -> tuple[Weights, str]:
     for name, entry in entries:
         if entry["dtype"] not in types:
             raise _unreadable(f"{path}: {name} is of type {entry['dtype']}, not one of {', '.join(types)}")
-        weights[name] = np.frombuffer(entry["data"], dtype_named(types[entry["dtype"]])).reshape(entry["shape"])
+        weights[name] = np.frombuffer(entry["data"], dtype_of(types[entry["dtype"]])).reshape(entry["shape"])
     length = int.from_bytes(raw[:8], "little")
     metadata = json.loads(raw[8 : 8 + length]).get("__metadata__") or {}  # mlx writes a null
     return weights, str(metadata.get(KEY, ""))
@@ -152,7 +152,7 @@ def _npz(raw: bytes, path: Path) -> tuple[Weights, str]:
 
 def _named(array: Array) -> Array:
     """Return bfloat16, which an npz file holds as two raw bytes each, under its own type."""
-    return array.view(dtype_named("bfloat16")) if array.dtype == np.dtype("V2") else array
+    return array.view(dtype_of("bfloat16")) if array.dtype == np.dtype("V2") else array
 
 
 def _unreadable(what: str, framework: Framework | None = None) -> InvalidModel:
