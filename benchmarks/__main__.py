@@ -19,7 +19,7 @@ def main() -> int:
         ("lowering", "lowered forms against onnxruntime's GRU kernel"),
         ("fusing", "decomposed GRUs before and after fusing, beside GRU nodes made by hand"),
         ("passes", "time and memory of the passes themselves"),
-        ("fit", "measure which Scan bodies to pack, and write passes/lower/costs.toml anew"),
+        ("fit", "measure which Scan bodies to pack, and write passes/lower_gru/costs.toml anew"),
     ):
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("--quick", action="store_true", help="measure a subset, and write to build/benchmarks")

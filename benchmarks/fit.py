@@ -1,4 +1,4 @@
-"""``python -m benchmarks fit``: measure which Scan bodies to pack, and write passes/lower/costs.toml anew.
+"""``python -m benchmarks fit``: measure which Scan bodies to pack, and write passes/lower_gru/costs.toml anew.
 
 A row of the file is a rectangle: every H and every batch up to some size. For each number of directions and each
 linear_before_reset, rows are added, changed, cut and taken out one at a time, each time so that the geometric mean of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gru_lower.verification.worker.timing import Seconds
 
-FILE = Path(__file__).resolve().parents[1] / "passes" / "lower" / "costs.toml"
+FILE = Path(__file__).resolve().parents[1] / "passes" / "lower_gru" / "costs.toml"
 HIDDEN, BATCH = (4, 8, 12, 16, 24, 32, 48, 64, 128, 256), (1, 2, 4, 8, 16, 64)
 QUICK_HIDDEN, QUICK_BATCH = (8, 16, 32, 64), (1, 4, 16)
 STEPS = 50
@@ -53,9 +53,9 @@ peel_up_to = {0.peel_up_to}
 # computes its own faster.
 inside_from = {0.inside_from}
 inside_values = {0.inside_values}
-# What a Scan's body computes it holds as states, in two places each: up to so large a B·H, beyond which a cache is too
-# small for them.
-held_up_to = {0.held_up_to}
+# All that a Scan's body computes is a state of it, in two preallocated places each: up to so large a B·H, beyond
+# which a cache is too small for them.
+preallocate_up_to = {0.preallocate_up_to}
 
 # How a Scan's body is packed: the first row that fits. `hidden` and `batch` are the largest sizes it serves;
 # `unknown` says whether it also serves a batch that is neither static nor hinted.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from gru_lower.diagnostics import diagnostic
+from gru_lower.gru.constant_inputs import has_full_lengths
 from gru_lower.targets import read_profile
 from gru_lower.targets.features import options_of, with_options
 from gru_lower.targets.judge_options import UNVERIFIED, judge
@@ -91,18 +92,12 @@ def wish_of(
     if profile is None:
         return Wish(forms)
     options = options_at(scope, index, spec, facts)
-    lowered = with_options(options, "no_lens") if _full(scope, spec, facts) else options
+    lowered = with_options(options, "no_lens") if has_full_lengths(scope, spec, facts) else options
     judgements = {"gru": judge(profile, "gru", options)}
     judgements |= {form: judge(profile, form, lowered) for form in profile.forms}
     taken = [form for form in profile.forms if judgements[form].verdict in ("right", "unknown")]
     refused = next((judgements[form].why for form in profile.forms if form not in taken), "")
     return Wish(taken, judgements["gru"].verdict == "right", refused, judgements, profile.label)
-
-
-def _full(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
-    """Whether the lengths are constant and all T, so that no lowering looks at them."""
-    lens = facts.array(scope, spec.inputs["sequence_lens"]) if "sequence_lens" in spec.inputs else None
-    return lens is not None and spec.seq_length is not None and bool((lens == spec.seq_length).all())
 
 
 def unverified(label: str, judgement: Judgement) -> list[Diagnostic]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gru_lower.gru.possible_forms import SCAN_OPSET, possible_forms
 from gru_lower.passes.lower_gru.costs import costs
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
 
 FORMS = ("auto", "scan", "loop", "unroll", "step")
-FIRST_OPSET, WHERE_OPSET, SCAN_OPSET, RANGE_OPSET = 7, 9, 9, 11
+FIRST_OPSET, WHERE_OPSET, RANGE_OPSET = 7, 9, 11
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,8 @@ def choose(spec: GruSpec, opset: int, wanted: str, allowed: Sequence[str] = FORM
 
 
 def _preferred(length: int | None, opset: int, allowed: Sequence[str]) -> Choice | None:
-    serves = {
-        "step": length == 1,
-        "unroll": length is not None,
-        "scan": opset >= SCAN_OPSET and length != 0,
-        "loop": length != 0,
-    }
-    form = next((form for form in allowed if serves[form]), None)
+    possible = possible_forms(length, opset)
+    form = next((form for form in allowed if form in possible), None)
     return None if form is None else Choice(form, "the first of the target's forms that serves")
 
 
