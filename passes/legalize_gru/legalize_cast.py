@@ -51,14 +51,11 @@ class LegalizeCast(RewritePass):
 
     def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the same GRU of the other type."""
-        if (
-            not settings.cast_to
-            or gru.spec.type_name in (settings.cast_to, "unknown")
-            or not settings.may_write("Cast")
-        ):
+        wanted = settings.cast_to
+        if not wanted or gru.spec.type_name in (wanted, "unknown") or not settings.may_write("Cast"):
             return None
-        elem_type = next(kind for kind, name in FLOAT_TYPES.items() if name == settings.cast_to)
-        return [gru.changed(settings.cast_to, spec=replace(gru.spec, elem_type=elem_type))]
+        elem_type = next(kind for kind, name in FLOAT_TYPES.items() if name == wanted)
+        return [gru.changed(wanted, spec=replace(gru.spec, elem_type=elem_type))]
 
     def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
         """Cast on the way in and out."""

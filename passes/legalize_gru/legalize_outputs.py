@@ -33,5 +33,6 @@ class LegalizeOutputs(RewritePass):
 
     def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
         """Return the outputs that were asked for."""
+        del b
         outputs = write(gru.with_traits(after[0]))
         return {key: value for key, value in outputs.items() if getattr(gru.spec, key)}

@@ -1,4 +1,4 @@
-"""The measured figures that ``form=auto`` and ``packing=auto`` go by, read from costs.toml: the benchmarks refit them."""
+"""What ``form=auto`` and ``packing=auto`` go by, read from costs.toml: measured figures that the benchmarks refit."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """``packing=triple``: a Scan body whose gates and state each have three parts side by side, with the fewest kernels.
 
-For the smallest H, where a step costs what its kernels cost to start. The third gate is u = 1 - z, which f makes of z's argument with its sign changed. The first and the last part of the
-state S = [z ∘ h | r ∘ q | u ∘ n] add up to the next h. Whatever is linear in h goes into the weights, so nothing has
-to be cut out or put together between products:
+For the smallest H, where a step costs what its kernels cost to start. The third gate is u = 1 - z, which f makes of
+z's argument with its sign changed. The first and the last part of the state S = [z ∘ h | r ∘ q | u ∘ n] add up to the
+next h. Whatever is linear in h goes into the weights, so nothing has to be cut out or put together between products:
 
     S = A_1 + U_1                                            the states
     [z | r | u] = f(S [Rz Rr -Rz; 0 0 0; Rz Rr -Rz]ᵀ + [Xz | Xr | -Xz])

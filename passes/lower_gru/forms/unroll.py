@@ -95,9 +95,8 @@ def prologue(v: Variant) -> Template:
         results |= {"mask_valid": given.mask.valid}
         results |= {} if given.mask.nonempty is None else {"mask_nonempty": given.mask.nonempty}
         if v.mask == "where" and length:
-            steps = _steps(
-                e, v, sequence_lens_masks.rows_of(e, given.mask), 1, [f"row_mask_{t}" for t in range(length)]
-            )
+            mask_rows = sequence_lens_masks.rows_of(e, given.mask)
+            steps = _steps(e, v, mask_rows, 1, [f"row_mask_{t}" for t in range(length)])
             results |= {f"row_mask_{t}": step for t, step in enumerate(steps)}
     return e.template(results)
 
