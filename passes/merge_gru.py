@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import helper
 
+from gru_lower.emission.edit_writer import EditWriter
 from gru_lower.graph import external_data, splice
 from gru_lower.graph.equal_values import key
 from gru_lower.graph.facts import Facts
@@ -23,12 +24,14 @@ from gru_lower.verification.sites.site import Site
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from onnx import NodeProto
+
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
-OLDEST, SPLIT_INPUT = 7, 13
+OLDEST = 7
 
 
 @dataclass(frozen=True)
@@ -156,52 +159,42 @@ def _merge(group: Sequence[_Candidate], facts: Facts, names: splice.Names) -> sp
     """Return the edit that puts one GRU in the place of a group."""
     scope, first = group[0].scope, group[0].spec
     prefix = names.prefix(f"{group[0].node.name or first.Y or first.Y_h}/merged")
-    nodes: list[NodeProto] = []
-    tensors: list[TensorProto] = []
-    sizes = [gru.spec.hidden_size for gru in group]
-
-    def constant(array: Array, local: str) -> str:
-        tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), names.value(f"{prefix}/{local}")))
-        return tensors[-1].name
-
-    def node(op_type: str, inputs: Sequence[str], outputs: Sequence[str], local: str, axis: int, **more: Any) -> None:  # noqa: ANN401 - attributes
-        name = names.node(f"{prefix}/{local}")
-        nodes.append(helper.make_node(op_type, list(inputs), list(outputs), name, axis=axis, **more))
-
-    def concatenated(local: str) -> str:
-        given = [gru.spec.inputs[local] for gru in group]
-        if local == "X" and len(set(given)) == 1:
-            return given[0]
-        arrays = [facts.array(scope, name) for name in given]
-        if all(array is not None for array in arrays):
-            return constant(np.concatenate([array for array in arrays if array is not None], axis=2), local)
-        node("Concat", given, [made := names.value(f"{prefix}/{local}")], local, axis=2)
-        return made
-
-    def split(local: str) -> str:
-        wanted = [getattr(gru.spec, local) for gru in group]
-        if not any(wanted):
-            return ""
-        made = names.value(f"{prefix}/{local}")
-        parts = [name or names.value(f"{prefix}/{local}_unused") for name in wanted]
-        axis = 3 if local == "Y" else 2
-        if scope.opset < SPLIT_INPUT:
-            node("Split", [made], parts, f"{local}_parts", axis, split=sizes)
-        else:
-            node("Split", [made, constant(np.array(sizes, np.int64), "sizes")], parts, f"{local}_parts", axis)
-        return made
-
+    writer = EditWriter(scope.opset, names, prefix)
     shared = len({gru.spec.inputs["X"] for gru in group}) == 1
-    inputs = {"X": concatenated("X")}
-    inputs |= {name: constant(array, name) for name, array in _weights(group, facts, shared=shared).items()}
+    inputs = {"X": first.inputs["X"] if shared else _concat(writer, group, facts, "X")}
+    inputs |= {name: writer.constant(array, name) for name, array in _weights(group, facts, shared=shared).items()}
     if "sequence_lens" in first.inputs:
         inputs["sequence_lens"] = first.inputs["sequence_lens"]
     if "initial_h" in first.inputs:
-        inputs["initial_h"] = concatenated("initial_h")
-    before = len(nodes)
-    spec = replace(first, hidden_size=sum(sizes), inputs=inputs, Y=split("Y"), Y_h=split("Y_h"))
-    nodes.insert(before, spec.to_node(names.node(f"{prefix}/GRU")))
-    return splice.Edit(scope, [gru.index for gru in group], nodes, tensors)
+        inputs["initial_h"] = _concat(writer, group, facts, "initial_h")
+    before = len(writer.nodes)
+    hidden = sum(gru.spec.hidden_size for gru in group)
+    Y, Y_h = _split(writer, group, "Y", axis=3), _split(writer, group, "Y_h", axis=2)
+    spec = replace(first, hidden_size=hidden, inputs=inputs, Y=Y, Y_h=Y_h)
+    writer.nodes.insert(before, spec.to_node(writer.node_name("GRU")))
+    return splice.Edit(scope, [gru.index for gru in group], writer.nodes, writer.initializers)
+
+
+def _concat(writer: EditWriter, group: Sequence[_Candidate], facts: Facts, key: str) -> str:
+    """Return one of a group's inputs joined along the features: a constant if all parts are constants."""
+    given = [gru.spec.inputs[key] for gru in group]
+    arrays = [facts.array(group[0].scope, name) for name in given]
+    if all(array is not None for array in arrays):
+        return writer.constant(np.concatenate([array for array in arrays if array is not None], axis=2), key)
+    joined = writer.value_name(key)
+    writer.node("Concat", given, [joined], key, axis=2)
+    return joined
+
+
+def _split(writer: EditWriter, group: Sequence[_Candidate], key: str, axis: int) -> str:
+    """Split one of the merged GRU's outputs into those of a group; return its name, ``""`` where nothing reads it."""
+    wanted = [getattr(gru.spec, key) for gru in group]
+    if not any(wanted):
+        return ""
+    merged = writer.value_name(key)
+    parts = [name or writer.value_name(f"{key}_unused") for name in wanted]
+    writer.split(merged, [gru.spec.hidden_size for gru in group], parts, axis, f"{key}_parts", "sizes")
+    return merged
 
 
 def _weights(group: Sequence[_Candidate], facts: Facts, *, shared: bool) -> dict[str, Array]:
