@@ -1,4 +1,4 @@
-"""Rewriting the GRUs of a model by a plan for each: what a rewrite is, what a plan is, and carrying plans out."""
+"""Rewriting the GRUs of a model by a plan for each: the rewrite, the plan made of rewrites, and its application."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class Rewrite(ABC):
         """Return the GRUs that come of one, ``None`` where the rewrite does not apply."""
 
     def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
-        """Write the GRUs that come of one, and what goes before and behind them; here, one GRU of the same inputs.
+        """Write the GRUs that come of one and the nodes around them; unless overridden, one GRU with the same inputs.
 
         Args:
-            b: Where to.
+            b: Where to write.
             gru: The GRU to rewrite.
             after: What :meth:`outcomes` gave for it.
             write: Writes a GRU that comes of it; to be called for each, in order.

@@ -1,4 +1,4 @@
-"""The pass ``legalize-bias``: write the B of zeros that an absent B stands for."""
+"""The pass ``legalize-bias``: write a B of zeros where there is none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class LegalizeBias(RewritePass):
-    """Write the B of zeros that an absent one stands for.
+    """Write a B of zeros where there is none.
 
         B = 0 [D, 6H]
 

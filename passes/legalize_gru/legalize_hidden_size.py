@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class LegalizeHiddenSize(RewritePass):
-    """Write hidden_size out, which the operator lets one leave out and some runtimes do not.
+    """Write hidden_size, which is optional in the operator and required by some runtimes.
 
         hidden_size = R's last dim
 
     Rules:
-        1. A GRU that says it is left alone.
+        1. A GRU that has the attribute is left alone.
     """
 
     name = "legalize-hidden-size"

@@ -1,4 +1,4 @@
-"""The pass ``legalize-initial-state``: write the initial_h of zeros out, or leave it out."""
+"""The pass ``legalize-initial-state``: write an initial_h of zeros, or leave it out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StateOptions:
 
 
 class LegalizeInitialState(RewritePass):
-    """Write the initial_h of zeros that an absent one stands for, or leave out one that is known to be zero.
+    """Write an initial_h of zeros where there is none, or leave out one that is known to be zero.
 
         initial_h = 0 [D, B, H], [B, D, H] in layout 1
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LegalizeOutputs(RewritePass):
-    """Give the node both outputs, also one that nothing uses.
+    """Give the node both outputs, even one that nothing uses.
 
     Rules:
         1. The output that was absent gets a name, and no user.

@@ -60,7 +60,7 @@ class LegalizeSequenceLens(RewritePass):
         if "sequence_lens" not in spec.inputs:
             return None
         bare = gru.changed("no_lens", spec=spec.without_inputs("sequence_lens"))
-        if "told_batch" in bare.options and "initial_h" not in spec.inputs:  # nothing tells it any more
+        if "told_batch" in bare.options and "initial_h" not in spec.inputs:  # sequence_lens was what told it
             bare = bare.changed("dynamic_batch", spec=replace(bare.spec, batch_size=None))
         if "full_lens" in gru.known:
             return [bare]

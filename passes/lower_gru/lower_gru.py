@@ -12,7 +12,7 @@ from gru_lower.graph.local_functions import Functions
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.constant_inputs import has_full_lengths, has_zero_initial_state
 from gru_lower.passes.base import Context, Pass, PassResult, visit_grus
-from gru_lower.passes.lower_gru import choose_form
+from gru_lower.passes.lower_gru.choose_form import FORMS, Choice, choose_form
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
 from gru_lower.passes.lower_gru.write_replacement import write_replacement
 from gru_lower.targets.judge_node import RUNS_RIGHT, profile_of, wish_of
@@ -59,7 +59,7 @@ class LowerGru(Pass):
         cloned = Functions(model.proto, _is_gru).specialise()
         facts, names = Facts(model), splice.Names(model.proto)
         edits: list[splice.Edit] = []
-        allowed = self.options.forms.split("+") if self.options.forms else choose_form.FORMS[1:]
+        allowed = self.options.forms.split("+") if self.options.forms else FORMS[1:]
         target = profile_of(self.options.target)
         for scope, index, read, site in visit_grus(model, facts, ctx, result, "lowering"):
             spec = _without_idle_inputs(read, scope, facts)
@@ -68,13 +68,13 @@ class LowerGru(Pass):
                 site.message = RUNS_RIGHT
                 result.diagnostics += wish.doubts("gru")
                 continue
-            choice = choose_form.choose(spec, scope.opset, self.options.form, wish.forms)
+            choice = choose_form(spec, scope.opset, self.options.form, wish.forms)
             site.code, site.message = choice.code, choice.reason + wish.because(choice.code)
             if not choice.form:
                 result.diagnostics.append(_kept(site))
                 continue
             replacement = write_replacement(model, scope, index, spec, choice.form, self.options, facts, names)
-            if isinstance(replacement, choose_form.Choice):
+            if isinstance(replacement, Choice):
                 site.code, site.message = replacement.code, replacement.reason
                 result.diagnostics.append(_kept(site))
                 continue

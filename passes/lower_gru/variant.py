@@ -116,8 +116,8 @@ class Variant:
         """Whether a Scan's body outputs ``ht`` and ``Zt ∘ (Ht_1 - ht)`` instead of their sum.
 
         The next step adds them first thing, so the state is no output of the body, and the sum can be one: no Identity.
-        A Where in the body has to choose between two states. Runtimes there are, tract for one, that refuse a scan
-        output with another use in the body; ``packing=plain`` is for those.
+        A Where in the body has to choose between two states. Some runtimes, such as tract, refuse a scan output
+        with another use in the body; ``packing=plain`` is for those.
         """
         return not self.plain and self.mask != "where" and "Y" in self.wants
 

@@ -29,7 +29,7 @@ def zero_state(e: Emitter, v: Variant, x: Value, like: Value | None = None, widt
     """Return a state of zeros, [B, width], one for all directions.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         x: X with time first.
         like: A projection [T, B, H] to take the size from, which is the only way before opset 8.

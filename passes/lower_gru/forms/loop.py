@@ -43,7 +43,7 @@ def template(v: Variant) -> Template:
         p = prefix_of(direction)
         steps = project_steps(e, v, direction, given)
         if v.mask == "where" and given.mask is not None:
-            steps.append(sequence_lens_masks.steps_of(e, given.mask))
+            steps.append(sequence_lens_masks.mask_steps(e, given.mask))
         state = initial or zero_state(e, v, given.x, steps[0])
         last = (
             e.sub(length, e.tensor("one", 1, TensorProto.INT64), f"{p}last_t", TensorProto.INT64)

@@ -42,7 +42,7 @@ def template(v: Variant) -> Template:
         p = prefix_of(direction)
         steps = [given.x] if v.projects_inside else project_steps(e, v, direction, given)
         if v.mask == "where" and given.mask is not None:
-            steps.append(sequence_lens_masks.steps_of(e, given.mask))
+            steps.append(sequence_lens_masks.mask_steps(e, given.mask))
         start = initial
         if v.peeled:
             start, steps = _peel(e, v, direction, steps)

@@ -34,7 +34,7 @@ def write_body(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> N
     """Write the body of one direction.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         direction: Whose weights and activations.
         given: What the recurrence starts from.
@@ -51,7 +51,7 @@ def write_step(
     """Write the inputs, the step and the outputs of a body.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         direction: Whose activations.
         projection: Gives the projection of the step.

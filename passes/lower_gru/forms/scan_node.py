@@ -40,7 +40,7 @@ def write_scan(
     :mod:`gru_lower.passes.lower_gru.forms.scan_unread_states`.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         body: Its body: state inputs and scan inputs to state outputs and, where Y is asked for, one scan output.
         state: The initial states.
@@ -85,7 +85,7 @@ def last_state_and_y(
     """Return the last state and, where Y is asked for, the states of all steps, of what :func:`write_scan` gave.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         outputs: The Scan's.
         p: What stands before local names.
@@ -118,16 +118,16 @@ def append_last_state(
     The arguments are those of :func:`last_state_and_y`.
     """
     width = width or v.hidden_size
-    if mask is not None and sequence_lens_masks.by_index(e) and not reverse:
+    if mask is not None and sequence_lens_masks.can_fill_by_index(e) and not reverse:
         rows = e.reshape(before, [-1, width], f"{p}Y_before_rows")
         batch = e.dim(before, 1, f"{p}batch") if v.batch_size is None else e.ints("batch", [v.batch_size])
-        rows = sequence_lens_masks.fill(e, v, mask, [rows, last], np.zeros(width), f"{p}Y_rows", batch)
+        rows = sequence_lens_masks.fill_rows(e, v, mask, [rows, last], np.zeros(width), f"{p}Y_rows", batch)
         return shape_outputs.like_steps(e, v, rows, before, width, f"{p}Y_valid")
     start, end = (0, -1) if reverse else (1, END)
     rest = before if v.peeled else e.slice(before, start, end, 0, f"{p}Y_rest")
-    if mask is not None and sequence_lens_masks.by_index(e):
+    if mask is not None and sequence_lens_masks.can_fill_by_index(e):
         rows = e.reshape(rest, [-1, width], f"{p}Y_rest_rows")
-        rows = sequence_lens_masks.fill(e, v, mask, [last, rows], np.zeros(width), f"{p}Y_rows")
+        rows = sequence_lens_masks.fill_rows(e, v, mask, [last, rows], np.zeros(width), f"{p}Y_rows")
         return shape_outputs.like_steps(e, v, rows, before, width, f"{p}Y_valid")
     final = e.unsqueeze(last, [0], f"{p}Y_final")
     y_steps = e.op("Concat", [final, rest] if reverse else [rest, final], f"{p}Y_steps", axis=0)

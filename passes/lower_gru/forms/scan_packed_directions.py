@@ -57,9 +57,9 @@ def scan_lanes(
     """Write a Scan over projections that are joined side by side.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
-        given: What went in.
+        given: The prepared inputs.
         lanes: The scan inputs by name: the projections [T·B, H] to join for each.
         write_body: Writes the body.
         copies: How often the state stands in the body's state.
@@ -85,7 +85,7 @@ def scan_lanes(
 
 
 def common_mask(v: Variant, given: Inputs) -> Mask | None:
-    """Return the mask of Y in the order of a packed Scan's steps, if there is one for all it holds."""
+    """Return the mask of Y in the order of a packed Scan's steps, if one is valid for all of it."""
     return given.mask if len(v.directions) == 1 and not v.directions[0].reverse else None
 
 
@@ -93,9 +93,9 @@ def split_directions(e: Emitter, v: Variant, given: Inputs, last: Value, y: Valu
     """Return the node's outputs.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
-        given: What went in.
+        given: The prepared inputs.
         last: The last states of all directions, [B, D·H].
         y: The states after all steps in the order of the steps, [T, B, D·H], if Y is asked for.
 

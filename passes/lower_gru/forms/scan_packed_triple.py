@@ -83,7 +83,7 @@ def _project(e: Emitter, v: Variant, given: Inputs) -> list[Value]:
             rows = e.gemm(view.rows, e.value(f"{p}{PREFIX}W{name}"), rows, f"{p}{PREFIX}X{name}")
         if views[0].mask is not None:
             padding = np.repeat([CLOSED[gate] for gate in closed], width)
-            rows = sequence_lens_masks.fill(e, v, views[0].mask, [rows], padding, f"{PREFIX}X{name}_valid")
+            rows = sequence_lens_masks.fill_rows(e, v, views[0].mask, [rows], padding, f"{PREFIX}X{name}_valid")
         steps.append(as_steps(e, v, given.x, rows, f"{PREFIX}X{name}_steps", 3 * width))
     return steps
 

@@ -28,10 +28,10 @@ def valid_steps(e: Emitter, v: Variant, mask: Mask | None, y: Value, name: str) 
     """Return [T, B, H] with zeros past the lengths."""
     if mask is None:
         return y
-    if not sequence_lens_masks.by_index(e):
-        return e.where(sequence_lens_masks.steps_of(e, mask), y, 0.0, name)
+    if not sequence_lens_masks.can_fill_by_index(e):
+        return e.where(sequence_lens_masks.mask_steps(e, mask), y, 0.0, name)
     rows = e.reshape(y, [-1, v.hidden_size], f"{name}_in")
-    rows = sequence_lens_masks.fill(e, v, mask, [rows], np.zeros(v.hidden_size), f"{name}_rows")
+    rows = sequence_lens_masks.fill_rows(e, v, mask, [rows], np.zeros(v.hidden_size), f"{name}_rows")
     return like_steps(e, v, rows, y, v.hidden_size, name)
 
 
@@ -39,7 +39,7 @@ def node_outputs(e: Emitter, v: Variant, mask: Mask | None, y: Value | None, sta
     """Return the node's outputs in its shape.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         mask: The mask, or ``None`` without sequence_lens.
         y: All states, [T, D, B, H], zeros past the lengths, or ``None`` where Y is not asked for.

@@ -22,7 +22,7 @@ class StepAlgebra:
     """The algebra of :func:`gru_lower.gru.step_equations.step` that emits nodes.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         prefix: What stands before the local names of the weights to use.
 
@@ -33,7 +33,7 @@ class StepAlgebra:
         self._e, self._v, self._p = e, v, prefix
 
     def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
-        """Return one Gemm."""
+        """Return ``state Rᵀ + plus``, one Gemm."""
         return self._e.gemm(state, self._e.value(f"{self._p}R{gate}"), plus, f"pre_{gate}")
 
     def recurrent_candidate(self, state: Value | None) -> Value | None:
@@ -106,7 +106,7 @@ def emit_step(
     """Emit one step.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         direction: Whose weights and activations.
         xt: The projection of the step, [B, H] each.

@@ -95,7 +95,7 @@ def prologue(v: Variant) -> Template:
         results |= {"mask_valid": given.mask.valid}
         results |= {} if given.mask.nonempty is None else {"mask_nonempty": given.mask.nonempty}
         if v.mask == "where" and length:
-            mask_rows = sequence_lens_masks.rows_of(e, given.mask)
+            mask_rows = sequence_lens_masks.mask_rows(e, given.mask)
             steps = _steps(e, v, mask_rows, 1, [f"row_mask_{t}" for t in range(length)])
             results |= {f"row_mask_{t}": step for t, step in enumerate(steps)}
     return e.template(results)
@@ -140,7 +140,7 @@ def epilogue(v: Variant) -> Template:
         for p in prefixes:
             states = [e.value(f"{p}H_{t}") for t in range(length)]
             rows = states[0] if length == 1 else e.op("Concat", states, f"{p}H_all", axis=0)
-            rows = sequence_lens_masks.fill(e, v, mask, [rows], np.zeros(v.hidden_size), f"{p}H_valid")
+            rows = sequence_lens_masks.fill_rows(e, v, mask, [rows], np.zeros(v.hidden_size), f"{p}H_valid")
             ys.append(e.reshape(rows, [length, -1, v.hidden_size], f"{p}Y_valid"))
         y = e.stack(ys, 1, "Y_stacked")
     elif "Y" in v.wants and length:
