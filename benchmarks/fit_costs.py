@@ -53,9 +53,9 @@ peel_up_to = {0.peel_up_to}
 # computes its own faster.
 inside_from = {0.inside_from}
 inside_values = {0.inside_values}
-# What a Scan's body computes it holds as states, in two places each: up to so large a B·H, beyond which a cache is too
-# small for them.
-held_up_to = {0.held_up_to}
+# All that a Scan's body computes is a state of it, in two preallocated places each: up to so large a B·H, beyond
+# which a cache is too small for them.
+preallocate_up_to = {0.preallocate_up_to}
 
 # How a Scan's body is packed: the first row that fits. `hidden` and `batch` are the largest sizes it serves;
 # `unknown` says whether it also serves a batch that is neither static nor hinted.

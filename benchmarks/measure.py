@@ -14,8 +14,8 @@ import onnxruntime
 from benchmarks import gru_case
 from benchmarks.rival_forms import RIVALS
 from gru_lower.graph.model import Model
-from gru_lower.passes import pipeline, registry
-from gru_lower.passes.lower_gru.costs import PACKINGS
+from gru_lower.passes import pipeline
+from gru_lower.passes.lower_gru.choose_packing import PACKINGS
 from gru_lower.verification.worker.timing import Seconds, Spread, in_turn, quotient
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def session(model: onnx.ModelProto) -> Any:  # noqa: ANN401 - onnxruntime ships 
 def lowered(model: onnx.ModelProto, passes: str) -> onnx.ModelProto:
     """Return a model after some passes; the model itself is changed."""
     held = Model(model)
-    pipeline.run(registry.parse(passes), held)
+    pipeline.run(pipeline.parse(passes), held)
     return held.proto
 
 

@@ -17,7 +17,7 @@ import onnx_graphsurgeon  # noqa: F401 - imported late by the passes; counts as 
 
 from gru_lower.api import calls
 from gru_lower.graph.model import load, save
-from gru_lower.passes import registry
+from gru_lower.passes import pipeline
 
 MB = 1_000_000
 
@@ -35,7 +35,7 @@ def peak() -> int:
 
 def main(model: Path, target: Path, passes: str) -> None:
     """Load, lower and save; print the CPU seconds of each, which other work does not lengthen, and the MB of all."""
-    registry.parse(passes)  # imports what the passes are made of
+    pipeline.parse(passes)  # imports what the passes are made of
     before = peak()
     times = [time.process_time()]
     held = load(model)

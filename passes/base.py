@@ -1,17 +1,24 @@
-"""What a pass is: requires, run, ensures; and what one hands back."""
+"""What a pass is: requires, run, ensures; what it returns; and the visit to every GRU that most passes begin with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.gru.parse_node import parse
+from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gru_lower.diagnostics import Diagnostic
+    from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.spec import GruSpec
     from gru_lower.verification.result import Verification
-    from gru_lower.verification.sites.site import Site, SitePair
+    from gru_lower.verification.sites.site import SitePair
 
 
 @dataclass
@@ -68,3 +75,44 @@ class Pass:
 
     def ensures(self, model: Model, result: PassResult) -> None:
         """Raise :class:`gru_lower.errors.InternalError` where the pass broke its promise."""
+
+
+class FoundGru(NamedTuple):
+    """A GRU of a model.
+
+    Attributes:
+        scope: Where it stands.
+        node_index: Its place among the scope's nodes.
+        spec: What was read from it.
+        site: What the pass says of it: that it is kept, until the pass says otherwise.
+
+    """
+
+    scope: Scope
+    node_index: int
+    spec: GruSpec
+    site: Site
+
+
+def visit_grus(model: Model, facts: Facts, ctx: Context, result: PassResult, activity: str) -> Iterator[FoundGru]:
+    """Yield every GRU of a model that is understood; one that is not gets a site that says why.
+
+    Args:
+        model: The model.
+        facts: Its side table.
+        ctx: What passes share; its ``progress`` is called.
+        result: Takes the site and the diagnostics of each.
+        activity: What is being done, for ``progress``.
+
+    """
+    places = [(scope, i) for scope in walk(model.proto) for i, node in enumerate(scope.nodes) if is_onnx(node, "GRU")]
+    for done, (scope, index) in enumerate(places, 1):
+        ctx.progress(activity, done, len(places))
+        parsed = parse(scope, index, facts)
+        result.diagnostics += parsed.diagnostics
+        site = Site(scope.site(index), scope.path, scope.nodes[index].name, parsed.spec, "kept")
+        result.sites.append(site)
+        if parsed.spec is None:
+            site.code, site.message = parsed.diagnostics[-1].code, parsed.diagnostics[-1].message
+        else:
+            yield FoundGru(scope, index, parsed.spec, site)

@@ -1,4 +1,4 @@
-"""The pass ``convert-opset``."""
+"""The pass ``convert-opset``: convert a model to another opset, by onnx's version converter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gru_lower.passes.base import Context, Pass, PassResult
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
-HIDING_PLACE = "gru_lower.kept"
+HIDING_DOMAIN = "gru_lower.kept"
 FREE_INITIALIZERS_IR_VERSION = 4
 
 
@@ -60,9 +60,9 @@ class ConvertOpset(Pass):
         main = next(walk(model.proto))
         if main.opset == self.options.to:
             return result
-        _refuse(model, self.options.to)
-        before = _inventory(model.proto)
-        specs = _hide(model)
+        _check_convertible(model, self.options.to)
+        before = _count_droppable(model.proto)
+        specs = _hide_grus(model)
         try:
             converted = version_converter.convert_version(model.proto, self.options.to)
         except (RuntimeError, ValueError, version_converter.ConvertError) as error:
@@ -74,15 +74,16 @@ class ConvertOpset(Pass):
                 if main.opset < self.options.to
                 else f"lower it at its own opset, {main.opset}, or name one that has the operator",
             ) from error
-        _restore(converted, specs, self.options.to)
+        _restore_grus(converted, specs, self.options.to)
         _set_ir_version(converted, self.options.to, down=self.options.to < main.opset)
-        result.diagnostics = _losses(before, _inventory(converted))
+        result.diagnostics = _losses(before, _count_droppable(converted))
         model.proto.CopyFrom(converted)
         model.modified = result.modified = True
         return result
 
 
-def _refuse(model: Model, to: int) -> None:
+def _check_convertible(model: Model, to: int) -> None:
+    """Raise where onnx's converter would fail or lose data: another version, local functions, external data."""
     newest = onnx.defs.onnx_opset_version()
     if not 1 <= to <= newest:
         raise Unsupported(f"there is no opset {to}", code="GL012", hint=f"this version of onnx knows 1 to {newest}")
@@ -96,8 +97,8 @@ def _refuse(model: Model, to: int) -> None:
         )
 
 
-def _hide(model: Model) -> dict[str, GruSpec]:
-    """Give every GRU a domain of ours, and a name to know it by."""
+def _hide_grus(model: Model) -> dict[str, GruSpec]:
+    """Move every GRU to a domain that the converter leaves alone; return the specs by the attribute ``hidden``."""
     facts, specs, found = Facts(model), {}, []
     for scope in walk(model.proto):
         for index, node in enumerate(scope.nodes):
@@ -109,25 +110,26 @@ def _hide(model: Model) -> dict[str, GruSpec]:
                 found.append((node, parsed.spec))
     for count, (node, spec) in enumerate(found):
         specs[f"{count}"] = spec
-        node.domain = HIDING_PLACE
+        node.domain = HIDING_DOMAIN
         node.attribute.append(helper.make_attribute("hidden", str(count)))
     if found:
-        model.proto.opset_import.append(helper.make_opsetid(HIDING_PLACE, 1))
+        model.proto.opset_import.append(helper.make_opsetid(HIDING_DOMAIN, 1))
     return specs
 
 
-def _restore(model: onnx.ModelProto, specs: dict[str, GruSpec], to: int) -> None:
+def _restore_grus(model: onnx.ModelProto, specs: dict[str, GruSpec], to: int) -> None:
+    """Write the hidden GRUs anew, in the operator's version of the opset."""
     version = max(v for v in VERSIONS if v <= to)
     for scope in walk(model):
         for node in scope.nodes:
-            if node.domain != HIDING_PLACE:
+            if node.domain != HIDING_DOMAIN:
                 continue
             key = next(attribute.s.decode() for attribute in node.attribute if attribute.name == "hidden")
             fresh = replace(specs[key], version=version).to_node(node.name)
             del node.attribute[:]
             node.attribute.extend(fresh.attribute)
             node.domain = ""
-    kept = [entry for entry in model.opset_import if entry.domain != HIDING_PLACE]
+    kept = [entry for entry in model.opset_import if entry.domain != HIDING_DOMAIN]
     del model.opset_import[:]
     model.opset_import.extend(kept)
 
@@ -143,7 +145,7 @@ def _set_ir_version(model: onnx.ModelProto, to: int, *, down: bool) -> None:
     model.ir_version = wanted if down and not newer_types else max(model.ir_version, wanted)
 
 
-def _inventory(model: onnx.ModelProto) -> Counter[str]:
+def _count_droppable(model: onnx.ModelProto) -> Counter[str]:
     """Count what the converter is known to lose."""
     count: Counter[str] = Counter()
     count["metadata_props of the model"] = len(model.metadata_props)
@@ -161,5 +163,6 @@ def _inventory(model: onnx.ModelProto) -> Counter[str]:
 
 
 def _losses(before: Counter[str], after: Counter[str]) -> list[Diagnostic]:
+    """Return a diagnostic where the conversion dropped anything."""
     lost = [f"{before[key] - after[key]} {key}" for key in before if before[key] > after[key]]
     return [diagnostic("GL011", f"onnx's version converter dropped {', '.join(lost)}")] if lost else []

@@ -1,4 +1,4 @@
-"""The pass ``fold-shapes``."""
+"""The pass ``fold-shapes``: replace what follows from static shapes by constants."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class FoldShapes(Pass):
 
 
 def _edits(scope: Scope, facts: Facts) -> list[splice.Edit]:
+    """Return the edits that make initializers of a scope's known values, of those that a node that stays uses."""
     values = shape_values(scope, facts)
     kept = set(scope.outputs)
     folded: list[tuple[int, list[str]]] = []

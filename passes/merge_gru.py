@@ -1,4 +1,4 @@
-"""The pass ``merge-gru``."""
+"""The pass ``merge-gru``: make one GRU of several that stand side by side."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import helper
 
 from gru_lower.graph import external_data, node_order, splice
 from gru_lower.graph.equal_values import value_key
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.known_zeros import is_zero
 from gru_lower.graph.names import Names
+from gru_lower.emission.edit_writer import EditWriter
+from gru_lower.graph import external_data, splice
+from gru_lower.graph.equal_values import key
 from gru_lower.graph.scopes import is_onnx, node_uses, walk
+from gru_lower.gru.block_diagonal import block_diagonal
+from gru_lower.gru.constant_inputs import has_zero_initial_state
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.spec import GATES
 from gru_lower.passes.base import Context, Pass, PassResult
@@ -23,12 +28,14 @@ from gru_lower.verification.sites.site import Site
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from onnx import NodeProto
+
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
-OLDEST, SPLIT_INPUT = 7, 13
+OLDEST = 7
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ class MergeGru(Pass):
         for scope in walk(model.proto):
             ctx.progress("merging", len(edits), len(edits))
             for group in self._groups(_candidates(scope, facts, result)):
-                edits.append(_merged(group, facts, names))
+                edits.append(_merge(group, facts, names))
                 together = " and ".join(gru.node.name or gru.spec.Y or gru.spec.Y_h for gru in group)
                 result.sites += [
                     Site(scope.site(gru.index), scope.path, gru.node.name, gru.spec, "merged", message=together)
@@ -114,7 +121,7 @@ class _Candidate:
 
 
 def _candidates(scope: Scope, facts: Facts, result: PassResult) -> list[_Candidate]:
-    """Return a scope's GRUs that could be merged, in order; what is doubtful about any goes into the result."""
+    """Return a scope's GRUs that could be merged, in order; diagnostics of any go into the result."""
     depth: dict[str, int] = {}
     found: list[_Candidate] = []
     if not node_order.is_in_order(scope.nodes):
@@ -128,17 +135,15 @@ def _candidates(scope: Scope, facts: Facts, result: PassResult) -> list[_Candida
         parsed = parse(scope, index, facts)
         result.diagnostics += parsed.diagnostics
         spec = parsed.spec
-        if spec is not None and spec.elem_type and all(_is_own(scope, facts, spec, name) for name in "WRB"):
-            if "initial_h" in spec.inputs and is_zero(facts, scope, spec.inputs["initial_h"]):
-                spec = replace(
-                    spec,
-                    inputs={value_key: name for value_key, name in spec.inputs.items() if value_key != "initial_h"},
-                )
+        if spec is not None and spec.elem_type and all(_is_held_in_model(scope, facts, spec, name) for name in "WRB"):
+            if has_zero_initial_state(scope, spec, facts):
+                spec = spec.without_inputs("initial_h")
             found.append(_Candidate(scope, index, spec, _kind(scope, facts, spec, here)))
     return found
 
 
-def _is_own(scope: Scope, facts: Facts, spec: GruSpec, name: str) -> bool:
+def _is_held_in_model(scope: Scope, facts: Facts, spec: GruSpec, name: str) -> bool:
+    """Whether an input is absent, or a constant of the model's own file."""
     tensor = facts.constant(scope, spec.inputs.get(name, ""))
     return name not in spec.inputs or (tensor is not None and not external_data.is_external(tensor))
 
@@ -154,56 +159,46 @@ def _kind(scope: Scope, facts: Facts, spec: GruSpec, depth: int) -> str:
     return repr((depth, steps, lens, "initial_h" in spec.inputs, fields))
 
 
-def _merged(group: Sequence[_Candidate], facts: Facts, names: Names) -> splice.Edit:
+def _merge(group: Sequence[_Candidate], facts: Facts, names: Names) -> splice.Edit:
     """Return the edit that puts one GRU in the place of a group."""
     scope, first = group[0].scope, group[0].spec
     prefix = names.prefix(f"{group[0].node.name or first.Y or first.Y_h}/merged")
-    nodes: list[NodeProto] = []
-    tensors: list[TensorProto] = []
-    sizes = [gru.spec.hidden_size for gru in group]
-
-    def constant(array: Array, local: str) -> str:
-        tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), names.value(f"{prefix}/{local}")))
-        return tensors[-1].name
-
-    def node(op_type: str, inputs: Sequence[str], outputs: Sequence[str], local: str, axis: int, **more: Any) -> None:  # noqa: ANN401 - attributes
-        name = names.node(f"{prefix}/{local}")
-        nodes.append(helper.make_node(op_type, list(inputs), list(outputs), name, axis=axis, **more))
-
-    def joined(local: str) -> str:
-        given = [gru.spec.inputs[local] for gru in group]
-        if local == "X" and len(set(given)) == 1:
-            return given[0]
-        arrays = [facts.array(scope, name) for name in given]
-        if all(array is not None for array in arrays):
-            return constant(np.concatenate([array for array in arrays if array is not None], axis=2), local)
-        node("Concat", given, [made := names.value(f"{prefix}/{local}")], local, axis=2)
-        return made
-
-    def parted(local: str) -> str:
-        wanted = [getattr(gru.spec, local) for gru in group]
-        if not any(wanted):
-            return ""
-        made = names.value(f"{prefix}/{local}")
-        parts = [name or names.value(f"{prefix}/{local}_unused") for name in wanted]
-        axis = 3 if local == "Y" else 2
-        if scope.opset < SPLIT_INPUT:
-            node("Split", [made], parts, f"{local}_parts", axis, split=sizes)
-        else:
-            node("Split", [made, constant(np.array(sizes, np.int64), "sizes")], parts, f"{local}_parts", axis)
-        return made
-
+    writer = EditWriter(scope.opset, names, prefix)
     shared = len({gru.spec.inputs["X"] for gru in group}) == 1
-    inputs = {"X": joined("X")}
-    inputs |= {name: constant(array, name) for name, array in _weights(group, facts, shared=shared).items()}
+    inputs = {"X": first.inputs["X"] if shared else _concat(writer, group, facts, "X")}
+    inputs |= {name: writer.constant(array, name) for name, array in _weights(group, facts, shared=shared).items()}
     if "sequence_lens" in first.inputs:
         inputs["sequence_lens"] = first.inputs["sequence_lens"]
     if "initial_h" in first.inputs:
-        inputs["initial_h"] = joined("initial_h")
-    before = len(nodes)
-    spec = replace(first, hidden_size=sum(sizes), inputs=inputs, Y=parted("Y"), Y_h=parted("Y_h"))
-    nodes.insert(before, spec.to_node(names.node(f"{prefix}/GRU")))
-    return splice.Edit(scope, [gru.index for gru in group], nodes, tensors)
+        inputs["initial_h"] = _concat(writer, group, facts, "initial_h")
+    before = len(writer.nodes)
+    hidden = sum(gru.spec.hidden_size for gru in group)
+    Y, Y_h = _split(writer, group, "Y", axis=3), _split(writer, group, "Y_h", axis=2)
+    spec = replace(first, hidden_size=hidden, inputs=inputs, Y=Y, Y_h=Y_h)
+    writer.nodes.insert(before, spec.to_node(writer.node_name("GRU")))
+    return splice.Edit(scope, [gru.index for gru in group], writer.nodes, writer.initializers)
+
+
+def _concat(writer: EditWriter, group: Sequence[_Candidate], facts: Facts, key: str) -> str:
+    """Return one of a group's inputs joined along the features: a constant if all parts are constants."""
+    given = [gru.spec.inputs[key] for gru in group]
+    arrays = [facts.array(group[0].scope, name) for name in given]
+    if all(array is not None for array in arrays):
+        return writer.constant(np.concatenate([array for array in arrays if array is not None], axis=2), key)
+    joined = writer.value_name(key)
+    writer.node("Concat", given, [joined], key, axis=2)
+    return joined
+
+
+def _split(writer: EditWriter, group: Sequence[_Candidate], key: str, axis: int) -> str:
+    """Split one of the merged GRU's outputs into those of a group; return its name, ``""`` where nothing reads it."""
+    wanted = [getattr(gru.spec, key) for gru in group]
+    if not any(wanted):
+        return ""
+    merged = writer.value_name(key)
+    parts = [name or writer.value_name(f"{key}_unused") for name in wanted]
+    writer.split(merged, [gru.spec.hidden_size for gru in group], parts, axis, f"{key}_parts", "sizes")
+    return merged
 
 
 def _weights(group: Sequence[_Candidate], facts: Facts, *, shared: bool) -> dict[str, Array]:
@@ -217,22 +212,11 @@ def _weights(group: Sequence[_Candidate], facts: Facts, *, shared: bool) -> dict
                 array = np.zeros((D, gates * H), helper.tensor_dtype_to_np_dtype(gru.spec.elem_type))
             given.setdefault(name, []).append(array.reshape(D, gates, H, -1))
     joined = {
-        "W": np.concatenate(given["W"], axis=2) if shared else _diagonal(given["W"]),
-        "R": _diagonal(given["R"]),
+        "W": np.concatenate(given["W"], axis=2) if shared else block_diagonal(given["W"]),
+        "R": block_diagonal(given["R"]),
         "B": np.concatenate(given["B"], axis=2),
     }
     if not any("B" in gru.spec.inputs for gru in group):
         del joined["B"]
     shapes = {name: (len(array), -1, *(array.shape[3:] if name != "B" else ())) for name, array in joined.items()}
     return {name: array.reshape(shapes[name]) for name, array in joined.items()}
-
-
-def _diagonal(blocks: Sequence[Array]) -> Array:
-    """Return [D, gates, H, K] of which each block has its own place on the last two axes, zeros elsewhere."""
-    height, width = (sum(block.shape[axis] for block in blocks) for axis in (2, 3))
-    result = np.zeros((*blocks[0].shape[:2], height, width), blocks[0].dtype)
-    row = column = 0
-    for block in blocks:
-        result[:, :, row : row + block.shape[2], column : column + block.shape[3]] = block
-        row, column = row + block.shape[2], column + block.shape[3]
-    return result

@@ -1,4 +1,4 @@
-"""The pass ``normalize-gru``."""
+"""The pass ``normalize-gru``: write every GRU out in full."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
-from gru_lower.graph.scopes import is_onnx, walk
-from gru_lower.gru.parse_node import parse
-from gru_lower.passes.base import Context, Pass, PassResult
-from gru_lower.verification.sites.site import Change, Site
+from gru_lower.gru.constant_inputs import constant_inputs
+from gru_lower.passes.base import Context, Pass, PassResult, visit_grus
+from gru_lower.verification.sites.site import Change
 
 if TYPE_CHECKING:
+    from onnx import NodeProto
+
     from gru_lower.graph.model import Model
 
 
@@ -39,42 +40,27 @@ class NormalizeGru(Pass):
         """Rewrite every GRU that is not in its canonical spelling."""
         result = PassResult(modified=False)
         facts, edits = Facts(model), []
-        for scope in walk(model.proto):
-            for index, node in enumerate(scope.nodes):
-                if not is_onnx(node, "GRU"):
-                    continue
-                parsed = parse(scope, index, facts)
-                result.diagnostics += parsed.diagnostics
-                site = Site(scope.site(index), scope.path, node.name, parsed.spec, "kept")
-                result.sites.append(site)
-                if parsed.spec is None:
-                    site.code, site.message = parsed.diagnostics[-1].code, parsed.diagnostics[-1].message
-                    continue
-                fresh = parsed.spec.to_node(node.name)
-                fresh.domain = node.domain
-                if _same(fresh, node):
-                    site.message = "already in its canonical spelling"
-                    continue
-                site.action, site.message = "normalized", "written out in full"
-                constants = {
-                    key: tensor
-                    for key, name in parsed.spec.inputs.items()
-                    if (tensor := facts.constant(scope, name)) is not None
-                }
-                old = type(node)()
-                old.CopyFrom(node)
-                site.change = Change(parsed.spec, old, [fresh], [], constants, scope.opsets)
-                edits.append(splice.Edit(scope, [index], [fresh]))
-            ctx.progress("normalizing", len(result.sites), len(result.sites))
+        for scope, index, spec, site in visit_grus(model, facts, ctx, result, "normalizing"):
+            node = scope.nodes[index]
+            fresh = spec.to_node(node.name)
+            fresh.domain = node.domain
+            if _is_same(fresh, node):
+                site.message = "already in its canonical spelling"
+                continue
+            site.action, site.message = "normalized", "written out in full"
+            old = type(node)()
+            old.CopyFrom(node)
+            site.change = Change(spec, old, [fresh], [], constant_inputs(scope, spec, facts), scope.opsets)
+            edits.append(splice.Edit(scope, [index], [fresh]))
         result.modified = splice.apply(model, edits)
         return result
 
 
-def _same(fresh: object, node: object) -> bool:
-    """Compare what the two nodes mean: attributes in any order, documentation aside."""
+def _is_same(fresh: NodeProto, node: NodeProto) -> bool:
+    """Whether two nodes have the same inputs, outputs and attributes; attributes in any order, documentation aside."""
 
-    def key(each: object) -> tuple[object, ...]:
-        attributes = sorted(a.SerializeToString(deterministic=True) for a in each.attribute)  # type: ignore[attr-defined]
-        return list(each.input), list(each.output), attributes  # type: ignore[attr-defined]
+    def key(each: NodeProto) -> tuple[object, ...]:
+        attributes = sorted(a.SerializeToString(deterministic=True) for a in each.attribute)
+        return list(each.input), list(each.output), attributes
 
     return key(fresh) == key(node)

@@ -1,15 +1,76 @@
-"""Running passes in a row over one model."""
+"""The language of ``--passes``, and running passes in a row over one model.
+
+normalize-gru,lower-gru{form=scan zero_length_state=initial}
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any
 
+from gru_lower.errors import Unsupported
 from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.passes.registry import PASSES, load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gru_lower.graph.model import Model
+
+
+_SPEC = re.compile(r"\s*([a-z][a-z-]*)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
+
+
+def parse(spec: str) -> list[Pass]:
+    """Read a pipeline such as ``"normalize-gru,lower-gru{form=scan}"``.
+
+    Raises:
+        Unsupported: The text is no pipeline, or names an unknown pass, option or value.
+
+    """
+    passes: list[Pass] = []
+    position = 0
+    while position < len(spec):
+        match = _SPEC.match(spec, position)
+        if match is None:
+            raise Unsupported(
+                f"cannot read the pipeline from {spec[position:]!r} on",
+                code="GL008",
+                hint='write it like "normalize-gru,lower-gru{form=scan}"',
+            )
+        kind = load(match.group(1))
+        passes.append(kind(_options(kind, match.group(2) or "")))
+        position = match.end()
+    if not passes:
+        raise Unsupported("the pipeline is empty", code="GL008", hint=f"known passes: {', '.join(PASSES)}")
+    return passes
+
+
+def _value(kind: type[Pass], key: str, wanted: Any, value: str) -> Any:  # noqa: ANN401 - a field's type and value
+    if wanted not in (int, "int"):
+        return value
+    if not value.isdigit():
+        raise Unsupported(f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint="a whole number is wanted")
+    return int(value)
+
+
+def _options(kind: type[Pass], text: str) -> Any:  # noqa: ANN401 - each pass has its own options type
+    fields = {field.name: field for field in dataclasses.fields(kind.Options)}
+    values: dict[str, Any] = {}
+    for word in re.split(r"[\s,]+", text.strip()) if text.strip() else []:
+        key, equals, value = word.partition("=")
+        key = key.replace("-", "_")
+        if key not in fields or not equals:
+            known = ", ".join(fields) or "none"
+            raise Unsupported(f"{kind.name} has no option {word!r}", code="GL008", hint=f"its options: {known}")
+        allowed = fields[key].metadata.get("choices")
+        if allowed and value not in allowed:
+            raise Unsupported(
+                f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint=f"one of {', '.join(allowed)}"
+            )
+        values[key] = _value(kind, key, fields[key].type, value)
+    return kind.Options(**values)
 
 
 def run(passes: Sequence[Pass], model: Model, ctx: Context | None = None) -> PassResult:

@@ -1,15 +1,10 @@
-"""The passes by name, loaded when first asked for, and the language of ``--passes``.
-
-normalize-gru,lower-gru{form=scan zero_length_state=initial}
-"""
+"""The passes by name, each loaded when first asked for."""
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import importlib
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gru_lower.errors import Unsupported
 
@@ -42,9 +37,7 @@ PASSES = {
     ),
     "lower-gru": ("gru_lower.passes.lower_gru.lower_gru", "LowerGru"),
 }
-"""Name: the module and the class."""
-
-_SPEC = re.compile(r"\s*([a-z][a-z-]*)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
+"""By the name of a pass: its module, which ends in that name with underscores, and its class."""
 
 
 def load(name: str) -> type[Pass]:
@@ -61,54 +54,3 @@ def load(name: str) -> type[Pass]:
     module, attribute = PASSES[name]
     found: type[Pass] = getattr(importlib.import_module(module), attribute)
     return found
-
-
-def parse(spec: str) -> list[Pass]:
-    """Read a pipeline such as ``"normalize-gru,lower-gru{form=scan}"``.
-
-    Raises:
-        Unsupported: The text is no pipeline, or names an unknown pass, option or value.
-
-    """
-    passes: list[Pass] = []
-    position = 0
-    while position < len(spec):
-        match = _SPEC.match(spec, position)
-        if match is None:
-            raise Unsupported(
-                f"cannot read the pipeline from {spec[position:]!r} on",
-                code="GL008",
-                hint='write it like "normalize-gru,lower-gru{form=scan}"',
-            )
-        kind = load(match.group(1))
-        passes.append(kind(_options(kind, match.group(2) or "")))
-        position = match.end()
-    if not passes:
-        raise Unsupported("the pipeline is empty", code="GL008", hint=f"known passes: {', '.join(PASSES)}")
-    return passes
-
-
-def _typed(kind: type[Pass], key: str, wanted: Any, value: str) -> Any:  # noqa: ANN401 - a field's type and value
-    if wanted not in (int, "int"):
-        return value
-    if not value.isdigit():
-        raise Unsupported(f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint="a whole number is wanted")
-    return int(value)
-
-
-def _options(kind: type[Pass], text: str) -> Any:  # noqa: ANN401 - each pass has its own options type
-    fields = {field.name: field for field in dataclasses.fields(kind.Options)}
-    values: dict[str, Any] = {}
-    for word in re.split(r"[\s,]+", text.strip()) if text.strip() else []:
-        key, equals, value = word.partition("=")
-        key = key.replace("-", "_")
-        if key not in fields or not equals:
-            known = ", ".join(fields) or "none"
-            raise Unsupported(f"{kind.name} has no option {word!r}", code="GL008", hint=f"its options: {known}")
-        allowed = fields[key].metadata.get("choices")
-        if allowed and value not in allowed:
-            raise Unsupported(
-                f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint=f"one of {', '.join(allowed)}"
-            )
-        values[key] = _typed(kind, key, fields[key].type, value)
-    return kind.Options(**values)

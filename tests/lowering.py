@@ -12,7 +12,7 @@ from onnx import TensorProto, numpy_helper
 from gru_lower.graph.model import Model
 from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.scopes import is_onnx, walk
-from gru_lower.passes import pipeline, registry
+from gru_lower.passes import pipeline
 from strategies import BFLOAT16, BOUNDED
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-9, np.dtype(np
 def lower(model: onnx.ModelProto, passes: str) -> tuple[onnx.ModelProto, PassResult]:
     """Run passes over a copy of a model."""
     held = Model(onnx.ModelProto.FromString(model.SerializeToString()))
-    result = pipeline.run(registry.parse(passes), held)
+    result = pipeline.run(pipeline.parse(passes), held)
     return held.proto, result
 
 

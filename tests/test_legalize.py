@@ -156,7 +156,7 @@ class TestRewrites:
         path = tmp_path / "model.onnx"
         onnx.save(case.model(), path, save_as_external_data=True, location="weights.bin", size_threshold=0)
         held = graph_model.load(path)
-        pipeline.run(registry.parse("legalize-bidirectional"), held)
+        pipeline.run(pipeline.parse("legalize-bidirectional"), held)
         weights = [tensor for tensor in held.proto.graph.initializer if tensor.name.rpartition("_")[2] in "WR"]
         assert len(weights) == 4
         for tensor in weights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model
 from gru_lower.graph.scopes import walk
 from gru_lower.gru.parse_node import parse
-from gru_lower.passes import registry
+from gru_lower.passes import pipeline, registry
 from gru_lower.passes.base import PassResult
 from gru_lower.passes.lower_gru.lower_gru import LowerGru
 from lowering import hold, lower
@@ -32,7 +33,7 @@ def small(**knobs: Any) -> GruCase:
 
 class TestRegistry:
     def test_reads_names_and_options(self) -> None:
-        first, second = registry.parse("normalize-gru, lower-gru{form=scan zero_length_state=initial}")
+        first, second = pipeline.parse("normalize-gru, lower-gru{form=scan zero_length_state=initial}")
         assert (first.name, second.name) == ("normalize-gru", "lower-gru")
         assert dataclasses.asdict(second.options) == {
             "form": "scan",
@@ -47,7 +48,7 @@ class TestRegistry:
         }
 
     def test_option_names_may_be_spelled_with_dashes(self) -> None:
-        (only,) = registry.parse("lower-gru{zero-length-state=initial}")
+        (only,) = pipeline.parse("lower-gru{zero-length-state=initial}")
         assert only.options.zero_length_state == "initial"
 
     @pytest.mark.parametrize(
@@ -63,9 +64,20 @@ class TestRegistry:
     )
     def test_says_what_is_wrong_and_what_would_be_right(self, spec: str, wrong: str, hint: str) -> None:
         with pytest.raises(Unsupported) as caught:
-            registry.parse(spec)
+            pipeline.parse(spec)
         assert wrong in caught.value.message
         assert hint in (caught.value.hint or "")
+
+    def test_a_module_is_named_as_its_pass(self) -> None:
+        assert {module.rpartition(".")[2] for module, _ in registry.PASSES.values()} == {
+            name.replace("-", "_") for name in registry.PASSES
+        }
+
+    def test_passes_holds_nothing_but_passes_and_what_a_pass_is(self) -> None:
+        folder = Path(gru_lower.__file__).parent / "passes"
+        found = {entry.stem for entry in folder.iterdir() if not entry.name.startswith("__")}
+        homes = {module.split(".")[2] for module, _ in registry.PASSES.values()}
+        assert found == homes | {"base", "pipeline", "registry"}
 
     @pytest.mark.parametrize("name", registry.PASSES)
     def test_every_pass_states_its_rules(self, name: str) -> None:

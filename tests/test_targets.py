@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import gru_lower
-from gru_lower.emission.vocabulary import MINIMAL
+from gru_lower.emission.operator_vocabulary import MINIMAL
 from gru_lower.targets import read_profile
 from gru_lower.targets.profile import FOLDER
 from lowering import hold, holds_gru, lower, op_types

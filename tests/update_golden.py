@@ -16,7 +16,7 @@ import onnx
 from onnx import parser, printer
 
 import gru_lower
-from gru_lower.passes.lower_gru.costs import PACKINGS
+from gru_lower.passes.lower_gru.choose_packing import PACKINGS
 
 GOLDEN = Path(__file__).resolve().parents[1] / "fixtures" / "golden"
 

@@ -1,1 +1,1 @@
-"""Writing nodes: the emitter, its templates, and the vocabulary of operators it may write."""
+"""Writing nodes: the emitter and its templates, the operators it may write, and the nodes of a single edit."""

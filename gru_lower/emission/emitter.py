@@ -1,7 +1,7 @@
-"""The emitter: ONNX operators as methods, each spelled as the model's own opset wants it.
+"""The emitter: ONNX operators as methods, each spelled as the model's own opset and the vocabulary want it.
 
 It authors graphsurgeon nodes, appended directly, and turns them into a :class:`Template`. What an
-opset spells otherwise is decided here and nowhere else, so the forms read as equations.
+opset spells otherwise is decided here and nowhere else, so that what is written with it reads as equations.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import onnx
 import onnx_graphsurgeon as gs
 from onnx import TensorProto, helper, numpy_helper
 
+from gru_lower.emission.operator_vocabulary import Vocabulary
 from gru_lower.emission.template import Template
-from gru_lower.emission.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +47,7 @@ class Emitter:
         self.elem_type = elem_type
         self.graph: Any = gs.Graph(opset=opset)
         self.constants: dict[str, TensorProto] = {}
-        self._body_names: dict[int, frozenset[str]] = {}
+        self._body_initializers: dict[int, frozenset[str]] = {}
         self._values: dict[str, Value] = {}
         self.types: dict[str, onnx.TypeProto] = {}
         self._shared: dict[str, Value] = {}
@@ -192,7 +192,7 @@ class Emitter:
         """Return ``yes`` where the condition holds and a constant elsewhere."""
         return self.op("Where", [condition, yes, self.tensor("fill", no)], name)
 
-    def formal(self, name: str, elem_type: int | None = None, rank: int | None = None) -> Value:
+    def body_input(self, name: str, elem_type: int | None = None, rank: int | None = None) -> Value:
         """Add a formal input to a body, of the GRU's type unless another is given.
 
         It gets no shape unless a rank is given: some runtimes refuse symbolic dims on a body's inputs.
@@ -202,7 +202,7 @@ class Emitter:
         self.types[value.name] = _tensor_type(self.elem_type if elem_type is None else elem_type, rank)
         return value
 
-    def result(self, value: Value, elem_type: int | None = None, rank: int = 2) -> None:
+    def body_output(self, value: Value, elem_type: int | None = None, rank: int = 2) -> None:
         """Add a formal output to a body.
 
         It gets a rank: onnxruntime wants one, and its own inference finds none behind a Reshape to computed dims.
@@ -210,11 +210,11 @@ class Emitter:
         self.graph.outputs.append(value)
         self.types[value.name] = _tensor_type(self.elem_type if elem_type is None else elem_type, rank)
 
-    def hand_on(self, index: int, values: Sequence[Value]) -> None:
-        """Make states of values of a body, from a place among its states on; nothing reads them."""
+    def add_unread_states(self, index: int, values: Sequence[Value]) -> None:
+        """Make values of a body states of it, from a place among its states on; nothing reads them."""
         for place, value in enumerate(values, index):
-            self.result(value)
-            self.formal(f"{value.name}_before")
+            self.body_output(value)
+            self.body_input(f"{value.name}_before")
             for formals in (self.graph.inputs, self.graph.outputs):
                 formals.insert(place, formals.pop())
 
@@ -234,13 +234,13 @@ class Emitter:
         body: Emitter,
         **attributes: Any,  # noqa: ANN401 - whatever the operator takes
     ) -> list[Value]:
-        """Append a node whose body another emitter wrote; the body holds the weights and constants it uses itself."""
+        """Append a node whose body another emitter wrote; weights and constants it uses become its initializers."""
         body.graph.name = "body"
         outputs = self.multi(op_type, inputs, names, body=body.graph, **attributes)
         made = {value.name for node in body.graph.nodes for value in node.outputs}
         made.update(value.name for value in body.graph.inputs)
         used = {value.name for node in body.graph.nodes for value in node.inputs if value.name}
-        self._body_names[id(self.graph.nodes[-1])] = frozenset(used - made)
+        self._body_initializers[id(self.graph.nodes[-1])] = frozenset(used - made)
         self.constants.update(body.constants)
         self.types.update(body.types)
         return outputs
@@ -248,7 +248,8 @@ class Emitter:
     def template(self, results: Mapping[str, Value]) -> Template:
         """Turn what was written into a template with the named results."""
         exported = gs.export_onnx(self.graph, do_type_check=False).graph
-        bodies = {i: self._body_names[id(n)] for i, n in enumerate(self.graph.nodes) if id(n) in self._body_names}
+        known = self._body_initializers
+        bodies = {index: known[id(node)] for index, node in enumerate(self.graph.nodes) if id(node) in known}
         for index in bodies:
             for attribute in exported.node[index].attribute:
                 if attribute.type == onnx.AttributeProto.GRAPH:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from onnx import TensorProto, helper
@@ -98,6 +98,10 @@ class GruSpec:
         """The element type as numpy spells it."""
         return FLOAT_TYPES.get(self.elem_type, "unknown")
 
+    def without_inputs(self, *keys: str) -> GruSpec:
+        """Return the GRU without some of its inputs, by ONNX's input names."""
+        return replace(self, inputs={key: name for key, name in self.inputs.items() if key not in keys})
+
     def attributes(self) -> dict[str, Any]:
         """Return the attributes written out in full: nothing is left to a default that may be read differently."""
         chosen = [fn for direction in self.directions for fn in (direction.f, direction.g)]
@@ -129,6 +133,14 @@ class GruSpec:
             inputs.pop()
         outputs = [self.Y, self.Y_h] if self.Y_h else [self.Y]
         return helper.make_node("GRU", inputs, outputs, name=name, **self.attributes())
+
+    def narrowed(self, node: NodeProto) -> NodeProto:
+        """Return a copy of the node it was read from, without the inputs that the spec leaves out."""
+        result = type(node)()
+        result.CopyFrom(node)
+        for position, key in enumerate(INPUTS[: len(result.input)]):
+            result.input[position] = self.inputs.get(key, "")
+        return result
 
     def describe(self) -> str:
         """Return the variant in a few words, for tables."""

@@ -63,15 +63,15 @@ def _expand(e: Emitter, x: Value) -> Value:
 def _body(e: Emitter, *, scan: bool, x: Value) -> Emitter:
     body = Emitter(e.opset, e.elem_type, around=e)
     if scan:
-        state, row = body.formal("state"), body.formal("row")
+        state, row = body.body_input("state"), body.body_input("row")
     else:
-        step, go_on = body.formal("i", INT64, 0), body.formal("go_on", BOOL, 0)
-        state = body.formal("state")
+        step, go_on = body.body_input("i", INT64, 0), body.body_input("go_on", BOOL, 0)
+        state = body.body_input("state")
         row = body.op("Gather", [x, step], "row", axis=0)
-        body.result(body.op("Identity", [go_on], "more"), BOOL, 0)
+        body.body_output(body.op("Identity", [go_on], "more"), BOOL, 0)
     summed = body.op("Add", [body.op("Mul", [state, body.tensor("half", 0.5)], "halved"), row], "summed")
-    body.result(summed)
-    body.result(body.op("Identity", [summed], "shown"))
+    body.body_output(summed)
+    body.body_output(body.op("Identity", [summed], "shown"))
     return body
 
 
@@ -167,7 +167,7 @@ def operator_model(
     x, lens = e.value("X"), e.value("lens")
     y = _scan(e, x, reverse=True) if reverse else OPERATORS[op][1](e, x, lens)
     template = e.template({"y": y})
-    held = {name for body in template.bodies.values() for name in body}
+    held = {name for body in template.body_initializers.values() for name in body}
     nodes = [_with_constants(node, template.constants, held) for node in template.nodes]
     used = {name for node in nodes for name in node.input} | _captured(nodes)
     dims: list[int | str] = ["T" if dynamic else 2, "N" if op in DYNAMIC else 3, 4]

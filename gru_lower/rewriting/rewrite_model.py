@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gru_lower.diagnostics import diagnostic
-from gru_lower.emission.vocabulary import EMITTED
+from gru_lower.emission.operator_vocabulary import EMITTED
 from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.graph import annotate_shapes, external_data, fixed_dims
 from gru_lower.graph import model as graph_model
@@ -15,6 +15,8 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import value_names
 from gru_lower.graph.scopes import ONNX_DOMAINS
 from gru_lower.passes import pipeline, registry
+from gru_lower.graph.scopes import ONNX_DOMAINS, value_names
+from gru_lower.passes import pipeline
 from gru_lower.passes.base import Context, Pass
 from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.targets import read_profile
@@ -106,7 +108,7 @@ def lower_model(
         command: What the report is to say was done.
 
     """
-    todo = registry.parse(f"fold-shapes,{passes}" if fix_dims else passes)
+    todo = pipeline.parse(f"fold-shapes,{passes}" if fix_dims else passes)
     external_data.check(held.proto, held.base_dir)
     say = progress or _silent
     if options is not None:

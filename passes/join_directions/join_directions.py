@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import helper
 
+from gru_lower.emission.edit_writer import EditWriter
 from gru_lower.graph import splice
 from gru_lower.graph.equal_values import value_key
 from gru_lower.graph.facts import Facts
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
-    from gru_lower.passes.fuse_gru.algebra.matrices import Array
 
 OLDEST = 7
 
@@ -159,14 +159,14 @@ class _Scope:
             ]
             kept = [old for old in olds if old and self._is_used(old, dead)]
             itself = next((joint for joint in here if joint.axes == axes), None)
-            made = itself.name if itself else writer.fresh(("Y", "Y_h")[place]) if here or kept else ""
+            made = itself.name if itself else writer.value_name(("Y", "Y_h")[place]) if here or kept else ""
             outputs.append(made)
             for joint in here:
                 if joint is not itself:
                     writer.joint(made, axes, joint)
             if kept:
-                parts = [old if old in kept else writer.fresh("unused") for old in olds]
-                writer.split(outputs[place], 1 - place, parts)
+                parts = [old if old in kept else writer.value_name("unused") for old in olds]
+                writer.split(outputs[place], [1, 1], parts, 1 - place, "Y_split", "Y_sizes")
         writer.gru(outputs)
         new = {name for node in writer.nodes for name in node.input}
         if len(writer.nodes) > len(self._dead(gone, new)):
@@ -193,27 +193,14 @@ class _Scope:
         return bool(self.scope.uses[name] > inside)
 
 
-class _Writer:
+class _Writer(EditWriter):
     """Writes the nodes of one bidirectional GRU."""
 
     def __init__(self, scope: _Scope, pair: tuple[int, int], specs: Sequence[GruSpec]) -> None:
         self.scope, self.pair, self.specs = scope, pair, specs
         self.old = [scope.scope.nodes[index] for index in pair]
-        self.prefix = scope.names.prefix(f"{self.old[0].name or self.old[0].output[0]}/both")
-        self.nodes: list[NodeProto] = []
-        self.initializers: list[TensorProto] = []
-
-    def fresh(self, local: str) -> str:
-        return self.scope.names.value(f"{self.prefix}/{local}")
-
-    def node(self, op: str, inputs: Sequence[str], outputs: Sequence[str], local: str, **attributes: Any) -> None:  # noqa: ANN401
-        name = self.scope.names.node(f"{self.prefix}/{local}")
-        self.nodes.append(helper.make_node(op, inputs, outputs, name, **attributes))
-
-    def constant(self, array: Array, local: str) -> str:
-        name = self.fresh(local)
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
+        prefix = scope.names.prefix(f"{self.old[0].name or self.old[0].output[0]}/both")
+        super().__init__(scope.scope.opset, scope.names, prefix)
 
     def joint(self, source: str, axes: tuple[str, ...], joint: Joint) -> None:
         """Lay the directions beside each other on the features."""
@@ -225,19 +212,10 @@ class _Writer:
         lengths = [2 * self.specs[0].hidden_size if axis == "H" else 0 for axis in joint.axes]
         moved = source
         if order != list(axes):
-            moved = self.fresh("Y_ordered")
+            moved = self.value_name("Y_ordered")
             self.node("Transpose", [source], [moved], "Y_ordered", perm=[axes.index(axis) for axis in order])
         shape = self.constant(np.array(lengths, np.int64), "Y_shape")
         self.node("Reshape", [moved, shape], [joint.name], "Y_joined")
-
-    def split(self, source: str, axis: int, parts: Sequence[str]) -> None:
-        """Give the outputs of both directions their old names."""
-        opset = self.scope.scope.opset
-        if opset < 13:
-            self.node("Split", [source], parts, "Y_split", axis=axis, split=[1, 1])
-        else:
-            sizes = self.constant(np.array([1, 1], np.int64), "Y_sizes")
-            self.node("Split", [source, sizes], parts, "Y_split", axis=axis)
 
     def given(self, what: str) -> str:
         """Return an input of both directions, ``""`` if neither has it."""
@@ -253,7 +231,7 @@ class _Writer:
             names = [name or self.constant(zeros, "B_zeros") for name in names]
         if arrays[0] is not None and arrays[1] is not None:
             return self.constant(np.concatenate([arrays[0], arrays[1]]), what)
-        made = self.fresh(what)
+        made = self.value_name(what)
         self.node("Concat", names, [made], what, axis=0)
         return made
 

@@ -1,19 +1,19 @@
-"""The pass ``legalize-activation-parameters``."""
+"""The pass ``legalize-activation-parameters``: write activation_alpha and activation_beta, or leave defaults out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.gru.activations import KINDS
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.targets.option_axes import with_options
+from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gru_lower.gru.spec import GruSpec
-    from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Results, Situation
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ParametersOptions:
     values: str = field(default="write", metadata={"choices": ("write", "drop")})
 
 
-class LegalizeActivationParameters(Rewrite):
+class LegalizeActivationParameters(RewritePass):
     """Write activation_alpha and activation_beta out, or leave them out where they hold the operator's defaults.
 
     Rules:
@@ -38,25 +38,20 @@ class LegalizeActivationParameters(Rewrite):
 
     name = "legalize-activation-parameters"
     Options = ParametersOptions
-    done = "activation_alpha and activation_beta written or left out"
+    summary = "activation_alpha and activation_beta written or left out"
 
-    def becomes(self, at: Situation, means: Means) -> list[Situation] | None:
+    def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the GRU spelled the other way."""
-        del means
-        if "parameters" in at.options:
-            return [replace(at, options=with_options(at.options, "no_parameters"))] if _all_default(at.spec) else None
-        takes = any(fn.alpha is not None for direction in at.spec.directions for fn in (direction.f, direction.g))
-        return [replace(at, options=with_options(at.options, "parameters", "written_activations"))] if takes else None
+        del settings
+        if "parameters" in gru.options:
+            return [gru.changed("no_parameters")] if _all_default(gru.spec) else None
+        takes = any(fn.alpha is not None for direction in gru.spec.directions for fn in (direction.f, direction.g))
+        return [gru.changed("parameters", "written_activations")] if takes else None
 
-    def wanted(self, at: Situation, after: list[Situation]) -> bool:
+    def is_wanted(self, before: GruTraits, after: list[GruTraits]) -> bool:
         """Whether this is what was asked for."""
         del after
-        return bool(("no_parameters" in at.options) == (self.options.values == "write"))
-
-    def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
-        """Hand on the same GRU: the node is written by its options."""
-        (after,) = self.becomes(gru.at, b.means) or []
-        return inner(replace(gru, at=after))
+        return bool(("no_parameters" in before.options) == (self.options.values == "write"))
 
 
 def _all_default(spec: GruSpec) -> bool:

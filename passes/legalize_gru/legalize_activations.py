@@ -1,18 +1,18 @@
-"""The pass ``legalize-activations``."""
+"""The pass ``legalize-activations``: write the activations attribute, or leave defaults out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.gru.activations import SIGMOID, TANH
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.targets.option_axes import with_options
+from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Results, Situation
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ActivationsOptions:
     attribute: str = field(default="write", metadata={"choices": ("write", "drop")})
 
 
-class LegalizeActivations(Rewrite):
+class LegalizeActivations(RewritePass):
     """Write the activations attribute out, or leave it out where it says Sigmoid and Tanh.
 
         activations = [Sigmoid, Tanh] for each direction
@@ -39,23 +39,18 @@ class LegalizeActivations(Rewrite):
 
     name = "legalize-activations"
     Options = ActivationsOptions
-    done = "the activations attribute written or left out"
+    summary = "the activations attribute written or left out"
 
-    def becomes(self, at: Situation, means: Means) -> list[Situation] | None:
+    def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the GRU spelled the other way."""
-        del means
-        if "default_activations" in at.options:
-            return [replace(at, options=with_options(at.options, "written_activations"))]
-        if any((direction.f, direction.g) != (SIGMOID, TANH) for direction in at.spec.directions):
+        del settings
+        if "default_activations" in gru.options:
+            return [gru.changed("written_activations")]
+        if any((direction.f, direction.g) != (SIGMOID, TANH) for direction in gru.spec.directions):
             return None
-        return [replace(at, options=with_options(at.options, "default_activations", "no_parameters"))]
+        return [gru.changed("default_activations", "no_parameters")]
 
-    def wanted(self, at: Situation, after: list[Situation]) -> bool:
+    def is_wanted(self, before: GruTraits, after: list[GruTraits]) -> bool:
         """Whether this is what was asked for."""
         del after
-        return bool(("default_activations" in at.options) == (self.options.attribute == "write"))
-
-    def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
-        """Hand on the same GRU: the node is written by its options."""
-        (after,) = self.becomes(gru.at, b.means) or []
-        return inner(replace(gru, at=after))
+        return bool(("default_activations" in before.options) == (self.options.attribute == "write"))

@@ -1,4 +1,4 @@
-"""The pass ``legalize-bias``."""
+"""The pass ``legalize-bias``: write a B of zeros where there is none."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import numpy as np
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.passes.legalize_gru.rewritten_gru import numpy_type
 from gru_lower.targets.option_axes import with_options
+from gru_lower.passes.legalize_gru.base import RewritePass
+from gru_lower.passes.legalize_gru.replacement_builder import numpy_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, Outputs, ReplacementBuilder, WriteGru
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
-    from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Results, Situation
 
-
-class LegalizeBias(Rewrite):
-    """Write the B of zeros that an absent one stands for.
+class LegalizeBias(RewritePass):
+    """Write a B of zeros where there is none.
 
         B = 0 [D, 6H]
 
@@ -27,19 +29,18 @@ class LegalizeBias(Rewrite):
     """
 
     name = "legalize-bias"
-    done = "B of zeros written"
+    summary = "B of zeros written"
 
-    def becomes(self, at: Situation, means: Means) -> list[Situation] | None:
+    def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the GRU with a B."""
-        del means
-        if "B" in at.spec.inputs or at.spec.type_name == "unknown":
+        del settings
+        if "B" in gru.spec.inputs or gru.spec.type_name == "unknown":
             return None
-        spec = replace(at.spec, inputs=at.spec.inputs | {"B": "B"})
-        return [replace(at, spec=spec, options=with_options(at.options, "B"), known=at.known | {"no_Rbh"})]
+        spec = replace(gru.spec, inputs=gru.spec.inputs | {"B": "B"})
+        return [replace(gru.changed("B", spec=spec), known=gru.known | {"no_Rbh"})]
 
-    def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
+    def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
         """Attach the zeros."""
-        (after,) = self.becomes(gru.at, b.means) or []
-        shape = (after.spec.num_directions, 6 * after.spec.hidden_size)
-        zeros = np.zeros(shape, numpy_type(after.spec.elem_type))
-        return inner(b.with_arrays(replace(gru, at=after), {"B": zeros}))
+        new = gru.with_traits(after[0])
+        zeros = np.zeros((new.spec.num_directions, 6 * new.spec.hidden_size), numpy_type(new.spec.elem_type))
+        return write(b.with_array(new, "B", zeros))

@@ -1,4 +1,4 @@
-"""The pass ``legalize-cast``."""
+"""The pass ``legalize-cast``: compute a GRU in another float type, between Casts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from onnx import numpy_helper
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.passes.legalize_gru.rewritten_gru import elem_type, numpy_type
 from gru_lower.targets.option_axes import DTYPES, with_options
+from gru_lower.gru.spec import FLOAT_TYPES
+from gru_lower.passes.legalize_gru.base import RewritePass
+from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, numpy_type
+from gru_lower.targets.features import DTYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gru_lower.graph.scopes import Scope
-    from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Results, Situation
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.replacement_builder import Outputs, ReplacementBuilder, WriteGru
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class CastOptions:
     to: str = field(default="float32", metadata={"choices": DTYPES})
 
 
-class LegalizeCast(Rewrite):
+class LegalizeCast(RewritePass):
     """Compute a GRU in another float type.
 
         Y, Y_h = Cast(GRU(Cast(X), Cast(W), Cast(R), Cast(B), sequence_lens, Cast(initial_h)))
@@ -42,34 +46,33 @@ class LegalizeCast(Rewrite):
 
     name = "legalize-cast"
     Options = CastOptions
-    done = "computed in another type"
+    summary = "computed in another type"
 
-    def means(self, scope: Scope) -> Means:
-        """Return what the pass by itself may use."""
-        return replace(super().means(scope), cast_to=self.options.to)
+    def settings(self, scope: Scope) -> RewriteSettings:
+        """Return what the pass by itself may write in a scope."""
+        return replace(super().settings(scope), cast_to=self.options.to)
 
-    def becomes(self, at: Situation, means: Means) -> list[Situation] | None:
+    def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the same GRU of the other type."""
-        if not means.cast_to or at.spec.type_name in (means.cast_to, "unknown") or not means.has("Cast"):
+        wanted = settings.cast_to
+        if not wanted or gru.spec.type_name in (wanted, "unknown") or not settings.may_write("Cast"):
             return None
-        spec = replace(at.spec, elem_type=elem_type(means.cast_to))
-        return [replace(at, spec=spec, options=with_options(at.options, means.cast_to))]
+        elem_type = next(kind for kind, name in FLOAT_TYPES.items() if name == wanted)
+        return [gru.changed(wanted, spec=replace(gru.spec, elem_type=elem_type))]
 
-    def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
+    def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
         """Cast on the way in and out."""
-        (after,) = self.becomes(gru.at, b.means) or []
-        kind, back = after.spec.elem_type, gru.at.spec.elem_type
+        e, kind, back = b.emitter, after[0].spec.elem_type, gru.spec.elem_type
         inputs, constants = dict(gru.inputs), dict(gru.constants)
         for key, value in gru.inputs.items():
             if key == "sequence_lens":
                 continue
             if key in constants:
-                array = b.array(constants[key]).astype(numpy_type(kind))
-                constants[key] = numpy_helper.from_array(array)
-                inputs[key] = b.constant(f"{key}_cast", constants[key])
+                constants[key] = numpy_helper.from_array(b.array(constants[key]).astype(numpy_type(kind)))
+                inputs[key] = b.attach(f"{key}_cast", constants[key])
             else:
-                inputs[key] = b.e.op("Cast", [value], f"{key}_cast", to=kind)
-        b.e.elem_type = kind
-        results = inner(replace(gru, at=after, inputs=inputs, constants=constants))
-        b.e.elem_type = back
-        return {key: b.e.op("Cast", [value], f"{key}_back", to=back) for key, value in results.items()}
+                inputs[key] = e.op("Cast", [value], f"{key}_cast", to=kind)
+        e.elem_type = kind
+        outputs = write(BoundGru(after[0], inputs, constants))
+        e.elem_type = back
+        return {key: e.op("Cast", [value], f"{key}_back", to=back) for key, value in outputs.items()}

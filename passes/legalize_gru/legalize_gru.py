@@ -1,4 +1,4 @@
-"""The pass ``legalize-gru``."""
+"""The pass ``legalize-gru``: rewrite GRUs into GRUs that a target runs right."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from gru_lower.errors import Unsupported
 from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.passes.legalize_gru.apply_plans import apply_plans
 from gru_lower.passes.legalize_gru.plan_rewrites import Planner
 from gru_lower.passes.legalize_gru.rewrite import rewrite_all
 from gru_lower.passes.legalize_gru.rewritten_gru import Means
 from gru_lower.targets.option_axes import DTYPES
 from gru_lower.targets.target_option import profile_of
+from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
+from gru_lower.targets.features import DTYPES
+from gru_lower.targets.judge_node import profile_of
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
@@ -64,8 +68,8 @@ class LegalizeGru(Pass):
             return PassResult(modified=False)
         planner = Planner(profile)
 
-        def means(scope: Scope) -> Means:
-            return Means(
+        def settings(scope: Scope) -> RewriteSettings:
+            return RewriteSettings(
                 scope.opset,
                 profile.unwritten(scope.opset),
                 frozenset(profile.allow),
@@ -73,4 +77,4 @@ class LegalizeGru(Pass):
                 self.options.zero_length_state,
             )
 
-        return rewrite_all(model, ctx, planner.plan, means, LEFT_ALONE)
+        return apply_plans(model, ctx, planner.plan, settings, LEFT_ALONE)

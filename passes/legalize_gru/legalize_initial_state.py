@@ -1,4 +1,4 @@
-"""The pass ``legalize-initial-state``."""
+"""The pass ``legalize-initial-state``: write an initial_h of zeros, or leave it out."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.passes.legalize_gru.rewritten_gru import numpy_type
 from gru_lower.targets.option_axes import with_options
+from gru_lower.passes.legalize_gru.base import RewritePass
+from gru_lower.passes.legalize_gru.replacement_builder import numpy_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Results, Situation
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, Outputs, ReplacementBuilder, WriteGru
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
 EXPAND, SHAPE_RANGE = 8, 15
 
@@ -31,8 +33,8 @@ class StateOptions:
     zeros: str = field(default="write", metadata={"choices": ("write", "drop")})
 
 
-class LegalizeInitialState(Rewrite):
-    """Write the initial_h of zeros that an absent one stands for, or leave out one that is known to be zero.
+class LegalizeInitialState(RewritePass):
+    """Write an initial_h of zeros where there is none, or leave out one that is known to be zero.
 
         initial_h = 0 [D, B, H], [B, D, H] in layout 1
 
@@ -43,45 +45,41 @@ class LegalizeInitialState(Rewrite):
 
     name = "legalize-initial-state"
     Options = StateOptions
-    done = "an initial_h of zeros written or left out"
+    summary = "an initial_h of zeros written or left out"
 
-    def becomes(self, at: Situation, means: Means) -> list[Situation] | None:
+    def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the GRU with an initial_h if it had none, without one if it had zeros."""
-        spec = at.spec
+        spec = gru.spec
         if "initial_h" in spec.inputs:
-            if "zero_initial_h" not in at.known or "told_batch" in at.options:
+            if "zero_initial_h" not in gru.known or "told_batch" in gru.options:
                 return None
-            inputs = {key: name for key, name in spec.inputs.items() if key != "initial_h"}
-            options = with_options(at.options, "no_initial_h")
-            return [replace(at, spec=replace(spec, inputs=inputs), options=options)]
+            return [gru.changed("no_initial_h", spec=spec.without_inputs("initial_h"))]
         if spec.batch_size is None:
-            operators = {"Shape", "Concat", "Expand"} | ({"Gather"} if means.opset < SHAPE_RANGE else set())
-            if means.opset < EXPAND or not means.has(*operators):
+            operators = {"Shape", "Concat", "Expand"} | ({"Gather"} if settings.opset < SHAPE_RANGE else set())
+            if settings.opset < EXPAND or not settings.may_write(*operators):
                 return None
         fresh = replace(spec, inputs=spec.inputs | {"initial_h": "initial_h"})
-        return [replace(at, spec=fresh, options=with_options(at.options, "initial_h"))]
+        return [gru.changed("initial_h", spec=fresh)]
 
-    def wanted(self, at: Situation, after: list[Situation]) -> bool:
+    def is_wanted(self, before: GruTraits, after: list[GruTraits]) -> bool:
         """Whether this is what was asked for."""
         del after
-        return bool(("initial_h" in at.spec.inputs) == (self.options.zeros == "drop"))
+        return bool(("initial_h" in before.spec.inputs) == (self.options.zeros == "drop"))
 
-    def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
+    def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
         """Attach the zeros, or leave them out."""
-        (after,) = self.becomes(gru.at, b.means) or []
+        new, e = gru.with_traits(after[0]), b.emitter
         if "initial_h" in gru.inputs:
-            inputs = {key: value for key, value in gru.inputs.items() if key != "initial_h"}
-            constants = {key: tensor for key, tensor in gru.constants.items() if key != "initial_h"}
-            return inner(replace(gru, at=after, inputs=inputs, constants=constants))
-        spec, fresh = after.spec, replace(gru, at=after)
-        d, h = spec.num_directions, spec.hidden_size
+            return write(new.without_input("initial_h"))
+        spec, d, h = new.spec, new.spec.num_directions, new.spec.hidden_size
         if spec.batch_size is not None:
             shape = (spec.batch_size, d, h) if spec.layout else (d, spec.batch_size, h)
-            return inner(b.with_arrays(fresh, {"initial_h": np.zeros(shape, numpy_type(spec.elem_type))}))
-        batch = b.e.dim(gru.inputs["X"], 1 - spec.layout, "batch")
-        parts = [batch, b.e.ints("state", [d, h])] if spec.layout else [
-            b.e.ints("directions", [d]), batch, b.e.ints("width", [h])
-        ]  # fmt: skip
-        dims = b.e.op("Concat", parts, "state_shape", axis=0)
-        zeros = b.e.op("Expand", [b.e.tensor("zero", [[[0.0]]]), dims], "zero_state")
-        return inner(replace(fresh, inputs=gru.inputs | {"initial_h": zeros}))
+            return write(b.with_array(new, "initial_h", np.zeros(shape, numpy_type(spec.elem_type))))
+        batch = e.dim(gru.inputs["X"], 1 - spec.layout, "batch")
+        if spec.layout:
+            parts = [batch, e.ints("state", [d, h])]
+        else:
+            parts = [e.ints("directions", [d]), batch, e.ints("width", [h])]
+        dims = e.op("Concat", parts, "state_shape", axis=0)
+        zeros = e.op("Expand", [e.tensor("zero", [[[0.0]]]), dims], "zero_state")
+        return write(new.reading({"initial_h": zeros}))

@@ -1,4 +1,4 @@
-"""The pass ``legalize-last-state``."""
+"""The pass ``legalize-last-state``: take Y_h from Y."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.targets.option_axes import with_options
+from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, Outputs, ReplacementBuilder, WriteGru
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
-    from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Results, Situation
 
-
-class LegalizeLastState(Rewrite):
+class LegalizeLastState(RewritePass):
     """Take Y_h from Y, so that the node gives Y alone.
 
         Y_h = Y[T-1]      forward
@@ -25,22 +26,21 @@ class LegalizeLastState(Rewrite):
     """
 
     name = "legalize-last-state"
-    done = "Y_h taken from Y"
+    summary = "Y_h taken from Y"
 
-    def becomes(self, at: Situation, means: Means) -> list[Situation] | None:
+    def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the GRU that gives Y alone."""
-        spec = at.spec
+        spec = gru.spec
         alone = "sequence_lens" not in spec.inputs and spec.num_directions == 1
-        if not spec.Y_h or not alone or not spec.seq_length or not means.has("Slice", "Squeeze"):
+        if not spec.Y_h or not alone or not spec.seq_length or not settings.may_write("Slice", "Squeeze"):
             return None
-        return [replace(at, spec=replace(spec, Y="Y", Y_h=""), options=with_options(at.options, "only_Y"))]
+        return [gru.changed("only_Y", spec=replace(spec, Y="Y", Y_h=""))]
 
-    def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
+    def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
         """Slice the last step processed out of Y."""
-        (after,) = self.becomes(gru.at, b.means) or []
-        spec = gru.at.spec
-        y = inner(replace(gru, at=after))["Y"]
+        spec = gru.spec
+        y = write(gru.with_traits(after[0]))["Y"]
         step = 0 if spec.directions[0].reverse else (spec.seq_length or 1) - 1
-        last = b.e.slice(y, step, step + 1, spec.layout, "last_step")
-        y_h = b.e.squeeze(last, [spec.layout], "last_state")
+        last = b.emitter.slice(y, step, step + 1, spec.layout, "last_step")
+        y_h = b.emitter.squeeze(last, [spec.layout], "last_state")
         return {"Y": y, "Y_h": y_h} if spec.Y else {"Y_h": y_h}

@@ -1,4 +1,4 @@
-"""The pass ``legalize-layout``."""
+"""The pass ``legalize-layout``: layout 1 becomes layout 0 between Transposes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.targets.option_axes import with_options
+from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from gru_lower.emission.emitter import Value
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, Outputs, ReplacementBuilder, WriteGru
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
-    from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Results, Situation
 
-
-class LegalizeLayout(Rewrite):
+class LegalizeLayout(RewritePass):
     """Write a GRU of layout 1 as one of layout 0 between transposes.
 
         X [B, T, I] → [T, B, I]        initial_h [B, D, H] → [D, B, H]
@@ -25,22 +27,19 @@ class LegalizeLayout(Rewrite):
     """
 
     name = "legalize-layout"
-    done = "layout 1 to 0 by Transpose"
+    summary = "layout 1 to 0 by Transpose"
 
-    def becomes(self, at: Situation, means: Means) -> list[Situation] | None:
+    def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the same GRU in layout 0."""
-        if not at.spec.layout or not means.has("Transpose"):
+        if not gru.spec.layout or not settings.may_write("Transpose"):
             return None
-        return [replace(at, spec=replace(at.spec, layout=0), options=with_options(at.options, "layout0"))]
+        return [gru.changed("layout0", spec=replace(gru.spec, layout=0))]
 
-    def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
+    def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
         """Transpose on the way in and out."""
-        (after,) = self.becomes(gru.at, b.means) or []
-        inputs = dict(gru.inputs)
-        for key in ("X", "initial_h"):
-            if key in inputs:
-                inputs[key] = b.e.transpose(inputs[key], [1, 0, 2], f"{key}_time_major")
-        constants = {key: tensor for key, tensor in gru.constants.items() if key not in ("X", "initial_h")}
-        results = inner(replace(gru, at=after, inputs=inputs, constants=constants))
+        e = b.emitter
+        given: dict[str, Value] = {key: gru.inputs[key] for key in ("X", "initial_h") if key in gru.inputs}
+        turned = {key: e.transpose(value, [1, 0, 2], f"{key}_time_major") for key, value in given.items()}
+        outputs = write(gru.with_traits(after[0]).reading(turned))
         perms = {"Y": [2, 0, 1, 3], "Y_h": [1, 0, 2]}
-        return {key: b.e.transpose(value, perms[key], f"{key}_batch_major") for key, value in results.items()}
+        return {key: e.transpose(value, perms[key], f"{key}_batch_major") for key, value in outputs.items()}

@@ -1,4 +1,4 @@
-"""The pass ``legalize-outputs``."""
+"""The pass ``legalize-outputs``: give the node both outputs."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.targets.option_axes import with_options
+from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, Outputs, ReplacementBuilder, WriteGru
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
-    from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Results, Situation
 
-
-class LegalizeOutputs(Rewrite):
-    """Give the node both outputs, also one that nothing uses.
+class LegalizeOutputs(RewritePass):
+    """Give the node both outputs, even one that nothing uses.
 
     Rules:
         1. The output that was absent gets a name, and no user.
     """
 
     name = "legalize-outputs"
-    done = "both outputs named"
+    summary = "both outputs named"
 
-    def becomes(self, at: Situation, means: Means) -> list[Situation] | None:
+    def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the GRU with both outputs."""
-        del means
-        if at.spec.Y and at.spec.Y_h:
+        del settings
+        if gru.spec.Y and gru.spec.Y_h:
             return None
-        spec = replace(at.spec, Y=at.spec.Y or "Y", Y_h=at.spec.Y_h or "Y_h")
-        return [replace(at, spec=spec, options=with_options(at.options, "both_outputs"))]
+        spec = replace(gru.spec, Y=gru.spec.Y or "Y", Y_h=gru.spec.Y_h or "Y_h")
+        return [gru.changed("both_outputs", spec=spec)]
 
-    def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
-        """Hand on what was wanted."""
-        (after,) = self.becomes(gru.at, b.means) or []
-        results = inner(replace(gru, at=after))
-        return {key: value for key, value in results.items() if getattr(gru.at.spec, key)}
+    def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
+        """Return the outputs that were asked for."""
+        del b
+        outputs = write(gru.with_traits(after[0]))
+        return {key: value for key, value in outputs.items() if getattr(gru.spec, key)}

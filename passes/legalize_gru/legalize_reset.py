@@ -1,4 +1,4 @@
-"""The pass ``legalize-reset``."""
+"""The pass ``legalize-reset``: change linear_before_reset where both settings give the same."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.targets.option_axes import with_options
+from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Results, Situation
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, Outputs, ReplacementBuilder, WriteGru
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class ResetOptions:
     to: str = field(default="1", metadata={"choices": ("0", "1")})
 
 
-class LegalizeReset(Rewrite):
+class LegalizeReset(RewritePass):
     """Write a GRU with the other linear_before_reset, where its weights make both the same.
 
         (rt ∘ Ht-1) Rhᵀ + Rbh + Wbh      =      rt ∘ (Ht-1 Rhᵀ + Rbh) + Wbh
@@ -40,31 +41,29 @@ class LegalizeReset(Rewrite):
 
     name = "legalize-reset"
     Options = ResetOptions
-    done = "linear_before_reset changed, to the same effect"
+    summary = "linear_before_reset changed, to the same effect"
 
-    def becomes(self, at: Situation, means: Means) -> list[Situation] | None:
+    def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the GRU with the other setting."""
-        del means
-        spec = at.spec
-        if "reset_idle" not in at.known or (spec.linear_before_reset and "no_Rbh" not in at.known):
+        del settings
+        spec = gru.spec
+        if "reset_idle" not in gru.known or (spec.linear_before_reset and "no_Rbh" not in gru.known):
             return None
         other = not spec.linear_before_reset
-        options = with_options(at.options, "lbr1" if other else "lbr0")
-        return [replace(at, spec=replace(spec, linear_before_reset=other), options=options)]
+        return [gru.changed("lbr1" if other else "lbr0", spec=replace(spec, linear_before_reset=other))]
 
-    def wanted(self, at: Situation, after: list[Situation]) -> bool:
+    def is_wanted(self, before: GruTraits, after: list[GruTraits]) -> bool:
         """Whether this is the setting asked for."""
-        del at
+        del before
         return bool(after[0].spec.linear_before_reset == (self.options.to == "1"))
 
-    def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
+    def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
         """Fold Rbh into Wbh."""
-        (after,) = self.becomes(gru.at, b.means) or []
-        fresh = replace(gru, at=after)
-        if after.spec.linear_before_reset and "no_Rbh" not in gru.at.known:
-            h = after.spec.hidden_size
+        new = gru.with_traits(after[0])
+        if new.spec.linear_before_reset and "no_Rbh" not in gru.traits.known:
+            h = new.spec.hidden_size
             biases = b.array(gru.constants["B"]).copy()
             biases[:, 2 * h : 3 * h] += biases[:, 5 * h :]
             biases[:, 5 * h :] = 0
-            fresh = b.with_arrays(fresh, {"B": biases})
-        return inner(fresh)
+            new = b.with_array(new, "B", biases)
+        return write(new)

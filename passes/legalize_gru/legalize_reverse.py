@@ -1,4 +1,4 @@
-"""The pass ``legalize-reverse``."""
+"""The pass ``legalize-reverse``: a reverse GRU becomes a forward one over X turned round."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from onnx import TensorProto
 
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.targets.option_axes import with_options
+from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gru_lower.emission.emitter import Value
-    from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Results, Situation
+    from gru_lower.emission.emitter import Emitter, Value
+    from gru_lower.gru.spec import GruSpec
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, Outputs, ReplacementBuilder, WriteGru
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
 REVERSE_SEQUENCE, SLICE_STEPS = 10, 10
 """The opsets from which ReverseSequence is there, and Slice takes steps."""
-FIRST = -(2**31)
+BEFORE_FIRST = -(2**31)
 """An end no axis reaches backwards."""
 
 
-class LegalizeReverse(Rewrite):
+class LegalizeReverse(RewritePass):
     """Write a reverse GRU as a forward one over X turned round.
 
         Y, Y_h = GRU_forward(turn(X))       Y = turn(Y)
@@ -36,57 +38,57 @@ class LegalizeReverse(Rewrite):
     """
 
     name = "legalize-reverse"
-    done = "reverse to forward over X turned round"
+    summary = "reverse to forward over X turned round"
 
-    def becomes(self, at: Situation, means: Means) -> list[Situation] | None:
+    def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the forward GRU."""
-        if at.spec.direction != "reverse" or not self._turns(at, means):
+        if gru.spec.direction != "reverse" or not _can_turn(gru, settings):
             return None
-        direction = replace(at.spec.directions[0], reverse=False)
-        spec = replace(at.spec, directions=(direction,))
-        return [replace(at, spec=spec, options=with_options(at.options, "forward"))]
+        direction = replace(gru.spec.directions[0], reverse=False)
+        return [gru.changed("forward", spec=replace(gru.spec, directions=(direction,)))]
 
-    def _turns(self, at: Situation, means: Means) -> bool:
-        if "sequence_lens" in at.spec.inputs:
-            views = () if at.spec.layout or not at.spec.Y else ("Squeeze", "Unsqueeze")
-            lengths = () if "constant_lens" in at.known else ("Cast", "Less", "Where")
-            return means.opset >= REVERSE_SEQUENCE and means.has("ReverseSequence", *lengths, *views)
-        if at.spec.seq_length is not None:
-            return means.has("Gather")
-        return means.opset >= SLICE_STEPS and means.has("Slice")
-
-    def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
+    def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
         """Turn X before and Y after."""
-        (after,) = self.becomes(gru.at, b.means) or []
-        layout = gru.at.spec.layout
-        lens = None
-        if "sequence_lens" in gru.inputs:
-            lens = self._lens(b, gru)
-        x = self._turn(b, gru, gru.inputs["X"], lens, "X_turned")
-        constants = {key: tensor for key, tensor in gru.constants.items() if key != "X"}
-        results = inner(replace(gru, at=after, inputs=gru.inputs | {"X": x}, constants=constants))
-        if "Y" in results:
-            y = results["Y"]
-            if lens is not None and not layout:  # ReverseSequence takes batch and time on the first two axes alone
-                y = b.e.squeeze(y, [1], "Y_steps")
-                y = b.e.unsqueeze(self._turn(b, gru, y, lens, "Y_steps_turned"), [1], "Y_turned")
-            else:
-                y = self._turn(b, gru, y, lens, "Y_turned")
-            results["Y"] = y
-        return results
+        e, layout = b.emitter, gru.spec.layout
+        lens = _positive_lengths(b, gru) if "sequence_lens" in gru.inputs else None
+        x = _turn(e, gru.spec, gru.inputs["X"], lens, "X_turned")
+        outputs = write(gru.with_traits(after[0]).reading({"X": x}))
+        if "Y" not in outputs:
+            return outputs
+        y = outputs["Y"]
+        if lens is not None and not layout:  # ReverseSequence takes batch and time on the first two axes alone
+            steps = _turn(e, gru.spec, e.squeeze(y, [1], "Y_steps"), lens, "Y_steps_turned")
+            return outputs | {"Y": e.unsqueeze(steps, [1], "Y_turned")}
+        return outputs | {"Y": _turn(e, gru.spec, y, lens, "Y_turned")}
 
-    def _lens(self, b: Build, gru: Gru) -> Value:
-        if "sequence_lens" in gru.constants:
-            return b.e.ints("lens", np.maximum(b.array(gru.constants["sequence_lens"]), 1).tolist())
-        lens, one = gru.inputs["sequence_lens"], b.e.tensor("one", 1, TensorProto.INT32)
-        filled = b.e.op("Where", [b.e.op("Less", [lens, one], "empty"), one, lens], "lens_filled")
-        return b.e.op("Cast", [filled], "lens", to=TensorProto.INT64)
 
-    def _turn(self, b: Build, gru: Gru, value: Value, lens: Value | None, name: str) -> Value:
-        time, length = gru.at.spec.layout, gru.at.spec.seq_length
-        if lens is not None:
-            return b.e.op("ReverseSequence", [value, lens], name, time_axis=time, batch_axis=1 - time)
-        if length is not None:
-            return b.e.op("Gather", [value, b.e.ints("backwards", range(length - 1, -1, -1))], name, axis=time)
-        ends = [b.e.ints("last", [-1]), b.e.ints("first", [FIRST]), b.e.ints("time", [time]), b.e.ints("step", [-1])]
-        return b.e.op("Slice", [value, *ends], name)
+def _can_turn(gru: GruTraits, settings: RewriteSettings) -> bool:
+    """Whether the operators that turn X and Y round are there and may be written."""
+    if "sequence_lens" in gru.spec.inputs:
+        views = () if gru.spec.layout or not gru.spec.Y else ("Squeeze", "Unsqueeze")
+        lengths = () if "constant_lens" in gru.known else ("Cast", "Less", "Where")
+        return settings.opset >= REVERSE_SEQUENCE and settings.may_write("ReverseSequence", *lengths, *views)
+    if gru.spec.seq_length is not None:
+        return settings.may_write("Gather")
+    return settings.opset >= SLICE_STEPS and settings.may_write("Slice")
+
+
+def _positive_lengths(b: ReplacementBuilder, gru: BoundGru) -> Value:
+    """Return the lengths as int64 [B], with 1 in place of 0."""
+    e = b.emitter
+    if "sequence_lens" in gru.constants:
+        return e.ints("lens", np.maximum(b.array(gru.constants["sequence_lens"]), 1).tolist())
+    lens, one = gru.inputs["sequence_lens"], e.tensor("one", 1, TensorProto.INT32)
+    filled = e.op("Where", [e.op("Less", [lens, one], "empty"), one, lens], "lens_filled")
+    return e.op("Cast", [filled], "lens", to=TensorProto.INT64)
+
+
+def _turn(e: Emitter, spec: GruSpec, value: Value, lens: Value | None, name: str) -> Value:
+    """Reverse the axis of time, or the valid prefix of each sequence where there are lengths."""
+    time, length = spec.layout, spec.seq_length
+    if lens is not None:
+        return e.op("ReverseSequence", [value, lens], name, time_axis=time, batch_axis=1 - time)
+    if length is not None:
+        return e.op("Gather", [value, e.ints("backwards", range(length - 1, -1, -1))], name, axis=time)
+    ends = [e.ints("last", [-1]), e.ints("first", [BEFORE_FIRST]), e.ints("time", [time]), e.ints("step", [-1])]
+    return e.op("Slice", [value, *ends], name)

@@ -1,4 +1,4 @@
-"""The pass ``legalize-sequence-lens``."""
+"""The pass ``legalize-sequence-lens``: mask the outputs instead of giving the GRU sequence_lens."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from onnx import TensorProto
 
 from gru_lower.passes.legalize_gru.rewrite import Rewrite
 from gru_lower.targets.option_axes import with_options
+from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gru_lower.emission.emitter import Value
+    from gru_lower.emission.emitter import Emitter, Value
     from gru_lower.graph.scopes import Scope
-    from gru_lower.passes.legalize_gru.rewritten_gru import Build, Gru, Means, Results, Situation
+    from gru_lower.gru.spec import GruSpec
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, Outputs, ReplacementBuilder, WriteGru
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
 WHERE, RANGE, AXES_INPUT = 9, 11, 13
 """The opsets from which Where and Less of integers, and Range, are there, and ReduceSum takes axes as an input."""
@@ -33,7 +35,7 @@ class LensOptions:
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
 
 
-class LegalizeSequenceLens(Rewrite):
+class LegalizeSequenceLens(RewritePass):
     """Write a forward GRU with sequence_lens as one over all T steps, and mask what it gives.
 
         Y[t, b]   = Y[t, b] where t < sequence_lens[b], else 0
@@ -48,84 +50,82 @@ class LegalizeSequenceLens(Rewrite):
 
     name = "legalize-sequence-lens"
     Options = LensOptions
-    done = "sequence_lens masked outside"
+    summary = "sequence_lens masked outside"
 
-    def means(self, scope: Scope) -> Means:
-        """Return what the pass by itself may use."""
-        return replace(super().means(scope), zero_length_state=self.options.zero_length_state)
+    def settings(self, scope: Scope) -> RewriteSettings:
+        """Return what the pass by itself may write in a scope."""
+        return replace(super().settings(scope), zero_length_state=self.options.zero_length_state)
 
-    def becomes(self, at: Situation, means: Means) -> list[Situation] | None:
+    def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the GRU without lengths."""
-        spec = at.spec
+        spec = gru.spec
         if "sequence_lens" not in spec.inputs:
             return None
-        inputs = {key: name for key, name in spec.inputs.items() if key != "sequence_lens"}
-        bare, options = replace(spec, inputs=inputs), with_options(at.options, "no_lens")
-        if "told_batch" in options and "initial_h" not in inputs:  # nothing tells it any more
-            bare, options = replace(bare, batch_size=None), with_options(options, "dynamic_batch")
-        if "full_lens" in at.known:
-            return [replace(at, spec=bare, options=options)]
-        if spec.direction != "forward" or not self._masks(at, means):
+        bare = gru.changed("no_lens", spec=spec.without_inputs("sequence_lens"))
+        if "told_batch" in bare.options and "initial_h" not in spec.inputs:  # sequence_lens was what told it
+            bare = bare.changed("dynamic_batch", spec=replace(bare.spec, batch_size=None))
+        if "full_lens" in gru.known:
+            return [bare]
+        if spec.direction != "forward" or not _can_mask(spec, settings):
             return None
-        return [replace(at, spec=replace(bare, Y="Y", Y_h=""), options=with_options(options, "only_Y"))]
+        return [bare.changed("only_Y", spec=replace(bare.spec, Y="Y", Y_h=""))]
 
-    def _masks(self, at: Situation, means: Means) -> bool:
-        spec = at.spec
-        operators = {"Where", "Less", "Unsqueeze"}
-        operators |= {"Equal", "ReduceSum"} if spec.Y_h else set()
-        operators |= {"Transpose"} if spec.layout else set()
-        if spec.seq_length is None:
-            operators |= {"Range", "Shape", "Cast", "Squeeze", "Add"}
-        return means.opset >= (RANGE if spec.seq_length is None else WHERE) and means.has(*operators)
-
-    def rewrite(self, b: Build, gru: Gru, inner: Callable[[Gru], Results]) -> Results:
+    def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
         """Mask Y, and sum the last valid step out of it."""
-        (after,) = self.becomes(gru.at, b.means) or []
-        spec, layout = gru.at.spec, gru.at.spec.layout
-        inputs = {key: value for key, value in gru.inputs.items() if key != "sequence_lens"}
-        constants = {key: tensor for key, tensor in gru.constants.items() if key != "sequence_lens"}
-        all_steps = inner(replace(gru, at=after, inputs=inputs, constants=constants))
-        if "full_lens" in gru.at.known:
+        e, spec, layout = b.emitter, gru.spec, gru.spec.layout
+        all_steps = write(gru.with_traits(after[0]).without_input("sequence_lens"))
+        if "full_lens" in gru.traits.known:
             return all_steps
         y, lens = all_steps["Y"], gru.inputs["sequence_lens"]
-        now, following = self._steps(b, gru)
-        results = {}
+        t, t_next = _step_numbers(e, gru)
+        outputs = {}
         if spec.Y:
-            valid = self._column(b, b.e.op("Less", [now, lens], "valid"), layout, "valid_steps")
-            results["Y"] = b.e.where(valid, y, 0.0, "Y_valid")
+            valid = _on_axes_of_y(e, e.op("Less", [t, lens], "valid"), layout, "valid_steps")
+            outputs["Y"] = e.where(valid, y, 0.0, "Y_valid")
         if spec.Y_h:
-            last = self._column(b, b.e.op("Equal", [following, lens], "last"), layout, "last_step")
-            y_h = _sum(b, b.e.where(last, y, 0.0, "Y_last"), axis=layout, name="Y_h_last")
-            if b.means.zero_length_state == "initial" and "initial_h" in gru.inputs:
-                empty = b.e.op("Less", [lens, b.e.tensor("one", 1, TensorProto.INT32)], "empty")
-                axes = [1, 2] if layout else [0, 2]
-                rows = b.e.unsqueeze(empty, axes, "empty_rows")
-                y_h = b.e.op("Where", [rows, gru.inputs["initial_h"], y_h], "Y_h_or_initial")
-            results["Y_h"] = y_h
-        return results
-
-    def _steps(self, b: Build, gru: Gru) -> tuple[Value, Value]:
-        """Return t and t + 1 as int32 [T, 1]."""
-        length = gru.at.spec.seq_length
-        if length is not None:
-            return (
-                b.e.tensor("t", [[t] for t in range(length)], TensorProto.INT32),
-                b.e.tensor("t_next", [[t + 1] for t in range(length)], TensorProto.INT32),
-            )
-        zero, one = b.e.tensor("zero_step", 0, TensorProto.INT32), b.e.tensor("one_step", 1, TensorProto.INT32)
-        dim = b.e.dim(gru.inputs["X"], gru.at.spec.layout, "length")
-        count = b.e.squeeze(b.e.op("Cast", [dim], "length_int32", to=TensorProto.INT32), [0], "length_scalar")
-        now = b.e.unsqueeze(b.e.op("Range", [zero, count, one], "t"), [1], "t_column")
-        return now, b.e.op("Add", [now, one], "t_next")
-
-    def _column(self, b: Build, valid: Value, layout: int, name: str) -> Value:
-        """Bring [T, B] to the axes of Y: [T, 1, B, 1], or [B, T, 1, 1] in layout 1."""
-        if not layout:
-            return b.e.unsqueeze(valid, [1, 3], name)
-        return b.e.unsqueeze(b.e.transpose(valid, [1, 0], f"{name}_batch_major"), [2, 3], name)
+            last = _on_axes_of_y(e, e.op("Equal", [t_next, lens], "last"), layout, "last_step")
+            y_h = _sum_over_time(e, e.where(last, y, 0.0, "Y_last"), axis=layout, name="Y_h_last")
+            if b.settings.zero_length_state == "initial" and "initial_h" in gru.inputs:
+                empty = e.op("Less", [lens, e.tensor("one", 1, TensorProto.INT32)], "empty")
+                rows = e.unsqueeze(empty, [1, 2] if layout else [0, 2], "empty_rows")
+                y_h = e.op("Where", [rows, gru.inputs["initial_h"], y_h], "Y_h_or_initial")
+            outputs["Y_h"] = y_h
+        return outputs
 
 
-def _sum(b: Build, value: Value, axis: int, name: str) -> Value:
-    if b.e.opset < AXES_INPUT:
-        return b.e.op("ReduceSum", [value], name, axes=[axis], keepdims=0)
-    return b.e.op("ReduceSum", [value, b.e.ints("time", [axis])], name, keepdims=0)
+def _can_mask(spec: GruSpec, settings: RewriteSettings) -> bool:
+    """Whether the operators that mask the outputs are there and may be written."""
+    operators = {"Where", "Less", "Unsqueeze"}
+    operators |= {"Equal", "ReduceSum"} if spec.Y_h else set()
+    operators |= {"Transpose"} if spec.layout else set()
+    if spec.seq_length is None:
+        operators |= {"Range", "Shape", "Cast", "Squeeze", "Add"}
+    return settings.opset >= (RANGE if spec.seq_length is None else WHERE) and settings.may_write(*operators)
+
+
+def _step_numbers(e: Emitter, gru: BoundGru) -> tuple[Value, Value]:
+    """Return t and t + 1 as int32 [T, 1]."""
+    length = gru.spec.seq_length
+    if length is not None:
+        return (
+            e.tensor("t", [[t] for t in range(length)], TensorProto.INT32),
+            e.tensor("t_next", [[t + 1] for t in range(length)], TensorProto.INT32),
+        )
+    zero, one = e.tensor("zero_step", 0, TensorProto.INT32), e.tensor("one_step", 1, TensorProto.INT32)
+    dim = e.dim(gru.inputs["X"], gru.spec.layout, "length")
+    count = e.squeeze(e.op("Cast", [dim], "length_int32", to=TensorProto.INT32), [0], "length_scalar")
+    t = e.unsqueeze(e.op("Range", [zero, count, one], "t"), [1], "t_column")
+    return t, e.op("Add", [t, one], "t_next")
+
+
+def _on_axes_of_y(e: Emitter, mask: Value, layout: int, name: str) -> Value:
+    """Bring [T, B] to the axes of Y: [T, 1, B, 1], or [B, T, 1, 1] in layout 1."""
+    if not layout:
+        return e.unsqueeze(mask, [1, 3], name)
+    return e.unsqueeze(e.transpose(mask, [1, 0], f"{name}_batch_major"), [2, 3], name)
+
+
+def _sum_over_time(e: Emitter, value: Value, axis: int, name: str) -> Value:
+    if e.opset < AXES_INPUT:
+        return e.op("ReduceSum", [value], name, axes=[axis], keepdims=0)
+    return e.op("ReduceSum", [value, e.ints("time", [axis])], name, keepdims=0)

@@ -1,13 +1,15 @@
 """Which rewrites make a GRU one that a target runs right: the fewest that do, in the order below.
 
 A plan is chosen by what it leaves, in this order: GRUs that can neither stay nor be lowered; directions that have to be
-lowered; rewrites. So a GRU is only rewritten where that serves.
+lowered; rewrites (:class:`Cost`). So a GRU is only rewritten where that serves.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.gru.possible_forms import possible_forms
+from gru_lower.passes.legalize_gru.apply_plans import Plan
 from gru_lower.passes.legalize_gru.legalize_activation_parameters import LegalizeActivationParameters
 from gru_lower.passes.legalize_gru.legalize_activations import LegalizeActivations
 from gru_lower.passes.legalize_gru.legalize_bias import LegalizeBias
@@ -23,13 +25,15 @@ from gru_lower.passes.legalize_gru.legalize_reverse import LegalizeReverse
 from gru_lower.passes.legalize_gru.legalize_sequence_lens import LegalizeSequenceLens
 from gru_lower.passes.legalize_gru.rewrite import Plan
 from gru_lower.targets.judge_gru import judge
+from gru_lower.targets.judge_options import judge
 
 if TYPE_CHECKING:
-    from gru_lower.passes.legalize_gru.rewrite import Rewrite
-    from gru_lower.passes.legalize_gru.rewritten_gru import Means, Situation
+    from gru_lower.passes.legalize_gru.apply_plans import Rewrite
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
     from gru_lower.targets.profile import Profile
 
-MOVES: tuple[Rewrite, ...] = (
+REWRITES: tuple[Rewrite, ...] = (
     LegalizeCast(),
     LegalizeLayout(),
     LegalizeBidirectional(),
@@ -44,8 +48,28 @@ MOVES: tuple[Rewrite, ...] = (
     LegalizeActivations(),
     LegalizeActivationParameters(),
 )
-SCAN_OPSET = 9
-Cost = tuple[int, int, int]
+
+
+class Cost(NamedTuple):
+    """What a plan leaves to be done and what it does, in the order in which plans are compared.
+
+    Attributes:
+        refused: Directions of GRUs that can neither stay nor be lowered.
+        lowered: Directions of GRUs that have to be lowered.
+        rewrites: Rewrites done.
+
+    """
+
+    refused: int = 0
+    lowered: int = 0
+    rewrites: int = 0
+
+
+class _Found(NamedTuple):
+    """A plan, ``None`` for leaving a GRU as it is, and what it costs."""
+
+    cost: Cost
+    plan: Plan | None
 
 
 class Planner:
@@ -60,46 +84,42 @@ class Planner:
         """Plan nothing yet."""
         self.profile = profile
 
-    def plan(self, at: Situation, means: Means) -> Plan | None:
+    def plan(self, gru: GruTraits, settings: RewriteSettings) -> Plan | None:
         """Return the plan for a GRU, ``None`` where it stays, or is lowered, as it is."""
-        seen: dict[tuple[int, frozenset[str], str], tuple[Cost, Plan | None]] = {}
+        known: dict[tuple[int, frozenset[str], str], _Found] = {}
 
-        def best(at: Situation, first: int) -> tuple[Cost, Plan | None]:
-            key = (first, at.options, repr(at.spec))
-            if key not in seen:
-                seen[key] = search(at, first)
-            return seen[key]
+        def best(gru: GruTraits, first: int) -> _Found:
+            """Return the best plan of the rewrites from a place in :data:`REWRITES` on."""
+            key = (first, gru.options, repr(gru.spec))
+            if key not in known:
+                known[key] = search(gru, first)
+            return known[key]
 
-        def search(at: Situation, first: int) -> tuple[Cost, Plan | None]:
-            found: tuple[Cost, Plan | None] = (self._left(at, means), None)
-            for rank in range(first, len(MOVES)):
-                after = MOVES[rank].becomes(at, means)
-                if found[0] == (0, 0, 0):
+        def search(gru: GruTraits, first: int) -> _Found:
+            found = _Found(self._cost_as_it_is(gru, settings), None)
+            for rank in range(first, len(REWRITES)):
+                if found.cost == Cost():
                     break
+                after = REWRITES[rank].outcomes(gru, settings)
                 if after is None:
                     continue
                 parts = [best(each, rank + 1) for each in after]
-                costs = [cost for cost, _ in parts]
-                cost = (sum(c[0] for c in costs), sum(c[1] for c in costs), 1 + sum(c[2] for c in costs))
-                if cost < found[0]:
-                    found = (cost, Plan(MOVES[rank], tuple(plan for _, plan in parts)))
+                refused, lowered, rewrites = (sum(counts) for counts in zip(*(cost for cost, _ in parts), strict=True))
+                cost = Cost(refused, lowered, 1 + rewrites)
+                if cost < found.cost:
+                    found = _Found(cost, Plan(REWRITES[rank], tuple(plan for _, plan in parts)))
             return found
 
-        return best(at, 0)[1]
+        return best(gru, 0).plan
 
-    def _left(self, at: Situation, means: Means) -> Cost:
+    def _cost_as_it_is(self, gru: GruTraits, settings: RewriteSettings) -> Cost:
         """Return what a GRU costs that no rewrite is done to any more."""
-        if judge(self.profile, "gru", at.options).verdict == "right":
-            return (0, 0, 0)
-        length = at.spec.seq_length
-        serves = {
-            "step": length == 1,
-            "unroll": length is not None,
-            "scan": means.opset >= SCAN_OPSET and length != 0,
-            "loop": length != 0,
-        }
-        lowered = any(
-            serves[form] and judge(self.profile, form, at.options).verdict in ("right", "unknown")
+        if judge(self.profile, "gru", gru.options).verdict == "right":
+            return Cost()
+        possible = possible_forms(gru.spec.seq_length, settings.opset)
+        can_be_lowered = any(
+            form in possible and judge(self.profile, form, gru.options).verdict in ("right", "unknown")
             for form in self.profile.forms
         )
-        return (0, at.spec.num_directions, 0) if lowered else (at.spec.num_directions, 0, 0)
+        directions = gru.spec.num_directions
+        return Cost(lowered=directions) if can_be_lowered else Cost(refused=directions)

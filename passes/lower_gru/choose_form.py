@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gru_lower.gru.possible_forms import SCAN_OPSET, possible_forms
 from gru_lower.passes.lower_gru.costs import costs
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
 
 FORMS = ("auto", "scan", "loop", "unroll", "step")
-FIRST_OPSET, WHERE_OPSET, SCAN_OPSET, RANGE_OPSET = 7, 9, 9, 11
+FIRST_OPSET, WHERE_OPSET, RANGE_OPSET = 7, 9, 11
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Choice:
     code: str | None = None
 
 
-def choose(spec: GruSpec, opset: int, wanted: str, allowed: Sequence[str] = FORMS[1:]) -> Choice:
+def choose_form(spec: GruSpec, opset: int, wanted: str, allowed: Sequence[str] = FORMS[1:]) -> Choice:
     """Choose the form for one GRU.
 
     Args:
@@ -50,30 +51,25 @@ def choose(spec: GruSpec, opset: int, wanted: str, allowed: Sequence[str] = FORM
         allowed: What a target takes, the best first.
 
     """
-    choice = _choose(spec, opset, wanted)
+    choice = _choose_without_target(spec, opset, wanted)
     if not choice.form:
         return choice
     length = spec.seq_length
     short = length is not None and length <= costs().unroll_up_to and choice.form in allowed
     if wanted == "auto" and tuple(allowed) != FORMS[1:] and not short:
-        return _preferred(length, opset, allowed) or Choice("", f"the target takes no {choice.form}", "GL308")
+        return _first_allowed(length, opset, allowed) or Choice("", f"the target takes no {choice.form}", "GL308")
     if choice.form in allowed:
         return choice
     return Choice("", f"the target takes no {choice.form}", "GL308")
 
 
-def _preferred(length: int | None, opset: int, allowed: Sequence[str]) -> Choice | None:
-    serves = {
-        "step": length == 1,
-        "unroll": length is not None,
-        "scan": opset >= SCAN_OPSET and length != 0,
-        "loop": length != 0,
-    }
-    form = next((form for form in allowed if serves[form]), None)
+def _first_allowed(length: int | None, opset: int, allowed: Sequence[str]) -> Choice | None:
+    possible = possible_forms(length, opset)
+    form = next((form for form in allowed if form in possible), None)
     return None if form is None else Choice(form, "the first of the target's forms that serves")
 
 
-def _choose(spec: GruSpec, opset: int, wanted: str) -> Choice:
+def _choose_without_target(spec: GruSpec, opset: int, wanted: str) -> Choice:
     if opset < FIRST_OPSET:
         return Choice("", f"its opset is {opset}; lowering needs {FIRST_OPSET}", "GL301")
     if "sequence_lens" in spec.inputs:
@@ -86,7 +82,7 @@ def _choose(spec: GruSpec, opset: int, wanted: str) -> Choice:
     if wanted == "auto":
         return _auto(length, opset)
     if wanted == "step" and length != 1:
-        return Choice("", f"form step needs a sequence length of 1; it is {_spell(length)}", "GL303")
+        return Choice("", f"form step needs a sequence length of 1; it is {_length_text(length)}", "GL303")
     if wanted == "unroll" and length is None:
         return Choice("", "form unroll needs a static sequence length", "GL302")
     if wanted == "scan" and opset < SCAN_OPSET:
@@ -106,5 +102,5 @@ def _auto(length: int | None, opset: int) -> Choice:
     return Choice("loop", f"opset {opset} has no Scan that serves")
 
 
-def _spell(length: int | None) -> str:
+def _length_text(length: int | None) -> str:
     return "dynamic" if length is None else str(length)

@@ -1,4 +1,4 @@
-"""The figures behind ``auto``, read from costs.toml: data that the benchmarks refit, not code."""
+"""What ``form=auto`` and ``packing=auto`` go by, read from costs.toml: measured figures that the benchmarks refit."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-PACKINGS = ("auto", "none", "plain", "inside", "fused", "block", "block-fused", "double", "triple")
-
 
 @dataclass(frozen=True)
 class Packing:
-    """One row: which Scan bodies are packed how.
+    """One row: how the Scan bodies of some sizes are packed.
 
     Attributes:
         directions: How many directions the GRU has.
@@ -20,7 +18,7 @@ class Packing:
         hidden: The largest H it serves.
         batch: The largest batch it serves.
         unknown: Whether it serves an unknown batch.
-        use: One of :data:`PACKINGS`.
+        use: One of :data:`gru_lower.passes.lower_gru.choose_packing.PACKINGS`.
 
     """
 
@@ -48,7 +46,7 @@ class Costs:
         peel_up_to: The longest static sequence for which it is.
         inside_from: The smallest static batch whose projection may be computed inside a Scan.
         inside_values: How large T·B·H has to be for it.
-        held_up_to: The largest known B·H whose values a Scan's body holds as states.
+        preallocate_up_to: The largest known B·H whose values are all states of a Scan's body.
         packing: The rows, in order.
 
     """
@@ -58,7 +56,7 @@ class Costs:
     peel_up_to: int
     inside_from: int
     inside_values: int
-    held_up_to: int
+    preallocate_up_to: int
     packing: tuple[Packing, ...]
 
     def peels(self, hidden: int, length: int | None) -> bool:
@@ -71,9 +69,9 @@ class Costs:
             return False
         return batch >= self.inside_from and length * batch * hidden >= self.inside_values
 
-    def holds(self, hidden: int, batch: int | None) -> bool:
+    def preallocates(self, hidden: int, batch: int | None) -> bool:
         """Whether all that a Scan's body computes is a state of it."""
-        return batch is None or batch * hidden <= self.held_up_to
+        return batch is None or batch * hidden <= self.preallocate_up_to
 
     def packing_for(self, directions: int, linear_before_reset: int, hidden: int, batch: int | None) -> str:
         """Return the packing of a Scan's body, ``"none"`` where no row fits."""

@@ -1,4 +1,4 @@
-"""A site's weights, gate by gate: slices of constants as they are, bytes untouched; sums only for biases.
+"""A GRU's constant weights cut into gates: slices of W and R as they are, bytes untouched; sums only for biases.
 
 Rows of W [D, 3H, I] and R [D, 3H, H] that belong to one gate of one direction lie together, so each
 gate's tensor is a range of bytes; with external data it is a view and nothing is read. B [D, 6H] holds
@@ -15,14 +15,12 @@ from onnx import TensorProto, numpy_helper
 
 from gru_lower.graph import tensor_values
 from gru_lower.gru.spec import GATES, GruSpec
-from gru_lower.passes.lower_gru.forms import scan_packed_block_double, scan_packed_triple
-from gru_lower.passes.lower_gru.forms.around_the_steps import prefix_of
+from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gru_lower.emission.template import Binding
-    from gru_lower.passes.lower_gru.variant import Variant
 
 
 def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Path | None) -> dict[str, Binding]:
@@ -66,28 +64,6 @@ def transposed(gates: dict[str, Binding], base_dir: Path | None) -> dict[str, Bi
         for name, tensor in gates.items()
         if isinstance(tensor, TensorProto) and len(tensor.dims) == 2
     }
-
-
-def packed_tensors(v: Variant, gates: dict[str, Binding], base_dir: Path | None, packing: str) -> dict[str, Binding]:
-    """Build the wide weights of a packed form; these are read, not sliced.
-
-    Args:
-        v: The variant.
-        gates: What :func:`gate_tensors` gave.
-        base_dir: Where external data lies.
-        packing: Which form.
-
-    """
-    arrays = {
-        name: tensor_values.to_array(tensor, base_dir)
-        for name, tensor in gates.items()
-        if isinstance(tensor, TensorProto) and (packing == "triple" or name.removeprefix("reverse_").startswith("R"))
-    }
-    return (
-        scan_packed_triple.weights(v, arrays)
-        if packing == "triple"
-        else scan_packed_block_double.weights(v, arrays, packing == "double")
-    )
 
 
 def _biases(spec: GruSpec, biases: np.ndarray[Any, np.dtype[Any]], p: str) -> dict[str, Binding]:

@@ -1,4 +1,4 @@
-"""A Variant: all that a template depends on, and nothing of the site (names, weights) that it does not."""
+"""A Variant: the kind of GRU that a template is for, with its sizes and flags, but without names and weights."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Literal
 
 from onnx import TensorProto
 
-from gru_lower.emission.vocabulary import Vocabulary
+from gru_lower.emission.emitter import Emitter
+from gru_lower.emission.operator_vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from gru_lower.gru.spec import Direction, GruSpec
 
-Mask = Literal["", "gate", "where"]
-FUSED = frozenset(
+MaskRecipe = Literal["", "gate", "where"]
+FUSED_WITH_GEMM = frozenset(
     {"Elu", "HardSigmoid", "LeakyRelu", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh", "ThresholdedRelu"}
 )
 """The functions that onnxruntime computes in one kernel with a float Gemm before them."""
 BOUNDED = frozenset({"Sigmoid", "Tanh"})
 """Those of them a g may be where zeros are multiplied by: of what is finite they make 0, of an infinity NaN."""
+SLICE_STEPS_OPSET = 10
+"""The opset from which Slice takes steps, which turn X round."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,12 @@ class Variant:
             ``"where"`` by a Where in the body.
         zero_length_state: What the last state of a sequence of length 0 is, ``"zero"`` or ``"initial"``.
         vocabulary: The operators that may be written.
-        peeled: Whether a Scan begins with the second step.
+        peeled: Whether the first step is done outside the Scan.
         fused: Whether a Scan's body adds right before g by a product with the identity.
-        inside: Whether a Scan's body computes the projection of its step.
-        holds: Whether all that a Scan's body computes is a state of it, see :mod:`gru_lower.passes.lower_gru.forms.scan_preallocated`.
-        plain: Whether a Scan's body hands on the state and nothing else, see :mod:`gru_lower.passes.lower_gru.forms.scan`.
+        projects_inside: Whether a Scan's body computes the projection of its step.
+        preallocates: Whether all that a Scan's body computes is a state of it, see
+            :mod:`gru_lower.passes.lower_gru.forms.scan_unread_states`.
+        plain: Whether a Scan's body outputs the state and, for Y, a copy of it, which every runtime with a Scan takes.
 
     """
 
@@ -64,11 +68,11 @@ class Variant:
     has: frozenset[str]
     wants: frozenset[str]
     dynamic: frozenset[str]
-    mask: Mask = ""
+    mask: MaskRecipe = ""
     zero_length_state: str = "zero"
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    inside: bool = False
-    holds: bool = False
+    projects_inside: bool = False
+    preallocates: bool = False
     plain: bool = False
     fused: bool = False
     peeled: bool = False
@@ -89,12 +93,44 @@ class Variant:
         """Whether the first step can be done by itself: T is static, no initial_h, no sequence_lens."""
         return (self.seq_length or 0) > 1 and "initial_h" not in self.has and not self.mask
 
+    @property
+    def can_be_packed(self) -> bool:
+        """Whether its Scan can be packed: constant R and Rbh, one pair of activations, no Where in the body."""
+        return (
+            not {"R", "B"} & self.dynamic
+            and self.vocabulary.has("Gemm")
+            and len({(d.f, d.g) for d in self.directions}) == 1
+            and self.mask != "where"
+            and self.opset >= SLICE_STEPS_OPSET
+        )
+
+    @property
+    def can_be_packed_in_three(self) -> bool:
+        """Whether ``packing=triple`` serves: constant weights, f(x) + f(-x) = 1, g(0) = 0; no two masks."""
+        f, g = self.directions[0].f, self.directions[0].g
+        one_mask = not self.mask or len(self.directions) == 1
+        return self.can_be_packed and "W" not in self.dynamic and f.complements and g.vanishes and one_mask
+
+    @property
+    def carries_summands(self) -> bool:
+        """Whether a Scan's body outputs ``ht`` and ``Zt ∘ (Ht_1 - ht)`` instead of their sum.
+
+        The next step adds them first thing, so the state is no output of the body, and the sum can be one: no Identity.
+        A Where in the body has to choose between two states. Some runtimes, such as tract, refuse a scan output
+        with another use in the body; ``packing=plain`` is for those.
+        """
+        return not self.plain and self.mask != "where" and "Y" in self.wants
+
+    def emitter(self, around: Emitter | None = None) -> Emitter:
+        """Return an emitter for it, or for a body of another emitter's node."""
+        return Emitter(self.opset, self.elem_type, self.vocabulary, around)
+
     def only(self, direction: Direction) -> Variant:
         """Return the variant with one of its directions."""
         return replace(self, directions=(direction,))
 
 
-def variant_of(spec: GruSpec, opset: int, dynamic: frozenset[str], mask: Mask, zero_length_state: str) -> Variant:
+def variant_of(spec: GruSpec, opset: int, dynamic: frozenset[str], mask: MaskRecipe, zero_length_state: str) -> Variant:
     """Reduce a site's spec to what its template depends on.
 
     Args:
@@ -124,7 +160,7 @@ def variant_of(spec: GruSpec, opset: int, dynamic: frozenset[str], mask: Mask, z
     )
 
 
-def mask_recipe(spec: GruSpec, wanted: str) -> Mask:
+def choose_mask(spec: GruSpec, wanted: str) -> MaskRecipe:
     """Choose how sequence_lens acts.
 
     Gates closed by infinite projections cost no node in the body, but rest on three things: no clip (it would bound

@@ -10,12 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onnx import NodeProto
-
 from gru_lower.graph.equal_except_grus import equal_except_grus
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.gru.constant_inputs import constant_inputs
 from gru_lower.gru.parse_node import parse
-from gru_lower.gru.spec import INPUTS
 from gru_lower.verification.sites.cut_model import cut, embed
 from gru_lower.verification.sites.site import Change, Site
 from gru_lower.verification.sites.site_models import site_pair
@@ -72,18 +71,13 @@ def _pair(
     made = {name for node in other.proto.graph.node for name in node.output}
     if spec is None or not {spec.Y, spec.Y_h} - {""} <= made:
         return None
-    constants = {
-        key: tensor for key, name in spec.inputs.items() if (tensor := facts.constant(scope, name)) is not None
-    }
+    constants = constant_inputs(scope, spec, facts)
     given = {name for key, name in spec.inputs.items() if key not in constants}
     part = cut(other.proto, [name for name in (spec.Y, spec.Y_h) if name], given)
     if {value.name for value in part.model.graph.input} - given or part.model.functions:
         return None  # it depends on something else, too
     embed(part.model, other.base_dir)
-    original = NodeProto()
-    original.CopyFrom(facts.node(scope, index))
-    for position, key in enumerate(INPUTS[: len(original.input)]):
-        original.input[position] = spec.inputs.get(key, "")
+    original = spec.narrowed(facts.node(scope, index))
     nodes, initializers = list(part.model.graph.node), list(part.model.graph.initializer)
     change = Change(spec, original, nodes, initializers, constants, scope.opsets)
     site = Site(scope.site(index), scope.path, "", spec, "seen", change=change)

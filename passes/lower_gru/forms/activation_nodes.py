@@ -1,4 +1,4 @@
-"""Clip and the eleven activation functions, spelled as an opset and a type can have them.
+"""Clip and the eleven activation functions as nodes, spelled as an opset and a type can have them.
 
 onnxruntime has no float64 kernels for HardSigmoid, LeakyRelu, Elu, ThresholdedRelu, Softsign and Softplus, and
 no Clip before opset 12; ONNX has no bfloat16 for some before opset 22, no ThresholdedRelu before 10, and
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from gru_lower.gru.activations import Activation
 
 CLIP_INPUTS, RECTIFIERS_BF16, THRESHOLDED_RELU, BROADCAST_MIN_MAX, WHERE = 11, 22, 10, 8, 9
+
+
+def clipped_activation(e: Emitter, fn: Activation, x: Value, bound: float | None, name: str) -> Value:
+    """Apply one of the operator's functions to a pre-activation that is bounded first, if a bound is given."""
+    return activation(e, fn, x if bound is None else clip(e, x, bound, f"{x.name}_clipped"), name)
 
 
 def clip(e: Emitter, x: Value, bound: float, name: str) -> Value:

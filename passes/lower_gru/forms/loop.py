@@ -4,9 +4,9 @@
     Ht, Yk = Loop T times body(k, Ht_1):  t = k, or T - 1 - k in a reverse direction
         step(Ht_1, Gather(Xz, t), Gather(Xr, t), Gather(Xh, t))
 
-A Loop's outputs come in the order of its steps, so a reverse direction also hands out every t, and Y is
-gathered by them. After no step at all a Loop's output has no rank, and onnx's ReferenceEvaluator joins steps along
-the first axis instead of stacking them: so what a Loop hands out is reshaped.
+A Loop's outputs come in the order of its steps, so in a reverse direction it outputs every t as well, and Y
+is gathered by them. After no step at all a Loop's output has no rank, and onnx's ReferenceEvaluator joins steps along
+the first axis instead of stacking them: so a Loop's outputs are reshaped.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
-from gru_lower.emission.emitter import Emitter, Value
 from gru_lower.gru.step_equations import Projection
-from gru_lower.passes.lower_gru.forms import around_the_steps, sequence_masks, step_nodes
+from gru_lower.passes.lower_gru.forms import sequence_lens_masks, step_nodes
+from gru_lower.passes.lower_gru.forms.initial_state import zero_state
+from gru_lower.passes.lower_gru.forms.input_projection import project_steps
+from gru_lower.passes.lower_gru.forms.prepare_inputs import prepare_inputs
+from gru_lower.passes.lower_gru.forms.shape_outputs import node_outputs, valid_steps
+from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
+    from gru_lower.emission.emitter import Emitter, Value
     from gru_lower.emission.template import Template
     from gru_lower.gru.spec import Direction
     from gru_lower.passes.lower_gru.variant import Variant
@@ -29,22 +34,17 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=256)
 def template(v: Variant) -> Template:
     """Author the whole replacement of one variant."""
-    e = Emitter(v.opset, v.elem_type, v.vocabulary)
-    around_the_steps.dynamic_weights(e, v)
-    given = around_the_steps.inputs(e, v)
-    length = _length(e, v, given.x)
+    e, given = prepare_inputs(v)
+    length = _trip_count(e, v, given.x)
     true = e.tensor("true", values=True, elem_type=TensorProto.BOOL)
     ys: list[Value] = []
     states: list[Value] = []
     for direction, initial in zip(v.directions, given.states, strict=True):
-        p = around_the_steps.prefix_of(direction)
-        rows = around_the_steps.project(e, v, direction, given)
-        steps = [
-            around_the_steps.as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)
-        ]
+        p = prefix_of(direction)
+        steps = project_steps(e, v, direction, given)
         if v.mask == "where" and given.mask is not None:
-            steps.append(sequence_masks.steps_of(e, given.mask))
-        state = initial or around_the_steps.zero_state(e, v, given.x, steps[0])
+            steps.append(sequence_lens_masks.mask_steps(e, given.mask))
+        state = initial or zero_state(e, v, given.x, steps[0])
         last = (
             e.sub(length, e.tensor("one", 1, TensorProto.INT64), f"{p}last_t", TensorProto.INT64)
             if direction.reverse
@@ -55,19 +55,19 @@ def template(v: Variant) -> Template:
         results = e.with_body("Loop", [length, true, state], names, _body(e, v, direction, steps, last))
         states.append(results[0])
         if wants_y:
-            ordered = _in_order(e, v, given.x, results[1:], p)
-            ys.append(around_the_steps.valid_steps(e, v, given.mask, ordered, f"{p}Y_valid"))
+            ordered = _in_order_of_time(e, v, given.x, results[1:], p)
+            ys.append(valid_steps(e, v, given.mask, ordered, f"{p}Y_valid"))
     y = e.stack(ys, 1, "Y_stacked") if ys else None
-    return e.template(around_the_steps.finish(e, v, given.mask, y, states))
+    return e.template(node_outputs(e, v, given.mask, y, states))
 
 
-def _length(e: Emitter, v: Variant, x: Value) -> Value:
+def _trip_count(e: Emitter, v: Variant, x: Value) -> Value:
     if v.seq_length is not None:
         return e.tensor("trip_count", v.seq_length, TensorProto.INT64)
     return e.squeeze(e.dim(x, 0, "length"), [0], "trip_count")
 
 
-def _in_order(e: Emitter, v: Variant, x: Value, outputs: list[Value], p: str) -> Value:
+def _in_order_of_time(e: Emitter, v: Variant, x: Value, outputs: list[Value], p: str) -> Value:
     """Return a direction's states in the order of time, of rank 3 in any case."""
     if v.seq_length is None:
         dims = [e.dim(x, 0, "length"), e.dim(x, 1, "batch"), e.ints("width", [v.hidden_size])]
@@ -81,17 +81,17 @@ def _in_order(e: Emitter, v: Variant, x: Value, outputs: list[Value], p: str) ->
 
 
 def _body(outer: Emitter, v: Variant, direction: Direction, steps: list[Value], last: Value | None) -> Emitter:
-    e = Emitter(v.opset, v.elem_type, v.vocabulary, outer)
-    p = around_the_steps.prefix_of(direction)
-    k, going = e.formal(f"{p}k", TensorProto.INT64, 0), e.formal(f"{p}going", TensorProto.BOOL, 0)
-    ht_1 = e.formal(f"{p}Ht_1")
+    e = v.emitter(outer)
+    p = prefix_of(direction)
+    k, going = e.body_input(f"{p}k", TensorProto.INT64, 0), e.body_input(f"{p}going", TensorProto.BOOL, 0)
+    ht_1 = e.body_input(f"{p}Ht_1")
     t = k if last is None else e.sub(last, k, f"{p}t", TensorProto.INT64)
     now = [e.op("Gather", [value, t], f"{value.name.removesuffix('_steps')}t", axis=0) for value in steps]
     ht = step_nodes.emit_step(e, v, direction, Projection(*now[:3]), ht_1, now[3] if v.mask == "where" else None)
-    e.result(e.op("Identity", [going], f"{p}still_going"), TensorProto.BOOL, rank=0)
-    e.result(ht)
+    e.body_output(e.op("Identity", [going], f"{p}still_going"), TensorProto.BOOL, rank=0)
+    e.body_output(ht)
     if "Y" in v.wants:
-        e.result(e.op("Identity", [ht], f"{p}Yt"))
+        e.body_output(e.op("Identity", [ht], f"{p}Yt"))
         if last is not None:
-            e.result(e.op("Identity", [t], f"{p}t_out"), TensorProto.INT64, rank=0)
+            e.body_output(e.op("Identity", [t], f"{p}t_out"), TensorProto.INT64, rank=0)
     return e

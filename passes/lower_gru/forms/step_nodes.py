@@ -1,4 +1,4 @@
-"""One step as nodes: the cell's equations run over the algebra that emits."""
+"""The nodes of one step: the equations of :mod:`gru_lower.gru.step_equations` over an algebra that emits nodes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from gru_lower.gru.step_equations import step
 from gru_lower.passes.lower_gru.forms import activation_nodes
-from gru_lower.passes.lower_gru.forms.around_the_steps import prefix_of
+from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
     from gru_lower.emission.emitter import Emitter, Value
@@ -22,18 +22,18 @@ class StepAlgebra:
     """The algebra of :func:`gru_lower.gru.step_equations.step` that emits nodes.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         prefix: What stands before the local names of the weights to use.
 
     """
 
     def __init__(self, e: Emitter, v: Variant, prefix: str) -> None:
-        """Hold on to the parts."""
+        """Keep the parts."""
         self._e, self._v, self._p = e, v, prefix
 
     def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
-        """Return one Gemm."""
+        """Return ``state Rᵀ + plus``, one Gemm."""
         return self._e.gemm(state, self._e.value(f"{self._p}R{gate}"), plus, f"pre_{gate}")
 
     def recurrent_candidate(self, state: Value | None) -> Value | None:
@@ -43,11 +43,8 @@ class StepAlgebra:
 
     def clip(self, value: Value) -> Value:
         """Clip, if the variant does."""
-        return (
-            value
-            if self._v.clip is None
-            else activation_nodes.clip(self._e, value, self._v.clip, f"{value.name}_clipped")
-        )
+        bound = self._v.clip
+        return value if bound is None else activation_nodes.clip(self._e, value, bound, f"{value.name}_clipped")
 
     def activation(self, function: Activation, value: Value, name: str) -> Value:
         """Apply an activation."""
@@ -77,7 +74,7 @@ class StepAlgebra:
 
 
 class _Summands(StepAlgebra):
-    """The algebra that leaves the last sum of a step undone."""
+    """The algebra that does not emit the last sum of a step, but keeps its second summand."""
 
     def __init__(self, e: Emitter, v: Variant, prefix: str) -> None:
         super().__init__(e, v, prefix)
@@ -109,12 +106,12 @@ def emit_step(
     """Emit one step.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         direction: Whose weights and activations.
         xt: The projection of the step, [B, H] each.
         ht_1: The state before, or ``None`` for zeros.
-        mask: [B, 1] bool with the recipe ``where``: the state stays where it is false.
+        mask: [B, 1] bool with the recipe ``where``: where it is false the state stays what it was.
         prefix: What stands before the local names of the recurrent weights, the direction's own by default.
 
     """

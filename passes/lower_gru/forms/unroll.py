@@ -16,13 +16,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from gru_lower.emission.emitter import Emitter, Value
 from gru_lower.gru.spec import GATES
 from gru_lower.gru.step_equations import Projection
-from gru_lower.passes.lower_gru.forms import around_the_steps, sequence_masks, step_nodes
+from gru_lower.passes.lower_gru.forms import sequence_lens_masks, step_nodes
+from gru_lower.passes.lower_gru.forms.initial_state import zero_state
+from gru_lower.passes.lower_gru.forms.input_projection import project
+from gru_lower.passes.lower_gru.forms.prepare_inputs import prepare_inputs
+from gru_lower.passes.lower_gru.forms.shape_outputs import node_outputs
+from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
-    from gru_lower.emission.template import Assembly, Binding, Template
+    from gru_lower.emission.emitter import Emitter, Value
+    from gru_lower.emission.instantiate_template import Assembly
+    from gru_lower.emission.template import Binding, Template
     from gru_lower.passes.lower_gru.variant import Variant
 
 
@@ -41,7 +47,7 @@ def assemble(assembly: Assembly, v: Variant, bindings: dict[str, Binding], resul
     tail: dict[str, Binding] = {key: value for key, value in head.items() if key.startswith("mask_")}
     digits = len(str(max(length - 1, 0)))
     for direction in v.directions:
-        p = around_the_steps.prefix_of(direction)
+        p = prefix_of(direction)
         one = v.only(direction)
         state = head.get(f"{p}state")
         recurrent = {f"{p}R{part}" for part in (*GATES, "bh", *(f"{gate}T" for gate in GATES))}
@@ -65,17 +71,15 @@ def assemble(assembly: Assembly, v: Variant, bindings: dict[str, Binding], resul
 @lru_cache(maxsize=256)
 def prologue(v: Variant) -> Template:
     """Author what comes before the steps: projections cut into steps, initial states, masks."""
-    e = Emitter(v.opset, v.elem_type, v.vocabulary)
+    e, given = prepare_inputs(v)
     length = v.seq_length or 0
-    around_the_steps.dynamic_weights(e, v)
-    given = around_the_steps.inputs(e, v)
     results: dict[str, Value] = {}
     for direction, state in zip(v.directions, given.states, strict=True):
-        p = around_the_steps.prefix_of(direction)
+        p = prefix_of(direction)
         if state is not None:
             results[f"{p}state"] = state
         elif not length:
-            results["zero_state"] = around_the_steps.zero_state(e, v, given.x)
+            results["zero_state"] = zero_state(e, v, given.x)
         if "R" in v.dynamic:
             suffix = "" if e.vocabulary.has("Gemm") else "T"
             results |= {f"{p}R{gate}{suffix}": e.value(f"{p}R{gate}{suffix}") for gate in GATES}
@@ -83,7 +87,7 @@ def prologue(v: Variant) -> Template:
             results[f"{p}Rbh"] = e.value(f"{p}Rbh")
         if not length:
             continue
-        rows = around_the_steps.project(e, v, direction, given)
+        rows = project(e, v, direction, given)
         for gate, value in zip(GATES, (rows.z, rows.r, rows.h), strict=True):
             steps = _steps(e, v, value, v.hidden_size, [f"{p}X{gate}_{t}" for t in range(length)])
             results |= {f"{p}X{gate}_{t}": step for t, step in enumerate(steps)}
@@ -91,7 +95,8 @@ def prologue(v: Variant) -> Template:
         results |= {"mask_valid": given.mask.valid}
         results |= {} if given.mask.nonempty is None else {"mask_nonempty": given.mask.nonempty}
         if v.mask == "where" and length:
-            steps = _steps(e, v, sequence_masks.rows_of(e, given.mask), 1, [f"row_mask_{t}" for t in range(length)])
+            mask_rows = sequence_lens_masks.mask_rows(e, given.mask)
+            steps = _steps(e, v, mask_rows, 1, [f"row_mask_{t}" for t in range(length)])
             results |= {f"row_mask_{t}": step for t, step in enumerate(steps)}
     return e.template(results)
 
@@ -109,9 +114,9 @@ def _steps(e: Emitter, v: Variant, rows: Value, width: int, names: list[str]) ->
 @lru_cache(maxsize=256)
 def step_template(v: Variant, has_state: bool) -> Template:  # noqa: FBT001 - part of the cache's key
     """Author one step of the variant's one direction."""
-    e = Emitter(v.opset, v.elem_type, v.vocabulary)
+    e = v.emitter()
     direction = v.directions[0]
-    p = around_the_steps.prefix_of(direction)
+    p = prefix_of(direction)
     xt = Projection(*(e.value(f"{p}X{gate}t") for gate in GATES))
     ht_1 = e.value(f"{p}Ht_1") if has_state else None
     mask = e.value("mask_t") if v.mask == "where" else None
@@ -121,21 +126,21 @@ def step_template(v: Variant, has_state: bool) -> Template:  # noqa: FBT001 - pa
 @lru_cache(maxsize=256)
 def epilogue(v: Variant) -> Template:
     """Author what comes after the steps: Y from the states of all steps, Y_h from the last ones."""
-    e = Emitter(v.opset, v.elem_type, v.vocabulary)
+    e = v.emitter()
     length = v.seq_length or 0
-    prefixes = [around_the_steps.prefix_of(direction) for direction in v.directions]
+    prefixes = [prefix_of(direction) for direction in v.directions]
     last = [e.value(f"{p}last") for p in prefixes]
     mask = None
     if v.mask:
-        nonempty = e.value("mask_nonempty") if sequence_masks.needs_nonempty(v) else None
-        mask = sequence_masks.Mask(e.value("mask_valid"), nonempty)
+        nonempty = e.value("mask_nonempty") if sequence_lens_masks.needs_nonempty(v) else None
+        mask = sequence_lens_masks.Mask(e.value("mask_valid"), nonempty)
     y = None
     if "Y" in v.wants and length and mask is not None:
         ys = []
         for p in prefixes:
             states = [e.value(f"{p}H_{t}") for t in range(length)]
             rows = states[0] if length == 1 else e.op("Concat", states, f"{p}H_all", axis=0)
-            rows = sequence_masks.fill(e, v, mask, [rows], np.zeros(v.hidden_size), f"{p}H_valid")
+            rows = sequence_lens_masks.fill_rows(e, v, mask, [rows], np.zeros(v.hidden_size), f"{p}H_valid")
             ys.append(e.reshape(rows, [length, -1, v.hidden_size], f"{p}Y_valid"))
         y = e.stack(ys, 1, "Y_stacked")
     elif "Y" in v.wants and length:
@@ -145,4 +150,4 @@ def epilogue(v: Variant) -> Template:
     elif "Y" in v.wants:
         lifted = e.unsqueeze(e.stack(last, 0, "empty"), [0], "empty_step")
         y = e.slice(lifted, 0, 0, axis=0, name="Y_all")
-    return e.template(around_the_steps.finish(e, v, mask, y, last))
+    return e.template(node_outputs(e, v, mask, y, last))

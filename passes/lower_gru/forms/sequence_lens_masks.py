@@ -1,8 +1,8 @@
-"""sequence_lens as masks: which steps of which sequences are valid.
+"""sequence_lens as masks: which steps of which sequences are valid, and other values in place of those that are not.
 
-Rows are filled by index where the opset and the vocabulary have what it takes: one row of the filling stands behind
+Rows are filled by index where the opset and the vocabulary have the operators for it: one row of padding is appended to
 the others, and every row that is not valid is gathered from there. That is one copy a row; a Where whose condition is
-broadcast along the rows takes two to five times as long. Nothing of a row that is not valid is looked at, NaN or not.
+broadcast along the rows takes two to five times as long. A row that is not valid is never read, NaN or not.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ class Mask:
 
 
 def needs_nonempty(v: Variant) -> bool:
-    """Whether the last state of a sequence of length 0 is something else than the recurrence leaves."""
+    """Whether the last state of a sequence of length 0 has to be set: the recurrence leaves initial_h there."""
     return "initial_h" in v.has and "Y_h" in v.wants and bool(v.mask) and v.zero_length_state == "zero"
 
 
-def mask(e: Emitter, v: Variant, x: Value) -> Mask:
+def make_mask(e: Emitter, v: Variant, x: Value) -> Mask:
     """Compute the masks of a GRU with sequence_lens.
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         x: X with time first.
 
@@ -69,56 +69,57 @@ def mask(e: Emitter, v: Variant, x: Value) -> Mask:
     return Mask(valid, nonempty)
 
 
-def by_index(e: Emitter) -> bool:
+def can_fill_by_index(e: Emitter) -> bool:
     """Whether rows can be filled by index here."""
     return e.opset >= RANGE and all(e.vocabulary.has(op_type) for op_type in BY_INDEX)
 
 
-def fill(
+def fill_rows(
     e: Emitter,
     v: Variant,
     mask: Mask,
     pieces: Sequence[Value],
     other: Array,
     name: str,
-    ahead: Value | None = None,
+    offset: Value | None = None,
 ) -> Value:
-    """Return rows with another in the place of each that is not valid, [T·B, width].
+    """Return rows with padding in the place of each that is not valid, [T·B, width].
 
     Args:
-        e: Where to.
+        e: Where to write.
         v: The variant.
         mask: Which rows are valid.
-        pieces: The rows: [T·B, width] when joined; more than one, or more rows, only where there is :func:`by_index`.
-        other: What stands where a row is not valid, [width].
+        pieces: The rows: [T·B, width] when joined; more than one, or more rows, only with
+            :func:`can_fill_by_index`.
+        other: The padding, [width].
         name: What to call the result.
-        ahead: How many rows more stand before the first one that counts, [1] int64.
+        offset: How many rows there are before the first one that is kept, [1] int64.
 
     """
-    if not by_index(e):
+    if not can_fill_by_index(e):
         # A scalar where that serves: MNN reads beyond a row that is broadcast beside a column of conditions.
         padding = e.tensor("padding", other[0] if (other == other[0]).all() else other[None])
-        return e.op("Where", [rows_of(e, mask), pieces[0], padding], name)
+        return e.op("Where", [mask_rows(e, mask), pieces[0], padding], name)
     padding = e.tensor("padding", other[None])
-    behind = e.op("Concat", [*pieces, padding], f"{name}_and_padding", axis=0)
+    rows = e.op("Concat", [*pieces, padding], f"{name}_and_padding", axis=0)
     index = e.shared(f"index {mask.valid.name}", lambda: _index(e, v, mask.valid))
-    if ahead is not None:
-        index = e.op("Add", [index, ahead], f"{name}_index")
-    return e.op("Gather", [behind, index], name, axis=0)
+    if offset is not None:
+        index = e.op("Add", [index, offset], f"{name}_index")
+    return e.op("Gather", [rows, index], name, axis=0)
 
 
-def steps_of(e: Emitter, mask: Mask) -> Value:
+def mask_steps(e: Emitter, mask: Mask) -> Value:
     """Return the mask as [T, B, 1]."""
     return e.shared(f"steps {mask.valid.name}", lambda: e.unsqueeze(mask.valid, [2], "mask_steps"))
 
 
-def rows_of(e: Emitter, mask: Mask) -> Value:
+def mask_rows(e: Emitter, mask: Mask) -> Value:
     """Return the mask as [T·B, 1]."""
     return e.shared(f"rows {mask.valid.name}", lambda: e.reshape(mask.valid, [-1, 1], "mask_rows"))
 
 
 def _index(e: Emitter, v: Variant, valid: Value) -> Value:
-    """Return each valid row's own place, and the place behind all rows for the others, [T·B] int64."""
+    """Return the index of each valid row, and that of the padding after all rows for the others, [T·B] int64."""
     flat = e.reshape(valid, [-1], "mask_flat")
     if v.seq_length is not None and v.batch_size is not None:
         count = e.tensor("count", v.seq_length * v.batch_size, TensorProto.INT64)

@@ -1,14 +1,14 @@
-"""States that nothing reads: where all that a Scan's body computes is a state of it, a step allocates nothing.
+"""Intermediate values of a Scan's body that are made states nothing reads, so that a step allocates no memory.
 
     Ht_1, Zt_before, Rt_before, ...  ->  Zt = f(...), Rt = f(...), ..., Ht
 
-onnxruntime lets a step write its states into buffers that it made before the first one. Every other value of a body is
-taken from the arena in each step and given back. So whatever a body computes besides its results is handed on as well,
-to a formal input that has no reader. At H = 64, batch 1, that makes a step 0.4 µs shorter, of 4 (docs/decisions/0023).
-It is done up to a B·H of 8192 (costs.toml): two places for each value want a cache that holds them.
+onnxruntime preallocates a Scan's states: a step writes them into buffers made before the first step. Every other value
+of a body is taken from the arena in each step and given back. So whatever a body computes besides its results is a
+state as well, whose input in the body has no reader. At H = 64, batch 1, that makes a step 0.4 µs shorter, of 4
+(docs/decisions/0023). It is done up to a B·H of 8192 (costs.toml): two places for each value have to fit into a cache.
 
-What onnxruntime computes in one kernel with the function after it is no value any more, and as a state it would be one
-again: a float Gemm in front of such a function is left alone.
+One kind of value stays as it is: a float Gemm that onnxruntime computes in one kernel with the function after it. As a
+state its result would have to be written to memory again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
-from gru_lower.passes.lower_gru.variant import FUSED
+from gru_lower.passes.lower_gru.variant import FUSED_WITH_GEMM
 
 if TYPE_CHECKING:
     from gru_lower.emission.emitter import Emitter, Value
@@ -41,4 +41,4 @@ def _is_fused(body: Emitter, node: Value) -> bool:
     if node.op != "Gemm" or body.elem_type != TensorProto.FLOAT:
         return False
     readers = [reader.op for reader in body.graph.nodes if node.outputs[0] in reader.inputs]
-    return len(readers) == 1 and readers[0] in FUSED
+    return len(readers) == 1 and readers[0] in FUSED_WITH_GEMM

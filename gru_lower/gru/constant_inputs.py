@@ -1,0 +1,30 @@
+"""What the constants among a GRU's inputs say: which there are, and which of them change nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.graph.known_zeros import is_zero
+
+if TYPE_CHECKING:
+    from onnx import TensorProto
+
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.spec import GruSpec
+
+
+def constant_inputs(scope: Scope, spec: GruSpec, facts: Facts) -> dict[str, TensorProto]:
+    """Return the inputs of a GRU that are constants, by ONNX's input names."""
+    return {key: tensor for key, name in spec.inputs.items() if (tensor := facts.constant(scope, name)) is not None}
+
+
+def has_zero_initial_state(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
+    """Whether a GRU has an initial_h that is known to be zero."""
+    return "initial_h" in spec.inputs and is_zero(facts, scope, spec.inputs["initial_h"])
+
+
+def has_full_lengths(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
+    """Whether a GRU has sequence_lens that are constant and all T."""
+    lens = facts.array(scope, spec.inputs["sequence_lens"]) if "sequence_lens" in spec.inputs else None
+    return lens is not None and spec.seq_length is not None and bool((lens == spec.seq_length).all())

@@ -1,0 +1,29 @@
+"""What a rewrite may write where a GRU stands, and what the user asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RewriteSettings:
+    """What a rewrite may write, and how.
+
+    Attributes:
+        opset: The opset of the scope.
+        forbidden: Operators that may not be written.
+        only: The only operators that may be written, if any are named.
+        cast_to: The type to compute in where the GRU's own is not taken, ``""`` where that was not asked for.
+        zero_length_state: What Y_h is for a sequence of length 0: ``"zero"`` or ``"initial"``.
+
+    """
+
+    opset: int
+    forbidden: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+    cast_to: str = ""
+    zero_length_state: str = "zero"
+
+    def may_write(self, *operators: str) -> bool:
+        """Whether all of these may be written."""
+        return not self.forbidden.intersection(operators) and (not self.only or self.only.issuperset(operators))

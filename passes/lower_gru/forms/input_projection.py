@@ -1,0 +1,60 @@
+"""The input's part of the gates, ``X Wᵀ + b``, computed for all steps at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gru_lower.gru.spec import GATES
+from gru_lower.gru.step_equations import Projection
+from gru_lower.passes.lower_gru.forms import sequence_lens_masks
+from gru_lower.passes.lower_gru.local_names import prefix_of
+
+if TYPE_CHECKING:
+    from gru_lower.emission.emitter import Emitter, Value
+    from gru_lower.gru.spec import Direction
+    from gru_lower.passes.lower_gru.forms.prepare_inputs import Inputs
+    from gru_lower.passes.lower_gru.variant import Variant
+
+CLOSED = {"z": float("inf"), "r": float("-inf"), "h": 0.0}
+"""The projections of a step that leaves the state alone."""
+
+
+def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Projection[Value]:
+    """Return ``X Wᵀ + b`` of each gate, each of shape [T·B, H]: for all steps at once, or of one step where B is all.
+
+    With the mask recipe ``gate`` a step that is not valid has +inf for z, -inf for r and 0 for h: z is 1 and r is 0, so
+    the candidate is g(0) = 0, and the state stays what it is to the bit.
+    """
+    p = prefix_of(direction)
+    parts: dict[str, Value] = {}
+    for gate in GATES:
+        bias = e.value(f"{p}b{gate}") if "B" in v.has else None
+        value = e.gemm(given.rows, e.value(f"{p}W{gate}"), bias, f"{p}X{gate}")
+        if v.mask == "gate" and given.mask is not None:
+            padding = np.full(v.hidden_size, CLOSED[gate])
+            value = sequence_lens_masks.fill_rows(e, v, given.mask, [value], padding, f"{p}X{gate}_valid")
+        parts[gate] = value
+    return Projection(**parts)
+
+
+def project_steps(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> list[Value]:
+    """Return the projections of all steps, [T, B, H] for each gate."""
+    rows = project(e, v, direction, given)
+    return [as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
+
+
+def as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str, width: int = 0) -> Value:
+    """Reshape [T·B, width] to [T, B, width], H if no width is given; B is inferred where it is dynamic or 0."""
+    width = width or v.hidden_size
+    if v.seq_length is not None:
+        return e.reshape(rows, [v.seq_length, v.batch_size or -1, width], name)
+    if v.batch_size:
+        return e.reshape(rows, [-1, v.batch_size, width], name)
+
+    def shape() -> Value:
+        per_step = e.ints("per_step", [-1, width])
+        return e.op("Concat", [e.dim(x, 0, "length"), per_step], "step_shape", axis=0)
+
+    return e.reshape(rows, e.shared(f"step_shape {width}", shape), name)

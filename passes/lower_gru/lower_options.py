@@ -1,0 +1,45 @@
+"""The options of ``lower-gru``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gru_lower.emission.operator_vocabulary import NAMES
+from gru_lower.passes.lower_gru.choose_form import FORMS
+from gru_lower.passes.lower_gru.choose_packing import PACKINGS
+
+
+@dataclass(frozen=True)
+class LowerOptions:
+    """Options of ``lower-gru``.
+
+    Attributes:
+        form: ``auto``, ``scan``, ``loop``, ``unroll`` or ``step``.
+        packing: For Scan bodies, where it applies: ``fused`` lets onnxruntime run the last sum before g in one kernel
+            with g; ``block`` puts both directions in one body, ``block-fused`` is both; ``double`` and ``triple`` also
+            put the state there twice and in three parts (see ``forms/scan_packed_double.py`` and
+            ``forms/scan_packed_triple.py``); ``inside`` computes the input's projection in the body, for large batches;
+            ``none`` gives each direction a body of its own and computes the projection outside; ``plain`` is ``none``
+            with a body that outputs the state and a copy of it, which every runtime with a Scan takes; ``auto`` goes by
+            costs.toml.
+        batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
+        mask: How sequence_lens acts: ``auto`` closes the gates outside the body where that is exact,
+            ``where`` always takes a Where in the body, which quantisers understand.
+        vocabulary: ``gemm`` writes what is fastest in onnxruntime, ``minimal`` only MatMul, Add, Sub, Mul, Sigmoid,
+            Tanh and operators that move values (see :mod:`gru_lower.emission.operator_vocabulary`).
+        forbid: Operators not to write, joined by ``+``: ``Split+Sub``.
+        forms: The forms a target takes, joined by ``+``, the best first; all if empty.
+        target: A profile's name or path: a GRU the target runs right is kept, and none becomes what it runs wrongly.
+        zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
+
+    """
+
+    form: str = field(default="auto", metadata={"choices": FORMS})
+    packing: str = field(default="auto", metadata={"choices": PACKINGS})
+    batch_hint: int = 0
+    mask: str = field(default="auto", metadata={"choices": ("auto", "where")})
+    vocabulary: str = field(default="gemm", metadata={"choices": NAMES})
+    forbid: str = ""
+    forms: str = ""
+    target: str = ""
+    zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})

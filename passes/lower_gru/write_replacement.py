@@ -1,0 +1,142 @@
+"""Writing the subgraph that replaces one GRU: its variant, its weights, and the templates of the form chosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from onnx import TensorProto
+
+from gru_lower.emission.instantiate_template import Assembly
+from gru_lower.emission.operator_vocabulary import vocabulary_of
+from gru_lower.graph import external_data, splice
+from gru_lower.gru.constant_inputs import constant_inputs
+from gru_lower.passes.lower_gru.choose_form import Choice
+from gru_lower.passes.lower_gru.choose_packing import UNPACKED, choose_packing, packed, peels
+from gru_lower.passes.lower_gru.costs import costs
+from gru_lower.passes.lower_gru.forms import (
+    loop,
+    scan,
+    scan_packed_block,
+    scan_packed_double,
+    scan_packed_triple,
+    unroll,
+)
+from gru_lower.passes.lower_gru.gate_weights import gate_tensors, transposed
+from gru_lower.passes.lower_gru.variant import choose_mask, variant_of
+from gru_lower.verification.sites.site import Change
+
+if TYPE_CHECKING:
+    from gru_lower.emission.template import Binding
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.spec import GruSpec
+    from gru_lower.passes.lower_gru.lower_options import LowerOptions
+    from gru_lower.passes.lower_gru.variant import Variant
+
+Array = np.ndarray[Any, np.dtype[Any]]
+PACKED_FORMS = {
+    "block": scan_packed_block,
+    "block-fused": scan_packed_block,
+    "double": scan_packed_double,
+    "triple": scan_packed_triple,
+}
+
+
+class Replacement(NamedTuple):
+    """What replaces a GRU.
+
+    Attributes:
+        edit: The edit that puts it there.
+        change: The same for verification.
+        node_count: How many nodes it has, bodies included.
+
+    """
+
+    edit: splice.Edit
+    change: Change
+    node_count: int
+
+
+def write_replacement(
+    model: Model,
+    scope: Scope,
+    index: int,
+    spec: GruSpec,
+    form: str,
+    options: LowerOptions,
+    facts: Facts,
+    names: splice.Names,
+) -> Replacement | Choice:
+    """Write what replaces one GRU.
+
+    Args:
+        model: The model, which is left as it is.
+        scope: Where the GRU stands.
+        index: Its place among the scope's nodes.
+        spec: The GRU, without inputs that change nothing.
+        form: One of ``scan``, ``loop``, ``unroll`` and ``step``.
+        options: The pass's.
+        facts: The side table of the model.
+        names: The model's names.
+
+    Returns:
+        The replacement, or why there is none: it needs an operator that may not be written.
+
+    """
+    node = facts.node(scope, index)
+    constants = constant_inputs(scope, spec, facts)
+    weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
+    v = _variant(spec, scope.opset, weights, options)
+    bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
+    if not v.vocabulary.has("Gemm"):
+        bindings |= transposed(bindings, model.base_dir)
+    bindings |= {key: name for key, name in spec.inputs.items() if key not in weights}
+    results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
+    assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h))
+    if form == "scan":
+        packing = choose_packing(spec, v, options.packing, _batch(spec, options), constants)
+        v = packed(v, packing)
+        if packing in UNPACKED:
+            assembly.add(scan.template(replace(v, peeled=peels(spec, v, options.packing))), bindings, results)
+        else:
+            packed_form = PACKED_FORMS[packing]
+            bindings |= packed_form.weights(v, _arrays(bindings, model, recurrent=packing != "triple"))
+            assembly.add(packed_form.template(v), bindings, results)
+    elif form == "loop":
+        assembly.add(loop.template(v), bindings, results)
+    else:
+        unroll.assemble(assembly, v, bindings, results)
+    lacking = v.vocabulary.lacking(assembly.op_types)
+    if lacking:
+        return Choice("", f"form {form} needs {lacking[0]} here, which may not be written", "GL307")
+    nodes, initializers = assembly.nodes, assembly.initializers
+    change = Change(spec, spec.narrowed(node), nodes, initializers, constants, scope.opsets)
+    return Replacement(splice.Edit(scope, [index], nodes, initializers), change, assembly.op_types.total())
+
+
+def _variant(spec: GruSpec, opset: int, weights: dict[str, TensorProto], options: LowerOptions) -> Variant:
+    dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())
+    vocabulary = vocabulary_of(options.vocabulary, options.forbid)
+    v = variant_of(spec, opset, dynamic, choose_mask(spec, options.mask), options.zero_length_state)
+    plain = options.packing == "plain"
+    # Preallocated values are for onnxruntime, which a vocabulary without Gemm is not written for.
+    for_onnxruntime = not plain and vocabulary.has("Gemm")
+    preallocates = for_onnxruntime and costs().preallocates(spec.hidden_size, _batch(spec, options))
+    return replace(v, vocabulary=vocabulary, plain=plain, preallocates=preallocates)
+
+
+def _batch(spec: GruSpec, options: LowerOptions) -> int | None:
+    """Return the batch size to expect."""
+    return spec.batch_size if spec.batch_size is not None else options.batch_hint or None
+
+
+def _arrays(bindings: dict[str, Binding], model: Model, *, recurrent: bool) -> dict[str, Array]:
+    """Return the weights among a template's bindings as arrays, or only R and Rbh; these are read, not sliced."""
+    return {
+        name: external_data.to_array(tensor, model.base_dir)
+        for name, tensor in bindings.items()
+        if isinstance(tensor, TensorProto) and (not recurrent or name.removeprefix("reverse_").startswith("R"))
+    }
