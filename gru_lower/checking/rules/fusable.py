@@ -28,7 +28,7 @@ def decomposed(subject: Subject) -> Iterator[Diagnostic]:
     if subject.nodes > MOST_NODES:
         yield diagnostic("GL732", f"{subject.nodes} nodes; at most {MOST_NODES} are searched for decomposed GRUs")
         return
-    if not any(source is not None for found in subject.recurrences for source in found.sources):
+    if not any(inputs is not None for found in subject.recurrences for inputs in found.inputs):
         return
     for site in FuseGru().run(subject.model.copy(), Context(keep_changes=False)).sites:
         if site.action == "fused":

@@ -40,10 +40,10 @@ def weights(subject: Subject) -> Iterator[Diagnostic]:
             yield from _found(subject, gru.scope, gru.site, [name for name in homes.values() if name])
     for found in subject.recurrences:
         scope = found.interpreter.scope
-        for row in found.rows:
-            if row.carrier is not None:
-                names = _of_loop(subject, scope, row.carrier)
-                yield from _found(subject, scope, scope.site(row.carrier.index), names)
+        for recurrence in found.grus:
+            if recurrence.loop is not None:
+                names = _of_loop(subject, scope, recurrence.loop)
+                yield from _found(subject, scope, scope.site(recurrence.loop.index), names)
 
 
 def _found(subject: Subject, scope: Scope, site: str, names: Sequence[str]) -> Iterator[Diagnostic]:

@@ -1,6 +1,6 @@
-"""Rows inside the body of a loop, whose inputs hang on that loop's own counter: read from values of the body.
+"""Inputs of a recurrence in the body of another loop, which are read there at that loop's counter.
 
-xs[k, t, b]  with k the counter around    is x[t, b] where the body has x = xs[k]
+xs[k, t, b]  with k the outer loop's counter    is x[t, b] where the outer loop's body has x = xs[k]
 """
 
 from __future__ import annotations
@@ -15,34 +15,37 @@ from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Counter
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Home, Interpreter
-    from gru_lower.passes.fuse_gru.recognition.read_cell import Cell, Form
-    from gru_lower.passes.fuse_gru.recognition.row import Row
+    from gru_lower.passes.fuse_gru.recognition.cell import Cell
+    from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation
+    from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
 
 
-def located(interpreter: Interpreter, row: Row) -> Row:
-    """Return a row that reads values of its own scope where it would read one index of those around.
+def with_inputs_in_scope(interpreter: Interpreter, recurrence: Recurrence) -> Recurrence:
+    """Return a recurrence that reads values of its own scope where it would read one index of those around.
 
     Args:
         interpreter: The scope.
-        row: The row.
+        recurrence: The recurrence.
 
     """
-    around = _around(interpreter)
-    if not around:
-        return row
-    atoms = {atom for cell in row.cells for atom in cell.x} | {row.before if isinstance(row.before, int) else 0}
-    moved = {}
+    outer = _outer_bodies(interpreter)
+    if not outer:
+        return recurrence
+    initial = recurrence.initial
+    atoms = {atom for cell in recurrence.cells for atom in cell.x} | {initial if isinstance(initial, int) else 0}
+    replaced = {}
     for atom in atoms:
         leaf = interpreter.algebra.atoms[atom]
-        if isinstance(leaf, Leaf) and any(_hangs(entry, around) for entry in leaf.axes):
-            moved[atom] = _here(interpreter, leaf) or atom
-    if not moved:
-        return row
-    before = moved.get(row.before, row.before) if isinstance(row.before, int) else row.before
-    return replace(row, cells=tuple(_moved(cell, moved) for cell in row.cells), before=before)
+        if isinstance(leaf, Leaf) and any(_reads_at_counter(entry, outer) for entry in leaf.axes):
+            replaced[atom] = _atom_in_scope(interpreter, leaf) or atom
+    if not replaced:
+        return recurrence
+    initial = replaced.get(initial, initial) if isinstance(initial, int) else initial
+    cells = tuple(_with_inputs(cell, replaced) for cell in recurrence.cells)
+    return replace(recurrence, cells=cells, initial=initial)
 
 
-def _around(interpreter: Interpreter) -> frozenset[str]:
+def _outer_bodies(interpreter: Interpreter) -> frozenset[str]:
     """Return the paths of the loop bodies that a scope is, or stands in."""
     found = set()
     here: Interpreter | None = interpreter
@@ -52,21 +55,22 @@ def _around(interpreter: Interpreter) -> frozenset[str]:
     return frozenset(found - {"main"})
 
 
-def _hangs(entry: LeafAxis, around: frozenset[str]) -> bool:
+def _reads_at_counter(entry: LeafAxis, bodies: frozenset[str]) -> bool:
+    """Whether an axis is read at an index that depends on the counter of one of some loops."""
     index = entry.position if isinstance(entry, ReadAt) else entry.start if isinstance(entry, ReadAlong) else 0
     return isinstance(index, Affine) and any(
-        isinstance(name, Counter) and name.path in around for name, _ in index.terms
+        isinstance(name, Counter) and name.path in bodies for name, _ in index.terms
     )
 
 
-def _here(interpreter: Interpreter, leaf: Leaf) -> int | None:
+def _atom_in_scope(interpreter: Interpreter, leaf: Leaf) -> int | None:
     """Return the atom that a leaf is as a view of a value of this scope."""
     algebra = interpreter.algebra
     for poly, home in interpreter.homes.items():
         whole = None if poly.atom is None else algebra.atoms[poly.atom]
         if not isinstance(whole, Leaf) or whole.source != leaf.source or not whole.lo <= leaf.lo < leaf.hi <= whole.hi:
             continue
-        axes = _seen(home, whole, leaf)
+        axes = _axes_in(home, whole, leaf)
         if axes is not None:
             source = (interpreter.scope.path, home.name)
             algebra.lengths[source] = home.value.dims
@@ -74,7 +78,7 @@ def _here(interpreter: Interpreter, leaf: Leaf) -> int | None:
     return None
 
 
-def _seen(home: Home, whole: Leaf, leaf: Leaf) -> tuple[LeafAxis, ...] | None:
+def _axes_in(home: Home, whole: Leaf, leaf: Leaf) -> tuple[LeafAxis, ...] | None:
     """Return how a value's axes are seen by a leaf that is a part of it."""
     free: dict[int, LeafAxis] = {}
     for own, wanted in zip(whole.axes, leaf.axes, strict=True):
@@ -102,8 +106,10 @@ def _seen(home: Home, whole: Leaf, leaf: Leaf) -> tuple[LeafAxis, ...] | None:
     return tuple(axes)
 
 
-def _moved(cell: Cell, moved: dict[int, int]) -> Cell:
-    def form(given: Form) -> Form:
-        return replace(given, inputs=tuple((moved.get(atom, atom), products) for atom, products in given.inputs))
+def _with_inputs(cell: Cell, replaced: dict[int, int]) -> Cell:
+    """Return a cell with some atoms of its input replaced."""
 
-    return replace(cell, z=form(cell.z), r=None if cell.r is None else form(cell.r), h=form(cell.h))
+    def gate(given: PreActivation) -> PreActivation:
+        return replace(given, inputs=tuple((replaced.get(atom, atom), products) for atom, products in given.inputs))
+
+    return replace(cell, z=gate(cell.z), r=None if cell.r is None else gate(cell.r), h=gate(cell.h))
