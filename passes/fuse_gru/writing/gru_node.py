@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnx import helper
 
+from gru_lower.gru.activations import activation_attributes
 from gru_lower.passes.fuse_gru.writing.weights import write_b, write_r, write_w
 
 if TYPE_CHECKING:
@@ -52,11 +53,7 @@ def gru_attributes(cell: Cell, hidden: int, *, reverse: bool) -> dict[str, Any]:
         result["direction"] = "reverse"
     functions = [cell.f, cell.g]
     if [str(function) for function in functions] != ["Sigmoid", "Tanh"]:
-        result["activations"] = [function.name for function in functions]
-        for key in ("alpha", "beta"):
-            values = [value for function in functions if (value := getattr(function, key)) is not None]
-            if values:
-                result[f"activation_{key}"] = values
+        result |= activation_attributes(functions)
     if cell.clip is not None:
         result["clip"] = cell.clip
     return result
