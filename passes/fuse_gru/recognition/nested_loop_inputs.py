@@ -1,4 +1,4 @@
-"""Inputs of a recurrence in the body of another loop, which are read there at that loop's counter.
+"""Inputs of a recurrence in the body of another loop: read from values of that body.
 
 xs[k, t, b]  with k the outer loop's counter    is x[t, b] where the outer loop's body has x = xs[k]
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FIRST, FreeAxis, ReadAlong, ReadAt
+from gru_lower.passes.fuse_gru.algebra.axes import ReadAlong, ReadAt
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Counter
+from gru_lower.passes.fuse_gru.recognition.axes_of_leaf import axes_of_leaf
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def with_inputs_in_scope(interpreter: Interpreter, recurrence: Recurrence) -> Recurrence:
-    """Return a recurrence that reads values of its own scope where it would read one index of those around.
+    """Return a recurrence that reads values of its own scope where it read those of scopes around it at one index.
 
     Args:
         interpreter: The scope.
@@ -64,7 +65,7 @@ def _reads_at_counter(entry: LeafAxis, bodies: frozenset[str]) -> bool:
 
 
 def _atom_in_scope(interpreter: Interpreter, leaf: Leaf) -> int | None:
-    """Return the atom that a leaf is as a view of a value of this scope."""
+    """Return the atom that reads from a value of this scope what a leaf reads, ``None`` if there is no such value."""
     algebra = interpreter.algebra
     for poly, home in interpreter.homes.items():
         whole = None if poly.atom is None else algebra.atoms[poly.atom]
@@ -79,7 +80,7 @@ def _atom_in_scope(interpreter: Interpreter, leaf: Leaf) -> int | None:
 
 
 def _axes_in(home: Home, whole: Leaf, leaf: Leaf) -> tuple[LeafAxis, ...] | None:
-    """Return how a value's axes are seen by a leaf that is a part of it."""
+    """Return how a leaf reads the axes of a value of which it is a part."""
     free: dict[int, LeafAxis] = {}
     for own, wanted in zip(whole.axes, leaf.axes, strict=True):
         if not isinstance(own, ReadAlong):
@@ -93,17 +94,8 @@ def _axes_in(home: Home, whole: Leaf, leaf: Leaf) -> tuple[LeafAxis, ...] | None
             free[label] = ReadAlong(wanted.label, (wanted.start - start) * step, wanted.step * step)
         else:
             return None
-    axes: list[LeafAxis] = []
-    for kind, dim in zip(home.value.axes, home.value.dims, strict=True):
-        if kind is FEATURES:
-            axes.append(FEATURES)
-        elif kind is CONSTANT and dim == 1:
-            axes.append(FIRST)
-        elif isinstance(kind, FreeAxis) and kind.label in free:
-            axes.append(free[kind.label])
-        else:
-            return None
-    return tuple(axes)
+    axes = axes_of_leaf(home.value, free)
+    return None if axes is None else tuple(axes)
 
 
 def _with_inputs(cell: Cell, replaced: dict[int, int]) -> Cell:

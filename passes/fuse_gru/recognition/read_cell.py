@@ -1,4 +1,4 @@
-"""Whether a polynomial is the state a GRU's step makes, and of which GRU.
+"""Read a polynomial as the new state of a GRU's step: the cell that computes it, if there is one.
 
 The update gate is found first, then the candidate's activation, then the reset gate inside of it. The cell that was
 read is then written down again as a polynomial; it is a GRU's step if and only if that is the polynomial it was read

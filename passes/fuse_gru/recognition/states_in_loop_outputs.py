@@ -1,4 +1,4 @@
-"""Which outputs of a Loop or Scan are states of its recurrences."""
+"""Tell which outputs of a Loop or Scan are states of its recurrences."""
 
 from __future__ import annotations
 

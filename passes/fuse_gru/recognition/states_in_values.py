@@ -1,4 +1,4 @@
-"""Which values are states of recurrences: one state, or several of them stacked."""
+"""Tell which values are states of recurrences: one state, or several of them stacked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A state that a loop carries in two summands, which a step adds first thing.
+"""Find the recurrence of a loop whose state is the sum of two of the loop's states.
 
 Ht_1 = a + b
 a, b = ht, zt ∘ (Ht_1 - ht)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FIRST, FreeAxis, ReadAlong, ReadAt, whole
+from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, FIRST, ReadAlong, ReadAt, whole
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
+from gru_lower.passes.fuse_gru.recognition.axes_of_leaf import axes_of_leaf
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
 from gru_lower.passes.fuse_gru.writing.batch_axes import BatchAxis
@@ -50,16 +51,9 @@ def view_of(writer: NodeWriter, leaf: Leaf) -> View:
     home = writer.interpreter.home(writer.algebra.defined[leaf.source])
     if home is None:
         raise CannotWriteError("a value is not in the graph")
-    axes: list[LeafAxis] = []
-    for axis, dim in zip(home.value.axes, home.value.dims, strict=True):
-        if axis is FEATURES:
-            axes.append(FEATURES)
-        elif axis is CONSTANT and dim == 1:
-            axes.append(FIRST)
-        elif isinstance(axis, FreeAxis):
-            axes.append(leaf.axes[axis.label])
-        else:
-            raise CannotWriteError("a value's axes lie together")
+    axes = axes_of_leaf(home.value, dict(enumerate(leaf.axes)))
+    if axes is None:
+        raise CannotWriteError("a value's axes lie together")
     return View(home.name, axes)
 
 

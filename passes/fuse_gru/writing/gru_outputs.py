@@ -1,4 +1,4 @@
-"""What is taken from a GRU's outputs, under the names and in the shapes that the graph has for it."""
+"""Write the values that come from a GRU's Y and Y_h, with the names and axes they have in the graph."""
 
 from __future__ import annotations
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from gru_lower.passes.fuse_gru.algebra.axes import ReadAlong, whole
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
-from gru_lower.passes.fuse_gru.recognition.recurrence_inputs import tensor_of
+from gru_lower.passes.fuse_gru.recognition.input_part import tensor_of
 from gru_lower.passes.fuse_gru.writing.arrange_axes import View, as_batch_by_features, as_steps, view_of
 from gru_lower.passes.fuse_gru.writing.batch_axes import BatchAxis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gru_lower.passes.fuse_gru.recognition.recurrence_inputs import InputPart, RecurrenceInputs
+    from gru_lower.passes.fuse_gru.recognition.input_part import InputPart
+    from gru_lower.passes.fuse_gru.recognition.recurrence_inputs import RecurrenceInputs
     from gru_lower.passes.fuse_gru.writing.gru_outputs import GruOutputs
     from gru_lower.passes.fuse_gru.writing.node_writer import NodeWriter
 

@@ -1,4 +1,4 @@
-"""What a recurrence whose steps a mask may hold back gives out, where GRU with sequence_lens gives something else."""
+"""Write the outputs of masked steps where they are not those of a GRU with sequence_lens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fusion replaces and what comes for it, as two small models that are run side by side."""
+"""Cut two small models to run side by side: what a fusion replaces, and what comes for it."""
 
 from __future__ import annotations
 
