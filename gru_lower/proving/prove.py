@@ -111,11 +111,12 @@ class _Rewritten:
     def scopes(self, block: int) -> dict[str, Interpreter]:
         """Return the interpreted scopes by path; multiplied out in parts of ``block`` features, 0 for not at all."""
         if block not in self._found:
-            made = (
-                interpret_scopes(self.model, self.facts, MaskedPackedAlgebra(block, self.given), PackedFilledRowsInterpreter)
+            algebra, kind = (
+                (MaskedPackedAlgebra(block, self.given), PackedFilledRowsInterpreter)
                 if block
-                else interpret_scopes(self.model, self.facts, MaskedAlgebra(self.given), FilledRowsInterpreter)
+                else (MaskedAlgebra(self.given), FilledRowsInterpreter)
             )
+            made = interpret_scopes(self.model, self.facts, algebra, kind)
             self._found[block] = {interpreter.scope.path: interpreter for interpreter in made}
         return self._found[block]
 
