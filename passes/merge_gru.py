@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import helper
 
+from gru_lower.emission.edit_writer import EditWriter
 from gru_lower.graph import external_data, node_order, splice
 from gru_lower.graph.equal_values import value_key
 from gru_lower.graph.facts import Facts
-from gru_lower.graph.known_zeros import is_zero
 from gru_lower.graph.names import Names
-from gru_lower.emission.edit_writer import EditWriter
-from gru_lower.graph import external_data, splice
-from gru_lower.graph.equal_values import key
 from gru_lower.graph.scopes import is_onnx, node_uses, walk
 from gru_lower.gru.block_diagonal import block_diagonal
 from gru_lower.gru.constant_inputs import has_zero_initial_state

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import Parsed, parse
-from gru_lower.passes.fuse_gru.fuse_gru import interpreted
-from gru_lower.passes.fuse_gru.recognition.search import Found, search
+from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
+from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences, find_recurrences
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -89,8 +89,8 @@ class CheckedModel:
         return sum(len(scope.nodes) for scope in self.scopes)
 
     @cached_property
-    def recurrences(self) -> list[Found]:
+    def recurrences(self) -> list[ScopeRecurrences]:
         """The recurrences of every scope that are not GRU nodes; none in a model of too many nodes."""
         if self.nodes > MOST_NODES:
             return []
-        return [search(interpreter) for interpreter in interpreted(self.model, self.facts)]
+        return [find_recurrences(interpreter) for interpreter in interpret_scopes(self.model, self.facts)]

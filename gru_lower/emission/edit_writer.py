@@ -10,7 +10,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.graph.splice import Names
+    from gru_lower.graph.names import Names
 
 SPLIT_INPUT = 13
 """The opset from which Split takes the lengths of its parts as an input."""

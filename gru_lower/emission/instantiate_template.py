@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from onnx import GraphProto, NodeProto, TensorProto
 
-from gru_lower.graph.splice import constant_nodes
+from gru_lower.graph.constant_nodes import constant_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gru_lower.emission.template import Binding, Template, TemplateBody, TemplateNode
+    from gru_lower.graph.names import Names
     from gru_lower.graph.scopes import Scope
-    from gru_lower.graph.splice import Names
 
 
 class Assembly:

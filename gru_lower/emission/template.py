@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto
 
-from gru_lower.graph.constant_nodes import constant_nodes
 from gru_lower.graph.scopes import subgraphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from gru_lower.graph.names import Names
-    from gru_lower.graph.scopes import Scope
 Binding = str | TensorProto
 """What a free name is bound to: the name of a value that is there already, or a tensor to attach."""
 

@@ -8,8 +8,12 @@ facts of the operator; where the operator leaves a default open, onnxruntime's i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -93,3 +97,20 @@ class Activation:
 
 
 SIGMOID, TANH = Activation("Sigmoid"), Activation("Tanh")
+
+
+def activation_attributes(functions: Sequence[Activation]) -> dict[str, Any]:
+    """Return the attributes of a GRU that name its functions, with alphas and betas where functions take them.
+
+    Args:
+        functions: f and g of every direction, in order.
+
+    """
+    result: dict[str, Any] = {"activations": [function.name for function in functions]}
+    alphas = [function.alpha for function in functions if function.alpha is not None]
+    betas = [function.beta for function in functions if function.beta is not None]
+    if alphas:
+        result["activation_alpha"] = alphas
+    if betas:
+        result["activation_beta"] = betas
+    return result

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from onnx import TensorProto, helper
 
+from gru_lower.gru.activations import activation_attributes
+
 if TYPE_CHECKING:
     from onnx import NodeProto
 
@@ -106,16 +108,10 @@ class GruSpec:
         """Return the attributes written out in full: nothing is left to a default that may be read differently."""
         chosen = [fn for direction in self.directions for fn in (direction.f, direction.g)]
         result: dict[str, Any] = {
-            "activations": [fn.name for fn in chosen],
+            **activation_attributes(chosen),
             "direction": self.direction,
             "hidden_size": self.hidden_size,
         }
-        alphas = [fn.alpha for fn in chosen if fn.alpha is not None]
-        betas = [fn.beta for fn in chosen if fn.beta is not None]
-        if alphas:
-            result["activation_alpha"] = alphas
-        if betas:
-            result["activation_beta"] = betas
         if self.clip is not None:
             result["clip"] = self.clip
         if self.version >= 3:

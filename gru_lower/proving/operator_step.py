@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gru_lower.gru import step_equations
-from gru_lower.passes.fuse_gru.recognition.cell_algebra import CellAlgebra
+from gru_lower.passes.fuse_gru.recognition.step_polynomial import StepOnPolynomials
 from gru_lower.passes.fuse_gru.tensors import matrix_products, views
 from gru_lower.passes.fuse_gru.tensors.tensor import Const, as_value
 from gru_lower.proving.errors import NotShownError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GATES = 3
 
 
-class Operator(CellAlgebra):
+class Operator(StepOnPolynomials):
     """One direction of a GRU node: :class:`gru_lower.gru.step_equations.Algebra` over polynomials.
 
     Args:

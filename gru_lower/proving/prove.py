@@ -23,7 +23,7 @@ from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
 from gru_lower.passes.fuse_gru.algebra.polynomials import TooLargeError
-from gru_lower.passes.fuse_gru.fuse_gru import interpreted
+from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
 from gru_lower.passes.fuse_gru.tensors import views
 from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value
 from gru_lower.proving import prove_loops, prove_unrolled
@@ -111,11 +111,12 @@ class _Rewritten:
     def scopes(self, block: int) -> dict[str, Interpreter]:
         """Return the interpreted scopes by path; multiplied out in parts of ``block`` features, 0 for not at all."""
         if block not in self._found:
-            made = (
-                interpreted(self.model, self.facts, MaskedPackedAlgebra(block, self.given), PackedFilledRowsInterpreter)
+            algebra, kind = (
+                (MaskedPackedAlgebra(block, self.given), PackedFilledRowsInterpreter)
                 if block
-                else interpreted(self.model, self.facts, MaskedAlgebra(self.given), FilledRowsInterpreter)
+                else (MaskedAlgebra(self.given), FilledRowsInterpreter)
             )
+            made = interpret_scopes(self.model, self.facts, algebra, kind)
             self._found[block] = {interpreter.scope.path: interpreter for interpreter in made}
         return self._found[block]
 

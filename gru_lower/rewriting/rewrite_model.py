@@ -14,8 +14,6 @@ from gru_lower.graph import model as graph_model
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import value_names
 from gru_lower.graph.scopes import ONNX_DOMAINS
-from gru_lower.passes import pipeline, registry
-from gru_lower.graph.scopes import ONNX_DOMAINS, value_names
 from gru_lower.passes import pipeline
 from gru_lower.passes.base import Context, Pass
 from gru_lower.report.run_report import Report, count_ops, file_of

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import diagnostic
+from gru_lower.gru.constant_inputs import has_full_lengths
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import UNVERIFIED, judge
 from gru_lower.targets.option_axes import with_options
@@ -68,18 +69,12 @@ def accepted_forms(
     if profile is None:
         return AcceptedForms(forms)
     options = options_at(scope, index, spec, facts)
-    lowered = with_options(options, "no_lens") if _lengths_are_all_T(scope, spec, facts) else options
+    lowered = with_options(options, "no_lens") if has_full_lengths(scope, spec, facts) else options
     judgements = {"gru": judge(profile, "gru", options)}
     judgements |= {form: judge(profile, form, lowered) for form in profile.forms}
     taken = [form for form in profile.forms if judgements[form].verdict in ("right", "unknown")]
     refused = next((judgements[form].why for form in profile.forms if form not in taken), "")
     return AcceptedForms(taken, judgements["gru"].verdict == "right", refused, judgements, profile.label)
-
-
-def _lengths_are_all_T(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
-    """Whether the lengths are constant and all T: no lowered form reads them then."""
-    lens = facts.array(scope, spec.inputs["sequence_lens"]) if "sequence_lens" in spec.inputs else None
-    return lens is not None and spec.seq_length is not None and bool((lens == spec.seq_length).all())
 
 
 def warn_if_not_run(label: str, judgement: Judgement) -> list[Diagnostic]:

@@ -14,22 +14,21 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.passes.base import Context, Pass, PassResult
-from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
 from gru_lower.passes.fuse_gru.loops.body_edits import has_loops
 from gru_lower.passes.fuse_gru.loops.fission import split
 from gru_lower.passes.fuse_gru.loops.hoisting import hoist
-from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
-from gru_lower.passes.fuse_gru.recognition.search import Found, search
+from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences, find_recurrences
 from gru_lower.passes.fuse_gru.writing.batch_axes import declare_equal
-from gru_lower.passes.fuse_gru.writing.verification_pair import Regions
-from gru_lower.passes.fuse_gru.writing.write_scope import Written, write
+from gru_lower.passes.fuse_gru.writing.verification_pair import VerificationPairs
+from gru_lower.passes.fuse_gru.writing.write_scope import WrittenScope, write_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gru_lower.graph.model import Model
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
-    from gru_lower.passes.fuse_gru.writing.node_writer import Axis
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+    from gru_lower.passes.fuse_gru.writing.batch_axes import BatchAxis
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,8 @@ class FuseOptions:
 class FuseGru(Pass):
     """Replace what computes a GRU by a GRU node, however it is spelled.
 
-    Every value of a scope is interpreted as polynomials (:mod:`gru_lower.passes.fuse_gru.algebra.polynomials`); a value whose
-    polynomial is
+    Every value of a scope is interpreted as polynomials
+    (:mod:`gru_lower.passes.fuse_gru.algebra.polynomials`); a value whose polynomial is
 
         zt ∘ Ht_1 + (1 - zt) ∘ ht,   zt = f(Xt Wzᵀ + Ht_1 Rzᵀ + bz),   rt = f(Xt Wrᵀ + Ht_1 Rrᵀ + br)
         ht = g(Xt Whᵀ + (rt ∘ Ht_1) Rhᵀ + bh)             linear_before_reset = 0
@@ -59,10 +58,10 @@ class FuseGru(Pass):
     is a step of a GRU, by proof over the reals.
 
     Rules:
-        1. Steps make a GRU if each works on the state of the one before, with the same weights: cells in a row in
-           one scope, or the one step of a Loop or Scan (:mod:`unrolled`, :mod:`carriers`, :mod:`loops`).
-        2. Values that are states, or states stacked, keep their names and come from the GRU; what nobody asks for
-           any more goes (:mod:`serve`). A Loop or Scan goes as a whole or stays as a whole.
+        1. Steps make a GRU if each works on the state of the one before, with the same weights: unrolled cells in
+           one scope (:mod:`unrolled_recurrences`), or the step of a Loop or Scan (:mod:`loop_recurrences`).
+        2. Values that are states, or states stacked, keep their names and come from the GRU; what nothing needs any
+           more goes (:mod:`replacement_plan`). A Loop or Scan goes as a whole or stays as a whole.
         3. W, R and B are the model's own numbers, bit for bit, where it has them one by one; biases that are added
            together are summed in float64 and rounded once.
         4. Before anything is committed, region and GRU are run on the same random inputs; a site that differs
@@ -76,7 +75,7 @@ class FuseGru(Pass):
     Options = FuseOptions
 
     def run(self, model: Model, ctx: Context) -> PassResult:
-        """Fuse in every scope; in loops taken apart, where more comes of it."""
+        """Fuse in every scope; in loops that are split first, where that fuses more."""
         if not has_loops(model.proto):
             return self._fused(model, ctx)
         whole = model.copy()
@@ -97,18 +96,18 @@ class FuseGru(Pass):
     def _fused(self, model: Model, ctx: Context) -> PassResult:
         result = PassResult(modified=False)
         edits: list[splice.Edit] = []
-        batches: list[list[Axis]] = []
+        batches: list[list[BatchAxis]] = []
         names = Names(model.proto)
         facts = Facts(model)
-        with _uncollected():
-            interpreters = list(interpreted(model, facts))
+        with _without_garbage_collection():
+            interpreters = list(interpret_scopes(model, facts))
         for done, interpreter in enumerate(interpreters, 1):
             ctx.progress("fusing", done, len(interpreters))
             shortest = 1 if self.options.steps == "yes" else 2
-            with _uncollected():
-                found = search(interpreter, shortest=shortest, assume=self.options.assume)
-            regions = Regions(model.proto, interpreter, model.base_dir)
-            written = self._settled(interpreter, names, facts, found, regions, ctx)
+            with _without_garbage_collection():
+                found = find_recurrences(interpreter, shortest=shortest, assume=self.options.assume)
+            pairs = VerificationPairs(model.proto, interpreter, model.base_dir)
+            written = self._verified(interpreter, names, facts, found, pairs, ctx)
             if written is not None:
                 edits.append(written.edit)
                 if interpreter.scope.path == "main":
@@ -123,28 +122,28 @@ class FuseGru(Pass):
             result.diagnostics += declare_equal(model.proto.graph, axes)
         return result
 
-    def _settled(
+    def _verified(
         self,
         interpreter: Interpreter,
         names: Names,
         facts: Facts,
-        found: Found,
-        regions: Regions,
+        found: ScopeRecurrences,
+        pairs: VerificationPairs,
         ctx: Context,
-    ) -> Written | None:
+    ) -> WrittenScope | None:
         """Write, and write again without the sites that turn out different, until none does."""
         while True:
-            written = write(interpreter, names, facts, found)
+            written = write_scope(interpreter, names, facts, found)
             if written is None:
                 return None
             different = False
-            for number, site in zip(written.rows, written.sites, strict=True):
+            for number, site in zip(written.recurrences, written.sites, strict=True):
                 if ctx.judge is None and not ctx.keep_changes:
                     continue
                 outputs = written.served(number)
                 edit = written.edit
-                batches = [written.batches[n] for n in written.rows]  # other GRUs may stand before it
-                pair = regions.pair(site.site, outputs, edit.nodes, edit.initializers, batches)
+                batches = [written.batches[n] for n in written.recurrences]  # other GRUs may stand before it
+                pair = pairs.pair(site.site, outputs, edit.nodes, edit.initializers, batches)
                 site.change = pair if ctx.keep_changes else None
                 if pair is None or ctx.judge is None:
                     continue
@@ -156,7 +155,7 @@ class FuseGru(Pass):
                 return written
 
     def ensures(self, model: Model, result: PassResult) -> None:
-        """Hold the pass to its word: there are as many GRUs as sites say were fused, beside those that were there."""
+        """Check that there are at least as many GRUs as sites say were fused."""
         fused = sum(site.action == "fused" for site in result.sites)
         there = sum(is_onnx(node, "GRU") for scope in walk(model.proto) for node in scope.nodes)
         if there < fused:
@@ -164,8 +163,8 @@ class FuseGru(Pass):
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no garbage: the tables of small tuples that grow here have no cycles, which takes time to find out."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Switch garbage collection off: the tables of small tuples that grow here have no cycles to be found."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -173,28 +172,3 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-
-
-def interpreted(
-    model: Model, facts: Facts, algebra: Algebra | None = None, kind: type[Interpreter] = Interpreter
-) -> Iterator[Interpreter]:
-    """Interpret every scope of a model.
-
-    Args:
-        model: The model.
-        facts: Its side table.
-        algebra: The tables to fill, new ones if none are given.
-        kind: What interprets a scope.
-
-    """
-    algebra = algebra or LoopAlgebra()
-    known: dict[str, Interpreter] = {}
-    scopes = list(walk(model.proto))
-    by_proto = {id(scope.proto): scope for scope in scopes}
-    for scope in scopes:
-        if scope.path not in known:
-            parent = known.get(scope.parent.path) if scope.parent is not None else None
-            known[scope.path] = kind(algebra, facts, scope, by_proto, parent)
-            known[scope.path].run()
-        known.update(known[scope.path].children)
-        yield known[scope.path]

@@ -1,4 +1,4 @@
-"""How what is made of a GRU's Y or Y_h lies: through what only moves elements, back to the GRU."""
+"""Trace a value back to a GRU's Y or Y_h through nodes that only move elements, and tell how its axes lie."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Y_AXES, Y_H_AXES = ("T", "D", "B", "H"), ("D", "B", "H")
 
 
 @dataclass(frozen=True)
-class Seen:
+class MovedOutput:
     """A value that is a GRU's output, with its axes moved.
 
     Attributes:
@@ -34,18 +34,18 @@ class Seen:
     flipped: bool
 
 
-def seen(scope: Scope, facts: Facts, name: str) -> Seen | None:
-    """Return what a value is of a GRU's output, ``None`` if it is anything else."""
+def trace_to_gru(scope: Scope, facts: Facts, name: str) -> MovedOutput | None:
+    """Return the GRU's output that a value is with its axes moved, ``None`` if it is anything else."""
     index = scope.producers.get(name)
     if index is None:
         return None
     node = scope.nodes[index]
     if is_onnx(node, "GRU"):
         output = list(node.output).index(name)
-        return Seen(index, output, Y_H_AXES if output else Y_AXES, flipped=False)
+        return MovedOutput(index, output, Y_H_AXES if output else Y_AXES, flipped=False)
     if not is_onnx(node) or node.op_type not in ("Squeeze", "Unsqueeze", "Transpose", "Slice", "Identity"):
         return None
-    before = seen(scope, facts, node.input[0])
+    before = trace_to_gru(scope, facts, node.input[0])
     if before is None:
         return None
     axes, flipped = before.axes, before.flipped
@@ -64,13 +64,14 @@ def seen(scope: Scope, facts: Facts, name: str) -> Seen | None:
         perm = _ints(scope, facts, node, "perm", 9)
         axes = tuple(axes[axis] for axis in (perm or reversed(range(len(axes)))))
     elif node.op_type == "Slice":
-        if not _turns(scope, facts, node, axes):
+        if not _reverses_steps(scope, facts, node, axes):
             return None
         flipped = not flipped
-    return Seen(before.gru, before.output, axes, flipped)
+    return MovedOutput(before.gru, before.output, axes, flipped)
 
 
 def _ints(scope: Scope, facts: Facts, node: NodeProto, attribute: str, position: int) -> list[int] | None:
+    """Return numbers that are an attribute, or a constant input at a position."""
     found = next((list(a.ints) for a in node.attribute if a.name == attribute), None)
     if found is None and position < len(node.input) and node.input[position]:
         array = facts.array(scope, node.input[position])
@@ -78,8 +79,8 @@ def _ints(scope: Scope, facts: Facts, node: NodeProto, attribute: str, position:
     return found
 
 
-def _turns(scope: Scope, facts: Facts, node: NodeProto, axes: tuple[str, ...]) -> bool:
-    """Whether a Slice turns the axis of steps around and does nothing else."""
+def _reverses_steps(scope: Scope, facts: Facts, node: NodeProto, axes: tuple[str, ...]) -> bool:
+    """Whether a Slice reverses the axis of steps and does nothing else."""
     starts, ends, along, steps = (_ints(scope, facts, node, "", position) for position in range(1, 5))
     if starts is None or ends is None or along is None or steps is None or len(starts) != 1:
         return False

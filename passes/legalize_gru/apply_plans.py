@@ -11,6 +11,7 @@ from gru_lower.emission.instantiate_template import Assembly
 from gru_lower.emission.operator_vocabulary import Vocabulary
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
+from gru_lower.graph.names import Names
 from gru_lower.gru.constant_inputs import constant_inputs
 from gru_lower.passes.base import PassResult, visit_grus
 from gru_lower.passes.legalize_gru.gru_traits import traits_of
@@ -98,7 +99,7 @@ def apply_plans(
 
     """
     result = PassResult(modified=False)
-    facts, names = Facts(model), splice.Names(model.proto)
+    facts, names = Facts(model), Names(model.proto)
     edits: list[splice.Edit] = []
     for found in visit_grus(model, facts, ctx, result, "legalizing"):
         scope, index, spec, site = found
@@ -128,7 +129,7 @@ def _edit(
     traits: GruTraits,
     plan: Plan,
     settings: RewriteSettings,
-    names: splice.Names,
+    names: Names,
     constants: dict[str, TensorProto],
 ) -> splice.Edit:
     """Return the edit that puts what a plan makes of a GRU in its place."""

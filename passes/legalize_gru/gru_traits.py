@@ -9,8 +9,8 @@ import numpy as np
 
 from gru_lower.gru.constant_inputs import has_full_lengths, has_zero_initial_state
 from gru_lower.gru.spec import GATES
-from gru_lower.targets.features import with_options
-from gru_lower.targets.judge_node import options_at
+from gru_lower.targets.gru_options import options_at
+from gru_lower.targets.option_axes import with_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.gru.activations import SIGMOID, TANH
-from gru_lower.passes.legalize_gru.rewrite import Rewrite
-from gru_lower.targets.option_axes import with_options
 from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:

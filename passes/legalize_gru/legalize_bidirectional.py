@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING
 from onnx import numpy_helper
 
 from gru_lower.graph import tensor_values
-from gru_lower.passes.legalize_gru.rewrite import Rewrite
-from gru_lower.targets.option_axes import AXIS_OF, with_options
-from gru_lower.graph import external_data
 from gru_lower.passes.legalize_gru.base import RewritePass
 from gru_lower.passes.legalize_gru.replacement_builder import BoundGru
-from gru_lower.targets.features import AXIS_OF
+from gru_lower.targets.option_axes import AXIS_OF
 
 if TYPE_CHECKING:
     from onnx import TensorProto

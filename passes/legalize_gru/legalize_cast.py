@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 from onnx import numpy_helper
 
-from gru_lower.passes.legalize_gru.rewrite import Rewrite
-from gru_lower.passes.legalize_gru.rewritten_gru import elem_type, numpy_type
-from gru_lower.targets.option_axes import DTYPES, with_options
 from gru_lower.gru.spec import FLOAT_TYPES
 from gru_lower.passes.legalize_gru.base import RewritePass
 from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, numpy_type
-from gru_lower.targets.features import DTYPES
+from gru_lower.targets.option_axes import DTYPES
 
 if TYPE_CHECKING:
     from gru_lower.graph.scopes import Scope

@@ -9,13 +9,9 @@ from gru_lower.errors import Unsupported
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.legalize_gru.apply_plans import apply_plans
 from gru_lower.passes.legalize_gru.plan_rewrites import Planner
-from gru_lower.passes.legalize_gru.rewrite import rewrite_all
-from gru_lower.passes.legalize_gru.rewritten_gru import Means
+from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 from gru_lower.targets.option_axes import DTYPES
 from gru_lower.targets.target_option import profile_of
-from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
-from gru_lower.targets.features import DTYPES
-from gru_lower.targets.judge_node import profile_of
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model

@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.passes.legalize_gru.rewrite import Rewrite
-from gru_lower.passes.legalize_gru.rewritten_gru import numpy_type
-from gru_lower.targets.option_axes import with_options
 from gru_lower.passes.legalize_gru.base import RewritePass
 from gru_lower.passes.legalize_gru.replacement_builder import numpy_type
 

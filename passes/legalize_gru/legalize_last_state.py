@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.legalize_gru.rewrite import Rewrite
-from gru_lower.targets.option_axes import with_options
 from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:

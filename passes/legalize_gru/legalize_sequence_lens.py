@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
-from gru_lower.passes.legalize_gru.rewrite import Rewrite
-from gru_lower.targets.option_axes import with_options
 from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:

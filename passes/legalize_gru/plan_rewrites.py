@@ -23,9 +23,7 @@ from gru_lower.passes.legalize_gru.legalize_outputs import LegalizeOutputs
 from gru_lower.passes.legalize_gru.legalize_reset import LegalizeReset
 from gru_lower.passes.legalize_gru.legalize_reverse import LegalizeReverse
 from gru_lower.passes.legalize_gru.legalize_sequence_lens import LegalizeSequenceLens
-from gru_lower.passes.legalize_gru.rewrite import Plan
 from gru_lower.targets.judge_gru import judge
-from gru_lower.targets.judge_options import judge
 
 if TYPE_CHECKING:
     from gru_lower.passes.legalize_gru.apply_plans import Rewrite

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import helper, numpy_helper
 
-from gru_lower.graph import external_data
+from gru_lower.graph import tensor_values
 from gru_lower.gru.spec import INPUTS
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class ReplacementBuilder:
 
     def array(self, tensor: TensorProto) -> Array:
         """Return the values of a constant."""
-        return external_data.to_array(tensor, self.base_dir)
+        return tensor_values.to_array(tensor, self.base_dir)
 
     def with_array(self, gru: BoundGru, key: str, array: Array) -> BoundGru:
         """Return a GRU with another constant in one of its inputs."""

@@ -11,23 +11,14 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.local_functions import Functions
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import Scope, is_onnx, walk
-from gru_lower.gru.parse_node import parse
-from gru_lower.gru.spec import INPUTS
-from gru_lower.passes.base import Context, Pass, PassResult
-from gru_lower.passes.lower_gru import choose_form, costs
-from gru_lower.passes.lower_gru.forms import loop, scan, scan_packed_block_double, scan_packed_triple, unroll
-from gru_lower.passes.lower_gru.gate_weights import gate_tensors, packed_tensors, transposed
-from gru_lower.passes.lower_gru.variant import mask_recipe, variant_of
-from gru_lower.targets.accepted_forms import RUNS_RIGHT, accepted_forms
-from gru_lower.targets.target_option import profile_of
-from gru_lower.verification.sites.site import Change, Site
-from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.constant_inputs import has_full_lengths, has_zero_initial_state
 from gru_lower.passes.base import Context, Pass, PassResult, visit_grus
 from gru_lower.passes.lower_gru.choose_form import FORMS, Choice, choose_form
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
 from gru_lower.passes.lower_gru.write_replacement import write_replacement
-from gru_lower.targets.judge_node import RUNS_RIGHT, profile_of, wish_of
+from gru_lower.targets.accepted_forms import RUNS_RIGHT, accepted_forms
+from gru_lower.targets.target_option import profile_of
+from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -75,7 +66,7 @@ class LowerGru(Pass):
         target = profile_of(self.options.target)
         for scope, index, read, site in visit_grus(model, facts, ctx, result, "lowering"):
             spec = _without_idle_inputs(read, scope, facts)
-            wish = wish_of(target, allowed, scope, index, read, facts)
+            wish = accepted_forms(target, allowed, scope, index, read, facts)
             if wish.keep and self.options.form == "auto":
                 site.message = RUNS_RIGHT
                 result.diagnostics += wish.doubts("gru")

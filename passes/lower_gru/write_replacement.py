@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from gru_lower.emission.instantiate_template import Assembly
 from gru_lower.emission.operator_vocabulary import vocabulary_of
-from gru_lower.graph import external_data, splice
+from gru_lower.graph import splice, tensor_values
 from gru_lower.gru.constant_inputs import constant_inputs
 from gru_lower.passes.lower_gru.choose_form import Choice
 from gru_lower.passes.lower_gru.choose_packing import UNPACKED, choose_packing, packed, peels
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gru_lower.emission.template import Binding
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
+    from gru_lower.graph.names import Names
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
     from gru_lower.passes.lower_gru.lower_options import LowerOptions
@@ -68,7 +69,7 @@ def write_replacement(
     form: str,
     options: LowerOptions,
     facts: Facts,
-    names: splice.Names,
+    names: Names,
 ) -> Replacement | Choice:
     """Write what replaces one GRU.
 
@@ -136,7 +137,7 @@ def _batch(spec: GruSpec, options: LowerOptions) -> int | None:
 def _arrays(bindings: dict[str, Binding], model: Model, *, recurrent: bool) -> dict[str, Array]:
     """Return the weights among a template's bindings as arrays, or only R and Rbh; these are read, not sliced."""
     return {
-        name: external_data.to_array(tensor, model.base_dir)
+        name: tensor_values.to_array(tensor, model.base_dir)
         for name, tensor in bindings.items()
         if isinstance(tensor, TensorProto) and (not recurrent or name.removeprefix("reverse_").startswith("R"))
     }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.scopes import Scope
-    from gru_lower.passes.fuse_gru.recognition.search import Found
+    from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences
 
 VARIABLE = "ReadVariableOp"
 
@@ -35,15 +35,15 @@ def states(checked: CheckedModel) -> Iterator[Diagnostic]:
         yield from _in_loops(checked, found)
 
 
-def _in_loops(checked: CheckedModel, found: Found) -> Iterator[Diagnostic]:
+def _in_loops(checked: CheckedModel, found: ScopeRecurrences) -> Iterator[Diagnostic]:
     scope = found.interpreter.scope
-    for row in found.rows:
-        if row.carrier is None:
+    for recurrence in found.grus:
+        if recurrence.loop is None:
             continue
-        for place in row.carrier.leaves:
-            state = row.carrier.states[place]
+        for place in recurrence.loop.leaves:
+            state = recurrence.loop.states[place]
             if state.kind == "state":
-                yield from _finding(checked, scope, state.initial, scope.site(row.carrier.index), 0)
+                yield from _finding(checked, scope, state.initial, scope.site(recurrence.loop.index), 0)
 
 
 def _finding(checked: CheckedModel, scope: Scope, name: str, site: str, axis: int) -> Iterator[Diagnostic]:

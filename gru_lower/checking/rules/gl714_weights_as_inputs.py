@@ -40,10 +40,10 @@ def weights(checked: CheckedModel) -> Iterator[Diagnostic]:
             yield from _finding(checked, gru.scope, gru.site, [name for name in homes.values() if name])
     for found in checked.recurrences:
         scope = found.interpreter.scope
-        for row in found.rows:
-            if row.carrier is not None:
-                names = _matrices_of_loop(checked, scope, row.carrier)
-                yield from _finding(checked, scope, scope.site(row.carrier.index), names)
+        for recurrence in found.grus:
+            if recurrence.loop is not None:
+                names = _matrices_of_loop(checked, scope, recurrence.loop)
+                yield from _finding(checked, scope, scope.site(recurrence.loop.index), names)
 
 
 def _finding(checked: CheckedModel, scope: Scope, site: str, names: Sequence[str]) -> Iterator[Diagnostic]:

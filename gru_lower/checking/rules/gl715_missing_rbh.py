@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
-    from gru_lower.passes.fuse_gru.recognition.row import Row
+    from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -56,17 +56,17 @@ def missing_rbh(checked: CheckedModel) -> Iterator[Diagnostic]:
     constants: list[Array] | None = None
     for found in checked.recurrences:
         scope = found.interpreter.scope
-        for row in found.rows:
-            biases = _biases(found.interpreter.algebra.width_of(row.cells[-1].state), row)
+        for recurrence in found.grus:
+            biases = _biases(found.interpreter.algebra.width_of(recurrence.last_cell.state), recurrence)
             if biases is None or biases.inner.any() or not biases.z.any():
                 continue
             constants = _constants(checked) if constants is None else constants
-            why = _evidence(biases, constants, row)
+            why = _evidence(biases, constants, recurrence)
             if why:
-                yield diagnostic("GL715", why, scope=scope.path, node=scope.site(scope.producers[row.home]))
+                yield diagnostic("GL715", why, scope=scope.path, node=scope.site(scope.producers[recurrence.name]))
 
 
-def _evidence(biases: Biases, constants: list[Array], row: Row) -> str:
+def _evidence(biases: Biases, constants: list[Array], recurrence: Recurrence) -> str:
     hidden = biases.z.size
     for values in constants:
         if values.size % (6 * hidden) == 0 and values.shape[-1] == 6 * hidden:
@@ -78,18 +78,18 @@ def _evidence(biases: Biases, constants: list[Array], row: Row) -> str:
     pieces = _pieces(constants, hidden)
     if _is_sum(biases.z, pieces) and _is_sum(biases.r, pieces) and any(_close(biases.h, piece) for piece in pieces):
         return "both gates add two bias vectors, and the candidate one: Rbh is missing"
-    written = row.carrier is not None and any(
-        SCAN_EDITOR in name for node in row.carrier.body.scope.nodes for name in node.output
+    written = recurrence.loop is not None and any(
+        SCAN_EDITOR in name for node in recurrence.loop.body.scope.nodes for name in node.output
     )
-    if written and row.cells[-1].linear_before_reset is False:
+    if written and recurrence.last_cell.linear_before_reset is False:
         return "onnxruntime's retired Scan editor wrote this, which leaves out Rbh where linear_before_reset is 0"
     return ""
 
 
-def _biases(hidden: int, row: Row) -> Biases | None:
-    cell = row.cells[-1]
-    forms = (cell.z, cell.r, cell.h, cell.inner)
-    read = [np.zeros(hidden) if form is None else _constant_numbers(form.bias, hidden) for form in forms]
+def _biases(hidden: int, recurrence: Recurrence) -> Biases | None:
+    cell = recurrence.last_cell
+    gates = (cell.z, cell.r, cell.h, cell.recurrent_candidate)
+    read = [np.zeros(hidden) if gate is None else _constant_numbers(gate.bias, hidden) for gate in gates]
     z, r, h, inner = read
     return None if z is None or r is None or h is None or inner is None else Biases(z, r, h, inner)
 

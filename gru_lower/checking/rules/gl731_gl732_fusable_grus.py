@@ -29,7 +29,7 @@ def decomposed(checked: CheckedModel) -> Iterator[Diagnostic]:
     if checked.nodes > MOST_NODES:
         yield diagnostic("GL732", f"{checked.nodes} nodes; at most {MOST_NODES} are searched for decomposed GRUs")
         return
-    if not any(source is not None for found in checked.recurrences for source in found.sources):
+    if not any(inputs is not None for found in checked.recurrences for inputs in found.inputs):
         return
     for site in FuseGru().run(checked.model.copy(), Context(keep_changes=False)).sites:
         if site.action == "fused":

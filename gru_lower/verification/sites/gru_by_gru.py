@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from onnx import NodeProto
 from gru_lower.graph.equal_except_grus import equal_except_grus
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk

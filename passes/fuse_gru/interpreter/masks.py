@@ -17,7 +17,7 @@ from gru_lower.passes.fuse_gru.algebra.axes import ReadAt
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Spread, TooLargeError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.interpreter.length_comparisons import Below, scope_of
-from gru_lower.passes.fuse_gru.recognition.read_cell import divided
+from gru_lower.passes.fuse_gru.recognition.update_gate import divided
 from gru_lower.passes.fuse_gru.tensors import constant_arithmetic
 from gru_lower.passes.fuse_gru.tensors.tensor import Value
 

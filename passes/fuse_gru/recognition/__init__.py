@@ -1,1 +1,1 @@
-"""Recognising GRUs: cells in polynomials, rows of cells, their inputs, masks and lengths."""
+"""Recognise GRUs: their cells in polynomials, chains of cells, their inputs, masks and lengths."""

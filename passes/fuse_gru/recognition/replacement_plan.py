@@ -1,9 +1,8 @@
-"""Which values of a scope a GRU's outputs can stand for, and which nodes that leaves without a use.
+"""Decide which values of a scope are taken from GRUs, and which nodes nothing needs any more.
 
-Values are asked for from the scope's outputs backwards. Where the value asked for is a state of a
-row, or some of them stacked, it is taken from the GRU, and what made it is not asked for; what is
-asked for no more is removed. A gate that is used elsewhere is asked for, and so stays, computed
-from the states as the GRU gives them.
+Values are asked for from the scope's outputs backwards. Where the value asked for is a state of a recurrence, or some
+of them stacked, it is taken from the GRU, and what made it is not asked for; what is asked for no more is removed. A
+gate that is used elsewhere is asked for, and so stays, computed from the states as the GRU gives them.
 """
 
 from __future__ import annotations
@@ -13,71 +12,77 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
-from gru_lower.passes.fuse_gru.recognition import loop_rows, unrolled_rows
-from gru_lower.passes.fuse_gru.recognition.row import Offer, Row, states_of
+from gru_lower.passes.fuse_gru.recognition.states_in_loop_outputs import states_in_loop_outputs, states_read_backwards
+from gru_lower.passes.fuse_gru.recognition.states_in_values import places_of_states, states_in
 from gru_lower.passes.fuse_gru.tensors.tensor import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-    from gru_lower.passes.fuse_gru.recognition.row_inputs import Source
+    from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
+    from gru_lower.passes.fuse_gru.recognition.recurrence_inputs import RecurrenceInputs
+    from gru_lower.passes.fuse_gru.recognition.states_in_values import StateSelection
 
 
 @dataclass
-class Plan:
+class ReplacementPlan:
     """What becomes of a scope.
 
     Attributes:
-        served: The values that come from GRUs: what each stretch of their features is.
+        served: The values that come from GRUs: which states each stretch of their features is.
         aliases: Values that are others under a new name.
-        rows: The rows that are asked for.
+        recurrences: The recurrences that are asked for.
         removed: The nodes nobody asks for any more.
         live: The nodes that are asked for.
 
     """
 
-    served: dict[str, tuple[Offer, ...]] = field(default_factory=dict)
+    served: dict[str, tuple[StateSelection, ...]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
-    rows: set[int] = field(default_factory=set)
+    recurrences: set[int] = field(default_factory=set)
     removed: set[int] = field(default_factory=set)
     live: set[int] = field(default_factory=set)
 
 
 class Planner:
-    """Decides what the rows of a scope serve.
+    """Decides which values of a scope come from its recurrences.
 
     Args:
         interpreter: The scope, interpreted.
-        rows: The rows found in it.
-        sources: What each row needs, ``None`` for one that is not to be used.
+        recurrences: The recurrences found in it.
+        inputs: What each of them reads, ``None`` for one that is not to be used.
 
     """
 
-    def __init__(self, interpreter: Interpreter, rows: list[Row], sources: Sequence[Source | None]) -> None:
-        """Collect what the rows have to offer."""
-        self.interpreter, self.rows, self.sources = interpreter, rows, sources
-        states = states_of(interpreter.algebra, rows)
-        self.states = {
-            poly: place for poly, place in states.items() if rows[place[0]].carrier is None and sources[place[0]]
+    def __init__(
+        self, interpreter: Interpreter, recurrences: list[Recurrence], inputs: Sequence[RecurrenceInputs | None]
+    ) -> None:
+        """Collect the values that are states."""
+        self.interpreter, self.recurrences, self.inputs = interpreter, recurrences, inputs
+        places = places_of_states(interpreter.algebra, recurrences)
+        self.unrolled_states = {
+            poly: place
+            for poly, place in places.items()
+            if recurrences[place.recurrence].loop is None and inputs[place.recurrence]
         }
-        self.from_loops = {
-            poly: offer
-            for poly, offer in loop_rows.offers(interpreter, rows, states).items()
-            if sources[offer.row] is not None
+        self.loop_outputs = {
+            poly: selection
+            for poly, selection in states_in_loop_outputs(interpreter, recurrences, places).items()
+            if inputs[selection.recurrence] is not None
         }
         self.aliases = {
             state.outer: state.initial
-            for number, row in enumerate(rows)
-            if row.carrier is not None and sources[number] is not None
-            for state in row.carrier.states
+            for number, recurrence in enumerate(recurrences)
+            if recurrence.loop is not None and inputs[number] is not None
+            for state in recurrence.loop.states
             if state.kind == "invariant" and state.outer and state.initial
         }
 
-    def plan(self) -> Plan:
+    def plan(self) -> ReplacementPlan:
         """Go through the scope from its outputs."""
         scope = self.interpreter.scope
-        result = Plan()
+        result = ReplacementPlan()
         pending, seen = list(scope.outputs), set[str]()
         while pending:
             name = pending.pop()
@@ -89,53 +94,55 @@ class Planner:
                 result.aliases[name] = self.aliases[name]
                 pending.append(self.aliases[name])
                 continue
-            served = self._served(name)
+            served = self._states_in(name)
             if served is None:
                 result.live.add(index)
                 pending += [use for use in node_uses(scope.nodes[index]) if use not in seen]
                 continue
             result.served[name] = served
-            for offer in served:
-                pending += self._asked(offer.row, result.rows)
-        before = live(self.interpreter, scope.outputs)
+            for selection in served:
+                pending += self._values_read_by(selection.recurrence, result.recurrences)
+        before = _nodes_behind(self.interpreter, scope.outputs)
         result.removed = self._with_dead_users(before - result.live, before, result)
         return result
 
-    def _asked(self, number: int, rows: set[int]) -> list[str]:
-        """Note that a row is asked for, and the rows it reads; return the values these read."""
+    def _values_read_by(self, number: int, asked_for: set[int]) -> list[str]:
+        """Add a recurrence and those it reads to what is asked for; return the values these read."""
         wanted: list[str] = []
         pending = [number]
         while pending:
-            row = pending.pop()
-            source = self.sources[row]
-            if row in rows or source is None:
+            number = pending.pop()
+            inputs = self.inputs[number]
+            if number in asked_for or inputs is None:
                 continue
-            rows.add(row)
-            wanted += source.names
-            pending += source.rows
+            asked_for.add(number)
+            wanted += inputs.names
+            pending += inputs.recurrences
         return wanted
 
-    def _served(self, name: str) -> tuple[Offer, ...] | None:
+    def _states_in(self, name: str) -> tuple[StateSelection, ...] | None:
+        """Return the states that each stretch of a value's features is, ``None`` if one is none."""
         known = self.interpreter.values.get(name)
-        if not isinstance(known, Value) or not _plain(known):
+        if not isinstance(known, Value) or not _has_plain_axes(known):
             return None
+        algebra = self.interpreter.algebra
         found = []
         for _, poly in known.pieces:
-            offer = self.from_loops.get(poly) or unrolled_rows.offers(self.interpreter.algebra, self.states, poly)
-            offer = offer or loop_rows.turned(self.interpreter.algebra, self.from_loops, self.rows, poly)
-            if offer is None or not self._all_steps(known, offer):
+            selection = self.loop_outputs.get(poly) or states_in(algebra, self.unrolled_states, poly)
+            selection = selection or states_read_backwards(algebra, self.loop_outputs, self.recurrences, poly)
+            if selection is None or not self._has_all_steps(known, selection):
                 return None
-            found.append(offer)
-        return tuple(found) if len({offer.stacked for offer in found}) == 1 else None
+            found.append(selection)
+        return tuple(found) if len({selection.stacked for selection in found}) == 1 else None
 
-    def _all_steps(self, value: Value, offer: Offer) -> bool:
-        """Whether what stands for all states of a row is not only the first of them, which reads the same."""
-        if not offer.stacked or offer.times is not None:
+    def _has_all_steps(self, value: Value, selection: StateSelection) -> bool:
+        """Whether a value that reads as all states of a recurrence is not only the first of them."""
+        if not selection.stacked or selection.times is not None:
             return True
-        axis = next((axis for axis, kind in enumerate(value.axes) if kind == (0,)), None)
-        return axis is not None and value.dims[axis] == self.rows[offer.row].steps
+        axis = next((axis for axis, kind in enumerate(value.axes) if kind == FreeAxis(0)), None)
+        return axis is not None and value.dims[axis] == self.recurrences[selection.recurrence].steps
 
-    def _with_dead_users(self, removed: set[int], before: set[int], plan: Plan) -> set[int]:
+    def _with_dead_users(self, removed: set[int], before: set[int], plan: ReplacementPlan) -> set[int]:
         """Add the nodes that were dead already and read what goes."""
         scope = self.interpreter.scope
         kept = plan.served.keys() | plan.aliases.keys()
@@ -148,15 +155,15 @@ class Planner:
         return removed
 
 
-def _plain(value: Value) -> bool:
+def _has_plain_axes(value: Value) -> bool:
     return FEATURES in value.axes and all(
         axis is FEATURES or (axis is CONSTANT and dim == 1) or isinstance(axis, FreeAxis)
         for axis, dim in zip(value.axes, value.dims, strict=True)
     )
 
 
-def live(interpreter: Interpreter, wanted: Iterable[str]) -> set[int]:
-    """Return the nodes that values hang on."""
+def _nodes_behind(interpreter: Interpreter, wanted: Iterable[str]) -> set[int]:
+    """Return the nodes that values depend on."""
     scope = interpreter.scope
     found: set[int] = set()
     pending = list(wanted)

@@ -1,4 +1,4 @@
-"""A state that a loop carries in two summands, which a step adds first thing.
+"""Find the recurrence of a loop whose state is the sum of two of the loop's states.
 
 Ht_1 = a + b
 a, b = ht, zt ∘ (Ht_1 - ht)
@@ -7,64 +7,76 @@ a, b = ht, zt ∘ (Ht_1 - ht)
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, varying
-from gru_lower.passes.fuse_gru.recognition.read_cell import read
-from gru_lower.passes.fuse_gru.recognition.row import Initial, Row
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value, refeature
+from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState, is_zeros
+from gru_lower.passes.fuse_gru.recognition.read_cell import read_cells
+from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
+from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value, refeature
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier, State
+    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
 
 
-def row(interpreter: Interpreter, carrier: Carrier, home: str) -> tuple[Row, tuple[int, int]] | None:
+def find_summed_state(interpreter: Interpreter, loop: Carrier, name: str) -> tuple[Recurrence, tuple[int, int]] | None:
     """Find the GRU whose state is the sum of two of a loop's.
 
     Args:
         interpreter: The scope the loop stands in.
-        carrier: The loop.
-        home: What stands for it in reports.
+        loop: The loop.
+        name: What it is called in reports.
 
     Returns:
-        The row and the places of the two states, ``None`` if there is none.
+        The recurrence and the places of the two states, ``None`` if there is none.
 
     """
     algebra = interpreter.algebra
-    places = [place for place, state in enumerate(carrier.states) if state.kind == "state" and place in carrier.leaves]
+    places = [place for place, state in enumerate(loop.states) if state.kind == "state" and place in loop.leaves]
     for pair in combinations(places, 2):
-        parts = [_before_and_after(interpreter, carrier, place) for place in pair]
-        if None in parts:
+        one, other = (_summand(interpreter, loop, place) for place in pair)
+        if one is None or other is None:
             continue
-        (before_a, after_a, axis), (before_b, after_b, other) = parts  # type: ignore[misc]
-        whole = algebra.whole.get(algebra.add(before_a, before_b))
-        if whole is None or axis != other:
+        whole = algebra.whole.get(algebra.add(one.before, other.before))
+        if whole is None or one.axis != other.axis:
             continue
-        cells, _ = read(algebra, algebra.add(algebra.opened(after_a), algebra.opened(after_b)))
-        fitting = [cell for cell in cells if cell.before == whole.atom]
-        given = [state for state in (carrier.states[place] for place in pair) if not _is_zero(interpreter, state)]
+        cells = read_cells(algebra, algebra.add(algebra.opened(one.after), algebra.opened(other.after))).cells
+        fitting = [cell for cell in cells if cell.previous == whole.atom]
+        states = (loop.states[place] for place in pair)
+        given = [state for state in states if not is_zeros(interpreter.value(state.initial))]
         if fitting and len(given) < 2:
-            start = Initial(given[0].initial, 0, algebra.width_of(whole), axis) if given else None
-            return Row((fitting[0],), carrier.trips, start, home, carrier), pair
+            width = algebra.width_of(whole)
+            initial = InitialState(given[0].initial, 0, width, one.axis) if given else None
+            return Recurrence((fitting[0],), loop.trips, initial, name, loop), pair
     return None
 
 
-def _before_and_after(interpreter: Interpreter, carrier: Carrier, place: int) -> tuple[Poly, Poly, int] | None:
-    known = carrier.body.value(carrier.states[place].result)
+class _Summand(NamedTuple):
+    """A state of a loop that may be a summand.
+
+    Attributes:
+        before: Its polynomial going in.
+        after: Its polynomial coming out.
+        axis: The axis of its features.
+
+    """
+
+    before: Poly
+    after: Poly
+    axis: int
+
+
+def _summand(interpreter: Interpreter, loop: Carrier, place: int) -> _Summand | None:
+    known = loop.body.value(loop.states[place].result)
     if not isinstance(known, Value) or known.poly is None or FEATURES not in known.axes:
         return None
     axis = known.axes.index(FEATURES)
     try:
-        before = refeature(interpreter.algebra, carrier.leaves[place], axis, known.width)
+        before = refeature(interpreter.algebra, loop.leaves[place], axis, known.width)
     except NotUnderstoodError:
         return None
     if before.poly is None or varying(before.axes) != varying(known.axes):
         return None
-    return before.poly, known.poly, axis
-
-
-def _is_zero(interpreter: Interpreter, state: State) -> bool:
-    initial = interpreter.value(state.initial)
-    return isinstance(initial, Const) and initial.array.dtype != object and not initial.array.any()
+    return _Summand(before.poly, known.poly, axis)

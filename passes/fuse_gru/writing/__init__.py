@@ -1,1 +1,1 @@
-"""Writing the GRU nodes of a graph, with what leads to them and what is taken from them."""
+"""Write GRU nodes, their inputs, and the values that come from their outputs."""

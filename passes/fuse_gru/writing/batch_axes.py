@@ -1,8 +1,8 @@
-"""Batch axes that a GRU takes to be one."""
+"""The axes of values that are the batch of one GRU, which takes them to be of one length."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.diagnostics import diagnostic
 
@@ -12,11 +12,26 @@ if TYPE_CHECKING:
     from onnx import GraphProto
 
     from gru_lower.diagnostics import Diagnostic
-    from gru_lower.passes.fuse_gru.writing.node_writer import Axis
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
 
-def declare_equal(graph: GraphProto, axes: Sequence[Axis]) -> list[Diagnostic]:
-    """Give axes of a graph's inputs one name.
+class BatchAxis(NamedTuple):
+    """An axis of a value that is the batch.
+
+    Attributes:
+        name: The value.
+        axis: Which axis.
+        length: How long it is.
+
+    """
+
+    name: str
+    axis: int
+    length: Count
+
+
+def declare_equal(graph: GraphProto, axes: Sequence[BatchAxis]) -> list[Diagnostic]:
+    """Give axes of a graph's inputs that are one batch one length, or one name.
 
     Args:
         graph: The main graph; edited in place.

@@ -1,4 +1,4 @@
-"""Squeezes and Unsqueezes that were written one after the other: as one, or as none."""
+"""Make one node or none of Squeezes and Unsqueezes that were written one after the other."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ RANK = 16
 """More axes than anything has that is written here."""
 
 
-def tidied(
+def without_needless_squeezes(
     nodes: Sequence[NodeProto], initializers: Sequence[TensorProto], wanted: Collection[str]
 ) -> tuple[list[NodeProto], list[TensorProto]]:
-    """Return nodes and constants without those that come to nothing; the nodes are changed.
+    """Return nodes and constants without those that change nothing or are not read; the nodes are edited.
 
     Args:
         nodes: What was written; those of one GRU in order.
@@ -31,31 +31,35 @@ def tidied(
 
     """
     constants = {tensor.name: tensor for tensor in initializers}
-    axes_of = {name: tuple(numpy_helper.to_array(t).reshape(-1).tolist()) for name, t in constants.items() if _few(t)}
+    known_axes = {
+        name: tuple(numpy_helper.to_array(tensor).reshape(-1).tolist())
+        for name, tensor in constants.items()
+        if _may_be_axes(tensor)
+    }
     makers: dict[str, NodeProto] = {}
     layouts: dict[str, tuple[str, tuple[int | None, ...]]] = {}
     made = []
     for node in nodes:
-        axes = _axes(node, axes_of)
+        axes = _axes_of(node, known_axes)
         if axes is not None:
             root, layout = layouts.get(node.input[0], (node.input[0], tuple(range(RANK))))
-            layout = _after(layout, axes, inserted=node.op_type == "Unsqueeze")
+            layout = _with_axes_changed(layout, axes, inserted=node.op_type == "Unsqueeze")
             layouts[node.output[0]] = root, layout
             if root != node.input[0]:
-                made += _simplified(node, root, layout, axes_of, constants)
+                made += _read_from_root(node, root, layout, known_axes, constants)
         for output in filter(None, node.output):
             makers[output] = node
-    nodes = _aliased(nodes, makers, set(wanted))
-    nodes = _read(nodes, wanted)
+    nodes = _without_copies(nodes, makers, set(wanted))
+    nodes = _read_nodes(nodes, wanted)
     used = {name for node in nodes for name in node.input}
     return nodes, [tensor for tensor in (*initializers, *made) if tensor.name in used]
 
 
-def _few(tensor: TensorProto) -> bool:
+def _may_be_axes(tensor: TensorProto) -> bool:
     return tensor.data_type == tensor.INT64 and len(tensor.dims) == 1 and tensor.dims[0] <= RANK
 
 
-def _axes(node: NodeProto, known: dict[str, tuple[int, ...]]) -> tuple[int, ...] | None:
+def _axes_of(node: NodeProto, known: dict[str, tuple[int, ...]]) -> tuple[int, ...] | None:
     """Return the axes of a Squeeze or Unsqueeze, ``None`` for other nodes."""
     if node.op_type not in ("Squeeze", "Unsqueeze") or not is_onnx(node):
         return None
@@ -66,21 +70,24 @@ def _axes(node: NodeProto, known: dict[str, tuple[int, ...]]) -> tuple[int, ...]
     return axes if axes and min(axes) >= 0 else None
 
 
-def _after(layout: tuple[int | None, ...], axes: tuple[int, ...], *, inserted: bool) -> tuple[int | None, ...]:
+def _with_axes_changed(
+    layout: tuple[int | None, ...], axes: tuple[int, ...], *, inserted: bool
+) -> tuple[int | None, ...]:
+    """Return a layout (the root's axis for each axis, ``None`` for a new one) after a Squeeze or an Unsqueeze."""
     if not inserted:
         return tuple(entry for place, entry in enumerate(layout) if place not in axes)
     rest = iter(layout)
     return tuple(None if place in axes else next(rest) for place in range(len(layout) + len(axes)))
 
 
-def _simplified(
+def _read_from_root(
     node: NodeProto,
     root: str,
     layout: tuple[int | None, ...],
     known: dict[str, tuple[int, ...]],
     constants: dict[str, TensorProto],
 ) -> list[TensorProto]:
-    """Read the root at once where that takes one node or none; return the constants this takes."""
+    """Read a node's root instead of its input where that takes one node or none; return the constants this takes."""
     removed, added = [], []
     place = 0
     blocks = _blocks(layout)
@@ -126,8 +133,8 @@ def _blocks(layout: tuple[int | None, ...]) -> list[tuple[int, int, int]]:
     return found
 
 
-def _aliased(nodes: Sequence[NodeProto], makers: dict[str, NodeProto], wanted: set[str]) -> list[NodeProto]:
-    """Give a GRU's output the name of its copy that is asked for."""
+def _without_copies(nodes: Sequence[NodeProto], makers: dict[str, NodeProto], wanted: set[str]) -> list[NodeProto]:
+    """Give a GRU's output the name of its copy."""
     kept = []
     for node in nodes:
         source = makers.get(node.input[0]) if node.op_type == "Identity" else None
@@ -145,8 +152,8 @@ def _aliased(nodes: Sequence[NodeProto], makers: dict[str, NodeProto], wanted: s
     return kept
 
 
-def _read(nodes: Sequence[NodeProto], wanted: Collection[str]) -> list[NodeProto]:
-    """Return the nodes that somebody reads, and GRUs; they need not stand in the order in which they are run."""
+def _read_nodes(nodes: Sequence[NodeProto], wanted: Collection[str]) -> list[NodeProto]:
+    """Return the nodes whose outputs are read, and GRUs; they need not stand in the order in which they are run."""
     makers = {output: node for node in nodes for output in node.output if output}
     pending = [*(makers[name] for name in wanted if name in makers), *(n for n in nodes if n.op_type == "GRU")]
     read: set[int] = set()

@@ -1,4 +1,4 @@
-"""What a fusion replaces and what comes for it, as two small models that run by themselves."""
+"""Cut two small models to run side by side: what a fusion replaces, and what comes for it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-    from gru_lower.passes.fuse_gru.writing.node_writer import Axis
+    from gru_lower.passes.fuse_gru.writing.batch_axes import BatchAxis
 
 BATCH = "gru_lower.batch"
 BODY_INITIALIZERS_IR_VERSION = 4
 
 
-class Regions:
-    """Cuts pairs out of one scope.
+class VerificationPairs:
+    """Cuts pairs of small models out of one scope: what a fusion replaces, and what comes for it.
 
     Args:
         model: The whole model.
@@ -45,7 +45,7 @@ class Regions:
         outputs: Sequence[str],
         nodes: Sequence[NodeProto],
         initializers: Sequence[TensorProto],
-        batches: Sequence[Sequence[Axis]] = (),
+        batches: Sequence[Sequence[BatchAxis]] = (),
     ) -> SitePair | None:
         """Return the two models that make some values, the old way and the new.
 
@@ -60,18 +60,18 @@ class Regions:
             The pair; ``None`` where the type of a value that both read is not known.
 
         """
-        new = _behind(outputs, nodes)
-        read = _open(new)
+        new = _nodes_behind(outputs, nodes)
+        read = _values_read(new)
         # Sizes have to fit the other inputs, and so are computed, not given.
         sizes = [name for name in read if isinstance(self.interpreter.values.get(name), Const)]
         boundary = frozenset(read) - frozenset(sizes)
         made_anew = frozenset(name for node in new for name in node.output)
-        new = [*_behind(sizes, list(self.scope.nodes), boundary | made_anew), *new]
+        new = [*_nodes_behind(sizes, list(self.scope.nodes), boundary | made_anew), *new]
         sort_nodes(new)
-        old = self._old(outputs, boundary)
+        old = self._replaced_nodes(outputs, boundary)
         made = {tensor.name for tensor in initializers}
-        given = {name: None for part in (old, new) for name in _open(part) if name not in made}
-        lengths = _lengths(batches)
+        given = {name: None for part in (old, new) for name in _values_read(part) if name not in made}
+        lengths = _lengths_of_batches(batches)
         inputs: list[ValueInfoProto] = []
         constants: list[TensorProto] = []
         for name in given:
@@ -97,8 +97,8 @@ class Regions:
         replacement = self._model(new, inputs, wanted, [*constants, *initializers])
         return SitePair(site, original, replacement, base_dir=self.base_dir, either_runtime=False)
 
-    def _old(self, outputs: Sequence[str], boundary: frozenset[str]) -> list[NodeProto]:
-        """Return the nodes that made the outputs; a value that is one of the boundary's, computed otherwise, is it."""
+    def _replaced_nodes(self, outputs: Sequence[str], boundary: frozenset[str]) -> list[NodeProto]:
+        """Return the nodes that made some values; a value equal to one of the boundary's is taken from it."""
         names: dict[tuple[object, ...], list[str]] = {}
         for name, known in self.interpreter.values.items():
             if isinstance(known, Value):
@@ -108,8 +108,8 @@ class Regions:
             known = self.interpreter.values.get(name)
             if isinstance(known, Value):
                 same.update((other, name) for other in names[known.axes, known.pieces] if other not in boundary)
-        old = _behind(outputs, list(self.scope.nodes), boundary | same.keys())
-        read = _open(old)
+        old = _nodes_behind(outputs, list(self.scope.nodes), boundary | same.keys())
+        read = _values_read(old)
         return [
             *(helper.make_node("Identity", [same[name]], [name]) for name in dict.fromkeys(read) if name in same),
             *old,
@@ -140,7 +140,7 @@ class Regions:
     ) -> onnx.ModelProto:
         used = {name for node in nodes for name in node_uses(node)}
         kept = [tensor for tensor in initializers if tensor.name in used]
-        graph = helper.make_graph(nodes, "site", inputs, [_untied(info) for info in outputs], kept)
+        graph = helper.make_graph(nodes, "site", inputs, [_without_shape(info) for info in outputs], kept)
         imports = [helper.make_opsetid(domain, number) for domain, number in self.scope.opsets.items()]
         version = max(self.model.ir_version, BODY_INITIALIZERS_IR_VERSION)
         made = helper.make_model(graph, opset_imports=imports, ir_version=version)
@@ -148,12 +148,12 @@ class Regions:
         return made
 
 
-def _untied(info: ValueInfoProto) -> ValueInfoProto:
+def _without_shape(info: ValueInfoProto) -> ValueInfoProto:
     """Leave out an output's shape: what runs says it, and a declared one might only warn."""
     return helper.make_tensor_value_info(info.name, info.type.tensor_type.elem_type or TensorProto.FLOAT, None)
 
 
-def _lengths(batches: Sequence[Sequence[Axis]]) -> dict[tuple[str, int], int | str]:
+def _lengths_of_batches(batches: Sequence[Sequence[BatchAxis]]) -> dict[tuple[str, int], int | str]:
     """Return how long the axes of batches are, a number or a name; batches with an axis in common are one."""
     groups: list[dict[tuple[str, int], Count]] = []
     for axes in batches:
@@ -169,8 +169,10 @@ def _lengths(batches: Sequence[Sequence[Axis]]) -> dict[tuple[str, int], int | s
     return found
 
 
-def _behind(outputs: Sequence[str], nodes: Sequence[NodeProto], stop: frozenset[str] = frozenset()) -> list[NodeProto]:
-    """Return the nodes that values hang on, in order; what some other values hang on does not count."""
+def _nodes_behind(
+    outputs: Sequence[str], nodes: Sequence[NodeProto], stop: frozenset[str] = frozenset()
+) -> list[NodeProto]:
+    """Return the nodes that values depend on, in order; looking back ends at some other values."""
     producer = {name: index for index, node in enumerate(nodes) for name in node.output if name}
     found: set[int] = set()
     pending = list(outputs)
@@ -183,7 +185,7 @@ def _behind(outputs: Sequence[str], nodes: Sequence[NodeProto], stop: frozenset[
     return [nodes[index] for index in sorted(found)]
 
 
-def _open(nodes: Sequence[NodeProto]) -> list[str]:
-    """Return what nodes use and do not make."""
+def _values_read(nodes: Sequence[NodeProto]) -> list[str]:
+    """Return the values that nodes use and do not make."""
     made = {name for node in nodes for name in node.output}
     return [name for node in nodes for name in node_uses(node) if name not in made]

@@ -1,4 +1,4 @@
-"""Writing the GRUs of a scope: the nodes that come, the nodes that go, and an entry for each GRU."""
+"""Write the GRUs of a scope: the nodes that come, the nodes that go, and the report's entry of each GRU."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from onnx import NodeProto, TensorProto, helper
 from gru_lower.graph import splice
 from gru_lower.gru.spec import VERSIONS, Direction, GruSpec
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
-from gru_lower.passes.fuse_gru.recognition import row_inputs
-from gru_lower.passes.fuse_gru.recognition.read_cell import settled
-from gru_lower.passes.fuse_gru.recognition.row import Initial
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
-from gru_lower.passes.fuse_gru.writing import sequence_lens
-from gru_lower.passes.fuse_gru.writing.gru_outputs import Outputs, serve
-from gru_lower.passes.fuse_gru.writing.node_writer import Axis, CannotWriteError, Writer
-from gru_lower.passes.fuse_gru.writing.squeeze_cleanup import tidied
+from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
+from gru_lower.passes.fuse_gru.recognition.hard_sigmoid import with_chosen_alpha
+from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState, is_zeros
+from gru_lower.passes.fuse_gru.tensors.tensor import Value
+from gru_lower.passes.fuse_gru.writing.gru_node import write_gru
+from gru_lower.passes.fuse_gru.writing.gru_outputs import GruOutputs, write_value
+from gru_lower.passes.fuse_gru.writing.initial_h import write_initial_h
+from gru_lower.passes.fuse_gru.writing.input_x import write_x
+from gru_lower.passes.fuse_gru.writing.masked_outputs import MaskedGru
+from gru_lower.passes.fuse_gru.writing.node_writer import NodeWriter
+from gru_lower.passes.fuse_gru.writing.sequence_lens import write_sequence_lens
+from gru_lower.passes.fuse_gru.writing.squeeze_cleanup import without_needless_squeezes
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
@@ -25,37 +29,44 @@ if TYPE_CHECKING:
     from gru_lower.graph.names import Names
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-    from gru_lower.passes.fuse_gru.recognition.replacement_plan import Plan
-    from gru_lower.passes.fuse_gru.recognition.row import Offer, Row
-    from gru_lower.passes.fuse_gru.recognition.search import Found
+    from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences
+    from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
+    from gru_lower.passes.fuse_gru.recognition.recurrence_inputs import RecurrenceInputs
+    from gru_lower.passes.fuse_gru.recognition.replacement_plan import ReplacementPlan
+    from gru_lower.passes.fuse_gru.recognition.states_in_values import StateSelection
+    from gru_lower.passes.fuse_gru.writing.batch_axes import BatchAxis
 
 
 @dataclass
-class Written:
-    """The GRUs of a scope.
+class WrittenScope:
+    """The GRUs of a scope that have been written.
 
     Attributes:
         edit: What goes and what comes.
-        rows: The rows that were written.
-        sites: Their entries.
-        plan: What they serve.
-        batches: The axes of values that are each row's batch.
+        recurrences: The numbers of the recurrences that were written.
+        sites: Their entries in the report.
+        plan: Which values come from them.
+        batches: The axes of values that are each recurrence's batch.
 
     """
 
     edit: splice.Edit
-    rows: list[int]
+    recurrences: list[int]
     sites: list[Site]
-    plan: Plan
-    batches: dict[int, list[Axis]]
+    plan: ReplacementPlan
+    batches: dict[int, list[BatchAxis]]
 
     def served(self, number: int) -> list[str]:
-        """Return the values that a row makes, alone or with others."""
-        return [name for name, offers in self.plan.served.items() if any(offer.row == number for offer in offers)]
+        """Return the values that come from a recurrence, alone or with others."""
+        return [
+            name
+            for name, selections in self.plan.served.items()
+            if any(selection.recurrence == number for selection in selections)
+        ]
 
 
-def write(interpreter: Interpreter, names: Names, facts: Facts, found: Found) -> Written | None:
-    """Write what was found; what cannot be written is dropped, with the reason.
+def write_scope(interpreter: Interpreter, names: Names, facts: Facts, found: ScopeRecurrences) -> WrittenScope | None:
+    """Write the GRUs that were found; what cannot be written is dropped, with the reason.
 
     Args:
         interpreter: The scope.
@@ -69,122 +80,129 @@ def write(interpreter: Interpreter, names: Names, facts: Facts, found: Found) ->
     """
     while True:
         plan = found.plan()
-        if not plan.rows or not plan.removed:
+        if not plan.recurrences or not plan.removed:
             return None
-        made: dict[int, Outputs] = {}
-        number = next(iter(plan.rows))
+        made: dict[int, GruOutputs] = {}
+        number = next(iter(plan.recurrences))
         try:
-            for number in _in_order(plan, found):
-                made[number] = _row(interpreter, names, facts, found, number, made)
-            for name, offers in plan.served.items():
-                number = offers[-1].row
-                _served(interpreter, name, offers, made)
+            for number in _in_reading_order(plan, found):
+                inputs = found.inputs[number]
+                assert inputs is not None
+                made[number] = _write_recurrence(interpreter, names, facts, found.grus[number], inputs, made)
+            for name, selections in plan.served.items():
+                number = selections[-1].recurrence
+                _write_served(interpreter, name, selections, made)
         except CannotWriteError as error:
             found.drop(number, "GL802", f"a GRU, but {error}")
             continue
-        return _written(interpreter, names, found, plan, made)
+        return _collected(interpreter, names, found, plan, made)
 
 
-def _in_order(plan: Plan, found: Found) -> list[int]:
-    """Put the rows after those they read."""
+def _in_reading_order(plan: ReplacementPlan, found: ScopeRecurrences) -> list[int]:
+    """Put recurrences after those they read."""
     done: list[int] = []
-    pending = sorted(plan.rows)
+    pending = sorted(plan.recurrences)
     while pending:
-        sources = ((number, found.sources[number]) for number in pending)
-        ready = (n for n, source in sources if source is not None and all(other in done for other in source.rows))
+        inputs = ((number, found.inputs[number]) for number in pending)
+        ready = (n for n, read in inputs if read is not None and all(other in done for other in read.recurrences))
         number = next(ready, pending[-1])
         pending.remove(number)
         done.append(number)
     return done
 
 
-def _row(
-    interpreter: Interpreter, names: Names, facts: Facts, found: Found, number: int, made: dict[int, Outputs]
-) -> Outputs:
-    row, source = found.rows[number], found.sources[number]
-    assert source is not None
-    elem_type = _elem_type(interpreter, row, facts)
-    writer = Writer(interpreter, names, names.prefix(f"{row.home}/GRU"), elem_type)
-    written = {other: (outputs.y, outputs.reverse, outputs.steps) for other, outputs in made.items()}
-    x = row_inputs.written(writer, source, written)
-    kernel = settled(writer.algebra, row.kernel)
-    initial, lens, mask = _initial(writer, row, x, row.before), "", ""
-    if source.lengths is not None:
-        batched = bool(writer.algebra.free_of(row.state))
-        lens, mask = sequence_lens.written(
-            writer, source.lengths, x, row.steps, reverse=source.reverse, batched=batched
-        )
-    y, y_h = writer.gru(kernel, x, kernel.x, initial, reverse=source.reverse, sequence_lens=lens)
+def _write_recurrence(
+    interpreter: Interpreter,
+    names: Names,
+    facts: Facts,
+    recurrence: Recurrence,
+    inputs: RecurrenceInputs,
+    made: dict[int, GruOutputs],
+) -> GruOutputs:
+    """Write one GRU with its inputs.
 
-    def begins(name: str) -> str | None:
+    Raises:
+        CannotWriteError: It takes more than the graph has.
+
+    """
+    elem_type = _elem_type(interpreter, recurrence, facts)
+    writer = NodeWriter(interpreter, names, names.prefix(f"{recurrence.name}/GRU"), elem_type)
+    batched = bool(writer.algebra.free_of(recurrence.state))
+    x = write_x(writer, inputs, made)
+    cell = with_chosen_alpha(writer.algebra, recurrence.last_cell)
+    initial_h = write_initial_h(writer, recurrence.initial, x, batched=batched)
+    lens, mask = "", ""
+    if inputs.sequence_lens is not None:
+        lens, mask = write_sequence_lens(
+            writer, inputs.sequence_lens, x, recurrence.steps, reverse=inputs.reverse, batched=batched
+        )
+    y, y_h = write_gru(writer, cell, x, initial_h, reverse=inputs.reverse, sequence_lens=lens)
+
+    def write_repeated_initial(name: str) -> str | None:
         known = interpreter.value(name) if name else None
-        if not name:
-            return None
-        if isinstance(known, Const) and known.array.dtype != object and not known.array.any():
+        if not name or is_zeros(known):
             return None
         axis = known.axes.index(FEATURES) if isinstance(known, Value) else len(interpreter.dims(name)) - 1
-        return _initial(writer, row, x, Initial(name, 0, writer.algebra.width_of(row.state), axis))
+        initial = InitialState(name, 0, writer.algebra.width_of(recurrence.state), axis)
+        return write_initial_h(writer, initial, x, batched=batched)
 
-    masked = sequence_lens.Masked(lens, initial, mask, begins) if lens else None
-    return Outputs(writer, y, y_h, row.steps, reverse=source.reverse, masked=masked)
-
-
-def _initial(writer: Writer, row: Row, x: str, before: int | Initial | None) -> str | None:
-    if before is None:
-        return None
-    if isinstance(before, Initial):
-        dims = writer.interpreter.dims(before.name)
-        alone = all(dim == 1 for axis, dim in enumerate(dims) if axis != before.axis)
-        rows = writer.state(before, "initial_h")
-    else:
-        alone = writer.algebra.free[before] == 0
-        rows = writer.rows(before, "initial_h")
-    initial = writer.unsqueeze(rows, [0], "initial_h")
-    if alone and writer.algebra.free_of(row.state):
-        return writer.repeated(initial, x)
-    return initial
+    masked = MaskedGru(lens, mask, initial_h, write_repeated_initial) if lens else None
+    return GruOutputs(writer, y, y_h, recurrence.steps, reverse=inputs.reverse, masked=masked)
 
 
-def _elem_type(interpreter: Interpreter, row: Row, facts: Facts) -> int:
-    matrix = row.kernel.z.state[0][1]
+def _elem_type(interpreter: Interpreter, recurrence: Recurrence, facts: Facts) -> int:
+    matrix = recurrence.last_cell.z.state[0].matrix
     if matrix.array is not None:
         return int(helper.np_dtype_to_tensor_dtype(matrix.array.dtype))
-    known = facts.elem_type(interpreter.scope, place) if (place := interpreter.place(matrix.source)) is not None else 0
+    name = interpreter.place(matrix.source)
+    known = facts.elem_type(interpreter.scope, name) if name is not None else 0
     if not known:
         raise CannotWriteError("its element type is not known")
     return known
 
 
-def _served(interpreter: Interpreter, name: str, offers: tuple[Offer, ...], made: dict[int, Outputs]) -> None:
+def _write_served(
+    interpreter: Interpreter, name: str, selections: tuple[StateSelection, ...], made: dict[int, GruOutputs]
+) -> None:
+    """Write a value that GRUs serve."""
     value = interpreter.values[name]
     assert isinstance(value, Value)
-    writer = made[offers[-1].row].writer
-    parts = [made[offer.row].states(offer) for offer in offers]
-    current = [made[offer.row].writer.current(part) for offer, part in zip(offers, parts, strict=True)]
-    serve(writer, name, current, value, stacked=offers[0].stacked)
+    writer = made[selections[-1].recurrence].writer
+    parts = [made[selection.recurrence].write_states(selection) for selection in selections]
+    current = [
+        made[selection.recurrence].writer.current(part) for selection, part in zip(selections, parts, strict=True)
+    ]
+    write_value(writer, name, current, value, stacked=selections[0].stacked)
 
 
-def _written(interpreter: Interpreter, names: Names, found: Found, plan: Plan, made: dict[int, Outputs]) -> Written:
+def _collected(
+    interpreter: Interpreter,
+    names: Names,
+    found: ScopeRecurrences,
+    plan: ReplacementPlan,
+    made: dict[int, GruOutputs],
+) -> WrittenScope:
+    """Collect what was written into one edit."""
     nodes: list[NodeProto] = []
     initializers: list[TensorProto] = []
     sites = []
     for outputs in made.values():
         nodes += outputs.writer.nodes
         initializers += outputs.writer.initializers
-    nodes, initializers = tidied(nodes, initializers, {*plan.served, *plan.aliases.values()})
-    _without_idle_outputs(nodes, plan)
+    nodes, initializers = without_needless_squeezes(nodes, initializers, {*plan.served, *plan.aliases.values()})
+    _leave_out_unread_outputs(nodes, plan)
     for number, outputs in made.items():
-        sites.append(_site(interpreter, found.rows[number], outputs))
+        sites.append(_site(interpreter, found.grus[number], outputs))
     nodes += [helper.make_node("Identity", [given], [name], names.node(name)) for name, given in plan.aliases.items()]
     for site in sites:
         site.nodes_before, site.nodes_after = len(plan.removed), len(nodes)
     edit = splice.Edit(interpreter.scope, sorted(plan.removed), nodes, initializers)
     batches = {number: outputs.writer.batches for number, outputs in made.items()}
-    return Written(edit, list(made), sites, plan, batches)
+    return WrittenScope(edit, list(made), sites, plan, batches)
 
 
-def _without_idle_outputs(nodes: list[NodeProto], plan: Plan) -> None:
-    """Leave out the outputs of GRUs that nobody reads."""
+def _leave_out_unread_outputs(nodes: list[NodeProto], plan: ReplacementPlan) -> None:
+    """Leave out the outputs of GRUs that nothing reads."""
     used = {name for node in nodes for name in node.input} | {*plan.served, *plan.aliases.values()}
     for node in nodes:
         if node.op_type == "GRU":
@@ -193,38 +211,40 @@ def _without_idle_outputs(nodes: list[NodeProto], plan: Plan) -> None:
             node.output.extend(kept if kept[-1] else kept[:-1])
 
 
-def _site(interpreter: Interpreter, row: Row, outputs: Outputs) -> Site:
-    scope, writer, kernel = interpreter.scope, outputs.writer, settled(interpreter.algebra, row.kernel)
+def _site(interpreter: Interpreter, recurrence: Recurrence, outputs: GruOutputs) -> Site:
+    """Return the report's entry of a GRU."""
+    scope, writer = interpreter.scope, outputs.writer
+    cell = with_chosen_alpha(interpreter.algebra, recurrence.last_cell)
     node = next(node for node in writer.nodes if node.op_type == "GRU")
     keys = ("X", "W", "R", "B", "sequence_lens", "initial_h")
     version = max((number for number in VERSIONS if number <= scope.opset), default=VERSIONS[-1])
     spec = GruSpec(
         version=version,
         elem_type=writer.elem_type,
-        hidden_size=writer.algebra.width_of(row.state),
-        input_size=sum(writer.algebra.width[atom] for atom in kernel.x),
-        seq_length=_static(row.steps),
-        batch_size=_batch(interpreter, row),
-        directions=(Direction(0, reverse=outputs.reverse, f=kernel.f, g=kernel.g),),
-        linear_before_reset=bool(kernel.linear_before_reset),
+        hidden_size=writer.algebra.width_of(recurrence.state),
+        input_size=sum(writer.algebra.width[atom] for atom in cell.x),
+        seq_length=_static(recurrence.steps),
+        batch_size=_batch_size(interpreter, recurrence),
+        directions=(Direction(0, reverse=outputs.reverse, f=cell.f, g=cell.g),),
+        linear_before_reset=bool(cell.linear_before_reset),
         layout=0,
-        clip=kernel.clip,
+        clip=cell.clip,
         inputs={key: name for key, name in zip(keys, node.input, strict=False) if name},
         Y=node.output[0],
         Y_h=node.output[1] if len(node.output) > 1 else "",
     )
-    how = "unrolled" if row.carrier is None else scope.nodes[row.carrier.index].op_type
-    message = f"{how}, {row.steps if isinstance(row.steps, int) else 'any number of'} steps"
-    return Site(scope.site(scope.producers[row.home]), scope.path, node.name, spec, "fused", message=message)
+    how = "unrolled" if recurrence.loop is None else scope.nodes[recurrence.loop.index].op_type
+    message = f"{how}, {recurrence.steps if isinstance(recurrence.steps, int) else 'any number of'} steps"
+    return Site(scope.site(scope.producers[recurrence.name]), scope.path, node.name, spec, "fused", message=message)
 
 
 def _static(count: Count) -> int | None:
     return count if isinstance(count, int) else None
 
 
-def _batch(interpreter: Interpreter, row: Row) -> int | None:
-    known = interpreter.values.get(row.home)
-    if isinstance(known, Value) and interpreter.algebra.free_of(row.state) == 1:
+def _batch_size(interpreter: Interpreter, recurrence: Recurrence) -> int | None:
+    known = interpreter.values.get(recurrence.name)
+    if isinstance(known, Value) and interpreter.algebra.free_of(recurrence.state) == 1:
         dims = [d for axis, d in zip(known.axes, known.dims, strict=True) if axis not in (CONSTANT, FEATURES)]
         return _static(dims[-1]) if dims else None
-    return None if interpreter.algebra.free_of(row.state) else 1
+    return None if interpreter.algebra.free_of(recurrence.state) else 1

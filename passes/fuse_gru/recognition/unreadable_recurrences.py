@@ -1,4 +1,4 @@
-"""Recurrences that could not be read at all, and where reading them stopped."""
+"""Recurrences that could not be read at all, and the node where reading them stops."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from gru_lower.graph.scopes import node_uses, subgraphs
 from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf, Lin, Spread, Stack
 from gru_lower.passes.fuse_gru.interpreter.value_kinds import PRODUCTS
-from gru_lower.passes.fuse_gru.recognition.read_cell import MisfitError
-from gru_lower.passes.fuse_gru.recognition.unrolled_rows import Miss
+from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
+from gru_lower.passes.fuse_gru.recognition.rejection_reason import NO_BLEND, Rejection
 from gru_lower.passes.fuse_gru.tensors.tensor import Value
 
 if TYPE_CHECKING:
@@ -19,7 +19,57 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
 
 
-def between(body: GraphProto | FunctionProto, inner: str, result: str) -> list[NodeProto]:
+def where_reading_stops(body: Interpreter, inner: str, result: str) -> str | None:
+    """Tell at which node a state stops being understood on its way through a body.
+
+    Args:
+        body: The body, interpreted.
+        inner: The state's name, going in.
+        result: Its name, coming out.
+
+    Returns:
+        What is not understood; ``None`` where no matrix multiplies the state: no recurrence like a GRU's.
+
+    """
+    nodes = _nodes_between(body.scope.proto, inner, result)
+    if not any(node.op_type in PRODUCTS for node in nodes):
+        return None
+    for node in nodes:
+        for name in node.output:
+            known = body.values.get(name)
+            poly = known.poly if isinstance(known, Value) else None
+            leaf = None if poly is None or poly.atom is None else body.algebra.atoms[poly.atom]
+            if known is None or (isinstance(leaf, Leaf) and leaf.source == (body.scope.path, name)):
+                return f"what {node.op_type} makes of the state, {name}, is not understood"
+    return NO_BLEND
+
+
+def multiplies_state(interpreter: Interpreter, index: int) -> bool:
+    """Whether a Loop or Scan that was not understood has a state that a matrix multiplies."""
+    node = interpreter.scope.nodes[index]
+    body = next(graph for _, graph in subgraphs(node))
+    skip = 2 if node.op_type == "Loop" else 0
+    inputs = [value.name for value in body.input][skip:]
+    results = [value.name for value in body.output][1 if skip else 0 :]
+    pairs = list(zip(inputs, results, strict=False))
+    return any(part.op_type in PRODUCTS for inner, result in pairs for part in _nodes_between(body, inner, result))
+
+
+def find_unreadable_unrolled(interpreter: Interpreter) -> list[Rejection]:
+    """Find what hangs on itself through one matrix: the last of the values that it multiplies."""
+    algebra = interpreter.algebra
+    multiplied: dict[Matrix, list[int]] = {}
+    for atom in algebra.atoms:
+        if isinstance(atom, Lin) and algebra.opened(algebra.of(atom.atom)) in interpreter.homes:
+            multiplied.setdefault(atom.matrix, []).append(atom.atom)
+    for atoms in multiplied.values():
+        last = max(atoms)
+        if len(atoms) > 1 and _atoms_behind(algebra, last) & {atom for atom in atoms if atom != last}:
+            return [Rejection(algebra.opened(algebra.of(last)), (MismatchError(NO_BLEND),))]
+    return []
+
+
+def _nodes_between(body: GraphProto | FunctionProto, inner: str, result: str) -> list[NodeProto]:
     """Return the nodes of a body that hang on a value and that another hangs on, in order."""
     forth = {inner}
     hanging = []
@@ -35,58 +85,7 @@ def between(body: GraphProto | FunctionProto, inner: str, result: str) -> list[N
     return found[::-1]
 
 
-def stopped(body: Interpreter, inner: str, result: str) -> str | None:
-    """Tell where a state's way through a body stops being understood.
-
-    Args:
-        body: The body, interpreted.
-        inner: The state's name, going in.
-        result: Its name, coming out.
-
-    Returns:
-        What is not understood; ``None`` where no matrix multiplies the state: no recurrence like a GRU's.
-
-    """
-    nodes = between(body.scope.proto, inner, result)
-    if not any(node.op_type in PRODUCTS for node in nodes):
-        return None
-    for node in nodes:
-        for name in node.output:
-            known = body.values.get(name)
-            poly = known.poly if isinstance(known, Value) else None
-            leaf = None if poly is None or poly.atom is None else body.algebra.atoms[poly.atom]
-            if known is None or (isinstance(leaf, Leaf) and leaf.source == (body.scope.path, name)):
-                return f"what {node.op_type} makes of the state, {name}, is not understood"
-    return "the new state is not one gate's blend of the old one and a candidate"
-
-
-def closed(interpreter: Interpreter, index: int) -> bool:
-    """Whether a Loop or Scan that was not understood has a state that a matrix multiplies."""
-    node = interpreter.scope.nodes[index]
-    body = next(graph for _, graph in subgraphs(node))
-    skip = 2 if node.op_type == "Loop" else 0
-    inputs = [value.name for value in body.input][skip:]
-    results = [value.name for value in body.output][1 if skip else 0 :]
-    pairs = list(zip(inputs, results, strict=False))
-    return any(part.op_type in PRODUCTS for inner, result in pairs for part in between(body, inner, result))
-
-
-def unrolled(interpreter: Interpreter) -> list[Miss]:
-    """Return what hangs on itself through one matrix: the last of the values that it multiplies."""
-    algebra = interpreter.algebra
-    multiplied: dict[Matrix, list[int]] = {}
-    for atom in algebra.atoms:
-        if isinstance(atom, Lin) and algebra.opened(algebra.of(atom.atom)) in interpreter.homes:
-            multiplied.setdefault(atom.matrix, []).append(atom.atom)
-    for atoms in multiplied.values():
-        last = max(atoms)
-        if len(atoms) > 1 and _reached(algebra, last) & {atom for atom in atoms if atom != last}:
-            reason = MisfitError("the new state is not one gate's blend of the old one and a candidate")
-            return [Miss(algebra.opened(algebra.of(last)), (reason,))]
-    return []
-
-
-def _reached(algebra: Algebra, atom: int) -> set[int]:
+def _atoms_behind(algebra: Algebra, atom: int) -> set[int]:
     """Return every atom that one is made of."""
     found: set[int] = set()
     pending = [atom]
@@ -109,6 +108,3 @@ def _reached(algebra: Algebra, atom: int) -> set[int]:
                 polys = [spread.part]
         pending += [entry for poly in polys for mono, _ in poly.terms for entry in mono]
     return found
-
-
-__all__ = ["between", "closed", "stopped", "unrolled"]

@@ -1,4 +1,4 @@
-"""Inputs that a loop computes anew in every step: where the graph has them for all steps, or what they are made of.
+"""Inputs that a loop computes anew in every step: read from the graph instead, or multiplied out.
 
 V in the graph, and in step t Vₜ            V is read along its axis of time
 W (A xₜ + c)                                (W A) xₜ + W c
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.axes import index_at
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Lin, TooLargeError, Vector
+from gru_lower.passes.fuse_gru.recognition.pre_activation import Product
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,24 +19,25 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-    from gru_lower.passes.fuse_gru.recognition.read_cell import Cell, Form, Product
-    from gru_lower.passes.fuse_gru.recognition.row import Row
+    from gru_lower.passes.fuse_gru.recognition.cell import Cell
+    from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation
+    from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
 
 
-def outside(interpreter: Interpreter, row: Row, atom: int) -> int:
+def read_from_graph(interpreter: Interpreter, recurrence: Recurrence, atom: int) -> int:
     """Return the atom that a value of the graph is in step t, if one is the same as an atom computed in the loop.
 
     Args:
         interpreter: The scope the loop stands in.
-        row: The row, of a loop.
+        recurrence: The recurrence, of a loop.
         atom: An input of its cell.
 
     """
     algebra = interpreter.algebra
     poly = _computed(algebra, atom)
-    if poly is None or row.carrier is None or interpreter.home(poly) is not None:
+    if poly is None or recurrence.loop is None or interpreter.home(poly) is not None:
         return atom
-    indices = set(_indices(algebra, poly, row.carrier.counter.terms[0][0]))
+    indices = set(_indices(algebra, poly, recurrence.loop.counter.terms[0][0]))
     here: Interpreter | None = interpreter
     while here is not None and len(indices) == 1:
         (index,) = indices
@@ -67,7 +69,7 @@ def _indices(algebra: Algebra, poly: Poly, name: object) -> Iterator[Count]:
                     if index is not None:
                         yield index
                 inner = algebra.defined.get(leaf.source)
-                if inner is not None and inner.atom != serial:  # what a loop leaves behind stands for itself
+                if inner is not None and inner.atom != serial:  # an output of a loop is defined as itself
                     yield from _indices(algebra, inner, name)
             case Lin() as product:
                 yield from _indices(algebra, algebra.of(product.atom), name)
@@ -76,20 +78,30 @@ def _indices(algebra: Algebra, poly: Poly, name: object) -> Iterator[Count]:
                     yield from _indices(algebra, part, name)
 
 
-def unfolded(algebra: Algebra, row: Row) -> Row | None:
-    """Return a row that reads what its computed inputs are made of, ``None`` if they are no linear maps of leaves."""
-    step = row.cells[0]
-    forms = [None if form is None else _unfolded(algebra, form) for form in (step.z, step.r, step.h)]
-    if forms[0] is None or forms[2] is None or (step.r is not None and forms[1] is None):
+def with_inputs_multiplied_out(algebra: Algebra, recurrence: Recurrence) -> Recurrence | None:
+    """Return a recurrence that reads what its computed inputs are made of.
+
+    Args:
+        algebra: The tables.
+        recurrence: A loop's.
+
+    Returns:
+        ``None`` if there are none, or they are no linear maps of leaves.
+
+    """
+    cell = recurrence.cells[0]
+    z, r, h = (None if gate is None else _multiplied_out(algebra, gate) for gate in (cell.z, cell.r, cell.h))
+    if z is None or h is None or (cell.r is not None and r is None):
         return None
-    changed: Cell = replace(step, z=forms[0], r=forms[1], h=forms[2])
-    return None if changed == step else replace(row, cells=(changed,))
+    changed: Cell = replace(cell, z=z, r=r, h=h)
+    return None if changed == cell else replace(recurrence, cells=(changed,))
 
 
-def _unfolded(algebra: Algebra, form: Form) -> Form | None:
+def _multiplied_out(algebra: Algebra, gate: PreActivation) -> PreActivation | None:
+    """Return a pre-activation with its computed inputs multiplied out, ``None`` if one is no linear map of leaves."""
     inputs: dict[int, list[Product]] = {}
-    bias = form.bias
-    for atom, products in form.inputs:
+    bias = gate.bias
+    for atom, products in gate.inputs:
         poly = _computed(algebra, atom)
         if poly is None:
             inputs.setdefault(atom, []).extend(products)
@@ -113,7 +125,8 @@ def _unfolded(algebra: Algebra, form: Form) -> Form | None:
                 if isinstance(coefficient, Vector):
                     if product.array is None:
                         return None
-                    inputs.setdefault(source, []).append((factor, algebra.matrices.scaled(product, coefficient.data)))
+                    made_product = Product(factor, algebra.matrices.scaled(product, coefficient.data))
                 else:
-                    inputs.setdefault(source, []).append((algebra.product_of(factor, coefficient), product))
-    return replace(form, inputs=tuple((atom, tuple(products)) for atom, products in inputs.items()), bias=bias)
+                    made_product = Product(algebra.product_of(factor, coefficient), product)
+                inputs.setdefault(source, []).append(made_product)
+    return replace(gate, inputs=tuple((atom, tuple(products)) for atom, products in inputs.items()), bias=bias)

@@ -1,0 +1,191 @@
+"""Find the recurrences of a scope: which of them are GRUs, and why the others are not or stay as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from gru_lower.passes.fuse_gru.algebra.polynomials import TooLargeError
+from gru_lower.passes.fuse_gru.recognition import (
+    inputs_computed_in_loop,
+    loop_recurrences,
+    nested_loop_inputs,
+    recurrence_inputs,
+    rejection_reason,
+    sequence_lens_of_mask,
+    unreadable_recurrences,
+    unrolled_recurrences,
+)
+from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
+from gru_lower.passes.fuse_gru.recognition.replacement_plan import Planner, ReplacementPlan
+from gru_lower.passes.fuse_gru.recognition.states_in_values import places_of_states
+from gru_lower.verification.sites.site import Site
+
+if TYPE_CHECKING:
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+    from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
+    from gru_lower.passes.fuse_gru.recognition.recurrence_inputs import RecurrenceInputs
+    from gru_lower.passes.fuse_gru.recognition.rejection_reason import Rejection
+    from gru_lower.passes.fuse_gru.recognition.states_in_values import StatePlace
+
+
+@dataclass
+class ScopeRecurrences:
+    """The recurrences of a scope.
+
+    Attributes:
+        interpreter: The scope.
+        grus: Those that are GRUs.
+        inputs: What each of them reads, ``None`` for one that is not fused.
+        sites: The report's entries of those that are not fused.
+
+    """
+
+    interpreter: Interpreter
+    grus: list[Recurrence]
+    inputs: list[RecurrenceInputs | None] = field(default_factory=list)
+    sites: list[Site] = field(default_factory=list)
+
+    def drop(self, number: int, code: str, message: str) -> None:
+        """Leave a GRU as it is, and enter why."""
+        self.inputs[number] = None
+        self.sites.append(self.site(self.grus[number].name, "kept", code, message))
+
+    def site(
+        self, name: str, action: Literal["kept", "seen"], code: str | None, message: str, term: str | None = None
+    ) -> Site:
+        """Return the report's entry of a recurrence."""
+        scope = self.interpreter.scope
+        site = scope.site(scope.producers[name])
+        return Site(site, scope.path, "", None, action, code=code, message=message, missing_term=term)
+
+    def plan(self) -> ReplacementPlan:
+        """Decide what becomes of the scope; a GRU whose loop would stay is dropped, as is one whose states would."""
+        while True:
+            plan = Planner(self.interpreter, self.grus, self.inputs).plan()
+            stuck = [n for n in plan.recurrences if _loop_stays(self.grus[n], plan)]
+            held = [n for n in plan.recurrences if self._masked_states_stay(self.grus[n], plan)]
+            for number in held:
+                why = "a GRU, but the states that its masked steps repeat are used, for which it gives 0"
+                self.drop(number, "GL802", why)
+            stuck += [
+                n
+                for n, recurrence in enumerate(self.grus)
+                if self.inputs[n] and n not in plan.recurrences and _loop_stays(recurrence, plan)
+            ]
+            if not stuck and not held:
+                return plan
+            for number in stuck:
+                self.drop(number, "GL802", self._why_loop_stays(self.grus[number], plan))
+
+    def _masked_states_stay(self, recurrence: Recurrence, plan: ReplacementPlan) -> bool:
+        """Whether states of masked steps between the first and the last are asked for."""
+        if not recurrence.masks or recurrence.loop is not None:
+            return False
+        steps = zip(recurrence.cells, recurrence.masks, strict=True)
+        between = [cell.state for cell, mask in steps if cell.state not in mask.outputs]
+        names = [self.interpreter.homes[poly].name for poly in between if poly is not recurrence.last_state]
+        return any(self.interpreter.scope.producers.get(name) in plan.live for name in names)
+
+    def _why_loop_stays(self, recurrence: Recurrence, plan: ReplacementPlan) -> str:
+        assert recurrence.loop is not None
+        node = self.interpreter.scope.nodes[recurrence.loop.index]
+        kept = [name for name in node.output if name and name not in plan.served and name not in plan.aliases]
+        used = [name for name in kept if self.interpreter.scope.uses[name]]
+        listed = ", ".join(used[:3]) or "an output"
+        return f"a GRU, but the {node.op_type} also makes {listed}, which is no state of it"
+
+
+def _loop_stays(recurrence: Recurrence, plan: ReplacementPlan) -> bool:
+    return recurrence.loop is not None and recurrence.loop.index in plan.live
+
+
+def find_recurrences(interpreter: Interpreter, *, shortest: int = 2, assume: str = "nothing") -> ScopeRecurrences:
+    """Find the recurrences of a scope.
+
+    Args:
+        interpreter: The scope, interpreted.
+        shortest: How many steps unrolled cells have at least.
+        assume: What is promised of masks.
+
+    """
+    in_loops, rejected_in_loops = loop_recurrences.find_in_loops(interpreter)
+    unrolled, rejected = unrolled_recurrences.find_unrolled(interpreter, shortest=shortest)
+    grus = [nested_loop_inputs.with_inputs_in_scope(interpreter, recurrence) for recurrence in in_loops + unrolled]
+    found = ScopeRecurrences(interpreter, grus)
+    states = places_of_states(interpreter.algebra, found.grus)
+    places = {poly.atom: place for poly, place in states.items() if poly.atom is not None}
+    for number in range(len(found.grus)):
+        found.inputs.append(None)
+        try:
+            _find_inputs(found, number, places, assume)
+        except CannotWriteError as error:
+            found.inputs[number] = _inputs_multiplied_out(found, number, places)
+            if found.inputs[number] is None:
+                found.drop(number, "GL802", f"a GRU, but {error}")
+    recurring = _last_of_chains(interpreter, rejected)
+    if not unrolled and not recurring:
+        recurring = unreadable_recurrences.find_unreadable_unrolled(interpreter)
+    for rejection in [*rejected_in_loops, *recurring]:
+        entry = _site_of(found, rejection)
+        if entry is not None:
+            found.sites.append(entry)
+    return found
+
+
+def _find_inputs(found: ScopeRecurrences, number: int, places: dict[int, StatePlace], assume: str) -> None:
+    """Enter what a GRU reads; drop it where its mask would have to be promised and is not."""
+    interpreter, recurrence = found.interpreter, found.grus[number]
+    inputs = recurrence_inputs.find_inputs(interpreter, found.grus, number, places)
+    if sequence_lens_of_mask.needs_promise(recurrence) and assume != sequence_lens_of_mask.PROMISE:
+        found.drop(number, "GL806", sequence_lens_of_mask.why_promise_is_needed(interpreter, recurrence))
+        return
+    if recurrence.masks:
+        inputs = recurrence_inputs.with_sequence_lens(interpreter, recurrence, inputs)
+    found.inputs[number] = inputs
+
+
+def _inputs_multiplied_out(
+    found: ScopeRecurrences, number: int, places: dict[int, StatePlace]
+) -> RecurrenceInputs | None:
+    """Find what a loop's inputs are made of, where these are computed anew in every step."""
+    before = found.grus[number]
+    if before.loop is None:
+        return None
+    try:
+        after = inputs_computed_in_loop.with_inputs_multiplied_out(found.interpreter.algebra, before)
+        if after is None:
+            return None
+        found.grus[number] = after
+        return recurrence_inputs.find_inputs(found.interpreter, found.grus, number, places)
+    except (CannotWriteError, TooLargeError):
+        found.grus[number] = before
+        return None
+
+
+def _site_of(found: ScopeRecurrences, rejection: Rejection) -> Site | None:
+    """Return the report's entry of a recurrence that is no GRU, ``None`` if no node of the scope makes it."""
+    interpreter = found.interpreter
+    text, term = rejection_reason.reason_of(interpreter, rejection)
+    home = interpreter.homes.get(rejection.state)
+    name = rejection.name or ("" if home is None else home.name)
+    if name not in interpreter.scope.producers:
+        return None
+    return found.site(name, "seen", "GL801", f"a recurrence that is no GRU: {text}", term)
+
+
+def _last_of_chains(interpreter: Interpreter, rejected: list[Rejection]) -> list[Rejection]:
+    """Keep what goes on from step to step, one for each chain of steps: the last state, with all its terms."""
+    algebra = interpreter.algebra
+    atoms: dict[int, Rejection] = {}
+    for rejection in rejected:
+        whole = algebra.whole.get(rejection.state)
+        if whole is not None and whole.atom is not None:
+            atoms[whole.atom] = rejection
+    readers: dict[int, Rejection] = {}
+    for rejection in rejected:
+        for serial in {serial for mono, _ in rejection.state.terms for serial in mono} & atoms.keys():
+            if serial not in readers or len(rejection.state.terms) > len(readers[serial].state.terms):
+                readers[serial] = rejection
+    read = {id(atoms[serial]) for serial in readers}
+    return [rejection for rejection in readers.values() if id(rejection) not in read]

@@ -1,0 +1,102 @@
+"""Find the recurrences of Loops and Scans that are GRUs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
+from gru_lower.passes.fuse_gru.interpreter import masks
+from gru_lower.passes.fuse_gru.recognition import summed_state, unreadable_recurrences
+from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
+from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState, is_zeros
+from gru_lower.passes.fuse_gru.recognition.masked_step import read_masked_step
+from gru_lower.passes.fuse_gru.recognition.read_cell import read_cells
+from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
+from gru_lower.passes.fuse_gru.recognition.rejection_reason import NO_BLEND, Rejection
+from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value, refeature
+
+if TYPE_CHECKING:
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier, State
+
+
+def find_in_loops(interpreter: Interpreter) -> tuple[list[Recurrence], list[Rejection]]:
+    """Find the recurrences of a scope's loops: those that are GRUs, and those that are not."""
+    found: list[Recurrence] = []
+    rejections: list[Rejection] = []
+    for loop in interpreter.carriers.values():
+        summed = summed_state.find_summed_state(interpreter, loop, _name(interpreter, loop))
+        found += [summed[0]] if summed else []
+        for place, state in enumerate(loop.states):
+            if state.kind == "state" and place in loop.leaves and not (summed and place in summed[1]):
+                recurrences, rejected = _find_in_state(interpreter, loop, state, loop.leaves[place])
+                found += recurrences
+                rejections += rejected or ([] if recurrences else _unread(interpreter, loop, state))
+    for index in interpreter.unread:
+        if unreadable_recurrences.multiplies_state(interpreter, index):
+            reason = MismatchError("how often its steps are taken is not known, or in what order")
+            name = next(name for name in interpreter.scope.nodes[index].output if name)
+            rejections.append(Rejection(interpreter.algebra.zero, (reason,), name))
+    return found, rejections
+
+
+def _find_in_state(
+    interpreter: Interpreter, loop: Carrier, state: State, given: Value
+) -> tuple[list[Recurrence], list[Rejection]]:
+    """Find the recurrences in one state of a loop, which may carry several side by side."""
+    algebra = interpreter.algebra
+    known = loop.body.value(state.result)
+    if not isinstance(known, Value) or FEATURES not in known.axes:
+        return [], []
+    try:
+        given = refeature(algebra, given, known.axes.index(FEATURES), known.width)
+    except NotUnderstoodError:
+        return [], []
+    zeros = is_zeros(interpreter.value(state.initial))
+    found, rejections, edge = [], [], 0
+    for width, poly in ((width, algebra.opened(poly)) for width, poly in known.pieces):
+        previous = algebra.part(given.pieces[0][1], edge, edge + width, known.width).atom
+        masked = read_masked_step(loop.body, poly, previous)
+        cells, mismatches = read_cells(algebra, poly) if masked is None else (masked.cells, masked.mismatches)
+        fitting = [cell for cell in cells if cell.previous == previous]
+        if not _same_axes(given, known):
+            mismatches, fitting = [*mismatches, MismatchError("the state's axes move from step to step")], []
+        name = _name(interpreter, loop)
+        if fitting:
+            initial = None if zeros else InitialState(state.initial, edge, edge + width, given.axes.index(FEATURES))
+            own_masks = () if masked is None else (masked.mask,)
+            last_state = None if masked is None else masks.canonical(loop.body, poly)
+            found.append(Recurrence((fitting[0],), loop.trips, initial, name, loop, own_masks, last_state))
+        elif cells and masked is not None:
+            pass  # it repeats what another state's step makes
+        elif mismatches:
+            rejections.append(Rejection(poly, tuple(mismatches), name, loop.body))
+        elif _multiplies(algebra, poly, previous):
+            rejections.append(Rejection(poly, (MismatchError(NO_BLEND),), name, loop.body))
+        edge += width
+    return found, rejections
+
+
+def _unread(interpreter: Interpreter, loop: Carrier, state: State) -> list[Rejection]:
+    why = unreadable_recurrences.where_reading_stops(loop.body, state.inner, state.result)
+    if why is None:
+        return []
+    return [Rejection(interpreter.algebra.zero, (MismatchError(why),), _name(interpreter, loop), loop.body)]
+
+
+def _multiplies(algebra: Algebra, poly: Poly, atom: int | None) -> bool:
+    """Whether a polynomial multiplies a state by something: a recurrence, if not this one."""
+    return any(len(mono) > 1 and atom in mono for mono, _ in poly.terms) and algebra.width_of(poly) > 0
+
+
+def _same_axes(given: Value, known: Value) -> bool:
+    """Whether a state comes out with its axes where they were; an axis of length 1 may have been repeated."""
+    return len(given.axes) == len(known.axes) and all(
+        one in (other, CONSTANT) for one, other in zip(given.axes, known.axes, strict=True)
+    )
+
+
+def _name(interpreter: Interpreter, loop: Carrier) -> str:
+    """Return the name of a loop's first output."""
+    return str(next(name for name in interpreter.scope.nodes[loop.index].output if name))

@@ -1,0 +1,98 @@
+"""The sentence that says why a recurrence is no GRU, in the names a model's author knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from gru_lower.passes.fuse_gru.algebra.polynomials import ONE, Fn, Leaf, Lin, Spread, Stack
+from gru_lower.passes.fuse_gru.loops.loop_outputs import Left
+
+if TYPE_CHECKING:
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Mono, Poly
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+    from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A recurrence that is no GRU.
+
+    Attributes:
+        state: The polynomial that was read.
+        mismatches: What did not fit, one for each way to read it, what says most first.
+        name: The name of the value it is, or of the loop's first output; ``""`` for that of the polynomial.
+        body: The loop's body it was read in, ``None`` for the scope itself.
+
+    """
+
+    state: Poly
+    mismatches: tuple[MismatchError, ...]
+    name: str = ""
+    body: Interpreter | None = None
+
+
+class Reason(NamedTuple):
+    """Why a recurrence is no GRU.
+
+    Attributes:
+        text: What does not fit, in words.
+        term: The term that does not fit, in words; ``None`` if one is missing.
+
+    """
+
+    text: str
+    term: str | None
+
+
+NO_BLEND = "the new state is not one gate's blend of the old one and a candidate"
+
+
+def reason_of(interpreter: Interpreter, rejection: Rejection) -> Reason:
+    """Say in words why a recurrence is no GRU.
+
+    Args:
+        interpreter: The scope.
+        rejection: A recurrence of that scope.
+
+    """
+    mismatch = rejection.mismatches[0]
+    if mismatch.mono is None:
+        return Reason(mismatch.where, None)
+    term = _term(rejection.body or interpreter, mismatch.mono)
+    return Reason(f"{mismatch.where} has a term {term}", term)
+
+
+def _term(interpreter: Interpreter, mono: Mono) -> str:
+    """Return a monomial in words: the names of its factors."""
+    return " · ".join(_name(interpreter, serial) for serial in mono) or "a constant"
+
+
+def _name(interpreter: Interpreter, serial: int) -> str:
+    algebra = interpreter.algebra
+    if serial == ONE:
+        return "a constant"
+    home = interpreter.homes.get(algebra.of(serial))
+    if home is not None:
+        return home.name
+    match algebra.atoms[serial]:
+        case Leaf() as leaf:
+            return _name_of_leaf(interpreter, leaf)
+        case Fn() as function:
+            return f"{function.op}(...)"
+        case Lin() as product:
+            return f"a matrix · {_name(interpreter, product.atom)}"
+        case Stack():
+            return "stacked steps"
+        case Spread():
+            return "a value repeated"
+
+
+def _name_of_leaf(interpreter: Interpreter, leaf: Leaf) -> str:
+    source = leaf.source
+    if source in interpreter.algebra.defined:
+        if isinstance(source, Left):
+            return source.name
+        home = interpreter.homes.get(interpreter.algebra.defined[source])
+        return "a product of states" if home is None else home.name
+    return str(source[1]) if isinstance(source, tuple) and len(source) == 2 else "a constant"

@@ -1,0 +1,154 @@
+"""Tell which outputs of a Loop or Scan are states of its recurrences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.passes.fuse_gru.algebra.axes import ReadAlong, whole
+from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
+from gru_lower.passes.fuse_gru.interpreter import masks
+from gru_lower.passes.fuse_gru.loops.loop_outputs import Left
+from gru_lower.passes.fuse_gru.recognition import sequence_lens_of_mask
+from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState
+from gru_lower.passes.fuse_gru.recognition.states_in_values import LAST, StateSelection
+from gru_lower.passes.fuse_gru.tensors.tensor import Value
+
+if TYPE_CHECKING:
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
+    from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
+    from gru_lower.passes.fuse_gru.recognition.states_in_values import StatePlace
+
+
+def states_in_loop_outputs(
+    interpreter: Interpreter, recurrences: list[Recurrence], places: dict[Poly, StatePlace]
+) -> dict[Poly, StateSelection]:
+    """Return the outputs of a scope's loops that are a state of a recurrence, or all of them.
+
+    Args:
+        interpreter: The scope.
+        recurrences: Its recurrences.
+        places: The place of every state.
+
+    """
+    found: dict[Poly, StateSelection] = {}
+    for source, poly in interpreter.algebra.defined.items():
+        if not isinstance(source, Left):
+            continue
+        loop = next((loop for loop in interpreter.carriers.values() if loop.body.scope.path == source.path), None)
+        if loop is None:
+            continue
+        if source.of_state:
+            number = _recurrence_of(interpreter.algebra, recurrences, loop, source)
+            if number is not None:
+                found[poly] = StateSelection(number, None, stacked=True, backwards=source.turned)
+            continue
+        known = _computed_in_body(loop, source)
+        if known is None or source.piece >= len(known.pieces):
+            continue
+        selection = _states_computed(recurrences, loop, places, known.pieces[source.piece][1], source)
+        if selection is not None:
+            found[poly] = selection
+    for number, recurrence in enumerate(recurrences):
+        unmasked = recurrence.loop is not None and not recurrence.masks
+        previous = recurrence.last_cell.previous if unmasked else None
+        last = None if previous is None else interpreter.algebra.ended(interpreter.algebra.of(previous))
+        if last is not None:
+            found[last] = StateSelection(number, None, stacked=False)
+    return found
+
+
+def states_read_backwards(
+    algebra: Algebra, found: dict[Poly, StateSelection], recurrences: list[Recurrence], poly: Poly
+) -> StateSelection | None:
+    """Return the states that a polynomial is where it reads all of a recurrence's from the last to the first.
+
+    Args:
+        algebra: The tables.
+        found: The loops' outputs that are states.
+        recurrences: The recurrences of the scope.
+        poly: The polynomial.
+
+    """
+    leaf = None if poly.atom is None else algebra.atoms[poly.atom]
+    if not isinstance(leaf, Leaf) or not isinstance(leaf.source, Left):
+        return None
+    selection = found.get(algebra.defined[leaf.source])
+    if selection is None or not selection.stacked:
+        return None
+    backwards = ReadAlong(0, recurrences[selection.recurrence].steps - 1, -1)
+    straight = algebra.atom(leaf._replace(axes=(whole(0), *leaf.axes[1:])))
+    if leaf.axes[0] != backwards or straight is not algebra.defined[leaf.source]:
+        return None
+    return selection._replace(backwards=not selection.backwards)
+
+
+def _recurrence_of(algebra: Algebra, recurrences: list[Recurrence], loop: Carrier, source: Left) -> int | None:
+    """Return the recurrence whose states after each step a value is."""
+    computed = algebra.computed[source]
+    previous = algebra.whole.get(computed, computed).atom
+    for number, recurrence in enumerate(recurrences):
+        own = recurrence.loop is loop and not recurrence.masks and recurrence.last_cell.previous == previous
+        if source.of_state == "after" and own:
+            return number
+    return None
+
+
+def _states_computed(
+    recurrences: list[Recurrence], loop: Carrier, places: dict[Poly, StatePlace], computed: Poly, source: Left
+) -> StateSelection | None:
+    """Return the states that an output is of which the body computes a polynomial in every step."""
+    once = masks.canonical(loop.body, computed)
+    place = places.get(computed) or places.get(once)
+    if place is not None and recurrences[place.recurrence].loop is loop:
+        fits = source.stacked == (place.time != LAST) or not recurrences[place.recurrence].masks
+        if fits:
+            return StateSelection(place.recurrence, None, source.stacked, source.turned)
+    return _repeated_outputs(recurrences, loop, once, source)
+
+
+def _repeated_outputs(
+    recurrences: list[Recurrence], loop: Carrier, computed: Poly, source: Left
+) -> StateSelection | None:
+    """Return the states that an output is whose masked steps repeat the output of the one before."""
+    for number, recurrence in enumerate(recurrences):
+        if recurrence.loop is not loop or not sequence_lens_of_mask.needs_promise(recurrence):
+            continue
+        repeating = _repeating_states(recurrence)
+        if recurrence.last_state is computed and source.stacked:
+            initial = recurrence.initial.name if isinstance(recurrence.initial, InitialState) else ""
+            return StateSelection(number, None, stacked=True, backwards=source.turned, repeated_initial=initial)
+        if computed in repeating:
+            return StateSelection(number, None, source.stacked, source.turned, repeating[computed])
+    return None
+
+
+def _repeating_states(recurrence: Recurrence) -> dict[Poly, str]:
+    """Return the loop's other states that repeat the last output, with the name of the initial value of each."""
+    found: dict[Poly, str] = {}
+    loop = recurrence.loop
+    if loop is None or not recurrence.masks:
+        return found
+    for place, state in enumerate(loop.states):
+        known = loop.body.value(state.result)
+        given = loop.leaves.get(place)
+        if state.kind != "state" or given is None or not isinstance(known, Value):
+            continue
+        for _, poly in known.pieces:
+            for mask in masks.gated(loop.body, poly):
+                own = recurrence.masks[0]
+                same = mask.new is own.new and mask.mask == own.mask and mask.live == own.live
+                if same and mask.before is not own.before and mask.before is given.pieces[0][1]:
+                    found[masks.canonical(loop.body, poly)] = state.initial
+    return found
+
+
+def _computed_in_body(loop: Carrier, source: Left) -> Value | None:
+    """Return the value of the body that an output is in every step."""
+    for state in loop.states:
+        if state.result == source.name and source.stacked and state.collects is not None:
+            known = state.collects[0]
+            return known if isinstance(known, Value) else None
+    known = loop.body.value(source.name)
+    return known if isinstance(known, Value) else None

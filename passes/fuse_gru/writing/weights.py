@@ -1,0 +1,158 @@
+"""Write W, R and B of a GRU from the matrices and biases of a cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
+from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
+from gru_lower.passes.fuse_gru.writing.arrange_axes import as_batch_by_features
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.passes.fuse_gru.algebra.matrices import Array, Matrix
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Coefficient, Poly
+    from gru_lower.passes.fuse_gru.recognition.cell import Cell
+    from gru_lower.passes.fuse_gru.recognition.pre_activation import Product
+    from gru_lower.passes.fuse_gru.writing.node_writer import NodeWriter
+
+
+def write_w(writer: NodeWriter, cell: Cell, order: Sequence[int]) -> str:
+    """Write W as (1, 3H, I).
+
+    Args:
+        writer: Where to.
+        cell: The cell.
+        order: The atoms of Xt, in the order of their features.
+
+    """
+    assert cell.r is not None
+    widths = [writer.algebra.width[atom] for atom in order]
+    gates = (cell.z, cell.r, cell.h)
+    return _blocks(writer, [[dict(gate.inputs).get(atom, ()) for atom in order] for gate in gates], widths, "W")
+
+
+def write_r(writer: NodeWriter, cell: Cell) -> str:
+    """Write R as (1, 3H, H)."""
+    recurrent = cell.recurrent_candidate if cell.linear_before_reset else cell.h
+    assert cell.r is not None
+    assert recurrent is not None
+    hidden = writer.algebra.width_of(cell.state)
+    return _blocks(writer, [[gate.state] for gate in (cell.z, cell.r, recurrent)], [hidden], "R")
+
+
+def write_b(writer: NodeWriter, cell: Cell) -> str | None:
+    """Write B as (1, 6H); return ``None`` if all of it is 0."""
+    zero = writer.algebra.zero
+    hidden = writer.algebra.width_of(cell.state)
+    recurrent = cell.recurrent_candidate.bias if cell.recurrent_candidate is not None else zero
+    assert cell.r is not None
+    parts = [cell.z.bias, cell.r.bias, cell.h.bias, zero, zero, recurrent]
+    if not any(part.terms for part in parts):
+        return None
+    if all(not any(mono) for part in parts for mono, _ in part.terms):
+        return writer.constant(np.concatenate([_constant_bias(writer, part, hidden) for part in parts])[None], "B")
+    names = [_bias(writer, part, hidden) for part in parts]
+    return writer.unsqueeze(writer.concat(names, 0, "B"), [0], "B")
+
+
+def _blocks(
+    writer: NodeWriter, blocks: Sequence[Sequence[tuple[Product, ...]]], widths: Sequence[int], local: str
+) -> str:
+    """Write matrices as (1, rows, columns): blocks below one another, each of parts side by side."""
+    height = max((m.shape[0] for row in blocks for part in row for _, m in part), default=0)
+    if all(matrix.array is not None for row in blocks for part in row for _, matrix in part):
+        lines = [
+            np.concatenate(
+                [_constant_sum(writer, part, height, w) for part, w in zip(row, widths, strict=True)], axis=1
+            )
+            for row in blocks
+        ]
+        return writer.constant(np.concatenate(lines)[None], local)
+    names = [
+        writer.concat([_sum(writer, part, height, w, local) for part, w in zip(row, widths, strict=True)], 1, local)
+        for row in blocks
+    ]
+    return writer.unsqueeze(writer.concat(names, 0, local), [0], local)
+
+
+def _constant_sum(writer: NodeWriter, products: Sequence[Product], height: int, width: int) -> Array:
+    """Return the sum of factors times constant matrices: in float64, rounded once; one matrix alone as it is."""
+    if len(products) == 1 and products[0].factor == 1.0:
+        array = products[0].matrix.array
+        assert array is not None
+        return np.asarray(array, writer.dtype)
+    total = np.zeros((height, width))
+    for factor, matrix in products:
+        assert matrix.array is not None
+        scale = factor.data[:, None] if isinstance(factor, Vector) else factor
+        total = total + scale * matrix.array.astype(np.float64)
+    return total.astype(writer.dtype)
+
+
+def _sum(writer: NodeWriter, products: Sequence[Product], height: int, width: int, local: str) -> str:
+    """Write the sum of factors times matrices, not all of them constant."""
+    parts = []
+    for product in products:
+        if product.matrix.array is not None:
+            parts.append(writer.constant(_constant_sum(writer, [product], height, width), local))
+            continue
+        parts.append(_scaled(writer, _matrix(writer, product.matrix, local), product.factor, local, by_row=True))
+    if not parts:
+        return writer.constant(np.zeros((height, width), writer.dtype), local)
+    total = parts[0]
+    for part in parts[1:]:
+        total = writer.node("Add", [total, part], local)
+    return total
+
+
+def _scaled(writer: NodeWriter, value: str, factor: Coefficient, local: str, *, by_row: bool) -> str:
+    """Write a value times a number, or times a vector: along its rows, or along its last axis."""
+    if factor == 1.0:
+        return value
+    scale = factor.data if isinstance(factor, Vector) else np.array(factor)
+    if by_row and scale.ndim:
+        scale = scale[:, None]
+    return writer.node("Mul", [value, writer.constant(scale.astype(writer.dtype), "scale")], local)
+
+
+def _matrix(writer: NodeWriter, matrix: Matrix, local: str) -> str:
+    """Write a matrix that is a block of a value of the graph, or of its transpose."""
+    name = writer.interpreter.place(matrix.source)
+    if name is None:
+        raise CannotWriteError("a matrix is not visible here")
+    dims = writer.interpreter.dims(name)
+    if len(dims) > 2:
+        units = [axis for axis, dim in enumerate(dims) if dim == 1][: len(dims) - 2]
+        name = writer.squeeze(name, units, local)
+        dims = tuple(dim for axis, dim in enumerate(dims) if axis not in units)
+    if matrix.transposed:
+        name, dims = writer.transpose(name, [1, 0], local), dims[::-1]
+    r0, r1, c0, c1 = matrix.block
+    for axis, (lo, hi) in enumerate(((r0, r1), (c0, c1))):
+        if (lo, hi) != (0, dims[axis]):
+            name = writer.slice(name, axis, lo, hi, local)
+    return name
+
+
+def _constant_bias(writer: NodeWriter, bias: Poly, hidden: int) -> Array:
+    """Return the sum of a bias's constant terms as (H): in float64, rounded once."""
+    total = np.zeros(hidden)
+    for mono, factor in bias.terms:
+        if not any(mono):
+            total = total + (factor.data if isinstance(factor, Vector) else factor)
+    return total.astype(writer.dtype)
+
+
+def _bias(writer: NodeWriter, bias: Poly, hidden: int) -> str:
+    """Write a bias, not all of it constant, as (H)."""
+    total = writer.constant(_constant_bias(writer, bias, hidden), "bias")
+    for mono, factor in bias.terms:
+        if any(mono):
+            part = writer.squeeze(as_batch_by_features(writer, mono[0], "bias"), [0], "bias")
+            part = _scaled(writer, part, factor, "bias", by_row=False)
+            total = writer.node("Add", [total, part], "bias")
+    return total
