@@ -18,7 +18,7 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import fixed_dims
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
-from gru_lower.rewriting.rewrite_model import opset_of
+from gru_lower.rewriting.target_options import opset_of
 from gru_lower.targets.conformance import breaches
 from gru_lower.targets.judge_node import options_at, unverified
 from gru_lower.targets.judge_options import faults, judge

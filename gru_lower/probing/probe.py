@@ -27,7 +27,8 @@ from gru_lower.probing.compatible_options import complete
 from gru_lower.probing.cover_pairs import Cover
 from gru_lower.probing.runner import NO_ANSWER
 from gru_lower.probing.survey_operators import survey
-from gru_lower.rewriting.rewrite_model import lower_model, lowering
+from gru_lower.rewriting.pipelines import lowering
+from gru_lower.rewriting.rewrite_model import rewrite_model
 from gru_lower.targets.features import AXES, AXIS_OF, BANDS, DTYPES, OPTIONS, PLAIN, in_order, with_options
 from gru_lower.targets.profile import COLUMNS, FORMS, PREFERRED, Cell, Column, Profile, Together
 
@@ -252,14 +253,13 @@ class _Probe:
         p = self._profile
         passes = lowering(
             column,
-            "zero",
             forms=column,
             vocabulary=p.vocabulary,
             mask=p.mask,
             forbid="+".join(sorted(p.unwritten(opset))),
             packing="plain",
         )
-        (site,) = lower_model(held, passes, None).report.sites
+        (site,) = rewrite_model(held, passes).report.sites
         return replace(made, model=held.proto) if site.action == "lowered" and site.form == column else None
 
     def _band(self) -> str:
