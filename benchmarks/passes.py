@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks import gru_case, tables
 from benchmarks.measure import say
-from gru_lower.api import calls
 from gru_lower.report.environment import environment
+from gru_lower.rewriting.pipelines import lowering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ def steps(count: int) -> Callable[[Path], None]:
 
 def jobs(*, quick: bool) -> list[Job]:
     """Return what is run."""
-    auto = calls.lowering("auto", "zero")
+    auto = lowering()
     return [
         *(Job(f"{n:,} GRUs", chain(n), auto) for n in (10, 100)),
         Job("1,000 GRUs", chain(1000), auto, seconds=1.0, megabytes=120),

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import onnx_graphsurgeon  # noqa: F401 - imported late by the passes; counts as an import here
 
-from gru_lower.api import calls
 from gru_lower.graph.model import load, save
 from gru_lower.passes import pipeline
+from gru_lower.rewriting.rewrite_model import rewrite_model
 
 MB = 1_000_000
 
@@ -40,7 +40,7 @@ def main(model: Path, target: Path, passes: str) -> None:
     times = [time.process_time()]
     held = load(model)
     times.append(time.process_time())
-    result = calls.lower_model(held, passes, None)
+    result = rewrite_model(held, passes)
     times.append(time.process_time())
     save(result.held, target, overwrite=True)
     times.append(time.process_time())

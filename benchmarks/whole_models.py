@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import rounded, session, timed
-from gru_lower.api import calls as api
 from gru_lower.graph.model import load
+from gru_lower.rewriting.pipelines import lowering
+from gru_lower.rewriting.rewrite_model import rewrite_model
 from gru_lower.verification.inputs import given_files
 from gru_lower.verification.worker.timing import Seconds, Spread, quotient
 
@@ -93,8 +94,8 @@ def _measure(real: Real, seconds: float) -> RealRecord:
     feeds = given_files.read(folder / "inputs.npz", model.proto)[0][0]
     feeds = {name: array[: real.rows.get(name, len(array))] for name, array in feeds.items()}
     calls = [partial(session(model.proto).run, None, feeds)]
-    passes = real.before + api.lowering("auto", "zero")
-    result = api.lower_model(model, passes, None, fix_dims=dict(real.fix_dims) or None)
+    passes = real.before + lowering()
+    result = rewrite_model(model, passes, fix_dims=dict(real.fix_dims) or None)
     calls.append(partial(session(result.held.proto).run, None, feeds))
     forms = tuple(sorted({site.form or site.action for site in result.report.sites}))
     return RealRecord(real.name, forms, timed(calls, seconds))

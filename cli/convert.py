@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gru_lower.cli import shared_options
+from gru_lower.cli import exclusive_options, parse_values, write_result
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -19,22 +18,8 @@ if TYPE_CHECKING:
 MODULES = {"torch": "pytorch", "keras": "keras", "tensorflow": "tensorflow", "mlx": "mlx"}
 
 
-def given_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
-    """Read KEY=VALUE; values are JSON, or else text."""
-    config = {}
-    for value in values:
-        key, _, text = value.partition("=")
-        if not key or not text:
-            raise click.BadParameter(f"{value!r}: write it like reset_after=false")
-        try:
-            config[key] = json.loads(text)
-        except ValueError:
-            config[key] = {"None": None, "True": True, "False": False}.get(text, text)
-    return config
-
-
 @click.command("convert", short_help="Take a GRU's weights to a framework, or from one.")
-@click.argument("source", metavar="MODEL|WEIGHTS", type=shared_options.MODEL)
+@click.argument("source", metavar="MODEL|WEIGHTS", type=parse_values.MODEL)
 @click.option("--to", "target", type=click.Choice(list(MODULES)), help="Write the weights of MODEL's GRU for it.")
 @click.option("--from", "origin", type=click.Choice(list(MODULES)), help="Write a model of the GRU in WEIGHTS.")
 @click.option(
@@ -52,7 +37,7 @@ def given_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple
     "--config",
     multiple=True,
     metavar="KEY=VALUE",
-    callback=given_config,
+    callback=parse_values.layer_config,
     help="What the layer was made with, where WEIGHTS do not say: activation=relu; repeatable.",
 )
 @click.option("--initial-state", is_flag=True, help="Give the model inputs for the initial states.")
@@ -73,29 +58,25 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         raise Unsupported("name one of --to and --from", code="GL008", hint="such as --to torch, or --from keras")
     module = importlib.import_module(f"gru_lower.frameworks.{MODULES[o['target'] or o['origin']]}")
     if o["target"] is not None:
-        shared_options.refuse_both("--to", ("--config", "--initial-state", "--lengths", "--opset"))
+        exclusive_options.refuse_both("target", ("config", "initial_state", "lengths", "opset"))
         return _to(module, o)
     return _from(module, o)
 
 
 def _to(module: ModuleType, o: dict[str, Any]) -> int:
     from gru_lower.frameworks.weights import weight_files
-    from gru_lower.graph.model import check_target
-    from gru_lower.interop import read
 
     path = o["source"]
     output = o["output"] or path.with_name(f"{path.stem}.{o['target']}{weight_files.SAFETENSORS}")
     piped = str(output) == "-"
     if not piped:
-        shared_options.refuse_same(path, output, overwrite=o["overwrite"])
-        check_target(output, overwrite=o["overwrite"])
-    held = read(shared_options.source(path)).model
-    model = held.path or held.to_bytes()
+        write_result.refuse_output(path, output, overwrite=o["overwrite"])
+    read = parse_values.read_model(path).model
+    model = read.path or read.to_bytes()
     weights, config = module.to_weights(model, node=o["node"]), module.to_config(model, node=o["node"])
     data = weight_files.to_bytes(weights, o["target"], config, weight_files.SAFETENSORS if piped else output.suffix)
     if piped:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        write_result.write_stdout(data)
         return 0
     weight_files.write(output, data)
     if not o["quiet"]:
@@ -106,10 +87,10 @@ def _to(module: ModuleType, o: dict[str, Any]) -> int:
 
 
 def _from(module: ModuleType, o: dict[str, Any]) -> int:
-    from gru_lower.api import calls
+    from gru_lower.api.inspect import inspect
     from gru_lower.frameworks.descriptions.all_frameworks import FRAMEWORKS
     from gru_lower.frameworks.weights import weight_files
-    from gru_lower.graph.model import Model, check_target, save
+    from gru_lower.graph.model import Model, save
 
     path = o["source"]
     weights, said = weight_files.read(path, FRAMEWORKS[o["origin"]])
@@ -117,8 +98,7 @@ def _from(module: ModuleType, o: dict[str, Any]) -> int:
     output = o["output"] or path.with_suffix(".onnx")
     piped = str(output) == "-"
     if not piped:
-        shared_options.refuse_same(path, output, overwrite=o["overwrite"])
-        check_target(output, overwrite=o["overwrite"])
+        write_result.refuse_output(path, output, overwrite=o["overwrite"])
     written_for = said.get("framework", o["origin"])
     if MODULES.get(written_for) is None or (written_for != o["origin"] and not _same_names(written_for, o["origin"])):
         raise Unsupported(
@@ -130,12 +110,11 @@ def _from(module: ModuleType, o: dict[str, Any]) -> int:
     config = {**said.get("config", {}), **o["config"]}
     model = module.to_onnx(weights, config=config, initial_state=o["initial_state"], opset=o["opset"], **lengths)
     if piped:
-        sys.stdout.buffer.write(model.SerializeToString())
-        sys.stdout.buffer.flush()
+        write_result.write_stdout(model.SerializeToString())
         return 0
     save(Model(model, modified=True), output, overwrite=o["overwrite"])
     if not o["quiet"]:
-        for site in calls.inspect(model).sites:
+        for site in inspect(model).sites:
             click.echo(f"{site.site}  {site.spec.describe()}")
     return 0
 

@@ -22,7 +22,7 @@ def explain(ctx: click.Context, _parameter: click.Parameter, code: str | None) -
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from gru_lower.api.calls import unknown_code
+    from gru_lower.checking.code_selection import unknown_code
     from gru_lower.diagnostic_codes import CODES
 
     name = code.strip().upper()

@@ -7,12 +7,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from gru_lower.cli.report_formats import is_mended, sentence
+from gru_lower.cli.run import is_mended, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.cli.report_formats import Run
+    from gru_lower.cli.run import Run
 
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -42,7 +42,7 @@ def _suite(run: Run) -> ET.Element:
     elif not run.failures or command != "check":
         _passed(suite, run, command)
     notes = []
-    for each in run.report.diagnostics if run.report else []:
+    for each in run.diagnostics:
         if is_mended(each) and each.fix:
             notes.append(f"mended {each.code}: {each.node}: {each.fix.message}")
         elif each.severity == "note":

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gru_lower.cli import shared_options
+from gru_lower.cli import printing_options
 
 
 @click.command("probe", short_help="Find out what a target takes, by running small models on it.")
@@ -28,7 +28,7 @@ from gru_lower.cli import shared_options
 @click.option("--quick", is_flag=True, help="Each option by itself alone, no two together.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights, inputs and draws.")
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
-@shared_options.plain_rendering
+@printing_options.plain_printing
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Run small models - each GRU variant, each lowered form, each operator they need - and write what came of it.
 
@@ -36,7 +36,9 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     run, about a thousand if the target takes everything; --quick runs a quarter of them, and a GRU with two unusual
     options is then not trusted on the target.
     """
-    from gru_lower.cli.render_targets import TargetTalk
+    from gru_lower.cli.progress_bar import progress_bar
+    from gru_lower.cli.render_targets import show_probed
+    from gru_lower.cli.terminal import Terminal
     from gru_lower.graph.atomic_file import AtomicFile
     from gru_lower.graph.model import check_target
     from gru_lower.probing.probe import ProbeOptions, probe
@@ -44,7 +46,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.targets.write_profile import to_toml
 
     check_target(o["output"], overwrite=o["overwrite"])
-    talk = TargetTalk(o)
+    terminal = Terminal(o)
     how = ProbeOptions(
         name=o["name"] or o["output"].stem,
         summary=o["summary"],
@@ -53,9 +55,9 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         jobs=o["jobs"],
         seed=o["seed"],
     )
-    with talk.progress() as progress:
+    with progress_bar(terminal) as progress:
         found = probe(CommandRunner(o["runner"], o["timeout"]), how, progress)
     with AtomicFile(o["output"]) as file:
         file.handle.write(to_toml(found.profile).encode("utf-8"))
-    talk.probed(found, str(o["output"]))
+    show_probed(terminal, found, str(o["output"]))
     return 0

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
+from gru_lower.cli import parse_values
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -26,24 +26,12 @@ if TYPE_CHECKING:
 
 TABLE = "gru-lower"
 FILES = "files"
-NEVER = ("config", "output", "explain", "help")
+NOT_CONFIGURABLE = ("config", "output", "explain", "help")
 """Options that make no sense as a default."""
-CODED = ("select", "ignore")
+CODE_OPTIONS = ("select", "ignore")
 """Options that take codes."""
-ADDED = "ignore"
+ADDED_UP = "ignore"
 """The option whose values add up."""
-EXCLUDED = {
-    "passes": (
-        *("form", "zero_length_state", "opset", "mask", "batch_hint", "target", "vocabulary", "forbid"),
-        *("steps",),
-    ),
-    "target": ("vocabulary", "forbid"),
-    "vocabulary": ("target",),
-    "forbid": ("target",),
-    "inputs": ("shapes",),
-    "shapes": ("inputs",),
-}
-"""What is given on the command line: what the configuration then does not say."""
 
 
 class Config:
@@ -62,16 +50,16 @@ class Config:
     def __init__(self, path: Path, table: Mapping[str, Any], commands: Mapping[str, click.Command]) -> None:
         """Read all of it, so that a slip shows wherever it stands."""
         self._path, self._commands = path, commands
-        self._all = self._section(table, f"[tool.{TABLE}]", top=True)
+        self._all = self._read_section(table, f"[tool.{TABLE}]", top=True)
         self._files = []
         files = table.get(FILES, {})
         if not isinstance(files, dict):
-            raise self._wrong(f"[tool.{TABLE}.{FILES}]", "has to hold tables", f'[tool.{TABLE}.{FILES}."*.onnx"]')
+            raise self._error(f"[tool.{TABLE}.{FILES}]", "has to hold tables", f'[tool.{TABLE}.{FILES}."*.onnx"]')
         for pattern, entry in files.items():
             where = f'[tool.{TABLE}.{FILES}."{pattern}"]'
             if not isinstance(entry, dict):
-                raise self._wrong(where, "has to be a table", f'[tool.{TABLE}.{FILES}."*.onnx"]')
-            self._files.append((pattern, self._section(entry, where)))
+                raise self._error(where, "has to be a table", f'[tool.{TABLE}.{FILES}."*.onnx"]')
+            self._files.append((pattern, self._read_section(entry, where)))
 
     def values(self, command: str, model: str) -> dict[str, Any]:
         """Return the defaults for one command and one model, by parameter.
@@ -85,20 +73,22 @@ class Config:
         for section in (self._all, *(section for pattern, section in self._files if self._matches(pattern, model))):
             for name in ("", command):
                 for key, value in section.get(name, {}).items():
-                    if (command, key) in self._takes:
-                        found[key] = [*found.get(key, []), *value] if key == ADDED else value
+                    if (command, key) in self._accepted:
+                        found[key] = [*found.get(key, []), *value] if key == ADDED_UP else value
         return found
 
     @property
-    def _takes(self) -> set[tuple[str, str]]:
-        return {(name, p.name or "") for name, command in self._commands.items() for p in _settable(command)}
+    def _accepted(self) -> set[tuple[str, str]]:
+        return {
+            (name, p.name or "") for name, command in self._commands.items() for p in _configurable_options(command)
+        }
 
     def _matches(self, pattern: str, model: str) -> bool:
         there, root = Path(model).resolve(), self._path.parent.resolve()
         inside = there.relative_to(root).as_posix() if there.is_relative_to(root) else there.as_posix()
         return model != "-" and (fnmatch(inside, pattern) or fnmatch(there.name, pattern))
 
-    def _section(self, table: Mapping[str, Any], where: str, *, top: bool = False) -> dict[str, dict[str, Any]]:
+    def _read_section(self, table: Mapping[str, Any], where: str, *, top: bool = False) -> dict[str, dict[str, Any]]:
         """Return the values of one table, by command (``""`` for all) and parameter."""
         found: dict[str, dict[str, Any]] = {"": {}}
         for key, value in table.items():
@@ -106,12 +96,12 @@ class Config:
                 continue
             if isinstance(value, dict):
                 if key not in self._commands:
-                    raise self._unknown(where, key, [*self._commands, *([FILES] if top else [])])
+                    raise self._unknown_key(where, key, [*self._commands, *([FILES] if top else [])])
                 inner = f"{where[:-1]}.{key}]"
                 taken = self._options(key)
-                found[key] = dict(self._value(inner, name, each, taken) for name, each in value.items())
+                found[key] = dict(self._read_value(inner, name, each, taken) for name, each in value.items())
             else:
-                name, read = self._value(where, key, value, self._options())
+                name, read = self._read_value(where, key, value, self._options())
                 found[""][name] = read
         return found
 
@@ -120,13 +110,13 @@ class Config:
         commands = [self._commands[command]] if command else list(self._commands.values())
         found: dict[str, click.Option] = {}
         for each in commands:
-            for parameter in _settable(each):
+            for parameter in _configurable_options(each):
                 for flag in parameter.opts:
                     if flag.startswith("--"):
                         found.setdefault(flag[2:], parameter)
         return found
 
-    def _value(
+    def _read_value(
         self,
         where: str,
         key: str,
@@ -134,52 +124,52 @@ class Config:
         options: Mapping[str, click.Option],
     ) -> tuple[str, Any]:
         if key not in options:
-            raise self._unknown(where, key, list(options))
+            raise self._unknown_key(where, key, list(options))
         parameter = options[key]
         if parameter.is_flag and not isinstance(value, bool):
-            raise self._wrong(where, f"{key} has to be true or false", "write it without quotes")
+            raise self._error(where, f"{key} has to be true or false", "write it without quotes")
         if parameter.multiple:
             value = [value] if isinstance(value, str) else value
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-                raise self._wrong(where, f"{key} has to be a list of texts", f'{key} = ["..."]')
-            self._convert(where, key, parameter, tuple(value))
+                raise self._error(where, f"{key} has to be a list of texts", f'{key} = ["..."]')
+            self._refuse_bad_value(where, key, parameter, tuple(value))
             return parameter.name or "", value
         if not parameter.is_flag and isinstance(value, (bool, list)):
-            raise self._wrong(where, f"{key} cannot be {str(value).lower()}", f"see {TABLE} --help")
+            raise self._error(where, f"{key} cannot be {str(value).lower()}", f"see {TABLE} --help")
         if not parameter.is_flag and not parameter.count:
-            self._convert(where, key, parameter, str(value))
+            self._refuse_bad_value(where, key, parameter, str(value))
         if isinstance(parameter.type, click.Path) and isinstance(value, str):
             value = str(self._path.parent / value)
         if key == "target" and isinstance(value, str) and value.endswith(".toml"):
             value = str(self._path.parent / value)
         return parameter.name or "", value
 
-    def _convert(self, where: str, key: str, parameter: click.Option, value: Any) -> None:  # noqa: ANN401 - TOML's
+    def _refuse_bad_value(self, where: str, key: str, parameter: click.Option, value: Any) -> None:  # noqa: ANN401 - TOML's
         """Refuse a value that the command line would refuse, too."""
         ctx = click.Context(click.Command(key))
         try:
             parameter.process_value(ctx, value)
-            if key in CODED:
-                from gru_lower.api.calls import CodeSelection
+            if key in CODE_OPTIONS:
+                from gru_lower.checking.code_selection import CodeSelection
 
-                CodeSelection(select=tuple(code.strip().upper() for each in value for code in each.split(",") if code))
+                CodeSelection(select=parse_values.codes(ctx, parameter, value))
         except click.UsageError as error:
-            raise self._wrong(where, f"{key}: {error.message}", f"see {TABLE} --help") from error
+            raise self._error(where, f"{key}: {error.message}", f"see {TABLE} --help") from error
         except Unsupported as error:
-            raise self._wrong(where, f"{key}: {error.message}", error.hint or "see --explain") from error
+            raise self._error(where, f"{key}: {error.message}", error.hint or "see --explain") from error
 
-    def _unknown(self, where: str, key: str, known: list[str]) -> Unsupported:
+    def _unknown_key(self, where: str, key: str, known: list[str]) -> Unsupported:
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"did you mean {near[0]}?" if near else "docs/configuration.md lists what may stand there"
-        return self._wrong(where, f"unknown key {key!r}", hint)
+        return self._error(where, f"unknown key {key!r}", hint)
 
-    def _wrong(self, where: str, what: str, hint: str) -> Unsupported:
+    def _error(self, where: str, what: str, hint: str) -> Unsupported:
         return Unsupported(f"{self._path}: {where}: {what}", code="GL013", hint=hint)
 
 
-def _settable(command: click.Command) -> Iterator[click.Option]:
+def _configurable_options(command: click.Command) -> Iterator[click.Option]:
     for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.name not in NEVER:
+        if isinstance(parameter, click.Option) and parameter.name not in NOT_CONFIGURABLE:
             yield parameter
 
 
@@ -219,73 +209,3 @@ def find(start: Path, commands: Mapping[str, click.Command]) -> Config | None:
             if found is not None:
                 return found
     return None
-
-
-def prepare(ctx: click.Context, command: click.Command, args: list[str], commands: Mapping[str, click.Command]) -> None:
-    """Give a command its defaults from the configuration, before its words are read.
-
-    Args:
-        ctx: The group's context.
-        command: The command.
-        args: Its words.
-        commands: Every command, by name.
-
-    Raises:
-        Unsupported: The configuration cannot be read, or says something that is not understood.
-
-    """
-    own = click.Context(command, parent=ctx, info_name=command.name)
-    try:
-        given, _, _ = command.make_parser(own).parse_args(list(args))
-    except click.UsageError:  # said in full when the words are read in earnest
-        return
-    helping = command.get_help_option(own)
-    if given.get("explain") or (helping is not None and given.get(helping.name or "")):
-        return  # neither does anything that could be configured, and both have to work all the same
-    named = next((p for p in command.params if p.name == "config" and isinstance(p.type, click.Path)), None)
-    path = given.get("config") if named else None  # convert has a --config of another kind
-    models = next((p for p in command.params if isinstance(p, click.Argument) and isinstance(p.type, click.Path)), None)
-    model = "-" if models is None else _first(given.get(models.name or ""))
-    if path is not None:
-        ctx.obj = read(Path(path), commands, named=True)
-    else:
-        ctx.obj = find(Path(model) if model != "-" and Path(model).exists() else Path.cwd(), commands)
-    if ctx.obj is not None and command.name is not None:
-        one = models is not None and models.nargs == 1  # of several, each has its own: see overrides
-        ctx.default_map = {command.name: _beside(ctx.obj.values(command.name, model if one else "-"), given)}
-
-
-def _first(value: Any) -> str:  # noqa: ANN401 - click's values
-    found = next(iter(value), "-") if isinstance(value, (list, tuple)) else value
-    return found if isinstance(found, str) and found else "-"
-
-
-def _beside(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop what something on the command line excludes."""
-    gone = {name for key in given for name in EXCLUDED.get(key, ())}
-    return {key: value for key, value in values.items() if key not in gone}
-
-
-def overrides(ctx: click.Context, model: str) -> dict[str, Any]:
-    """Return what the configuration says of one model of several, but for what the command line says.
-
-    Args:
-        ctx: The command's context.
-        model: The model's path.
-
-    """
-    held = ctx.find_object(Config)
-    if held is None or ctx.command.name is None:
-        return {}
-    by_name = {parameter.name: parameter for parameter in ctx.command.params}
-    found = {}
-    for key, value in held.values(ctx.command.name, model).items():
-        given = ctx.get_parameter_source(key) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
-        if not given or key == ADDED:
-            found[key] = by_name[key].process_value(ctx, value)
-        if given and key == ADDED:
-            found[key] = (*found[key], *ctx.params[key])
-    return found
-
-
-__all__ = ["Config", "find", "overrides", "prepare", "read"]

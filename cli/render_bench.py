@@ -8,42 +8,43 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from gru_lower.cli.render_report import Talk
+from gru_lower.cli.render_findings import show_finding
 
 if TYPE_CHECKING:
+    from gru_lower.cli.terminal import Terminal
     from gru_lower.report.bench_report import BenchReport, Entry
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 CLOCKS = {"cpu": "CPU time", "wall": "wall-clock time"}
 
 
-class BenchTalk(Talk):
-    """Prints for one run of ``bench``."""
+def show_timed(terminal: Terminal, report: BenchReport, *, chosen_sizes: bool) -> None:
+    """Print a comparison.
 
-    def benched(self, report: BenchReport, *, chosen_sizes: bool) -> None:
-        """Print a comparison; `chosen_sizes` if sizes of the inputs were made up."""
-        if self._json:
-            self._out.file.write(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n")
-            self._out.file.flush()
-            return
-        self._out.print(_table(report))
-        if report.ratio is not None:
-            spread = f"{report.ratio.q1:.3g} to {report.ratio.q3:.3g}"
-            self._say(f"B takes {report.ratio.median:.3g} times as long as A (quartiles: {spread})")
-        else:
-            self._say("There is no GRU to lower in this model, and no second one to compare with.")
-        threads = {0: f"{os.cpu_count()} threads", 1: "1 thread"}.get(report.threads, f"{report.threads} threads")
-        rounds = "1 round" if report.rounds == 1 else f"{report.rounds} rounds"
-        where = f"onnxruntime {report.environment['onnxruntime']} on {report.environment['cpu']}"
-        self._line(f"{CLOCKS[report.clock]}, {threads}, {rounds}; {where}", "dim")
-        fed = ", ".join(f"{each['name']} {each['type']}{each['shape']}" for each in report.inputs)
-        chosen = "; unknown sizes were chosen small, --shape sets them" if chosen_sizes else ""
-        self._line(f"Inputs: {fed}{chosen}", "dim")
-        for found in report.diagnostics:
-            self._finding(found)
+    Args:
+        terminal: Where to.
+        report: What was measured.
+        chosen_sizes: Whether sizes of the inputs were made up.
 
-    def _say(self, text: str) -> None:
-        self._out.print(text, soft_wrap=True)
+    """
+    if not terminal.for_person:
+        terminal.write(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n")
+        return
+    terminal.out.print(_table(report))
+    if report.ratio is not None:
+        spread = f"{report.ratio.q1:.3g} to {report.ratio.q3:.3g}"
+        terminal.show(f"B takes {report.ratio.median:.3g} times as long as A (quartiles: {spread})")
+    else:
+        terminal.show("There is no GRU to lower in this model, and no second one to compare with.")
+    threads = {0: f"{os.cpu_count()} threads", 1: "1 thread"}.get(report.threads, f"{report.threads} threads")
+    rounds = "1 round" if report.rounds == 1 else f"{report.rounds} rounds"
+    where = f"onnxruntime {report.environment['onnxruntime']} on {report.environment['cpu']}"
+    terminal.line(f"{CLOCKS[report.clock]}, {threads}, {rounds}; {where}", "dim")
+    fed = ", ".join(f"{each['name']} {each['type']}{each['shape']}" for each in report.inputs)
+    chosen = "; unknown sizes were chosen small, --shape sets them" if chosen_sizes else ""
+    terminal.line(f"Inputs: {fed}{chosen}", "dim")
+    for found in report.diagnostics:
+        show_finding(found, terminal.err)
 
 
 def _table(report: BenchReport) -> Table:

@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from gru_lower.cli import shared_options
+from gru_lower.api.options import VerifyingOptions
+from gru_lower.cli import exclusive_options, parse_values, printing_options, write_result
+from gru_lower.cli.library_flags import VERIFICATION, library_flags, library_options
 
 if TYPE_CHECKING:
-    from gru_lower.cli.render_report import Talk
-    from gru_lower.graph.model import Model
-    from gru_lower.report.run_report import Report
-    from gru_lower.verification.options import VerifyOptions
+    from gru_lower.cli.terminal import Terminal
+    from gru_lower.verification.differences.reduce import Reduced
 
 BESIDE = "."
 """What ``--reduce`` without a name stands for: beside B."""
 
 
 @click.command("verify", short_help="Tell whether two models compute the same.")
-@click.argument("a", type=shared_options.MODEL)
-@click.argument("b", type=shared_options.MODEL)
-@click.option("--prove", is_flag=True, help="Show over the reals, too, that each GRU is what stands for it.")
-@click.option(
-    "--search",
-    type=click.FloatRange(0),
-    default=2.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to go on with wilder inputs, and look for some on which the two differ.",
-)
-@click.option(
-    "--provider",
-    "providers",
-    multiple=True,
-    metavar="NAME",
-    help="onnxruntime's execution provider, such as cuda; repeatable, in order of preference.  [default: cpu]",
-)
-@click.option(
-    "--zero-length-state",
-    type=click.Choice(["zero", "initial"]),
-    default="zero",
-    show_default=True,
-    help="What Y_h is for a sequence of length 0; with initial none are fed.",
-)
+@click.argument("a", type=parse_values.MODEL)
+@click.argument("b", type=parse_values.MODEL)
+@library_flags(VerifyingOptions, "prove", "search", "providers", "zero_length_state")
 @click.option(
     "--reduce",
     "reduce_to",
@@ -55,32 +33,41 @@ BESIDE = "."
     "NAME.a.onnx, NAME.b.onnx, NAME.npz.  [NAME: B.reduced]",
 )
 @click.option("--overwrite", is_flag=True, help="Allow --reduce to replace existing files.")
-@shared_options.verification
-@shared_options.rendering
+@library_flags(VerifyingOptions, *VERIFICATION)
+@printing_options.report_printing
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Run models A and B on the same inputs and compare their outputs. Exit code 0: equivalent, 1: not.
 
     Where they differ, it says at which GRU they start to, and which tolerance would pass.
     """
-    from gru_lower.api import calls
-    from gru_lower.cli import render_report
-    from gru_lower.interop import read
+    from gru_lower.api.verify import reduce_pair, verify_pair
+    from gru_lower.cli.progress_bar import progress_bar
+    from gru_lower.cli.render_verdict import show_verified
+    from gru_lower.cli.terminal import Terminal
 
-    shared_options.refuse_both("--inputs", ("--shape",))
-    talk = render_report.Talk(o)
-    targets = _targets(o)
-    left, right = read(shared_options.source(o["a"])).model, read(shared_options.source(o["b"])).model
-    more = {"seconds": o["search"], "zero_length_state": o["zero_length_state"], "providers": o["providers"]}
-    how = shared_options.verify_options(o, left.proto, **more)
-    with talk.progress() as progress:
-        report = calls.verify_pair(left, right, how, lambda what: progress(what, 0, 1), prove=o["prove"])
-    talk.verified(report)
-    if targets is not None and report.verification.status == "different":
-        _reduce(left, right, report, how, targets, talk, overwrite=o["overwrite"])
+    exclusive_options.refuse_overruled()
+    terminal = Terminal(o)
+    files = _reduced_files(o)
+    left, right = parse_values.read_model(o["a"]).model, parse_values.read_model(o["b"]).model
+    options = library_options(VerifyingOptions, o, left.proto)
+    how = options.how_to_verify()
+    with progress_bar(terminal) as progress:
+        report = verify_pair(left, right, how, lambda what: progress(what, 0, 1), prove=options.prove)
+    show_verified(terminal, str(o["a"]), report)
+    if files is not None and report.verification.status == "different":
+        _write_reduced(reduce_pair(left, right, report.verification, how), files, terminal, overwrite=o["overwrite"])
     return 0 if report.verification.status == "equivalent" else 1
 
 
-def _targets(o: dict[str, Any]) -> tuple[Path, Path, Path] | None:
+class ReducedFiles(NamedTuple):
+    """The files that ``--reduce`` writes."""
+
+    a: Path
+    b: Path
+    inputs: Path
+
+
+def _reduced_files(o: dict[str, Any]) -> ReducedFiles | None:
     """Return the files that ``--reduce`` writes, once it is sure that they may be written."""
     if o["reduce_to"] is None:
         return None
@@ -90,41 +77,26 @@ def _targets(o: dict[str, Any]) -> tuple[Path, Path, Path] | None:
         stem = Path("reduced") if str(o["b"]) == "-" else o["b"].with_name(f"{o['b'].stem}.reduced")
     else:
         stem = Path(o["reduce_to"].removesuffix(".onnx").removesuffix(".npz"))
-    first, second, inputs = (stem.with_name(f"{stem.name}{suffix}") for suffix in (".a.onnx", ".b.onnx", ".npz"))
-    for each in (first, second, inputs):
+    files = ReducedFiles(*(stem.with_name(f"{stem.name}{suffix}") for suffix in (".a.onnx", ".b.onnx", ".npz")))
+    for each in files:
         check_target(each, overwrite=o["overwrite"])
         for source in (o["a"], o["b"]):
-            shared_options.refuse_same(source, each, overwrite=False)
-    return first, second, inputs
+            write_result.refuse_same(source, each, overwrite=False)
+    return files
 
 
-def _reduce(
-    left: Model,
-    right: Model,
-    report: Report,
-    how: VerifyOptions,
-    targets: tuple[Path, Path, Path],
-    talk: Talk,
-    *,
-    overwrite: bool,
-) -> None:
+def _write_reduced(found: Reduced | None, files: ReducedFiles, terminal: Terminal, *, overwrite: bool) -> None:
     """Write what is left of two models that differ."""
-    from gru_lower.api import calls
-    from gru_lower.graph import model
+    from gru_lower.graph.model import Model, save
 
-    found = calls.reduce_pair(left, right, report.verification, how)
     if found is None:
-        talk.remark("Nothing reduced: the two do not differ on any inputs by themselves; see the reason above.")
+        terminal.remark("Nothing reduced: the two do not differ on any inputs by themselves; see the reason above.")
         return
-    first, second, inputs = targets
-    model.save(model.Model(found.a, modified=True), first, overwrite=overwrite)
-    model.save(model.Model(found.b, modified=True), second, overwrite=overwrite)
-    found.save_inputs(inputs)
+    save(Model(found.a, modified=True), files.a, overwrite=overwrite)
+    save(Model(found.b, modified=True), files.b, overwrite=overwrite)
+    found.save_inputs(files.inputs)
     nodes = ", ".join(
         f"{len(each.graph.node)} node{'s' if len(each.graph.node) > 1 else ''}" for each in (found.a, found.b)
     )
-    talk.remark(f"Reduced to {first} and {second} ({nodes}), inputs in {inputs}")
-    talk.remark(f"  see it with: gru-lower verify {first} {second} --inputs {inputs}")
-
-
-__all__ = ["command"]
+    terminal.remark(f"Reduced to {files.a} and {files.b} ({nodes}), inputs in {files.inputs}")
+    terminal.remark(f"  see it with: gru-lower verify {files.a} {files.b} --inputs {files.inputs}")

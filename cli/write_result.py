@@ -1,4 +1,4 @@
-"""What the commands that rewrite a model have in common: where the result goes, and what is said of it."""
+"""Where a rewritten model goes: the options that say so, and the writing."""
 
 from __future__ import annotations
 
@@ -9,43 +9,34 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gru_lower.cli import shared_options
+from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gru_lower.cli.render_report import Talk
     from gru_lower.report.run_report import Report
-    from gru_lower.rewriting.rewrite_model import Result
+    from gru_lower.rewriting.result import Result
 
 
-def writing(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add the options that say where the result goes and what has to hold for that."""
+KEEP_DIFFERENT = click.option(
+    "--keep-different", is_flag=True, help="Write a result that differs, as MODEL.different.onnx."
+)
 
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in (
-            click.option(
-                "--keep-different", is_flag=True, help="Write a result that differs, as MODEL.different.onnx."
-            ),
-            click.option("--require-verified", is_flag=True, help="Exit 1 if nothing could be verified."),
-            click.option("--verify/--no-verify", default=True, show_default=True, help="Compare with the original."),
-            click.option("--dry-run", is_flag=True, help="Do everything but write."),
-            click.option("--overwrite", is_flag=True, help="Allow replacing an existing file."),
-            click.option(
-                "-o",
-                "--output",
-                type=click.Path(path_type=Path, allow_dash=True),
-                help=f"Where to write; - is stdout.  [default: MODEL.{kind}.onnx]",
-            ),
-        ):
-            command = option(command)
-        return command
 
-    return add
+def output_option(kind: str, condition: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add -o.
+
+    Args:
+        kind: What stands in the default name: ``lowered``, ``fused``.
+        condition: The flag without which nothing is written.
+
+    """
+    text = f"{condition}{'w' if condition else 'W'}here to write; - is stdout.  [default: MODEL.{kind}.onnx]"
+    return click.option("-o", "--output", type=click.Path(path_type=Path, allow_dash=True), help=text)
 
 
 @dataclass
-class Targets:
+class Outputs:
     """Where a result goes.
 
     Attributes:
@@ -63,60 +54,78 @@ class Targets:
         return str(self.output) == "-"
 
 
-def targets(o: dict[str, Any], kind: str) -> Targets:
+def choose_outputs(o: dict[str, Any], kind: str) -> Outputs:
     """Find out where the result goes, and refuse a place that cannot take it before anything is done.
 
     Args:
         o: The command's option values.
         kind: What stands in the default name: ``lowered``, ``fused``.
 
-    """
-    from gru_lower.graph.model import check_target
+    Raises:
+        Unsupported: The file may not be replaced, or cannot be written.
 
+    """
     path = o["model"]
     named = o["output"] and Path(f"{str(o['output']).removesuffix('.onnx')}.different.onnx")
-    found = Targets(shared_options.target(path, o["output"], kind), shared_options.target(path, named, "different"))
+    found = Outputs(_beside(path, o["output"], kind), _beside(path, named, "different"))
     if not found.piped and not o["dry_run"]:
-        for target in (found.output, found.if_different) if o["keep_different"] else (found.output,):
-            shared_options.refuse_same(path, target, overwrite=o["overwrite"])
-            check_target(target, overwrite=o["overwrite"])
+        for output in (found.output, found.if_different) if o["keep_different"] else (found.output,):
+            refuse_output(path, output, overwrite=o["overwrite"])
     return found
 
 
-def finish(o: dict[str, Any], talk: Talk, found: Targets, result: Result) -> tuple[Report, bool]:
-    """Write the result and say what became of the model.
+def _beside(path: Path, output: Path | None, suffix: str) -> Path:
+    """Return where the result goes: ``-o``, or the input's name with a suffix; stdin's goes to stdout."""
+    if output is not None:
+        return output
+    if str(path) == "-":
+        return Path("-")
+    return path.with_name(f"{path.stem}.{suffix}.onnx")
 
-    Args:
-        o: The command's option values.
-        talk: Who says it.
-        found: Where it goes.
-        result: What was done.
 
-    Returns:
-        The report, and whether the verdict asks for exit code 1.
+def refuse_output(path: Path, output: Path, *, overwrite: bool) -> None:
+    """Refuse a file that is the input or cannot be written.
+
+    Raises:
+        Unsupported: So it is.
 
     """
-    from gru_lower.api import calls
+    from gru_lower.graph.model import check_target
 
-    different, remains = result.report.verification.status == "different", bool(calls.remaining(result.report))
-    report = result.report if remains else put(o, found, result)
-    talk.lowered(report, changed=result.held.modified)
-    unverified = o["require_verified"] and report.verification.status != "equivalent" and result.held.modified
-    return report, bool(different or unverified or remains)
+    refuse_same(path, output, overwrite=overwrite)
+    check_target(output, overwrite=overwrite)
 
 
-def put(o: dict[str, Any], found: Targets, result: Result) -> Report:
+def refuse_same(path: Path, output: Path, *, overwrite: bool) -> None:
+    """Refuse to write over the input unless that was allowed.
+
+    Raises:
+        Unsupported: The output is the input and ``overwrite`` is false.
+
+    """
+    if not overwrite and output.exists() and path.exists() and output.samefile(path):
+        raise Unsupported(
+            f"{output}: is the input itself", code="GL004", hint="choose another -o, or allow it with --overwrite"
+        )
+
+
+def write_result(o: dict[str, Any], outputs: Outputs, result: Result) -> Report:
     """Write the result, unless that is not wanted or it differs; return the report, with the file that was written."""
-    from gru_lower.api import calls
     from gru_lower.graph.model import save
+    from gru_lower.rewriting.result import with_output
 
     different = result.report.verification.status == "different"
-    output = found.if_different if different and not found.piped else found.output
-    if o["dry_run"] or (different and (found.piped or not o["keep_different"])):
+    output = outputs.if_different if different and not outputs.piped else outputs.output
+    if o["dry_run"] or (different and (outputs.piped or not o["keep_different"])):
         return result.report
-    if found.piped:
-        sys.stdout.buffer.write(result.held.to_bytes())
-        sys.stdout.buffer.flush()
+    if outputs.piped:
+        write_stdout(result.held.to_bytes())
     else:
         save(result.held, output, overwrite=o["overwrite"])
-    return calls.written(result.report, str(output), result.held)
+    return with_output(result.report, str(output), result.held)
+
+
+def write_stdout(data: bytes) -> None:
+    """Write a file's bytes to stdout."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

@@ -1,7 +1,7 @@
-"""Whatever holds an ONNX model goes in, and the same kind comes out.
+"""Read a model from whatever kind of object holds it, and turn results into that kind.
 
-A path, bytes, a ModelProto, a graphsurgeon Graph, an onnx_ir Model, a torch ONNXProgram. None of the
-optional packages is imported unless an object of its own was handed in, and no object is ever changed.
+The kinds are a path, bytes, a ModelProto, a graphsurgeon Graph, an onnx_ir Model and a torch ONNXProgram. An optional
+package is imported only if an object of its own is handed in, and no object is ever changed.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
 KNOWN_IR_VERSION = 8
-"""One that every runtime of the last years knows, and that has local functions."""
+"""An IR version that every runtime of the last years reads, and that has local functions."""
 
 
 class Source:
-    """A model that was handed in, and the way back to its kind.
+    """A model that was handed in, and what turns a result into its kind.
 
     Attributes:
         model: The model, safe to edit.
-        notes: What the way in or back loses.
+        notes: What is lost in turning one kind into the other.
 
     """
 
     def __init__(self, model: Model, back: Callable[[onnx.ModelProto], Any], notes: list[Diagnostic]) -> None:
-        """Hold the parts; :func:`read` makes sources."""
+        """Take the parts from :func:`read`."""
         self.model = model
         self.notes = notes
         self._back = back
@@ -48,7 +48,7 @@ class Source:
 
 
 def read(source: Any) -> Source:  # noqa: ANN401 - whatever holds a model
-    """Take in a model.
+    """Read a model.
 
     Args:
         source: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or torch.onnx.ONNXProgram.
@@ -58,13 +58,13 @@ def read(source: Any) -> Source:  # noqa: ANN401 - whatever holds a model
 
     """
     if isinstance(source, (str, os.PathLike)):
-        return Source(graph_model.load(Path(source)), _same, [])
+        return Source(graph_model.load(Path(source)), _as_proto, [])
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return Source(graph_model.parse(bytes(source)), _same, [])
+        return Source(graph_model.parse(bytes(source)), _as_proto, [])
     if isinstance(source, onnx.ModelProto):
         proto = onnx.ModelProto()
         proto.CopyFrom(source)
-        return Source(graph_model.Model(proto), _same, [])
+        return Source(graph_model.Model(proto), _as_proto, [])
     kinds = {(base.__module__.partition(".")[0], base.__name__) for base in type(source).__mro__}
     if ("onnx_graphsurgeon", "Graph") in kinds:
         return _from_graphsurgeon(source)
@@ -83,7 +83,7 @@ def read(source: Any) -> Source:  # noqa: ANN401 - whatever holds a model
     )
 
 
-def _same(proto: onnx.ModelProto) -> onnx.ModelProto:
+def _as_proto(proto: onnx.ModelProto) -> onnx.ModelProto:
     return proto
 
 

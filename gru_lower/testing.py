@@ -1,47 +1,27 @@
 """Assertions for tests, in the manner of numpy.testing; a failure says what differs, where, and by how much."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from gru_lower.api.declared_options import Doc, declared_options
+from gru_lower.api.options import PairOptions, TwoModels, VerificationOptions
+from gru_lower.api.public_call import public_call
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.result import Verification
 
 
-def assert_equivalent(
-    a: Any,  # noqa: ANN401 - whatever holds a model
-    b: Any,  # noqa: ANN401
-    *,
-    rtol: float | None = None,
-    atol: float | None = None,
-    cases: int = 3,
-    seed: int = 0,
-    inputs: Sequence[Feeds] | None = None,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
-    search: float = 2.0,
-    providers: Sequence[str] = (),
-    zero_length_state: Literal["zero", "initial"] = "zero",
-    err_msg: str = "",
-) -> None:
-    """Fail unless two models compute the same.
+@dataclass(kw_only=True)
+class AssertEquivalentArguments(PairOptions, TwoModels):
+    """The arguments of :func:`assert_equivalent`."""
 
-    Args:
-        a: The original: a path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram.
-        b: The model to compare with it, of any of these kinds.
-        rtol: Relative tolerance; by default it depends on the output's type.
-        atol: Absolute tolerance; by default it depends on the output's type.
-        cases: How many generated inputs to compare on.
-        seed: Seed of the generated inputs.
-        inputs: Inputs to compare on instead, a dict of arrays by input name each.
-        shapes: Shapes to generate for inputs, by name.
-        search: Seconds to go on for with further inputs, and to look for some on which the two differ.
-        providers: onnxruntime's execution providers, in order of preference; its CPU's by default.
-        zero_length_state: With ``"initial"``, no sequences of length 0 are fed.
-        err_msg: What stands at the end of the message.
+    err_msg: Annotated[str, Doc("What stands at the end of the message.")] = ""
+
+
+@public_call(AssertEquivalentArguments)
+def assert_equivalent(given: AssertEquivalentArguments) -> None:
+    """Fail unless two models compute the same.
 
     Raises:
         AssertionError: They do not, or it could not be told. The message says which output differs, at which GRU the
@@ -51,27 +31,17 @@ def assert_equivalent(
 
     """
     __tracebackhide__ = True  # pytest's traceback ends at the caller
-    from gru_lower.api import calls
+    from gru_lower import interop
+    from gru_lower.api.verify import verify_pair
 
-    found = calls.verify(
-        a,
-        b,
-        rtol=rtol,
-        atol=atol,
-        cases=cases,
-        seed=seed,
-        inputs=inputs,
-        shapes=shapes,
-        search=search,
-        providers=providers,
-        zero_length_state=zero_length_state,
-    )
+    found = verify_pair(interop.read(given.a).model, interop.read(given.b).model, given.how_to_verify()).verification
     if found.status != "equivalent":
-        more = {"seed": seed, "cases": cases, "rtol": rtol, "atol": atol}
-        raise AssertionError("\n".join(filter(None, [*_failure_lines(found), f"  {_how_to_see(a, b, more)}", err_msg])))
+        raise AssertionError(
+            "\n".join(filter(None, [*_failure_lines(found), f"  {_how_to_see(given)}", given.err_msg]))
+        )
 
 
-def _failure_lines(found: Verification) -> list[str]:
+def _failure_lines(found: "Verification") -> list[str]:
     """Return what a person wants to know, most important first."""
     verb = "are not equivalent" if found.status == "different" else "could not be compared"
     lines = [f"the models {verb}: {found.message}"]
@@ -91,12 +61,15 @@ def _failure_lines(found: Verification) -> list[str]:
     return lines
 
 
-def _how_to_see(a: object, b: object, more: Mapping[str, object]) -> str:
+def _how_to_see(given: AssertEquivalentArguments) -> str:
     """Return how to look further: a command where both are files."""
-    if all(isinstance(each, (str, os.PathLike)) for each in (a, b)):
-        defaults = {"seed": 0, "cases": 3}
-        flags = [f" --{name} {value}" for name, value in more.items() if value not in (None, defaults.get(name))]
-        return f"see it with: gru-lower verify {os.fspath(a)} {os.fspath(b)}{''.join(flags)} --reduce"  # type: ignore[call-overload]
+    if all(isinstance(each, (str, os.PathLike)) for each in (given.a, given.b)):
+        flags = [
+            f" --{option.name} {getattr(given, option.name)}"
+            for option in declared_options(VerificationOptions)
+            if getattr(given, option.name) != option.default
+        ]
+        return f"see it with: gru-lower verify {os.fspath(given.a)} {os.fspath(given.b)}{''.join(flags)} --reduce"
     return "see it with: gru_lower.verify(a, b, ...).counterexample, the inputs"
 
 

@@ -10,14 +10,15 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
-from gru_lower.api import calls
+from gru_lower.checking.check_model import findings
 from lowering import run
 from strategies import WEIGHTS, random_case
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gru_lower.rewriting.rewrite_model import Result
+    from gru_lower.api.options import Form
+    from gru_lower.rewriting.result import Result
     from strategies import GruCase
 
 PLAIN = {
@@ -406,7 +407,7 @@ def test_scan_outputs_that_onnxruntime_corrupts(outputs: tuple[str, str], found:
 def test_what_other_providers_drop(knobs: dict[str, Any], labels: list[str]) -> None:
     report = gru_lower.check(case_of(**knobs).model(), select=("GL723",))
     assert [each.message.split(" provider")[0].split()[-1] for each in report.diagnostics] == labels
-    assert not calls.findings(report)
+    assert not findings(report)
 
 
 @pytest.mark.parametrize(("opset", "found"), [(17, []), (21, []), (22, ["GL724"]), (23, ["GL724"])])
@@ -510,7 +511,7 @@ def test_one_bias_for_each_gate_is_no_loss(form: str) -> None:
 
 @pytest.mark.parametrize("linear_before_reset", [0, 1])
 @pytest.mark.parametrize("form", ["scan", "loop", "unroll"])
-def test_gru_lowers_own_forms_have_lost_nothing(form: str, linear_before_reset: int) -> None:
+def test_gru_lowers_own_forms_have_lost_nothing(form: Form, linear_before_reset: int) -> None:
     model = case_of(linear_before_reset=linear_before_reset).model()
     assert "GL715" not in codes(gru_lower.lower(model, form=form, verify=False).model)
 

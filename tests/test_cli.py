@@ -19,7 +19,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from onnx import helper, numpy_helper
 
-from gru_lower.api import calls
+import gru_lower
 from gru_lower.cli.main import run
 from gru_lower.passes.lower_gru.gate_weights import gate_tensors
 from gru_lower.passes.lower_gru.lower_gru import LowerGru
@@ -331,7 +331,7 @@ def test_dry_run_writes_nothing(call: Callable[..., Said], folder: Path) -> None
 def test_a_model_through_pipes(
     capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    expected = calls.lower(gru("model.onnx"), verify=False).held.to_bytes()
+    expected = gru_lower.lower(gru("model.onnx"), verify=False).held.to_bytes()
     raw = Path("model.onnx").read_bytes()
     Path("model.onnx").unlink()
     said = b""

@@ -15,10 +15,11 @@ import pytest
 from jsonschema import Draft4Validator, Draft202012Validator
 from referencing import Registry, Resource
 
+from gru_lower.cli.format_github import as_github
 from gru_lower.cli.format_junit import as_junit
 from gru_lower.cli.format_sarif import as_sarif
 from gru_lower.cli.main import run as command
-from gru_lower.cli.report_formats import Run, as_github
+from gru_lower.cli.run import Run
 from gru_lower.diagnostic_codes import CODES
 from gru_lower.diagnostics import Diagnostic, Fix, diagnostic
 from gru_lower.errors import InvalidModel

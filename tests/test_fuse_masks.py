@@ -14,7 +14,7 @@ from lowering import op_types, run
 from masked_loops import PLACED, STEPWISE, Case, expected, feeds, model
 
 if TYPE_CHECKING:
-    from gru_lower.rewriting.rewrite_model import Result
+    from gru_lower.rewriting.result import Result
 
 LENGTHS = ([1, 5, 3], [0, 5, 2, 0], [5], [0], [9, -1, 4])
 

@@ -15,6 +15,8 @@ from lowering import holds_gru, lower, run
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gru_lower.api.options import Form
+
 Array = np.ndarray[Any, Any]
 
 
@@ -29,7 +31,7 @@ def load_npz(path: Path) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("form", ["auto", "scan", "loop"])
-def test_real_models_lower_and_verify(shared: Path, form: str) -> None:
+def test_real_models_lower_and_verify(shared: Path, form: Form) -> None:
     """Every trained model with a GRU: no GRU left, equivalent as a whole, equal to what onnxruntime gave before."""
     seen = 0
     for folder in sorted((shared / "models").iterdir()):

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gru_lower.graph.model import load
-from gru_lower.rewriting.rewrite_model import lower_model
+from gru_lower.rewriting.rewrite_model import rewrite_model
 from lowering import hold, lower
 from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 
@@ -160,7 +160,7 @@ def test_packing_neither_reads_nor_copies_what_lies_outside_the_file(tmp_path: P
     )  # fmt: skip
     path = tmp_path / "model.onnx"
     onnx.save(case.model(), path, save_as_external_data=True, size_threshold=0)
-    result = lower_model(load(path), "lower-gru{form=scan}", None)
+    result = rewrite_model(load(path), "lower-gru{form=scan}", None)
     (body,) = bodies(result.held.proto)
     external = [each.name for each in body.initializer if each.data_location == onnx.TensorProto.EXTERNAL]
     assert [name.rpartition("/")[2] for name in external] == ["Rh", "Rr", "Rz"]

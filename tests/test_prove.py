@@ -17,6 +17,7 @@ from lowering import run
 from strategies import WEIGHTS, random_case
 
 if TYPE_CHECKING:
+    from gru_lower.api.options import Form, ZeroLengthState
     from gru_lower.proving.prove import Proof
 
 PACKINGS = ("none", "inside", "fused", "double", "triple", "block", "block-fused")
@@ -73,7 +74,8 @@ def test_an_empty_sequence_keeps_its_state_only_where_that_is_asked_for() -> Non
         sequence_lens="ragged", initial_h=True, outputs=("Y", "Y_h"), I=3, H=4, N=2, T=3,
     )  # fmt: skip
     model = case.model()
-    for state, other in (("zero", "initial"), ("initial", "zero")):
+    states: tuple[ZeroLengthState, ...] = ("zero", "initial")
+    for state, other in zip(states, reversed(states), strict=True):
         made = gru_lower.lower(model, form="loop", zero_length_state=state, verify=False).model
         pair = [graph_model.parse(each.SerializeToString()) for each in (model, made)]
         assert all(proof.proved for proof in prove(*pair, zero_length_state=state))
@@ -211,7 +213,7 @@ def test_a_state_that_is_a_sum_of_other_things_is_no_step() -> None:
 
 
 @pytest.mark.parametrize("form", ["unroll", "loop", "scan"])
-def test_other_projects_vectors_are_proved(shared: Path, form: str) -> None:
+def test_other_projects_vectors_are_proved(shared: Path, form: Form) -> None:
     shown = 0
     for folder in sorted((shared / "suites").glob("*/*")):
         model = onnx.load(folder / "model.onnx")

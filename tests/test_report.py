@@ -14,13 +14,14 @@ from jsonschema import Draft202012Validator
 from onnx import parser
 
 import gru_lower
-from gru_lower.api import calls
+from gru_lower.api.verify import verify_pair
 from gru_lower.diagnostic_codes import CODES, Severity
 from gru_lower.graph.model import Model
 from gru_lower.gru.activations import KINDS
 from gru_lower.gru.spec import FLOAT_TYPES, INPUTS, VERSIONS, DirectionName
 from gru_lower.passes.lower_gru.choose_form import FORMS
 from gru_lower.report.run_report import SCHEMA_VERSION, File, Report, count_ops
+from gru_lower.rewriting.result import with_output
 from gru_lower.verification.options import VerifyOptions
 from gru_lower.verification.result import Accuracy, Scope, Status, Verification, Worst
 from gru_lower.verification.sites.site import Action
@@ -91,7 +92,7 @@ def test_every_code_has_the_form_the_schema_gives() -> None:
 
 @pytest.mark.parametrize("key", sorted(SCHEMA["required"]))
 def test_a_report_without_one_of_its_parts_is_refused(key: str) -> None:
-    report = checked(calls.inspect(parser.parse_model(PLAIN)))
+    report = checked(gru_lower.inspect(parser.parse_model(PLAIN)))
     del report[key]
     assert not VALIDATOR.is_valid(report)
 
@@ -115,13 +116,13 @@ def test_files_are_named_by_their_digest(tmp_path: Path) -> None:
     result = gru_lower.lower(source, verify=False)
     path = tmp_path / "out.onnx"
     path.write_bytes(result.held.to_bytes())
-    report = checked(calls.written(result.report, str(path), result.held))
+    report = checked(with_output(result.report, str(path), result.held))
     assert report["input"] == {"path": str(source), "sha256": hashlib.sha256(source.read_bytes()).hexdigest()}
     assert report["output"] == {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def test_inspection_is_reported() -> None:
-    report = checked(calls.inspect(FIXTURES / "digits_gru.onnx"))
+    report = checked(gru_lower.inspect(FIXTURES / "digits_gru.onnx"))
     (site,) = report["sites"]
     assert (site["action"], site["form"], site["nodes_before"], site["nodes_after"]) == ("seen", None, 1, 1)
     assert report["op_counts"]["before"] == report["op_counts"]["after"]
@@ -131,7 +132,7 @@ def test_a_gru_that_is_not_understood_has_no_spec_but_a_reason() -> None:
     case = random_case(np.random.default_rng(0), clip=1.0, constants=frozenset({"W", "R", "B"}))
     model = case.model()
     next(a for a in model.graph.node[0].attribute if a.name == "clip").f = -1.0
-    report = checked(calls.inspect(model))
+    report = checked(gru_lower.inspect(model))
     assert report["sites"][0]["spec"] is None
     assert report["sites"][0]["code"] == "GL106"
     assert [found["code"] for found in report["diagnostics"] if found["severity"] == "error"] == ["GL106"]
@@ -140,7 +141,7 @@ def test_a_gru_that_is_not_understood_has_no_spec_but_a_reason() -> None:
 @pytest.mark.parametrize("seed", range(60))
 def test_any_gru_is_reported(seed: int) -> None:
     model = random_case(np.random.default_rng(seed), opset=ANY_OPSET).model()
-    checked(calls.inspect(model))
+    checked(gru_lower.inspect(model))
     report = checked(gru_lower.lower(model, verify=False).report)
     assert report["sites"][0]["spec"]["outputs"] == [name for name in model.graph.node[0].output if name]
 
@@ -163,7 +164,7 @@ def test_errors_that_are_no_numbers_are_null() -> None:
 
 def test_comparing_two_models_is_reported() -> None:
     left, right = (Model(parser.parse_model(text)) for text in (PLAIN, PLAIN.replace("Add", "Mul")))
-    report = checked(calls.verify_pair(left, right, VerifyOptions(cases=2)))
+    report = checked(verify_pair(left, right, VerifyOptions(cases=2)))
     assert report["command"] == "verify"
     assert report["verification"]["status"] == "different"
     assert report["verification"]["worst"]["output"] == "y"

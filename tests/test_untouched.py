@@ -19,6 +19,8 @@ from zoo import everything, exact
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gru_lower.api.options import Form
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -108,7 +110,7 @@ def all_uses(node: NodeProto) -> Iterator[str]:
         yield from (value.name for value in body.output)
 
 
-def check_model(path: Path, form: str) -> bool:
+def check_model(path: Path, form: Form) -> bool:
     """Lower a file; return whether it had a GRU."""
     raw = path.read_bytes()
     before = onnx.ModelProto.FromString(raw)
@@ -121,7 +123,7 @@ def check_model(path: Path, form: str) -> bool:
 
 
 @pytest.mark.parametrize("form", ["auto", "scan"])
-def test_every_fixture(form: str) -> None:
+def test_every_fixture(form: Form) -> None:
     assert sum(check_model(path, form) for path in sorted((ROOT / "fixtures").glob("*.onnx")))
 
 
@@ -170,7 +172,7 @@ def the_lot() -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize("form", ["scan", "loop", "unroll"])
-def test_a_model_of_everything(form: str) -> None:
+def test_a_model_of_everything(form: Form) -> None:
     before = the_lot()
     after, result = lower(before, f"lower-gru{{form={form}}}")
     assert [site.action for site in result.sites] == ["lowered"]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from gru_lower.api.options import Form
+
 I, H = 3, 4
 
 
@@ -62,7 +64,7 @@ def named(value: onnx.ValueInfoProto, name: str) -> onnx.ValueInfoProto:
     return copy
 
 
-def lowered(model: onnx.ModelProto, form: str = "scan") -> onnx.ModelProto:
+def lowered(model: onnx.ModelProto, form: Form = "scan") -> onnx.ModelProto:
     result: onnx.ModelProto = gru_lower.lower(model, form=form, verify=False).model
     return result
 
@@ -82,7 +84,7 @@ def broken(model: onnx.ModelProto, gru: str, *, by: float = 1.3) -> onnx.ModelPr
 
 @pytest.mark.parametrize("form", ["scan", "loop"])
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_the_gru_at_which_two_models_start_to_differ_is_named(form: str, which: int) -> None:
+def test_the_gru_at_which_two_models_start_to_differ_is_named(form: Form, which: int) -> None:
     model = stack()
     found = gru_lower.verify(model, broken(lowered(model, form), f"gru_{which}"))
     assert found.status == "different"

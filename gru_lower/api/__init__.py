@@ -1,1 +1,1 @@
-"""The public calls, one file each: load, passes, verification and report are shared by all of them."""
+"""The public calls, one file each; their options are declared once, in options.py."""

@@ -15,7 +15,7 @@ from gru_lower.checking.check_model import check_model, found
 from gru_lower.checking.checked_model import CheckedModel
 from gru_lower.passes.base import Context
 from gru_lower.report.run_report import count_ops, file_of
-from gru_lower.rewriting.rewrite_model import Result
+from gru_lower.rewriting.result import Result
 from gru_lower.targets import read_profile
 from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.verify_site import site_verifier

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph.model import Model
 from gru_lower.probing import gru_models
-from gru_lower.rewriting.rewrite_model import lower_model, lowering
+from gru_lower.rewriting.pipelines import lowering
+from gru_lower.rewriting.rewrite_model import rewrite_model
 from gru_lower.targets.option_axes import AXIS_OF, PLAIN, band, with_options
 
 if TYPE_CHECKING:
@@ -56,5 +57,5 @@ def model_of(
         forbid="+".join(sorted(profile.unwritten(opset))),
         packing="plain",
     )
-    (site,) = lower_model(held, passes, None).report.sites
+    (site,) = rewrite_model(held, passes, None).report.sites
     return replace(made, model=held.proto) if site.action == "lowered" and site.form == column else None

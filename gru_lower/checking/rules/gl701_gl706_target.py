@@ -19,7 +19,7 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import fixed_dims
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
-from gru_lower.rewriting.rewrite_model import opset_of
+from gru_lower.rewriting.target_options import opset_of
 from gru_lower.targets.accepted_forms import warn_if_not_run
 from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
 from gru_lower.targets.gru_options import options_at

@@ -1,0 +1,84 @@
+"""The defaults that [tool.gru-lower] gives a command, and each of several models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from gru_lower.cli.exclusive_options import excluded_by
+from gru_lower.cli.pyproject_config import ADDED_UP, Config, find, read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def give_defaults(
+    ctx: click.Context, command: click.Command, args: list[str], commands: Mapping[str, click.Command]
+) -> None:
+    """Give a command its defaults from the configuration, before its words are read.
+
+    Args:
+        ctx: The group's context.
+        command: The command.
+        args: Its words.
+        commands: Every command, by name.
+
+    Raises:
+        Unsupported: The configuration cannot be read, or says something that is not understood.
+
+    """
+    own = click.Context(command, parent=ctx, info_name=command.name)
+    try:
+        given, _, _ = command.make_parser(own).parse_args(list(args))
+    except click.UsageError:  # said in full when the words are read in earnest
+        return
+    helping = command.get_help_option(own)
+    if given.get("explain") or (helping is not None and given.get(helping.name or "")):
+        return  # neither does anything that could be configured, and both have to work all the same
+    named = next((p for p in command.params if p.name == "config" and isinstance(p.type, click.Path)), None)
+    path = given.get("config") if named else None  # convert has a --config of another kind
+    models = next((p for p in command.params if isinstance(p, click.Argument) and isinstance(p.type, click.Path)), None)
+    model = "-" if models is None else _first_path(given.get(models.name or ""))
+    if path is not None:
+        ctx.obj = read(Path(path), commands, named=True)
+    else:
+        ctx.obj = find(Path(model) if model != "-" and Path(model).exists() else Path.cwd(), commands)
+    if ctx.obj is not None and command.name is not None:
+        one = models is not None and models.nargs == 1  # of several, each has its own: see overrides_for
+        ctx.default_map = {command.name: _without_excluded(ctx.obj.values(command.name, model if one else "-"), given)}
+
+
+def _first_path(value: Any) -> str:  # noqa: ANN401 - click's values
+    found = next(iter(value), "-") if isinstance(value, (list, tuple)) else value
+    return found if isinstance(found, str) and found else "-"
+
+
+def _without_excluded(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what something on the command line excludes."""
+    gone = {name for key in given for name in excluded_by(key)}
+    return {key: value for key, value in values.items() if key not in gone}
+
+
+def overrides_for(ctx: click.Context, model: str) -> dict[str, Any]:
+    """Return what the configuration says of one model of several, but for what the command line says.
+
+    Args:
+        ctx: The command's context.
+        model: The model's path.
+
+    """
+    config = ctx.find_object(Config)
+    if config is None or ctx.command.name is None:
+        return {}
+    by_name = {parameter.name: parameter for parameter in ctx.command.params}
+    found = {}
+    for key, value in config.values(ctx.command.name, model).items():
+        given = ctx.get_parameter_source(key) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+        if not given or key == ADDED_UP:
+            found[key] = by_name[key].process_value(ctx, value)
+        if given and key == ADDED_UP:
+            found[key] = (*found[key], *ctx.params[key])
+    return found

@@ -1,0 +1,87 @@
+"""The exit code and the line on stderr that each error becomes: no error a user can cause prints a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gru_lower.cli.command_group import DEFAULT
+from gru_lower.errors import GruLowerError, InternalError, Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INTERRUPTED, NO_READER = 130, 141
+"""What a shell says of a program that SIGINT or SIGPIPE ended."""
+
+
+def exit_code_of(command: Callable[[], Any], *, plain: bool) -> int:
+    """Run a command and return the exit code, that of its error if it raises one.
+
+    Args:
+        command: What returns the code, or anything else for 0.
+        plain: Whether errors are said without colour.
+
+    """
+    try:
+        code = command()
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except SystemExit:  # how click and rich leave when nobody reads their output any more
+        return NO_READER
+    except click.ClickException as error:
+        return _wrong_usage(error, plain)
+    except GruLowerError as error:
+        _print_error(error, plain)
+        return error.exit_code
+    except OSError as error:
+        _give_up_stdout()
+        name = "the output" if error.filename is None else error.filename
+        hint = "check the disk's space and the permissions"
+        _print_error(Unsupported(f"{name}: {error.strerror or error}", code="GL004", hint=hint), plain)
+        return Unsupported.exit_code
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is a bug of ours and has to say so
+        import traceback
+
+        traceback.print_exc()
+        hint = "please report it with the model"
+        _print_error(InternalError(f"{type(error).__name__}: {error}", code="GL901", hint=hint), plain)
+        return InternalError.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _give_up_stdout() -> None:
+    """Forget what stdout could not take: the interpreter would try again when it ends, and exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _wrong_usage(error: click.ClickException, plain: bool) -> int:
+    message = error.format_message()
+    if "\n" in message:  # the whole help, where no word was given
+        error.show()
+        return error.exit_code
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"see {'gru-lower' if ctx is None else ctx.command_path} --help"
+    if "extra argument" in message and ctx is not None and ctx.info_name == DEFAULT:
+        hint = f"name the output with -o; {hint}"
+    _print_error(Unsupported(message, code="GL008", hint=hint), plain)
+    return error.exit_code
+
+
+def _print_error(error: GruLowerError, plain: bool) -> None:
+    color = False if plain else None
+    code = f" {error.code}" if error.code else ""
+    where = f" {error.node}:" if error.node else ""
+    click.echo(f"{click.style(f'error{code}:', fg='red', bold=True)}{where} {error.message}", err=True, color=color)
+    if error.hint:
+        click.echo(f"  {click.style('hint:', bold=True)} {error.hint}", err=True, color=color)

@@ -1,0 +1,77 @@
+"""Values of options and arguments, read from their text."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from gru_lower.interop import Source
+
+MODEL = click.Path(path_type=Path, allow_dash=True, readable=False)
+"""The type of an argument that names a model, ``-`` for stdin."""
+
+
+def read_model(path: Path) -> Source:
+    """Read the model that an argument names.
+
+    Raises:
+        InvalidModel: There is none, or it cannot be read.
+
+    """
+    from gru_lower import interop
+
+    return interop.read(sys.stdin.buffer.read() if str(path) == "-" else path)
+
+
+def shapes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """Read NAME=2,7,64."""
+    found = {}
+    for value in values:
+        name, _, dims = value.rpartition("=")
+        try:
+            found[name] = tuple(int(dim) for dim in dims.split(",") if dim.strip())
+        except ValueError:
+            name = ""
+        if not name:
+            raise click.BadParameter(f"{value!r}: write it like X=2,7,64")
+    return found
+
+
+def fixed_dims(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
+    """Read NAME=N and INPUT:AXIS=N."""
+    dims = {}
+    for value in values:
+        name, _, length = value.rpartition("=")
+        if not name or not length.isdecimal():
+            raise click.BadParameter(f"{value!r}: write it like batch=1 or X:0=1")
+        dims[name] = int(length)
+    return dims
+
+
+def codes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Read GL711,GL72."""
+    return tuple(code.strip().upper() for value in values for code in value.split(",") if code.strip())
+
+
+def operators(_ctx: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    """Read Split+Sub."""
+    return tuple(value.split("+")) if value else ()
+
+
+def layer_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """Read KEY=VALUE; values are JSON, or else text."""
+    config = {}
+    for value in values:
+        key, _, text = value.partition("=")
+        if not key or not text:
+            raise click.BadParameter(f"{value!r}: write it like reset_after=false")
+        try:
+            config[key] = json.loads(text)
+        except ValueError:
+            config[key] = {"None": None, "True": True, "False": False}.get(text, text)
+    return config

@@ -1,0 +1,58 @@
+"""The progress bar, and with -v what ran and how long it took."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from gru_lower.version import tool_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gru_lower.cli.terminal import Terminal
+
+
+@contextmanager
+def progress_bar(terminal: Terminal) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar on stderr while it takes long, if a person is watching; with -v, say on what it runs and how long.
+
+    With -vv each step is said as it begins, with the seconds since the start.
+
+    Args:
+        terminal: Where to show it.
+
+    Yields:
+        What is to be called with ``(what, done, total)``.
+
+    """
+    started = time.monotonic()
+    terminal.detail(1, f"gru-lower {tool_version()}, {_versions()}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    hidden = terminal.quiet or not terminal.for_person or terminal.plain or not sys.stderr.isatty()
+    with Progress(*columns, console=terminal.err, transient=True, disable=hidden) as bar:
+        task = bar.add_task("reading", total=1)
+
+        def step(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+            count = f" {done} of {total}" if done else ""
+            terminal.detail(2, f"{time.monotonic() - started:8.2f} s  {what}{count}")
+
+        yield step
+    terminal.detail(1, f"took {time.monotonic() - started:.2f} s")
+
+
+def _versions() -> str:
+    parts = []
+    for name in ("onnx", "onnxruntime", "numpy"):
+        try:
+            parts.append(f"{name} {version(name)}")
+        except PackageNotFoundError:  # a build under another name, such as onnxruntime-gpu
+            parts.append(f"{name} of unknown version")
+    return f"{', '.join(parts)}, Python {platform.python_version()} on {platform.system()}"

@@ -1,0 +1,76 @@
+"""What ``gru-lower check`` prints: what was found, what was mended, and how much of it could be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from gru_lower.cli.render_findings import show_finding
+from gru_lower.cli.render_grus import gru_table
+from gru_lower.cli.render_verdict import show_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.cli.run import Run
+    from gru_lower.cli.terminal import Terminal
+    from gru_lower.diagnostics import Diagnostic
+    from gru_lower.report.run_report import Report
+
+
+def show_checked(terminal: Terminal, runs: Sequence[Run], *, unsafe: bool, fixed: bool) -> None:
+    """Print what was found in models.
+
+    Args:
+        terminal: Where to.
+        runs: The models.
+        unsafe: Whether unsafe fixes are asked for.
+        fixed: Whether fixes were tried.
+
+    """
+    if terminal.write_report(runs):
+        return
+    for run in runs:
+        if len(runs) > 1:
+            terminal.line(run.path, "bold")
+        if run.report is not None:
+            _show_model(terminal, run.report, fixed=fixed)
+    terminal.line(_count([found for run in runs for found in run.diagnostics], unsafe=unsafe))
+
+
+def _show_model(terminal: Terminal, report: Report, *, fixed: bool) -> None:
+    if report.sites and not terminal.quiet:
+        terminal.out.print(gru_table(report))
+    if fixed and any(site.action == "fixed" for site in report.sites):
+        show_verdict(terminal, report.verification)
+    for found in report.diagnostics:
+        if found.fix is not None and found.fix.applied:
+            text = Text("fixed ", style="green")
+            text.append(f"{found.code}: {found.node}: {found.fix.message}", style="default")
+            terminal.show(text)
+        elif found.severity != "note" or not terminal.quiet:
+            show_finding(found, terminal.out)
+    if report.output is not None and report.output.path != "-":
+        terminal.line(f"Wrote {report.output.path}")
+    elif report.output is None and fixed:
+        differs = report.verification.status == "different"
+        terminal.line("Nothing written" + (": the result differs; see --keep-different." if differs else "."))
+
+
+def _count(found: Sequence[Diagnostic], *, unsafe: bool) -> str:
+    """Return how many findings there are, and how many of them can be mended."""
+    left = [each for each in found if not (each.fix and each.fix.applied)]
+    if not left:
+        return f"{len(found)} fixed, nothing left." if found else "Nothing found."
+    safe = sum(each.fix is not None and each.fix.safe for each in left)
+    risky = sum(each.fix is not None and not each.fix.safe for each in left)
+    fixed = f"{len(found) - len(left)} fixed, " if len(left) < len(found) else ""
+    text = f"{fixed}{len(left)} finding{'' if len(left) == 1 else 's'}{' left' if fixed else ''}"
+    if unsafe and safe + risky:
+        text += f", {safe + risky} fixable with --fix --unsafe-fixes"
+    elif safe:
+        text += f", {safe} fixable with --fix" + (f" ({risky} more with --unsafe-fixes)" if risky else "")
+    elif risky:
+        text += f", {risky} fixable with --fix --unsafe-fixes"
+    return f"{text}."

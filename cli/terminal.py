@@ -1,0 +1,96 @@
+"""Where a command prints: results on stdout, remarks on stderr, as the options about printing ask."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from gru_lower.cli.report_formats import TEXT, report_in
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.cli.run import Run
+
+MIN_WIDTH = 100
+
+
+class Terminal:
+    """Prints for one run of one command.
+
+    Args:
+        o: The command's option values: output_format, quiet, verbose, no_color.
+        to_stderr: Whether stdout is taken by a model.
+
+    Attributes:
+        output_format: What stands on stdout.
+        quiet: Whether only findings are printed.
+        verbose: How many details are.
+        plain: Whether nothing has a colour.
+        out: For results.
+        err: For remarks.
+
+    """
+
+    def __init__(self, o: dict[str, Any], *, to_stderr: bool = False) -> None:
+        """Set up the two consoles."""
+        self.output_format: str = o["output_format"]
+        self.quiet: bool = o["quiet"]
+        self.verbose: int = o["verbose"]
+        self.plain: bool = o["no_color"] or bool(os.environ.get("NO_COLOR"))
+        self.out = _console(sys.stderr if to_stderr else sys.stdout, self.plain)
+        self.err = _console(sys.stderr, self.plain)
+
+    @property
+    def for_person(self) -> bool:
+        """Whether a person reads stdout, not a program."""
+        return self.output_format == TEXT
+
+    def write_report(self, runs: Sequence[Run]) -> bool:
+        """Write a report if a program is to read it.
+
+        Args:
+            runs: What was run, one entry for each model.
+
+        Returns:
+            Whether it was written; else a person is to read it.
+
+        """
+        if not self.for_person:
+            self.write(report_in(self.output_format, runs))
+        return not self.for_person
+
+    def write(self, document: str) -> None:
+        """Write what a program reads."""
+        self.out.file.write(document)
+        self.out.file.flush()
+
+    def show(self, what: str | Text) -> None:
+        """Print a line, with --quiet too."""
+        self.out.print(Text(what) if isinstance(what, str) else what, soft_wrap=True)
+
+    def line(self, text: str, style: str = "") -> None:
+        """Print a line that is left out with --quiet."""
+        if not self.quiet:
+            self.show(Text(text, style=style))
+
+    def remark(self, text: str) -> None:
+        """Print a line on stderr, as stdout may hold the report; it is left out with --quiet."""
+        if not self.quiet:
+            self.err.print(Text(text), soft_wrap=True)
+
+    def detail(self, level: int, text: str) -> None:
+        """Print a line on stderr if so many -v are given."""
+        if self.verbose >= level:
+            self.err.print(Text(text, style="dim"), soft_wrap=True)
+
+
+def _console(stream: Any, plain: bool) -> Console:  # noqa: ANN401 - a stream; a switch with a name
+    console = Console(file=stream, color_system=None if plain else "auto", highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = max(console.width, MIN_WIDTH)
+    return console

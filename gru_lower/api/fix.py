@@ -1,0 +1,48 @@
+"""``gru_lower.fix``: mend what a check finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gru_lower import interop
+from gru_lower.api.check import wanted_codes
+from gru_lower.api.options import FixingOptions, OneModel
+from gru_lower.api.public_call import public_call
+from gru_lower.checking.fix_model import FixOptions, fix_model
+from gru_lower.rewriting.result import restore_kind
+
+if TYPE_CHECKING:
+    from gru_lower.rewriting.result import Result
+
+
+@dataclass(kw_only=True)
+class FixArguments(FixingOptions, OneModel):
+    """The arguments of :func:`fix`."""
+
+
+@public_call(FixArguments)
+def fix(given: FixArguments) -> Result:
+    """Mend what :func:`gru_lower.check` finds and can be mended.
+
+    Returns:
+        The model and the report. A verdict of ``"different"`` is in the report; nothing is raised for it.
+
+    Raises:
+        InvalidModel: The model cannot be read.
+        Unsupported: There is no such target, or no such code.
+
+    """
+    what = fixes_wanted(given)
+    source = interop.read(given.model)
+    return restore_kind(fix_model(source.model, what, given.how_to_verify(), given.progress), source)
+
+
+def fixes_wanted(options: FixingOptions) -> FixOptions:
+    """Return what to look for, and what to mend of it.
+
+    Raises:
+        Unsupported: There is no such code.
+
+    """
+    return FixOptions(options.target, wanted_codes(options), options.unsafe)

@@ -1,0 +1,97 @@
+"""``gru_lower.inspect``: list the GRUs of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gru_lower import interop
+from gru_lower.api.options import OneModel
+from gru_lower.api.public_call import public_call
+from gru_lower.diagnostics import diagnostic
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.gru.parse_node import parse
+from gru_lower.passes.base import Context
+from gru_lower.passes.fuse_gru.fuse_gru import FuseGru, FuseOptions
+from gru_lower.report.run_report import Report, count_ops, file_of
+from gru_lower.verification.result import not_run
+from gru_lower.verification.sites.site import Site
+
+if TYPE_CHECKING:
+    from gru_lower.graph.model import Model
+
+
+@dataclass
+class InspectArguments(OneModel):
+    """The arguments of :func:`inspect`."""
+
+
+@public_call(InspectArguments)
+def inspect(given: InspectArguments) -> Report:
+    """List every GRU of a model, decomposed ones included: where it stands, which variant it is, what is doubtful.
+
+    A recurrence that is no GRU is listed with the term that does not fit.
+
+    Raises:
+        InvalidModel: The model cannot be read.
+
+    """
+    return inspect_source(interop.read(given.model))
+
+
+def inspect_source(source: interop.Source) -> Report:
+    """Do what :func:`inspect` does for a model that has been read already."""
+    model = source.model
+    counts = count_ops(model.proto)
+    report = Report(
+        "inspect", file_of(model), not_run("nothing was changed"), op_counts={"before": counts, "after": counts}
+    )
+    report.diagnostics += source.notes
+    _add_nodes(report, model)
+    _add_decomposed(report, model)
+    return report
+
+
+def _add_nodes(report: Report, model: Model) -> None:
+    """Add the GRU nodes, and what is wrong or doubtful about them."""
+    facts = Facts(model)
+    for scope in walk(model.proto):
+        for index, node in enumerate(scope.nodes):
+            if not is_onnx(node, "GRU"):
+                continue
+            parsed = parse(scope, index, facts)
+            site = Site(scope.site(index), scope.path, node.name, parsed.spec, "seen")
+            if parsed.spec is None:
+                site.code, site.message = parsed.diagnostics[-1].code, parsed.diagnostics[-1].message
+            report.sites.append(site)
+            report.diagnostics += parsed.diagnostics
+
+
+def _add_decomposed(report: Report, model: Model) -> None:
+    """Add the recurrences that are not GRU nodes; single steps only where there is nothing else."""
+    for site in find_decomposed(model):
+        if site.action == "fused":
+            site.action, site.message = "seen", f"decomposed ({site.message}): gru-lower fuse makes a GRU of it"
+        elif site.code is not None:
+            report.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
+        report.sites.append(site)
+    if report.sites:
+        return
+    for site in find_decomposed(model, steps=True):
+        if site.action == "fused":
+            site.action = "seen"
+            site.message = "one step, decomposed: gru-lower fuse --steps makes a GRU of sequence length 1 of it"
+            report.sites.append(site)
+
+
+def find_decomposed(model: Model, *, steps: bool = False) -> list[Site]:
+    """Return the recurrences of a model that are not GRU nodes: those that fusing would make GRUs, and the others.
+
+    Args:
+        model: The model; it is not changed.
+        steps: Whether single steps are listed, too.
+
+    """
+    options = FuseOptions(steps="yes" if steps else "no")
+    return FuseGru(options).run(model.copy(), Context(keep_changes=False)).sites

@@ -1,0 +1,99 @@
+"""``gru_lower.legalize``: rewrite GRU nodes for a target, and lower the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gru_lower import interop
+from gru_lower.api.options import LegalizingOptions, OneModel
+from gru_lower.api.public_call import public_call
+from gru_lower.rewriting.pipelines import legalizing
+from gru_lower.rewriting.remaining_nodes import output_of, refuse_remaining
+from gru_lower.rewriting.result import restore_kind
+from gru_lower.rewriting.rewrite_model import rewrite_model
+from gru_lower.rewriting.target_options import target_options
+from gru_lower.targets import read_profile
+from gru_lower.targets.accepted_forms import RUNS_RIGHT
+from gru_lower.verification.comparing.tolerance import DEFAULTS
+
+if TYPE_CHECKING:
+    from gru_lower.graph.model import Model
+    from gru_lower.rewriting.result import Result
+    from gru_lower.verification.options import VerifyOptions
+    from gru_lower.verification.sites.site import Site
+
+
+@dataclass(kw_only=True)
+class LegalizeArguments(LegalizingOptions, OneModel):
+    """The arguments of :func:`legalize`."""
+
+
+@public_call(LegalizeArguments)
+def legalize(given: LegalizeArguments) -> Result:
+    """Rewrite every GRU node into GRUs that a target runs right, lower what cannot be, and check the result.
+
+    Returns:
+        The model, which holds nothing the target does not take, and the report.
+
+    Raises:
+        Remaining: Something is left that the target does not take; the message names each node and the limit.
+        InvalidModel: The model cannot be read, or a GRU in it breaks the operator's rules.
+        Unsupported: An option's value is unknown, or what is given does not fit the model or the target.
+
+    """
+    source = interop.read(given.model)
+    result = legalize_model(source.model, given)
+    refuse_remaining(result.report, given.target)
+    return restore_kind(result, source)
+
+
+def legalize_model(model: Model, options: LegalizingOptions) -> Result:
+    """Do what :func:`legalize` does for a model that has been read already; what remains is in the report.
+
+    Args:
+        model: The model; edited in place.
+        options: The options.
+
+    """
+    verification, cast_to = options.how_to_verify(), ""
+    if options.allow_cast:
+        cast_to = read_profile.load(options.target).dtypes[0]
+        verification = verification and _with_tolerances_of(cast_to, verification)
+    wanted = target_options(model, options.target, options.fix_dims, options.opset)
+    result = rewrite_model(
+        model,
+        legalizing(options.target, wanted, options.zero_length_state, options.opset, cast_to),
+        verification,
+        options.progress,
+        fix_dims=options.fix_dims,
+        target=options.target,
+        command="legalize",
+    )
+    result.report.sites = _one_entry_per_gru(result.report.sites)
+    return result
+
+
+def _with_tolerances_of(dtype: str, options: VerifyOptions) -> VerifyOptions:
+    """Compare as results of a type are compared, but for the tolerances that were given."""
+    limits = DEFAULTS[dtype]
+    rtol = limits.rtol if options.rtol is None else options.rtol
+    return replace(options, rtol=rtol, atol=limits.atol if options.atol is None else options.atol)
+
+
+def _one_entry_per_gru(sites: list[Site]) -> list[Site]:
+    """Return one entry for each GRU there was: passes before lower-gru move nodes, and so change their numbers.
+
+    What lower-gru says of a GRU takes the place of "left alone"; what it says of those that came of a rewrite stays
+    only where it had something to do.
+    """
+    found: dict[tuple[str, str], Site] = {}
+    for site in sites:
+        key = site.scope, output_of(site.site)
+        before = found.get(key)
+        if before is None:
+            if site.message != RUNS_RIGHT:
+                found[key] = site
+        elif before.action == "kept":
+            found[key] = replace(site, site=before.site)
+    return list(found.values())

@@ -1,0 +1,77 @@
+"""``gru_lower.lower``: replace GRU nodes by operators that every runtime has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gru_lower import interop
+from gru_lower.api.options import LoweringOptions, OneModel
+from gru_lower.api.public_call import public_call
+from gru_lower.rewriting.pipelines import lowering
+from gru_lower.rewriting.remaining_nodes import refuse_remaining
+from gru_lower.rewriting.result import restore_kind
+from gru_lower.rewriting.rewrite_model import rewrite_model
+from gru_lower.rewriting.target_options import target_options
+
+if TYPE_CHECKING:
+    from gru_lower.graph.model import Model
+    from gru_lower.rewriting.result import Result
+
+
+@dataclass(kw_only=True)
+class LowerArguments(LoweringOptions, OneModel):
+    """The arguments of :func:`lower`."""
+
+
+@public_call(LowerArguments)
+def lower(given: LowerArguments) -> Result:
+    """Replace every GRU node by operators that every runtime has, and check that the model still computes the same.
+
+    Returns:
+        The model and the report. A verdict of ``"different"`` is in the report; nothing is raised for it.
+
+    Raises:
+        InvalidModel: The model cannot be read, or a GRU in it breaks the operator's rules.
+        Unsupported: An option's value is unknown, or what is given does not fit the model or the target.
+        Remaining: Something is left that the target does not take; the message names each node and the limit.
+
+    """
+    source = interop.read(given.model)
+    result = lower_model(source.model, given)
+    if given.target is not None:
+        refuse_remaining(result.report, given.target)
+    return restore_kind(result, source)
+
+
+def lower_model(model: Model, options: LoweringOptions) -> Result:
+    """Do what :func:`lower` does for a model that has been read already; what remains is in the report.
+
+    Args:
+        model: The model; edited in place.
+        options: The options.
+
+    """
+    wanted = None
+    if options.target is not None:
+        wanted = target_options(model, options.target, options.fix_dims, options.opset)
+    passes = options.passes
+    if passes is None:
+        passes = lowering(
+            options.form,
+            options.zero_length_state,
+            options.opset,
+            wanted,
+            mask=options.mask,
+            batch_hint=options.batch_hint,
+            vocabulary=options.vocabulary,
+            forbid="+".join(options.forbid),
+        )
+    return rewrite_model(
+        model,
+        passes,
+        options.how_to_verify(),
+        options.progress,
+        fix_dims=options.fix_dims,
+        target=options.target,
+    )

@@ -1,0 +1,311 @@
+"""The options of the public calls, each declared once.
+
+Signatures and docstrings of the calls are made of these declarations, and so are the flags of the command line. As
+``--help`` has to answer at once, nothing heavy is imported here, and the dataclasses get no methods they do not need.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from gru_lower.api.declared_options import Doc
+
+if TYPE_CHECKING:
+    from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.options import VerifyOptions
+
+SEARCH = 2.0
+"""Seconds for which two models that agree at first are searched for inputs on which they differ."""
+
+AnyModel = Annotated[
+    Any,
+    Doc("A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed."),
+]
+Form = Annotated[Literal["auto", "scan", "loop", "unroll", "step"], Doc("What a GRU becomes.")]
+ZeroLengthState = Annotated[
+    Literal["zero", "initial"],
+    Doc("What Y_h is for a sequence of length 0; onnxruntime gives zeros.", flag="Y_h of a sequence of length 0."),
+]
+Opset = Annotated[
+    int | None,
+    Doc("Convert the whole model to this opset first.", least=1),
+]
+FixDims = Annotated[
+    Mapping[str, int] | None,
+    Doc(
+        "Static lengths to write into the model first, by symbol (``batch``) or input and axis (``X:0``).",
+        flag="Make a dim of the inputs static first: batch=1, or X:0=1; repeatable.",
+    ),
+]
+Seed = Annotated[int, Doc("Seed of generated inputs.")]
+Shapes = Annotated[
+    Mapping[str, tuple[int, ...]] | None,
+    Doc("Shapes to generate for inputs, by name.", flag="Shape to generate for an input; repeatable."),
+]
+Inputs = Annotated[
+    "Sequence[Feeds] | None",
+    Doc(
+        "Inputs to compare on instead of generated ones, a dict of arrays by input name each.",
+        flag="Compare on these inputs; with labels (out__NAME) accuracy is reported.",
+    ),
+]
+LineProgress = Annotated[Callable[[str], None] | None, Doc("Called with a line on what is going on.")]
+
+
+@dataclass(eq=False, repr=False)
+class OneModel:
+    """The model a call is about."""
+
+    model: AnyModel
+
+
+@dataclass(eq=False, repr=False)
+class TwoModels:
+    """The models a call compares."""
+
+    a: Annotated[Any, Doc("The original: a path, bytes, ModelProto, or any other kind that ``lower`` takes.")]
+    b: Annotated[Any, Doc("The model to compare with it.")]
+
+
+@dataclass(eq=False, repr=False)
+class OneOrTwoModels:
+    """The models a call times."""
+
+    a: Annotated[Any, Doc("The model: a path, bytes, ModelProto, or any other kind that ``lower`` takes.")]
+    b: Annotated[Any, Doc("The model to compare with it; without one, ``a`` lowered by ``auto``.")] = None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class VerificationOptions:
+    """How models are compared."""
+
+    rtol: Annotated[
+        float | None,
+        Doc("Relative tolerance.", default="by element type", least=0),
+    ] = None
+    atol: Annotated[
+        float | None,
+        Doc("Absolute tolerance.", default="by element type", least=0),
+    ] = None
+    cases: Annotated[int, Doc("Generated inputs to compare on.", least=1)] = 3
+    seed: Seed = 0
+
+    def verify_options(self) -> "VerifyOptions":
+        """Return how to verify."""
+        from gru_lower.verification.options import VerifyOptions
+
+        return VerifyOptions(rtol=self.rtol, atol=self.atol, cases=self.cases, seed=self.seed)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ComparisonOptions(VerificationOptions):
+    """How models are compared, and on what inputs."""
+
+    inputs: Inputs = None
+    expected: Annotated[
+        "Sequence[Feeds] | None", Doc("What is right for each of ``inputs``: labels or values by output name.")
+    ] = None
+    shapes: Shapes = None
+
+    def verify_options(self) -> "VerifyOptions":
+        """Return how to verify, and on what inputs."""
+        inputs = None if self.inputs is None else list(self.inputs)
+        expected = None if self.expected is None else list(self.expected)
+        return replace(super().verify_options(), inputs=inputs, expected=expected, shapes=dict(self.shapes or {}))
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class RewritingOptions(ComparisonOptions):
+    """What every call takes that rewrites a model."""
+
+    verify: Annotated[
+        bool,
+        Doc("Whether to run the model before and after, and compare.", flag="Compare with the original."),
+    ] = True
+    progress: Annotated[Callable[[str, int, int], None] | None, Doc("Called with ``(what, done, total)``.")] = None
+
+    def how_to_verify(self) -> "VerifyOptions | None":
+        """Return how to verify the result, ``None`` not to."""
+        return self.verify_options() if self.verify else None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LoweringOptions(RewritingOptions):
+    """Options of :func:`gru_lower.lower`."""
+
+    form: Form = "auto"
+    zero_length_state: ZeroLengthState = "zero"
+    mask: Annotated[
+        Literal["auto", "where"],
+        Doc(
+            "How sequence_lens acts: ``where`` takes a Where in the body, which quantisers understand.",
+            flag="How sequence_lens acts; where: by Where in the body.",
+        ),
+    ] = "auto"
+    batch_hint: Annotated[int, Doc("Batch size to expect where it is dynamic; only speed depends on it.", least=0)] = 0
+    fix_dims: FixDims = None
+    vocabulary: Annotated[
+        Literal["gemm", "minimal"],
+        Doc("What steps are spelled with; minimal: MatMul, Add, Sub, Mul, Sigmoid, Tanh and views."),
+    ] = "gemm"
+    forbid: Annotated[
+        Sequence[str],
+        Doc("Operators not to write: ``('Split', 'Sub')``.", flag="Operators not to write: Split+Sub."),
+    ] = ()
+    target: Annotated[
+        str | None,
+        Doc(
+            "What to lower for, a profile's name (``portable``) or path; overrules ``mask``, ``vocabulary`` and "
+            "``forbid``.",
+            flag="Write only what a target takes; portable: what everybody takes.",
+        ),
+    ] = None
+    opset: Opset = None
+    passes: Annotated[str | None, Doc('Run these passes instead: "normalize-gru,lower-gru{form=scan}".')] = None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class FusingOptions(RewritingOptions):
+    """Options of :func:`gru_lower.fuse`."""
+
+    require: Annotated[
+        int | None,
+        Doc(
+            "How many GRUs have to come of it at least.",
+            flag="Exit 1 if fewer GRUs than N were fused.",
+            least=0,
+        ),
+    ] = None
+    steps: Annotated[bool, Doc("Make a GRU of sequence length 1 of a single step, too.")] = False
+    assume: Annotated[
+        Literal["nothing", "right-padded"],
+        Doc(
+            "``right-padded`` promises that masks are true up to each sequence's length and false from there on, and "
+            "lets them become sequence_lens; verification then feeds such masks.",
+            flag="Promise that masks only ever mask the end of sequences.",
+        ),
+    ] = "nothing"
+    passes: Annotated[str | None, Doc('Run these passes instead: "fuse-gru,normalize-gru".')] = None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LegalizingOptions(RewritingOptions):
+    """Options of :func:`gru_lower.legalize`."""
+
+    target: Annotated[
+        str,
+        Doc(
+            "What to legalise for: the name of a profile that ships (``tract``), or the path of one.",
+            flag="The profile to legalise for; see gru-lower targets.",
+        ),
+    ]
+    allow_cast: Annotated[bool, Doc("Compute GRUs of a type the target does not take in the first it does.")] = False
+    zero_length_state: ZeroLengthState = "zero"
+    fix_dims: FixDims = None
+    opset: Opset = None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class CheckingOptions:
+    """Options of :func:`gru_lower.check`."""
+
+    target: Annotated[
+        str | None,
+        Doc(
+            "Also look for what a target would reject, or compute wrongly: a profile's name or path.",
+            flag="Also what a target would reject, or compute wrongly.",
+        ),
+    ] = None
+    select: Annotated[
+        Sequence[str],
+        Doc(
+            "The codes to look for, or their beginnings (``GL7``); all by default.",
+            flag="Look for these codes only: GL711,GL72.",
+        ),
+    ] = ()
+    ignore: Annotated[
+        Sequence[str],
+        Doc("Codes, or their beginnings, not to look for.", flag="Do not look for these codes."),
+    ] = ()
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class FixingOptions(CheckingOptions, RewritingOptions):
+    """Options of :func:`gru_lower.fix`."""
+
+    unsafe: Annotated[
+        bool, Doc("Whether to make fixes, too, after which the model may mean something else than was meant.")
+    ] = False
+    verify: Annotated[
+        bool,
+        Doc(
+            "Whether to run the model before and after the fixes that change no result, and compare.",
+            flag="Compare before and after fixes.",
+        ),
+    ] = True
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class PairOptions(ComparisonOptions):
+    """How two models are compared that were handed in."""
+
+    search: Annotated[
+        float,
+        Doc(
+            "Seconds to go on for with further inputs, wilder ones, and to look for some on which the two differ.",
+            flag="How long to go on with wilder inputs, and look for some on which the two differ.",
+            least=0,
+        ),
+    ] = SEARCH
+    providers: Annotated[
+        Sequence[str],
+        Doc(
+            "onnxruntime's execution providers, such as ``cuda``, in order of preference.",
+            flag="onnxruntime's execution provider, such as cuda; repeatable, in order of preference.",
+            default="cpu",
+        ),
+    ] = ()
+    zero_length_state: Annotated[
+        Literal["zero", "initial"],
+        Doc("What Y_h is for a sequence of length 0; with initial none are fed."),
+    ] = "zero"
+
+    def how_to_verify(self) -> "VerifyOptions":
+        """Return how to verify the two."""
+        return replace(
+            self.verify_options(),
+            seconds=self.search,
+            providers=tuple(self.providers),
+            zero_length_state=self.zero_length_state,
+        )
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class VerifyingOptions(PairOptions):
+    """Options of :func:`gru_lower.verify`."""
+
+    prove: Annotated[
+        bool,
+        Doc(
+            "Show, too, over the reals and for all inputs, that the GRUs of one model compute what stands for them in "
+            "the other; ``proved`` says whether that worked.",
+            flag="Show over the reals, too, that each GRU is what stands for it.",
+        ),
+    ] = False
+    progress: LineProgress = None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TimingOptions:
+    """Options of :func:`gru_lower.bench`."""
+
+    seconds: Annotated[float, Doc("How long to time both together.", above=0)] = 3.0
+    runs: Annotated[int | None, Doc("Rounds to time instead; each times both models.", least=1)] = None
+    threads: Annotated[int, Doc("Of onnxruntime, for each model; 0: one per core.", least=0)] = 1
+    seed: Seed = 0
+    inputs: Annotated[
+        "Sequence[Feeds] | None",
+        Doc("Inputs to run on instead of generated ones; the first case is used.", flag="Run on these inputs."),
+    ] = None
+    shapes: Shapes = None
+    progress: LineProgress = None

@@ -1,0 +1,102 @@
+"""A call whose options are declared by a dataclass: its signature and its docstring are made of the declarations."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import textwrap
+from typing import TYPE_CHECKING, Any, ForwardRef, ParamSpec, TypeVar, cast
+
+from gru_lower.api.declared_options import declared_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gru_lower.api.declared_options import Option
+
+P = ParamSpec("P")
+A = TypeVar("A")
+R = TypeVar("R")
+
+WIDTH = 100
+SECTIONS = ("Returns:", "Raises:")
+"""What the arguments stand in front of."""
+
+
+def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Callable[P, R]]:
+    """Make a function of a dataclass a call that takes the dataclass's fields.
+
+    Args:
+        arguments: The dataclass, each field with a :class:`gru_lower.api.declared_options.Doc`.
+
+    Returns:
+        A decorator: what it returns has the fields as its parameters, for type checkers too, and describes them in its
+        docstring.
+
+    """
+
+    def decorate(function: Callable[[A], R]) -> Callable[P, R]:
+        options = declared_options(cast("type", arguments))
+        returned = _Source(inspect.get_annotations(function)["return"])
+        signature = inspect.Signature([_parameter(option) for option in options], return_annotation=returned)
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            __tracebackhide__ = True  # pytest shows the caller
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{function.__name__}() {error}") from None
+            return function(arguments(*args, **kwargs))
+
+        annotations = {option.name: option.type for option in options}
+        vars(call).update(__signature__=signature, __annotations__=annotations | {"return": returned})
+        call.__doc__ = _documented(function.__doc__, options)
+        return call
+
+    return decorate
+
+
+class _Source(str):
+    """An annotation as it is written, without quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY if option.keyword_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Parameter(
+        option.name,
+        kind,
+        default=inspect.Parameter.empty if option.required else option.default,
+        annotation=_shown(option.type),
+    )
+
+
+def _shown(annotation: Any) -> Any:  # noqa: ANN401 - types
+    """Return an annotation as help() is to show it: short, and without quotes."""
+    if isinstance(annotation, ForwardRef):
+        return _Source(annotation.__forward_arg__)
+    text = inspect.formatannotation(annotation)
+    return _Source(text.replace("collections.abc.", "")) if "collections.abc." in text else annotation
+
+
+def _documented(text: str | None, options: list[Option]) -> str | None:
+    """Return a docstring with the arguments in it, in front of what it says of the result."""
+    if text is None:  # python -OO
+        return None
+    text = inspect.cleandoc(text)
+    lines = text.split("\n")
+    place = next((index for index, line in enumerate(lines) if line in SECTIONS), len(lines))
+    described = [line for option in options for line in _described(option)]
+    return "\n".join(
+        [*"\n".join(lines[:place]).rstrip().split("\n"), "", "Args:", *described, "", *lines[place:]]
+    ).rstrip()
+
+
+def _described(option: Option) -> list[str]:
+    choices = f" One of {', '.join(f'``{choice!r}``' for choice in option.choices)}." if option.choices else ""
+    default = f" Default: {option.doc.default}." if option.doc.default else ""
+    said = f"{option.name}: {option.doc.text}{choices}{default}"
+    return textwrap.wrap(said, WIDTH, initial_indent="    ", subsequent_indent="        ", break_on_hyphens=False)

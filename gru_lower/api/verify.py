@@ -1,0 +1,145 @@
+"""``gru_lower.verify``: tell whether two models compute the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gru_lower import interop
+from gru_lower.api.options import TwoModels, VerifyingOptions
+from gru_lower.api.prove_pair import prove_pair
+from gru_lower.api.public_call import public_call
+from gru_lower.diagnostics import diagnostic
+from gru_lower.graph import external_data
+from gru_lower.report.run_report import Report, count_ops, file_of
+from gru_lower.verification.differences.differing_pair import DifferingPair
+from gru_lower.verification.differences.locate import locate
+from gru_lower.verification.differences.reduce import reduce_models
+from gru_lower.verification.sites.gru_by_gru import verify_gru_by_gru
+from gru_lower.verification.whole_models.verify_models import verify_models
+from gru_lower.verification.worker.execution_providers import worker_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gru_lower.graph.model import Model
+    from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.differences.reduce import Reduced
+    from gru_lower.verification.options import VerifyOptions
+    from gru_lower.verification.result import Verification
+    from gru_lower.verification.sites.site import Site
+    from gru_lower.verification.worker.client import Worker
+
+
+@dataclass(kw_only=True)
+class VerifyArguments(VerifyingOptions, TwoModels):
+    """The arguments of :func:`verify`."""
+
+
+@public_call(VerifyArguments)
+def verify(given: VerifyArguments) -> Verification:
+    """Tell whether two models compute the same, by running both on the same inputs.
+
+    Returns:
+        The verdict. Where the two differ, ``starts_at`` names the GRUs at which they start to, ``counterexample`` holds
+        the inputs, and ``least_atol`` and ``least_rtol`` are the tolerances that would pass.
+
+    Raises:
+        InvalidModel: A model cannot be read.
+        Unsupported: What is given does not fit the models, or there is no such execution provider.
+
+    """
+    left, right = interop.read(given.a).model, interop.read(given.b).model
+    return verify_pair(left, right, given.how_to_verify(), given.progress, prove=given.prove).verification
+
+
+def verify_pair(
+    left: Model,
+    right: Model,
+    options: VerifyOptions,
+    progress: Callable[[str], None] | None = None,
+    *,
+    prove: bool = False,
+) -> Report:
+    """Do what :func:`verify` does for models that have been read already, and report on it.
+
+    Args:
+        left: The original.
+        right: The model to compare with it.
+        options: How to verify.
+        progress: Called with a line on what is going on.
+        prove: Whether to show over the reals, too, that the GRUs of one compute what stands for them in the other.
+
+    """
+    for model in (left, right):
+        external_data.check(model.proto, model.base_dir)
+    verification = _compare(left, right, options, progress or _no_progress)
+    sites: list[Site] = []
+    if prove:
+        sites = prove_pair(left, right, options.zero_length_state or "zero")
+        verification = replace(verification, proved=bool(sites) and all(site.code is None for site in sites))
+    return Report(
+        "verify",
+        file_of(left),
+        verification,
+        output=file_of(right),
+        op_counts={"before": count_ops(left.proto), "after": count_ops(right.proto)},
+        sites=sites,
+        diagnostics=[
+            diagnostic(site.code, site.message, scope=site.scope, node=site.site)
+            for site in sites
+            if site.code is not None
+        ],
+    )
+
+
+def _compare(left: Model, right: Model, options: VerifyOptions, progress: Callable[[str], None]) -> Verification:
+    """Run both models; where they differ, find out where that starts, where that is chaos, run each GRU by itself."""
+    with worker_for(options) as worker:
+        verification = verify_models(
+            left.proto,
+            right.proto,
+            base_dir_a=left.base_dir,
+            base_dir_b=right.base_dir,
+            options=options,
+            worker=worker,
+            progress=progress,
+        )
+        if verification.chaotic and verification.status == "inconclusive":
+            progress("each GRU by itself")
+            verification = verify_gru_by_gru(left, right, options, worker) or verification
+        if verification.status == "different" and verification.counterexample is not None:
+            progress("where the two start to differ")
+            start = locate(_pair(left, right, verification.counterexample, options, worker))
+            if start is not None:
+                verification = replace(verification, starts_at=start.sites, starts_in=start.value)
+    return verification
+
+
+def reduce_pair(left: Model, right: Model, found: Verification, options: VerifyOptions) -> Reduced | None:
+    """Return the smallest parts of two models that still differ, with inputs that show it.
+
+    Args:
+        left: The original.
+        right: The model that differs from it.
+        found: What :func:`verify_pair` found.
+        options: How that was done.
+
+    Returns:
+        Two models, each whole in itself, and inputs for both; ``None`` where the two do not differ, or do not on any
+        inputs: by the names of their outputs, say.
+
+    """
+    if found.status != "different" or found.counterexample is None:
+        return None
+    with worker_for(options) as worker:
+        pair = _pair(left, right, found.counterexample, options, worker)
+        return reduce_models(pair, locate(pair))
+
+
+def _pair(left: Model, right: Model, feeds: Feeds, options: VerifyOptions, worker: Worker) -> DifferingPair:
+    return DifferingPair(left.proto, right.proto, feeds, options, worker, (left.base_dir, right.base_dir))
+
+
+def _no_progress(_what: str) -> None:
+    return None

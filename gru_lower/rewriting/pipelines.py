@@ -1,0 +1,69 @@
+"""The default pipelines of lower, fuse and legalize, as ``--passes`` spells them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.targets.target_option import quoted_target
+
+if TYPE_CHECKING:
+    from gru_lower.rewriting.target_options import TargetOptions
+
+
+def lowering(
+    form: str = "auto",
+    zero_length_state: str = "zero",
+    opset: int | None = None,
+    wanted: TargetOptions | None = None,
+    **options: str | int,
+) -> str:
+    """Return the pipeline of :func:`gru_lower.lower`.
+
+    Args:
+        form: What a GRU becomes.
+        zero_length_state: What Y_h is for a sequence of length 0.
+        opset: The opset to convert the whole model to first.
+        wanted: What the target asks for, which overrules ``options``.
+        options: More options of ``lower-gru``.
+
+    """
+    given = {**options, **({} if wanted is None else wanted.lower_gru)}
+    steps = _preparing(opset, wanted), _step("lower-gru", form=form, zero_length_state=zero_length_state, **given)
+    return ",".join(filter(None, steps))
+
+
+def legalizing(target: str, wanted: TargetOptions, zero_length_state: str, opset: int | None, cast_to: str) -> str:
+    """Return the pipeline of :func:`gru_lower.legalize`.
+
+    Args:
+        target: The name of a profile, or the path of one.
+        wanted: What the target asks for.
+        zero_length_state: What Y_h is for a sequence of length 0.
+        opset: The opset to convert the whole model to first.
+        cast_to: The type to compute GRUs in whose own type the target does not take, ``""`` for none.
+
+    """
+    legalize = _step("legalize-gru", target=quoted_target(target), cast_to=cast_to, zero_length_state=zero_length_state)
+    lower = _step("lower-gru", form="auto", zero_length_state=zero_length_state, **wanted.lower_gru)
+    return ",".join(filter(None, (_preparing(opset, wanted), legalize, lower)))
+
+
+def fusing(*, steps: bool = False, assume: str = "nothing") -> str:
+    """Return the pipeline of :func:`gru_lower.fuse`.
+
+    Args:
+        steps: Whether a single step becomes a GRU of sequence length 1, too.
+        assume: ``"right-padded"`` or ``"nothing"``.
+
+    """
+    return f"{_step('fuse-gru', steps='yes' if steps else 'no', assume=assume)},join-directions"
+
+
+def _preparing(opset: int | None, wanted: TargetOptions | None) -> str:
+    fold = "fold-shapes" if wanted is not None and wanted.fold_shapes else ""
+    convert = "" if opset is None else _step("convert-opset", to=opset)
+    return ",".join(filter(None, (fold, convert)))
+
+
+def _step(name: str, **options: str | int) -> str:
+    return f"{name}{{{','.join(f'{key}={value}' for key, value in options.items())}}}"

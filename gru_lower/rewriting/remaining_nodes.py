@@ -1,0 +1,70 @@
+"""What is left in a rewritten model that the target does not take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.diagnostics import diagnostic
+from gru_lower.errors import Remaining
+from gru_lower.graph.facts import Facts
+from gru_lower.rewriting.target_options import opset_of
+from gru_lower.targets import read_profile
+from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.diagnostics import Diagnostic
+    from gru_lower.graph.model import Model
+    from gru_lower.report.run_report import Report
+
+GRU, OPERATOR = "GL452", "GL453"
+"""The codes of a GRU, and of another node, that the target does not take."""
+KEPT = ("GL301", "GL302", "GL303", "GL304", "GL305", "GL306", "GL307", "GL308")
+"""Why a GRU was not lowered."""
+
+
+def find_remaining(model: Model, target: str, said: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Return what a target does not take of a model, each node with the limit and what would help.
+
+    Args:
+        model: The model, rewritten.
+        target: The name of a profile, or the path of one.
+        said: What was said so far; of GRUs that were kept, why.
+
+    """
+    profile = read_profile.load(target)
+    kept = {(each.scope, output_of(each.node)): each for each in said if each.code in KEPT}
+    found: list[Diagnostic] = []
+    for each in find_unsupported_nodes(model, profile, Facts(model)):
+        message, hint, code = each.message, each.hint, OPERATOR
+        if each.kind != "operator":
+            code, reason = GRU, kept.get((each.scope, output_of(each.site)))
+            message += f", and {reason.message}" if reason else ""
+            helped = profile.unwritten(opset_of(model)) - profile.unwritten(profile.best_opset)
+            hint = f"add --opset {profile.best_opset}" if reason and reason.code == "GL307" and helped else hint
+        found.append(diagnostic(code, message, scope=each.scope, node=each.site, hint=hint))
+    return found
+
+
+def output_of(site: str) -> str:
+    """Return the output in a site's id, which other edits do not change as they do the number."""
+    return site.rpartition("#")[2].partition(":")[2]
+
+
+def remaining_in(report: Report) -> list[Diagnostic]:
+    """Return what a report says is left that the target does not take."""
+    return [found for found in report.diagnostics if found.code in (GRU, OPERATOR)]
+
+
+def refuse_remaining(report: Report, target: str) -> None:
+    """Refuse a result that holds what the target does not take.
+
+    Raises:
+        Remaining: Naming each node, the limit and what would help.
+
+    """
+    found = remaining_in(report)
+    if found:
+        each = "; ".join(f"{one.node}: {one.message} ({one.hint})" for one in found)
+        raise Remaining(f"{target} does not take what is left: {each}", code=found[0].code, hint=found[0].hint)

@@ -1,0 +1,80 @@
+"""What a rewrite gives back: the model and the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gru_lower.graph.model import save
+from gru_lower.report.run_report import File, Report
+
+if TYPE_CHECKING:
+    import os
+
+    from gru_lower.graph.model import Model
+    from gru_lower.interop import Source
+    from gru_lower.verification.sites.site import Site
+
+
+@dataclass
+class Result:
+    """What a call that rewrites a model gives back.
+
+    Attributes:
+        model: The new model, of the kind that was handed in. A path and bytes give a ModelProto; see :meth:`save`
+            and :meth:`to_bytes`.
+        report: What was done and how it was verified.
+        held: The model as :func:`gru_lower.graph.model.save` takes it.
+
+    """
+
+    model: Any
+    report: Report
+    held: Model = field(repr=False)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model to a file, atomically; external data goes beside it.
+
+        Args:
+            path: Where to.
+            overwrite: Whether an existing file may be replaced.
+
+        Raises:
+            Unsupported: The file exists and may not be replaced, or cannot be written.
+
+        """
+        save(self.held, Path(path), overwrite=overwrite)
+
+    def to_bytes(self) -> bytes:
+        """Return the model's bytes: those that were read where nothing was changed.
+
+        Raises:
+            Unsupported: It is larger than a protobuf message may be (2 GiB).
+
+        """
+        return self.held.to_bytes()
+
+
+def restore_kind(result: Result, source: Source) -> Result:
+    """Give a result's model the kind that was handed in, and the report what is lost on the way."""
+    result.report.diagnostics[:0] = source.notes
+    result.model = source.restore(result.model)
+    return result
+
+
+def kept_grus(report: Report) -> list[Site]:
+    """Return the GRUs a run had to leave."""
+    return [site for site in report.sites if site.action == "kept" and site.code]
+
+
+def with_output(report: Report, path: str, model: Model) -> Report:
+    """Return the report with the file that was written.
+
+    Args:
+        report: What was done.
+        path: The file, ``"-"`` for stdout.
+        model: What was written.
+
+    """
+    return replace(report, output=File(path, model.sha256()))

@@ -1,0 +1,87 @@
+"""What a target asks of ``lower-gru``: the forms, the operators and the shapes it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gru_lower.emission.operator_vocabulary import EMITTED
+from gru_lower.errors import Unsupported
+from gru_lower.graph import fixed_dims
+from gru_lower.graph.scopes import ONNX_DOMAINS
+from gru_lower.targets import read_profile
+from gru_lower.targets.target_option import quoted_target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gru_lower.graph.model import Model
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """What a target asks for.
+
+    Attributes:
+        lower_gru: Options of ``lower-gru``.
+        fold_shapes: Whether shapes are computed before the model runs, as the target takes static ones only.
+
+    """
+
+    lower_gru: dict[str, str]
+    fold_shapes: bool
+
+
+def target_options(
+    model: Model, target: str, fix_dims: Mapping[str, int] | None = None, opset: int | None = None
+) -> TargetOptions:
+    """Return what a target asks for.
+
+    Args:
+        model: What is to be lowered.
+        target: The name of a profile, or the path of one.
+        fix_dims: The dims that are about to be fixed.
+        opset: The opset that the model is about to be converted to.
+
+    Raises:
+        Unsupported: There is no such target, or the model would still have a dim or an opset it does not take.
+        InvalidModel: The file is no profile.
+
+    """
+    profile = read_profile.load(target)
+    if profile.static:
+        _refuse_open_dims(model, profile.name, fix_dims or {})
+    oldest, newest = profile.opset
+    current = opset or opset_of(model)
+    if not oldest <= current <= newest:
+        raise Unsupported(
+            f"{profile.name} takes opset {oldest} to {newest}; this one is {current}",
+            code="GL404",
+            hint=f"add --opset {profile.best_opset}",
+        )
+    forbidden = profile.unwritten(current) | (EMITTED - set(profile.allow) if profile.allow else set())
+    options = {
+        "forms": "+".join(profile.forms),
+        "vocabulary": profile.vocabulary,
+        "forbid": "+".join(sorted(forbidden)),
+        "packing": "plain",
+        "target": quoted_target(target),
+        **({"mask": "where"} if profile.mask == "where" else {}),
+    }
+    return TargetOptions(options, fold_shapes=profile.static)
+
+
+def _refuse_open_dims(model: Model, target: str, fix_dims: Mapping[str, int]) -> None:
+    fixed = model.copy()
+    if fix_dims:
+        fixed_dims.fix(fixed, fix_dims)
+    still_open = fixed_dims.open_dims(fixed)
+    if still_open:
+        flags = " ".join(f"--fix-dim {name}=N" for name in still_open)
+        listed = ", ".join(still_open)
+        raise Unsupported(f"{target} takes static shapes only; open: {listed}", code="GL403", hint=f"add {flags}")
+
+
+def opset_of(model: Model) -> int:
+    """Return the version of ONNX's own opset that a model imports, 0 for none."""
+    return next((entry.version for entry in model.proto.opset_import if entry.domain in ONNX_DOMAINS), 0)
