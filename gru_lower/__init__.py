@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gru_lower.gru import reference
     from gru_lower.rewriting.result import Result
 
+    __version__: str
+
 _MODULES = {"frameworks": "gru_lower.frameworks", "reference": "gru_lower.gru.reference"}
 """Public names of modules."""
 _DEFINED_IN = {
