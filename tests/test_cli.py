@@ -554,7 +554,7 @@ def sabotaged(monkeypatch: pytest.MonkeyPatch) -> None:
         tensors = gate_tensors(*args)
         return tensors | {"Wz": tensors["Wr"], "Wr": tensors["Wz"]}
 
-    monkeypatch.setattr("gru_lower.passes.lower_gru.lower_gru.gate_tensors", exchanged)
+    monkeypatch.setattr("gru_lower.passes.lower_gru.write_replacement.gate_tensors", exchanged)
 
 
 @pytest.mark.usefixtures("sabotaged")
