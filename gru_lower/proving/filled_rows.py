@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.matrices import Array
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
-    from gru_lower.passes.fuse_gru.interpreter.interpreter import Known
+    from gru_lower.passes.fuse_gru.tensors.scope_values import Known
 
 
 class FillIndex(NamedTuple):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph import tensor_values
 from gru_lower.graph.known_zeros import is_zero
-from gru_lower.passes.fuse_gru.interpreter import length_comparisons
+from gru_lower.passes.fuse_gru.interpreter import length_masks
 from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value, as_value
 from gru_lower.proving.errors import NotShownError
 from gru_lower.proving.mask_cases import MaskComparison
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
-    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter, Known
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+    from gru_lower.passes.fuse_gru.tensors.scope_values import Known
 
 
 class GruNode:
@@ -91,7 +92,7 @@ class GruNode:
             NotShownError: The lengths are no input of the scope's.
 
         """
-        found = length_comparisons.lengths_of(self.other, self.spec.inputs["sequence_lens"])
+        found = length_masks.lengths_of(self.other, self.spec.inputs["sequence_lens"])
         if found is None:
             raise NotShownError("sequence_lens is not understood")
         return MaskComparison(found[0], found[1], number, step)

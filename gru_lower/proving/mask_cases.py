@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gru_lower.passes.fuse_gru.algebra.axes import ReadAlong, shifted
 from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf, Lin, Spread, Stack
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
-from gru_lower.passes.fuse_gru.interpreter.length_comparisons import Below
-from gru_lower.passes.fuse_gru.interpreter.masks import counted
+from gru_lower.passes.fuse_gru.interpreter.length_masks import LengthMask, compared_number
 from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION
 from gru_lower.proving.errors import NotShownError
 
@@ -62,7 +61,7 @@ def infinity(algebra: Algebra) -> Poly:
 def has_masks(algebra: Algebra, poly: Poly | None) -> bool:
     """Whether masks are among a polynomial's own atoms."""
     return poly is not None and any(
-        isinstance(leaf := _unspread(algebra, serial), Leaf) and isinstance(leaf.source, Below)
+        isinstance(leaf := _unspread(algebra, serial), Leaf) and isinstance(leaf.source, LengthMask)
         for mono, _ in poly.terms
         for serial in mono
     )
@@ -80,18 +79,18 @@ def comparison_of(leaf: Leaf) -> MaskComparison:
         NotShownError: The mask is none of single steps, or of one step after the other.
 
     """
-    number = counted(leaf)
+    number = compared_number(leaf)
     source = leaf.source
-    assert isinstance(source, Below)
+    assert isinstance(source, LengthMask)
     if number is not None:
-        return MaskComparison(source.lens, leaf.axes[:-1] if source.placed else leaf.axes, number, 0)
+        return MaskComparison(source.lengths, leaf.axes[:-1] if source.has_positions else leaf.axes, number, 0)
     steps = leaf.axes[-1]
     factor = source.number.factor(("#",)) if isinstance(source.number, Affine) else 0
     if not isinstance(steps, ReadAlong) or steps.label != 0 or not factor:
         raise NotShownError("a mask is not that of its step")
     lowered = tuple(shifted(axis, -1) for axis in leaf.axes[:-1])
     first = source.number - POSITION * factor + steps.start * factor
-    return MaskComparison(source.lens, lowered, first, steps.step * factor)
+    return MaskComparison(source.lengths, lowered, first, steps.step * factor)
 
 
 class MaskCases:
@@ -111,7 +110,7 @@ class MaskCases:
     def own_masks(self, poly: Poly) -> list[Leaf]:
         """Return the masks among a polynomial's own atoms."""
         atoms = [_unspread(self.algebra, serial) for mono, _ in poly.terms for serial in mono]
-        return [atom for atom in atoms if isinstance(atom, Leaf) and isinstance(atom.source, Below)]
+        return [atom for atom in atoms if isinstance(atom, Leaf) and isinstance(atom.source, LengthMask)]
 
     def without_mask(self, poly: Poly, mask: MaskComparison) -> Poly | None:
         """Return what a mask is multiplied by, ``None`` where a polynomial is no product with it."""
@@ -127,7 +126,7 @@ class MaskCases:
 
     def _is_mask(self, serial: int, mask: MaskComparison) -> bool:
         atom = _unspread(self.algebra, serial)
-        return isinstance(atom, Leaf) and isinstance(atom.source, Below) and comparison_of(atom) == mask
+        return isinstance(atom, Leaf) and isinstance(atom.source, LengthMask) and comparison_of(atom) == mask
 
     def check_masks(self, poly: Poly, *allowed: MaskComparison) -> None:
         """Check that every mask in a polynomial is one of those allowed.
@@ -153,7 +152,7 @@ class MaskCases:
         for serial in {serial for mono, _ in poly.terms for serial in mono} - seen:
             seen.add(serial)
             atom = self.algebra.atoms[serial]
-            if isinstance(atom, Leaf) and isinstance(atom.source, Below):
+            if isinstance(atom, Leaf) and isinstance(atom.source, LengthMask):
                 yield atom
             for part in self._parts(serial):
                 yield from self._masks(part, seen)
@@ -206,7 +205,7 @@ class MaskCases:
     def _atom(self, serial: int, value: float, which: Collection[Leaf] | None, known: dict[int, Poly]) -> Poly:
         algebra = self.algebra
         atom = algebra.atoms[serial]
-        if isinstance(atom, Leaf) and isinstance(atom.source, Below):
+        if isinstance(atom, Leaf) and isinstance(atom.source, LengthMask):
             return algebra.constant(value) if which is None or atom in which else algebra.of(serial)
         parts = self._parts(serial)
         made = [self._with_masks(part, value, which, known) for part in parts]

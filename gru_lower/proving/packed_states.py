@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-from gru_lower.passes.fuse_gru.loops.read_loop import Reader
+from gru_lower.passes.fuse_gru.loops.read_loop import LoopReader
 from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value, features, leaf
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
-    from gru_lower.passes.fuse_gru.interpreter.interpreter import Known
-    from gru_lower.passes.fuse_gru.loops.read_loop import State
+    from gru_lower.passes.fuse_gru.loops.interpreted_loop import LoopState
+    from gru_lower.passes.fuse_gru.tensors.scope_values import Known, ScopeValues
 
 
-class PackedReader(Reader):
+class PackedReader(LoopReader):
     """Reads a loop whose states are split into stretches of H features.
 
     Attributes:
@@ -31,28 +31,28 @@ class PackedReader(Reader):
 
     classes: dict[tuple[int, int], tuple[int, int]] | None = None
 
-    def leaf_of(self, state: State, place: int) -> Known:
+    def leaf_of(self, state: LoopState, place: int) -> Known:
         """Return what a state is in the body: a leaf for each stretch."""
         parts = self._parts(state)
         if parts is None:
             return super().leaf_of(state, place)
         if self.classes is None:
             self.classes = self._equal_at_first()
-        initial = self.initial(state)
+        initial = self.carried.initial(state)
         assert isinstance(initial, (Value, Const))
         block = self.outside.algebra.block
         pieces: list[tuple[int, Poly]] = []
         axes: Any = ()
         for stretch in range(len(parts)):
             first, number = self.classes[place, stretch]
-            source = (self.scope.path, self.states[first].inner, number)
+            source = (self.scope.path, self.carried.states[first].inner, number)
             made = leaf(self.outside.algebra, source, (*initial.dims[:-1], block))
             self.outside.algebra.data.add(source)
             axes = made.axes
             pieces += made.pieces
         return Value(axes, initial.dims, tuple(pieces))
 
-    def learnt(self, body: Interpreter, leaves: dict[int, Value]) -> bool:
+    def learnt(self, body: ScopeValues, leaves: dict[int, Value]) -> bool:
         """Split classes of equal stretches; only when there is nothing more to split, learn anything else."""
         if self.classes is not None:
             refined = self._refined(body)
@@ -62,9 +62,9 @@ class PackedReader(Reader):
                 return True
         return super().learnt(body, leaves)
 
-    def _parts(self, state: State) -> list[Hashable] | None:
+    def _parts(self, state: LoopState) -> list[Hashable] | None:
         """Return what each stretch is at first, ``None`` if there are none."""
-        initial, block = self.initial(state), self.outside.algebra.block
+        initial, block = self.carried.initial(state), self.outside.algebra.block
         if not isinstance(initial, (Value, Const)) or len(initial.dims) < 2:
             return None
         width = initial.dims[-1]
@@ -93,19 +93,19 @@ class PackedReader(Reader):
     def _equal_at_first(self) -> dict[tuple[int, int], tuple[int, int]]:
         first: dict[Hashable, tuple[int, int]] = {}
         classes = {}
-        for place, state in enumerate(self.states):
+        for place, state in enumerate(self.carried.states):
             for stretch, part in enumerate(self._parts(state) or ()):
                 classes[place, stretch] = first.setdefault(part, (place, stretch))
         return classes
 
-    def _refined(self, body: Interpreter) -> dict[tuple[int, int], tuple[int, int]]:
+    def _refined(self, body: ScopeValues) -> dict[tuple[int, int], tuple[int, int]]:
         """Split classes by what a step makes of their stretches."""
         assert self.classes is not None
         block = self.outside.algebra.block
         first: dict[Hashable, tuple[int, int]] = {}
         refined = {}
         for (place, stretch), of in self.classes.items():
-            known = body.value(self.states[place].result)
+            known = body.value(self.carried.states[place].result)
             made: Hashable = (place, stretch)
             if isinstance(known, Value) and known.axes[-1:] == (FEATURES,):
                 pieces = features(body.algebra, known, stretch * block, (stretch + 1) * block)

@@ -148,7 +148,7 @@ def _prove_site(
             reasons.append(str(error))
         else:
             return
-    unrolled = not rewritten.scopes(0)[scope.path].carriers
+    unrolled = not rewritten.scopes(0)[scope.path].loops
     raise NotShownError(reasons[0] if unrolled else reasons[-1])
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, varying
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
-from gru_lower.passes.fuse_gru.loops.loop_outputs import Left
+from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
+from gru_lower.passes.fuse_gru.loops.loop_outputs import LoopOutput
 from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value, as_value, features
 from gru_lower.proving import prove_unrolled
 from gru_lower.proving.errors import NotShownError
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
-    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter, Known
-    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+    from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
+    from gru_lower.passes.fuse_gru.tensors.scope_values import Known
     from gru_lower.proving.operator_step import Operator
 
 MOST_STEPS_BEFORE = 1
@@ -78,7 +80,7 @@ class _Loop:
 
     def _is_stacked(self, poly: Poly) -> bool:
         atom = None if poly.atom is None else self.algebra.atoms[poly.atom]
-        return isinstance(atom, Leaf) and isinstance(atom.source, Left) and atom.source.stacked
+        return isinstance(atom, Leaf) and isinstance(atom.source, LoopOutput) and atom.source.stacked
 
     def prove(self) -> None:
         length, trips = self.operator.node.length, self.carrier.trips
@@ -135,19 +137,19 @@ class _Loop:
 
     # -- the loop ----------------------------------------------------------------------------------------
 
-    def _carrier(self) -> Carrier:
+    def _carrier(self) -> InterpretedLoop:
         """Return the one loop that the outputs come from."""
         paths = {source.path for poly in (self.y, *self.lasts) if poly is not None for source in self._sources(poly)}
-        found = [carrier for carrier in self.other.carriers.values() if carrier.body.scope.path in paths]
+        found = [carrier for carrier in self.other.loops.values() if carrier.body.scope.path in paths]
         if len(paths) != 1 or len(found) != 1:
             raise NotShownError("its outputs are not those of one loop")
         return found[0]
 
-    def _sources(self, poly: Poly) -> Iterator[Left]:
+    def _sources(self, poly: Poly) -> Iterator[LoopOutput]:
         for mono, _ in poly.terms:
             for serial in filter(None, mono):
                 atom = self.algebra.atoms[serial]
-                if not isinstance(atom, Leaf) or not isinstance(atom.source, Left):
+                if not isinstance(atom, Leaf) or not isinstance(atom.source, LoopOutput):
                     raise NotShownError("its outputs are not those of one loop")
                 yield atom.source
 
@@ -155,7 +157,7 @@ class _Loop:
         found: dict[int, _Stretch] = {}
         for place, state in enumerate(self.carrier.states):
             before = self.carrier.leaves.get(place)
-            if state.kind != "state" or before is None:
+            if state.kind is not StateKind.RECURRENT or before is None:
                 continue
             result, first = self.carrier.body.value(state.result), self.other.value(state.initial)
             edge = 0
@@ -212,13 +214,13 @@ class _Loop:
             terms.append(product)
         return self.algebra.add(*terms)
 
-    def _left(self, poly: Poly) -> tuple[Left, bool]:
+    def _left(self, poly: Poly) -> tuple[LoopOutput, bool]:
         """Return what the loop stacked that a polynomial is, and whether it has the last step first."""
         atom = None if poly.atom is None else self.algebra.atoms[poly.atom]
-        if isinstance(atom, Leaf) and isinstance(atom.source, Left) and atom.source.stacked:
+        if isinstance(atom, Leaf) and isinstance(atom.source, LoopOutput) and atom.source.stacked:
             whole, count = self.algebra.defined[atom.source], self.operator.node.length
             if poly is whole:
-                return atom.source, atom.source.turned
+                return atom.source, atom.source.reverse
             if poly is self.algebra.along(whole, 0, count - 1, -1, count):
-                return atom.source, not atom.source.turned
+                return atom.source, not atom.source.reverse
         raise NotShownError("Y is not the states, one after the other")

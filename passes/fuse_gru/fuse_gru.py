@@ -15,9 +15,9 @@ from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
-from gru_lower.passes.fuse_gru.loops.body_edits import has_loops
-from gru_lower.passes.fuse_gru.loops.fission import split
-from gru_lower.passes.fuse_gru.loops.hoisting import hoist
+from gru_lower.passes.fuse_gru.loops.fission import split_loops
+from gru_lower.passes.fuse_gru.loops.hoisting import hoist_inputs
+from gru_lower.passes.fuse_gru.loops.loop_parts import has_loops
 from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences, find_recurrences
 from gru_lower.passes.fuse_gru.writing.batch_axes import declare_equal
 from gru_lower.passes.fuse_gru.writing.verification_pair import VerificationPairs
@@ -80,7 +80,7 @@ class FuseGru(Pass):
             return self._fused(model, ctx)
         whole = model.copy()
         tried, apart = [(whole, self._fused(whole, ctx))], model
-        for take_apart in (split, hoist):
+        for take_apart in (split_loops, hoist_inputs):
             if not any(site.code == "GL802" for site in tried[-1][1].sites):
                 break
             apart = apart.copy()

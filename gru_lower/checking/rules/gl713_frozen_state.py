@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import diagnostic
+from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ def _in_loops(checked: CheckedModel, found: ScopeRecurrences) -> Iterator[Diagno
             continue
         for place in recurrence.loop.leaves:
             state = recurrence.loop.states[place]
-            if state.kind == "state":
+            if state.kind is StateKind.RECURRENT:
                 yield from _finding(checked, scope, state.initial, scope.site(recurrence.loop.index), 0)
 
 

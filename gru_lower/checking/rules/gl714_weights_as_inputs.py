@@ -13,6 +13,7 @@ from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
 from gru_lower.graph.facts import FREE_INITIALIZERS_IR_VERSION
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.scopes import Scope
     from gru_lower.passes.base import Context
-    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
+    from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
 
 PRODUCTS = ("MatMul", "Gemm")
 GATES = (1, 2, 3)
@@ -74,10 +75,10 @@ def _is_listed(checked: CheckedModel, name: str) -> bool:
     return name in checked.scopes[0].initializers
 
 
-def _matrices_of_loop(checked: CheckedModel, scope: Scope, carrier: Carrier) -> list[str]:
+def _matrices_of_loop(checked: CheckedModel, scope: Scope, carrier: InterpretedLoop) -> list[str]:
     """Return the model's inputs that a loop multiplies by, if one of them has the shape of a GRU's weights."""
     body = carrier.body.scope
-    outer = {state.inner: state.initial for state in carrier.states if state.kind == "invariant"}
+    outer = {state.inner: state.initial for state in carrier.states if state.kind is StateKind.INVARIANT}
     found: dict[str, None] = {}
     square = False
     for node in body.nodes:

@@ -190,17 +190,17 @@ class Algebra:
         """Return a state as it stands in products and under matrices: a whole in both."""
         return self.of(self.cut(poly)) if poly.atom is None else poly
 
-    def left(self, given: Any, ended: Any) -> Any:  # noqa: ANN401 - Values, which know this module
+    def record_final_state(self, inner: Any, last: Any) -> Any:  # noqa: ANN401 - Values, which know this module
         """Return what a loop's state is after its last step."""
-        del given
-        return ended
+        del inner
+        return last
 
-    def ended(self, poly: Poly) -> Poly | None:
+    def at_final_states(self, poly: Poly) -> Poly | None:
         """Return what a polynomial in the states of a loop is of the last ones, ``None`` if it cannot be told."""
         del poly
         return None
 
-    def joined(self, parts: list[Poly], total: Count) -> Poly | None:
+    def concatenated_steps(self, parts: list[Poly], total: Count) -> Poly | None:
         """Return what polynomials are that lie one behind the other along a loop's steps, if they are one value."""
         del parts, total
         return None

@@ -23,6 +23,21 @@ class Counter(NamedTuple):
     trips: Any
 
 
+class RuntimeMinimum(NamedTuple):
+    """The name of the minimum of a length and a number known at run time, such as the longest of the sequences.
+
+    Attributes:
+        path: The scope.
+        value: The minimum's name there.
+        most: The length, which it does not exceed.
+
+    """
+
+    path: str
+    value: str
+    most: Any
+
+
 class Affine:
     """A sum of unknown whole numbers with whole factors; equal ones are equal and hash alike.
 

@@ -1,22 +1,25 @@
-"""Interpreting the nodes of a scope: every value becomes polynomials, a constant, or a leaf.
+"""Interpreting the nodes of a scope in order: every value becomes polynomials, a constant, or a leaf.
 
-Nothing is rewritten. What an operator does to the algebra is in :mod:`operators`; an operator
-that is not there, or is used in a way the algebra has no words for, makes leaves.
+Nothing is rewritten. What an operator does to values is listed in :mod:`operators.registry`; the outputs of an
+operator that is not listed, or is used in a way that polynomials cannot say, are leaves.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from gru_lower.graph.local_functions import key_of
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, TooLargeError
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import symbol
-from gru_lower.passes.fuse_gru.interpreter import function_calls, operators
-from gru_lower.passes.fuse_gru.interpreter.value_kinds import MICROSOFT, kinds
-from gru_lower.passes.fuse_gru.loops.loop_outputs import after
-from gru_lower.passes.fuse_gru.loops.read_loop import Reader, understand
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Sequence_, Value, constant, leaf
+from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, TooLargeError
+from gru_lower.passes.fuse_gru.interpreter import function_calls
+from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
+from gru_lower.passes.fuse_gru.interpreter.operators.registry import HANDLERS
+from gru_lower.passes.fuse_gru.loops.loop_outputs import output_values
+from gru_lower.passes.fuse_gru.loops.read_loop import LoopReader
+from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
+from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value
+from gru_lower.passes.fuse_gru.tensors.value_roles import MICROSOFT
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -24,29 +27,13 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.local_functions import Key
     from gru_lower.graph.scopes import Scope
-    from gru_lower.passes.fuse_gru.algebra.matrices import Array
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
-    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
-    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
-
-Known = Value | Const | Sequence_ | None
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
+    from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
+    from gru_lower.passes.fuse_gru.tensors.scope_values import Known
 
 
-class Home(NamedTuple):
-    """A value in the graph that is a polynomial.
-
-    Attributes:
-        name: Its name.
-        value: How its axes lie.
-
-    """
-
-    name: str
-    value: Value
-
-
-class Interpreter:
-    """The values of one scope, filled in as they are asked for in the order of the nodes.
+class Interpreter(ScopeValues):
+    """The values of one scope, filled in node by node.
 
     Args:
         algebra: The tables, shared with the scopes around.
@@ -56,11 +43,15 @@ class Interpreter:
         parent: The interpreter of the scope around it.
 
     Attributes:
-        reader: What reads its loops.
+        reader: The class that reads its loops.
+        loops: The Loops and Scans that are understood, by the index of the node.
+        unread_loops: The indices of the others.
+        children: The bodies that were interpreted on the way, by path.
+        call_depth: In how many calls of functions it is.
 
     """
 
-    reader: type[Reader] = Reader
+    reader: type[LoopReader] = LoopReader
 
     def __init__(
         self,
@@ -71,26 +62,17 @@ class Interpreter:
         parent: Interpreter | None = None,
     ) -> None:
         """Start with what is given: inputs and initializers."""
-        self.algebra, self.facts, self.scope, self.scopes, self.parent = algebra, facts, scope, scopes, parent
-        self.depth = 0
-        """In how many calls of functions it stands."""
-        self.called: dict[Key, Scope] = parent.called if parent is not None else function_calls.by_key(scopes)
-        self.carriers: dict[int, Carrier] = {}
-        """The Loops and Scans that are understood, by node."""
-        self.unread: list[int] = []
-        """The others."""
+        super().__init__(algebra, facts, scope, scopes, parent)
+        self.loops: dict[int, InterpretedLoop] = {}
+        self.unread_loops: list[int] = []
         self.children: dict[str, Interpreter] = {}
-        """The bodies that were interpreted on the way, by path."""
-        self.values: dict[str, Known] = {}
-        self.homes: dict[Poly, Home] = {}
-        """A value of this scope for every polynomial that is one."""
-        self.states, data, self.wholes = kinds(scope, facts)
-        for name in data:
-            here: Interpreter | None = self
-            while here is not None and not here.scope.defines(name):
-                here = here.parent
-            if here is not None:
-                algebra.data.add((here.scope.path, name))
+        self.call_depth = 0
+
+    @cached_property
+    def functions(self) -> dict[Key, Scope]:
+        """The model's functions that may be a step of a cell."""
+        around = self.parent
+        return around.functions if isinstance(around, Interpreter) else function_calls.functions_by_key(self.scopes)
 
     def run(self) -> None:
         """Interpret every node."""
@@ -103,115 +85,65 @@ class Interpreter:
         if self.scope.function is not None:
             node = self.facts.node(self.scope, index)
         if node.op_type in ("Loop", "Scan") and is_onnx(node):
-            self._keep(node, self._loop(node, index))
+            self._keep_outputs(node, self._loop(node, index))
         else:
             self.enter(node)
 
     def enter(self, node: NodeProto) -> None:
         """Interpret a node that is no loop."""
-        called = self.called.get(key_of(node)) if self.called else None
-        results = None if called is None else function_calls.inlined(self, node, called)
-        self._keep(node, self._results(node) if results is None else results)
+        function = self.functions.get(key_of(node)) if self.functions else None
+        results = None if function is None else self._function_call(node, function)
+        self._keep_outputs(node, self._results(node) if results is None else results)
 
-    def _keep(self, node: NodeProto, results: list[Known]) -> None:
+    def _keep_outputs(self, node: NodeProto, results: list[Known]) -> None:
         for name, result in zip(node.output, results, strict=False):
             if name:
                 self.keep(name, self.opaque(name) if result is None else result)
 
     def _results(self, node: NodeProto) -> list[Known]:
         if is_onnx(node) or node.domain == MICROSOFT:
-            handler = operators.HANDLERS.get(node.op_type)
+            handler = HANDLERS.get(node.op_type)
             if handler is not None:
-                call = operators.Call(self, node)
                 try:
-                    return handler(call)
+                    return handler(Call(self, node))
                 except (NotUnderstoodError, TooLargeError):
-                    pass  # its outputs are leaves: that is what not being understood comes to
+                    pass  # its outputs are leaves, then
         return [self.opaque(name) if name else None for name in node.output]
+
+    # -- loops -----------------------------------------------------------------------------------------
 
     def _loop(self, node: NodeProto, index: int) -> list[Known]:
         try:
-            carrier = understand(self, node, index)
+            loop = self.reader(self, node, index, self._interpret_body).read()
         except (NotUnderstoodError, TooLargeError):
-            self.unread.append(index)
+            self.unread_loops.append(index)
             return [self.opaque(name) if name else None for name in node.output]
-        self.carriers[index] = carrier
-        self.children[carrier.body.scope.path] = carrier.body
-        return [self.opaque(name) if made is None and name else made for name, made in after(self, carrier)]
+        self.loops[index] = loop
+        assert isinstance(loop.body, Interpreter)
+        self.children[loop.body.scope.path] = loop.body
+        return [self.opaque(name) if known is None and name else known for name, known in output_values(self, loop)]
 
-    def inside(self, scope: Scope) -> Interpreter:
-        """Return an interpreter for a body in this scope."""
-        return type(self)(self.algebra, self.facts, scope, self.scopes, self)
+    def _interpret_body(self, scope: Scope, given: dict[str, Known]) -> Interpreter:
+        body = type(self)(self.algebra, self.facts, scope, self.scopes, self)
+        body.values.update(given)
+        body.run()
+        return body
 
-    def keep(self, name: str, result: Known) -> None:
-        """Enter a value."""
-        if name in self.states and isinstance(result, Const) and _is_state(result.array):
-            result = leaf(self.algebra, (self.scope.path, name), result.dims)
-        if name in self.wholes and isinstance(result, Value):
-            for _, poly in result.pieces:
-                if poly.degree > 1:
-                    self.algebra.cut(poly)
-        self.values[name] = result
-        if isinstance(result, Value) and len(result.pieces) == 1:
-            self.homes.setdefault(result.pieces[0][1], Home(name, result))
+    # -- functions of the model ------------------------------------------------------------------------
 
-    def value(self, name: str) -> Known:
-        """Return what is known of a value that is visible here."""
-        if name in self.values:
-            return self.values[name]
-        if not self.scope.defines(name) and self.parent is not None:
-            outer = self.parent.value(name)
-            if isinstance(outer, Const) and name in self.states and _is_state(outer.array):
-                outer = self.values[name] = leaf(self.algebra, (self.scope.path, name), outer.dims)
-            return outer
-        result: Known
-        array = self.facts.array(self.scope, name)
-        state = array is not None and name in self.states and _is_state(array)
-        result = self.opaque(name) if array is None or state else constant(array)
-        self.values[name] = result
-        return result
-
-    def opaque(self, name: str) -> Known:
-        """Look at a value from outside; ``None`` where not even its rank is known."""
-        dims = self.facts.shape(self.scope, name)
-        if dims is None:
+    def _function_call(self, node: NodeProto, function: Scope) -> list[Known] | None:
+        """Interpret the nodes of a function for one call, ``None`` where calls are nested too deep."""
+        if self.call_depth >= function_calls.DEEPEST:
             return None
-        return leaf(
-            self.algebra, (self.scope.path, name), [self._dim(name, axis, dim) for axis, dim in enumerate(dims)]
-        )
-
-    def _dim(self, name: str, axis: int, dim: int | str | None) -> Count:
-        if isinstance(dim, int):
-            return dim
-        return symbol(dim or (self.scope.path, name, axis))
-
-    def dims(self, name: str) -> tuple[Count, ...]:
-        """Return the lengths of a value's axes."""
-        known = self.value(name)
-        return known.dims if isinstance(known, (Value, Const)) else ()
-
-    def home(self, poly: Poly) -> Home | None:
-        """Return a value visible here that is a polynomial."""
-        here: Interpreter | None = self
-        while here is not None:
-            if poly in here.homes:
-                return here.homes[poly]
-            here = here.parent
-        return None
-
-    def place(self, source: Any) -> str | None:  # noqa: ANN401 - what leaves are known by
-        """Return the name of the value that a leaf is, if it can be used in this scope."""
-        here: Interpreter | None = self
-        while here is not None:
-            if source in self.algebra.defined:
-                home = here.homes.get(self.algebra.defined[source])
-                if home is not None:
-                    return home.name
-            elif isinstance(source, tuple) and len(source) == 2 and source[0] == here.scope.path:
-                return str(source[1])
-            here = here.parent
-        return None
-
-
-def _is_state(array: Array) -> bool:
-    return array.dtype.kind not in "iubO" and bool(array.any())
+        scope, nodes = function_calls.bind(node, function, f"{self.scope.path}/{next(iter(node.output), '')}")
+        inside = type(self)(self.algebra, self.facts, scope, self.scopes)
+        inside.functions, inside.call_depth = self.functions, self.call_depth + 1
+        for position, parameter in enumerate(scope.inputs):
+            given = node.input[position] if position < len(node.input) else ""
+            inside.values[parameter] = known = self.value(given) if given else None
+            leaf = self.algebra.atoms[known.poly.atom or 0] if isinstance(known, Value) and known.poly else None
+            if isinstance(leaf, Leaf) and (scope.path, parameter) in self.algebra.data:
+                self.algebra.data.add(leaf.source)
+        for each in nodes:
+            inside.enter(each)
+        return [inside.values.get(name) for name in scope.outputs[: len(node.output)]]

@@ -1,40 +1,39 @@
-"""Loops whose bodies compute more than states: what comes of the states is computed in a loop of its own behind them.
+"""Loop fission: what a body computes of its states moves to a loop of its own, behind the states.
 
     h, y = Scan(h0, X) {Ht = step(Ht_1, Xt); yt = f(Ht, Ht_1, Xt)}
 
     h, H = Scan(h0, X) {Ht = step(Ht_1, Xt)}
     y = Scan(H, Concat(h0, H without its last), X) {yt = f(Ht, Ht_1, Xt)}
 
-The first is then a GRU, if step is one's; the second carries nothing from step to step. Loops are split alike if they
-are counted; their bodies read H by the number of the step.
+The first is then a GRU, if step is one's; the second carries nothing from step to step. A Loop is split alike if it
+counts its steps; the second body reads H by the number of the step.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import NodeProto, ValueInfoProto, helper, numpy_helper
 
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import node_uses, subgraphs
-from gru_lower.passes.fuse_gru.loops.body_edits import (
-    Loop,
-    body_of,
-    copied,
-    copied_info,
-    only,
-    read,
-    replace,
-    scopes,
-    type_of,
+from gru_lower.passes.fuse_gru.loops.body_edits import copied, replace_nodes, set_outputs, state_type
+from gru_lower.passes.fuse_gru.loops.loop_parts import LoopParts, editable_scopes, loop_parts
+from gru_lower.passes.fuse_gru.loops.stateless_loops import (
+    ScanInput,
+    StackedOutputs,
+    gathers,
+    scan_directions,
+    stateless_loop,
+    stateless_scan,
 )
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
 
-def split(model: Model) -> bool:
+def split_loops(model: Model) -> bool:
     """Split every loop of a model that computes more than its states.
 
     Args:
@@ -46,115 +45,86 @@ def split(model: Model) -> bool:
     """
     names = Names(model.proto)
     changed = False
-    for scope in reversed(list(scopes(model.proto))):  # bodies before the loops they are in
+    for scope in reversed(list(editable_scopes(model.proto))):  # bodies before the loops they are in
         nodes: list[NodeProto] = []
         for node in scope.nodes:
-            found = _moved(node)
+            found = _movable_outputs(node)
             nodes += [node] if found is None else _split(*found, names)
             changed = changed or found is not None
-        replace(scope, nodes)
+        replace_nodes(scope, nodes)
     return changed
 
 
-def _moved(node: NodeProto) -> tuple[Loop, list[int]] | None:
-    """Return which outputs of a loop need not be computed in it, ``None`` for no such loop."""
-    loop = read(node)
+def _movable_outputs(node: NodeProto) -> tuple[LoopParts, list[int]] | None:
+    """Return a loop and which of its outputs need not be computed in it; ``None`` if there are no such outputs."""
+    loop = loop_parts(node)
     if loop is None or not loop.states:
         return None
-    needed = {id(each) for each in loop.behind(loop.results, ())}
-    stays = {*loop.inner, *loop.results}
+    needed = {id(each) for each in loop.needed_for(loop.results)}
+    states = {*loop.inner, *loop.results}
     moved = []
     for place, value in enumerate(loop.outputs):
         maker = loop.producers.get(loop.resolved(value.name))
-        if loop.resolved(value.name) not in stays and maker is not None and id(maker) not in needed:
+        if loop.resolved(value.name) not in states and maker is not None and id(maker) not in needed:
             moved.append(place)
-    made = loop.behind([loop.outputs[place].name for place in moved], loop.results)
+    made = loop.needed_for([loop.outputs[place].name for place in moved], loop.results)
     used = {name for each in made for name in node_uses(each)}
-    return (loop, moved) if used & stays else None
+    return (loop, moved) if used & states else None
 
 
-def _split(loop: Loop, moved: list[int], names: Names) -> list[NodeProto]:
-    made = loop.behind([loop.outputs[place].name for place in moved], loop.results)
+def _split(loop: LoopParts, moved: list[int], names: Names) -> list[NodeProto]:
+    """Return the loop of the states and the loop of the outputs that are moved."""
+    made = loop.needed_for([loop.outputs[place].name for place in moved], loop.results)
     used = {name for each in made for name in node_uses(each)}
     after = [place for place, name in enumerate(loop.results) if name in used]
     before = [place for place, name in enumerate(loop.inner) if name in used]
     sequences = {place: names.value(f"{loop.results[place]}/all") for place in sorted({*after, *before})}
-    nodes = [_states(loop, moved, sequences, names)]
+    nodes = [_loop_of_states(loop, moved, sequences, names)]
     reads = {loop.results[place]: sequences[place] for place in after}
     for place in before:
-        shifted, extra = _shifted(loop.initial[place], sequences[place], names)
+        shifted, extra = _states_before_steps(loop.initial[place], sequences[place], names)
         reads[loop.inner[place]] = shifted
         nodes += extra
-    return [*nodes, (_mapped_scan if loop.is_scan else _mapped_loop)(loop, moved, made, reads, names)]
+    outer = [loop.node.output[loop.states + place] for place in moved]
+    outputs = StackedOutputs([loop.outputs[place] for place in moved], outer, f"{loop.node.name or outer[0]}/outputs")
+    if not loop.is_scan:
+        return [*nodes, stateless_loop(loop, [*gathers(loop, reads, names), *made], outputs, names)]
+    states = [state_type(loop, place) for place in range(loop.states)] * 2
+    types = dict(zip([*loop.results, *loop.inner], states, strict=True))
+    inputs = [ScanInput(outer, ValueInfoProto(name=inner, type=types[inner]), 0) for inner, outer in reads.items()]
+    directions = scan_directions(loop, "scan_output_directions")
+    moved_directions = None if directions is None else [directions[place] for place in moved]
+    return [*nodes, stateless_scan(loop, made, inputs, outputs, names, moved_directions)]
 
 
-def _states(loop: Loop, moved: list[int], sequences: dict[int, str], names: Names) -> NodeProto:
+def _loop_of_states(loop: LoopParts, moved: list[int], sequences: dict[int, str], names: Names) -> NodeProto:
     """Return the loop without some outputs, but with states of all steps."""
     node = copied(loop.node)
     body = next(graph for _, graph in subgraphs(node))
     first = len(node.output) - len(loop.outputs)
     kept = [place for place in range(len(loop.outputs)) if place not in moved]
-    outputs = [copied_info(loop.outputs[place]) for place in kept]
+    outputs = [loop.outputs[place] for place in kept]
     for place in sequences:
         local = names.value(f"{loop.results[place]}/kept")
         body.node.append(helper.make_node("Identity", [loop.results[place]], [local], names.node(local)))
-        outputs.append(ValueInfoProto(name=local, type=type_of(loop, place)))
-    only(body, body.output[: -len(loop.outputs)], outputs)
+        outputs.append(ValueInfoProto(name=local, type=state_type(loop, place)))
+    set_outputs(body, [*body.output[: -len(loop.outputs)], *outputs])
     outside = [*node.output[:first], *(node.output[first + place] for place in kept), *sequences.values()]
     del node.output[:]
     node.output.extend(outside)
     for attribute in node.attribute:
         if attribute.name == "scan_output_directions":
-            ways = list(attribute.ints)
+            directions = list(attribute.ints)
             del attribute.ints[:]
-            attribute.ints.extend([*(ways[place] for place in kept), *(0 for _ in sequences)])
+            attribute.ints.extend([*(directions[place] for place in kept), *(0 for _ in sequences)])
         elif attribute.name == "scan_output_axes":
             del attribute.ints[:]
             attribute.ints.extend([0] * len(outputs))
     return node
 
 
-def _mapped_scan(loop: Loop, moved: list[int], made: list[NodeProto], reads: dict[str, str], names: Names) -> NodeProto:
-    used = {name for node in made for name in node_uses(node)}
-    directions = {a.name: list(a.ints) for a in loop.node.attribute}
-    scanned = list(zip(loop.node.input[loop.states :], loop.body.input[loop.states :], strict=True))
-    ways = directions.get("scan_input_directions") or [0] * len(scanned)
-    inputs = [
-        (outer, copied_info(value), way)
-        for (outer, value), way in zip(scanned, ways, strict=True)
-        if value.name in used
-    ]
-    types = dict(
-        zip([*loop.results, *loop.inner], [type_of(loop, place) for place in range(loop.states)] * 2, strict=True)
-    )
-    inputs += [(outer, ValueInfoProto(name=inner, type=types[inner]), 0) for inner, outer in reads.items()]
-    body = body_of(loop, made, [value for _, value, _ in inputs], [copied_info(loop.outputs[place]) for place in moved])
-    attributes: dict[str, Any] = {"num_scan_inputs": len(inputs), "scan_input_directions": [way for *_, way in inputs]}
-    if "scan_output_directions" in directions:
-        attributes["scan_output_directions"] = [directions["scan_output_directions"][place] for place in moved]
-    outputs = [loop.node.output[loop.states + place] for place in moved]
-    name = names.node(f"{loop.node.name or outputs[0]}/outputs")
-    return helper.make_node("Scan", [outer for outer, *_ in inputs], outputs, name, body=body, **attributes)
-
-
-def _mapped_loop(loop: Loop, moved: list[int], made: list[NodeProto], reads: dict[str, str], names: Names) -> NodeProto:
-    step, cond = loop.body.input[0], loop.body.input[1]
-    gathers = [
-        helper.make_node("Gather", [outer, step.name], [inner], names.node(inner), axis=0)
-        for inner, outer in reads.items()
-    ]
-    goes_on = names.value(f"{cond.name}/still")
-    nodes = [*gathers, *made, helper.make_node("Identity", [cond.name], [goes_on], names.node(goes_on))]
-    results = [helper.make_tensor_value_info(goes_on, cond.type.tensor_type.elem_type or 9, [])]
-    results += [copied_info(loop.outputs[place]) for place in moved]
-    body = body_of(loop, nodes, [copied_info(step), copied_info(cond)], results)
-    outputs = [loop.node.output[loop.states + place] for place in moved]
-    name = names.node(f"{loop.node.name or outputs[0]}/outputs")
-    return helper.make_node("Loop", list(loop.node.input[:2]), outputs, name, body=body)
-
-
-def _shifted(initial: str, sequence: str, names: Names) -> tuple[str, list[NodeProto]]:
-    """Return the states before all steps."""
+def _states_before_steps(initial: str, sequence: str, names: Names) -> tuple[str, list[NodeProto]]:
+    """Return the name of a state before every step, given it after every step, and the nodes that compute it."""
 
     def constant(values: list[int], local: str) -> tuple[str, NodeProto]:
         name = names.value(f"{sequence}/{local}")

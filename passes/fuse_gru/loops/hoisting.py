@@ -1,23 +1,25 @@
-"""Loops whose steps make something of their input that no matrix does: that is computed in a loop of its own in front.
+"""Hoisting: what a body computes of its input alone moves to a loop of its own in front, if it is not linear.
 
     h = Scan(h0, X) {ut = g(Xt); Ht = step(Ht_1, ut)}        g: an embedding, a rectified layer, a normalisation
 
     U = Scan(X) {ut = g(Xt)}
     h = Scan(h0, U) {Ht = step(Ht_1, ut)}
 
-The second is then a GRU, if step is one's. What is linear stays: it goes into the GRU's weights.
+The second is then a GRU, if step is one's. What is linear in the input stays: it goes into the GRU's weights.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onnx import NodeProto, TypeProto, ValueInfoProto, helper
+from onnx import NodeProto, ValueInfoProto
 
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs, walk
-from gru_lower.passes.fuse_gru.loops.body_edits import Loop, body_of, copied, copied_info, only, read, replace, takes
+from gru_lower.passes.fuse_gru.loops.body_edits import copied, replace_nodes, set_nodes, set_outputs, tensor_type
+from gru_lower.passes.fuse_gru.loops.loop_parts import LoopParts, is_editable, loop_parts
+from gru_lower.passes.fuse_gru.loops.stateless_loops import StackedOutputs, gathers, stateless_loop, stateless_scan
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
@@ -26,11 +28,11 @@ LINEAR = frozenset({
     *("Add", "Cast", "Concat", "Constant", "Div", "Expand", "Flatten", "Gather", "Gemm", "Identity", "MatMul", "Mul"),
     *("Neg", "Reshape", "Shape", "Slice", "Split", "Squeeze", "Sub", "Sum", "Tile", "Transpose", "Unsqueeze"),
 })  # fmt: skip
-"""What the algebra reads of an input, with constants; Gather of rows by a step's input is none of it."""
+"""Operators that are linear in a step's input, with constants; but for a Gather of rows by it."""
 
 
-def hoist(model: Model) -> bool:
-    """Compute in front of loops what their steps make of their input alone, where that is not linear.
+def hoist_inputs(model: Model) -> bool:
+    """Move out of the loops of a model what their steps compute of the input alone and is not linear in it.
 
     Args:
         model: Edited in place.
@@ -41,41 +43,41 @@ def hoist(model: Model) -> bool:
     """
     names, facts = Names(model.proto), Facts(model)
     changed = False
-    there = list(walk(model.proto))
-    bodies = {id(scope.proto): scope for scope in there}
-    for scope in reversed([scope for scope in there if takes(scope)]):  # bodies before the loops they are in
+    scopes = list(walk(model.proto))
+    bodies = {id(scope.proto): scope for scope in scopes}
+    for scope in reversed([scope for scope in scopes if is_editable(scope)]):  # bodies before the loops they are in
         nodes: list[NodeProto] = []
         for node in scope.nodes:
-            loop = read(node)
-            cut = _cut(loop) if loop is not None and loop.states else []
+            loop = loop_parts(node)
+            cut = _last_hoistable(loop) if loop is not None and loop.states else []
             types = [facts.elem_type(bodies[id(loop.body)], name) for name in cut] if loop is not None else []
             if loop is None or not cut or not all(types):
                 nodes.append(node)
                 continue
             changed = True
             nodes += _hoisted(loop, dict(zip(cut, types, strict=True)), names)
-        replace(scope, nodes)
+        replace_nodes(scope, nodes)
     return changed
 
 
-def _cut(loop: Loop) -> list[str]:
-    """Return the last values on the way to the states that hang on a step's input alone and are not linear in it."""
+def _last_hoistable(loop: LoopParts) -> list[str]:
+    """Return the last values on the way to the states that depend on a step's input alone and are not linear in it."""
     moving = {value.name for value in loop.body.input} - set(loop.inner)
     if not loop.is_scan:
         moving.discard(loop.body.input[1].name)
     stateful = set(loop.inner)
     steps = set() if loop.is_scan else {loop.body.input[0].name}
-    kinds: dict[int, bool] = {}
+    not_linear: dict[int, bool] = {}
     for node in loop.body.node:
         uses = set(node_uses(node))
         if uses & stateful:
             stateful.update(node.output)
         elif uses & moving:
             moving.update(node.output)
-            kinds[id(node)] = not is_onnx(node) or node.op_type not in LINEAR or _looks_up(node, moving - steps)
-    wanted = loop.behind(loop.results, ())
-    ahead = [node for node in wanted if kinds.get(id(node))]
-    front = {id(node) for node in loop.behind([name for node in ahead for name in node.output], ())}
+            not_linear[id(node)] = not is_onnx(node) or node.op_type not in LINEAR or _looks_up(node, moving - steps)
+    wanted = loop.needed_for(loop.results)
+    hoisted = [node for node in wanted if not_linear.get(id(node))]
+    front = {id(node) for node in loop.needed_for([name for node in hoisted for name in node.output])}
     used = {name for node in wanted if id(node) not in front for name in node_uses(node)} | set(loop.results)
     made = [name for node in wanted if id(node) in front for name in node.output if name]
     return [name for name in made if name in used and name in moving]
@@ -86,56 +88,34 @@ def _looks_up(node: NodeProto, moving: set[str]) -> bool:
     return node.op_type == "Gather" and node.input[1] in moving and node.input[0] not in moving
 
 
-def _hoisted(loop: Loop, cut: dict[str, int], names: Names) -> list[NodeProto]:
-    """Return the loop in front and the loop that is left."""
+def _hoisted(loop: LoopParts, cut: dict[str, int], names: Names) -> list[NodeProto]:
+    """Return the loop in front and the loop that is left.
+
+    Args:
+        loop: The loop.
+        cut: The values that the one makes for the other, with their element types.
+        names: The names that are taken.
+
+    """
     sequences = {name: names.value(f"{name}/all") for name in cut}
-    infos = [
-        ValueInfoProto(name=name, type=TypeProto(tensor_type=TypeProto.Tensor(elem_type=kind)))
-        for name, kind in cut.items()
-    ]
-    made = loop.behind(cut, ())
-    used = {name for node in made for name in node_uses(node)}
+    infos = [ValueInfoProto(name=name, type=tensor_type(elem_type)) for name, elem_type in cut.items()]
+    made = loop.needed_for(cut)
+    outputs = StackedOutputs(infos, list(sequences.values()), f"{loop.node.name or loop.node.output[0]}/inputs")
     rest = copied(loop.node)
     body = next(graph for _, graph in subgraphs(rest))
-    name = names.node(f"{loop.node.name or loop.node.output[0]}/inputs")
+    kept = [node for node in body.node if not set(node.output) & cut.keys()]
     if loop.is_scan:
-        scanned = list(zip(loop.node.input[loop.states :], loop.body.input[loop.states :], strict=True))
-        ways = next(
-            (list(a.ints) for a in loop.node.attribute if a.name == "scan_input_directions"), [0] * len(scanned)
-        )
-        read_here = [
-            (outer, copied_info(v), way) for (outer, v), way in zip(scanned, ways, strict=True) if v.name in used
-        ]
-        front = helper.make_node(
-            "Scan", [outer for outer, *_ in read_here], list(sequences.values()), name,
-            body=body_of(loop, made, [v for _, v, _ in read_here], infos),
-            num_scan_inputs=len(read_here), scan_input_directions=[way for *_, way in read_here],
-        )  # fmt: skip
+        front = stateless_scan(loop, made, [], outputs, names)
         rest.input.extend(sequences.values())
-        body.input.extend(copied_info(info) for info in infos)
+        body.input.extend(infos)
         for attribute in rest.attribute:
             if attribute.name == "num_scan_inputs":
                 attribute.i += len(cut)
             elif attribute.name in ("scan_input_directions", "scan_input_axes"):
                 attribute.ints.extend([0] * len(cut))
-        kept = [node for node in body.node if not set(node.output) & cut.keys()]
     else:
-        step, cond = loop.body.input[0], loop.body.input[1]
-        still = names.value(f"{cond.name}/still")
-        goes_on = helper.make_node("Identity", [cond.name], [still], names.node(still))
-        results = [helper.make_tensor_value_info(still, cond.type.tensor_type.elem_type or 9, []), *infos]
-        given = [copied_info(step), copied_info(cond)]
-        front = helper.make_node(
-            "Loop", list(loop.node.input[:2]), list(sequences.values()), name,
-            body=body_of(loop, [*made, goes_on], given, results),
-        )  # fmt: skip
-        gathers = [
-            helper.make_node("Gather", [outer, step.name], [inner], names.node(inner), axis=0)
-            for inner, outer in sequences.items()
-        ]
-        kept = [*gathers, *(node for node in body.node if not set(node.output) & cut.keys())]
-    nodes = [copied(node) for node in kept]
-    del body.node[:]
-    body.node.extend(nodes)
-    only(body, list(body.output), [])
+        front = stateless_loop(loop, made, outputs, names)
+        kept = [*gathers(loop, sequences, names), *kept]
+    set_nodes(body, kept)
+    set_outputs(body, list(body.output))
     return [front, rest]

@@ -1,6 +1,6 @@
-"""The algebra of fusing, which knows the states that a loop carries in two summands, or hands out one step late.
+"""Polynomials that recognise a loop's states where the last one is computed outside of the loop.
 
-A body that gives out the states before each step leaves the last one to be made outside:
+A body that outputs the state before each step leaves the last one to be computed outside:
 
     Y = Concat(scan output without its first, what the body computes of the states, of the last states)
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Leaf
-from gru_lower.passes.fuse_gru.loops.loop_outputs import Left
+from gru_lower.passes.fuse_gru.loops.loop_outputs import LoopOutput, StatesOf
 from gru_lower.passes.fuse_gru.tensors.tensor import Value
 
 if TYPE_CHECKING:
@@ -21,58 +21,65 @@ if TYPE_CHECKING:
 
 
 class LoopAlgebra(Algebra):
-    """Polynomials, and what loops leave behind."""
+    """Polynomials, and the outputs of loops."""
 
     def __init__(self) -> None:
         """Start with nothing known."""
         super().__init__()
-        self.ends: dict[int, Poly] = {}
+        self.last_states: dict[int, Poly] = {}
         """What a loop's states are after its last step, by their atoms in the body."""
 
-    def joined(self, parts: list[Poly], total: Count) -> Poly | None:
-        """Recognise a loop's states in what its steps computed of those before them, and the same of the last ones.
+    def concatenated_steps(self, parts: list[Poly], total: Count) -> Poly | None:
+        """Return a loop's states, where its steps computed them and the last one is computed outside.
 
         Args:
-            parts: What lies one behind the other along the steps: the values of all steps, with or without the first,
-                and a single one; with the last step first, the other way around.
+            parts: What is concatenated along the steps: a value of all steps, with or without the first, and a single
+                one; with the last step first, the other way around.
             total: How many steps that is.
 
+        Returns:
+            ``None`` if the single one is not what the body computes, of the last states.
+
         """
-        for stacked, last, turned in ((parts[0], parts[-1], False), (parts[-1], parts[0], True)):
+        for stacked, last, reverse in ((parts[0], parts[-1], False), (parts[-1], parts[0], True)):
             source = self._source(stacked)
-            if source is None or source.turned != turned:
+            if source is None or source.reverse != reverse:
                 continue
-            whole, trips = self.defined[source], self.trips[source.path]
-            kind = "after" if total == trips else "all" if total == trips + 1 else ""
-            start = 1 if kind == "after" and not turned else 0
+            whole = self.defined[source]
+            states, start = self._states_among(source, total)
             if stacked is not self.along(whole, 0, start, 1, total - 1):
                 continue
-            if kind and self.ended(self.computed[source]) is last:
-                return self._states(source, kind)
+            if states and self.at_final_states(self.computed[source]) is last:
+                return self._states(source, states)
         return None
 
     def stack(self, parts: Iterable[Poly]) -> Poly:
         """Return polynomials along a new first free axis; a loop's states where they are that."""
         given = list(parts)
-        for others, last, turned in ((given[:-1], given[-1], False), (given[1:], given[0], True)):
+        for others, last, reverse in ((given[:-1], given[-1], False), (given[1:], given[0], True)):
             source = self._source(others[0]) if others else None
-            if source is None or source.turned != turned or self.ended(self.computed[source]) is not last:
+            if source is None or source.reverse != reverse or self.at_final_states(self.computed[source]) is not last:
                 continue
-            whole, trips = self.defined[source], self.trips[source.path]
-            kind = {trips: "after", trips + 1: "all"}.get(len(given))
-            start = 1 if kind == "after" and not turned else 0
-            if kind and all(part is self.at(whole, 0, start + index) for index, part in enumerate(others)):
-                return self._states(source, kind)
+            whole = self.defined[source]
+            states, start = self._states_among(source, len(given))
+            if states and all(part is self.at(whole, 0, start + index) for index, part in enumerate(others)):
+                return self._states(source, states)
         return super().stack(given)
 
-    def _source(self, poly: Poly) -> Left | None:
-        """Return what a polynomial is a view of, if that is something a loop stacked."""
+    def _states_among(self, source: LoopOutput, count: Count) -> tuple[StatesOf, int]:
+        """Return which states so many values along a loop's steps may be, and the first of its steps among them."""
+        trips = self.trips[source.path]
+        states: StatesOf = "after" if count == trips else "all" if count == trips + 1 else ""
+        return states, 1 if states == "after" and not source.reverse else 0
+
+    def _source(self, poly: Poly) -> LoopOutput | None:
+        """Return the stacked output of a loop that a polynomial is a view of, ``None`` if it is none."""
         atom = None if poly.atom is None else self.atoms[poly.atom]
         source = atom.source if isinstance(atom, Leaf) else None
-        return source if isinstance(source, Left) and source.stacked and not source.of_state else None
+        return source if isinstance(source, LoopOutput) and source.stacked and not source.of_state else None
 
-    def _states(self, source: Left, kind: str) -> Poly:
-        made = source._replace(of_state=kind)
+    def _states(self, source: LoopOutput, states: StatesOf) -> Poly:
+        made = source._replace(of_state=states)
         if made not in self.defined:
             whole = self.defined[source]
             assert whole.atom is not None
@@ -82,29 +89,30 @@ class LoopAlgebra(Algebra):
             self.computed[made] = self.computed[source]
         return self.defined[made]
 
-    def left(self, given: Value, ended: Value) -> Value:
-        """Remember what a loop's states are after its last step; those that are one have one end.
+    def record_final_state(self, inner: Value, last: Value) -> Value:
+        """Return what a loop's state is after the last step; states that are one in the body have one last state.
 
         Args:
-            given: What a state is in the body.
-            ended: What it is after the loop.
+            inner: What the state is in the body.
+            last: What it is after the loop.
 
         """
-        if [width for width, _ in given.pieces] != [width for width, _ in ended.pieces]:
-            return ended
+        if [width for width, _ in inner.pieces] != [width for width, _ in last.pieces]:
+            return last
         pieces = []
-        for (width, inner), (_, end) in zip(given.pieces, ended.pieces, strict=True):
-            pieces.append((width, end if inner.atom is None else self.ends.setdefault(inner.atom, end)))
-        return Value(ended.axes, ended.dims, tuple(pieces))
+        for (width, before), (_, after) in zip(inner.pieces, last.pieces, strict=True):
+            known = after if before.atom is None else self.last_states.setdefault(before.atom, after)
+            pieces.append((width, known))
+        return Value(last.axes, last.dims, tuple(pieces))
 
-    def ended(self, poly: Poly) -> Poly | None:
+    def at_final_states(self, poly: Poly) -> Poly | None:
         """Return what a body computes of the states, of the last ones; ``None`` if anything else is in it."""
         terms = []
         for mono, factor in self.opened(poly).terms:
             product = self.constant(factor)
             for serial in filter(None, mono):
-                if serial not in self.ends:
+                if serial not in self.last_states:
                     return None
-                product = self.mul(product, self.ends[serial])
+                product = self.mul(product, self.last_states[serial])
             terms.append(product)
         return self.add(*terms)

@@ -1,38 +1,40 @@
-"""What a loop leaves behind: its outputs as values of the scope around it."""
+"""The outputs of a Loop or Scan, as values of the scope around it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gru_lower.passes.fuse_gru.algebra.axes import FreeAxis, MergedAxes, relabelled, whole_axes
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
+from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION, vector
+from gru_lower.passes.fuse_gru.tensors.symbolic_constants import count_constant
 from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, Const, Sequence_, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Iterator
 
     from gru_lower.passes.fuse_gru.algebra.axes import TensorAxis
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
-    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter, Known
-    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
+    from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
+    from gru_lower.passes.fuse_gru.tensors.scope_values import Known, ScopeValues
+
+StatesOf = Literal["", "after", "all"]
+"""Which states a value is computed of: those ``after`` each step, ``all`` with the first, or ``""`` where it is not."""
 
 
-class Left(NamedTuple):
-    """What a leaf that a loop leaves behind is: the source of that leaf.
+class LoopOutput(NamedTuple):
+    """The source of a leaf that is an output of a loop.
 
     Attributes:
         path: The loop's body.
-        name: What was computed in the body.
+        name: The value of the body that it is.
         piece: Which stretch of its features.
-        stacked: Whether it is the values of all steps, or the last.
-        turned: Whether the last step comes first.
-        of_state: Where it is what the body computes of the states alone: ``after`` each step, or ``all``, the first
-            states included.
+        stacked: Whether it is the value in all steps, or in the last.
+        reverse: Whether the last step comes first.
+        of_state: Where it is what the body computes of the states alone: of which states.
 
     """
 
@@ -40,85 +42,83 @@ class Left(NamedTuple):
     name: str
     piece: int
     stacked: bool
-    turned: bool
-    of_state: str = ""
+    reverse: bool
+    of_state: StatesOf = ""
 
 
-def after(interpreter: Interpreter, carrier: Carrier) -> Iterator[tuple[str, Known]]:
-    """Yield the loop's outputs with what is known of them.
+def output_values(outside: ScopeValues, loop: InterpretedLoop) -> Iterator[tuple[str, Known]]:
+    """Yield the names of a loop's outputs with what is known of them.
 
     Args:
-        interpreter: The scope the loop stands in.
-        carrier: The loop.
+        outside: The scope the loop stands in.
+        loop: The loop.
 
     """
-    for place, carried in enumerate(carrier.states):
-        alias = carried.kind == "same"
-        state = replace(carrier.states[carried.same], outer=carried.outer) if alias else carried
-        initial = interpreter.value(state.initial) if state.initial else None
-        if state.kind == "invariant":
+    for place, carried in enumerate(loop.states):
+        duplicate = carried.kind is StateKind.DUPLICATE
+        state = replace(loop.states[carried.same], outer=carried.outer) if duplicate else carried
+        initial = outside.value(state.initial) if state.initial else None
+        if state.kind is StateKind.INVARIANT:
             yield state.outer, initial
-        elif state.kind == "counter":
-            yield state.outer, _end(carrier, carrier.body.values[state.inner])
-        elif state.kind == "collects":
-            assert state.collects is not None
-            known, axis, turned = state.collects
-            stacked = _stacked(interpreter, carrier, state.result, known, axis, turned=turned)
+        elif state.kind is StateKind.COUNTER:
+            yield state.outer, _counter_after_last_step(loop, loop.body.values[state.inner])
+        elif state.kind is StateKind.BUFFER:
+            assert state.buffer is not None
+            known, axis, reverse = state.buffer
+            stacked = _stacked(outside, loop, state.result, known, axis, reverse=reverse)
             sequence = isinstance(initial, Sequence_)
             yield state.outer, Sequence_(tensor=stacked, axis=0, keepdims=False) if sequence and stacked else stacked
         else:
-            given = carrier.leaves.get(carried.same if alias else place)
-            yield state.outer, _last(interpreter, carrier, state.result, given)
-    for output in carrier.outputs:
-        known = carrier.body.value(output.result)
-        counted = _counted(carrier, known, turned=output.turned)
+            before = loop.leaves.get(carried.same if duplicate else place)
+            yield state.outer, _last(outside, loop, state.result, before)
+    for output in loop.outputs:
+        known = loop.body.value(output.result)
+        counted = _stacked_counter(loop, known, reverse=output.reverse)
         if counted is not None:
             yield output.outer, counted
             continue
-        yield output.outer, _stacked(interpreter, carrier, output.result, known, output.axis, turned=output.turned)
+        yield output.outer, _stacked(outside, loop, output.result, known, output.axis, reverse=output.reverse)
 
 
-def _end(carrier: Carrier, known: Known) -> Known:
-    """Return a counter after the last step."""
-    if not isinstance(known, Const) or not isinstance(carrier.trips, int):
+def _counter_after_last_step(loop: InterpretedLoop, known: Known) -> Known:
+    if not isinstance(known, Const) or not isinstance(loop.trips, int):
         return None
     entry = known.array.reshape(-1)[0]
-    name = carrier.counter.terms[0][0]
-    rest: Any = entry - carrier.counter * entry.factor(name) if hasattr(entry, "factor") else entry
-    total = rest + (entry.factor(name) * carrier.trips if hasattr(entry, "factor") else 0)
-    made = vector([total])
+    factor = entry.factor(loop.counter.terms[0][0]) if isinstance(entry, Affine) else 0
+    made = vector([entry - loop.counter * factor + factor * loop.trips])
     return Const(made.array.reshape((1,) * len(known.dims)), known.dims)
 
 
-def _counted(carrier: Carrier, known: Known, *, turned: bool) -> Const | None:
-    """Return the numbers that a loop counts, one behind the other."""
-    if not isinstance(known, Const) or known.array.size != 1 or known.array.dtype != object or turned:
+def _stacked_counter(loop: InterpretedLoop, known: Known, *, reverse: bool) -> Const | None:
+    """Return the whole numbers that a loop counts, stacked; ``None`` if a value of the body is no such number."""
+    if not isinstance(known, Const) or known.array.size != 1 or known.array.dtype != object or reverse:
         return None
     entry = known.array.reshape(-1)[0]
-    if not isinstance(entry, Affine) or not isinstance(carrier.trips, (int, Affine)):
+    if not isinstance(entry, Affine) or not isinstance(loop.trips, (int, Affine)):
         return None
-    factor = entry.factor(carrier.counter.terms[0][0])
-    first = entry - carrier.counter * factor
-    if isinstance(carrier.trips, int):
-        made = vector([first + factor * step for step in range(carrier.trips)])
-        return Const(made.array.reshape((carrier.trips, *known.dims)), (carrier.trips, *known.dims))
-    array = np.empty((1,) * (len(known.dims) + 1), object)
-    array.reshape(-1)[:] = [first + POSITION * factor]
-    return Const(array, (carrier.trips, *known.dims))
+    factor = entry.factor(loop.counter.terms[0][0])
+    first = entry - loop.counter * factor
+    dims = (loop.trips, *known.dims)
+    if isinstance(loop.trips, int):
+        made = vector([first + factor * step for step in range(loop.trips)])
+        return Const(made.array.reshape((loop.trips, *known.dims)), dims)
+    return count_constant(first + POSITION * factor, dims)
 
 
-def _last(interpreter: Interpreter, carrier: Carrier, name: str, given: Value | None) -> Known:
-    known = carrier.body.value(name)
-    if not isinstance(known, Value) or given is None or known.width == UNKNOWN:
+def _last(outside: ScopeValues, loop: InterpretedLoop, name: str, before: Value | None) -> Known:
+    """Return a state after the last step."""
+    known = loop.body.value(name)
+    if not isinstance(known, Value) or before is None or known.width == UNKNOWN:
         return None
-    ended = _seen(interpreter, carrier, name, known, known.axes, known.dims, stacked=False, turned=False)
-    left: Known = interpreter.algebra.left(given, ended)
-    return left
+    last = _leaves(outside, loop, name, known, known.axes, known.dims, stacked=False, reverse=False)
+    found: Known = outside.algebra.record_final_state(before, last)
+    return found
 
 
 def _stacked(
-    interpreter: Interpreter, carrier: Carrier, name: str, known: Known, axis: int, *, turned: bool
+    outside: ScopeValues, loop: InterpretedLoop, name: str, known: Known, axis: int, *, reverse: bool
 ) -> Value | None:
+    """Return a value of the body in all steps, stacked along a new axis."""
     if not isinstance(known, Value) or known.width == UNKNOWN:
         return None
     axis %= len(known.axes) + 1
@@ -126,30 +126,29 @@ def _stacked(
         return None
     raised = [relabelled(kind, lambda label: label + 1) for kind in known.axes]
     axes = (*raised[:axis], FreeAxis(0), *raised[axis:])
-    dims = (*known.dims[:axis], carrier.trips, *known.dims[axis:])
-    return _seen(interpreter, carrier, name, known, axes, dims, stacked=True, turned=turned)
+    dims = (*known.dims[:axis], loop.trips, *known.dims[axis:])
+    return _leaves(outside, loop, name, known, axes, dims, stacked=True, reverse=reverse)
 
 
-def _seen(
-    interpreter: Interpreter,
-    carrier: Carrier,
+def _leaves(
+    outside: ScopeValues,
+    loop: InterpretedLoop,
     name: str,
     known: Value,
     axes: tuple[TensorAxis, ...],
     dims: tuple[Count, ...],
     *,
     stacked: bool,
-    turned: bool,
+    reverse: bool,
 ) -> Value:
     """Make a leaf for every stretch of features: its free axes in the order of their labels, then the features."""
-    algebra = interpreter.algebra
-    algebra.trips[carrier.body.scope.path] = carrier.trips
+    algebra = outside.algebra
+    algebra.trips[loop.body.scope.path] = loop.trips
     pieces = []
     for piece, (width, poly) in enumerate(known.pieces):
         free = (1 if stacked else 0) + algebra.free_of(poly)
-        source: Hashable = Left(carrier.body.scope.path, name, piece, stacked, turned)
-        entries = whole_axes(free)
-        made = algebra.atom(Leaf(source, entries, 0, width))
+        source = LoopOutput(loop.body.scope.path, name, piece, stacked, reverse)
+        made = algebra.atom(Leaf(source, whole_axes(free), 0, width))
         algebra.defined[source] = made
         algebra.computed[source] = poly
         pieces.append((width, made))

@@ -84,7 +84,7 @@ class ScopeRecurrences:
             return False
         steps = zip(recurrence.cells, recurrence.masks, strict=True)
         between = [cell.state for cell, mask in steps if cell.state not in mask.outputs]
-        names = [self.interpreter.homes[poly].name for poly in between if poly is not recurrence.last_state]
+        names = [self.interpreter.named_tensors[poly].name for poly in between if poly is not recurrence.last_state]
         return any(self.interpreter.scope.producers.get(name) in plan.live for name in names)
 
     def _why_loop_stays(self, recurrence: Recurrence, plan: ReplacementPlan) -> str:
@@ -167,7 +167,7 @@ def _site_of(found: ScopeRecurrences, rejection: Rejection) -> Site | None:
     """Return the report's entry of a recurrence that is no GRU, ``None`` if no node of the scope makes it."""
     interpreter = found.interpreter
     text, term = rejection_reason.reason_of(interpreter, rejection)
-    home = interpreter.homes.get(rejection.state)
+    home = interpreter.named_tensors.get(rejection.state)
     name = rejection.name or ("" if home is None else home.name)
     if name not in interpreter.scope.producers:
         return None

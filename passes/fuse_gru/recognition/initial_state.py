@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gru_lower.passes.fuse_gru.tensors.tensor import Const
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.interpreter.interpreter import Known
+    from gru_lower.passes.fuse_gru.tensors.scope_values import Known
 
 
 class InitialState(NamedTuple):

@@ -149,12 +149,12 @@ def tensor_of(interpreter: Interpreter, part: InputPart) -> TensorOfPart:
     leaf = interpreter.algebra.atoms[part.atoms[0]]
     assert isinstance(leaf, Leaf)
     assert part.time is not None
-    name = interpreter.place(leaf.source)
+    name = interpreter.name_of(leaf.source)
     if name is None:
         raise CannotWriteError("an input is computed anew in every step")
     if leaf.source not in interpreter.algebra.defined:
         return TensorOfPart(name, part.time)
-    home = interpreter.home(interpreter.algebra.defined[leaf.source])
+    home = interpreter.named_tensor(interpreter.algebra.defined[leaf.source])
     if home is None or FreeAxis(part.time) not in home.value.axes:
         raise CannotWriteError("an input's axes lie together")
     return TensorOfPart(name, home.value.axes.index(FreeAxis(part.time)))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
     from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation
     from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
+    from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
 
 
 def read_from_graph(interpreter: Interpreter, recurrence: Recurrence, atom: int) -> int:
@@ -35,13 +36,13 @@ def read_from_graph(interpreter: Interpreter, recurrence: Recurrence, atom: int)
     """
     algebra = interpreter.algebra
     poly = _computed(algebra, atom)
-    if poly is None or recurrence.loop is None or interpreter.home(poly) is not None:
+    if poly is None or recurrence.loop is None or interpreter.named_tensor(poly) is not None:
         return atom
     indices = set(_indices(algebra, poly, recurrence.loop.counter.terms[0][0]))
-    here: Interpreter | None = interpreter
+    here: ScopeValues | None = interpreter
     while here is not None and len(indices) == 1:
         (index,) = indices
-        for whole in list(here.homes):
+        for whole in list(here.named_tensors):
             for label in range(algebra.free_of(whole)) if algebra.free_of(whole) == algebra.free_of(poly) + 1 else ():
                 try:
                     same = algebra.at(whole, label, index) is poly

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
 from gru_lower.passes.fuse_gru.interpreter import masks
+from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.recognition import summed_state, unreadable_recurrences
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState, is_zeros
@@ -18,22 +19,22 @@ from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value, 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier, State
+    from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop, LoopState
 
 
 def find_in_loops(interpreter: Interpreter) -> tuple[list[Recurrence], list[Rejection]]:
     """Find the recurrences of a scope's loops: those that are GRUs, and those that are not."""
     found: list[Recurrence] = []
     rejections: list[Rejection] = []
-    for loop in interpreter.carriers.values():
+    for loop in interpreter.loops.values():
         summed = summed_state.find_summed_state(interpreter, loop, _name(interpreter, loop))
         found += [summed[0]] if summed else []
         for place, state in enumerate(loop.states):
-            if state.kind == "state" and place in loop.leaves and not (summed and place in summed[1]):
+            if state.kind is StateKind.RECURRENT and place in loop.leaves and not (summed and place in summed[1]):
                 recurrences, rejected = _find_in_state(interpreter, loop, state, loop.leaves[place])
                 found += recurrences
                 rejections += rejected or ([] if recurrences else _unread(interpreter, loop, state))
-    for index in interpreter.unread:
+    for index in interpreter.unread_loops:
         if unreadable_recurrences.multiplies_state(interpreter, index):
             reason = MismatchError("how often its steps are taken is not known, or in what order")
             name = next(name for name in interpreter.scope.nodes[index].output if name)
@@ -42,7 +43,7 @@ def find_in_loops(interpreter: Interpreter) -> tuple[list[Recurrence], list[Reje
 
 
 def _find_in_state(
-    interpreter: Interpreter, loop: Carrier, state: State, given: Value
+    interpreter: Interpreter, loop: InterpretedLoop, state: LoopState, given: Value
 ) -> tuple[list[Recurrence], list[Rejection]]:
     """Find the recurrences in one state of a loop, which may carry several side by side."""
     algebra = interpreter.algebra
@@ -66,7 +67,7 @@ def _find_in_state(
         if fitting:
             initial = None if zeros else InitialState(state.initial, edge, edge + width, given.axes.index(FEATURES))
             own_masks = () if masked is None else (masked.mask,)
-            last_state = None if masked is None else masks.canonical(loop.body, poly)
+            last_state = None if masked is None else masks.reduce_all_powers(loop.body, poly)
             found.append(Recurrence((fitting[0],), loop.trips, initial, name, loop, own_masks, last_state))
         elif cells and masked is not None:
             pass  # it repeats what another state's step makes
@@ -78,7 +79,7 @@ def _find_in_state(
     return found, rejections
 
 
-def _unread(interpreter: Interpreter, loop: Carrier, state: State) -> list[Rejection]:
+def _unread(interpreter: Interpreter, loop: InterpretedLoop, state: LoopState) -> list[Rejection]:
     why = unreadable_recurrences.where_reading_stops(loop.body, state.inner, state.result)
     if why is None:
         return []
@@ -97,6 +98,6 @@ def _same_axes(given: Value, known: Value) -> bool:
     )
 
 
-def _name(interpreter: Interpreter, loop: Carrier) -> str:
+def _name(interpreter: Interpreter, loop: InterpretedLoop) -> str:
     """Return the name of a loop's first output."""
     return str(next(name for name in interpreter.scope.nodes[loop.index].output if name))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_lower.passes.fuse_gru.interpreter.masks import gated
+from gru_lower.passes.fuse_gru.interpreter.masked_updates import masked_updates
 from gru_lower.passes.fuse_gru.recognition.read_cell import read_cells
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
-    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-    from gru_lower.passes.fuse_gru.interpreter.masks import Gated
+    from gru_lower.passes.fuse_gru.interpreter.masked_updates import MaskedUpdate
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
     from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
+    from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
 
 
 class MaskedStep(NamedTuple):
@@ -26,11 +26,11 @@ class MaskedStep(NamedTuple):
     """
 
     cells: list[Cell]
-    mask: Gated
+    mask: MaskedUpdate
     mismatches: list[MismatchError]
 
 
-def read_masked_step(interpreter: Interpreter, poly: Poly, previous: int | None = None) -> MaskedStep | None:
+def read_masked_step(interpreter: ScopeValues, poly: Poly, previous: int | None = None) -> MaskedStep | None:
     """Read a polynomial as a step that a mask may hold back.
 
     Args:
@@ -43,7 +43,7 @@ def read_masked_step(interpreter: Interpreter, poly: Poly, previous: int | None 
 
     """
     found = None
-    for mask in gated(interpreter, poly):
+    for mask in masked_updates(interpreter, poly):
         if previous is not None and mask.before.atom != previous:
             continue
         cells, mismatches = read_cells(interpreter.algebra, mask.new)

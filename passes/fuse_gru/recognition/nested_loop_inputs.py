@@ -15,10 +15,11 @@ from gru_lower.passes.fuse_gru.recognition.axes_of_leaf import axes_of_leaf
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
-    from gru_lower.passes.fuse_gru.interpreter.interpreter import Home, Interpreter
+    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
     from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation
     from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
+    from gru_lower.passes.fuse_gru.tensors.scope_values import NamedTensor, ScopeValues
 
 
 def with_inputs_in_scope(interpreter: Interpreter, recurrence: Recurrence) -> Recurrence:
@@ -49,7 +50,7 @@ def with_inputs_in_scope(interpreter: Interpreter, recurrence: Recurrence) -> Re
 def _outer_bodies(interpreter: Interpreter) -> frozenset[str]:
     """Return the paths of the loop bodies that a scope is, or stands in."""
     found = set()
-    here: Interpreter | None = interpreter
+    here: ScopeValues | None = interpreter
     while here is not None:
         found.add(here.scope.path)
         here = here.parent
@@ -67,7 +68,7 @@ def _reads_at_counter(entry: LeafAxis, bodies: frozenset[str]) -> bool:
 def _atom_in_scope(interpreter: Interpreter, leaf: Leaf) -> int | None:
     """Return the atom that reads from a value of this scope what a leaf reads, ``None`` if there is no such value."""
     algebra = interpreter.algebra
-    for poly, home in interpreter.homes.items():
+    for poly, home in interpreter.named_tensors.items():
         whole = None if poly.atom is None else algebra.atoms[poly.atom]
         if not isinstance(whole, Leaf) or whole.source != leaf.source or not whole.lo <= leaf.lo < leaf.hi <= whole.hi:
             continue
@@ -79,7 +80,7 @@ def _atom_in_scope(interpreter: Interpreter, leaf: Leaf) -> int | None:
     return None
 
 
-def _axes_in(home: Home, whole: Leaf, leaf: Leaf) -> tuple[LeafAxis, ...] | None:
+def _axes_in(home: NamedTensor, whole: Leaf, leaf: Leaf) -> tuple[LeafAxis, ...] | None:
     """Return how a leaf reads the axes of a value of which it is a part."""
     free: dict[int, LeafAxis] = {}
     for own, wanted in zip(whole.axes, leaf.axes, strict=True):

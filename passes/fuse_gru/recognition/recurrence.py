@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
-    from gru_lower.passes.fuse_gru.interpreter.masks import Gated
-    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
+    from gru_lower.passes.fuse_gru.interpreter.masked_updates import MaskedUpdate
+    from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
     from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState
 
@@ -34,8 +34,8 @@ class Recurrence:
     steps: Count
     initial: int | InitialState | None
     name: str
-    loop: Carrier | None = None
-    masks: tuple[Gated, ...] = ()
+    loop: InterpretedLoop | None = None
+    masks: tuple[MaskedUpdate, ...] = ()
     last_state: Poly | None = None
 
     @property

@@ -113,7 +113,7 @@ def _matrices(interpreter: Interpreter, gate: PreActivation) -> Iterator[str]:
     for products in (gate.state, *(p for _, p in gate.inputs)):
         for _, matrix in products:
             if matrix.array is None:
-                name = interpreter.place(matrix.source)
+                name = interpreter.name_of(matrix.source)
                 if name is None:
                     raise CannotWriteError("a matrix is computed anew in every step")
                 yield name
@@ -126,7 +126,7 @@ def _names_of(interpreter: Interpreter, atom: int) -> list[str]:
         raise CannotWriteError("an input is not in the graph")
     if leaf.source in interpreter.algebra.constants:
         return []
-    name = interpreter.place(leaf.source)
+    name = interpreter.name_of(leaf.source)
     if name is None:
         raise CannotWriteError("an input is computed anew in every step")
     return [name]
@@ -155,7 +155,11 @@ def _check_no_feedback(
 
 def _downstream(interpreter: Interpreter, recurrence: Recurrence) -> set[str]:
     """Return every value that hangs on a state of a recurrence."""
-    states = [interpreter.homes[cell.state].name for cell in recurrence.cells if cell.state in interpreter.homes]
+    states = [
+        interpreter.named_tensors[cell.state].name
+        for cell in recurrence.cells
+        if cell.state in interpreter.named_tensors
+    ]
     found = set(states)
     scope = interpreter.scope
     first = min((scope.producers[name] for name in states if name in scope.producers), default=0)

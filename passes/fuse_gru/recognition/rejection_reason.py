@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.passes.fuse_gru.algebra.polynomials import ONE, Fn, Leaf, Lin, Spread, Stack
-from gru_lower.passes.fuse_gru.loops.loop_outputs import Left
+from gru_lower.passes.fuse_gru.loops.loop_outputs import LoopOutput
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Mono, Poly
-    from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
+    from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Rejection:
     state: Poly
     mismatches: tuple[MismatchError, ...]
     name: str = ""
-    body: Interpreter | None = None
+    body: ScopeValues | None = None
 
 
 class Reason(NamedTuple):
@@ -48,7 +48,7 @@ class Reason(NamedTuple):
 NO_BLEND = "the new state is not one gate's blend of the old one and a candidate"
 
 
-def reason_of(interpreter: Interpreter, rejection: Rejection) -> Reason:
+def reason_of(interpreter: ScopeValues, rejection: Rejection) -> Reason:
     """Say in words why a recurrence is no GRU.
 
     Args:
@@ -63,16 +63,16 @@ def reason_of(interpreter: Interpreter, rejection: Rejection) -> Reason:
     return Reason(f"{mismatch.where} has a term {term}", term)
 
 
-def _term(interpreter: Interpreter, mono: Mono) -> str:
+def _term(interpreter: ScopeValues, mono: Mono) -> str:
     """Return a monomial in words: the names of its factors."""
     return " · ".join(_name(interpreter, serial) for serial in mono) or "a constant"
 
 
-def _name(interpreter: Interpreter, serial: int) -> str:
+def _name(interpreter: ScopeValues, serial: int) -> str:
     algebra = interpreter.algebra
     if serial == ONE:
         return "a constant"
-    home = interpreter.homes.get(algebra.of(serial))
+    home = interpreter.named_tensors.get(algebra.of(serial))
     if home is not None:
         return home.name
     match algebra.atoms[serial]:
@@ -88,11 +88,11 @@ def _name(interpreter: Interpreter, serial: int) -> str:
             return "a value repeated"
 
 
-def _name_of_leaf(interpreter: Interpreter, leaf: Leaf) -> str:
+def _name_of_leaf(interpreter: ScopeValues, leaf: Leaf) -> str:
     source = leaf.source
     if source in interpreter.algebra.defined:
-        if isinstance(source, Left):
+        if isinstance(source, LoopOutput):
             return source.name
-        home = interpreter.homes.get(interpreter.algebra.defined[source])
+        home = interpreter.named_tensors.get(interpreter.algebra.defined[source])
         return "a product of states" if home is None else home.name
     return str(source[1]) if isinstance(source, tuple) and len(source) == 2 else "a constant"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
+from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.recognition.states_in_loop_outputs import states_in_loop_outputs, states_read_backwards
 from gru_lower.passes.fuse_gru.recognition.states_in_values import places_of_states, states_in
 from gru_lower.passes.fuse_gru.tensors.tensor import Value
@@ -76,7 +77,7 @@ class Planner:
             for number, recurrence in enumerate(recurrences)
             if recurrence.loop is not None and inputs[number] is not None
             for state in recurrence.loop.states
-            if state.kind == "invariant" and state.outer and state.initial
+            if state.kind is StateKind.INVARIANT and state.outer and state.initial
         }
 
     def plan(self) -> ReplacementPlan:

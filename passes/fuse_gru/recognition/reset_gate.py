@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.linear_split import split_linear
 from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf, Lin
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
-from gru_lower.passes.fuse_gru.recognition.update_gate import divided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def reset_readings(algebra: Algebra, pre: Poly, previous: int | None) -> Iterato
     if len(gates) > 1:
         raise MismatchError("more than one gate acts on the candidate", pre)
     for gate in gates:
-        parts = divided(algebra, pre, gate)
+        parts = split_linear(algebra, pre, gate)
         if parts is None:
             raise MismatchError("the reset gate stands squared", pre)
         for r, multiplied, rest in _gate_or_complement(algebra, gate, *parts):
@@ -69,7 +69,7 @@ def reset_readings(algebra: Algebra, pre: Poly, previous: int | None) -> Iterato
         if product is None:
             continue
         for serial in dict.fromkeys(s for m, _ in product.terms for s in m if isinstance(algebra.atoms[s], Fn)):
-            parts = divided(algebra, product, serial)
+            parts = split_linear(algebra, product, serial)
             if parts is None:
                 continue
             for r, multiplied, rest in _gate_or_complement(algebra, serial, *parts):

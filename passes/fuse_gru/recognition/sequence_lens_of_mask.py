@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_lower.passes.fuse_gru.algebra.axes import ReadAt, index_at
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
-from gru_lower.passes.fuse_gru.interpreter.length_comparisons import Below
-from gru_lower.passes.fuse_gru.interpreter.masks import counted
+from gru_lower.passes.fuse_gru.interpreter.length_masks import LengthMask, compared_number
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def name_of_lengths(interpreter: Interpreter, lens: SequenceLens) -> str | None:
     """
     if lens.leaf.source in interpreter.algebra.constants:
         return None
-    name = interpreter.place(lens.leaf.source)
+    name = interpreter.name_of(lens.leaf.source)
     if name is None:
         raise CannotWriteError("the lengths of its sequences are computed anew in every step")
     return name
@@ -97,7 +96,7 @@ def name_of_lengths(interpreter: Interpreter, lens: SequenceLens) -> str | None:
 
 def _masks_count_steps(recurrence: Recurrence) -> bool:
     """Whether the mask of every step is t < len."""
-    return all(isinstance(mask.mask.source, Below) for mask in recurrence.masks)
+    return all(isinstance(mask.mask.source, LengthMask) for mask in recurrence.masks)
 
 
 def needs_promise(recurrence: Recurrence) -> bool:
@@ -107,7 +106,7 @@ def needs_promise(recurrence: Recurrence) -> bool:
 
 def why_promise_is_needed(interpreter: Interpreter, recurrence: Recurrence) -> str:
     """Say why a recurrence is not fused without a promise."""
-    name = interpreter.place(recurrence.masks[0].mask.source)
+    name = interpreter.name_of(recurrence.masks[0].mask.source)
     return (
         f"a GRU, but a mask{f' ({name})' if name else ''} decides step by step whether the state is updated, and "
         "sequence_lens only says where a sequence ends; if masks never do more, fuse with --assume right-padded"
@@ -118,11 +117,11 @@ def _from_lengths(recurrence: Recurrence) -> SequenceLens:
     """Read the lengths that the masks compare a count of steps with."""
     seen = []
     for mask in recurrence.masks:
-        if not isinstance(mask.mask.source, Below):
+        if not isinstance(mask.mask.source, LengthMask):
             raise CannotWriteError("its steps have different masks")
-        axes = mask.mask.axes[:-1] if mask.mask.source.placed else mask.mask.axes
-        seen.append((mask.mask.source.lens, axes, mask.live))
-    counts = [counted(mask.mask) for mask in recurrence.masks]
+        axes = mask.mask.axes[:-1] if mask.mask.source.has_positions else mask.mask.axes
+        seen.append((mask.mask.source.lengths, axes, mask.live))
+    counts = [compared_number(mask.mask) for mask in recurrence.masks]
     if len(set(seen)) > 1 or not seen[0][2]:
         raise CannotWriteError("its steps have different masks")
     first, step = _progress(recurrence, counts)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from gru_lower.passes.fuse_gru.algebra.axes import ReadAlong, whole
 from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.interpreter import masks
-from gru_lower.passes.fuse_gru.loops.loop_outputs import Left
+from gru_lower.passes.fuse_gru.interpreter.masked_updates import masked_updates
+from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
+from gru_lower.passes.fuse_gru.loops.loop_outputs import LoopOutput
 from gru_lower.passes.fuse_gru.recognition import sequence_lens_of_mask
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState
 from gru_lower.passes.fuse_gru.recognition.states_in_values import LAST, StateSelection
@@ -16,7 +18,7 @@ from gru_lower.passes.fuse_gru.tensors.tensor import Value
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
+    from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
     from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
     from gru_lower.passes.fuse_gru.recognition.states_in_values import StatePlace
 
@@ -34,15 +36,15 @@ def states_in_loop_outputs(
     """
     found: dict[Poly, StateSelection] = {}
     for source, poly in interpreter.algebra.defined.items():
-        if not isinstance(source, Left):
+        if not isinstance(source, LoopOutput):
             continue
-        loop = next((loop for loop in interpreter.carriers.values() if loop.body.scope.path == source.path), None)
+        loop = next((loop for loop in interpreter.loops.values() if loop.body.scope.path == source.path), None)
         if loop is None:
             continue
         if source.of_state:
             number = _recurrence_of(interpreter.algebra, recurrences, loop, source)
             if number is not None:
-                found[poly] = StateSelection(number, None, stacked=True, backwards=source.turned)
+                found[poly] = StateSelection(number, None, stacked=True, backwards=source.reverse)
             continue
         known = _computed_in_body(loop, source)
         if known is None or source.piece >= len(known.pieces):
@@ -53,7 +55,7 @@ def states_in_loop_outputs(
     for number, recurrence in enumerate(recurrences):
         unmasked = recurrence.loop is not None and not recurrence.masks
         previous = recurrence.last_cell.previous if unmasked else None
-        last = None if previous is None else interpreter.algebra.ended(interpreter.algebra.of(previous))
+        last = None if previous is None else interpreter.algebra.at_final_states(interpreter.algebra.of(previous))
         if last is not None:
             found[last] = StateSelection(number, None, stacked=False)
     return found
@@ -72,7 +74,7 @@ def states_read_backwards(
 
     """
     leaf = None if poly.atom is None else algebra.atoms[poly.atom]
-    if not isinstance(leaf, Leaf) or not isinstance(leaf.source, Left):
+    if not isinstance(leaf, Leaf) or not isinstance(leaf.source, LoopOutput):
         return None
     selection = found.get(algebra.defined[leaf.source])
     if selection is None or not selection.stacked:
@@ -84,7 +86,9 @@ def states_read_backwards(
     return selection._replace(backwards=not selection.backwards)
 
 
-def _recurrence_of(algebra: Algebra, recurrences: list[Recurrence], loop: Carrier, source: Left) -> int | None:
+def _recurrence_of(
+    algebra: Algebra, recurrences: list[Recurrence], loop: InterpretedLoop, source: LoopOutput
+) -> int | None:
     """Return the recurrence whose states after each step a value is."""
     computed = algebra.computed[source]
     previous = algebra.whole.get(computed, computed).atom
@@ -96,20 +100,24 @@ def _recurrence_of(algebra: Algebra, recurrences: list[Recurrence], loop: Carrie
 
 
 def _states_computed(
-    recurrences: list[Recurrence], loop: Carrier, places: dict[Poly, StatePlace], computed: Poly, source: Left
+    recurrences: list[Recurrence],
+    loop: InterpretedLoop,
+    places: dict[Poly, StatePlace],
+    computed: Poly,
+    source: LoopOutput,
 ) -> StateSelection | None:
     """Return the states that an output is of which the body computes a polynomial in every step."""
-    once = masks.canonical(loop.body, computed)
+    once = masks.reduce_all_powers(loop.body, computed)
     place = places.get(computed) or places.get(once)
     if place is not None and recurrences[place.recurrence].loop is loop:
         fits = source.stacked == (place.time != LAST) or not recurrences[place.recurrence].masks
         if fits:
-            return StateSelection(place.recurrence, None, source.stacked, source.turned)
+            return StateSelection(place.recurrence, None, source.stacked, source.reverse)
     return _repeated_outputs(recurrences, loop, once, source)
 
 
 def _repeated_outputs(
-    recurrences: list[Recurrence], loop: Carrier, computed: Poly, source: Left
+    recurrences: list[Recurrence], loop: InterpretedLoop, computed: Poly, source: LoopOutput
 ) -> StateSelection | None:
     """Return the states that an output is whose masked steps repeat the output of the one before."""
     for number, recurrence in enumerate(recurrences):
@@ -118,9 +126,9 @@ def _repeated_outputs(
         repeating = _repeating_states(recurrence)
         if recurrence.last_state is computed and source.stacked:
             initial = recurrence.initial.name if isinstance(recurrence.initial, InitialState) else ""
-            return StateSelection(number, None, stacked=True, backwards=source.turned, repeated_initial=initial)
+            return StateSelection(number, None, stacked=True, backwards=source.reverse, repeated_initial=initial)
         if computed in repeating:
-            return StateSelection(number, None, source.stacked, source.turned, repeating[computed])
+            return StateSelection(number, None, source.stacked, source.reverse, repeating[computed])
     return None
 
 
@@ -133,22 +141,22 @@ def _repeating_states(recurrence: Recurrence) -> dict[Poly, str]:
     for place, state in enumerate(loop.states):
         known = loop.body.value(state.result)
         given = loop.leaves.get(place)
-        if state.kind != "state" or given is None or not isinstance(known, Value):
+        if state.kind is not StateKind.RECURRENT or given is None or not isinstance(known, Value):
             continue
         for _, poly in known.pieces:
-            for mask in masks.gated(loop.body, poly):
+            for mask in masked_updates(loop.body, poly):
                 own = recurrence.masks[0]
                 same = mask.new is own.new and mask.mask == own.mask and mask.live == own.live
                 if same and mask.before is not own.before and mask.before is given.pieces[0][1]:
-                    found[masks.canonical(loop.body, poly)] = state.initial
+                    found[masks.reduce_all_powers(loop.body, poly)] = state.initial
     return found
 
 
-def _computed_in_body(loop: Carrier, source: Left) -> Value | None:
+def _computed_in_body(loop: InterpretedLoop, source: LoopOutput) -> Value | None:
     """Return the value of the body that an output is in every step."""
     for state in loop.states:
-        if state.result == source.name and source.stacked and state.collects is not None:
-            known = state.collects[0]
+        if state.result == source.name and source.stacked and state.buffer is not None:
+            known = state.buffer.known
             return known if isinstance(known, Value) else None
     known = loop.body.value(source.name)
     return known if isinstance(known, Value) else None

@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, varying
+from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState, is_zeros
 from gru_lower.passes.fuse_gru.recognition.read_cell import read_cells
 from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
@@ -18,10 +19,12 @@ from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value, 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-    from gru_lower.passes.fuse_gru.loops.read_loop import Carrier
+    from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
 
 
-def find_summed_state(interpreter: Interpreter, loop: Carrier, name: str) -> tuple[Recurrence, tuple[int, int]] | None:
+def find_summed_state(
+    interpreter: Interpreter, loop: InterpretedLoop, name: str
+) -> tuple[Recurrence, tuple[int, int]] | None:
     """Find the GRU whose state is the sum of two of a loop's.
 
     Args:
@@ -34,7 +37,9 @@ def find_summed_state(interpreter: Interpreter, loop: Carrier, name: str) -> tup
 
     """
     algebra = interpreter.algebra
-    places = [place for place, state in enumerate(loop.states) if state.kind == "state" and place in loop.leaves]
+    places = [
+        place for place, state in enumerate(loop.states) if state.kind is StateKind.RECURRENT and place in loop.leaves
+    ]
     for pair in combinations(places, 2):
         one, other = (_summand(interpreter, loop, place) for place in pair)
         if one is None or other is None:
@@ -68,7 +73,7 @@ class _Summand(NamedTuple):
     axis: int
 
 
-def _summand(interpreter: Interpreter, loop: Carrier, place: int) -> _Summand | None:
+def _summand(interpreter: Interpreter, loop: InterpretedLoop, place: int) -> _Summand | None:
     known = loop.body.value(loop.states[place].result)
     if not isinstance(known, Value) or known.poly is None or FEATURES not in known.axes:
         return None

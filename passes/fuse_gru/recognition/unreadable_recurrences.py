@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import node_uses, subgraphs
 from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf, Lin, Spread, Stack
-from gru_lower.passes.fuse_gru.interpreter.value_kinds import PRODUCTS
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.rejection_reason import NO_BLEND, Rejection
 from gru_lower.passes.fuse_gru.tensors.tensor import Value
+from gru_lower.passes.fuse_gru.tensors.value_roles import PRODUCTS
 
 if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, NodeProto
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+    from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
 
 
-def where_reading_stops(body: Interpreter, inner: str, result: str) -> str | None:
+def where_reading_stops(body: ScopeValues, inner: str, result: str) -> str | None:
     """Tell at which node a state stops being understood on its way through a body.
 
     Args:
@@ -60,7 +61,7 @@ def find_unreadable_unrolled(interpreter: Interpreter) -> list[Rejection]:
     algebra = interpreter.algebra
     multiplied: dict[Matrix, list[int]] = {}
     for atom in algebra.atoms:
-        if isinstance(atom, Lin) and algebra.opened(algebra.of(atom.atom)) in interpreter.homes:
+        if isinstance(atom, Lin) and algebra.opened(algebra.of(atom.atom)) in interpreter.named_tensors:
             multiplied.setdefault(atom.matrix, []).append(atom.atom)
     for atoms in multiplied.values():
         last = max(atoms)

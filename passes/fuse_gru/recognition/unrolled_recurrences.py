@@ -21,7 +21,7 @@ from gru_lower.passes.fuse_gru.recognition.rejection_reason import Rejection
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-    from gru_lower.passes.fuse_gru.interpreter.masks import Gated
+    from gru_lower.passes.fuse_gru.interpreter.masked_updates import MaskedUpdate
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
     from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation, Product
 
@@ -61,7 +61,7 @@ def find_unrolled(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[
             masks = steps.masks_of(cells)
             if len(masks) in (0, len(cells)):
                 last_state = last if last in steps.masks else None
-                name = interpreter.homes[last].name
+                name = interpreter.named_tensors[last].name
                 found.append(Recurrence(tuple(cells), len(cells), cells[0].previous, name, None, masks, last_state))
             else:
                 mismatch = MismatchError("some of its steps have a mask, others have none")
@@ -88,11 +88,11 @@ class _Steps:
         self.interpreter, self.algebra = interpreter, interpreter.algebra
         self.cells: dict[Poly, list[Cell]] = {}
         self.rejections: list[Rejection] = []
-        self.masks: dict[Poly, Gated] = {}
-        self.masks_of_outputs: dict[Poly, Gated] = {}
+        self.masks: dict[Poly, MaskedUpdate] = {}
+        self.masks_of_outputs: dict[Poly, MaskedUpdate] = {}
         # A state is looked at as a whole, as a matrix multiplies it in the next step; the last step's need not be.
         later: dict[int, list[Poly]] = {}
-        for poly in interpreter.homes:
+        for poly in interpreter.named_tensors:
             if poly in self.algebra.whole or read_all:
                 self._read(poly)
             else:
@@ -124,7 +124,7 @@ class _Steps:
         elif mismatches:
             self.rejections.append(Rejection(poly, tuple(mismatches)))
 
-    def masks_of(self, cells: list[Cell]) -> tuple[Gated, ...]:
+    def masks_of(self, cells: list[Cell]) -> tuple[MaskedUpdate, ...]:
         """Return the masks of those cells that have one."""
         found = tuple(self.masks[cell.state] for cell in cells if cell.state in self.masks)
         last = self.masks_of_outputs.get(cells[-1].state)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.linear_split import split_linear
 from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.gate_functions import GATE_FUNCTIONS
@@ -15,7 +16,7 @@ from gru_lower.passes.fuse_gru.recognition.gate_functions import GATE_FUNCTIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Coefficient, Mono, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
 
 
 class Blend(NamedTuple):
@@ -50,7 +51,7 @@ def blends(algebra: Algebra, state: Poly, gate: int) -> Iterator[Blend]:
         gate: The atom of the gate.
 
     """
-    parts = divided(algebra, state, gate)
+    parts = split_linear(algebra, state, gate)
     if parts is None:
         return
     without, times = parts
@@ -64,7 +65,7 @@ def blends(algebra: Algebra, state: Poly, gate: int) -> Iterator[Blend]:
 
 def unblended_terms(algebra: Algebra, state: Poly, gate: int) -> list[MismatchError]:
     """Say which terms keep A + B from being a state, where a state is among them."""
-    parts = divided(algebra, state, gate)
+    parts = split_linear(algebra, state, gate)
     terms = () if parts is None else algebra.add(*parts).terms
     states = [
         mono
@@ -76,21 +77,6 @@ def unblended_terms(algebra: Algebra, state: Poly, gate: int) -> list[MismatchEr
         return []
     where = "the update (the shares of old state and candidate do not come to 1)"
     return [MismatchError(where, state, rest[0], depth=0)]
-
-
-def divided(algebra: Algebra, poly: Poly, serial: int) -> tuple[Poly, Poly] | None:
-    """Return A and B of poly = A + s·B, ``None`` if s stands squared."""
-    without: dict[Mono, Coefficient] = {}
-    times: dict[Mono, Coefficient] = {}
-    for mono, factor in poly.terms:
-        count = mono.count(serial)
-        if count > 1:
-            return None
-        if count:
-            times[tuple(entry for entry in mono if entry != serial)] = factor
-        else:
-            without[mono] = factor
-    return algebra.poly(without), algebra.poly(times)
 
 
 def _is_state(algebra: Algebra, poly: Poly) -> bool:

@@ -394,7 +394,7 @@ def _joined(algebra: Algebra, given: Sequence[Value | Const], axis: int, total: 
     if rest != _without(single.axes, axis) or [w for w, _ in stacked.pieces] != [w for w, _ in single.pieces]:
         return None
     polys = [tuple(poly for _, poly in parts) for parts in zip(*(value.pieces for value in values), strict=True)]
-    made = [algebra.joined(list(parts), total) for parts in polys]
+    made = [algebra.concatenated_steps(list(parts), total) for parts in polys]
     if not any(made):
         return None
     entries = whole_axes(len(stacked.labels))

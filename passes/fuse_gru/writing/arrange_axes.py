@@ -44,11 +44,11 @@ def view_of(writer: NodeWriter, leaf: Leaf) -> View:
     if constant is not None:
         return View(writer.constant(constant, "constant"), list(leaf.axes))
     if leaf.source not in writer.algebra.defined:
-        name = writer.interpreter.place(leaf.source)
+        name = writer.interpreter.name_of(leaf.source)
         if name is None:
             raise CannotWriteError("a value is not visible here")
         return View(name, list(leaf.axes))
-    home = writer.interpreter.home(writer.algebra.defined[leaf.source])
+    home = writer.interpreter.named_tensor(writer.algebra.defined[leaf.source])
     if home is None:
         raise CannotWriteError("a value is not in the graph")
     axes = axes_of_leaf(home.value, dict(enumerate(leaf.axes)))

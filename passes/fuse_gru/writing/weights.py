@@ -121,7 +121,7 @@ def _scaled(writer: NodeWriter, value: str, factor: Coefficient, local: str, *, 
 
 def _matrix(writer: NodeWriter, matrix: Matrix, local: str) -> str:
     """Write a matrix that is a block of a value of the graph, or of its transpose."""
-    name = writer.interpreter.place(matrix.source)
+    name = writer.interpreter.name_of(matrix.source)
     if name is None:
         raise CannotWriteError("a matrix is not visible here")
     dims = writer.interpreter.dims(name)

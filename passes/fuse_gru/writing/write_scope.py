@@ -154,7 +154,7 @@ def _elem_type(interpreter: Interpreter, recurrence: Recurrence, facts: Facts) -
     matrix = recurrence.last_cell.z.state[0].matrix
     if matrix.array is not None:
         return int(helper.np_dtype_to_tensor_dtype(matrix.array.dtype))
-    name = interpreter.place(matrix.source)
+    name = interpreter.name_of(matrix.source)
     known = facts.elem_type(interpreter.scope, name) if name is not None else 0
     if not known:
         raise CannotWriteError("its element type is not known")

@@ -1,9 +1,9 @@
-"""What values are for, told from how nodes use them before any is interpreted: states, matrices, biases."""
+"""Which values of a scope are states rather than matrices or biases, told from the nodes that use them."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.graph.scopes import is_onnx
 
@@ -18,18 +18,30 @@ SCALING = {"Mul", "Div", "Add", "Sub", "Neg"}
 ELEMENTWISE = {"Mul", "Sub", "Add", "Sum", "Where"}
 
 
-def kinds(scope: Scope, facts: Facts) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Find what is a state: a matrix multiplies it, and it is used by element as well.
+class Roles(NamedTuple):
+    """Names of values by their role in a scope.
 
-    A matrix is never used by element, and a bias is never multiplied by a matrix. Constants that are states are
-    looked at as leaves.
+    Attributes:
+        constant_states: Constants that a matrix multiplies and that are used by element as well: they are looked at as
+            leaves.
+        data: Other values of that kind that no node of the scope makes.
+        atomic: What a matrix multiplies after constants have scaled it: it is looked at as a whole.
+
+    """
+
+    constant_states: frozenset[str]
+    data: frozenset[str]
+    atomic: frozenset[str]
+
+
+def find_roles(scope: Scope, facts: Facts) -> Roles:
+    """Find a scope's states: a matrix multiplies a state, and it is used by element as well.
+
+    A matrix is never used by element, and a bias is never multiplied by a matrix.
 
     Args:
         scope: The scope.
         facts: The model's side table.
-
-    Returns:
-        The constants, the other values that no node here makes, and what a matrix multiplies after constants have.
 
     """
     root: dict[str, str] = {}
@@ -71,4 +83,4 @@ def kinds(scope: Scope, facts: Facts) -> tuple[frozenset[str], frozenset[str], f
             scaled[node.output[0]] = before, by | set(given) & fixed
     found = multiplied & by_element
     whole = frozenset(name for name, by in wholes if by.isdisjoint(found))
-    return frozenset(found & fixed), frozenset(found - fixed), whole
+    return Roles(frozenset(found & fixed), frozenset(found - fixed), whole)

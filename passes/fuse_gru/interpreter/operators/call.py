@@ -1,0 +1,109 @@
+"""One node that is interpreted: its attributes, and what is known of its inputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from onnx import helper
+
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
+from gru_lower.passes.fuse_gru.tensors import constant_arithmetic
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+    from gru_lower.passes.fuse_gru.tensors.scope_values import Known, ScopeValues
+
+Tensor = Value | Const
+
+
+class Call:
+    """One node with what is known of its inputs.
+
+    Args:
+        values: The values of the scope it is in.
+        node: The node.
+
+    Attributes:
+        attributes: Its attributes as Python values, but for those that refer to a function's.
+
+    """
+
+    def __init__(self, values: ScopeValues, node: NodeProto) -> None:
+        """Hold the parts; inputs are looked up when asked for."""
+        self.values, self.node = values, node
+        self.algebra: Algebra = values.algebra
+        self.attributes: dict[str, Any] = {
+            a.name: helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name
+        }
+
+    def has(self, position: int) -> bool:
+        """Whether an input is given."""
+        return position < len(self.node.input) and bool(self.node.input[position])
+
+    def known(self, position: int) -> Known:
+        """Return what is known of an input."""
+        return self.values.value(self.node.input[position])
+
+    def tensor(self, position: int) -> Tensor:
+        """Return an input that is a tensor.
+
+        Raises:
+            NotUnderstoodError: Nothing is known of it.
+
+        """
+        found = self.known(position) if self.has(position) else None
+        if not isinstance(found, (Value, Const)):
+            raise NotUnderstoodError
+        return found
+
+    def tensors(self) -> list[Tensor]:
+        """Return all inputs."""
+        return [self.tensor(position) for position in range(len(self.node.input))]
+
+    def counts(self, position: int, attribute: str = "") -> list[Count] | None:
+        """Return an input's whole numbers, or an attribute's where older opsets had that; ``None`` for neither.
+
+        Raises:
+            NotUnderstoodError: The input is no constant.
+
+        """
+        if attribute in self.attributes:
+            return [int(entry) for entry in self.attributes[attribute]]
+        if not self.has(position):
+            return None
+        found = self.tensor(position)
+        if not isinstance(found, Const):
+            raise NotUnderstoodError
+        return constant_arithmetic.entries(found)
+
+    def ints(self, position: int, attribute: str = "") -> list[int] | None:
+        """Return whole numbers all of which are known, as :meth:`counts` does.
+
+        Raises:
+            NotUnderstoodError: One is not known.
+
+        """
+        found = self.counts(position, attribute)
+        if found is not None and any(isinstance(entry, Affine) for entry in found):
+            raise NotUnderstoodError
+        return None if found is None else [int(entry) for entry in found if isinstance(entry, int)]
+
+    def number(self, position: int, attribute: str, default: float) -> float:
+        """Return an input or attribute that is one number.
+
+        Raises:
+            NotUnderstoodError: The input is no constant, or not one number.
+
+        """
+        if attribute in self.attributes:
+            return float(self.attributes[attribute])
+        if not self.has(position):
+            return default
+        found = self.tensor(position)
+        if not isinstance(found, Const) or found.array.size != 1 or found.array.dtype == object:
+            raise NotUnderstoodError
+        return float(found.array.reshape(-1)[0])

@@ -1,0 +1,37 @@
+"""Operators that hand their input on: Identity, Dropout, and Cast where it keeps the numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnx import TensorProto, helper
+
+from gru_lower.passes.fuse_gru.interpreter.masks import is_binary
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError
+
+if TYPE_CHECKING:
+    from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
+    from gru_lower.passes.fuse_gru.tensors.scope_values import Known
+
+FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+INTEGERS = (TensorProto.INT32, TensorProto.INT64, TensorProto.INT16, TensorProto.INT8, TensorProto.UINT8)
+
+
+def identity_node(call: Call) -> list[Known]:
+    """Identity and Dropout, which is one when a model is run."""
+    return [call.known(0)]
+
+
+def cast_node(call: Call) -> list[Known]:
+    """Cast of a constant, to the same type, of booleans to numbers, and of 0 and 1 to booleans."""
+    to, given = int(call.attributes["to"]), call.known(0)
+    if isinstance(given, Const):
+        if given.array.dtype == object:
+            return [given]
+        return [Const(given.array.astype(helper.tensor_dtype_to_np_dtype(to)), given.dims)]
+    there = call.values.facts.elem_type(call.values.scope, call.node.input[0])
+    if there == to or (there == TensorProto.BOOL and to in (*FLOATS, *INTEGERS)):
+        return [given]
+    if to == TensorProto.BOOL and is_binary(call.values, call.node.input[0]):
+        return [given]
+    raise NotUnderstoodError

@@ -1,0 +1,139 @@
+"""Loops that carry no state: nodes of a Scan's or Loop's body in a loop of their own, with as many steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
+
+from gru_lower.graph.scopes import node_uses
+from gru_lower.passes.fuse_gru.loops.body_edits import set_outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gru_lower.graph.names import Names
+    from gru_lower.passes.fuse_gru.loops.loop_parts import LoopParts
+
+
+class ScanInput(NamedTuple):
+    """A tensor that a Scan reads step by step, along its first axis.
+
+    Attributes:
+        outer: The tensor's name outside.
+        value: The value in the body that is one step of it.
+        direction: 1 if it is read from the end, else 0.
+
+    """
+
+    outer: str
+    value: ValueInfoProto
+    direction: int
+
+
+class StackedOutputs(NamedTuple):
+    """What a loop without states stacks.
+
+    Attributes:
+        values: The values of the body.
+        outer: Their names outside.
+        node_name: The name the node should have.
+
+    """
+
+    values: Sequence[ValueInfoProto]
+    outer: Sequence[str]
+    node_name: str
+
+
+def stateless_scan(
+    loop: LoopParts,
+    nodes: Sequence[NodeProto],
+    more_inputs: Iterable[ScanInput],
+    outputs: StackedOutputs,
+    names: Names,
+    output_directions: list[int] | None = None,
+) -> NodeProto:
+    """Return a Scan of some nodes of another's body.
+
+    Args:
+        loop: The other Scan.
+        nodes: The nodes.
+        more_inputs: What they read besides the other's inputs.
+        outputs: What it stacks.
+        names: The names that are taken.
+        output_directions: 1 for each output whose last step comes first, else 0.
+
+    """
+    used = {name for node in nodes for name in node_uses(node)}
+    inputs = [each for each in _scan_inputs(loop) if each.value.name in used]
+    inputs += more_inputs
+    body = _body(loop, nodes, [each.value for each in inputs], outputs.values)
+    attributes: dict[str, Any] = {
+        "num_scan_inputs": len(inputs),
+        "scan_input_directions": [each.direction for each in inputs],
+        "scan_output_directions": output_directions,
+    }
+    name = names.node(outputs.node_name)
+    return helper.make_node("Scan", [each.outer for each in inputs], list(outputs.outer), name, body=body, **attributes)
+
+
+def _scan_inputs(loop: LoopParts) -> list[ScanInput]:
+    outer, values = loop.node.input[loop.states :], loop.body.input[loop.states :]
+    directions = scan_directions(loop, "scan_input_directions") or [0] * len(outer)
+    return [ScanInput(*each) for each in zip(outer, values, directions, strict=True)]
+
+
+def scan_directions(loop: LoopParts, attribute: str) -> list[int] | None:
+    """Return an attribute that says for each of a Scan's inputs or outputs whether the last step comes first."""
+    return next((list(a.ints) for a in loop.node.attribute if a.name == attribute), None)
+
+
+def stateless_loop(loop: LoopParts, nodes: Sequence[NodeProto], outputs: StackedOutputs, names: Names) -> NodeProto:
+    """Return a Loop of some nodes of another's body.
+
+    Args:
+        loop: The other Loop.
+        nodes: The nodes.
+        outputs: What it stacks.
+        names: The names that are taken.
+
+    """
+    step, condition = loop.body.input[0], loop.body.input[1]
+    goes_on = names.value(f"{condition.name}/still")
+    identity = helper.make_node("Identity", [condition.name], [goes_on], names.node(goes_on))
+    elem_type = condition.type.tensor_type.elem_type or TensorProto.BOOL
+    results = [helper.make_tensor_value_info(goes_on, elem_type, []), *outputs.values]
+    body = _body(loop, [*nodes, identity], [step, condition], results)
+    name = names.node(outputs.node_name)
+    return helper.make_node("Loop", list(loop.node.input[:2]), list(outputs.outer), name, body=body)
+
+
+def gathers(loop: LoopParts, sequences: dict[str, str], names: Names) -> list[NodeProto]:
+    """Return nodes that read a Loop's step of tensors outside, by the number of the step.
+
+    Args:
+        loop: The Loop.
+        sequences: The tensors, by the name of the step's value in the body.
+        names: The names that are taken.
+
+    """
+    step = loop.body.input[0].name
+    return [
+        helper.make_node("Gather", [outer, step], [inner], names.node(inner), axis=0)
+        for inner, outer in sequences.items()
+    ]
+
+
+def _body(
+    loop: LoopParts,
+    nodes: Iterable[NodeProto],
+    inputs: Iterable[ValueInfoProto],
+    outputs: Iterable[ValueInfoProto],
+) -> GraphProto:
+    body = GraphProto(name=f"{loop.body.name}/outputs")
+    body.node.extend(nodes)
+    body.input.extend(inputs)
+    body.initializer.extend(loop.body.initializer)
+    set_outputs(body, outputs)
+    return body

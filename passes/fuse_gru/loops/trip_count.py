@@ -1,0 +1,133 @@
+"""How many steps a Loop or Scan takes: read from the trip count, the conditions, and the lengths of scan inputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, RuntimeMinimum, is_negative, symbol
+from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import Condition
+from gru_lower.passes.fuse_gru.tensors.symbolic_constants import count_of
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
+from gru_lower.passes.fuse_gru.tensors.views import FAR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from onnx import NodeProto
+
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+    from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
+
+
+class StepLimit(NamedTuple):
+    """How many steps a loop takes, or takes at most.
+
+    Attributes:
+        steps: The number.
+        name: The value of the scope around the loop that is this number, ``""`` for none.
+
+    """
+
+    steps: Count
+    name: str
+
+
+def scan_trip_count(lengths: Iterable[Count]) -> Count | None:
+    """Return how many steps a Scan takes: the length of its scan inputs, a known one if there is one."""
+    trips: Count | None = None
+    for length in lengths:
+        if trips is None or isinstance(length, int):
+            trips = length
+    return trips
+
+
+def loop_trip_count(outside: ScopeValues, node: NodeProto, body: ScopeValues, counter: Affine) -> StepLimit | None:
+    """Return how many steps a Loop takes: the fewest that its trip count and its conditions let through.
+
+    Args:
+        outside: The scope it stands in.
+        node: The Loop.
+        body: Its body, interpreted.
+        counter: The number of a step.
+
+    Returns:
+        ``None`` if it is not known.
+
+    """
+    limits = _trip_count_input(outside, node)
+    conditions = None if limits is None else _conditions(body)
+    if limits is None or conditions is None:
+        return None
+    for condition in conditions:
+        steps = _steps_while(condition, counter)
+        if steps is None:
+            return None
+        limits.append(StepLimit(steps, ""))
+    finite = [limit for limit in limits if not isinstance(limit.steps, int) or limit.steps < FAR]
+    counts = list(dict.fromkeys(limit.steps for limit in finite))
+    fewest = [one for one in counts if all(is_negative(other - one) is False for other in counts)]
+    if not fewest or not _first_step_is_taken(outside, node):
+        return None
+    named = next((limit.name for limit in finite if limit.name and limit.steps == fewest[0]), "")
+    return StepLimit(fewest[0], named or _name_of_minimum(outside, fewest[0]))
+
+
+def _trip_count_input(outside: ScopeValues, node: NodeProto) -> list[StepLimit] | None:
+    """Return what the input M says: nothing where it is left out; ``None`` if it is not understood."""
+    name = node.input[0]
+    if not name:
+        return []
+    given = outside.value(name)
+    if isinstance(given, Const) and given.array.size == 1:
+        return [StepLimit(count_of(given), name)]
+    return [StepLimit(symbol(("trips", name)), name)] if isinstance(given, Value) else None
+
+
+def _conditions(body: ScopeValues) -> tuple[Condition, ...] | None:
+    """Return the conditions under which a body asks for another step, ``None`` if they are not understood."""
+    goes_on = body.value(body.scope.outputs[0])
+    if not isinstance(goes_on, Const) or goes_on.array.size != 1:
+        return None
+    entry = goes_on.array.reshape(-1)[0]
+    if isinstance(entry, (bool, np.bool_)):
+        return () if entry else None
+    if isinstance(entry, Condition):
+        return (entry,)
+    return entry if isinstance(entry, tuple) and entry else None
+
+
+def _steps_while(condition: Condition, counter: Affine) -> Count | None:
+    """Return how many steps are taken if another one is as long as a condition holds, ``None`` if that is not known."""
+    op, left, right = condition
+    if op in ("Greater", "GreaterOrEqual"):
+        op, left, right = {"Greater": "Less", "GreaterOrEqual": "LessOrEqual"}[op], right, left
+    if op not in ("Less", "LessOrEqual"):
+        return None
+    gap = right - left  # another step while gap > 0
+    name = counter.terms[0][0]
+    if not isinstance(gap, Affine) or gap.factor(name) != -1:
+        return None
+    return gap + counter + (2 if op == "LessOrEqual" else 1)
+
+
+def _first_step_is_taken(outside: ScopeValues, node: NodeProto) -> bool:
+    """Whether the initial condition is true, as long as there is any step."""
+    if len(node.input) < 2 or not node.input[1]:
+        return True
+    given = outside.value(node.input[1])
+    if not isinstance(given, Const) or given.array.size != 1:
+        return False
+    entry = given.array.reshape(-1)[0]
+    if isinstance(entry, (bool, np.bool_)):
+        return bool(entry)
+    return isinstance(entry, tuple)
+
+
+def _name_of_minimum(outside: ScopeValues, trips: Count) -> str:
+    """Return the value that the number of steps is, if it is a minimum computed in the scope around."""
+    name = trips.terms[0][0] if isinstance(trips, Affine) and trips.terms else None
+    if not isinstance(name, RuntimeMinimum) or trips != symbol(name) or name.path != outside.scope.path:
+        return ""
+    return name.value

@@ -1,0 +1,157 @@
+"""What is known of every value of a scope, by name: tensors as polynomials, constants, sequences, or nothing.
+
+A value that no node has been interpreted for is a leaf: a tensor of its own, of which only the shape is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import symbol
+from gru_lower.passes.fuse_gru.tensors.tensor import Const, Sequence_, Value, constant, leaf
+from gru_lower.passes.fuse_gru.tensors.value_roles import find_roles
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.fuse_gru.algebra.matrices import Array
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+
+Known = Value | Const | Sequence_ | None
+"""What is known of a value; ``None`` where not even its rank is."""
+
+
+class NamedTensor(NamedTuple):
+    """A value of the graph that is one polynomial.
+
+    Attributes:
+        name: Its name.
+        value: The tensor: how its axes are laid out.
+
+    """
+
+    name: str
+    value: Value
+
+
+class ScopeValues:
+    """The values of one scope.
+
+    Args:
+        algebra: The tables, shared with the scopes around.
+        facts: Declared and inferred types and shapes.
+        scope: The scope.
+        scopes: Every scope of the model, by the identity of its graph or function.
+        parent: The values of the scope around it.
+
+    Attributes:
+        values: What is known, by name; filled in as values are asked for.
+        named_tensors: For every polynomial that a value of this scope is, the first such value.
+
+    """
+
+    def __init__(
+        self,
+        algebra: Algebra,
+        facts: Facts,
+        scope: Scope,
+        scopes: dict[int, Scope],
+        parent: ScopeValues | None = None,
+    ) -> None:
+        """Start with what is given: inputs and initializers."""
+        self.algebra, self.facts, self.scope, self.scopes, self.parent = algebra, facts, scope, scopes, parent
+        self.values: dict[str, Known] = {}
+        self.named_tensors: dict[Poly, NamedTensor] = {}
+        self._roles = find_roles(scope, facts)
+        for name in self._roles.data:
+            here = next((each for each in self.outwards() if each.scope.defines(name)), None)
+            if here is not None:
+                algebra.data.add((here.scope.path, name))
+
+    def outwards(self) -> Iterator[ScopeValues]:
+        """Yield this scope, the one around it, and so on."""
+        here: ScopeValues | None = self
+        while here is not None:
+            yield here
+            here = here.parent
+
+    def keep(self, name: str, result: Known) -> None:
+        """Enter a value."""
+        if name in self._roles.constant_states and isinstance(result, Const) and _may_be_state(result.array):
+            result = leaf(self.algebra, (self.scope.path, name), result.dims)
+        if name in self._roles.atomic and isinstance(result, Value):
+            for _, poly in result.pieces:
+                if poly.degree > 1:
+                    self.algebra.cut(poly)
+        self.values[name] = result
+        if isinstance(result, Value) and len(result.pieces) == 1:
+            self.named_tensors.setdefault(result.pieces[0][1], NamedTensor(name, result))
+
+    def value(self, name: str) -> Known:
+        """Return what is known of a value that is visible in this scope."""
+        if name in self.values:
+            return self.values[name]
+        if not self.scope.defines(name) and self.parent is not None:
+            outer = self.parent.value(name)
+            if isinstance(outer, Const) and name in self._roles.constant_states and _may_be_state(outer.array):
+                outer = self.values[name] = leaf(self.algebra, (self.scope.path, name), outer.dims)
+            return outer
+        result: Known
+        array = self.facts.array(self.scope, name)
+        state = array is not None and name in self._roles.constant_states and _may_be_state(array)
+        result = self.opaque(name) if array is None or state else constant(array)
+        self.values[name] = result
+        return result
+
+    def opaque(self, name: str) -> Known:
+        """Return a leaf for a value, ``None`` where not even its rank is known."""
+        dims = self.facts.shape(self.scope, name)
+        if dims is None:
+            return None
+        return leaf(
+            self.algebra, (self.scope.path, name), [self._dim(name, axis, dim) for axis, dim in enumerate(dims)]
+        )
+
+    def _dim(self, name: str, axis: int, dim: int | str | None) -> Count:
+        if isinstance(dim, int):
+            return dim
+        return symbol(dim or (self.scope.path, name, axis))
+
+    def dims(self, name: str) -> tuple[Count, ...]:
+        """Return the lengths of a value's axes, ``()`` where nothing is known."""
+        known = self.value(name)
+        return known.dims if isinstance(known, (Value, Const)) else ()
+
+    def named_tensor(self, poly: Poly) -> NamedTensor | None:
+        """Return a value visible in this scope that is a polynomial."""
+        return next((here.named_tensors[poly] for here in self.outwards() if poly in here.named_tensors), None)
+
+    def name_of(self, source: Hashable) -> str | None:
+        """Return the name of the value that a leaf with a source is, ``None`` if none is visible in this scope."""
+        for here in self.outwards():
+            if source in self.algebra.defined:
+                named = here.named_tensors.get(self.algebra.defined[source])
+                if named is not None:
+                    return named.name
+            elif isinstance(source, tuple) and len(source) == 2 and source[0] == here.scope.path:
+                return str(source[1])
+        return None
+
+    def locate(self, source: Hashable) -> tuple[ScopeValues, str] | None:
+        """Return the scope and name of the value that a leaf is known by, ``None`` if its source is no visible value.
+
+        Args:
+            source: The leaf's source: for a value, the path of its scope and its name.
+
+        """
+        for here in self.outwards():
+            if isinstance(source, tuple) and len(source) == 2 and source[0] == here.scope.path:
+                return here, str(source[1])
+        return None
+
+
+def _may_be_state(array: Array) -> bool:
+    return array.dtype.kind not in "iubO" and bool(array.any())
