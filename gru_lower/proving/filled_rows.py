@@ -14,14 +14,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis, relabelled, reordered, varying
-from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Leaf, TooLargeError
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import known
+from gru_lower.passes.fuse_gru.algebra.clip_and_where import where
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError, TooLargeError
+from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import to_int
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-from gru_lower.passes.fuse_gru.tensors import canonical_functions, views
-from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION, entries
+from gru_lower.passes.fuse_gru.tensors.broadcasting import apply_elementwise
+from gru_lower.passes.fuse_gru.tensors.concat import concat
+from gru_lower.passes.fuse_gru.tensors.indexing import take_index
+from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION, int_entries
 from gru_lower.passes.fuse_gru.tensors.reshape import reshape
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value, leaf, lift
+from gru_lower.passes.fuse_gru.tensors.slice_and_split import slice_axis
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, leaf_tensor
+from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import unsqueeze
 from gru_lower.proving.mask_cases import has_masks, infinity
 from gru_lower.proving.masked_algebra import MaskedAlgebra, MaskedPackedAlgebra
 from gru_lower.proving.packed_states import PackedInterpreter
@@ -31,10 +38,12 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.matrices import Array
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known
+    from gru_lower.passes.fuse_gru.tensors.tensor import Tensor
 
 
 class FillIndex(NamedTuple):
@@ -46,7 +55,7 @@ class FillIndex(NamedTuple):
 
     """
 
-    mask: Value
+    mask: PolyTensor
     offset: Count
 
 
@@ -85,12 +94,16 @@ class FilledRowsInterpreter(Interpreter):
     def _as_leaf_if_opaque(self, name: str, result: Known) -> Known:
         """Return a leaf for a value that is opaque, and note what is known of it; any other value as it is."""
         opaque = isinstance(self.algebra, (MaskedAlgebra, MaskedPackedAlgebra)) and self.algebra.opaque
-        if not opaque or (self.scope.path, name) not in opaque or not isinstance(result, (Value, Const)):
+        if (
+            not opaque
+            or NamedValue(self.scope.path, name) not in opaque
+            or not isinstance(result, (PolyTensor, ConstTensor))
+        ):
             return result
-        if isinstance(result, Const) and result.array.dtype.kind not in "iu":
+        if isinstance(result, ConstTensor) and result.array.dtype.kind not in "iu":
             return result
         self.made[name] = result
-        return leaf(self.algebra, (self.scope.path, name), result.dims)
+        return leaf_tensor(self.algebra, NamedValue(self.scope.path, name), result.dims)
 
     def output(self, name: str) -> Known:
         """Return what is known of a value, whoever reads it."""
@@ -113,11 +126,11 @@ class FilledRowsInterpreter(Interpreter):
             if index is not None:
                 indices[node.output[0]] = index
             other = self.value(node.input[2])
-            if isinstance(other, Const) and other.array.dtype.kind == "f" and np.isinf(other.array).any():
+            if isinstance(other, ConstTensor) and other.array.dtype.kind == "f" and np.isinf(other.array).any():
                 return self._where(node, other)
         elif node.op_type == "Add" and node.input[0] in indices:
             more = self.value(node.input[1])
-            if isinstance(more, Const) and more.array.size == 1:
+            if isinstance(more, ConstTensor) and more.array.size == 1:
                 index = indices[node.input[0]]
                 indices[node.output[0]] = index._replace(offset=index.offset + _entry(more))
         elif node.op_type == "Reshape":
@@ -131,35 +144,39 @@ class FilledRowsInterpreter(Interpreter):
         mask = None if flat is None else self.value(flat.input[0])
         shape = None if flat is None else self.value(flat.input[1])
         rows, behind = self.value(node.input[1]), self.value(node.input[2])
-        if not isinstance(mask, Value) or len(mask.dims) != 2 or not has_masks(self.algebra, mask.poly):
+        if not isinstance(mask, PolyTensor) or len(mask.dims) != 2 or not has_masks(self.algebra, mask.poly):
             return None
         count = mask.dims[0] * mask.dims[1]
-        if not isinstance(shape, Const) or entries(shape) not in ([-1], [count]) or not isinstance(rows, Const):
+        if (
+            not isinstance(shape, ConstTensor)
+            or int_entries(shape) not in ([-1], [count])
+            or not isinstance(rows, ConstTensor)
+        ):
             return None
         counted = len(rows.dims) == 1 and rows.dims[0] == count
         if rows.array.size == 1 and rows.dims != (1,):
             counted = counted and rows.array.reshape(-1)[0] == POSITION
         else:
             counted = counted and rows.array.tolist() == list(range(rows.array.size))
-        if not counted or not isinstance(behind, Const) or behind.array.size != 1 or _entry(behind) != count:
+        if not counted or not isinstance(behind, ConstTensor) or behind.array.size != 1 or _entry(behind) != count:
             return None
         return FillIndex(mask, 0)
 
-    def _filled(self, node: NodeProto, index: FillIndex) -> Value | None:
+    def _filled(self, node: NodeProto, index: FillIndex) -> PolyTensor | None:
         axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
         behind = self._made_by(node.input[0], "Concat")
         if behind is None or axis or any(a.i for a in behind.attribute if a.name == "axis"):
             return None
         *pieces, padding = (self.value(name) for name in behind.input)
         steps, batch = index.mask.dims
-        if not isinstance(padding, Const) or padding.dims[0] != 1 or index.offset not in (0, batch):
+        if not isinstance(padding, ConstTensor) or padding.dims[0] != 1 or index.offset not in (0, batch):
             return None
         total: Count = 0
-        laid: list[Value | Const] = []
+        laid: list[Tensor] = []
         for piece in pieces:
-            if isinstance(piece, (Value, Const)) and piece.dims[0] == 0:
+            if isinstance(piece, (PolyTensor, ConstTensor)) and piece.dims[0] == 0:
                 continue
-            if not isinstance(piece, Value):
+            if not isinstance(piece, PolyTensor):
                 return None
             length = next((n for n in (steps, steps - 1, 1) if piece.dims[0] == n * batch), None)
             if length is None:
@@ -171,17 +188,17 @@ class FilledRowsInterpreter(Interpreter):
             return None
         if first:
             rest = laid[0].dims[0] - 1
-            laid[:1] = [views.section(self.algebra, laid[0], 0, 1, 1, rest)] if rest != 0 else []
-        rows = laid[0] if len(laid) == 1 else views.concat(self.algebra, laid, 0)
+            laid[:1] = [slice_axis(self.algebra, laid[0], 0, 1, 1, rest)] if rest != 0 else []
+        rows = laid[0] if len(laid) == 1 else concat(self.algebra, laid, 0)
         made = self._chosen(index.mask, rows, padding.array.reshape(-1))
         width = rows.dims[2]
         found = reshape(self.algebra, made, [steps * batch, width])
-        return found if isinstance(found, Value) else None
+        return found if isinstance(found, PolyTensor) else None
 
-    def _flat(self, node: NodeProto) -> Value | None:
+    def _flat(self, node: NodeProto) -> PolyTensor | None:
         """Lay the rows of a matrix one behind the other: the biases of two directions."""
         rows, shape = self.value(node.input[0]), self.value(node.input[1])
-        if not isinstance(rows, Value) or not isinstance(shape, Const) or entries(shape) != [-1]:
+        if not isinstance(rows, PolyTensor) or not isinstance(shape, ConstTensor) or int_entries(shape) != [-1]:
             return None
         if (
             len(rows.dims) != 2
@@ -190,32 +207,36 @@ class FilledRowsInterpreter(Interpreter):
             or not isinstance(rows.dims[0], int)
         ):
             return None
-        taken = [views.take(self.algebra, rows, 0, index) for index in range(rows.dims[0])]
+        taken = [take_index(self.algebra, rows, 0, index) for index in range(rows.dims[0])]
         pieces = tuple(piece for row in taken for piece in row.pieces)
-        return Value((FEATURES,), (sum(width for width, _ in pieces),), pieces)
+        return PolyTensor((FEATURES,), (sum(width for width, _ in pieces),), pieces)
 
-    def _where(self, node: NodeProto, padding: Const) -> Value | None:
+    def _where(self, node: NodeProto, padding: ConstTensor) -> PolyTensor | None:
         mask, rows = self.value(node.input[0]), self.value(node.input[1])
-        if not isinstance(mask, Value) or not isinstance(rows, Value) or padding.array.size not in (1, rows.dims[-1]):
+        if (
+            not isinstance(mask, PolyTensor)
+            or not isinstance(rows, PolyTensor)
+            or padding.array.size not in (1, rows.dims[-1])
+        ):
             return None
-        pad = self._padding(np.resize(padding.array, known(rows.dims[-1])), len(rows.dims))
-        return lift(self.algebra, lambda *given: canonical_functions.where(self.algebra, *given), mask, rows, pad)
+        pad = self._padding(np.resize(padding.array, to_int(rows.dims[-1])), len(rows.dims))
+        return apply_elementwise(self.algebra, lambda *given: where(self.algebra, *given), mask, rows, pad)
 
-    def _chosen(self, mask: Value, rows: Value | Const, padding: Array) -> Value:
+    def _chosen(self, mask: PolyTensor, rows: Tensor, padding: Array) -> PolyTensor:
         algebra = self.algebra
-        column = views.unsqueeze(_labelled(algebra, mask, rows), [2])
+        column = unsqueeze(_labelled(algebra, mask, rows), [2])
         pad = self._padding(padding, 3)
-        return lift(algebra, lambda *given: canonical_functions.where(algebra, *given), column, rows, pad)
+        return apply_elementwise(algebra, lambda *given: where(algebra, *given), column, rows, pad)
 
-    def _padding(self, padding: Array, rank: int) -> Value:
+    def _padding(self, padding: Array, rank: int) -> PolyTensor:
         """Return a row that is the same at every index of the other axes."""
         algebra = self.algebra
         pieces: list[tuple[int, Poly]] = []
-        block = algebra.block or padding.size
+        block = algebra.feature_block or padding.size
         for start in range(0, padding.size, block):
             for number, same in groupby(padding[start : start + block].tolist()):
                 pieces.append((len(list(same)), _endless(algebra, number)))
-        return Value((*(CONSTANT,) * (rank - 1), FEATURES), (*(1,) * (rank - 1), padding.size), tuple(pieces))
+        return PolyTensor((*(CONSTANT,) * (rank - 1), FEATURES), (*(1,) * (rank - 1), padding.size), tuple(pieces))
 
     def _made_by(self, name: str, op_type: str) -> NodeProto | None:
         index = self.scope.producers.get(name)
@@ -227,10 +248,10 @@ class PackedFilledRowsInterpreter(FilledRowsInterpreter, PackedInterpreter):
     """The same with the states of loops in stretches."""
 
 
-def _labelled(algebra: Algebra, mask: Value, rows: Value | Const) -> Value:
+def _labelled(algebra: Algebra, mask: PolyTensor, rows: Tensor) -> PolyTensor:
     """Call a mask's free axes what those of the rows are called."""
     leaf = None if mask.poly is None or mask.poly.atom is None else algebra.atoms[mask.poly.atom]
-    if not isinstance(leaf, Leaf) or not isinstance(rows, Value):
+    if not isinstance(leaf, Leaf) or not isinstance(rows, PolyTensor):
         raise NotUnderstoodError
     names = {
         mine.label: theirs.label
@@ -241,7 +262,7 @@ def _labelled(algebra: Algebra, mask: Value, rows: Value | Const) -> Value:
         raise NotUnderstoodError
     entries = tuple(reordered(entry, names) for entry in leaf.axes)
     axes = tuple(relabelled(axis, names.__getitem__) for axis in mask.axes)
-    return Value(axes, mask.dims, ((1, algebra.atom(leaf._replace(axes=entries))),))
+    return PolyTensor(axes, mask.dims, ((1, algebra.poly_of_atom(leaf._replace(axes=entries))),))
 
 
 def _endless(algebra: Algebra, number: float) -> Poly:
@@ -250,6 +271,6 @@ def _endless(algebra: Algebra, number: float) -> Poly:
     return algebra.constant(number)
 
 
-def _entry(const: Const) -> Count:
-    (entry,) = entries(Const(const.array.reshape(-1), (1,)))
+def _entry(const: ConstTensor) -> Count:
+    (entry,) = int_entries(ConstTensor(const.array.reshape(-1), (1,)))
     return entry

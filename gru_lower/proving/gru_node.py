@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from gru_lower.graph import tensor_values
 from gru_lower.graph.known_zeros import is_zero
 from gru_lower.passes.fuse_gru.interpreter import length_masks
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value, as_value
+from gru_lower.passes.fuse_gru.tensors.broadcasting import as_polynomials
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor
 from gru_lower.proving.errors import NotShownError
 from gru_lower.proving.mask_cases import MaskComparison
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known
@@ -55,10 +57,10 @@ class GruNode:
                 self.given[key] = other.value(name)
             else:  # its initializer may be gone from the other model
                 array = tensor_values.to_array(tensor, model.base_dir)
-                self.given[key] = Const(array, array.shape)
+                self.given[key] = ConstTensor(array, array.shape)
         self.zeros = "initial_h" not in spec.inputs or is_zero(facts, scope, spec.inputs["initial_h"])
 
-    def tensor(self, key: str) -> Value:
+    def tensor(self, key: str) -> PolyTensor:
         """Return an input that is no constant.
 
         Raises:
@@ -66,9 +68,9 @@ class GruNode:
 
         """
         found = self.given.get(key)
-        if isinstance(found, Const) and found.array.dtype != object:
-            return as_value(self.algebra, found)
-        if not isinstance(found, Value):
+        if isinstance(found, ConstTensor) and found.array.dtype != object:
+            return as_polynomials(self.algebra, found)
+        if not isinstance(found, PolyTensor):
             raise NotShownError(f"{key} is not understood")
         return found
 
@@ -110,6 +112,6 @@ def polynomial_of(value: Known, name: str) -> Poly:
         NotShownError: It is made of several, or of none.
 
     """
-    if not isinstance(value, Value) or value.poly is None:
+    if not isinstance(value, PolyTensor) or value.poly is None:
         raise NotShownError(f"{name} is not understood")
     return value.poly

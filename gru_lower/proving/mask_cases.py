@@ -13,18 +13,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Broadcast, Function, Leaf, MatrixProduct, Stack
 from gru_lower.passes.fuse_gru.algebra.axes import ReadAlong, shifted
-from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf, Lin, Spread, Stack
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Position
 from gru_lower.passes.fuse_gru.interpreter.length_masks import LengthMask, compared_number
-from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION
+from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION
 from gru_lower.proving.errors import NotShownError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Iterator
 
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.atoms import Atom
     from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Atom, Coefficient, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Coefficient, Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
 GATES = ("Sigmoid", "HardSigmoid")
@@ -55,7 +57,7 @@ class MaskComparison(NamedTuple):
 
 def infinity(algebra: Algebra) -> Poly:
     """Return the atom that is greater than everything."""
-    return algebra.atom(Spread(algebra.atom(Leaf("infinity", (), 0, 1))))
+    return algebra.poly_of_atom(Broadcast(algebra.poly_of_atom(Leaf("infinity", (), 0, 1))))
 
 
 def has_masks(algebra: Algebra, poly: Poly | None) -> bool:
@@ -69,7 +71,7 @@ def has_masks(algebra: Algebra, poly: Poly | None) -> bool:
 
 def _unspread(algebra: Algebra, serial: int) -> Atom:
     atom = algebra.atoms[serial]
-    return algebra.atoms[atom.part.atom] if isinstance(atom, Spread) and atom.part.atom is not None else atom
+    return algebra.atoms[atom.part.atom] if isinstance(atom, Broadcast) and atom.part.atom is not None else atom
 
 
 def comparison_of(leaf: Leaf) -> MaskComparison:
@@ -85,7 +87,7 @@ def comparison_of(leaf: Leaf) -> MaskComparison:
     if number is not None:
         return MaskComparison(source.lengths, leaf.axes[:-1] if source.has_positions else leaf.axes, number, 0)
     steps = leaf.axes[-1]
-    factor = source.number.factor(("#",)) if isinstance(source.number, Affine) else 0
+    factor = source.number.factor(Position()) if isinstance(source.number, Affine) else 0
     if not isinstance(steps, ReadAlong) or steps.label != 0 or not factor:
         raise NotShownError("a mask is not that of its step")
     lowered = tuple(shifted(axis, -1) for axis in leaf.axes[:-1])
@@ -159,21 +161,21 @@ class MaskCases:
 
     def _parts(self, serial: int) -> tuple[Poly, ...]:
         match self.algebra.atoms[serial]:
-            case Fn() as atom:
+            case Function() as atom:
                 return atom.arguments
-            case Spread() as atom:
+            case Broadcast() as atom:
                 return (atom.part,)
             case Stack() as atom:
                 return atom.parts
-            case Lin() as atom:
-                return (self.algebra.of(atom.atom),)
+            case MatrixProduct() as atom:
+                return (self.algebra.poly_of(atom.atom),)
             case Leaf() as leaf:
                 inner = self._opened(serial, leaf)
                 return () if inner is None else (inner,)
 
     def _opened(self, serial: int, leaf: Leaf) -> Poly | None:
         """Return what a product of a state with something is that is looked at as a whole."""
-        inner = self.algebra.defined.get(leaf.source)
+        inner = self.algebra.definitions.get(leaf.source)
         if serial in self.states or inner is None or inner.atom is not None:
             return None
         if not any(set(mono) & self.states for mono, _ in inner.terms):
@@ -206,30 +208,30 @@ class MaskCases:
         algebra = self.algebra
         atom = algebra.atoms[serial]
         if isinstance(atom, Leaf) and isinstance(atom.source, LengthMask):
-            return algebra.constant(value) if which is None or atom in which else algebra.of(serial)
+            return algebra.constant(value) if which is None or atom in which else algebra.poly_of(serial)
         parts = self._parts(serial)
         made = [self._with_masks(part, value, which, known) for part in parts]
         if all(one is other for one, other in zip(parts, made, strict=True)):
-            return algebra.of(serial)
+            return algebra.poly_of(serial)
         match atom:
-            case Fn():
+            case Function():
                 return self._fn(atom, made)
-            case Spread():
+            case Broadcast():
                 number = not any(mono for mono, _ in made[0].terms)
-                return made[0] if number else algebra.atom(Spread(made[0]))
+                return made[0] if number else algebra.poly_of_atom(Broadcast(made[0]))
             case Stack():
                 return algebra.stack(made)
-            case Lin():
-                return algebra.linear(atom.matrix, made[0])
+            case MatrixProduct():
+                return algebra.matrix_product(atom.matrix, made[0])
             case Leaf():
                 return made[0]
 
-    def _fn(self, atom: Fn, arguments: list[Poly]) -> Poly:
+    def _fn(self, atom: Function, arguments: list[Poly]) -> Poly:
         endless = [
             (mono, factor) for argument in arguments for mono, factor in argument.terms if self._infinity in mono
         ]
         if not endless:
-            return self.algebra.fn(atom.op, *arguments, parameters=atom.parameters)
+            return self.algebra.function(atom.op, *arguments, parameters=atom.parameters)
         ((mono, factor), *more) = endless
         if more or len(mono) > 1 or not isinstance(factor, float) or atom.op not in GATES:
             raise NotShownError("a gate is not closed where a mask is 0")

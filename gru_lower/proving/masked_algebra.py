@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
-from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError
 from gru_lower.proving.mask_cases import has_masks, infinity
 from gru_lower.proving.multiplied_out import MultipliedOut
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
 
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
 
 
 class MaskedAlgebra(LoopAlgebra):
@@ -25,21 +26,21 @@ class MaskedAlgebra(LoopAlgebra):
 
     """
 
-    weights_in_parts = True
+    rows_share_matrix = True
 
     def __init__(self, opaque: Collection[Hashable] = ()) -> None:
         """Start with nothing known."""
         super().__init__()
         self.opaque = opaque
 
-    def at_rest(self, poly: Poly) -> Poly:
+    def as_atom_unless_affine(self, poly: Poly) -> Poly:
         """Return the polynomial; one leaf for it, as in fusing, if it has no masks."""
-        return poly if has_masks(self, poly) else super().at_rest(poly)
+        return poly if has_masks(self, poly) else super().as_atom_unless_affine(poly)
 
-    def linear(self, matrix: Matrix, poly: Poly) -> Poly:
+    def matrix_product(self, matrix: Matrix, poly: Poly) -> Poly:
         """Return a matrix times a polynomial that is finite."""
         _require_finite(self, poly)
-        return super().linear(matrix, poly)
+        return super().matrix_product(matrix, poly)
 
 
 class MaskedPackedAlgebra(MultipliedOut):
@@ -56,10 +57,10 @@ class MaskedPackedAlgebra(MultipliedOut):
         super().__init__(block)
         self.opaque = opaque
 
-    def linear(self, matrix: Matrix, poly: Poly) -> Poly:
+    def matrix_product(self, matrix: Matrix, poly: Poly) -> Poly:
         """Return a matrix times a polynomial that is finite."""
         _require_finite(self, poly)
-        return super().linear(matrix, poly)
+        return super().matrix_product(matrix, poly)
 
 
 def _require_finite(algebra: Algebra, poly: Poly) -> None:

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf, MatrixProduct, Stack
 from gru_lower.passes.fuse_gru.algebra.axes import whole_axes
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Lin, Stack, Vector
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
+from gru_lower.passes.fuse_gru.algebra.sources import Definition
 from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
-from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Mono, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Monomial, Poly
 
 AT_ZERO = {"Tanh": 0.0, "Relu": 0.0, "Softsign": 0.0, "Elu": 0.0, "LeakyRelu": 0.0, "Clip": 0.0}
 """The values of functions at 0."""
@@ -36,34 +38,34 @@ class MultipliedOut(LoopAlgebra):
     def __init__(self, block: int) -> None:
         """Start with nothing known."""
         super().__init__()
-        self.block, self.weights_in_parts = block, True
-        self._products: dict[Mono, int] = {}
+        self.feature_block, self.rows_share_matrix = block, True
+        self._products: dict[Monomial, int] = {}
 
-    def as_state(self, poly: Poly) -> Poly:
+    def state_as_atom(self, poly: Poly) -> Poly:
         """Return the polynomial: nothing is looked at as a whole."""
         return poly
 
-    def at_rest(self, poly: Poly) -> Poly:
+    def as_atom_unless_affine(self, poly: Poly) -> Poly:
         """Return the polynomial, as above."""
         return poly
 
-    def cut(self, poly: Poly) -> int:
+    def as_atom(self, poly: Poly) -> int:
         """Return an atom for a product of atoms; that of one atom is itself. A sum is no product: it is one value."""
         if len(poly.terms) != 1:
-            return super().cut(poly)
+            return super().as_atom(poly)
         ((mono, _),) = poly.terms
         if len(mono) == 1 and isinstance(self.atoms[mono[0]], (Leaf, Stack)):
             return mono[0]
         found = self._products.get(mono)
         if found is None:
-            source = ("product", len(self._products))
-            self.defined[source] = poly
-            made = self.atom(Leaf(source, whole_axes(self.free_of(poly)), 0, self.width_of(poly)))
+            source = Definition(len(self.definitions))
+            self.definitions[source] = poly
+            made = self.poly_of_atom(Leaf(source, whole_axes(self.rank_of(poly)), 0, self.width_of(poly)))
             assert made.atom is not None
             found = self._products[mono] = made.atom
         return found
 
-    def linear(self, matrix: Matrix, poly: Poly) -> Poly:
+    def matrix_product(self, matrix: Matrix, poly: Poly) -> Poly:
         """Return a matrix times a polynomial, term by term."""
         if matrix.is_zero:
             return self.zero
@@ -71,24 +73,24 @@ class MultipliedOut(LoopAlgebra):
             return poly
         if matrix.is_negative:
             assert matrix.array is not None
-            return self.scale(self.linear(self.matrices.scaled(matrix, -np.ones(matrix.shape[1])), poly), -1.0)
+            return self.scale(self.matrix_product(self.matrices.scaled(matrix, -np.ones(matrix.shape[1])), poly), -1.0)
         terms = []
         for mono, factor in poly.terms:
             one = self.poly({mono: 1.0})
             if not any(mono):
-                terms.append(self._folded(matrix, self.poly({mono: factor})))
+                terms.append(self._product_with_constant(matrix, self.poly({mono: factor})))
             elif not isinstance(factor, Vector):
-                terms.append(self.scale(self.atom(Lin(matrix, self.cut(one))), factor))
+                terms.append(self.scale(self.poly_of_atom(MatrixProduct(matrix, self.as_atom(one))), factor))
             elif matrix.array is None:
                 raise NotUnderstoodError
             else:
-                terms.append(self.linear(self.matrices.scaled(matrix, factor.data), one))
+                terms.append(self.matrix_product(self.matrices.scaled(matrix, factor.data), one))
         return self.add(*terms)
 
-    def fn(self, op: str, *arguments: Poly, parameters: tuple[float, ...] = ()) -> Poly:
+    def function(self, op: str, *arguments: Poly, parameters: tuple[float, ...] = ()) -> Poly:
         """Return a function of polynomials; of 0, its number. Of clips of v and -v only one is ever an atom."""
         if op in AT_ZERO and not any(argument.terms for argument in arguments):
             return self.constant(AT_ZERO[op])
         if op == "Clip" and parameters[0] == -parameters[1] and self._is_negative(arguments[0]):
-            return self.scale(super().fn(op, self.scale(arguments[0], -1.0), parameters=parameters), -1.0)
-        return super().fn(op, *arguments, parameters=parameters)
+            return self.scale(super().function(op, self.scale(arguments[0], -1.0), parameters=parameters), -1.0)
+        return super().function(op, *arguments, parameters=parameters)

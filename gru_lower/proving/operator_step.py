@@ -8,8 +8,11 @@ import numpy as np
 
 from gru_lower.gru import step_equations
 from gru_lower.passes.fuse_gru.recognition.step_polynomial import StepOnPolynomials
-from gru_lower.passes.fuse_gru.tensors import matrix_products, views
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, as_value
+from gru_lower.passes.fuse_gru.tensors.broadcasting import as_polynomials
+from gru_lower.passes.fuse_gru.tensors.indexing import take_index
+from gru_lower.passes.fuse_gru.tensors.slice_and_split import slice_axis
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
+from gru_lower.passes.fuse_gru.tensors.weight_matrices import matrix_of
 from gru_lower.proving.errors import NotShownError
 from gru_lower.proving.gru_node import polynomial_of
 from gru_lower.proving.mask_cases import MaskCases
@@ -42,13 +45,13 @@ class Operator(StepOnPolynomials):
 
     def _matrices(self, key: str) -> list[Matrix]:
         given, h = self.node.given[key], self.spec.hidden_size
-        if isinstance(given, Const):
+        if isinstance(given, ConstTensor):
             return [self.algebra.matrices.constant(p) for p in np.split(given.array[self.direction.index], GATES)]
-        value = views.take(self.algebra, self.node.tensor(key), 0, self.direction.index)
+        value = take_index(self.algebra, self.node.tensor(key), 0, self.direction.index)
         found = []
         for gate in range(GATES):
-            part = views.section(self.algebra, value, 0, gate * h, 1, h)
-            matrix = matrix_products.matrix_of(self.algebra, part, out_first=True)
+            part = slice_axis(self.algebra, value, 0, gate * h, 1, h)
+            matrix = matrix_of(self.algebra, part, out_first=True)
             if matrix is None:
                 raise NotShownError(f"{key} is not understood")
             found.append(matrix)
@@ -60,15 +63,15 @@ class Operator(StepOnPolynomials):
         if "B" not in self.spec.inputs:
             return [algebra.zero] * GATES, algebra.zero
         given = self.node.given["B"]
-        if isinstance(given, Const):  # lowering adds them in the model's type
+        if isinstance(given, ConstTensor):  # lowering adds them in the model's type
             parts = np.split(given.array[self.direction.index], 2 * GATES)
             sums = [w + r for w, r in zip(parts[:GATES], parts[GATES:], strict=True)]
             if late:
                 sums[2] = parts[2]
-            *b, rbh = (algebra.constant(algebra.vector(part)) for part in (*sums, parts[-1]))
+            *b, rbh = (algebra.constant(algebra.coefficient(part)) for part in (*sums, parts[-1]))
             return b, rbh
-        value = views.take(algebra, self.node.tensor("B"), 0, self.direction.index)
-        polys = [polynomial_of(views.section(algebra, value, 0, part * h, 1, h), "B") for part in range(2 * GATES)]
+        value = take_index(algebra, self.node.tensor("B"), 0, self.direction.index)
+        polys = [polynomial_of(slice_axis(algebra, value, 0, part * h, 1, h), "B") for part in range(2 * GATES)]
         b = [algebra.add(w, r) for w, r in zip(polys[:GATES], polys[GATES:], strict=True)]
         if late:
             b[2] = polys[2]
@@ -82,7 +85,7 @@ class Operator(StepOnPolynomials):
 
     def x(self, step: Count) -> Poly:
         """Return the input of a step."""
-        value = views.take(self.algebra, self.node.tensor("X"), 1 if self.spec.layout else 0, self.at(step))
+        value = take_index(self.algebra, self.node.tensor("X"), 1 if self.spec.layout else 0, self.at(step))
         return polynomial_of(value, "X")
 
     def initial(self) -> Poly | None:
@@ -90,11 +93,11 @@ class Operator(StepOnPolynomials):
         if self.node.zeros:
             return None
         axis, given = 1 if self.spec.layout else 0, self.node.given["initial_h"]
-        if isinstance(given, Const):
+        if isinstance(given, ConstTensor):
             part = given.array.take(self.direction.index, axis)
-            return polynomial_of(as_value(self.algebra, Const(part, part.shape)), "initial_h")
+            return polynomial_of(as_polynomials(self.algebra, ConstTensor(part, part.shape)), "initial_h")
         return polynomial_of(
-            views.take(self.algebra, self.node.tensor("initial_h"), axis, self.direction.index), "initial_h"
+            take_index(self.algebra, self.node.tensor("initial_h"), axis, self.direction.index), "initial_h"
         )
 
     # -- a step --------------------------------------------------------------------------------------
@@ -102,8 +105,8 @@ class Operator(StepOnPolynomials):
     def step(self, x: Poly, state: Poly | None) -> Poly:
         """Return the state after a step."""
         algebra = self.algebra
-        parts = [algebra.add(algebra.linear(w, x), b) for w, b in zip(self.W, self.b, strict=True)]
-        before = None if state is None else algebra.as_state(state)
+        parts = [algebra.add(algebra.matrix_product(w, x), b) for w, b in zip(self.W, self.b, strict=True)]
+        before = None if state is None else algebra.state_as_atom(state)
         return step_equations.step(
             self,
             self.direction,
@@ -173,14 +176,14 @@ class Operator(StepOnPolynomials):
         return self.algebra.add(self.Rbh, self._recurrent(2, state))
 
     def _recurrent(self, gate: int, state: Poly) -> Poly:
-        return self.algebra.linear(self.R[gate], self.algebra.whole.get(state, state))
+        return self.algebra.matrix_product(self.R[gate], self.algebra.atom_of.get(state, state))
 
     def clip(self, value: Poly) -> Poly:
         """Bound a pre-activation."""
         if self.spec.clip is None:
             return value
         bound = float(np.float32(self.spec.clip))
-        return self.algebra.fn("Clip", value, parameters=(-bound, bound))
+        return self.algebra.function("Clip", value, parameters=(-bound, bound))
 
     def activation(self, function: Activation, value: Poly, name: str) -> Poly:
         """Apply an activation; its parameters are single-precision attributes."""
@@ -189,5 +192,5 @@ class Operator(StepOnPolynomials):
         if function.name == "Affine":
             return self.algebra.add(self.algebra.scale(value, given[0]), self.algebra.constant(given[1]))
         if function.name == "ScaledTanh":
-            return self.algebra.scale(self.algebra.fn("Tanh", self.algebra.scale(value, given[1])), given[0])
-        return self.algebra.fn(function.name, value, parameters=tuple(given))
+            return self.algebra.scale(self.algebra.function("Tanh", self.algebra.scale(value, given[1])), given[0])
+        return self.algebra.function(function.name, value, parameters=tuple(given))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
 from gru_lower.passes.fuse_gru.loops.read_loop import LoopReader
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value, features, leaf
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, feature_pieces, leaf_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -39,20 +39,20 @@ class PackedReader(LoopReader):
         if self.classes is None:
             self.classes = self._equal_at_first()
         initial = self.carried.initial(state)
-        assert isinstance(initial, (Value, Const))
-        block = self.outside.algebra.block
+        assert isinstance(initial, (PolyTensor, ConstTensor))
+        block = self.outside.algebra.feature_block
         pieces: list[tuple[int, Poly]] = []
         axes: Any = ()
         for stretch in range(len(parts)):
             first, number = self.classes[place, stretch]
             source = (self.scope.path, self.carried.states[first].inner, number)
-            made = leaf(self.outside.algebra, source, (*initial.dims[:-1], block))
-            self.outside.algebra.data.add(source)
+            made = leaf_tensor(self.outside.algebra, source, (*initial.dims[:-1], block))
+            self.outside.algebra.non_matrices.add(source)
             axes = made.axes
             pieces += made.pieces
-        return Value(axes, initial.dims, tuple(pieces))
+        return PolyTensor(axes, initial.dims, tuple(pieces))
 
-    def learnt(self, body: ScopeValues, leaves: dict[int, Value]) -> bool:
+    def learnt(self, body: ScopeValues, leaves: dict[int, PolyTensor]) -> bool:
         """Split classes of equal stretches; only when there is nothing more to split, learn anything else."""
         if self.classes is not None:
             refined = self._refined(body)
@@ -64,19 +64,19 @@ class PackedReader(LoopReader):
 
     def _parts(self, state: LoopState) -> list[Hashable] | None:
         """Return what each stretch is at first, ``None`` if there are none."""
-        initial, block = self.carried.initial(state), self.outside.algebra.block
-        if not isinstance(initial, (Value, Const)) or len(initial.dims) < 2:
+        initial, block = self.carried.initial(state), self.outside.algebra.feature_block
+        if not isinstance(initial, (PolyTensor, ConstTensor)) or len(initial.dims) < 2:
             return None
         width = initial.dims[-1]
         if not isinstance(width, int) or width % block or not width:
             return None
         edges = range(0, width, block)
-        if isinstance(initial, Const):
+        if isinstance(initial, ConstTensor):
             if initial.array.dtype.kind not in "fV":
                 return None
             if not initial.array.any():
                 return ["zeros" for _ in edges]
-            if not initial.whole:
+            if not initial.is_full:
                 return None
             parts = [initial.array[..., edge : edge + block] for edge in edges]
             return [part.tobytes() if part.any() else "zeros" for part in parts]
@@ -84,7 +84,7 @@ class PackedReader(LoopReader):
             return None
         found: list[Hashable] = []
         for edge in edges:
-            pieces = features(self.outside.algebra, initial, edge, edge + block)
+            pieces = feature_pieces(self.outside.algebra, initial, edge, edge + block)
             found.append(
                 pieces[0][1] if len(pieces) == 1 and pieces[0][1].terms else "zeros" if len(pieces) == 1 else edge
             )
@@ -101,17 +101,17 @@ class PackedReader(LoopReader):
     def _refined(self, body: ScopeValues) -> dict[tuple[int, int], tuple[int, int]]:
         """Split classes by what a step makes of their stretches."""
         assert self.classes is not None
-        block = self.outside.algebra.block
+        block = self.outside.algebra.feature_block
         first: dict[Hashable, tuple[int, int]] = {}
         refined = {}
         for (place, stretch), of in self.classes.items():
             known = body.value(self.carried.states[place].result)
             made: Hashable = (place, stretch)
-            if isinstance(known, Value) and known.axes[-1:] == (FEATURES,):
-                pieces = features(body.algebra, known, stretch * block, (stretch + 1) * block)
+            if isinstance(known, PolyTensor) and known.axes[-1:] == (FEATURES,):
+                pieces = feature_pieces(body.algebra, known, stretch * block, (stretch + 1) * block)
                 if len(pieces) == 1:
                     made = (pieces[0][1], known.axes)
-            elif isinstance(known, Const) and not known.array.any():
+            elif isinstance(known, ConstTensor) and not known.array.any():
                 made = "zeros"
             refined[place, stretch] = first.setdefault((of, made), (place, stretch))
         return refined

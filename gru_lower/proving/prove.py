@@ -22,10 +22,11 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
-from gru_lower.passes.fuse_gru.algebra.polynomials import TooLargeError
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError, TooLargeError
+from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
 from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
-from gru_lower.passes.fuse_gru.tensors import views
-from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value
+from gru_lower.passes.fuse_gru.tensors.indexing import take_index
+from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 from gru_lower.proving import prove_loops, prove_unrolled
 from gru_lower.proving.errors import NotShownError
 from gru_lower.proving.filled_rows import FilledRowsInterpreter, PackedFilledRowsInterpreter
@@ -94,7 +95,9 @@ def prove(original: Model, rewritten: Model, *, zero_length_state: str = "zero")
 def _given(model: Model) -> frozenset[tuple[str, str]]:
     """Return X, sequence_lens and initial_h of a model's GRUs, by the path of their scope and their name."""
     grus = ((scope, node) for scope in walk(model.proto) for node in scope.nodes if is_onnx(node, "GRU"))
-    return frozenset((scope.path, name) for scope, node in grus for name in (*node.input[:1], *node.input[4:6]) if name)
+    return frozenset(
+        NamedValue(scope.path, name) for scope, node in grus for name in (*node.input[:1], *node.input[4:6]) if name
+    )
 
 
 def _has_node(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
@@ -164,10 +167,10 @@ def _output(operator: Operator, which: str) -> Poly | None:
     if not name or not operator.node.asks_for(name):
         return None
     known = other.output(name) if isinstance(other, FilledRowsInterpreter) else other.values.get(name)
-    if not isinstance(known, Value):
+    if not isinstance(known, PolyTensor):
         raise NotShownError(f"{name} is not understood")
     axis = (2 if spec.layout else 1) if which == "Y" else (1 if spec.layout else 0)
-    value = views.take(operator.algebra, known, axis, operator.direction.index)
+    value = take_index(operator.algebra, known, axis, operator.direction.index)
     if value.poly is None:
         raise NotShownError(f"{name} is made of several parts")
     others = [axis for axis in value.axes if axis not in (CONSTANT, FEATURES)]

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, varying
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
+from gru_lower.passes.fuse_gru.algebra.views import along_axis
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.loops.loop_outputs import LoopOutput
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value, as_value, features
+from gru_lower.passes.fuse_gru.tensors.broadcasting import as_polynomials
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, feature_pieces
 from gru_lower.proving import prove_unrolled
 from gru_lower.proving.errors import NotShownError
 from gru_lower.proving.mask_cases import MaskCases
@@ -21,7 +23,8 @@ from gru_lower.proving.mask_cases import MaskCases
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known
@@ -110,7 +113,7 @@ class _Loop:
             return self._of_last(self.lasts[0])
         assert self.y is not None
         left, _ = self._left(self.y)
-        made = self.algebra.computed[left]
+        made = self.algebra.body_values[left]
         if left.of_state:
             return made
         for stretch in self.stretches.values():
@@ -123,7 +126,7 @@ class _Loop:
         left, turned = self._left(self.y)
         if turned != self.operator.direction.reverse and self.operator.node.length != 1:
             raise NotShownError("Y comes in another order")
-        computed = self.algebra.computed[left]
+        computed = self.algebra.body_values[left]
         wanted = {("after", 0): h, ("all", 1): h, ("", 0): after}.get((left.of_state, steps_before))
         if self.masked_in_body and wanted is not None:
             cases = MaskCases(self.algebra, frozenset(self.stretches))
@@ -168,19 +171,19 @@ class _Loop:
                     found.setdefault(poly.atom, _Stretch(poly, after, initial))
         return found
 
-    def _stretch(self, known: Known, like: Value, lo: int, hi: int) -> Poly | None:
-        if isinstance(known, Const) and known.array.dtype.kind in "fV":
+    def _stretch(self, known: Known, like: PolyTensor, lo: int, hi: int) -> Poly | None:
+        if isinstance(known, ConstTensor) and known.array.dtype.kind in "fV":
             if not known.array.any():
                 return self.algebra.zero
             if known.array.shape[-1] == 1:
                 return None
-            part = Const(known.array[..., lo:hi], (*known.dims[:-1], hi - lo))
-            known, lo, hi = as_value(self.algebra, part), 0, hi - lo
-        if not isinstance(known, Value) or known.axes[-1:] != (FEATURES,) or known.width < hi:
+            part = ConstTensor(known.array[..., lo:hi], (*known.dims[:-1], hi - lo))
+            known, lo, hi = as_polynomials(self.algebra, part), 0, hi - lo
+        if not isinstance(known, PolyTensor) or known.axes[-1:] != (FEATURES,) or known.width < hi:
             return None
         if varying(known.axes) != varying(like.axes):
             return None
-        pieces = features(self.algebra, known, lo, hi)
+        pieces = feature_pieces(self.algebra, known, lo, hi)
         return pieces[0][1] if len(pieces) == 1 else None
 
     def _after_step(self, poly: Poly) -> Poly:
@@ -196,7 +199,7 @@ class _Loop:
         ends: dict[int, Poly] = {}
         for place, state in enumerate(self.carrier.states):
             before, outer = self.carrier.leaves.get(place), self.other.values.get(state.outer)
-            if before is None or not isinstance(outer, Value) or len(outer.pieces) != len(before.pieces):
+            if before is None or not isinstance(outer, PolyTensor) or len(outer.pieces) != len(before.pieces):
                 continue
             for (_, inner), (_, end) in zip(before.pieces, outer.pieces, strict=True):
                 if end.atom is not None:
@@ -218,9 +221,9 @@ class _Loop:
         """Return what the loop stacked that a polynomial is, and whether it has the last step first."""
         atom = None if poly.atom is None else self.algebra.atoms[poly.atom]
         if isinstance(atom, Leaf) and isinstance(atom.source, LoopOutput) and atom.source.stacked:
-            whole, count = self.algebra.defined[atom.source], self.operator.node.length
+            whole, count = self.algebra.definitions[atom.source], self.operator.node.length
             if poly is whole:
                 return atom.source, atom.source.reverse
-            if poly is self.algebra.along(whole, 0, count - 1, -1, count):
+            if poly is along_axis(self.algebra, whole, 0, count - 1, -1, count):
                 return atom.source, not atom.source.reverse
         raise NotShownError("Y is not the states, one after the other")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse_gru.algebra.polynomials import Stack
+from gru_lower.passes.fuse_gru.algebra.atoms import Stack
 from gru_lower.proving.errors import NotShownError
 from gru_lower.proving.mask_cases import MaskCases
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.proving.operator_step import Operator
 
 
@@ -100,7 +101,7 @@ def _masked_states(operator: Operator, y: Poly | None, y_h: Poly | None, count: 
     states = []
     for step in reversed(range(count)):
         states.append(last)
-        made = algebra.opened(last)
+        made = algebra.definition_of(last)
         before = MaskCases(algebra).with_masks(made, 0.0) if step else operator.initial()
         if not operator.is_step(made, before, step, _atom_of(before)):
             raise NotShownError("a state is not one step from the one before")
@@ -114,4 +115,4 @@ def _atom_of(state: Poly | None) -> frozenset[int]:
 
 def is_same(algebra: Algebra, one: Poly, other: Poly | None) -> bool:
     """Whether two polynomials are one, looked at as a whole or not."""
-    return other is not None and algebra.whole.get(one, one) is algebra.whole.get(other, other)
+    return other is not None and algebra.atom_of.get(one, one) is algebra.atom_of.get(other, other)

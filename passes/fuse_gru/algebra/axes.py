@@ -1,6 +1,7 @@
-"""What lies along each axis: of a leaf, which is a view of one value, and of an interpreted tensor.
+"""Axes of leaves and of interpreted tensors: what lies along each, and how an axis of a leaf is read.
 
-Classes without fields are compared by identity, the others by their fields; no two of one union have equally many.
+Classes without fields are compared by identity, the others by their fields; no two of one union have equally many,
+but for views of axes and of features, which have tables of their own.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count, Unknown
 
 
 class FeatureAxis:
@@ -21,7 +22,6 @@ class FeatureAxis:
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
-        """Hold the name, which only a debugger shows."""
         self.name = name
 
     def __repr__(self) -> str:
@@ -29,11 +29,11 @@ class FeatureAxis:
 
 
 FEATURES = FeatureAxis("FEATURES")
-"""The features."""
+"""The axis along which all features lie."""
 OUTER_FEATURES = FeatureAxis("OUTER_FEATURES")
 """The outer one of two axes over which the features are laid out, row-major."""
 INNER_FEATURES = FeatureAxis("INNER_FEATURES")
-"""The inner one of those."""
+"""The inner one of these."""
 
 
 class ReadAt(NamedTuple):
@@ -144,7 +144,7 @@ def reordered(axis: LeafAxis, new: Mapping[int, int]) -> LeafAxis:
     return axis._replace(label=new[axis.label]) if isinstance(axis, ReadAlong) else axis
 
 
-def counted_anew(entries: Iterable[LeafAxis]) -> tuple[list[LeafAxis], dict[int, int]]:
+def with_labels_in_order(entries: Iterable[LeafAxis]) -> tuple[list[LeafAxis], dict[int, int]]:
     """Return a leaf's axes with labels that count up in their order, and the new label of each old one."""
     axes = list(entries)
     order = (axis.label for axis in axes if isinstance(axis, ReadAlong))
@@ -152,8 +152,43 @@ def counted_anew(entries: Iterable[LeafAxis]) -> tuple[list[LeafAxis], dict[int,
     return [reordered(axis, fresh) for axis in axes], fresh
 
 
-def index_at(axis: LeafAxis, counter: Hashable) -> Affine | None:
+def index_at(axis: LeafAxis, counter: Unknown) -> Affine | None:
     """Return the index at which a leaf's axis is read if that hangs on a counter, ``None`` otherwise."""
     if isinstance(axis, ReadAt) and isinstance(axis.position, Affine) and axis.position.factor(counter):
         return axis.position
     return None
+
+
+class AtIndex(NamedTuple):
+    """A view at one index of a free axis, which goes; the labels above it move down."""
+
+    label: int
+    position: Count
+
+
+class AlongAxis(NamedTuple):
+    """A view at ``start + step · i`` of a free axis, for ``size`` indices i."""
+
+    label: int
+    start: Count
+    step: int
+    size: Count
+
+
+class FeatureRange(NamedTuple):
+    """A view of features ``lo`` to ``hi``."""
+
+    lo: int
+    hi: int
+
+
+def axis_in_view(axis: LeafAxis, view: AtIndex | AlongAxis) -> LeafAxis:
+    """Return how a leaf's axis is read in a view of the leaf."""
+    if not isinstance(axis, ReadAlong):
+        return axis
+    label, start, step = axis
+    if label != view.label:
+        return axis._replace(label=label - 1) if isinstance(view, AtIndex) and label > view.label else axis
+    if isinstance(view, AtIndex):
+        return ReadAt(start + step * view.position)
+    return ReadAlong(label, start + step * view.start, step * view.step)

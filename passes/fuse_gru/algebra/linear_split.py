@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Coefficient, Mono, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Coefficient, Monomial, Poly
 
 
 def split_linear(algebra: Algebra, poly: Poly, serial: int) -> tuple[Poly, Poly] | None:
@@ -17,8 +18,8 @@ def split_linear(algebra: Algebra, poly: Poly, serial: int) -> tuple[Poly, Poly]
         serial: The atom s.
 
     """
-    without: dict[Mono, Coefficient] = {}
-    times: dict[Mono, Coefficient] = {}
+    without: dict[Monomial, Coefficient] = {}
+    times: dict[Monomial, Coefficient] = {}
     for mono, factor in poly.terms:
         count = mono.count(serial)
         if count > 1:

@@ -1,4 +1,4 @@
-"""Matrices of linear maps: blocks of constants, or of values that are there at run time.
+"""Matrices: blocks of constants, or of values that are only known at run time.
 
 A matrix is held as (out, in): row i makes feature i of the product. Equal numbers are one matrix,
 whatever initializer or node they come from; numbers are hashed once for every block of memory.
@@ -66,7 +66,7 @@ class Matrices:
     """The matrices of one analysis."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start with no matrix."""
         self._by_content: dict[Hashable, Matrix] = {}
         self._by_memory: dict[Hashable, Matrix] = {}
         self._kept: list[Array] = []

@@ -1,17 +1,43 @@
-"""Whole numbers that are not known: lengths of axes, loop counters, and sums of them."""
+"""Whole numbers that are not known: lengths of axes, loops' counters, and sums of them.
+
+A name that is a string is the length of an axis, as the model declares it (``dim_param``).
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-LONGEST = 10**8
+MAX_LENGTH = 10**8
 """No axis is longer: exporters write larger numbers for "to the end"."""
-RESULTS = ("times", "over", "rest", "carried", "#")
-"""What the names of unknowns begin with that are no lengths."""
 
 
-class Counter(NamedTuple):
-    """The name of a loop's counter: 0 in the first of its steps.
+@dataclass(frozen=True, slots=True)
+class AxisLength:
+    """The length of an axis of a value, for which the model has no name.
+
+    Attributes:
+        path: The value's scope.
+        value: Its name there.
+        axis: The axis.
+
+    """
+
+    path: str
+    value: str
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class TripCount:
+    """The value that a Loop has as its number of iterations, M, and that is known at run time."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A loop's counter: 0 in the first of its steps.
 
     Attributes:
         path: The loop's body.
@@ -20,22 +46,100 @@ class Counter(NamedTuple):
     """
 
     path: str
-    trips: Any
+    trips: Count | None
 
 
-class RuntimeMinimum(NamedTuple):
-    """The name of the minimum of a length and a number known at run time, such as the longest of the sequences.
+@dataclass(frozen=True, slots=True)
+class RuntimeMinimum:
+    """The lesser of a length and a value known at run time.
 
     Attributes:
-        path: The scope.
-        value: The minimum's name there.
-        most: The length, which it does not exceed.
+        path: The scope of the Min.
+        value: The name of its output there.
+        most: The length.
 
     """
 
     path: str
     value: str
-    most: Any
+    most: Count
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedInteger:
+    """A whole number that a loop carries, before a step.
+
+    Attributes:
+        path: The loop's body.
+        place: Which of its states.
+
+    """
+
+    path: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedLength:
+    """The length of an axis of a tensor that a loop carries, 0 before the first step.
+
+    Attributes:
+        path: The loop's body.
+        place: Which of its states.
+        axis: The axis.
+
+    """
+
+    path: str
+    place: int
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The index on an axis: of an array whose entries count up, but whose length is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The product of two symbolic integers."""
+
+    left: Affine
+    right: Affine
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """The quotient of two whole numbers, rounded down."""
+
+    dividend: Count
+    divisor: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """The remainder of a division of two whole numbers."""
+
+    dividend: Count
+    divisor: Count
+
+
+Unknown = (
+    str
+    | AxisLength
+    | TripCount
+    | Counter
+    | RuntimeMinimum
+    | CarriedInteger
+    | CarriedLength
+    | Position
+    | Product
+    | Quotient
+    | Remainder
+)
+LENGTHS = (str, AxisLength, TripCount)
+"""Those that are at least 1."""
+Terms = tuple[tuple[Unknown, int], ...]
 
 
 class Affine:
@@ -49,7 +153,7 @@ class Affine:
 
     __slots__ = ("constant", "terms")
 
-    def __init__(self, terms: tuple[tuple[Any, int], ...], constant: int) -> None:
+    def __init__(self, terms: Terms, constant: int) -> None:
         """Hold the parts; :func:`symbol` and arithmetic make new ones."""
         self.terms, self.constant = terms, constant
 
@@ -64,7 +168,7 @@ class Affine:
     def __add__(self, other: Affine | int) -> Affine | int:
         """Return the sum."""
         if isinstance(other, Affine):
-            return _made(_merged(self.terms, other.terms, 1), self.constant + other.constant)
+            return _sum(_merged_terms(self.terms, other.terms), self.constant + other.constant)
         return Affine(self.terms, self.constant + _whole(other))
 
     __radd__ = __add__
@@ -84,7 +188,8 @@ class Affine:
     def __mul__(self, other: Affine | int) -> Affine | int:
         """Return the product; that of two unknown ones is a new unknown."""
         if isinstance(other, Affine):
-            return symbol(("times", *sorted((self, other), key=repr)))
+            left, right = sorted((self, other), key=repr)
+            return symbol(Product(left, right))
         factor = _whole(other)
         if not factor:
             return 0
@@ -96,48 +201,45 @@ class Affine:
         """Return the quotient where it is whole for sure, else a new unknown."""
         if isinstance(other, int) and other and not any(f % other for _, f in self.terms) and not self.constant % other:
             return Affine(tuple((name, factor // other) for name, factor in self.terms), self.constant // other)
-        return symbol(("over", self, other))
+        return symbol(Quotient(self, other))
 
     def __rfloordiv__(self, other: int) -> Affine:
         """Return a new unknown."""
-        return symbol(("over", other, self))
+        return symbol(Quotient(other, self))
 
     def __mod__(self, other: Affine | int) -> Affine | int:
         """Return a new unknown, or 0 where it divides for sure."""
         whole = isinstance(other, int) and other and not any(f % other for _, f in self.terms)
-        return self.constant % other if whole and isinstance(other, int) else symbol(("rest", self, other))
+        return self.constant % other if whole and isinstance(other, int) else symbol(Remainder(self, other))
 
     def __repr__(self) -> str:
         """Return the sum as text."""
         parts = [f"{factor}*{name}" if factor != 1 else str(name) for name, factor in self.terms]
         return " + ".join([*parts, str(self.constant)] if self.constant else parts)
 
-    def least(self) -> int | None:
-        """Return a bound below, ``None`` if there is none.
+    def lower_bound(self) -> int | None:
+        """Return a number that the sum is never below, ``None`` if there is none.
 
-        A counter is 0 to its trips - 1; what has a ``most`` does not exceed that; an axis is 1 to :data:`LONGEST`
-        long, and of other unknowns nothing is known.
+        A counter is 0 to its trips - 1, a minimum at most what it is the minimum of, the length of an axis 1 to
+        :data:`MAX_LENGTH`; of other unknown numbers nothing is known.
         """
         bound: Count = self
         for name, factor in self.terms:
             if isinstance(name, Counter):
-                trips = name.trips
-                if factor < 0 and trips is None:
+                if factor < 0 and name.trips is None:
                     return None
-                bound = bound - factor * symbol(name) + (factor * (trips - 1) if factor < 0 else 0)
-            most = getattr(name, "most", None)
-            if most is not None and factor < 0:
-                bound = bound - factor * symbol(name) + factor * most
+                bound = bound - factor * symbol(name)
+                if factor < 0 and name.trips is not None:
+                    bound = bound + factor * (name.trips - 1)
+            elif isinstance(name, RuntimeMinimum) and factor < 0:
+                bound = bound - factor * symbol(name) + factor * name.most
         if not isinstance(bound, Affine):
             return bound
-        if any(
-            isinstance(name, Counter) or hasattr(name, "most") or (isinstance(name, tuple) and name[0] in RESULTS)
-            for name, _ in bound.terms
-        ):
+        if not all(isinstance(name, LENGTHS) for name, _ in bound.terms):
             return None
-        return bound.constant + sum(factor if factor > 0 else factor * LONGEST for _, factor in bound.terms)
+        return bound.constant + sum(factor if factor > 0 else factor * MAX_LENGTH for _, factor in bound.terms)
 
-    def factor(self, name: object) -> int:
+    def factor(self, name: Unknown) -> int:
         """Return the factor of an unknown."""
         return next((factor for term, factor in self.terms if term == name), 0)
 
@@ -145,11 +247,11 @@ class Affine:
 Count = int | Affine
 
 
-def known(count: Count) -> int:
-    """Return a number that is known.
+def to_int(count: Count) -> int:
+    """Return a whole number as an ``int``.
 
     Raises:
-        ValueError: It is not.
+        ValueError: It is not known.
 
     """
     if isinstance(count, Affine):
@@ -157,11 +259,11 @@ def known(count: Count) -> int:
     return int(count)
 
 
-def multiple(count: Count, of: Count) -> int:
-    """Return how many times one number another is, whatever the unknowns are.
+def exact_quotient(count: Count, of: Count) -> int:
+    """Return a quotient of two whole numbers that is the same whatever the unknown ones are.
 
     Raises:
-        ValueError: It is not known to be so a whole number of times.
+        ValueError: There is none, or it is not a whole number.
 
     """
     if isinstance(count, int) and (isinstance(of, int) or not count):
@@ -186,25 +288,23 @@ def is_negative(count: Count) -> bool | None:
     """Whether a number is below 0, ``None`` if that depends."""
     if not isinstance(count, Affine):
         return bool(count < 0)
-    least, opposite = count.least(), (-count).least()
-    if least is not None and least >= 0:
+    lowest, opposite = count.lower_bound(), (-count).lower_bound()
+    if lowest is not None and lowest >= 0:
         return False
     return True if opposite is not None and opposite > 0 else None
 
 
-def symbol(name: object) -> Affine:
+def symbol(name: Unknown) -> Affine:
     """Return an unknown number."""
     return Affine(((name, 1),), 0)
 
 
-def _merged(
-    left: tuple[tuple[Any, int], ...], right: tuple[tuple[Any, int], ...], sign: int
-) -> tuple[tuple[Any, int], ...]:
+def _merged_terms(left: Terms, right: Terms) -> Terms:
     total = dict(left)
     for name, factor in right:
-        total[name] = total.get(name, 0) + sign * factor
+        total[name] = total.get(name, 0) + factor
     return tuple(sorted(((name, factor) for name, factor in total.items() if factor), key=lambda term: repr(term[0])))
 
 
-def _made(terms: tuple[tuple[Any, int], ...], constant: int) -> Affine | int:
+def _sum(terms: Terms, constant: int) -> Affine | int:
     return Affine(terms, constant) if terms else constant

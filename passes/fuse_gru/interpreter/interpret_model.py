@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
 
 
 def interpret_scopes(

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph.local_functions import key_of
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, TooLargeError
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError, TooLargeError
+from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
 from gru_lower.passes.fuse_gru.interpreter import function_calls
 from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
 from gru_lower.passes.fuse_gru.interpreter.operators.registry import HANDLERS
 from gru_lower.passes.fuse_gru.loops.loop_outputs import output_values
 from gru_lower.passes.fuse_gru.loops.read_loop import LoopReader
 from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
-from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 from gru_lower.passes.fuse_gru.tensors.value_roles import MICROSOFT
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.local_functions import Key
     from gru_lower.graph.scopes import Scope
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known
 
@@ -141,9 +143,9 @@ class Interpreter(ScopeValues):
         for position, parameter in enumerate(scope.inputs):
             given = node.input[position] if position < len(node.input) else ""
             inside.values[parameter] = known = self.value(given) if given else None
-            leaf = self.algebra.atoms[known.poly.atom or 0] if isinstance(known, Value) and known.poly else None
-            if isinstance(leaf, Leaf) and (scope.path, parameter) in self.algebra.data:
-                self.algebra.data.add(leaf.source)
+            leaf = self.algebra.atoms[known.poly.atom or 0] if isinstance(known, PolyTensor) and known.poly else None
+            if isinstance(leaf, Leaf) and NamedValue(scope.path, parameter) in self.algebra.non_matrices:
+                self.algebra.non_matrices.add(leaf.source)
         for each in nodes:
             inside.enter(each)
         return [inside.values.get(name) for name in scope.outputs[: len(node.output)]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import (
     CONSTANT,
     FEATURES,
@@ -18,22 +19,22 @@ from gru_lower.passes.fuse_gru.algebra.axes import (
     reordered,
     whole,
 )
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.interpreter.sequence_lengths import read_lengths
-from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION
+from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import position_factor
-from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis, TensorAxis
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.sequence_lengths import LengthsLeaf
     from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
-    from gru_lower.passes.fuse_gru.tensors.tensor import Const
+    from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
 
 
 class LengthMask(NamedTuple):
@@ -42,7 +43,7 @@ class LengthMask(NamedTuple):
     Attributes:
         lengths: The source of the leaf that holds the lengths. The mask's leaf has the axes of that one, all of them
             free or read at one index, and behind them the axis of positions, if there is one.
-        number: What is compared with them; may depend on :data:`constant_arithmetic.POSITION`, the index on the axis
+        number: What is compared with them; may depend on :data:`POSITION`, the index on the axis
             of positions.
         has_positions: Whether there is an axis of positions.
 
@@ -87,13 +88,15 @@ def lengths_of(here: ScopeValues, name: str) -> tuple[Hashable, tuple[LeafAxis, 
 
     """
     value = here.value(name)
-    found = read_lengths(here, name, value) if isinstance(value, Value) else None
+    found = read_lengths(here, name, value) if isinstance(value, PolyTensor) else None
     if found is None or found.shift or not found.whole:
         return None
     return found.leaf.source, _mask_axes(found.leaf)[0]
 
 
-def length_mask(algebra: Algebra, count: Const, tensor: Value, lengths: LengthsLeaf, *, below: bool) -> Value:
+def length_mask(
+    algebra: Algebra, count: ConstTensor, tensor: PolyTensor, lengths: LengthsLeaf, *, below: bool
+) -> PolyTensor:
     """Return the mask count < lengths, its axes broadcast.
 
     Args:
@@ -137,10 +140,10 @@ def length_mask(algebra: Algebra, count: Const, tensor: Value, lengths: LengthsL
     axes = [relabelled(axis, order.__getitem__) for axis in axes]
     entries = tuple(reordered(entry, order) for entry in entries)
     source = LengthMask(leaf.source, _as_function_of_position(count) - lengths.shift, has_positions)
-    poly = algebra.atom(Leaf(source, entries, 0, 1))
+    poly = algebra.poly_of_atom(Leaf(source, entries, 0, 1))
     if not below:
         poly = algebra.add(algebra.constant(1.0), algebra.scale(poly, -1.0))
-    return Value(tuple(axes), tuple(dims), ((1, poly),))
+    return PolyTensor(tuple(axes), tuple(dims), ((1, poly),))
 
 
 def _mask_axes(leaf: Leaf) -> tuple[tuple[LeafAxis, ...], dict[TensorAxis, int]]:
@@ -163,7 +166,7 @@ def _mask_axes(leaf: Leaf) -> tuple[tuple[LeafAxis, ...], dict[TensorAxis, int]]
     return tuple(entries), labels
 
 
-def _as_function_of_position(count: Const) -> Count:
+def _as_function_of_position(count: ConstTensor) -> Count:
     """Return the entries of a vector as one number that depends on the position."""
     entries = count.array.reshape(-1).tolist()
     if any(not isinstance(entry, (int, float, Affine)) or isinstance(entry, bool) for entry in entries):

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
+from gru_lower.passes.fuse_gru.algebra.errors import TooLargeError
 from gru_lower.passes.fuse_gru.algebra.linear_split import split_linear
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, TooLargeError
 from gru_lower.passes.fuse_gru.interpreter.masks import mask_leaf, reduce_powers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
 
 

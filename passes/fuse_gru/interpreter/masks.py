@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Spread
+from gru_lower.passes.fuse_gru.algebra.atoms import Broadcast, Leaf
 from gru_lower.passes.fuse_gru.interpreter.length_masks import LengthMask
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
 
 KEEPS_NUMBERS = ("Cast", "Identity", "ReduceMin", "ReduceMax", "Unsqueeze", "Squeeze", "Reshape", "Transpose", "Expand")
@@ -45,7 +46,7 @@ def mask_leaf(values: ScopeValues, serial: int) -> Leaf | None:
     """
     algebra = values.algebra
     atom = algebra.atoms[serial]
-    if isinstance(atom, Spread) and atom.part.atom is not None:
+    if isinstance(atom, Broadcast) and atom.part.atom is not None:
         atom = algebra.atoms[atom.part.atom]
     if not isinstance(atom, Leaf) or atom.hi - atom.lo != 1:
         return None

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from onnx import TensorProto
 
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FIRST, FreeAxis, whole
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor
 
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
 
 # fmt: off
@@ -38,7 +38,7 @@ class LengthsLeaf(NamedTuple):
     whole: bool
 
 
-def read_lengths(here: ScopeValues, name: str, value: Value) -> LengthsLeaf | None:
+def read_lengths(here: ScopeValues, name: str, value: PolyTensor) -> LengthsLeaf | None:
     """Return what a tensor of lengths is, ``None`` if it is no leaf with a whole number added.
 
     Args:
@@ -59,7 +59,7 @@ def read_lengths(here: ScopeValues, name: str, value: Value) -> LengthsLeaf | No
     return None
 
 
-def _leaf_and_number(algebra: Algebra, value: Value) -> tuple[Leaf, int] | None:
+def _leaf_and_number(algebra: Algebra, value: PolyTensor) -> tuple[Leaf, int] | None:
     poly, number = value.poly, 0.0
     if poly is None or len(poly.terms) > 2:
         return None
@@ -90,8 +90,8 @@ def _before_cast_or_sum(values: ScopeValues, leaf: Leaf) -> tuple[Leaf, int] | N
     if number is None:
         return None
     value = here.value(node.input[0])
-    found = _leaf_and_number(here.algebra, value) if isinstance(value, Value) else None
-    if found is None or not isinstance(value, Value) or len(value.axes) != len(leaf.axes):
+    found = _leaf_and_number(here.algebra, value) if isinstance(value, PolyTensor) else None
+    if found is None or not isinstance(value, PolyTensor) or len(value.axes) != len(leaf.axes):
         return None
     entries = list(found[0].axes)
     for kind, entry in zip(value.axes, leaf.axes, strict=True):
@@ -109,7 +109,7 @@ def _before_cast_or_sum(values: ScopeValues, leaf: Leaf) -> tuple[Leaf, int] | N
 def _added(here: ScopeValues, node: NodeProto) -> int | None:
     """Return the one whole number that a node adds to its first input, ``None`` if it does anything else."""
     known = here.value(node.input[1]) if node.op_type in ("Add", "Sub") else None
-    if not isinstance(known, Const) or known.array.size != 1 or known.array.dtype.kind not in "iu":
+    if not isinstance(known, ConstTensor) or known.array.size != 1 or known.array.dtype.kind not in "iu":
         return None
     number = int(known.array.reshape(-1)[0])
     return number if node.op_type == "Add" else -number

@@ -15,7 +15,7 @@ import numpy as np
 
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import count_constant, count_of, is_count
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
@@ -59,7 +59,9 @@ class CarriedValues:
             before, after, initial = body.values[state.inner], body.value(state.result), self.initial(state)
             if state.result == state.inner or _is_same(after, before):
                 self.bound[place], state.kind = initial, StateKind.INVARIANT
-            elif isinstance(after, Const) and isinstance(before, Const) and isinstance(initial, Const):
+            elif (
+                isinstance(after, ConstTensor) and isinstance(before, ConstTensor) and isinstance(initial, ConstTensor)
+            ):
                 counted = _counter(before, after, initial, counter)
                 if counted is not None:
                     self.bound[place], state.kind = counted, StateKind.COUNTER
@@ -85,12 +87,12 @@ class CarriedValues:
             one, two = self.states[other], self.states[place]
             same_start = one.initial == two.initial or _is_same(self.initial(one), self.initial(two))
             after = body.value(one.result)
-            if same_start and isinstance(after, Value) and _is_same(after, body.value(two.result)):
+            if same_start and isinstance(after, PolyTensor) and _is_same(after, body.value(two.result)):
                 self.bound[place] = body.values[one.inner]
                 two.kind, two.same = StateKind.DUPLICATE, other
 
 
-def _counter(before: Const, after: Const, initial: Const, counter: Affine) -> Const | None:
+def _counter(before: ConstTensor, after: ConstTensor, initial: ConstTensor, counter: Affine) -> ConstTensor | None:
     """Return initial + step · t if that is what a state is in step t, ``None`` otherwise."""
     if after.array.size != 1 or before.array.size != 1 or not is_count(initial):
         return None
@@ -102,8 +104,8 @@ def _counter(before: Const, after: Const, initial: Const, counter: Affine) -> Co
 
 def _is_same(one: Known, other: Known) -> bool:
     """Whether two values are known to be the same."""
-    if isinstance(one, Const) and isinstance(other, Const):
+    if isinstance(one, ConstTensor) and isinstance(other, ConstTensor):
         return (
             one.dims == other.dims and one.array.dtype == other.array.dtype and np.array_equal(one.array, other.array)
         )
-    return isinstance(one, Value) and one == other
+    return isinstance(one, PolyTensor) and one == other

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Count
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known, ScopeValues
-    from gru_lower.passes.fuse_gru.tensors.tensor import Value
+    from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
 
 class StateKind(Enum):
@@ -107,4 +107,4 @@ class InterpretedLoop:
     trips: Count
     counter: Affine
     trips_name: str = ""
-    leaves: dict[int, Value] = field(default_factory=dict)
+    leaves: dict[int, PolyTensor] = field(default_factory=dict)

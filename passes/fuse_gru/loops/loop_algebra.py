@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Leaf
+from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
+from gru_lower.passes.fuse_gru.algebra.views import along_axis, at_index
 from gru_lower.passes.fuse_gru.loops.loop_outputs import LoopOutput, StatesOf
-from gru_lower.passes.fuse_gru.tensors.tensor import Value
+from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,11 +47,11 @@ class LoopAlgebra(Algebra):
             source = self._source(stacked)
             if source is None or source.reverse != reverse:
                 continue
-            whole = self.defined[source]
+            whole = self.definitions[source]
             states, start = self._states_among(source, total)
-            if stacked is not self.along(whole, 0, start, 1, total - 1):
+            if stacked is not along_axis(self, whole, 0, start, 1, total - 1):
                 continue
-            if states and self.at_final_states(self.computed[source]) is last:
+            if states and self.at_final_states(self.body_values[source]) is last:
                 return self._states(source, states)
         return None
 
@@ -58,17 +60,21 @@ class LoopAlgebra(Algebra):
         given = list(parts)
         for others, last, reverse in ((given[:-1], given[-1], False), (given[1:], given[0], True)):
             source = self._source(others[0]) if others else None
-            if source is None or source.reverse != reverse or self.at_final_states(self.computed[source]) is not last:
+            if (
+                source is None
+                or source.reverse != reverse
+                or self.at_final_states(self.body_values[source]) is not last
+            ):
                 continue
-            whole = self.defined[source]
+            whole = self.definitions[source]
             states, start = self._states_among(source, len(given))
-            if states and all(part is self.at(whole, 0, start + index) for index, part in enumerate(others)):
+            if states and all(part is at_index(self, whole, 0, start + index) for index, part in enumerate(others)):
                 return self._states(source, states)
         return super().stack(given)
 
     def _states_among(self, source: LoopOutput, count: Count) -> tuple[StatesOf, int]:
         """Return which states so many values along a loop's steps may be, and the first of its steps among them."""
-        trips = self.trips[source.path]
+        trips = self.trip_counts[source.path]
         states: StatesOf = "after" if count == trips else "all" if count == trips + 1 else ""
         return states, 1 if states == "after" and not source.reverse else 0
 
@@ -80,16 +86,16 @@ class LoopAlgebra(Algebra):
 
     def _states(self, source: LoopOutput, states: StatesOf) -> Poly:
         made = source._replace(of_state=states)
-        if made not in self.defined:
-            whole = self.defined[source]
+        if made not in self.definitions:
+            whole = self.definitions[source]
             assert whole.atom is not None
             leaf = self.atoms[whole.atom]
             assert isinstance(leaf, Leaf)
-            self.defined[made] = self.atom(leaf._replace(source=made))
-            self.computed[made] = self.computed[source]
-        return self.defined[made]
+            self.definitions[made] = self.poly_of_atom(leaf._replace(source=made))
+            self.body_values[made] = self.body_values[source]
+        return self.definitions[made]
 
-    def record_final_state(self, inner: Value, last: Value) -> Value:
+    def record_final_state(self, inner: PolyTensor, last: PolyTensor) -> PolyTensor:
         """Return what a loop's state is after the last step; states that are one in the body have one last state.
 
         Args:
@@ -103,12 +109,12 @@ class LoopAlgebra(Algebra):
         for (width, before), (_, after) in zip(inner.pieces, last.pieces, strict=True):
             known = after if before.atom is None else self.last_states.setdefault(before.atom, after)
             pieces.append((width, known))
-        return Value(last.axes, last.dims, tuple(pieces))
+        return PolyTensor(last.axes, last.dims, tuple(pieces))
 
     def at_final_states(self, poly: Poly) -> Poly | None:
         """Return what a body computes of the states, of the last ones; ``None`` if anything else is in it."""
         terms = []
-        for mono, factor in self.opened(poly).terms:
+        for mono, factor in self.definition_of(poly).terms:
             product = self.constant(factor)
             for serial in filter(None, mono):
                 if serial not in self.last_states:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import FreeAxis, MergedAxes, relabelled, whole_axes
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
-from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION, vector
+from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION, int_vector
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import count_constant
-from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, Const, Sequence_, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, ConstTensor, PolyTensor, TensorSequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,8 +66,11 @@ def output_values(outside: ScopeValues, loop: InterpretedLoop) -> Iterator[tuple
             assert state.buffer is not None
             known, axis, reverse = state.buffer
             stacked = _stacked(outside, loop, state.result, known, axis, reverse=reverse)
-            sequence = isinstance(initial, Sequence_)
-            yield state.outer, Sequence_(tensor=stacked, axis=0, keepdims=False) if sequence and stacked else stacked
+            sequence = isinstance(initial, TensorSequence)
+            yield (
+                state.outer,
+                TensorSequence(tensor=stacked, axis=0, keepdims=False) if sequence and stacked else stacked,
+            )
         else:
             before = loop.leaves.get(carried.same if duplicate else place)
             yield state.outer, _last(outside, loop, state.result, before)
@@ -81,17 +84,17 @@ def output_values(outside: ScopeValues, loop: InterpretedLoop) -> Iterator[tuple
 
 
 def _counter_after_last_step(loop: InterpretedLoop, known: Known) -> Known:
-    if not isinstance(known, Const) or not isinstance(loop.trips, int):
+    if not isinstance(known, ConstTensor) or not isinstance(loop.trips, int):
         return None
     entry = known.array.reshape(-1)[0]
     factor = entry.factor(loop.counter.terms[0][0]) if isinstance(entry, Affine) else 0
-    made = vector([entry - loop.counter * factor + factor * loop.trips])
-    return Const(made.array.reshape((1,) * len(known.dims)), known.dims)
+    made = int_vector([entry - loop.counter * factor + factor * loop.trips])
+    return ConstTensor(made.array.reshape((1,) * len(known.dims)), known.dims)
 
 
-def _stacked_counter(loop: InterpretedLoop, known: Known, *, reverse: bool) -> Const | None:
+def _stacked_counter(loop: InterpretedLoop, known: Known, *, reverse: bool) -> ConstTensor | None:
     """Return the whole numbers that a loop counts, stacked; ``None`` if a value of the body is no such number."""
-    if not isinstance(known, Const) or known.array.size != 1 or known.array.dtype != object or reverse:
+    if not isinstance(known, ConstTensor) or known.array.size != 1 or known.array.dtype != object or reverse:
         return None
     entry = known.array.reshape(-1)[0]
     if not isinstance(entry, Affine) or not isinstance(loop.trips, (int, Affine)):
@@ -100,15 +103,15 @@ def _stacked_counter(loop: InterpretedLoop, known: Known, *, reverse: bool) -> C
     first = entry - loop.counter * factor
     dims = (loop.trips, *known.dims)
     if isinstance(loop.trips, int):
-        made = vector([first + factor * step for step in range(loop.trips)])
-        return Const(made.array.reshape((loop.trips, *known.dims)), dims)
+        made = int_vector([first + factor * step for step in range(loop.trips)])
+        return ConstTensor(made.array.reshape((loop.trips, *known.dims)), dims)
     return count_constant(first + POSITION * factor, dims)
 
 
-def _last(outside: ScopeValues, loop: InterpretedLoop, name: str, before: Value | None) -> Known:
+def _last(outside: ScopeValues, loop: InterpretedLoop, name: str, before: PolyTensor | None) -> Known:
     """Return a state after the last step."""
     known = loop.body.value(name)
-    if not isinstance(known, Value) or before is None or known.width == UNKNOWN:
+    if not isinstance(known, PolyTensor) or before is None or known.width == UNKNOWN:
         return None
     last = _leaves(outside, loop, name, known, known.axes, known.dims, stacked=False, reverse=False)
     found: Known = outside.algebra.record_final_state(before, last)
@@ -117,9 +120,9 @@ def _last(outside: ScopeValues, loop: InterpretedLoop, name: str, before: Value 
 
 def _stacked(
     outside: ScopeValues, loop: InterpretedLoop, name: str, known: Known, axis: int, *, reverse: bool
-) -> Value | None:
+) -> PolyTensor | None:
     """Return a value of the body in all steps, stacked along a new axis."""
-    if not isinstance(known, Value) or known.width == UNKNOWN:
+    if not isinstance(known, PolyTensor) or known.width == UNKNOWN:
         return None
     axis %= len(known.axes) + 1
     if any(isinstance(kind, MergedAxes) for kind in known.axes):
@@ -134,22 +137,22 @@ def _leaves(
     outside: ScopeValues,
     loop: InterpretedLoop,
     name: str,
-    known: Value,
+    known: PolyTensor,
     axes: tuple[TensorAxis, ...],
     dims: tuple[Count, ...],
     *,
     stacked: bool,
     reverse: bool,
-) -> Value:
+) -> PolyTensor:
     """Make a leaf for every stretch of features: its free axes in the order of their labels, then the features."""
     algebra = outside.algebra
-    algebra.trips[loop.body.scope.path] = loop.trips
+    algebra.trip_counts[loop.body.scope.path] = loop.trips
     pieces = []
     for piece, (width, poly) in enumerate(known.pieces):
-        free = (1 if stacked else 0) + algebra.free_of(poly)
+        free = (1 if stacked else 0) + algebra.rank_of(poly)
         source = LoopOutput(loop.body.scope.path, name, piece, stacked, reverse)
-        made = algebra.atom(Leaf(source, whole_axes(free), 0, width))
-        algebra.defined[source] = made
-        algebra.computed[source] = poly
+        made = algebra.poly_of_atom(Leaf(source, whole_axes(free), 0, width))
+        algebra.definitions[source] = made
+        algebra.body_values[source] = poly
         pieces.append((width, made))
-    return Value(axes, dims, tuple(pieces))
+    return PolyTensor(axes, dims, tuple(pieces))

@@ -14,14 +14,17 @@ import numpy as np
 
 from gru_lower.graph.scopes import subgraphs
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Counter, symbol
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import CarriedInteger, CarriedLength, Counter, symbol
 from gru_lower.passes.fuse_gru.loops.carried_values import CarriedValues
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop, LoopState, ScanOutput, StateKind
 from gru_lower.passes.fuse_gru.loops.step_buffers import read_step_buffer
 from gru_lower.passes.fuse_gru.loops.trip_count import loop_trip_count, scan_trip_count
+from gru_lower.passes.fuse_gru.tensors.feature_axis import with_feature_axis
+from gru_lower.passes.fuse_gru.tensors.indexing import take_index
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import count_constant, is_count
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value, leaf, refeature
-from gru_lower.passes.fuse_gru.tensors.views import take
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, leaf_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +32,10 @@ if TYPE_CHECKING:
     from onnx import NodeProto
 
     from gru_lower.graph.scopes import Scope
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known, ScopeValues
+    from gru_lower.passes.fuse_gru.tensors.tensor import Tensor
 
 ROUNDS = 8
 """How often a body is interpreted at most."""
@@ -49,7 +53,7 @@ class ScannedTensor(NamedTuple):
     """
 
     inner: str
-    tensor: Value | Const
+    tensor: Tensor
     axis: int
     reverse: bool
 
@@ -139,7 +143,7 @@ class LoopReader:
             self.carried.states.append(LoopState(names[place], results[place], self.node.input[place], outer[place]))
         for place in range(count):
             given = self.outside.value(self.node.input[carried + place])
-            if not isinstance(given, (Value, Const)):
+            if not isinstance(given, (PolyTensor, ConstTensor)):
                 raise NotUnderstoodError
             axis = axes[place] % len(given.dims)
             self.scan_inputs.append(ScannedTensor(names[carried + place], given, axis, bool(directions[place])))
@@ -155,14 +159,14 @@ class LoopReader:
 
     # -- one round -------------------------------------------------------------------------------------
 
-    def _interpreted(self) -> tuple[ScopeValues, dict[int, Value]]:
+    def _interpreted(self) -> tuple[ScopeValues, dict[int, PolyTensor]]:
         """Interpret the body for what is known so far; return it with the leaves of its states."""
         given: dict[str, Known] = {}
-        leaves: dict[int, Value] = {}
+        leaves: dict[int, PolyTensor] = {}
         if self.node.op_type == "Loop":
             number, condition = (value.name for value in self.body.input[:2])
             given[number] = count_constant(self.counter)
-            given[condition] = Const(np.ones((), bool), ())
+            given[condition] = ConstTensor(np.ones((), bool), ())
         for each in self.scan_inputs:
             at = (self.trips or 0) - 1 - self.counter if each.reverse else self.counter
             given[each.inner] = _slice(self.outside.algebra, each.tensor, each.axis, at)
@@ -171,31 +175,31 @@ class LoopReader:
                 given[state.inner] = self.carried.bound[place]
                 continue
             given[state.inner] = known = self.leaf_of(state, place)
-            if isinstance(known, Value):
+            if isinstance(known, PolyTensor):
                 leaves[place] = known
         return self._interpret(self.scope, given), leaves
 
     def leaf_of(self, state: LoopState, place: int) -> Known:
         """Return what a state is in the body."""
         initial = self.carried.initial(state)
-        if isinstance(initial, Const) and is_count(initial):
-            return count_constant(symbol(("carried", self.scope.path, place)), initial.dims)
-        if not isinstance(initial, (Value, Const)):
+        if isinstance(initial, ConstTensor) and is_count(initial):
+            return count_constant(symbol(CarriedInteger(self.scope.path, place)), initial.dims)
+        if not isinstance(initial, (PolyTensor, ConstTensor)):
             return None
         # What is empty at first has grown by step t.
         dims = [
-            symbol(("carried", self.scope.path, place, i)) if dim == 0 else dim for i, dim in enumerate(initial.dims)
+            symbol(CarriedLength(self.scope.path, place, i)) if dim == 0 else dim for i, dim in enumerate(initial.dims)
         ]
-        made = leaf(self.outside.algebra, (self.scope.path, state.inner), dims)
-        self.outside.algebra.data.add((self.scope.path, state.inner))
-        if isinstance(initial, Value) and FEATURES in initial.axes and initial.width > 0:
+        made = leaf_tensor(self.outside.algebra, NamedValue(self.scope.path, state.inner), dims)
+        self.outside.algebra.non_matrices.add(NamedValue(self.scope.path, state.inner))
+        if isinstance(initial, PolyTensor) and FEATURES in initial.axes and initial.width > 0:
             try:
-                return refeature(self.outside.algebra, made, initial.axes.index(FEATURES), initial.width)
+                return with_feature_axis(self.outside.algebra, made, initial.axes.index(FEATURES), initial.width)
             except NotUnderstoodError:
                 return made
         return made
 
-    def learnt(self, body: ScopeValues, leaves: dict[int, Value]) -> bool:
+    def learnt(self, body: ScopeValues, leaves: dict[int, PolyTensor]) -> bool:
         """Bind the states that have turned out to be no recurrence; tell whether anything has turned out."""
         before = len(self.carried.bound), self.trips
         self.carried.bind_invariants_and_counters(body, self.counter)
@@ -213,12 +217,12 @@ class LoopReader:
             self.carried.release_counters()
 
 
-def _slice(algebra: Algebra, tensor: Value | Const, axis: int, at: Count) -> Known:
-    if isinstance(tensor, Value):
+def _slice(algebra: Algebra, tensor: Tensor, axis: int, at: Count) -> Known:
+    if isinstance(tensor, PolyTensor):
         try:
-            return take(algebra, tensor, axis, at)
+            return take_index(algebra, tensor, axis, at)
         except NotUnderstoodError:
             return None
     if tensor.array.shape[axis] == 1 and tensor.array.dtype != object:
-        return Const(np.take(tensor.array, 0, axis), (*tensor.dims[:axis], *tensor.dims[axis + 1 :]))
+        return ConstTensor(np.take(tensor.array, 0, axis), (*tensor.dims[:axis], *tensor.dims[axis + 1 :]))
     return None

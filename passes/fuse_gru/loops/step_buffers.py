@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, known
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, to_int
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StepBuffer
-from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION, Condition
+from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION
+from gru_lower.passes.fuse_gru.tensors.symbolic_conditions import Condition
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import position_factor
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, Sequence_, Value
-from gru_lower.passes.fuse_gru.tensors.views import filled, squeeze
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, TensorSequence, full_array
+from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import squeeze
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -73,12 +74,12 @@ def _source(body: ScopeValues, name: str) -> str:
 
 def _inserted(body: ScopeValues, node: NodeProto, initial: Known) -> StepBuffer | None:
     """Read SequenceInsert(sequence, value) at the end, or at the beginning."""
-    if not isinstance(initial, Sequence_) or initial.parts or initial.tensor is not None:
+    if not isinstance(initial, TensorSequence) or initial.parts or initial.tensor is not None:
         return None
     reverse = False
     if len(node.input) > 2 and node.input[2]:
         place = body.value(node.input[2])
-        if not isinstance(place, Const) or place.array.size != 1:
+        if not isinstance(place, ConstTensor) or place.array.size != 1:
             return None
         entry = place.array.reshape(-1)[0]
         if isinstance(entry, Affine):
@@ -98,10 +99,14 @@ def _concatenated(body: ScopeValues, node: NodeProto, inner: str, initial: Known
         return None
     step = body.value(node.input[1 - places[0]])
     axis = next(a.i for a in node.attribute if a.name == "axis")
-    if not isinstance(step, (Value, Const)) or not isinstance(initial, (Value, Const)):
+    if not isinstance(step, (PolyTensor, ConstTensor)) or not isinstance(initial, (PolyTensor, ConstTensor)):
         return None
     axis %= len(step.dims)
-    if step.dims[axis] != 1 or initial.dims[axis] != 0 or (isinstance(step, Value) and step.axes[axis] is not CONSTANT):
+    if (
+        step.dims[axis] != 1
+        or initial.dims[axis] != 0
+        or (isinstance(step, PolyTensor) and step.axes[axis] is not CONSTANT)
+    ):
         return None
     return StepBuffer(squeeze(body.algebra, step, [axis]), axis, places[0] == 1)
 
@@ -120,10 +125,10 @@ def _scattered_nd(
 ) -> StepBuffer | None:
     """Read ScatterND(buffer, indices of one block, value)."""
     indices = body.value(node.input[1])
-    if not isinstance(indices, Const) or not isinstance(initial, (Value, Const)):
+    if not isinstance(indices, ConstTensor) or not isinstance(initial, (PolyTensor, ConstTensor)):
         return None
     depth = indices.dims[-1]
-    entries = filled(indices).reshape(-1, int(depth)) if isinstance(depth, int) else None
+    entries = full_array(indices).reshape(-1, int(depth)) if isinstance(depth, int) else None
     if entries is None or not _covers(entries, initial.dims):
         return None
     reverse = _is_reverse(counter, trips, entries[0, 0], initial.dims[0])
@@ -141,7 +146,7 @@ def _covers(entries: object, dims: tuple[Count, ...]) -> bool:
         return False
     wanted: list[tuple[int, ...]] = [()]
     for dim in rest:
-        wanted = [(*place, i) for place in wanted for i in range(known(dim))]
+        wanted = [(*place, i) for place in wanted for i in range(to_int(dim))]
     return [tuple(int(i) for i in row[1:]) for row in rows] == wanted
 
 
@@ -150,7 +155,7 @@ def _scattered_elements(
 ) -> StepBuffer | None:
     """Read ScatterElements(buffer, indices that are one number, value)."""
     indices = body.value(node.input[1])
-    if not isinstance(indices, Const) or not isinstance(initial, (Value, Const)):
+    if not isinstance(indices, ConstTensor) or not isinstance(initial, (PolyTensor, ConstTensor)):
         return None
     axis = next((a.i for a in node.attribute if a.name == "axis"), 0) % len(initial.dims)
     rest = tuple(dim for place, dim in enumerate(initial.dims) if place != axis)
@@ -169,9 +174,13 @@ def _selected(
     """Read Where(place = t, value of the step, buffer)."""
     condition = body.value(node.input[0])
     step = body.value(node.input[1])
-    if _source(body, node.input[2]) != inner or not isinstance(condition, Const) or not isinstance(step, Value):
+    if (
+        _source(body, node.input[2]) != inner
+        or not isinstance(condition, ConstTensor)
+        or not isinstance(step, PolyTensor)
+    ):
         return None
-    if not isinstance(initial, (Value, Const)) or len(condition.dims) > len(initial.dims):
+    if not isinstance(initial, (PolyTensor, ConstTensor)) or len(condition.dims) > len(initial.dims):
         return None
     offset = len(initial.dims) - len(condition.dims)
     long = [axis for axis, dim in enumerate(condition.dims) if dim != 1]
@@ -195,7 +204,7 @@ def _selected(
         if step.axes[axis - lead] is not CONSTANT:
             return None
         seen = squeeze(body.algebra, step, [axis - lead])
-        step = seen if isinstance(seen, Value) else step
+        step = seen if isinstance(seen, PolyTensor) else step
     rest = tuple(dim for place, dim in enumerate(initial.dims) if place != axis)
     return StepBuffer(step, axis, reverse) if step.dims == rest else None
 
@@ -209,15 +218,15 @@ def _holds_at(entry: object, place: int, index: Count) -> bool:
     return gap in (at - index, index - at)
 
 
-def _block(body: ScopeValues, name: str, dims: tuple[Count, ...]) -> Value | None:
+def _block(body: ScopeValues, name: str, dims: tuple[Count, ...]) -> PolyTensor | None:
     """Return the value that is written, as it was before it was reshaped if it had the shape of the block then."""
     while True:
         known = body.value(name)
-        if isinstance(known, Value):
+        if isinstance(known, PolyTensor):
             units = [axis for axis, kind in enumerate(known.axes) if kind is CONSTANT and known.dims[axis] == 1]
             for count in range(len(units) + 1):
                 seen = squeeze(body.algebra, known, units[:count])
-                if isinstance(seen, Value) and seen.dims == dims:
+                if isinstance(seen, PolyTensor) and seen.dims == dims:
                     return seen
         node = _producer(body, name)
         if node is None or node.op_type not in RESHAPING:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, RuntimeMinimum, is_negative, symbol
-from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import Condition
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, RuntimeMinimum, TripCount, is_negative, symbol
+from gru_lower.passes.fuse_gru.tensors.slice_and_split import UNBOUNDED
+from gru_lower.passes.fuse_gru.tensors.symbolic_conditions import Condition
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import count_of
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
-from gru_lower.passes.fuse_gru.tensors.views import FAR
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +65,7 @@ def loop_trip_count(outside: ScopeValues, node: NodeProto, body: ScopeValues, co
         if steps is None:
             return None
         limits.append(StepLimit(steps, ""))
-    finite = [limit for limit in limits if not isinstance(limit.steps, int) or limit.steps < FAR]
+    finite = [limit for limit in limits if not isinstance(limit.steps, int) or limit.steps < UNBOUNDED]
     counts = list(dict.fromkeys(limit.steps for limit in finite))
     fewest = [one for one in counts if all(is_negative(other - one) is False for other in counts)]
     if not fewest or not _first_step_is_taken(outside, node):
@@ -80,15 +80,15 @@ def _trip_count_input(outside: ScopeValues, node: NodeProto) -> list[StepLimit] 
     if not name:
         return []
     given = outside.value(name)
-    if isinstance(given, Const) and given.array.size == 1:
+    if isinstance(given, ConstTensor) and given.array.size == 1:
         return [StepLimit(count_of(given), name)]
-    return [StepLimit(symbol(("trips", name)), name)] if isinstance(given, Value) else None
+    return [StepLimit(symbol(TripCount(name)), name)] if isinstance(given, PolyTensor) else None
 
 
 def _conditions(body: ScopeValues) -> tuple[Condition, ...] | None:
     """Return the conditions under which a body asks for another step, ``None`` if they are not understood."""
     goes_on = body.value(body.scope.outputs[0])
-    if not isinstance(goes_on, Const) or goes_on.array.size != 1:
+    if not isinstance(goes_on, ConstTensor) or goes_on.array.size != 1:
         return None
     entry = goes_on.array.reshape(-1)[0]
     if isinstance(entry, (bool, np.bool_)):
@@ -117,7 +117,7 @@ def _first_step_is_taken(outside: ScopeValues, node: NodeProto) -> bool:
     if len(node.input) < 2 or not node.input[1]:
         return True
     given = outside.value(node.input[1])
-    if not isinstance(given, Const) or given.array.size != 1:
+    if not isinstance(given, ConstTensor) or given.array.size != 1:
         return False
     entry = given.array.reshape(-1)[0]
     if isinstance(entry, (bool, np.bool_)):

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
-    from gru_lower.passes.fuse_gru.tensors.tensor import Value
+    from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
 
-def axes_of_leaf(value: Value, free: Mapping[int, LeafAxis]) -> list[LeafAxis] | None:
+def axes_of_leaf(value: PolyTensor, free: Mapping[int, LeafAxis]) -> list[LeafAxis] | None:
     """Return how each axis of a value is read.
 
     Args:

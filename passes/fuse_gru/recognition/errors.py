@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Mono, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Monomial, Poly
 
 
 class MismatchError(Exception):
@@ -19,7 +19,7 @@ class MismatchError(Exception):
 
     """
 
-    def __init__(self, where: str, poly: Poly | None = None, mono: Mono | None = None, depth: int = 1) -> None:
+    def __init__(self, where: str, poly: Poly | None = None, mono: Monomial | None = None, depth: int = 1) -> None:
         """Hold the parts."""
         super().__init__(where)
         self.where, self.poly, self.mono, self.depth = where, poly, mono, depth

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from gru_lower.passes.fuse_gru.algebra.polynomials import TooLargeError
+from gru_lower.passes.fuse_gru.algebra.errors import TooLargeError
 from gru_lower.passes.fuse_gru.recognition import (
     inputs_computed_in_loop,
     loop_recurrences,
@@ -179,7 +179,7 @@ def _last_of_chains(interpreter: Interpreter, rejected: list[Rejection]) -> list
     algebra = interpreter.algebra
     atoms: dict[int, Rejection] = {}
     for rejection in rejected:
-        whole = algebra.whole.get(rejection.state)
+        whole = algebra.atom_of.get(rejection.state)
         if whole is not None and whole.atom is not None:
             atoms[whole.atom] = rejection
     readers: dict[int, Rejection] = {}

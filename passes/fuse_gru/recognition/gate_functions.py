@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.gru.activations import Activation
-from gru_lower.passes.fuse_gru.algebra.polynomials import ODD, Fn, Vector
+from gru_lower.passes.fuse_gru.algebra.atoms import Function
+from gru_lower.passes.fuse_gru.algebra.function_identities import ODD
+from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.pre_activation import constant_term
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
 
 GATE_FUNCTIONS = {
     "Sigmoid": (),
@@ -86,7 +89,7 @@ def read_candidate(algebra: Algebra, candidate: Poly) -> Activated:
 def _function(algebra: Algebra, serial: int) -> tuple[Activation, Poly] | None:
     """Return the activation that an atom is, and what it is applied to."""
     atom = algebra.atoms[serial]
-    if not isinstance(atom, Fn) or atom.op not in GATE_FUNCTIONS:
+    if not isinstance(atom, Function) or atom.op not in GATE_FUNCTIONS:
         return None
     parameters = dict(zip(GATE_FUNCTIONS[atom.op], atom.parameters, strict=True))
     return Activation(atom.op, parameters.get("alpha"), parameters.get("beta")), atom.arguments[0]
@@ -103,7 +106,7 @@ def _with_clip(algebra: Algebra, activation: Activation, pre: Poly) -> Activated
     inner = algebra.atoms[serial]
     if (
         isinstance(factor, Vector)
-        or not isinstance(inner, Fn)
+        or not isinstance(inner, Function)
         or inner.op != "Clip"
         or inner.parameters[0] != -inner.parameters[1]
     ):

@@ -11,7 +11,7 @@ from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
 
 
@@ -59,7 +59,7 @@ def _divided_by(algebra: Algebra, gate: PreActivation, alpha: float, shift: floa
         return gate
 
     def scaled(products: tuple[Product, ...]) -> tuple[Product, ...]:
-        return tuple(Product(algebra.product_of(factor, 1.0 / alpha), matrix) for factor, matrix in products)
+        return tuple(Product(algebra.coefficient_product(factor, 1.0 / alpha), matrix) for factor, matrix in products)
 
     inputs = tuple((atom, scaled(products)) for atom, products in gate.inputs)
     bias = algebra.add(gate.bias, algebra.constant(-shift))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_lower.passes.fuse_gru.tensors.tensor import Const
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known
@@ -29,4 +29,4 @@ class InitialState(NamedTuple):
 
 def is_zeros(known: Known) -> bool:
     """Whether a value is a constant of zeros."""
-    return isinstance(known, Const) and known.array.dtype != object and not known.array.any()
+    return isinstance(known, ConstTensor) and known.array.dtype != object and not known.array.any()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import FreeAxis, ReadAt, index_at
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 from gru_lower.passes.fuse_gru.recognition.inputs_computed_in_loop import read_from_graph
 
@@ -152,9 +152,9 @@ def tensor_of(interpreter: Interpreter, part: InputPart) -> TensorOfPart:
     name = interpreter.name_of(leaf.source)
     if name is None:
         raise CannotWriteError("an input is computed anew in every step")
-    if leaf.source not in interpreter.algebra.defined:
+    if leaf.source not in interpreter.algebra.definitions:
         return TensorOfPart(name, part.time)
-    home = interpreter.named_tensor(interpreter.algebra.defined[leaf.source])
+    home = interpreter.named_tensor(interpreter.algebra.definitions[leaf.source])
     if home is None or FreeAxis(part.time) not in home.value.axes:
         raise CannotWriteError("an input's axes lie together")
     return TensorOfPart(name, home.value.axes.index(FreeAxis(part.time)))

@@ -9,15 +9,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf, MatrixProduct
 from gru_lower.passes.fuse_gru.algebra.axes import index_at
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Lin, TooLargeError, Vector
+from gru_lower.passes.fuse_gru.algebra.errors import TooLargeError
+from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
+from gru_lower.passes.fuse_gru.algebra.views import at_index
 from gru_lower.passes.fuse_gru.recognition.pre_activation import Product
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
-    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count, Unknown
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
     from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation
@@ -43,13 +47,13 @@ def read_from_graph(interpreter: Interpreter, recurrence: Recurrence, atom: int)
     while here is not None and len(indices) == 1:
         (index,) = indices
         for whole in list(here.named_tensors):
-            for label in range(algebra.free_of(whole)) if algebra.free_of(whole) == algebra.free_of(poly) + 1 else ():
+            for label in range(algebra.rank_of(whole)) if algebra.rank_of(whole) == algebra.rank_of(poly) + 1 else ():
                 try:
-                    same = algebra.at(whole, label, index) is poly
+                    same = at_index(algebra, whole, label, index) is poly
                 except TooLargeError:
                     continue
                 if same:
-                    found = algebra.at(algebra.poly({(algebra.cut(whole),): 1.0}), label, index).atom
+                    found = at_index(algebra, algebra.poly({(algebra.as_atom(whole),): 1.0}), label, index).atom
                     return atom if found is None else found
         here = here.parent
     return atom
@@ -57,10 +61,10 @@ def read_from_graph(interpreter: Interpreter, recurrence: Recurrence, atom: int)
 
 def _computed(algebra: Algebra, atom: int) -> Poly | None:
     leaf = algebra.atoms[atom]
-    return algebra.defined.get(leaf.source) if isinstance(leaf, Leaf) else None
+    return algebra.definitions.get(leaf.source) if isinstance(leaf, Leaf) else None
 
 
-def _indices(algebra: Algebra, poly: Poly, name: object) -> Iterator[Count]:
+def _indices(algebra: Algebra, poly: Poly, name: Unknown) -> Iterator[Count]:
     """Yield where a polynomial's leaves are read, as far as it hangs on a counter."""
     for serial in {serial for mono, _ in poly.terms for serial in mono}:
         match algebra.atoms[serial]:
@@ -69,11 +73,11 @@ def _indices(algebra: Algebra, poly: Poly, name: object) -> Iterator[Count]:
                     index = index_at(entry, name)
                     if index is not None:
                         yield index
-                inner = algebra.defined.get(leaf.source)
+                inner = algebra.definitions.get(leaf.source)
                 if inner is not None and inner.atom != serial:  # an output of a loop is defined as itself
                     yield from _indices(algebra, inner, name)
-            case Lin() as product:
-                yield from _indices(algebra, algebra.of(product.atom), name)
+            case MatrixProduct() as product:
+                yield from _indices(algebra, algebra.poly_of(product.atom), name)
             case other:
                 for part in getattr(other, "arguments", ()):
                     yield from _indices(algebra, part, name)
@@ -110,13 +114,13 @@ def _multiplied_out(algebra: Algebra, gate: PreActivation) -> PreActivation | No
         for factor, matrix in products:
             for mono, coefficient in poly.terms:
                 if not any(mono):
-                    made = algebra.linear(matrix, algebra.constant(coefficient))
+                    made = algebra.matrix_product(matrix, algebra.constant(coefficient))
                     bias = algebra.add(bias, algebra.scale(made, factor))
                     continue
                 inner = algebra.atoms[mono[0]] if len(mono) == 1 else None
                 if isinstance(inner, Leaf):
                     source, product = mono[0], matrix
-                elif isinstance(inner, Lin) and not isinstance(coefficient, Vector):
+                elif isinstance(inner, MatrixProduct) and not isinstance(coefficient, Vector):
                     joined = algebra.matrices.product(matrix, inner.matrix)
                     if joined is None:
                         return None
@@ -128,6 +132,6 @@ def _multiplied_out(algebra: Algebra, gate: PreActivation) -> PreActivation | No
                         return None
                     made_product = Product(factor, algebra.matrices.scaled(product, coefficient.data))
                 else:
-                    made_product = Product(algebra.product_of(factor, coefficient), product)
+                    made_product = Product(algebra.coefficient_product(factor, coefficient), product)
                 inputs.setdefault(source, []).append(made_product)
     return replace(gate, inputs=tuple((atom, tuple(products)) for atom, products in inputs.items()), bias=bias)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.algebra.views import feature_range
 from gru_lower.passes.fuse_gru.interpreter import masks
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.recognition import summed_state, unreadable_recurrences
@@ -14,10 +16,12 @@ from gru_lower.passes.fuse_gru.recognition.masked_step import read_masked_step
 from gru_lower.passes.fuse_gru.recognition.read_cell import read_cells
 from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
 from gru_lower.passes.fuse_gru.recognition.rejection_reason import NO_BLEND, Rejection
-from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value, refeature
+from gru_lower.passes.fuse_gru.tensors.feature_axis import with_feature_axis
+from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop, LoopState
 
@@ -43,21 +47,21 @@ def find_in_loops(interpreter: Interpreter) -> tuple[list[Recurrence], list[Reje
 
 
 def _find_in_state(
-    interpreter: Interpreter, loop: InterpretedLoop, state: LoopState, given: Value
+    interpreter: Interpreter, loop: InterpretedLoop, state: LoopState, given: PolyTensor
 ) -> tuple[list[Recurrence], list[Rejection]]:
     """Find the recurrences in one state of a loop, which may carry several side by side."""
     algebra = interpreter.algebra
     known = loop.body.value(state.result)
-    if not isinstance(known, Value) or FEATURES not in known.axes:
+    if not isinstance(known, PolyTensor) or FEATURES not in known.axes:
         return [], []
     try:
-        given = refeature(algebra, given, known.axes.index(FEATURES), known.width)
+        given = with_feature_axis(algebra, given, known.axes.index(FEATURES), known.width)
     except NotUnderstoodError:
         return [], []
     zeros = is_zeros(interpreter.value(state.initial))
     found, rejections, edge = [], [], 0
-    for width, poly in ((width, algebra.opened(poly)) for width, poly in known.pieces):
-        previous = algebra.part(given.pieces[0][1], edge, edge + width, known.width).atom
+    for width, poly in ((width, algebra.definition_of(poly)) for width, poly in known.pieces):
+        previous = feature_range(algebra, given.pieces[0][1], edge, edge + width, known.width).atom
         masked = read_masked_step(loop.body, poly, previous)
         cells, mismatches = read_cells(algebra, poly) if masked is None else (masked.cells, masked.mismatches)
         fitting = [cell for cell in cells if cell.previous == previous]
@@ -91,7 +95,7 @@ def _multiplies(algebra: Algebra, poly: Poly, atom: int | None) -> bool:
     return any(len(mono) > 1 and atom in mono for mono, _ in poly.terms) and algebra.width_of(poly) > 0
 
 
-def _same_axes(given: Value, known: Value) -> bool:
+def _same_axes(given: PolyTensor, known: PolyTensor) -> bool:
     """Whether a state comes out with its axes where they were; an axis of length 1 may have been repeated."""
     return len(given.axes) == len(known.axes) and all(
         one in (other, CONSTANT) for one, other in zip(given.axes, known.axes, strict=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import ReadAlong, ReadAt
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
+from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Counter
 from gru_lower.passes.fuse_gru.recognition.axes_of_leaf import axes_of_leaf
 
@@ -74,9 +75,9 @@ def _atom_in_scope(interpreter: Interpreter, leaf: Leaf) -> int | None:
             continue
         axes = _axes_in(home, whole, leaf)
         if axes is not None:
-            source = (interpreter.scope.path, home.name)
-            algebra.lengths[source] = home.value.dims
-            return algebra.serial(Leaf(source, axes, leaf.lo - whole.lo, leaf.hi - whole.lo))
+            source = NamedValue(interpreter.scope.path, home.name)
+            algebra.source_dims[source] = home.value.dims
+            return algebra.serial_of(Leaf(source, axes, leaf.lo - whole.lo, leaf.hi - whole.lo))
     return None
 
 

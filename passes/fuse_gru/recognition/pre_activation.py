@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Lin
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf, MatrixProduct
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 
 if TYPE_CHECKING:
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Coefficient, Mono, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Coefficient, Monomial, Poly
 
 
 class Product(NamedTuple):
@@ -51,12 +52,12 @@ def read_pre_activation(algebra: Algebra, poly: Poly, state: int | None, where: 
     """
     inputs: dict[int, list[Product]] = {}
     recurrent: list[Product] = []
-    bias: dict[Mono, Coefficient] = {}
+    bias: dict[Monomial, Coefficient] = {}
     for mono, factor in poly.terms:
         atom = algebra.atoms[mono[0]] if len(mono) == 1 else None
-        if not any(mono) or (isinstance(atom, Leaf) and algebra.free[mono[0]] == 0 and mono[0] != state):
+        if not any(mono) or (isinstance(atom, Leaf) and algebra.ranks[mono[0]] == 0 and mono[0] != state):
             bias[mono] = factor
-        elif not isinstance(atom, Lin):
+        elif not isinstance(atom, MatrixProduct):
             raise MismatchError(where, poly, mono)
         elif atom.atom == state:
             recurrent.append(Product(factor, atom.matrix))

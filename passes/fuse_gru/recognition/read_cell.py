@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_lower.passes.fuse_gru.algebra.polynomials import SATURATED, Fn, TooLargeError
+from gru_lower.passes.fuse_gru.algebra.atoms import Function
+from gru_lower.passes.fuse_gru.algebra.errors import TooLargeError
+from gru_lower.passes.fuse_gru.algebra.function_identities import SATURATED
 from gru_lower.passes.fuse_gru.recognition.cell import Cell
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.gate_functions import Activated, read_candidate, read_gate
@@ -19,7 +21,8 @@ from gru_lower.passes.fuse_gru.recognition.step_polynomial import step_polynomia
 from gru_lower.passes.fuse_gru.recognition.update_gate import Blend, blends, gates_in, unblended_terms
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
 
 
 class CellReadings(NamedTuple):
@@ -47,7 +50,7 @@ def read_cells(algebra: Algebra, state: Poly) -> CellReadings:
     mismatches: list[MismatchError] = []
     if state.degree < 2:
         return CellReadings(found, mismatches)
-    if len(state.terms) == 1 and not all(isinstance(algebra.atoms[serial], Fn) for serial in state.terms[0][0]):
+    if len(state.terms) == 1 and not all(isinstance(algebra.atoms[serial], Function) for serial in state.terms[0][0]):
         return CellReadings(found, mismatches)  # r ∘ Ht_1; a step from zeros has the candidate for a factor
     for gate in gates_in(algebra, state):
         ways = list(blends(algebra, state, gate))
@@ -147,7 +150,7 @@ def _candidate_pre_activation(
     state = previous
     if linear is False:
         assert reading.multiplied is not None
-        state = algebra.cut(reading.multiplied)
+        state = algebra.as_atom(reading.multiplied)
     h = read_pre_activation(algebra, reading.rest, state, "the candidate")
     recurrent = None
     if linear:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import node_uses
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState
 from gru_lower.passes.fuse_gru.recognition.input_part import find_part, needs_count

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_lower.passes.fuse_gru.algebra.polynomials import ONE, Fn, Leaf, Lin, Spread, Stack
+from gru_lower.passes.fuse_gru.algebra.atoms import Broadcast, Function, Leaf, MatrixProduct, Stack
+from gru_lower.passes.fuse_gru.algebra.polynomials import ONE
+from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
 from gru_lower.passes.fuse_gru.loops.loop_outputs import LoopOutput
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Mono, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Monomial, Poly
     from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
     from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
 
@@ -63,7 +65,7 @@ def reason_of(interpreter: ScopeValues, rejection: Rejection) -> Reason:
     return Reason(f"{mismatch.where} has a term {term}", term)
 
 
-def _term(interpreter: ScopeValues, mono: Mono) -> str:
+def _term(interpreter: ScopeValues, mono: Monomial) -> str:
     """Return a monomial in words: the names of its factors."""
     return " · ".join(_name(interpreter, serial) for serial in mono) or "a constant"
 
@@ -72,27 +74,27 @@ def _name(interpreter: ScopeValues, serial: int) -> str:
     algebra = interpreter.algebra
     if serial == ONE:
         return "a constant"
-    home = interpreter.named_tensors.get(algebra.of(serial))
+    home = interpreter.named_tensors.get(algebra.poly_of(serial))
     if home is not None:
         return home.name
     match algebra.atoms[serial]:
         case Leaf() as leaf:
             return _name_of_leaf(interpreter, leaf)
-        case Fn() as function:
+        case Function() as function:
             return f"{function.op}(...)"
-        case Lin() as product:
+        case MatrixProduct() as product:
             return f"a matrix · {_name(interpreter, product.atom)}"
         case Stack():
             return "stacked steps"
-        case Spread():
+        case Broadcast():
             return "a value repeated"
 
 
 def _name_of_leaf(interpreter: ScopeValues, leaf: Leaf) -> str:
     source = leaf.source
-    if source in interpreter.algebra.defined:
+    if source in interpreter.algebra.definitions:
         if isinstance(source, LoopOutput):
             return source.name
-        home = interpreter.named_tensors.get(interpreter.algebra.defined[source])
+        home = interpreter.named_tensors.get(interpreter.algebra.definitions[source])
         return "a product of states" if home is None else home.name
-    return str(source[1]) if isinstance(source, tuple) and len(source) == 2 else "a constant"
+    return source.name if isinstance(source, NamedValue) else "a constant"

@@ -15,7 +15,7 @@ from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.recognition.states_in_loop_outputs import states_in_loop_outputs, states_read_backwards
 from gru_lower.passes.fuse_gru.recognition.states_in_values import places_of_states, states_in
-from gru_lower.passes.fuse_gru.tensors.tensor import Value
+from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -124,7 +124,7 @@ class Planner:
     def _states_in(self, name: str) -> tuple[StateSelection, ...] | None:
         """Return the states that each stretch of a value's features is, ``None`` if one is none."""
         known = self.interpreter.values.get(name)
-        if not isinstance(known, Value) or not _has_plain_axes(known):
+        if not isinstance(known, PolyTensor) or not _has_plain_axes(known):
             return None
         algebra = self.interpreter.algebra
         found = []
@@ -136,7 +136,7 @@ class Planner:
             found.append(selection)
         return tuple(found) if len({selection.stacked for selection in found}) == 1 else None
 
-    def _has_all_steps(self, value: Value, selection: StateSelection) -> bool:
+    def _has_all_steps(self, value: PolyTensor, selection: StateSelection) -> bool:
         """Whether a value that reads as all states of a recurrence is not only the first of them."""
         if not selection.stacked or selection.times is not None:
             return True
@@ -156,7 +156,7 @@ class Planner:
         return removed
 
 
-def _has_plain_axes(value: Value) -> bool:
+def _has_plain_axes(value: PolyTensor) -> bool:
     return FEATURES in value.axes and all(
         axis is FEATURES or (axis is CONSTANT and dim == 1) or isinstance(axis, FreeAxis)
         for axis, dim in zip(value.axes, value.dims, strict=True)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Function, Leaf, MatrixProduct
 from gru_lower.passes.fuse_gru.algebra.linear_split import split_linear
-from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf, Lin
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
 
 
 class ResetReading(NamedTuple):
@@ -48,7 +49,7 @@ def reset_readings(algebra: Algebra, pre: Poly, previous: int | None) -> Iterato
         MismatchError: Several gates act on it, or one stands squared.
 
     """
-    gates = dict.fromkeys(s for mono, _ in pre.terms for s in mono if isinstance(algebra.atoms[s], Fn))
+    gates = dict.fromkeys(s for mono, _ in pre.terms for s in mono if isinstance(algebra.atoms[s], Function))
     if len(gates) > 1:
         raise MismatchError("more than one gate acts on the candidate", pre)
     for gate in gates:
@@ -64,11 +65,11 @@ def reset_readings(algebra: Algebra, pre: Poly, previous: int | None) -> Iterato
         return
     for mono, _ in pre.terms:
         atom = algebra.atoms[mono[0]] if len(mono) == 1 else None
-        source = algebra.atoms[atom.atom] if isinstance(atom, Lin) else None
-        product = algebra.defined.get(source.source) if isinstance(source, Leaf) else None
+        source = algebra.atoms[atom.atom] if isinstance(atom, MatrixProduct) else None
+        product = algebra.definitions.get(source.source) if isinstance(source, Leaf) else None
         if product is None:
             continue
-        for serial in dict.fromkeys(s for m, _ in product.terms for s in m if isinstance(algebra.atoms[s], Fn)):
+        for serial in dict.fromkeys(s for m, _ in product.terms for s in m if isinstance(algebra.atoms[s], Function)):
             parts = split_linear(algebra, product, serial)
             if parts is None:
                 continue
@@ -79,7 +80,7 @@ def reset_readings(algebra: Algebra, pre: Poly, previous: int | None) -> Iterato
 
 def _gate_or_complement(algebra: Algebra, gate: int, without: Poly, times: Poly) -> Iterator[tuple[Poly, Poly, Poly]]:
     """Yield gate, what it multiplies and the rest of A + s·B, with s as the gate and with 1 - s."""
-    s = algebra.of(gate)
+    s = algebra.poly_of(gate)
     yield s, times, without
     yield (
         algebra.add(algebra.constant(1.0), algebra.scale(s, -1.0)),

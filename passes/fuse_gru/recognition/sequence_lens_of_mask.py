@@ -19,7 +19,7 @@ from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
+    from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import ReadAlong, whole
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.interpreter import masks
 from gru_lower.passes.fuse_gru.interpreter.masked_updates import masked_updates
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
@@ -13,10 +13,11 @@ from gru_lower.passes.fuse_gru.loops.loop_outputs import LoopOutput
 from gru_lower.passes.fuse_gru.recognition import sequence_lens_of_mask
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState
 from gru_lower.passes.fuse_gru.recognition.states_in_values import LAST, StateSelection
-from gru_lower.passes.fuse_gru.tensors.tensor import Value
+from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
     from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
@@ -35,7 +36,7 @@ def states_in_loop_outputs(
 
     """
     found: dict[Poly, StateSelection] = {}
-    for source, poly in interpreter.algebra.defined.items():
+    for source, poly in interpreter.algebra.definitions.items():
         if not isinstance(source, LoopOutput):
             continue
         loop = next((loop for loop in interpreter.loops.values() if loop.body.scope.path == source.path), None)
@@ -55,7 +56,7 @@ def states_in_loop_outputs(
     for number, recurrence in enumerate(recurrences):
         unmasked = recurrence.loop is not None and not recurrence.masks
         previous = recurrence.last_cell.previous if unmasked else None
-        last = None if previous is None else interpreter.algebra.at_final_states(interpreter.algebra.of(previous))
+        last = None if previous is None else interpreter.algebra.at_final_states(interpreter.algebra.poly_of(previous))
         if last is not None:
             found[last] = StateSelection(number, None, stacked=False)
     return found
@@ -76,12 +77,12 @@ def states_read_backwards(
     leaf = None if poly.atom is None else algebra.atoms[poly.atom]
     if not isinstance(leaf, Leaf) or not isinstance(leaf.source, LoopOutput):
         return None
-    selection = found.get(algebra.defined[leaf.source])
+    selection = found.get(algebra.definitions[leaf.source])
     if selection is None or not selection.stacked:
         return None
     backwards = ReadAlong(0, recurrences[selection.recurrence].steps - 1, -1)
-    straight = algebra.atom(leaf._replace(axes=(whole(0), *leaf.axes[1:])))
-    if leaf.axes[0] != backwards or straight is not algebra.defined[leaf.source]:
+    straight = algebra.poly_of_atom(leaf._replace(axes=(whole(0), *leaf.axes[1:])))
+    if leaf.axes[0] != backwards or straight is not algebra.definitions[leaf.source]:
         return None
     return selection._replace(backwards=not selection.backwards)
 
@@ -90,8 +91,8 @@ def _recurrence_of(
     algebra: Algebra, recurrences: list[Recurrence], loop: InterpretedLoop, source: LoopOutput
 ) -> int | None:
     """Return the recurrence whose states after each step a value is."""
-    computed = algebra.computed[source]
-    previous = algebra.whole.get(computed, computed).atom
+    computed = algebra.body_values[source]
+    previous = algebra.atom_of.get(computed, computed).atom
     for number, recurrence in enumerate(recurrences):
         own = recurrence.loop is loop and not recurrence.masks and recurrence.last_cell.previous == previous
         if source.of_state == "after" and own:
@@ -141,7 +142,7 @@ def _repeating_states(recurrence: Recurrence) -> dict[Poly, str]:
     for place, state in enumerate(loop.states):
         known = loop.body.value(state.result)
         given = loop.leaves.get(place)
-        if state.kind is not StateKind.RECURRENT or given is None or not isinstance(known, Value):
+        if state.kind is not StateKind.RECURRENT or given is None or not isinstance(known, PolyTensor):
             continue
         for _, poly in known.pieces:
             for mask in masked_updates(loop.body, poly):
@@ -152,11 +153,11 @@ def _repeating_states(recurrence: Recurrence) -> dict[Poly, str]:
     return found
 
 
-def _computed_in_body(loop: InterpretedLoop, source: LoopOutput) -> Value | None:
+def _computed_in_body(loop: InterpretedLoop, source: LoopOutput) -> PolyTensor | None:
     """Return the value of the body that an output is in every step."""
     for state in loop.states:
         if state.result == source.name and source.stacked and state.buffer is not None:
             known = state.buffer.known
-            return known if isinstance(known, Value) else None
+            return known if isinstance(known, PolyTensor) else None
     known = loop.body.value(source.name)
-    return known if isinstance(known, Value) else None
+    return known if isinstance(known, PolyTensor) else None

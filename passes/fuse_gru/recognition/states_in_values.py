@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_lower.passes.fuse_gru.algebra.polynomials import Stack
+from gru_lower.passes.fuse_gru.algebra.atoms import Stack
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
 
 LAST = -1
@@ -56,7 +57,7 @@ def places_of_states(algebra: Algebra, recurrences: list[Recurrence]) -> dict[Po
             continue
         for time, cell in enumerate(recurrence.cells):
             found[cell.state] = StatePlace(number, time)
-            whole = algebra.whole.get(cell.state)
+            whole = algebra.atom_of.get(cell.state)
             if whole is not None:
                 found[whole] = StatePlace(number, time)
     return found
@@ -66,7 +67,7 @@ def _places_of_masked_states(algebra: Algebra, recurrence: Recurrence, number: i
     found = {output: StatePlace(number, time) for time, gate in enumerate(recurrence.masks) for output in gate.outputs}
     if recurrence.last_state is not None:
         found[recurrence.last_state] = StatePlace(number, LAST)
-    found.update({algebra.whole[poly]: place for poly, place in list(found.items()) if poly in algebra.whole})
+    found.update({algebra.atom_of[poly]: place for poly, place in list(found.items()) if poly in algebra.atom_of})
     return found
 
 

@@ -10,7 +10,8 @@ from gru_lower.passes.fuse_gru.recognition.gate_functions import GATE_FUNCTIONS
 
 if TYPE_CHECKING:
     from gru_lower.gru.activations import Activation
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
     from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation, Product
 
@@ -44,7 +45,7 @@ class StepOnPolynomials:
 def step_polynomial(algebra: Algebra, cell: Cell) -> Poly:
     """Return the new state that a cell computes."""
     step = _CellStep(algebra, cell)
-    previous = None if cell.previous is None else algebra.of(cell.previous)
+    previous = None if cell.previous is None else algebra.poly_of(cell.previous)
     xt = step_equations.Projection(z=step.projection(cell.z), r=step.projection(cell.r), h=step.projection(cell.h))
     direction = Direction(0, reverse=False, f=cell.f, g=cell.g)
     return step_equations.step(step, direction, xt, previous, linear_before_reset=bool(cell.linear_before_reset))
@@ -59,13 +60,13 @@ class _CellStep(StepOnPolynomials):
     def projection(self, gate: PreActivation | None) -> Poly:
         if gate is None:
             return self.algebra.zero
-        parts = [self._product(products, self.algebra.of(atom)) for atom, products in gate.inputs]
+        parts = [self._product(products, self.algebra.poly_of(atom)) for atom, products in gate.inputs]
         return self.algebra.add(gate.bias, *parts)
 
     def _product(self, products: tuple[Product, ...], of: Poly) -> Poly:
-        whole = self.algebra.whole.get(of, of)
+        whole = self.algebra.atom_of.get(of, of)
         return self.algebra.add(
-            *(self.algebra.scale(self.algebra.linear(matrix, whole), factor) for factor, matrix in products)
+            *(self.algebra.scale(self.algebra.matrix_product(matrix, whole), factor) for factor, matrix in products)
         )
 
     def recurrent(self, gate: str, state: Poly, plus: Poly) -> Poly:
@@ -82,7 +83,7 @@ class _CellStep(StepOnPolynomials):
 
     def clip(self, value: Poly) -> Poly:
         bound = self.cell.clip
-        return value if bound is None else self.algebra.fn("Clip", value, parameters=(-bound, bound))
+        return value if bound is None else self.algebra.function("Clip", value, parameters=(-bound, bound))
 
     def activation(self, function: Activation, value: Poly, name: str) -> Poly:
         del name
@@ -90,7 +91,7 @@ class _CellStep(StepOnPolynomials):
             return value
         if function.name == "ScaledTanh":
             inner = self.algebra.scale(value, function.beta or 0.0)
-            return self.algebra.scale(self.algebra.fn("Tanh", inner), function.alpha or 0.0)
+            return self.algebra.scale(self.algebra.function("Tanh", inner), function.alpha or 0.0)
         given = {"alpha": function.alpha, "beta": function.beta}
         parameters = tuple(float(given[key] or 0.0) for key in GATE_FUNCTIONS[function.name])
-        return self.algebra.fn(function.name, value, parameters=parameters)
+        return self.algebra.function(function.name, value, parameters=parameters)

@@ -10,11 +10,13 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, varying
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState, is_zeros
 from gru_lower.passes.fuse_gru.recognition.read_cell import read_cells
 from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
-from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, Value, refeature
+from gru_lower.passes.fuse_gru.tensors.feature_axis import with_feature_axis
+from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
@@ -44,10 +46,12 @@ def find_summed_state(
         one, other = (_summand(interpreter, loop, place) for place in pair)
         if one is None or other is None:
             continue
-        whole = algebra.whole.get(algebra.add(one.before, other.before))
+        whole = algebra.atom_of.get(algebra.add(one.before, other.before))
         if whole is None or one.axis != other.axis:
             continue
-        cells = read_cells(algebra, algebra.add(algebra.opened(one.after), algebra.opened(other.after))).cells
+        cells = read_cells(
+            algebra, algebra.add(algebra.definition_of(one.after), algebra.definition_of(other.after))
+        ).cells
         fitting = [cell for cell in cells if cell.previous == whole.atom]
         states = (loop.states[place] for place in pair)
         given = [state for state in states if not is_zeros(interpreter.value(state.initial))]
@@ -75,11 +79,11 @@ class _Summand(NamedTuple):
 
 def _summand(interpreter: Interpreter, loop: InterpretedLoop, place: int) -> _Summand | None:
     known = loop.body.value(loop.states[place].result)
-    if not isinstance(known, Value) or known.poly is None or FEATURES not in known.axes:
+    if not isinstance(known, PolyTensor) or known.poly is None or FEATURES not in known.axes:
         return None
     axis = known.axes.index(FEATURES)
     try:
-        before = refeature(interpreter.algebra, loop.leaves[place], axis, known.width)
+        before = with_feature_axis(interpreter.algebra, loop.leaves[place], axis, known.width)
     except NotUnderstoodError:
         return None
     if before.poly is None or varying(before.axes) != varying(known.axes):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import node_uses, subgraphs
-from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf, Lin, Spread, Stack
+from gru_lower.passes.fuse_gru.algebra.atoms import Broadcast, Function, Leaf, MatrixProduct, Stack
+from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.rejection_reason import NO_BLEND, Rejection
-from gru_lower.passes.fuse_gru.tensors.tensor import Value
+from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 from gru_lower.passes.fuse_gru.tensors.value_roles import PRODUCTS
 
 if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, NodeProto
 
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
 
@@ -38,9 +40,9 @@ def where_reading_stops(body: ScopeValues, inner: str, result: str) -> str | Non
     for node in nodes:
         for name in node.output:
             known = body.values.get(name)
-            poly = known.poly if isinstance(known, Value) else None
+            poly = known.poly if isinstance(known, PolyTensor) else None
             leaf = None if poly is None or poly.atom is None else body.algebra.atoms[poly.atom]
-            if known is None or (isinstance(leaf, Leaf) and leaf.source == (body.scope.path, name)):
+            if known is None or (isinstance(leaf, Leaf) and leaf.source == NamedValue(body.scope.path, name)):
                 return f"what {node.op_type} makes of the state, {name}, is not understood"
     return NO_BLEND
 
@@ -61,12 +63,15 @@ def find_unreadable_unrolled(interpreter: Interpreter) -> list[Rejection]:
     algebra = interpreter.algebra
     multiplied: dict[Matrix, list[int]] = {}
     for atom in algebra.atoms:
-        if isinstance(atom, Lin) and algebra.opened(algebra.of(atom.atom)) in interpreter.named_tensors:
+        if (
+            isinstance(atom, MatrixProduct)
+            and algebra.definition_of(algebra.poly_of(atom.atom)) in interpreter.named_tensors
+        ):
             multiplied.setdefault(atom.matrix, []).append(atom.atom)
     for atoms in multiplied.values():
         last = max(atoms)
         if len(atoms) > 1 and _atoms_behind(algebra, last) & {atom for atom in atoms if atom != last}:
-            return [Rejection(algebra.opened(algebra.of(last)), (MismatchError(NO_BLEND),))]
+            return [Rejection(algebra.definition_of(algebra.poly_of(last)), (MismatchError(NO_BLEND),))]
     return []
 
 
@@ -98,14 +103,14 @@ def _atoms_behind(algebra: Algebra, atom: int) -> set[int]:
         polys: list[Poly] = []
         match algebra.atoms[serial]:
             case Leaf() as leaf:
-                polys += [algebra.defined[leaf.source]] if leaf.source in algebra.defined else []
-            case Lin() as product:
+                polys += [algebra.definitions[leaf.source]] if leaf.source in algebra.definitions else []
+            case MatrixProduct() as product:
                 pending.append(product.atom)
-            case Fn() as function:
+            case Function() as function:
                 polys = list(function.arguments)
             case Stack() as stack:
                 polys = list(stack.parts)
-            case Spread() as spread:
+            case Broadcast() as spread:
                 polys = [spread.part]
         pending += [entry for poly in polys for mono, _ in poly.terms for entry in mono]
     return found

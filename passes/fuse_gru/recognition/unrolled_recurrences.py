@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.masked_step import read_masked_step
 from gru_lower.passes.fuse_gru.recognition.read_cell import read_cells
@@ -19,7 +19,8 @@ from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
 from gru_lower.passes.fuse_gru.recognition.rejection_reason import Rejection
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.interpreter.masked_updates import MaskedUpdate
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
@@ -93,14 +94,14 @@ class _Steps:
         # A state is looked at as a whole, as a matrix multiplies it in the next step; the last step's need not be.
         later: dict[int, list[Poly]] = {}
         for poly in interpreter.named_tensors:
-            if poly in self.algebra.whole or read_all:
+            if poly in self.algebra.atom_of or read_all:
                 self._read(poly)
             else:
                 for serial in _factors(self.algebra, poly) if poly.degree > 1 else ():
                     later.setdefault(serial, []).append(poly)
         previous = {cell.previous for cells in self.cells.values() for cell in cells}
         for state in [*self.cells, *(rejection.state for rejection in self.rejections)]:
-            atom = self.algebra.whole[state].atom if state in self.algebra.whole else None
+            atom = self.algebra.atom_of[state].atom if state in self.algebra.atom_of else None
             if atom is not None and atom not in previous:
                 for poly in later.get(atom, ()):
                     if poly not in self.cells:
@@ -137,7 +138,7 @@ def _factors(algebra: Algebra, poly: Poly) -> set[int]:
     """Return the atoms of a polynomial, and those of what it has as a whole."""
     found = {serial for mono, _ in poly.terms for serial in mono}
     for serial in list(found):
-        inner = algebra.opened(algebra.of(serial))
+        inner = algebra.definition_of(algebra.poly_of(serial))
         if len(inner.terms) == 1:
             found.update(inner.terms[0][0])
     return found
@@ -146,13 +147,13 @@ def _factors(algebra: Algebra, poly: Poly) -> set[int]:
 def _makers(algebra: Algebra, state: int, cells: dict[Poly, list[Cell]]) -> list[Cell]:
     """Return the ways to read the step that makes a state."""
     atom = algebra.atoms[state]
-    poly = algebra.defined.get(atom.source) if isinstance(atom, Leaf) else None
+    poly = algebra.definitions.get(atom.source) if isinstance(atom, Leaf) else None
     return [] if poly is None else cells.get(poly, [])
 
 
 def _following(algebra: Algebra, cell: Cell, readers: dict[int, list[Cell]], used: set[Poly]) -> Cell | None:
     """Return the next step of the same GRU, if it has no place yet."""
-    whole = algebra.whole.get(cell.state)
+    whole = algebra.atom_of.get(cell.state)
     if whole is None or whole.atom is None:
         return None
     candidates = readers.get(whole.atom, [])

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Function, Leaf
 from gru_lower.passes.fuse_gru.algebra.linear_split import split_linear
-from gru_lower.passes.fuse_gru.algebra.polynomials import Fn, Leaf
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.gate_functions import GATE_FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
 
 
 class Blend(NamedTuple):
@@ -38,7 +39,7 @@ def gates_in(algebra: Algebra, state: Poly) -> Iterator[int]:
     """Yield the atoms of a polynomial that are an activation of something."""
     for serial in dict.fromkeys(serial for mono, _ in state.terms for serial in mono):
         atom = algebra.atoms[serial]
-        if isinstance(atom, Fn) and atom.op in GATE_FUNCTIONS:
+        if isinstance(atom, Function) and atom.op in GATE_FUNCTIONS:
             yield serial
 
 
@@ -56,7 +57,7 @@ def blends(algebra: Algebra, state: Poly, gate: int) -> Iterator[Blend]:
         return
     without, times = parts
     both = algebra.add(without, times)
-    s = algebra.of(gate)
+    s = algebra.poly_of(gate)
     if not both.terms or _is_state(algebra, both):
         yield Blend(s, both, without)
     if not without.terms or _is_state(algebra, without):

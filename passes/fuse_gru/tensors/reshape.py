@@ -1,4 +1,4 @@
-"""Reshape on interpreted tensors: axes are laid together and taken apart again, row-major."""
+"""Reshape: axes are merged and split, row-major."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Stack
 from gru_lower.passes.fuse_gru.algebra.axes import (
     CONSTANT,
     FEATURES,
@@ -15,80 +16,76 @@ from gru_lower.passes.fuse_gru.algebra.axes import (
     MergedAxes,
     relabelled,
 )
-from gru_lower.passes.fuse_gru.algebra.polynomials import Stack
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import known
-from gru_lower.passes.fuse_gru.tensors.tensor import (
-    UNKNOWN,
-    Const,
-    NotUnderstoodError,
-    Value,
-    as_value,
-    elsewhere,
-)
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import to_int
+from gru_lower.passes.fuse_gru.tensors.broadcasting import as_polynomials
+from gru_lower.passes.fuse_gru.tensors.feature_axis import with_other_feature_axis
+from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, ConstTensor, PolyTensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.axes import TensorAxis
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+    from gru_lower.passes.fuse_gru.tensors.tensor import Tensor
 
 
 class Factor(NamedTuple):
-    """A part of an axis: what lies along it, none of it merged, and its length."""
+    """An axis that is not merged, or one of those that merged ones are made of, and its length."""
 
     axis: TensorAxis
     length: Count
 
 
-def reshape(
-    algebra: Algebra, value: Value | Const, shape: Sequence[Count], *, zero_is_copied: bool = True
-) -> Value | Const:
-    """Give a tensor another shape.
+def reshape(algebra: Algebra, tensor: Tensor, shape: Sequence[Count], *, zero_is_copied: bool = True) -> Tensor:
+    """Return a tensor in another shape, as ONNX's Reshape does.
 
     Args:
         algebra: The tables.
-        value: The tensor.
+        tensor: The tensor.
         shape: The lengths; -1 for what remains, 0 for the length of the same axis as it was.
         zero_is_copied: Whether 0 means that.
 
     Raises:
-        NotUnderstoodError: Axes would be cut in ways that polynomials cannot follow.
+        NotUnderstoodError: An axis would be split that is neither features, nor merged, nor a stack.
 
     """
-    wanted = [value.dims[i] if zero_is_copied and length == 0 else length for i, length in enumerate(shape)]
-    if isinstance(value, Const):
-        dims = _solved(wanted, value.dims)
-        if all(isinstance(dim, int) for dim in value.dims):
-            return Const(
-                np.broadcast_to(value.array, [known(dim) for dim in value.dims]).reshape([known(dim) for dim in dims]),
+    wanted = [tensor.dims[i] if zero_is_copied and length == 0 else length for i, length in enumerate(shape)]
+    if isinstance(tensor, ConstTensor):
+        dims = _with_rest(wanted, tensor.dims)
+        if all(isinstance(dim, int) for dim in tensor.dims):
+            return ConstTensor(
+                np.broadcast_to(tensor.array, [to_int(dim) for dim in tensor.dims]).reshape(
+                    [to_int(dim) for dim in dims]
+                ),
                 tuple(dims),
             )
-        if value.array.size == 1:
-            return Const(value.array.reshape((1,) * len(dims)), tuple(dims))
-        value = as_value(algebra, value)
+        if tensor.array.size == 1:
+            return ConstTensor(tensor.array.reshape((1,) * len(dims)), tuple(dims))
+        tensor = as_polynomials(algebra, tensor)
     try:
-        return _arranged(algebra, value, wanted)
+        return _reshaped(algebra, tensor, wanted)
     except NotUnderstoodError:
-        if FEATURES not in value.axes:
+        if FEATURES not in tensor.axes:
             raise
-        return _arranged(algebra, elsewhere(algebra, value, value.axes.index(FEATURES)), wanted)
+        return _reshaped(algebra, with_other_feature_axis(algebra, tensor, tensor.axes.index(FEATURES)), wanted)
 
 
-def _arranged(algebra: Algebra, value: Value, wanted: Sequence[Count]) -> Value:
-    factors, pieces = _stack_apart(algebra, _factors(value), value.pieces, wanted)
-    axes, dims = _regrouped(factors, wanted)
-    return Value(tuple(axes), tuple(dims), pieces)
+def _reshaped(algebra: Algebra, tensor: PolyTensor, wanted: Sequence[Count]) -> PolyTensor:
+    factors, pieces = _split_stack(algebra, _factors(tensor), tensor.pieces, wanted)
+    axes, dims = _grouped(factors, wanted)
+    return PolyTensor(tuple(axes), tuple(dims), pieces)
 
 
-def _stack_apart(
+def _split_stack(
     algebra: Algebra, factors: list[Factor], pieces: tuple[tuple[int, Poly], ...], wanted: Sequence[Count]
 ) -> tuple[list[Factor], tuple[tuple[int, Poly], ...]]:
-    """Take a stack of a times b values for a stack of a stacks of b, where that is what is asked for."""
+    """Take a stack of a·b polynomials for a stack of a stacks of b, where the first length that is wanted is a."""
     if not factors or not wanted or factors[0].axis != FreeAxis(0) or len(pieces) != 1:
         return factors, pieces
-    serial, count, first = pieces[0][1].atom, factors[0].length, wanted[0]
-    atom = None if serial is None else algebra.atoms[serial]
+    atom, count, first = algebra.atom_in(pieces[0][1]), factors[0].length, wanted[0]
     if not isinstance(atom, Stack) or not isinstance(count, int) or not isinstance(first, int):
         return factors, pieces
     if not 1 < first < count or count % first:
@@ -99,9 +96,10 @@ def _stack_apart(
     return [Factor(FreeAxis(0), first), Factor(FreeAxis(1), inner), *rest], ((pieces[0][0], algebra.stack(groups)),)
 
 
-def _factors(value: Value) -> list[Factor]:
+def _factors(tensor: PolyTensor) -> list[Factor]:
+    """Return a tensor's axes, the merged ones apart, without those of length 1."""
     factors: list[Factor] = []
-    for axis, dim in zip(value.axes, value.dims, strict=True):
+    for axis, dim in zip(tensor.axes, tensor.dims, strict=True):
         if axis is CONSTANT:
             factors += [] if dim == 1 else [Factor(CONSTANT, dim)]
         elif isinstance(axis, MergedAxes):
@@ -111,12 +109,12 @@ def _factors(value: Value) -> list[Factor]:
     return factors
 
 
-def _regrouped(factors: list[Factor], wanted: Sequence[Count]) -> tuple[list[TensorAxis], list[Count]]:
-    """Take factors from the left up to -1 and from the right down to it; what is left in the middle is -1."""
+def _grouped(factors: list[Factor], wanted: Sequence[Count]) -> tuple[list[TensorAxis], list[Count]]:
+    """Merge factors into axes of these lengths: from the left up to -1, from the right down to it, and what remains."""
     rest = list(factors)
     open_at = next((i for i, length in enumerate(wanted) if length == -1), len(wanted))
-    left = [_consume(rest, length, 0) for length in wanted[:open_at]]
-    right = [_consume(rest, length, -1) for length in reversed(wanted[open_at + 1 :])][::-1]
+    left = [_take_factors(rest, length, 0) for length in wanted[:open_at]]
+    right = [_take_factors(rest, length, -1) for length in reversed(wanted[open_at + 1 :])][::-1]
     groups = list(zip(left, wanted[:open_at], strict=True))
     if open_at < len(wanted):
         middle = rest
@@ -125,11 +123,11 @@ def _regrouped(factors: list[Factor], wanted: Sequence[Count]) -> tuple[list[Ten
     groups += list(zip(right, wanted[open_at + 1 :], strict=True))
     if rest:
         raise NotUnderstoodError
-    return [_axis(group) for group, _ in groups], [length for _, length in groups]
+    return [_merge(group) for group, _ in groups], [length for _, length in groups]
 
 
-def _consume(rest: list[Factor], length: Count, end: int) -> list[Factor]:
-    """Take factors off one end until they come to a length."""
+def _take_factors(rest: list[Factor], length: Count, end: int) -> list[Factor]:
+    """Take factors off one end of a list until their product is a length; features are split where that needs it."""
     taken: list[Factor] = []
     product: Count = 1
     if length == 1 and rest and rest[end] == (FEATURES, 1):
@@ -148,8 +146,6 @@ def _consume(rest: list[Factor], length: Count, end: int) -> list[Factor]:
             return [part]
         taken.insert(len(taken) if end == 0 else 0, Factor(kind, dim))
         product = product * dim
-        if len(taken) > len(rest) + len(taken):
-            raise NotUnderstoodError
     return taken
 
 
@@ -160,7 +156,8 @@ def _product(factors: Sequence[Factor]) -> Count:
     return product
 
 
-def _axis(group: Sequence[Factor]) -> TensorAxis:
+def _merge(group: Sequence[Factor]) -> TensorAxis:
+    """Return the axis that factors are together."""
     if len(group) > 1:
         group = [factor for factor in group if factor.length != 1]
     axes = [factor.axis for factor in group]
@@ -178,7 +175,8 @@ def _axis(group: Sequence[Factor]) -> TensorAxis:
     raise NotUnderstoodError
 
 
-def _solved(wanted: Sequence[Count], dims: Sequence[Count]) -> list[Count]:
+def _with_rest(wanted: Sequence[Count], dims: Sequence[Count]) -> list[Count]:
+    """Return the lengths wanted with what remains of the old ones in place of -1."""
     if -1 not in wanted:
         return list(wanted)
     rest = [dim for dim in dims if dim != 1]

@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import symbol
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, Sequence_, Value, constant, leaf
+from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import AxisLength, symbol
+from gru_lower.passes.fuse_gru.tensors.tensor import (
+    ConstTensor,
+    PolyTensor,
+    Tensor,
+    TensorSequence,
+    const_tensor,
+    leaf_tensor,
+)
 from gru_lower.passes.fuse_gru.tensors.value_roles import find_roles
 
 if TYPE_CHECKING:
@@ -16,11 +24,12 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.matrices import Array
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
-Known = Value | Const | Sequence_ | None
+Known = Tensor | TensorSequence | None
 """What is known of a value; ``None`` where not even its rank is."""
 
 
@@ -34,7 +43,7 @@ class NamedTensor(NamedTuple):
     """
 
     name: str
-    value: Value
+    value: PolyTensor
 
 
 class ScopeValues:
@@ -69,7 +78,7 @@ class ScopeValues:
         for name in self._roles.data:
             here = next((each for each in self.outwards() if each.scope.defines(name)), None)
             if here is not None:
-                algebra.data.add((here.scope.path, name))
+                algebra.non_matrices.add(NamedValue(here.scope.path, name))
 
     def outwards(self) -> Iterator[ScopeValues]:
         """Yield this scope, the one around it, and so on."""
@@ -80,14 +89,14 @@ class ScopeValues:
 
     def keep(self, name: str, result: Known) -> None:
         """Enter a value."""
-        if name in self._roles.constant_states and isinstance(result, Const) and _may_be_state(result.array):
-            result = leaf(self.algebra, (self.scope.path, name), result.dims)
-        if name in self._roles.atomic and isinstance(result, Value):
+        if name in self._roles.constant_states and isinstance(result, ConstTensor) and _may_be_state(result.array):
+            result = leaf_tensor(self.algebra, NamedValue(self.scope.path, name), result.dims)
+        if name in self._roles.atomic and isinstance(result, PolyTensor):
             for _, poly in result.pieces:
                 if poly.degree > 1:
-                    self.algebra.cut(poly)
+                    self.algebra.as_atom(poly)
         self.values[name] = result
-        if isinstance(result, Value) and len(result.pieces) == 1:
+        if isinstance(result, PolyTensor) and len(result.pieces) == 1:
             self.named_tensors.setdefault(result.pieces[0][1], NamedTensor(name, result))
 
     def value(self, name: str) -> Known:
@@ -96,13 +105,13 @@ class ScopeValues:
             return self.values[name]
         if not self.scope.defines(name) and self.parent is not None:
             outer = self.parent.value(name)
-            if isinstance(outer, Const) and name in self._roles.constant_states and _may_be_state(outer.array):
-                outer = self.values[name] = leaf(self.algebra, (self.scope.path, name), outer.dims)
+            if isinstance(outer, ConstTensor) and name in self._roles.constant_states and _may_be_state(outer.array):
+                outer = self.values[name] = leaf_tensor(self.algebra, NamedValue(self.scope.path, name), outer.dims)
             return outer
         result: Known
         array = self.facts.array(self.scope, name)
         state = array is not None and name in self._roles.constant_states and _may_be_state(array)
-        result = self.opaque(name) if array is None or state else constant(array)
+        result = self.opaque(name) if array is None or state else const_tensor(array)
         self.values[name] = result
         return result
 
@@ -111,19 +120,21 @@ class ScopeValues:
         dims = self.facts.shape(self.scope, name)
         if dims is None:
             return None
-        return leaf(
-            self.algebra, (self.scope.path, name), [self._dim(name, axis, dim) for axis, dim in enumerate(dims)]
+        return leaf_tensor(
+            self.algebra,
+            NamedValue(self.scope.path, name),
+            [self._dim(name, axis, dim) for axis, dim in enumerate(dims)],
         )
 
     def _dim(self, name: str, axis: int, dim: int | str | None) -> Count:
         if isinstance(dim, int):
             return dim
-        return symbol(dim or (self.scope.path, name, axis))
+        return symbol(dim or AxisLength(self.scope.path, name, axis))
 
     def dims(self, name: str) -> tuple[Count, ...]:
         """Return the lengths of a value's axes, ``()`` where nothing is known."""
         known = self.value(name)
-        return known.dims if isinstance(known, (Value, Const)) else ()
+        return known.dims if isinstance(known, (PolyTensor, ConstTensor)) else ()
 
     def named_tensor(self, poly: Poly) -> NamedTensor | None:
         """Return a value visible in this scope that is a polynomial."""
@@ -132,12 +143,12 @@ class ScopeValues:
     def name_of(self, source: Hashable) -> str | None:
         """Return the name of the value that a leaf with a source is, ``None`` if none is visible in this scope."""
         for here in self.outwards():
-            if source in self.algebra.defined:
-                named = here.named_tensors.get(self.algebra.defined[source])
+            if source in self.algebra.definitions:
+                named = here.named_tensors.get(self.algebra.definitions[source])
                 if named is not None:
                     return named.name
-            elif isinstance(source, tuple) and len(source) == 2 and source[0] == here.scope.path:
-                return str(source[1])
+            elif isinstance(source, NamedValue) and source.path == here.scope.path:
+                return source.name
         return None
 
     def locate(self, source: Hashable) -> tuple[ScopeValues, str] | None:
@@ -148,8 +159,8 @@ class ScopeValues:
 
         """
         for here in self.outwards():
-            if isinstance(source, tuple) and len(source) == 2 and source[0] == here.scope.path:
-                return here, str(source[1])
+            if isinstance(source, NamedValue) and source.path == here.scope.path:
+                return here, source.name
         return None
 
 

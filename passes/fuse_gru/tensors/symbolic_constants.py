@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
-from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION
-from gru_lower.passes.fuse_gru.tensors.tensor import Const
+from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
 
-def count_constant(count: Count, dims: Sequence[Count] = ()) -> Const:
+def count_constant(count: Count, dims: Sequence[Count] = ()) -> ConstTensor:
     """Return a constant whose one entry is a whole number, or depends on :data:`POSITION` as its only one."""
     array = np.empty((1,) * len(dims), object)
     array.reshape(-1)[:] = [count]
-    return Const(array, tuple(dims))
+    return ConstTensor(array, tuple(dims))
 
 
-def is_count(const: Const) -> bool:
+def is_count(const: ConstTensor) -> bool:
     """Whether a constant has one entry, a whole number."""
     return const.array.size == 1 and (const.array.dtype == object or const.array.dtype.kind in "iu")
 
 
-def count_of(const: Const) -> Count:
+def count_of(const: ConstTensor) -> Count:
     """Return the one entry of a constant."""
     entry: Any = const.array.reshape(-1)[0]
     return entry if isinstance(entry, Affine) else int(entry)

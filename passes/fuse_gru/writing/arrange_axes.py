@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES, FIRST, ReadAlong, ReadAt, whole
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf
 from gru_lower.passes.fuse_gru.recognition.axes_of_leaf import axes_of_leaf
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor
 from gru_lower.passes.fuse_gru.writing.batch_axes import BatchAxis
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def view_of(writer: NodeWriter, leaf: Leaf) -> View:
     constant = writer.algebra.constants.get(leaf.source)
     if constant is not None:
         return View(writer.constant(constant, "constant"), list(leaf.axes))
-    if leaf.source not in writer.algebra.defined:
+    if leaf.source not in writer.algebra.definitions:
         name = writer.interpreter.name_of(leaf.source)
         if name is None:
             raise CannotWriteError("a value is not visible here")
         return View(name, list(leaf.axes))
-    home = writer.interpreter.named_tensor(writer.algebra.defined[leaf.source])
+    home = writer.interpreter.named_tensor(writer.algebra.definitions[leaf.source])
     if home is None:
         raise CannotWriteError("a value is not in the graph")
     axes = axes_of_leaf(home.value, dict(enumerate(leaf.axes)))
@@ -76,7 +76,7 @@ def as_batch_by_features(writer: NodeWriter, atom: int, local: str) -> str:
 def initial_as_batch_by_features(writer: NodeWriter, initial: InitialState, local: str) -> str:
     """Write the state before a loop as (B, features)."""
     known = writer.interpreter.value(initial.name)
-    assert isinstance(known, (Value, Const))
+    assert isinstance(known, (PolyTensor, ConstTensor))
     axes: list[LeafAxis] = [
         FEATURES if axis == initial.axis else FIRST if dim == 1 else whole(0) for axis, dim in enumerate(known.dims)
     ]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.axes import TensorAxis
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.recognition.states_in_values import StateSelection
-    from gru_lower.passes.fuse_gru.tensors.tensor import Value
+    from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
     from gru_lower.passes.fuse_gru.writing.masked_outputs import MaskedGru
     from gru_lower.passes.fuse_gru.writing.node_writer import NodeWriter
 
@@ -86,7 +86,7 @@ class GruOutputs:
         return w.reverse(y, last + 1 - first, "Y_turned") if steps == {-1} else y
 
 
-def write_value(writer: NodeWriter, name: str, parts: Sequence[str], value: Value, *, stacked: bool) -> None:
+def write_value(writer: NodeWriter, name: str, parts: Sequence[str], value: PolyTensor, *, stacked: bool) -> None:
     """Write a value of the graph that holds states, in the layout the graph has it in.
 
     Args:

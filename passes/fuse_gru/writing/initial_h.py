@@ -28,7 +28,7 @@ def write_initial_h(writer: NodeWriter, initial: int | InitialState | None, x: s
         alone = all(dim == 1 for axis, dim in enumerate(dims) if axis != initial.axis)
         state = initial_as_batch_by_features(writer, initial, "initial_h")
     else:
-        alone = writer.algebra.free[initial] == 0
+        alone = writer.algebra.ranks[initial] == 0
         state = as_batch_by_features(writer, initial, "initial_h")
     initial_h = writer.unsqueeze(state, [0], "initial_h")
     return _repeated(writer, initial_h, x) if alone and batched else initial_h

@@ -125,7 +125,7 @@ def _mask(writer: NodeWriter, lengths: SequenceLens, steps: Count, *, reverse: b
     if time is None:
         raise AssertionError
     name, seen = view_of(writer, leaf)
-    if leaf.source in writer.algebra.defined:
+    if leaf.source in writer.algebra.definitions:
         raise CannotWriteError("its mask is computed from other steps")
     dims = writer.interpreter.dims(name)
     free = [axis for axis, entry in enumerate(seen) if isinstance(entry, ReadAlong) and axis != time]

@@ -9,7 +9,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from gru_lower.graph.node_order import sort_nodes
 from gru_lower.graph.scopes import node_uses
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor
 from gru_lower.verification.sites.site import SitePair
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class VerificationPairs:
         new = _nodes_behind(outputs, nodes)
         read = _values_read(new)
         # Sizes have to fit the other inputs, and so are computed, not given.
-        sizes = [name for name in read if isinstance(self.interpreter.values.get(name), Const)]
+        sizes = [name for name in read if isinstance(self.interpreter.values.get(name), ConstTensor)]
         boundary = frozenset(read) - frozenset(sizes)
         made_anew = frozenset(name for node in new for name in node.output)
         new = [*_nodes_behind(sizes, list(self.scope.nodes), boundary | made_anew), *new]
@@ -101,12 +101,12 @@ class VerificationPairs:
         """Return the nodes that made some values; a value equal to one of the boundary's is taken from it."""
         names: dict[tuple[object, ...], list[str]] = {}
         for name, known in self.interpreter.values.items():
-            if isinstance(known, Value):
+            if isinstance(known, PolyTensor):
                 names.setdefault((known.axes, known.pieces), []).append(name)
         same: dict[str, str] = {}
         for name in boundary:
             known = self.interpreter.values.get(name)
-            if isinstance(known, Value):
+            if isinstance(known, PolyTensor):
                 same.update((other, name) for other in names[known.axes, known.pieces] if other not in boundary)
         old = _nodes_behind(outputs, list(self.scope.nodes), boundary | same.keys())
         read = _values_read(old)
@@ -123,7 +123,7 @@ class VerificationPairs:
         # A length of 0 in a body's declarations stands for one that the exporter did not know.
         shape = None if dims is None or 0 in dims else list(dims)
         known = self.interpreter.values.get(name)
-        if isinstance(known, Value) and (shape is None or len(shape) == len(known.dims)):
+        if isinstance(known, PolyTensor) and (shape is None or len(shape) == len(known.dims)):
             declared = shape or [None] * len(known.dims)
             shape = [
                 length if isinstance(length, int) and length > 0 else given

@@ -30,7 +30,7 @@ def write_w(writer: NodeWriter, cell: Cell, order: Sequence[int]) -> str:
 
     """
     assert cell.r is not None
-    widths = [writer.algebra.width[atom] for atom in order]
+    widths = [writer.algebra.widths[atom] for atom in order]
     gates = (cell.z, cell.r, cell.h)
     return _blocks(writer, [[dict(gate.inputs).get(atom, ()) for atom in order] for gate in gates], widths, "W")
 

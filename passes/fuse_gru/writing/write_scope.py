@@ -13,7 +13,7 @@ from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 from gru_lower.passes.fuse_gru.recognition.hard_sigmoid import with_chosen_alpha
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState, is_zeros
-from gru_lower.passes.fuse_gru.tensors.tensor import Value
+from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 from gru_lower.passes.fuse_gru.writing.gru_node import write_gru
 from gru_lower.passes.fuse_gru.writing.gru_outputs import GruOutputs, write_value
 from gru_lower.passes.fuse_gru.writing.initial_h import write_initial_h
@@ -127,7 +127,7 @@ def _write_recurrence(
     """
     elem_type = _elem_type(interpreter, recurrence, facts)
     writer = NodeWriter(interpreter, names, names.prefix(f"{recurrence.name}/GRU"), elem_type)
-    batched = bool(writer.algebra.free_of(recurrence.state))
+    batched = bool(writer.algebra.rank_of(recurrence.state))
     x = write_x(writer, inputs, made)
     cell = with_chosen_alpha(writer.algebra, recurrence.last_cell)
     initial_h = write_initial_h(writer, recurrence.initial, x, batched=batched)
@@ -142,7 +142,7 @@ def _write_recurrence(
         known = interpreter.value(name) if name else None
         if not name or is_zeros(known):
             return None
-        axis = known.axes.index(FEATURES) if isinstance(known, Value) else len(interpreter.dims(name)) - 1
+        axis = known.axes.index(FEATURES) if isinstance(known, PolyTensor) else len(interpreter.dims(name)) - 1
         initial = InitialState(name, 0, writer.algebra.width_of(recurrence.state), axis)
         return write_initial_h(writer, initial, x, batched=batched)
 
@@ -166,7 +166,7 @@ def _write_served(
 ) -> None:
     """Write a value that GRUs serve."""
     value = interpreter.values[name]
-    assert isinstance(value, Value)
+    assert isinstance(value, PolyTensor)
     writer = made[selections[-1].recurrence].writer
     parts = [made[selection.recurrence].write_states(selection) for selection in selections]
     current = [
@@ -222,7 +222,7 @@ def _site(interpreter: Interpreter, recurrence: Recurrence, outputs: GruOutputs)
         version=version,
         elem_type=writer.elem_type,
         hidden_size=writer.algebra.width_of(recurrence.state),
-        input_size=sum(writer.algebra.width[atom] for atom in cell.x),
+        input_size=sum(writer.algebra.widths[atom] for atom in cell.x),
         seq_length=_static(recurrence.steps),
         batch_size=_batch_size(interpreter, recurrence),
         directions=(Direction(0, reverse=outputs.reverse, f=cell.f, g=cell.g),),
@@ -244,7 +244,7 @@ def _static(count: Count) -> int | None:
 
 def _batch_size(interpreter: Interpreter, recurrence: Recurrence) -> int | None:
     known = interpreter.values.get(recurrence.name)
-    if isinstance(known, Value) and interpreter.algebra.free_of(recurrence.state) == 1:
+    if isinstance(known, PolyTensor) and interpreter.algebra.rank_of(recurrence.state) == 1:
         dims = [d for axis, d in zip(known.axes, known.dims, strict=True) if axis not in (CONSTANT, FEATURES)]
         return _static(dims[-1]) if dims else None
-    return None if interpreter.algebra.free_of(recurrence.state) else 1
+    return None if interpreter.algebra.rank_of(recurrence.state) else 1

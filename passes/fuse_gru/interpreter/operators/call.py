@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from onnx import helper
 
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
-from gru_lower.passes.fuse_gru.tensors import constant_arithmetic
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value
+from gru_lower.passes.fuse_gru.tensors.integer_vectors import int_entries
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, Tensor
 
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known, ScopeValues
-
-Tensor = Value | Const
 
 
 class Call:
@@ -56,7 +55,7 @@ class Call:
 
         """
         found = self.known(position) if self.has(position) else None
-        if not isinstance(found, (Value, Const)):
+        if not isinstance(found, (PolyTensor, ConstTensor)):
             raise NotUnderstoodError
         return found
 
@@ -76,9 +75,9 @@ class Call:
         if not self.has(position):
             return None
         found = self.tensor(position)
-        if not isinstance(found, Const):
+        if not isinstance(found, ConstTensor):
             raise NotUnderstoodError
-        return constant_arithmetic.entries(found)
+        return int_entries(found)
 
     def ints(self, position: int, attribute: str = "") -> list[int] | None:
         """Return whole numbers all of which are known, as :meth:`counts` does.
@@ -104,6 +103,6 @@ class Call:
         if not self.has(position):
             return default
         found = self.tensor(position)
-        if not isinstance(found, Const) or found.array.size != 1 or found.array.dtype == object:
+        if not isinstance(found, ConstTensor) or found.array.size != 1 or found.array.dtype == object:
             raise NotUnderstoodError
         return float(found.array.reshape(-1)[0])

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto, helper
 
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.interpreter.masks import is_binary
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
@@ -25,10 +26,10 @@ def identity_node(call: Call) -> list[Known]:
 def cast_node(call: Call) -> list[Known]:
     """Cast of a constant, to the same type, of booleans to numbers, and of 0 and 1 to booleans."""
     to, given = int(call.attributes["to"]), call.known(0)
-    if isinstance(given, Const):
+    if isinstance(given, ConstTensor):
         if given.array.dtype == object:
             return [given]
-        return [Const(given.array.astype(helper.tensor_dtype_to_np_dtype(to)), given.dims)]
+        return [ConstTensor(given.array.astype(helper.tensor_dtype_to_np_dtype(to)), given.dims)]
     there = call.values.facts.elem_type(call.values.scope, call.node.input[0])
     if there == to or (there == TensorProto.BOOL and to in (*FLOATS, *INTEGERS)):
         return [given]

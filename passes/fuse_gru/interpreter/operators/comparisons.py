@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse_gru.algebra.polynomials import Leaf, Spread
+from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+from gru_lower.passes.fuse_gru.algebra.atoms import Broadcast, Leaf
+from gru_lower.passes.fuse_gru.algebra.clip_and_where import less, less_or_equal
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.interpreter.length_masks import length_mask
 from gru_lower.passes.fuse_gru.interpreter.operators.elementwise import apply, elementwise
 from gru_lower.passes.fuse_gru.interpreter.sequence_lengths import read_lengths
-from gru_lower.passes.fuse_gru.tensors import canonical_functions
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known
 
@@ -27,7 +29,7 @@ def less_node(call: Call) -> list[Known]:
     if mask is not None:
         return [mask]
     _refuse_data(call)
-    function = canonical_functions.less if call.node.op_type == "Less" else canonical_functions.less_or_equal
+    function = less if call.node.op_type == "Less" else less_or_equal
     return [apply(call, function, *call.tensors())]
 
 
@@ -37,7 +39,7 @@ def greater_node(call: Call) -> list[Known]:
     if mask is not None:
         return [mask]
     _refuse_data(call)
-    function = canonical_functions.less if call.node.op_type == "Greater" else canonical_functions.less_or_equal
+    function = less if call.node.op_type == "Greater" else less_or_equal
 
     def exchanged(algebra: Algebra, left: Poly, right: Poly) -> Poly:
         return function(algebra, right, left)
@@ -48,26 +50,26 @@ def greater_node(call: Call) -> list[Known]:
 def equal_node(call: Call) -> list[Known]:
     """Equal."""
     _refuse_data(call)
-    return elementwise(lambda algebra, a, b: algebra.fn("Equal", a, b))(call)
+    return elementwise(lambda algebra, a, b: algebra.function("Equal", a, b))(call)
 
 
 def not_node(call: Call) -> list[Known]:
     """Not: the complement of a tensor of 0 and 1."""
     given = call.known(0)
-    if not isinstance(given, Value) or given.poly is None:
-        return elementwise(canonical_functions.complement)(call)
+    if not isinstance(given, PolyTensor) or given.poly is None:
+        return elementwise(Algebra.complement)(call)
     algebra = call.algebra
     poly = algebra.add(algebra.constant(1.0), algebra.scale(given.poly, -1.0))
-    return [Value(given.axes, given.dims, ((given.width, poly),))]
+    return [PolyTensor(given.axes, given.dims, ((given.width, poly),))]
 
 
-def _length_mask(call: Call) -> Value | None:
+def _length_mask(call: Call) -> PolyTensor | None:
     """Return the mask that a comparison of counts with lengths known at run time is, ``None`` if it is none."""
     op, left, right = call.node.op_type, call.known(0), call.known(1)
-    swapped = isinstance(right, Const)
+    swapped = isinstance(right, ConstTensor)
     # From here on: count < tensor, or count ≤ tensor, or the complement of one of these.
     count, tensor = (right, left) if swapped else (left, right)
-    if not isinstance(count, Const) or not isinstance(tensor, Value):
+    if not isinstance(count, ConstTensor) or not isinstance(tensor, PolyTensor):
         return None
     lengths = read_lengths(call.values, call.node.input[0 if swapped else 1], tensor)
     if lengths is None or (not lengths.whole and count.array.dtype != object):
@@ -86,7 +88,7 @@ def _length_mask(call: Call) -> Value | None:
 def _refuse_data(call: Call) -> None:
     """Raise NotUnderstoodError for a comparison of data: only that of a pre-activation is a part of a cell."""
     algebra = call.algebra
-    given = [value for value in map(call.known, (0, 1)) if isinstance(value, Value)]
+    given = [value for value in map(call.known, (0, 1)) if isinstance(value, PolyTensor)]
     atoms = [algebra.atoms[s] for value in given for _, poly in value.pieces for mono, _ in poly.terms for s in mono]
-    if atoms and all(isinstance(atom, (Leaf, Spread)) for atom in atoms):
+    if atoms and all(isinstance(atom, (Leaf, Broadcast)) for atom in atoms):
         raise NotUnderstoodError

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse_gru.tensors import constant_arithmetic, matrix_products, views
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError, Value, lift
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.tensors.broadcasting import apply_elementwise
+from gru_lower.passes.fuse_gru.tensors.constant_folding import fold
+from gru_lower.passes.fuse_gru.tensors.matmul import matmul
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor
+from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import squeeze, transpose, unsqueeze
 
 if TYPE_CHECKING:
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
-    from gru_lower.passes.fuse_gru.interpreter.operators.call import Call, Tensor
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known
+    from gru_lower.passes.fuse_gru.tensors.tensor import Tensor
 
 
 def conv_node(call: Call) -> list[Known]:
@@ -22,23 +27,23 @@ def conv_node(call: Call) -> list[Known]:
     if call.attributes.get("group", 1) != 1 or call.attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
         raise NotUnderstoodError
     positions = list(range(2, rank))
-    matrix = views.transpose(views.squeeze(call.algebra, kernel, positions), (1, 0))
-    product = matrix_products.matmul(call.algebra, views.squeeze(call.algebra, given, positions), matrix)
+    matrix = transpose(squeeze(call.algebra, kernel, positions), (1, 0))
+    product = matmul(call.algebra, squeeze(call.algebra, given, positions), matrix)
     if call.has(2):
         product = _sum(call.algebra, product, call.tensor(2))
-    return [views.unsqueeze(product, positions)]
+    return [unsqueeze(product, positions)]
 
 
 def fused_conv_node(call: Call) -> list[Known]:
     """FusedConv: Conv with an activation, as onnxruntime fuses them."""
     (product,) = conv_node(call)
     op = call.attributes["activation"].decode()
-    if call.has(3) or op not in ("Relu", "Sigmoid", "Tanh") or not isinstance(product, (Value, Const)):
+    if call.has(3) or op not in ("Relu", "Sigmoid", "Tanh") or not isinstance(product, (PolyTensor, ConstTensor)):
         raise NotUnderstoodError
-    return [lift(call.algebra, lambda poly: call.algebra.fn(op, poly), product)]
+    return [apply_elementwise(call.algebra, lambda poly: call.algebra.function(op, poly), product)]
 
 
 def _sum(algebra: Algebra, one: Tensor, other: Tensor) -> Tensor:
-    if isinstance(one, Const) and isinstance(other, Const):
-        return constant_arithmetic.fold("Add", [one, other])
-    return lift(algebra, algebra.add, one, other)
+    if isinstance(one, ConstTensor) and isinstance(other, ConstTensor):
+        return fold("Add", [one, other])
+    return apply_elementwise(algebra, algebra.add, one, other)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
-from gru_lower.passes.fuse_gru.tensors import views
-from gru_lower.passes.fuse_gru.tensors.constant_arithmetic import POSITION
+from gru_lower.passes.fuse_gru.tensors.concat import concat
+from gru_lower.passes.fuse_gru.tensors.gather import gather
+from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION
+from gru_lower.passes.fuse_gru.tensors.slice_and_split import slice_axis, slice_bounds, split
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import position_factor
-from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, Const, NotUnderstoodError, Value
+from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, ConstTensor, PolyTensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Algebra
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
-    from gru_lower.passes.fuse_gru.interpreter.operators.call import Call, Tensor
+    from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known
+    from gru_lower.passes.fuse_gru.tensors.tensor import Tensor
 
 
 def slice_node(call: Call) -> list[Known]:
@@ -29,29 +33,29 @@ def slice_node(call: Call) -> list[Known]:
     rank = len(result.dims)
     for position, axis in enumerate(axes if axes is not None else range(len(starts))):
         step = 1 if steps is None else steps[position]
-        first, size = views.bounds(starts[position], ends[position], step, result.dims[axis % rank])
-        result = views.section(call.algebra, result, axis % rank, first, step, size)
+        first, size = slice_bounds(starts[position], ends[position], step, result.dims[axis % rank])
+        result = slice_axis(call.algebra, result, axis % rank, first, step, size)
     return [result]
 
 
 def gather_node(call: Call) -> list[Known]:
     """Gather at constant indices."""
     indices = call.tensor(1)
-    if not isinstance(indices, Const):
+    if not isinstance(indices, ConstTensor):
         raise NotUnderstoodError
     given, axis = call.tensor(0), int(call.attributes.get("axis", 0))
-    if isinstance(given, Value) and len(indices.dims) == 1 and indices.array.size == 1 and indices.dims[0] != 1:
+    if isinstance(given, PolyTensor) and len(indices.dims) == 1 and indices.array.size == 1 and indices.dims[0] != 1:
         return [_gather_along(call.algebra, given, axis % len(given.dims), indices)]
-    return [views.gather(call.algebra, given, axis, indices)]
+    return [gather(call.algebra, given, axis, indices)]
 
 
-def _gather_along(algebra: Algebra, given: Value, axis: int, indices: Const) -> Tensor:
+def _gather_along(algebra: Algebra, given: PolyTensor, axis: int, indices: ConstTensor) -> Tensor:
     """Read an axis at indices that count up or down, whose number is not known."""
     entry = indices.array.flat[0]
     step = position_factor(entry)
     if step not in (1, -1):
         raise NotUnderstoodError
-    return views.section(algebra, given, axis, entry - POSITION * step, step, indices.dims[0])
+    return slice_axis(algebra, given, axis, entry - POSITION * step, step, indices.dims[0])
 
 
 def _split_sizes(call: Call, length: Count) -> Sequence[Count]:
@@ -72,7 +76,7 @@ def _split_sizes(call: Call, length: Count) -> Sequence[Count]:
 def split_node(call: Call) -> list[Known]:
     """Split."""
     given, axis = call.tensor(0), int(call.attributes.get("axis", 0))
-    return list(views.split(call.algebra, given, axis, _split_sizes(call, given.dims[axis])))
+    return list(split(call.algebra, given, axis, _split_sizes(call, given.dims[axis])))
 
 
 def concat_node(call: Call) -> list[Known]:
@@ -81,16 +85,16 @@ def concat_node(call: Call) -> list[Known]:
     given = [value for value in call.tensors() if value.dims[axis] != 0]
     if not given:
         raise NotUnderstoodError
-    return [given[0] if len(given) == 1 else views.concat(call.algebra, given, axis)]
+    return [given[0] if len(given) == 1 else concat(call.algebra, given, axis)]
 
 
 def reverse_sequence_node(call: Call) -> list[Known]:
     """ReverseSequence of which all sequences are known to be as long as the axis."""
     given, lengths = call.tensor(0), call.tensor(1)
     axis = int(call.attributes.get("time_axis", 0))
-    if not isinstance(given, Value) or not isinstance(lengths, Const):
+    if not isinstance(given, PolyTensor) or not isinstance(lengths, ConstTensor):
         raise NotUnderstoodError
     dim = given.dims[axis]
     if any(entry != dim for entry in lengths.array.reshape(-1).tolist()):
         raise NotUnderstoodError
-    return [views.section(call.algebra, given, axis, dim - 1, -1, dim)]
+    return [slice_axis(call.algebra, given, axis, dim - 1, -1, dim)]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse_gru.tensors import matrix_products, views
-from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError, lift
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.tensors.broadcasting import apply_elementwise
+from gru_lower.passes.fuse_gru.tensors.einsum import einsum
+from gru_lower.passes.fuse_gru.tensors.matmul import gemm, matmul
+from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import transpose
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
@@ -14,13 +17,13 @@ if TYPE_CHECKING:
 
 def matmul_node(call: Call) -> list[Known]:
     """MatMul."""
-    return [matrix_products.matmul(call.algebra, call.tensor(0), call.tensor(1))]
+    return [matmul(call.algebra, call.tensor(0), call.tensor(1))]
 
 
 def gemm_node(call: Call) -> list[Known]:
     """Gemm and FusedGemm, which has an activation."""
     a = call.attributes
-    result = matrix_products.gemm(
+    result = gemm(
         call.algebra,
         call.tensor(0),
         call.tensor(1),
@@ -36,7 +39,9 @@ def gemm_node(call: Call) -> list[Known]:
     parameters = tuple(float(a[key]) for key in ("activation_alpha", "activation_beta") if key in a)
     if op not in ("Relu", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "Softsign", "Softplus"):
         raise NotUnderstoodError
-    return [lift(call.algebra, lambda poly: call.algebra.fn(op, poly, parameters=parameters), result)]
+    return [
+        apply_elementwise(call.algebra, lambda poly: call.algebra.function(op, poly, parameters=parameters), result)
+    ]
 
 
 def fused_matmul_node(call: Call) -> list[Known]:
@@ -48,12 +53,12 @@ def fused_matmul_node(call: Call) -> list[Known]:
     for position, key in ((0, "transA"), (1, "transB")):
         side = call.tensor(position)
         rank = len(side.dims)
-        sides.append(views.transpose(side, [*range(rank - 2), rank - 1, rank - 2]) if a.get(key, 0) else side)
-    product = matrix_products.matmul(call.algebra, *sides)
-    return [lift(call.algebra, lambda poly: call.algebra.scale(poly, float(a.get("alpha", 1.0))), product)]
+        sides.append(transpose(side, [*range(rank - 2), rank - 1, rank - 2]) if a.get(key, 0) else side)
+    product = matmul(call.algebra, *sides)
+    return [apply_elementwise(call.algebra, lambda poly: call.algebra.scale(poly, float(a.get("alpha", 1.0))), product)]
 
 
 def einsum_node(call: Call) -> list[Known]:
     """Einsum of two tensors."""
     equation = call.attributes["equation"].decode()
-    return [matrix_products.einsum(call.algebra, equation, call.tensor(0), call.tensor(1))]
+    return [einsum(call.algebra, equation, call.tensor(0), call.tensor(1))]

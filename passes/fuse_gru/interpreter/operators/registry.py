@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+from gru_lower.passes.fuse_gru.algebra.clip_and_where import maximum, where
+from gru_lower.passes.fuse_gru.algebra.division import divide, log, power
 from gru_lower.passes.fuse_gru.interpreter.operators import (
     casts,
     comparisons,
@@ -23,7 +26,6 @@ from gru_lower.passes.fuse_gru.interpreter.operators import (
 )
 from gru_lower.passes.fuse_gru.interpreter.operators.activations import activation, clip_node, prelu_node
 from gru_lower.passes.fuse_gru.interpreter.operators.elementwise import elementwise, mean_node, min_node, pairwise
-from gru_lower.passes.fuse_gru.tensors import canonical_functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,19 +36,19 @@ if TYPE_CHECKING:
 HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "Add": elementwise(lambda algebra, *polys: algebra.add(*polys)),
     "Sum": elementwise(lambda algebra, *polys: algebra.add(*polys)),
-    "Sub": elementwise(canonical_functions.minus),
+    "Sub": elementwise(Algebra.subtract),
     "Mul": elementwise(lambda algebra, a, b: algebra.mul(a, b)),
-    "Div": elementwise(canonical_functions.divide),
+    "Div": elementwise(divide),
     "Neg": elementwise(lambda algebra, poly: algebra.scale(poly, -1.0)),
-    "Reciprocal": elementwise(lambda algebra, poly: canonical_functions.divide(algebra, algebra.constant(1.0), poly)),
-    "Pow": elementwise(canonical_functions.power),
-    "Log": elementwise(canonical_functions.log),
-    "Where": elementwise(canonical_functions.where),
+    "Reciprocal": elementwise(lambda algebra, poly: divide(algebra, algebra.constant(1.0), poly)),
+    "Pow": elementwise(power),
+    "Log": elementwise(log),
+    "Where": elementwise(where),
     "And": elementwise(lambda algebra, a, b: algebra.mul(a, b)),
-    "Or": elementwise(lambda algebra, a, b: algebra.fn("Or", a, b)),
-    "Mod": elementwise(lambda algebra, a, b: algebra.fn("Mod", a, b)),
+    "Or": elementwise(lambda algebra, a, b: algebra.function("Or", a, b)),
+    "Mod": elementwise(lambda algebra, a, b: algebra.function("Mod", a, b)),
     "Mean": mean_node,
-    "Max": pairwise(canonical_functions.maximum),
+    "Max": pairwise(maximum),
     "Min": min_node,
     # comparisons
     "Less": comparisons.less_node,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.fuse_gru.tensors import views
-from gru_lower.passes.fuse_gru.tensors.tensor import NotUnderstoodError
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.tensors.broadcasting import expand
+from gru_lower.passes.fuse_gru.tensors.reshape import reshape
+from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import squeeze, transpose, unsqueeze
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 def transpose_node(call: Call) -> list[Known]:
     """Transpose."""
-    return [views.transpose(call.tensor(0), call.attributes.get("perm"))]
+    return [transpose(call.tensor(0), call.attributes.get("perm"))]
 
 
 def reshape_node(call: Call) -> list[Known]:
@@ -24,7 +26,7 @@ def reshape_node(call: Call) -> list[Known]:
     if shape is None:
         raise NotUnderstoodError
     copied = not call.attributes.get("allowzero", 0)
-    return [views.reshape(call.algebra, call.tensor(0), shape, zero_is_copied=copied)]
+    return [reshape(call.algebra, call.tensor(0), shape, zero_is_copied=copied)]
 
 
 def flatten_node(call: Call) -> list[Known]:
@@ -34,17 +36,17 @@ def flatten_node(call: Call) -> list[Known]:
     first: Count = 1
     for dim in given.dims[:axis]:
         first = first * dim
-    return [views.reshape(call.algebra, given, [first, -1], zero_is_copied=False)]
+    return [reshape(call.algebra, given, [first, -1], zero_is_copied=False)]
 
 
 def squeeze_node(call: Call) -> list[Known]:
     """Squeeze."""
-    return [views.squeeze(call.algebra, call.tensor(0), call.ints(1, "axes"))]
+    return [squeeze(call.algebra, call.tensor(0), call.ints(1, "axes"))]
 
 
 def unsqueeze_node(call: Call) -> list[Known]:
     """Unsqueeze."""
-    return [views.unsqueeze(call.tensor(0), call.ints(1, "axes") or [])]
+    return [unsqueeze(call.tensor(0), call.ints(1, "axes") or [])]
 
 
 def expand_node(call: Call) -> list[Known]:
@@ -52,7 +54,7 @@ def expand_node(call: Call) -> list[Known]:
     shape = call.counts(1)
     if shape is None:
         raise NotUnderstoodError
-    return [views.expand(call.algebra, call.tensor(0), shape)]
+    return [expand(call.algebra, call.tensor(0), shape)]
 
 
 def tile_node(call: Call) -> list[Known]:
@@ -60,4 +62,4 @@ def tile_node(call: Call) -> list[Known]:
     repeats, given = call.counts(1), call.tensor(0)
     if repeats is None or any(r != 1 and d != 1 for r, d in zip(repeats, given.dims, strict=True)):
         raise NotUnderstoodError
-    return [views.expand(call.algebra, given, repeats)]
+    return [expand(call.algebra, given, repeats)]

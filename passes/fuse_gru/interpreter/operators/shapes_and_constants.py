@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import numpy_helper
 
-from gru_lower.passes.fuse_gru.tensors import constant_arithmetic
-from gru_lower.passes.fuse_gru.tensors.tensor import Const, NotUnderstoodError
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.tensors.integer_vectors import arange, int_vector
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
@@ -20,7 +21,7 @@ def shape_node(call: Call) -> list[Known]:
     """Shape."""
     dims = call.tensor(0).dims
     start, end = int(call.attributes.get("start", 0)), int(call.attributes.get("end", len(dims)))
-    return [constant_arithmetic.vector(dims[start:end])]
+    return [int_vector(dims[start:end])]
 
 
 def size_node(call: Call) -> list[Known]:
@@ -28,14 +29,14 @@ def size_node(call: Call) -> list[Known]:
     product: Count = 1
     for dim in call.tensor(0).dims:
         product = product * dim
-    return [Const(np.array(product, None if isinstance(product, int) else object), ())]
+    return [ConstTensor(np.array(product, None if isinstance(product, int) else object), ())]
 
 
 def constant_node(call: Call) -> list[Known]:
     """Constant."""
     name = call.node.output[0]
     array = call.values.facts.array(call.values.scope, name)
-    return [call.values.opaque(name) if array is None else Const(array, array.shape)]
+    return [call.values.opaque(name) if array is None else ConstTensor(array, array.shape)]
 
 
 def constant_of_shape_node(call: Call) -> list[Known]:
@@ -45,12 +46,12 @@ def constant_of_shape_node(call: Call) -> list[Known]:
     array = np.zeros(1, np.float32) if fill is None else numpy_helper.to_array(fill)
     if shape is None:
         raise NotUnderstoodError
-    return [Const(array.reshape((1,) * len(shape)), tuple(shape))]
+    return [ConstTensor(array.reshape((1,) * len(shape)), tuple(shape))]
 
 
 def range_node(call: Call) -> list[Known]:
     """Range."""
-    given = [value for value in call.tensors() if isinstance(value, Const)]
+    given = [value for value in call.tensors() if isinstance(value, ConstTensor)]
     if len(given) != 3:
         raise NotUnderstoodError
-    return [constant_arithmetic.arange(*given)]
+    return [arange(*given)]

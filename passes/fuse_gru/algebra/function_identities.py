@@ -1,0 +1,84 @@
+"""Elementwise functions of polynomials, with one way to write what is the same function.
+
+σ(-v) = 1 - σ(v), and likewise HardSigmoid(1, ½)        one of the two is an atom, by the signs in v
+tanh(-v) = -tanh(v), and likewise Softsign              likewise
+HardSigmoid(α, β)(v) = HardSigmoid(1, ½)(αv + β - ½)
+½ tanh(v) + ½ = σ(2v), 2σ(v) - 1 = tanh(½v)
+σ(Clip(v, -c, c)) = σ(v) where σ is saturated at c
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.passes.fuse_gru.algebra.arithmetic import Arithmetic
+from gru_lower.passes.fuse_gru.algebra.atoms import Function
+from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
+
+if TYPE_CHECKING:
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
+
+SATURATED = 128.0
+"""A sigmoid or tanh of more than this is 1, and of less than its negative is 0 or -1, to any arithmetic of floats."""
+ODD = ("Tanh", "Softsign")
+"""Functions with f(-v) = -f(v)."""
+
+
+class FunctionIdentities(Arithmetic):
+    """Polynomials that functions are applied to."""
+
+    def function(self, op: str, *arguments: Poly, parameters: tuple[float, ...] = ()) -> Poly:
+        """Return a function of polynomials. Of f(v) and f(-v) = 1 - f(v), or -f(v), only one is ever an atom."""
+        if op == "HardSigmoid":
+            shifted = self.add(self.scale(arguments[0], parameters[0]), self.constant(parameters[1] - 0.5))
+            arguments, parameters = (shifted,), (1.0, 0.5)
+        complements = op in ("Sigmoid", "HardSigmoid")
+        if complements or op == "Tanh":
+            arguments = (self._without_wide_clip(arguments[0]),)
+        if complements and self._is_negative(arguments[0]):
+            flipped = self.poly_of_atom(Function(op, parameters, (self.scale(arguments[0], -1.0),)))
+            return self.complement(flipped)
+        if op in ODD and self._is_negative(arguments[0]):
+            return self.scale(self.poly_of_atom(Function(op, parameters, (self.scale(arguments[0], -1.0),))), -1.0)
+        return self.poly_of_atom(Function(op, parameters, arguments))
+
+    def as_function(self, poly: Poly, *ops: str) -> Function | None:
+        """Return the function that a polynomial is, if it is one of these, ``None`` for anything else."""
+        atom = self.atom_in(poly)
+        return atom if isinstance(atom, Function) and atom.op in ops else None
+
+    def _simplified(self, poly: Poly) -> Poly | None:
+        """Return ½ tanh(v) + ½ as a sigmoid of 2v, and 2σ(v) - 1 as a tanh of ½v."""
+        if len(poly.terms) != 2 or poly.terms[0][0] != () or len(poly.terms[1][0]) != 1:
+            return None
+        (_, constant), ((serial,), factor) = poly.terms
+        atom = self.atoms[serial]
+        if not isinstance(atom, Function) or isinstance(factor, Vector) or isinstance(constant, Vector):
+            return None
+        if atom.op == "Tanh" and (abs(factor), constant) == (0.5, 0.5):
+            return self.function("Sigmoid", self.scale(atom.arguments[0], 4 * factor))
+        if atom.op == "Sigmoid" and (abs(factor), constant) == (2.0, -factor / 2):
+            return self.function("Tanh", self.scale(atom.arguments[0], factor / 4))
+        return None
+
+    def _without_wide_clip(self, poly: Poly) -> Poly:
+        """Return a sigmoid's or tanh's argument without a Clip whose bounds lie where the function is saturated."""
+        if len(poly.terms) != 1 or len(poly.terms[0][0]) != 1:
+            return poly
+        ((serial,), factor) = poly.terms[0]
+        inner = self.atoms[serial]
+        if (
+            isinstance(factor, Vector)
+            or not isinstance(inner, Function)
+            or inner.op != "Clip"
+            or -inner.parameters[0] != inner.parameters[1]
+        ):
+            return poly
+        return self.scale(inner.arguments[0], factor) if abs(factor) * inner.parameters[1] >= SATURATED else poly
+
+    @staticmethod
+    def _is_negative(poly: Poly) -> bool:
+        """Whether most of a polynomial's factors are below 0; where as many are above, whether its first one is."""
+        signs = [coefficient for mono, coefficient in poly.terms if any(mono) and isinstance(coefficient, float)]
+        below = sum(sign < 0 for sign in signs)
+        return 2 * below > len(signs) or (2 * below == len(signs) and below > 0 and signs[0] < 0)

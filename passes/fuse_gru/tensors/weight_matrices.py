@@ -1,0 +1,142 @@
+"""Matrices of weights: which matrix a tensor of two axes is, and products of a tensor's features with one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FIRST, FreeAxis, ReadAlong, ReadAt, whole
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.algebra.sources import IndexedSource
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import to_int
+from gru_lower.passes.fuse_gru.tensors.feature_axis import with_feature_axis
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, full_array, only_atom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis, TensorAxis
+    from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+    from gru_lower.passes.fuse_gru.tensors.tensor import Tensor
+
+MAX_FOLDED = 1 << 16
+"""A product of constants is computed if the left one has no more entries than this."""
+
+
+def matrix_of(algebra: Algebra, tensor: Tensor, *, out_first: bool) -> Matrix | None:
+    """Return the matrix a tensor of two axes is, ``None`` if it is none.
+
+    Args:
+        algebra: The tables.
+        tensor: The tensor; leading axes of length 1 do not count.
+        out_first: Whether its first axis is the one of the results.
+
+    """
+    lead, dims = tensor.dims[:-2], tensor.dims[-2:]
+    if len(dims) < 2 or any(dim != 1 for dim in lead):
+        return None
+    if isinstance(tensor, ConstTensor):
+        if tensor.array.dtype == object or not all(isinstance(dim, int) for dim in dims):
+            return None
+        array = full_array(tensor).reshape([to_int(dim) for dim in dims])
+        return algebra.matrices.constant(array if out_first else array.T)
+    atom = only_atom(algebra, tensor)
+    if not isinstance(atom, Leaf) or not all(isinstance(dim, int) for dim in dims) or atom.lo:
+        return None
+    if atom.source in algebra.definitions or atom.source in algebra.non_matrices or len(atom.axes) < 2:
+        return None
+    lengths = algebra.source_dims.get(atom.source, ())
+    if algebra.rows_share_matrix:
+        return _block_of_rows(algebra, tensor, atom, lengths, out_first=out_first)
+    if any(entry == FIRST and length != 1 for entry, length in zip(atom.axes, lengths, strict=False)):
+        return None  # one of several matrices
+    long = tuple(axis for axis in atom.axes if axis != FIRST)
+    own = long if len(long) == 2 else atom.axes[-2:]
+    plain = all(axis in (FEATURES, FIRST) or (isinstance(axis, ReadAlong) and axis.reads_all) for axis in own)
+    if not plain or (own is not long and any(axis != FIRST for axis in atom.axes[:-2])):
+        return None
+    shown = tensor.axes[-2:]
+    # Whichever of the two axes is not of length 1 tells whether the leaf is transposed.
+    marks = [_read_whole(axis) for axis in shown]
+    transposed = marks != list(own)
+    if transposed and marks[::-1] != list(own):
+        return None
+    rows, columns = (to_int(dims[0]), to_int(dims[1])) if out_first else (to_int(dims[1]), to_int(dims[0]))
+    return algebra.matrices.symbol(atom.source, rows, columns, transposed=transposed == out_first)
+
+
+def _read_whole(axis: TensorAxis) -> LeafAxis | None:
+    """Return the axis of a leaf that is read from its first index to its last as an axis of a tensor.
+
+    Returns:
+        ``None`` for merged axes, and for the outer or inner features.
+
+    """
+    if isinstance(axis, FreeAxis):
+        return whole(axis.label)
+    return FIRST if axis is CONSTANT else FEATURES if axis is FEATURES else None
+
+
+def _block_of_rows(
+    algebra: Algebra, tensor: PolyTensor, atom: Leaf, lengths: Sequence[Count], *, out_first: bool
+) -> Matrix | None:
+    """Return the matrix of one direction's gate: a block of rows of W or R, at one index of the axes in front."""
+    if len(lengths) != len(atom.axes) or not all(isinstance(length, int) for length in lengths):
+        return None
+    first, rows = 0, None
+    place = []
+    for entry, length in zip(atom.axes[:-1], lengths[:-1], strict=True):
+        if isinstance(entry, ReadAt):
+            place.append(entry.position)
+        elif rows is None and isinstance(entry, ReadAlong) and isinstance(entry.start, int) and entry.step == 1:
+            first, rows = entry.start, to_int(length)
+        else:
+            return None
+    if rows is None or atom.axes[-1] is not FEATURES or len(tensor.axes) != 2 or FEATURES not in tensor.axes:
+        return None
+    own = tensor.axes[-1] is FEATURES  # as it is, or transposed
+    height, columns = to_int(tensor.dims[0 if own else 1]), to_int(lengths[-1])
+    matrix = algebra.matrices.symbol(
+        IndexedSource(atom.source, tuple(place)), rows, columns, transposed=own != out_first
+    )
+    if own == out_first:
+        return algebra.matrices.block(matrix, first, first + height, 0, columns)
+    transposed = algebra.matrices.symbol(IndexedSource(atom.source, tuple(place)), columns, rows, transposed=True)
+    return algebra.matrices.block(transposed, 0, columns, first, first + height)
+
+
+def multiply_features(algebra: Algebra, matrix: Matrix, tensor: PolyTensor, axis: int) -> PolyTensor:
+    """Return a matrix (out, in) times the features of a tensor, which lie along an axis.
+
+    Raises:
+        NotUnderstoodError: Something else lies along that axis.
+
+    """
+    rows, columns = matrix.shape
+    tensor = with_feature_axis(algebra, tensor, axis, columns)
+    if tensor.width != columns:
+        raise NotUnderstoodError
+    height = algebra.feature_block if algebra.feature_block and rows % algebra.feature_block == 0 else rows
+    pieces = []
+    for row in range(0, rows, height):
+        total, edge = [], 0
+        for width, poly in tensor.pieces:
+            part = algebra.matrices.block(matrix, row, row + height, edge, edge + width)
+            total.append(algebra.matrix_product(part, algebra.atom_of.get(poly, poly)))
+            edge += width
+        pieces.append((height, algebra.add(*total)))
+    position = tensor.axes.index(FEATURES)
+    dims = (*tensor.dims[:position], rows, *tensor.dims[position + 1 :])
+    return PolyTensor(tensor.axes, dims, tuple(pieces))
+
+
+def is_zero(tensor: Tensor) -> bool:
+    """Whether a tensor is a small constant of zeros."""
+    return (
+        isinstance(tensor, ConstTensor)
+        and tensor.array.dtype != object
+        and tensor.array.size <= MAX_FOLDED
+        and not tensor.array.any()
+    )
