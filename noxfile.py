@@ -22,12 +22,13 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run the linters and both type checkers. The layering is one of the tests."""
+    """Run the linters, both type checkers and the search for code that stands twice. The layering is one of the tests."""
     session.install(".[dev]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("pyright")
+    session.run("pylint", "gru_lower", "passes", "cli")
 
 
 @nox.session
