@@ -1,7 +1,7 @@
 """Draw docs/architecture.svg anew: ``python tests/update_architecture.py``. A test holds the picture to the code.
 
-Rows and their order are those of import-linter's contracts in pyproject.toml; the arrows are the imports there are, those
-left out that follow from others.
+Rows and their order are those of import-linter's contracts in pyproject.toml; the arrows are the imports there are,
+without those that follow from others.
 """
 
 from __future__ import annotations
