@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf, MatrixProduct, Stack
-from gru_lower.passes.fuse_gru.algebra.axes import whole_axes
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
-from gru_lower.passes.fuse_gru.algebra.sources import Definition
 from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
 
 if TYPE_CHECKING:
@@ -42,7 +40,7 @@ class MultipliedOut(LoopAlgebra):
         self._products: dict[Monomial, int] = {}
 
     def state_as_atom(self, poly: Poly) -> Poly:
-        """Return the polynomial: nothing is looked at as a whole."""
+        """Return the polynomial itself: it stays multiplied out."""
         return poly
 
     def as_atom_unless_affine(self, poly: Poly) -> Poly:
@@ -58,11 +56,7 @@ class MultipliedOut(LoopAlgebra):
             return mono[0]
         found = self._products.get(mono)
         if found is None:
-            source = Definition(len(self.definitions))
-            self.definitions[source] = poly
-            made = self.poly_of_atom(Leaf(source, whole_axes(self.rank_of(poly)), 0, self.width_of(poly)))
-            assert made.atom is not None
-            found = self._products[mono] = made.atom
+            found = self._products[mono] = self.new_atom(poly)
         return found
 
     def matrix_product(self, matrix: Matrix, poly: Poly) -> Poly:

@@ -6,7 +6,7 @@ that no step makes different are equal.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
@@ -19,6 +19,21 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.loops.interpreted_loop import LoopState
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known, ScopeValues
+
+
+class StateBlock(NamedTuple):
+    """The source of a leaf that is one stretch of H features of a loop's state.
+
+    Attributes:
+        path: The loop's body.
+        state: The state's name there.
+        number: Which of its stretches.
+
+    """
+
+    path: str
+    state: str
+    number: int
 
 
 class PackedReader(LoopReader):
@@ -45,7 +60,7 @@ class PackedReader(LoopReader):
         axes: Any = ()
         for stretch in range(len(parts)):
             first, number = self.classes[place, stretch]
-            source = (self.scope.path, self.carried.states[first].inner, number)
+            source = StateBlock(self.scope.path, self.carried.states[first].inner, number)
             made = leaf_tensor(self.outside.algebra, source, (*initial.dims[:-1], block))
             self.outside.algebra.non_matrices.add(source)
             axes = made.axes

@@ -41,7 +41,7 @@ class Algebra(FunctionIdentities):
         source_dims: The lengths of the axes of the tensors that leaves read, by source.
         non_matrices: Sources that are never used as matrices, such as inputs and states.
         atom_of: The atom of each polynomial that has one of its own, as a polynomial.
-        definitions: The polynomials that such atoms are, by source.
+        definitions: The polynomials that such atoms are, by source; what loops output is defined as its own leaf.
         body_values: What the body of a loop computes in each step, by the source of its outputs' leaves.
         trip_counts: How many steps a loop takes, by the path of its body.
         axis_views: Views of atoms along free axes that were computed before, by serial number.
@@ -75,12 +75,15 @@ class Algebra(FunctionIdentities):
         """Return the serial number of an atom that equals a polynomial, which ``atom_of`` has from now on."""
         found = self.atom_of.get(poly)
         if found is None:
-            source = Definition(len(self.definitions))
-            self.definitions[source] = poly
-            leaf = Leaf(source, whole_axes(self.rank_of(poly)), 0, self.width_of(poly))
-            found = self.atom_of[poly] = self.poly_of_atom(leaf)
+            found = self.atom_of[poly] = self.poly_of(self.new_atom(poly))
         assert found.atom is not None
         return found.atom
+
+    def new_atom(self, poly: Poly) -> int:
+        """Return the serial number of a new atom that is defined as a polynomial."""
+        source = Definition(len(self.definitions))
+        self.definitions[source] = poly
+        return self.serial_of(Leaf(source, whole_axes(self.rank_of(poly)), 0, self.width_of(poly)))
 
     def as_atom_unless_affine(self, poly: Poly) -> Poly:
         """Return an atom that equals a polynomial with functions or products of atoms in it; any other one itself.
