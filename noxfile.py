@@ -22,7 +22,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run the linters, both type checkers and the search for code that stands twice. The layering is one of the tests."""
+    """Run the linters, both type checkers, the search for code that stands twice. Layers are held by tests."""
     session.install(".[dev]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")

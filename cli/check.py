@@ -9,9 +9,9 @@ import click
 
 from gru_lower.api.options import CheckingOptions, FixingOptions
 from gru_lower.cli import (
-    configured_defaults,
     exclusive_options,
     explain_code,
+    option_precedence,
     parse_values,
     printing_options,
     write_result,
@@ -73,7 +73,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     terminal = Terminal(o, to_stderr=piped)
     runs, failed = [], False
     for path in o["models"]:
-        mine = {**o, **configured_defaults.overrides_for(ctx, str(path)), "model": path}
+        mine = {**o, **option_precedence.overrides_for(ctx, str(path)), "model": path}
         try:
             run, bad = _run(mine, terminal)
         except GruLowerError as error:

@@ -74,9 +74,9 @@ class Commands(click.Group):
                 raise Unsupported(f"{word!r} is neither a command nor a file", code="GL008", hint=hint)
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
-            from gru_lower.cli import configured_defaults
+            from gru_lower.cli import option_precedence
 
-            configured_defaults.give_defaults(ctx, command, rest, _CommandsByName(self, ctx))
+            option_precedence.give_defaults(ctx, command, rest, _CommandsByName(self, ctx))
         return name, command, rest
 
 

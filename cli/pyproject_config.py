@@ -30,8 +30,6 @@ NOT_CONFIGURABLE = ("config", "output", "explain", "help")
 """Options that make no sense as a default."""
 CODE_OPTIONS = ("select", "ignore")
 """Options that take codes."""
-ADDED_UP = "ignore"
-"""The option whose values add up."""
 
 
 class Config:
@@ -61,24 +59,18 @@ class Config:
                 raise self._error(where, "has to be a table", f'[tool.{TABLE}.{FILES}."*.onnx"]')
             self._files.append((pattern, self._read_section(entry, where)))
 
-    def values(self, command: str, model: str) -> dict[str, Any]:
-        """Return the defaults for one command and one model, by parameter.
+    def sections(self, model: str) -> list[dict[str, dict[str, Any]]]:
+        """Return what is said for a model, by command and parameter: what holds for all first, then for its path.
 
         Args:
-            command: The command's name.
             model: The model's path, ``"-"`` for stdin.
 
         """
-        found: dict[str, Any] = {}
-        for section in (self._all, *(section for pattern, section in self._files if self._matches(pattern, model))):
-            for name in ("", command):
-                for key, value in section.get(name, {}).items():
-                    if (command, key) in self._accepted:
-                        found[key] = [*found.get(key, []), *value] if key == ADDED_UP else value
-        return found
+        return [self._all, *(section for pattern, section in self._files if self._matches(pattern, model))]
 
     @property
-    def _accepted(self) -> set[tuple[str, str]]:
+    def accepted(self) -> set[tuple[str, str]]:
+        """Which parameters, by command, may have a default."""
         return {
             (name, p.name or "") for name, command in self._commands.items() for p in _configurable_options(command)
         }

@@ -44,7 +44,7 @@ def rows_of(contract: dict[str, Any]) -> list[list[str]]:
 
 def modules() -> dict[str, Path]:
     """Return every module's file by its dotted name."""
-    found = {}
+    found: dict[str, Path] = {}
     for package, folder in FOLDERS.items():
         for path in sorted((ROOT / folder).rglob("*.py")):
             name = ".".join((package, *path.relative_to(ROOT / folder).with_suffix("").parts)).removesuffix(".__init__")

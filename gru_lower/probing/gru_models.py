@@ -17,7 +17,8 @@ from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru import reference
 from gru_lower.gru.activations import KINDS
 from gru_lower.gru.parse_node import parse
-from gru_lower.probing.probe_model import TOLERANCE, Array, ProbeModel, ir_version
+from gru_lower.probing.probe_model import Array, ProbeModel, ir_version
+from gru_lower.probing.tolerance import TOLERANCE
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.option_axes import AXES, AXIS_OF, BANDS
 

@@ -10,7 +10,8 @@ from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from gru_lower.emission.emitter import Emitter, Value
-from gru_lower.probing.probe_model import TOLERANCE, ProbeModel, ir_version
+from gru_lower.probing.probe_model import ProbeModel, ir_version
+from gru_lower.probing.tolerance import TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,7 +29,8 @@ from gru_lower.passes.fuse_gru.tensors.reshape import reshape
 from gru_lower.passes.fuse_gru.tensors.slice_and_split import slice_axis
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, leaf_tensor
 from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import unsqueeze
-from gru_lower.proving.mask_cases import has_masks, infinity
+from gru_lower.proving.infinite_gates import infinity
+from gru_lower.proving.mask_cases import has_masks
 from gru_lower.proving.masked_algebra import MaskedAlgebra, MaskedPackedAlgebra
 from gru_lower.proving.packed_states import PackedInterpreter
 

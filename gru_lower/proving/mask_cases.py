@@ -19,6 +19,7 @@ from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Position
 from gru_lower.passes.fuse_gru.interpreter.length_masks import LengthMask, compared_number
 from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION
 from gru_lower.proving.errors import NotShownError
+from gru_lower.proving.infinite_gates import closed_gate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Iterator
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
     from gru_lower.passes.fuse_gru.algebra.polynomials import Coefficient, Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
-
-GATES = ("Sigmoid", "HardSigmoid")
 
 
 class MaskComparison(NamedTuple):
@@ -53,11 +52,6 @@ class MaskComparison(NamedTuple):
         if self.step:
             return self
         return self._replace(batch=tuple(shifted(axis, 1) for axis in self.batch))
-
-
-def infinity(algebra: Algebra) -> Poly:
-    """Return the atom that is greater than everything."""
-    return algebra.poly_of_atom(Broadcast(algebra.poly_of_atom(Leaf("infinity", (), 0, 1))))
 
 
 def has_masks(algebra: Algebra, poly: Poly | None) -> bool:
@@ -107,7 +101,6 @@ class MaskCases:
     def __init__(self, algebra: Algebra, states: Collection[int] = ()) -> None:
         """Keep the algebra and the states' atoms."""
         self.algebra, self.states = algebra, frozenset(states)
-        self._infinity = infinity(algebra).atom
 
     def own_masks(self, poly: Poly) -> list[Leaf]:
         """Return the masks among a polynomial's own atoms."""
@@ -215,7 +208,7 @@ class MaskCases:
             return algebra.poly_of(serial)
         match atom:
             case Function():
-                return self._fn(atom, made)
+                return closed_gate(self.algebra, atom, made)
             case Broadcast():
                 number = not any(mono for mono, _ in made[0].terms)
                 return made[0] if number else algebra.poly_of_atom(Broadcast(made[0]))
@@ -225,15 +218,3 @@ class MaskCases:
                 return algebra.matrix_product(atom.matrix, made[0])
             case Leaf():
                 return made[0]
-
-    def _fn(self, atom: Function, arguments: list[Poly]) -> Poly:
-        endless = [
-            (mono, factor) for argument in arguments for mono, factor in argument.terms if self._infinity in mono
-        ]
-        if not endless:
-            return self.algebra.function(atom.op, *arguments, parameters=atom.parameters)
-        ((mono, factor), *more) = endless
-        if more or len(mono) > 1 or not isinstance(factor, float) or atom.op not in GATES:
-            raise NotShownError("a gate is not closed where a mask is 0")
-        rising = factor if atom.op == "Sigmoid" else factor * atom.parameters[0]
-        return self.algebra.constant(1.0 if rising > 0 else 0.0)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
-from gru_lower.proving.mask_cases import has_masks, infinity
+from gru_lower.proving.infinite_gates import infinity
+from gru_lower.proving.mask_cases import has_masks
 from gru_lower.proving.multiplied_out import MultipliedOut
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from gru_lower.emission.operator_vocabulary import vocabulary_of
 from gru_lower.graph import splice, tensor_values
 from gru_lower.gru.constant_inputs import constant_inputs
 from gru_lower.passes.lower_gru.choose_form import Choice
+from gru_lower.passes.lower_gru.choose_mask import choose_mask
 from gru_lower.passes.lower_gru.choose_packing import UNPACKED, choose_packing, packed, peels
 from gru_lower.passes.lower_gru.costs import costs
 from gru_lower.passes.lower_gru.forms import (
@@ -24,7 +25,7 @@ from gru_lower.passes.lower_gru.forms import (
     unroll,
 )
 from gru_lower.passes.lower_gru.gate_weights import gate_tensors, transposed
-from gru_lower.passes.lower_gru.variant import choose_mask, variant_of
+from gru_lower.passes.lower_gru.variant import variant_of
 from gru_lower.verification.sites.site import Change
 
 if TYPE_CHECKING:

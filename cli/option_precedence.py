@@ -1,4 +1,4 @@
-"""The defaults that [tool.gru-lower] gives a command, and each of several models."""
+"""What wins: an option on the command line, or [tool.gru-lower], by command and by model."""
 
 from __future__ import annotations
 
@@ -9,10 +9,32 @@ import click
 from click.core import ParameterSource
 
 from gru_lower.cli.exclusive_options import excluded_by
-from gru_lower.cli.pyproject_config import ADDED_UP, Config, find, read
+from gru_lower.cli.pyproject_config import Config, find, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+ADDED_UP = "ignore"
+"""The option whose values add up."""
+
+
+def configured_values(config: Config, command: str, model: str) -> dict[str, Any]:
+    """Return the defaults for one command and one model, by parameter: the later and narrower table wins.
+
+    Args:
+        config: The configuration.
+        command: The command's name.
+        model: The model's path, ``"-"`` for stdin.
+
+    """
+    found: dict[str, Any] = {}
+    for section in config.sections(model):
+        for name in ("", command):
+            for key, value in section.get(name, {}).items():
+                if (command, key) in config.accepted:
+                    found[key] = [*found.get(key, []), *value] if key == ADDED_UP else value
+    return found
 
 
 def give_defaults(
@@ -48,7 +70,9 @@ def give_defaults(
         ctx.obj = find(Path(model) if model != "-" and Path(model).exists() else Path.cwd(), commands)
     if ctx.obj is not None and command.name is not None:
         one = models is not None and models.nargs == 1  # of several, each has its own: see overrides_for
-        ctx.default_map = {command.name: _without_excluded(ctx.obj.values(command.name, model if one else "-"), given)}
+        ctx.default_map = {
+            command.name: _without_excluded(configured_values(ctx.obj, command.name, model if one else "-"), given)
+        }
 
 
 def _first_path(value: Any) -> str:  # noqa: ANN401 - click's values
@@ -75,7 +99,7 @@ def overrides_for(ctx: click.Context, model: str) -> dict[str, Any]:
         return {}
     by_name = {parameter.name: parameter for parameter in ctx.command.params}
     found = {}
-    for key, value in config.values(ctx.command.name, model).items():
+    for key, value in configured_values(config, ctx.command.name, model).items():
         given = ctx.get_parameter_source(key) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
         if not given or key == ADDED_UP:
             found[key] = by_name[key].process_value(ctx, value)
