@@ -33,13 +33,19 @@ def f32(*values: float) -> np.ndarray[Any, Any]:
         (np.float64, 1e-9, 1e-9),
         (np.int64, 0, 0),
         (np.bool_, 0, 0),
-        (np.int8, 0, 1),
-        (np.uint8, 0, 1),
+        (np.int8, 0, 0),
+        (np.uint8, 0, 0),
         (np.dtype(object), 0, 0),
     ],
 )
 def test_default_tolerances(dtype: Any, rtol: float, atol: float) -> None:
     assert tolerance_for(np.dtype(dtype)) == Tolerance(rtol, atol)
+
+
+def test_quantised_values_may_move_by_one_step() -> None:
+    for dtype in (np.int8, np.uint8, np.int32):
+        assert tolerance_for(np.dtype(dtype), quantised=True) == Tolerance(0, 1)
+    assert tolerance_for(np.dtype(np.bool_), quantised=True) == EXACT
 
 
 def test_given_tolerances_replace_those_of_floats_only() -> None:
@@ -121,11 +127,11 @@ def test_integers_are_exact_even_where_float64_cannot_tell_them_apart() -> None:
 
 def test_quantised_values_may_move_one_step_and_it_is_said() -> None:
     a, b = np.array([0, 255, 7], np.uint8), np.array([1, 254, 7], np.uint8)
-    found = compare(a, b, tolerance_for(a.dtype))
+    found = compare(a, b, tolerance_for(a.dtype, quantised=True))
     assert found.ok
     assert found.note == "2 of 3 quantised values moved by one step"
-    assert not compare(a, np.array([2, 255, 7], np.uint8), tolerance_for(a.dtype)).ok
-    assert not compare(a, a, tolerance_for(a.dtype)).note
+    assert not compare(a, np.array([2, 255, 7], np.uint8), tolerance_for(a.dtype, quantised=True)).ok
+    assert not compare(a, a, tolerance_for(a.dtype, quantised=True)).note
 
 
 def test_strings_are_exact() -> None:

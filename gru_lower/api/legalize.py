@@ -15,12 +15,10 @@ from gru_lower.rewriting.rewrite_model import rewrite_model
 from gru_lower.rewriting.target_options import target_options
 from gru_lower.targets import read_profile
 from gru_lower.targets.accepted_forms import RUNS_RIGHT
-from gru_lower.verification.comparing.tolerance import DEFAULTS
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.rewriting.result import Result
-    from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.sites.site import Site
 
 
@@ -56,15 +54,12 @@ def legalize_model(model: Model, options: LegalizingOptions) -> Result:
         options: The options.
 
     """
-    verification, cast_to = options.how_to_verify(), ""
-    if options.allow_cast:
-        cast_to = read_profile.load(options.target).dtypes[0]
-        verification = verification and _with_tolerances_of(cast_to, verification)
+    cast_to = read_profile.load(options.target).dtypes[0] if options.allow_cast else ""
     wanted = target_options(model, options.target, options.fix_dims, options.opset)
     result = rewrite_model(
         model,
         legalizing(options.target, wanted, options.zero_length_state, options.opset, cast_to),
-        verification,
+        options.how_to_verify(),
         options.progress,
         fix_dims=options.fix_dims,
         target=options.target,
@@ -72,13 +67,6 @@ def legalize_model(model: Model, options: LegalizingOptions) -> Result:
     )
     result.report.sites = _one_entry_per_gru(result.report.sites)
     return result
-
-
-def _with_tolerances_of(dtype: str, options: VerifyOptions) -> VerifyOptions:
-    """Compare as results of a type are compared, but for the tolerances that were given."""
-    limits = DEFAULTS[dtype]
-    rtol = limits.rtol if options.rtol is None else options.rtol
-    return replace(options, rtol=rtol, atol=limits.atol if options.atol is None else options.atol)
 
 
 def _one_entry_per_gru(sites: list[Site]) -> list[Site]:

@@ -35,6 +35,7 @@ class Comparison:
         least_rtol: The least rtol that would pass with the same atol, likewise; infinite if none would.
         reason: Why not ok, in one line; "" if ok.
         note: What to know although it is ok.
+        steps: How many quantised values moved by one step, and of how many; (0, 0) if none may.
 
     """
 
@@ -49,6 +50,7 @@ class Comparison:
     least_rtol: float = 0.0
     reason: str = ""
     note: str = ""
+    steps: tuple[int, int] = (0, 0)
 
 
 def compare(expected: Array, actual: Array, tolerance: Tolerance) -> Comparison:
@@ -83,13 +85,13 @@ def compare_numbers(expected: Array, actual: Array, error: Floats, scale: Floats
     ok = bool((excess <= 0).all())
     first, second = (_number(expected[index]), _number(actual[index])) if index is not None else (math.nan, math.nan)
     reason = "" if ok else f"{_shown(expected, index)} became {_shown(actual, index)}"
-    quantised = ok and max_abs and expected.dtype.name in {"int8", "uint8"}
-    note = f"{int((error > 0).sum())} of {error.size} quantised values moved by one step" if quantised else ""
+    steps = (int((error > 0).sum()), error.size) if ok and tolerance.atol and not is_float(expected.dtype) else (0, 0)
+    note = f"{steps[0]} of {steps[1]} quantised values moved by one step" if steps[0] else ""
     needed = max(0.0, float((excess + tolerance.atol).max()))
     least = (0.0, 0.0) if ok else (math.inf, math.inf)  # of whole numbers, which have no tolerance that can be set
     if is_float(expected.dtype):
         least = least_tolerances(error, scale, tolerance)
-    return Comparison(ok, max_abs, max_rel, index, first, second, needed, *least, reason, note)
+    return Comparison(ok, max_abs, max_rel, index, first, second, needed, *least, reason, note, steps)
 
 
 def type_difference(expected: Array, actual: Array) -> str:

@@ -29,7 +29,7 @@ def beyond_rounding(
     original: Callable[[Feeds], Feeds],
     feeds: Feeds,
     factor: float = _FACTOR,
-    limits: Callable[[Array], Tolerance] | None = None,
+    limits: Callable[[str, Array], Tolerance] | None = None,
 ) -> bool:
     """Whether the rewrite is further from the original than that is from itself when its inputs' last bits change.
 
@@ -41,7 +41,8 @@ def beyond_rounding(
         original: Runs the original once.
         feeds: The inputs.
         factor: How many times as far.
-        limits: The tolerance for an output; with it, what is out of tolerance beside what is steady counts by itself.
+        limits: The tolerance for an output, by its name and values; with it, what is out of tolerance beside what is
+            steady counts by itself.
 
     """
     try:
@@ -61,7 +62,7 @@ def beyond_rounding(
                 return True
             if limits is not None and gap.ndim:  # one sequence may be steady beside another that is not
                 steady = _STEADY * np.maximum(own, bit).max(axis=-1, keepdims=True, initial=0.0)
-                if np.any((gap > limits(expected).bound(magnitudes(expected))) & (gap > steady)):
+                if np.any((gap > limits(name, expected).bound(magnitudes(expected))) & (gap > steady)):
                     return True
         else:
             steady = np.all([sample[name] == expected for sample in samples], axis=0)

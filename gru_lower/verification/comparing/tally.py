@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gru_lower.verification.result import Verification, Worst
@@ -11,6 +11,10 @@ from gru_lower.verification.result import Verification, Worst
 if TYPE_CHECKING:
     from gru_lower.verification.comparing.compare_arrays import Comparison
     from gru_lower.verification.result import Scope
+
+
+_FEW_STEPS = 4
+"""So few quantised values may move by one step however few there are."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,21 @@ class Tally:
 
     @property
     def failing(self) -> list[Entry]:
-        """The entries out of tolerance."""
-        return [entry for entry in self.entries if not entry.comparison.ok]
+        """The entries out of tolerance, and those of quantised outputs that moved as a whole: no rounding does that."""
+        shifted = self._shifted()
+        return [
+            replace(entry, comparison=_as_different(entry.comparison)) if entry.output in shifted else entry
+            for entry in self.entries
+            if not entry.comparison.ok or (entry.output in shifted and entry.comparison.steps[0])
+        ]
+
+    def _shifted(self) -> set[str]:
+        """Return the quantised outputs more than half of whose values moved by a step, over all cases."""
+        counts: dict[str, tuple[int, int]] = {}
+        for entry in self.entries:
+            moved, of = counts.get(entry.output, (0, 0))
+            counts[entry.output] = moved + entry.comparison.steps[0], of + entry.comparison.steps[1]
+        return {name for name, (moved, of) in counts.items() if moved >= _FEW_STEPS and moved > of / 2}
 
     def verification(self, scope: Scope) -> Verification:
         """Return the verdict: "equivalent" if all are within tolerance, else "different" and by how much."""
@@ -73,6 +90,13 @@ class Tally:
 
 def _severity(entry: Entry) -> tuple[float, float]:
     return entry.comparison.needed_atol, entry.comparison.max_abs or 0.0
+
+
+def _as_different(found: Comparison) -> Comparison:
+    """Return the comparison of a quantised output that moved as a whole; one that is out of tolerance stays."""
+    if not found.ok:
+        return found
+    return replace(found, ok=False, reason=found.note, note="", least_atol=math.inf, least_rtol=math.inf)
 
 
 def _difference(failing: list[Entry]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gru_lower.verification.arrays import eps, is_float
+from gru_lower.verification.arrays import eps, is_float, is_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,17 @@ class Tolerance:
         """Return the largest errors that pass for elements of some absolute values."""
         return self.atol + self.rtol * sizes
 
+    def scaled(self, largest: float, computed_in: str) -> Tolerance:
+        """Return the tolerance for an output that is small throughout: atol would pass anything.
+
+        Args:
+            largest: The largest absolute value of the output on all cases; 0 says nothing of its scale.
+            computed_in: The float type whose last bits count ("float32").
+
+        """
+        share = max(_SMALLEST_SHARE, _BITS * _EPS.get(computed_in, 0.0))
+        return Tolerance(self.rtol, min(self.atol, share * largest)) if largest else self
+
 
 DEFAULTS = {
     "float64": Tolerance(1e-9, 1e-9),
@@ -33,29 +44,39 @@ DEFAULTS = {
     "complex64": Tolerance(1e-4, 1e-5),
     "complex128": Tolerance(1e-9, 1e-9),
 }
-"""By element type. Integers, booleans and strings are exact, but for the 8-bit integers: see :func:`tolerance_for`."""
+"""By element type. Integers, booleans and strings are exact, but for quantised values: see :func:`tolerance_for`."""
+
+_SMALLEST_SHARE, _BITS = 1e-3, 16
+_EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 _EXACT = Tolerance(0.0, 0.0)
 _ONE_STEP = Tolerance(0.0, 1.0)
 
 
 def tolerance_for(
-    dtype: np.dtype[Any], *, rtol: float | None = None, atol: float | None = None, computed_in: str | None = None
+    dtype: np.dtype[Any],
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+    computed_in: str | None = None,
+    quantised: bool = False,
 ) -> Tolerance:
     """Return the tolerance for an output.
 
     Args:
-        dtype: Its element type. int8 and uint8 are taken for quantised values, which rounding may move by one step.
+        dtype: Its element type.
         rtol: Instead of the default, for types that have one.
         atol: Instead of the default, for types that have one.
         computed_in: The coarsest float type inside the model ("float16"): a float32 output cannot be better.
+        quantised: Whether a quantiser made its whole numbers: rounding may move them by one step. Masks, decisions and
+            labels are exact, whatever their type.
 
     """
     if dtype.name not in DEFAULTS:
         if is_float(dtype):  # the 8- and 4-bit floats: two neighbouring values
             default = Tolerance(2 * eps(dtype), 2 * eps(dtype))
         else:
-            return _ONE_STEP if dtype.name in {"int8", "uint8"} else _EXACT
+            return _ONE_STEP if quantised and dtype.kind != "b" and not is_text(dtype) else _EXACT
     else:
         default = DEFAULTS[dtype.name]
         inside = DEFAULTS.get(computed_in or "", default)

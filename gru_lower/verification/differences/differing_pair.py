@@ -10,10 +10,9 @@ import onnx
 
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.verification.arrays import is_float
-from gru_lower.verification.comparing.coarsest_float import coarsest_float
 from gru_lower.verification.comparing.compare_arrays import compare
 from gru_lower.verification.comparing.elementwise_errors import errors, magnitudes
-from gru_lower.verification.comparing.tolerance import tolerance_for
+from gru_lower.verification.comparing.output_limits import OutputLimits, coarsest_of
 from gru_lower.verification.running.capture_values import capture_values
 from gru_lower.verification.sites.cut_model import Part, elem_type_of
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -105,8 +104,7 @@ class DifferingPair:
         return bool(errors(expected, actual).max(initial=0.0) > self._tolerance(expected).bound(largest))
 
     def _tolerance(self, expected: Array) -> Tolerance:
-        options = self.options
-        return tolerance_for(expected.dtype, rtol=options.rtol, atol=options.atol, computed_in=self._coarsest)
+        return self._limits.tolerance(expected.dtype, self.options)
 
     @cached_property
     def _made_by_grus(self) -> set[str]:
@@ -114,8 +112,8 @@ class DifferingPair:
         return {name for node in nodes if is_onnx(node, "GRU") for name in node.output}
 
     @cached_property
-    def _coarsest(self) -> str | None:
-        return coarsest_float(self.a)
+    def _limits(self) -> OutputLimits:
+        return coarsest_of(self.a, self.b)
 
 
 def _typed_inputs(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ from gru_lower.errors import InvalidModel
 from gru_lower.verification.comparing.chaos import movement_if_chaotic
 from gru_lower.verification.comparing.compare_site import compare_site
 from gru_lower.verification.comparing.elementwise_errors import magnitudes
+from gru_lower.verification.comparing.output_limits import OutputLimits, output_limits
 from gru_lower.verification.comparing.tally import Tally
-from gru_lower.verification.comparing.tolerance import tolerance_for
 from gru_lower.verification.inputs.errors import Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds, tries
 from gru_lower.verification.result import Verification
@@ -85,6 +85,11 @@ class _Site:
     replacement: RunningModel
     tally: Tally = field(default_factory=Tally)
     chaotic: int = 0  # comparisons that fail where float64 itself depends on the last bits
+
+    @cached_property
+    def limits(self) -> dict[str, OutputLimits]:
+        """What sets the tolerances of the outputs, beside their types."""
+        return output_limits(self.pair.original, self.pair.replacement)
 
     def verify(self) -> Verification:
         """Compare on the captured inputs, or on generated ones until there are enough cases."""
@@ -171,7 +176,7 @@ class _Site:
         scale = 0.0 if state is None else float(magnitudes(state).max(initial=0.0))
         for name, actual in after.items():
             expected = None if before is None else before[name]
-            limits = tolerance_for(actual.dtype, rtol=self.options.rtol, atol=self.options.atol)
+            limits = self.limits.get(name, OutputLimits()).tolerance(actual.dtype, self.options)
             found = compare_site(expected, actual, truth.get(name), limits, scale)
             self.tally.add(case, name, found)
             if not found.ok and before is None and reference is not None:

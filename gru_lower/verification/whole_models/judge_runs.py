@@ -1,11 +1,20 @@
-"""Judge the runs of two models; a difference that the runtimes or chaos explain is inconclusive."""
+"""Judge the runs of two models.
+
+A difference that the runtimes, chaos or the smallness of an output explain is inconclusive, and so is the verdict where
+nothing of an output was compared.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.chaos import movement_if_chaotic, nudge
+from gru_lower.verification.comparing.elementwise_errors import magnitudes
+from gru_lower.verification.comparing.rounding import beyond_rounding
 from gru_lower.verification.running.run_cases import run_rewrite
 from gru_lower.verification.worker.run_failure import RunFailure
 from gru_lower.verification.worker.runtimes import RUNTIME_NAMES
@@ -28,6 +37,8 @@ def judge_runs(pair: ModelPair, runs: Runs) -> Verification:
     if found.status == "different" and runs.rewrite_runtime != runs.runtime:
         found = _doubt_runtimes(pair, runs, found)
     if found.status == "different":
+        found = _doubt_small_outputs(pair, runs, found)
+    if found.status == "different":
         found = _doubt_chaos(pair, runs, found)
     if found.status == "different":
         found.counterexample = next(case.feeds for case in runs.cases if case.number == tally.worst_case)
@@ -45,6 +56,60 @@ def _doubt_runtimes(pair: ModelPair, runs: Runs, found: Verification) -> Verific
     name = RUNTIME_NAMES[runs.runtime]
     message = f"equal in {name}, but onnxruntime computes the rewrite otherwise: {found.message}"
     return replace(found, status="inconclusive", message=message)
+
+
+def _doubt_small_outputs(pair: ModelPair, runs: Runs, found: Verification) -> Verification:
+    """Make a difference inconclusive where it is one for small outputs alone, and rounding explains it there."""
+    if pair.tally(runs.cases, runs.outputs, plainly=True).failing:
+        return found
+    failing = pair.tally(runs.cases, runs.outputs).failing
+    for case, actual in zip(runs.cases, runs.outputs, strict=True):
+        names = {entry.output for entry in failing if entry.case == case.number}
+        has_floats = any(is_float(array.dtype) for array in case.feeds.values())  # else nothing can be moved
+        if not names or not has_floats:
+            continue
+        before, after = ({name: outputs[name] for name in names} for outputs in (case.outputs, actual))
+        if beyond_rounding(before, after, lambda feeds: pair.original.run(runs.runtime, feeds), case.feeds):
+            return found
+    named = dict.fromkeys(entry.output for entry in failing)
+    message = "; ".join(
+        f"output {name!r} is {pair.largest[name]:.2g} at most, and rounding moves it by as much as it differs"
+        for name in named
+    )
+    return replace(found, status="inconclusive", message=message)
+
+
+def doubt_uncompared(pair: ModelPair, runs: Runs, found: Verification) -> Verification:
+    """Make the verdict "equivalent" inconclusive where nothing of an output was compared, and name the output.
+
+    Args:
+        pair: The models.
+        runs: What they computed.
+        found: The verdict.
+
+    """
+    reasons = [
+        f"output {name!r} {reason}, so nothing of it was compared"
+        for name in runs.cases[0].outputs
+        if (reason := _why_uncompared(pair, name, runs))
+    ]
+    if not reasons:
+        return found
+    return replace(found, status="inconclusive", message="; ".join(filter(None, [*reasons, found.message])))
+
+
+def _why_uncompared(pair: ModelPair, name: str, runs: Runs) -> str:
+    expected, actual = [case.outputs[name] for case in runs.cases], [outputs[name] for outputs in runs.outputs]
+    if not any(array.size for array in expected):
+        return "was empty on all cases"
+    if not is_float(expected[0].dtype):
+        return ""
+    if not any(np.isfinite(array).any() for array in expected):
+        return "was no finite number on any case"
+    size = max(float(magnitudes(array).max(initial=0.0)) for array in actual)
+    if not pair.largest.get(name) and size and pair.options.atol is None:
+        return f"was 0 throughout in the first model and {size:.2g} at most in the second, less than the tolerance"
+    return ""
 
 
 def _doubt_chaos(pair: ModelPair, runs: Runs, found: Verification) -> Verification:

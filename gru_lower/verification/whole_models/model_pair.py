@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.compare_arrays import compare
+from gru_lower.verification.comparing.elementwise_errors import magnitudes
+from gru_lower.verification.comparing.output_limits import OutputLimits
 from gru_lower.verification.comparing.tally import Tally
-from gru_lower.verification.comparing.tolerance import tolerance_for
 from gru_lower.verification.worker.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gru_lower.verification.arrays import Array, Feeds
     from gru_lower.verification.comparing.tolerance import Tolerance
@@ -29,33 +31,54 @@ class ModelPair:
         original: The original.
         rewrite: The model that should compute the same.
         options: Tolerances, inputs and limits.
-        computed_in: The coarsest float type inside the original, as :func:`tolerance_for` takes it.
+        limits: What sets the tolerance of each output, beside its type.
         say: Called with one line per step.
+        largest: The largest absolute value of each output of the original, on all cases so far.
 
     """
 
     original: RunningModel
     rewrite: RunningModel
     options: VerifyOptions
-    computed_in: str | None
+    limits: Mapping[str, OutputLimits]
     say: Callable[[str], None]
+    largest: dict[str, float] = field(default_factory=dict)
 
     @property
     def runtimes(self) -> tuple[Runtime, ...]:
         """The runtimes to try; a provider that was asked for is onnxruntime's, and no other runtime replaces it."""
         return RUNTIMES[:1] if self.options.providers else RUNTIMES
 
-    def tolerance(self, expected: Array) -> Tolerance:
-        """Return the tolerance for an output."""
-        options = self.options
-        return tolerance_for(expected.dtype, rtol=options.rtol, atol=options.atol, computed_in=self.computed_in)
+    def tolerance(self, name: str, expected: Array) -> Tolerance:
+        """Return the tolerance for an output, which is smaller where the output is small on all cases."""
+        return self._limits(name).tolerance(expected.dtype, self.options, self.largest.get(name, 0.0))
 
-    def tally(self, cases: Sequence[Case], outputs: Sequence[Feeds]) -> Tally:
-        """Compare the outputs of the original with those of the rewrite, one dict per case."""
+    def plain_tolerance(self, name: str, expected: Array) -> Tolerance:
+        """Return the tolerance for an output, however small it is."""
+        return self._limits(name).tolerance(expected.dtype, self.options)
+
+    def _limits(self, name: str) -> OutputLimits:
+        return self.limits.get(name, OutputLimits())
+
+    def tally(self, cases: Sequence[Case], outputs: Sequence[Feeds], *, plainly: bool = False) -> Tally:
+        """Compare the outputs of the original with those of the rewrite, one dict per case.
+
+        Args:
+            cases: With the original's outputs.
+            outputs: The rewrite's, one dict per case.
+            plainly: Whether tolerances are taken as they are for outputs that are small, too.
+
+        """
+        for case in cases:
+            for name, expected in case.outputs.items():
+                if is_float(expected.dtype):
+                    size = float(magnitudes(expected).max(initial=0.0))
+                    self.largest[name] = max(self.largest.get(name, 0.0), size)
+        tolerance = self.plain_tolerance if plainly else self.tolerance
         tally = Tally()
         for case, actual in zip(cases, outputs, strict=True):
             for name, expected in case.outputs.items():
-                tally.add(case.number, name, compare(expected, actual[name], self.tolerance(expected)))
+                tally.add(case.number, name, compare(expected, actual[name], tolerance(name, expected)))
         return tally
 
 

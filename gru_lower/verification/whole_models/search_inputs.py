@@ -25,7 +25,7 @@ def search_inputs(
     run: Callable[[Feeds], tuple[Feeds, Feeds] | None],
     original: Callable[[Feeds], Feeds],
     feeds: Feeds,
-    limits: Callable[[Array], Tolerance],
+    limits: Callable[[str, Array], Tolerance],
     until: float,
     seed: int,
 ) -> Feeds | None:
@@ -35,7 +35,7 @@ def search_inputs(
         run: Runs both models; ``None`` where one of them fails.
         original: Runs the first alone.
         feeds: Where to begin.
-        limits: The tolerance for an output.
+        limits: The tolerance for an output, by its name and values.
         until: When to stop, on :func:`time.monotonic`'s clock.
         seed: Of the steps.
 
@@ -63,13 +63,13 @@ def search_inputs(
     return None
 
 
-def distance_in_tolerances(before: Feeds, after: Feeds, limits: Callable[[Array], Tolerance]) -> float:
+def distance_in_tolerances(before: Feeds, after: Feeds, limits: Callable[[str, Array], Tolerance]) -> float:
     """Return the largest error of the float outputs, in tolerances."""
     largest = 0.0
     for name, expected in before.items():
         if is_float(expected.dtype) and after[name].shape == expected.shape and expected.size:
             error = errors(expected, after[name])
-            bound = limits(expected).bound(magnitudes(expected))
+            bound = limits(name, expected).bound(magnitudes(expected))
             if error.any():
                 with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                     largest = max(largest, float(np.where(error > 0, error / bound, 0.0).max()))

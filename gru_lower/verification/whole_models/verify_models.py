@@ -9,8 +9,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from gru_lower.verification.comparing.accuracy import accuracies, checked_expectations, float_errors
-from gru_lower.verification.comparing.coarsest_float import coarsest_float
 from gru_lower.verification.comparing.interface import interface_difference
+from gru_lower.verification.comparing.output_limits import output_limits
 from gru_lower.verification.comparing.rounding import overflown
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds, tries
@@ -19,7 +19,7 @@ from gru_lower.verification.result import Verification
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
 from gru_lower.verification.running.running_model import RunningModel
 from gru_lower.verification.whole_models.further_inputs import run_further_inputs
-from gru_lower.verification.whole_models.judge_runs import judge_runs
+from gru_lower.verification.whole_models.judge_runs import doubt_uncompared, judge_runs
 from gru_lower.verification.whole_models.model_pair import ModelPair, Runs
 from gru_lower.verification.worker.execution_providers import worker_for
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -100,7 +100,7 @@ def verify_models(
             RunningModel(running, a, base_dir_a) as original,
             RunningModel(running, b, base_dir_b) as rewrite,
         ):
-            pair = ModelPair(original, rewrite, options, coarsest_float(a), progress or (lambda _: None))
+            pair = ModelPair(original, rewrite, options, output_limits(a, b), progress or (lambda _: None))
             return _verify(pair, candidates, more)
     except Unfeedable as error:
         return Verification("inconclusive", "model", message=error.message)
@@ -172,6 +172,8 @@ def _verify(
         except RunFailure as error:
             return found if found.status == "different" else _verdict_on_failure(pair, error, notes, runtime)
         found = judge_runs(pair, runs)
+    if found.status == "equivalent":
+        found = doubt_uncompared(pair, runs, found)
     if right is not None:
         originals = [case.outputs for case in cases]
         found.accuracy = accuracies(right, originals, outputs)
