@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from gru_lower.api.options import VerifyingOptions
-from gru_lower.cli import exclusive_options, parse_values, printing_options, write_result
+from gru_lower.cli import configured_defaults, exclusive_options, parse_values, printing_options, write_result
 from gru_lower.cli.library_flags import VERIFICATION, library_flags, library_options
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ BESIDE = "."
 @click.command("verify", short_help="Tell whether two models compute the same.")
 @click.argument("a", type=parse_values.MODEL)
 @click.argument("b", type=parse_values.MODEL)
-@library_flags(VerifyingOptions, "prove", "search", "providers", "zero_length_state")
+@library_flags(VerifyingOptions, "prove", "search", "providers", "zero_length_state", "ignore")
 @click.option(
     "--reduce",
     "reduce_to",
@@ -38,6 +38,9 @@ BESIDE = "."
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Run models A and B on the same inputs and compare their outputs. Exit code 0: equivalent, 1: not.
 
+    What a caller meets although both compute the same - a dim that is fixed, an input that is gone - is a finding, and
+    exit code 1, too.
+
     Where they differ, it says at which GRU they start to, and which tolerance would pass.
     """
     from gru_lower.api.verify import reduce_pair, verify_pair
@@ -46,6 +49,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.cli.terminal import Terminal
 
     exclusive_options.refuse_overruled()
+    o["ignore"] = configured_defaults.overrides_for(click.get_current_context(), str(o["a"])).get("ignore", o["ignore"])
     terminal = Terminal(o)
     files = _reduced_files(o)
     left, right = parse_values.read_model(o["a"]).model, parse_values.read_model(o["b"]).model
@@ -56,7 +60,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     show_verified(terminal, str(o["a"]), report)
     if files is not None and report.verification.status == "different":
         _write_reduced(reduce_pair(left, right, report.verification, how), files, terminal, overwrite=o["overwrite"])
-    return 0 if report.verification.status == "equivalent" else 1
+    return 0 if report.verification.holds else 1
 
 
 class ReducedFiles(NamedTuple):

@@ -113,6 +113,22 @@ CODES: dict[str, Code] = {
     "GL503": Code("error", "A model cannot be timed", "only what onnxruntime runs is timed"),
     "GL504": Code("note", "A GRU could not be proved", "running the models still compares them; see the reason"),
     "GL505": Code("error", "There is no such execution provider", "name one that the installed onnxruntime has"),
+    "GL506": Code(
+        "warning", "An input's dim is fixed", "export it as dynamic again; or take this out with --ignore GL506"
+    ),
+    "GL507": Code(
+        "warning", "The inputs come in another order", "feed inputs by name; or take this out with --ignore GL507"
+    ),
+    "GL508": Code(
+        "warning",
+        "An input with a default is gone",
+        "keep the initializer as an input; or take this out with --ignore GL508",
+    ),
+    "GL509": Code(
+        "warning",
+        "An input with a default is without effect",
+        "connect what it should act on; or take this out with --ignore GL509",
+    ),
     "GL601": Code("error", "What was handed in is no GRU layer", "hand in the recurrent layer alone"),
     "GL602": Code(
         "error", "The framework cannot express this GRU", "see docs/frameworks.md for what each of them can say"

@@ -135,12 +135,13 @@ def _kept_lines(sites: list[Site]) -> list[str]:
 
 
 def _verdict_lines(found: Verification, *, required: bool) -> list[str]:
-    """Return a line where verification did not go well."""
+    """Return a line where verification did not go well, and one for each of its findings."""
+    lines = [f"{each.code}: {each.message}" for each in found.findings]
     if found.status == "different":
-        return [f"the lowered model differs: {found.message}"]
+        return [f"the lowered model differs: {found.message}", *lines]
     if found.status == "inconclusive" and required:
-        return [f"the lowered model could not be verified: {found.message}"]
-    return []
+        return [f"the lowered model could not be verified: {found.message}", *lines]
+    return lines
 
 
 def _lower_options(config: pytest.Config) -> dict[str, Any]:

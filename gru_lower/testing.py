@@ -21,7 +21,7 @@ class AssertEquivalentArguments(PairOptions, TwoModels):
 
 @public_call(AssertEquivalentArguments)
 def assert_equivalent(given: AssertEquivalentArguments) -> None:
-    """Fail unless two models compute the same.
+    """Fail unless two models compute the same, and take the same calls.
 
     Raises:
         AssertionError: They do not, or it could not be told. The message says which output differs, at which GRU the
@@ -35,7 +35,7 @@ def assert_equivalent(given: AssertEquivalentArguments) -> None:
     from gru_lower.api.verify import verify_pair
 
     found = verify_pair(interop.read(given.a).model, interop.read(given.b).model, given.how_to_verify()).verification
-    if found.status != "equivalent":
+    if not found.holds:
         raise AssertionError(
             "\n".join(filter(None, [*_failure_lines(found), f"  {_how_to_see(given)}", given.err_msg]))
         )
@@ -43,8 +43,9 @@ def assert_equivalent(given: AssertEquivalentArguments) -> None:
 
 def _failure_lines(found: "Verification") -> list[str]:
     """Return what a person wants to know, most important first."""
-    verb = "are not equivalent" if found.status == "different" else "could not be compared"
-    lines = [f"the models {verb}: {found.message}"]
+    verbs = {"different": "are not equivalent", "equivalent": "compute the same, but not for every caller"}
+    said = [found.message, *(f"{each.code}: {each.message}" for each in found.findings)]
+    lines = [f"the models {verbs.get(found.status, 'could not be compared')}: {'; '.join(filter(None, said))}"]
     if found.max_abs_error is not None:
         relative = "" if found.max_rel_error is None else f", {found.max_rel_error:.2g} relative"
         lines.append(f"  largest error: {found.max_abs_error:.2g} absolute{relative}, over {found.cases} cases")

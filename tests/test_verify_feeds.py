@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds
+from gru_lower.verification.inputs.override_defaults import overriding_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -290,7 +291,7 @@ def test_a_loops_trip_count_stays_small() -> None:
     assert {int(case["count"]) for case in first(proto)} <= set(range(1, 6))
 
 
-def test_initializers_are_constants_below_ir_4_and_sometimes_overridden_from_there() -> None:
+def test_initializers_are_constants_below_ir_4_and_can_be_overridden_from_there() -> None:
     weights = {"w": np.arange(1, 7, dtype=np.float32).reshape(2, 3), "axes": np.array([0])}
     inputs: dict[str, tuple[int, Dims]] = {
         "x": (TensorProto.FLOAT, ["n", 2]),
@@ -299,16 +300,22 @@ def test_initializers_are_constants_below_ir_4_and_sometimes_overridden_from_the
     }
     nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
     assert all(set(case) == {"x"} for case in first(model(inputs, nodes, weights, ir_version=3)))
-    cases = first(model(inputs, nodes, weights, ir_version=8), 3)
-    assert {"w" in case for case in cases} == {True, False}
-    overridden = next(case["w"] for case in cases if "w" in case)
+    plain = model(inputs, nodes, weights, ir_version=8)
+    cases = first(plain, 3)
+    assert all(set(case) == {"x"} for case in cases)
+    overrides = list(overriding_feeds(plain, plain, cases[0], seed=0, zero_lengths=False))
+    assert [each.names for each in overrides] == [("axes",), ("axes",), ("w",)]
+    overridden = overrides[-1].feeds["w"]
     assert (overridden != weights["w"]).all()
     assert (overridden > 0).all()
-    assert not any("axes" in case for case in cases)
+    assert all(each.feeds["x"] is cases[0]["x"] for each in overrides)
     del inputs["w"]
     other = model(inputs, nodes, weights, ir_version=8)
     inputs["w"] = (TensorProto.FLOAT, [2, 3])
-    assert all(set(case) == {"x"} for case in first(model(inputs, nodes, weights, ir_version=8), other=other))
+    assert all(set(case) == {"x"} for case in first(plain, other=other))
+    assert [each.names for each in overriding_feeds(plain, other, cases[0], seed=0, zero_lengths=False)] == [
+        ("axes",)
+    ] * 2
 
 
 def test_the_seed_decides() -> None:

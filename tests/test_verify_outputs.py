@@ -103,9 +103,8 @@ ROUND = "QuantizeLinear(x, s, p)"
 
 
 def test_quantisers_are_known_in_bodies_and_functions() -> None:
-    then, other = (
-        "{0} () => (uint8[n] {0}z) {{ {0}z = {1} }}".format(*each) for each in (("a", ROUND), ("b", "Max(p)"))
-    )
+    then = f"a () => (uint8[n] az) {{ az = {ROUND} }}"
+    other = "b () => (uint8[n] bz) { bz = Max(p) }"
     model = parsed(
         "g (float[n] x, bool c) => (uint8[n] z, uint8[n] w, uint8[n] v) <float s = {0.1}, uint8 p = {0}> "
         f"{{ z = If(c) <then_branch = {then}, else_branch = {other}> w = my.Quantise(x, s, p) v = my.Decide(x, s) }}",

@@ -269,14 +269,26 @@ class PairOptions(ComparisonOptions):
         Literal["zero", "initial"],
         Doc("What Y_h is for a sequence of length 0; with initial none are fed."),
     ] = "zero"
+    ignore: Annotated[
+        Sequence[str],
+        Doc("Codes of findings, or their beginnings, not to look for.", flag="Do not look for these findings."),
+    ] = ()
 
     def how_to_verify(self) -> "VerifyOptions":
-        """Return how to verify the two."""
+        """Return how to verify the two.
+
+        Raises:
+            Unsupported: There is no such code to ignore.
+
+        """
+        from gru_lower.checking.code_selection import CodeSelection
+
         return replace(
             self.verify_options(),
             seconds=self.search,
             providers=tuple(self.providers),
             zero_length_state=self.zero_length_state,
+            ignore=CodeSelection(ignore=tuple(self.ignore)).ignore,
         )
 
 

@@ -41,7 +41,8 @@ def verify(given: VerifyArguments) -> Verification:
     """Tell whether two models compute the same, by running both on the same inputs.
 
     Returns:
-        The verdict. Where the two differ, ``starts_at`` names the GRUs at which they start to, ``counterexample`` holds
+        The verdict, and as its ``findings`` what a caller of the models meets although they may compute the same. Where
+        the two differ, ``starts_at`` names the GRUs at which they start to, ``counterexample`` holds
         the inputs, and ``least_atol`` and ``least_rtol`` are the tolerances that would pass.
 
     Raises:
@@ -85,7 +86,8 @@ def verify_pair(
         output=file_of(right),
         op_counts={"before": count_ops(left.proto), "after": count_ops(right.proto)},
         sites=sites,
-        diagnostics=[
+        diagnostics=verification.findings
+        + [
             diagnostic(site.code, site.message, scope=site.scope, node=site.site)
             for site in sites
             if site.code is not None
@@ -107,7 +109,8 @@ def _compare(left: Model, right: Model, options: VerifyOptions, progress: Callab
         )
         if verification.chaotic and verification.status == "inconclusive":
             progress("each GRU by itself")
-            verification = verify_gru_by_gru(left, right, options, worker) or verification
+            by_gru = verify_gru_by_gru(left, right, options, worker)
+            verification = verification if by_gru is None else replace(by_gru, findings=verification.findings)
         if verification.status == "different" and verification.counterexample is not None:
             progress("where the two start to differ")
             start = locate(_pair(left, right, verification.counterexample, options, worker))

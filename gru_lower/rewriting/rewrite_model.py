@@ -73,7 +73,7 @@ def rewrite_model(
     if options is None or original is None:
         report.verification = not_run("not asked for")
     else:
-        options = replace(options, zero_length_state=_zero_length_state(todo))
+        options = replace(options, zero_length_state=_zero_length_state(todo), fixed_dims=fix_dims or {})
         report.verification = verify_rewrite(original(), model, result.sites, options, progress)
         report.diagnostics += verdict_diagnostics(report.verification)
         if options.padding is not None and options.inputs is None:

@@ -36,6 +36,8 @@ class VerifyOptions:
             are fed where the two should agree: to whole models if "zero", as onnxruntime has it, and to sites that
             have a float64 reference. None feeds none.
         padding: Where sequences are padded whose masks become the rewrite's sequence_lens; None leaves masks to chance.
+        ignore: Codes of findings, or their beginnings, that are not looked for.
+        fixed_dims: Dims of the original that were asked to be fixed in the rewrite: symbol, or "INPUT:AXIS", to size.
         providers: onnxruntime's execution providers, in order of preference ("cuda"); its CPU's if empty.
 
     """
@@ -52,7 +54,13 @@ class VerifyOptions:
     expected: list[Feeds] | None = None
     zero_length_state: ZeroLengthState | None = None
     padding: PaddedSide | None = None
+    ignore: tuple[str, ...] = ()
+    fixed_dims: Mapping[str, int] = field(default_factory=dict)
     providers: tuple[str, ...] = ()
+
+    def looks_for(self, code: str) -> bool:
+        """Whether findings of a code are wanted."""
+        return not code.startswith(self.ignore) if self.ignore else True
 
     def for_sites(self) -> VerifyOptions:
         """Return the options for a part of the model: what was given for the model's own inputs is left out."""

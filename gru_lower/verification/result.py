@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from gru_lower.diagnostics import Diagnostic
     from gru_lower.verification.arrays import Feeds
 
 Status = Literal["equivalent", "different", "inconclusive", "not_run"]
@@ -54,6 +55,8 @@ class Verification:
         least_rtol: The least relative tolerance, the absolute one being as it is.
         starts_at: The GRUs, by site, at which two different models start to differ; empty if it is at none.
         starts_in: The first value that differs, of those that both models have; "" if that is not known.
+        findings: What a caller of the models meets although the numbers may agree: dims that are fixed, inputs that are
+            in another order, gone or without effect, noise that cannot be matched.
         counterexample: The inputs on which two different models are furthest apart.
 
     """
@@ -72,7 +75,13 @@ class Verification:
     least_rtol: float | None = None
     starts_at: list[str] = field(default_factory=list)
     starts_in: str = ""
+    findings: list[Diagnostic] = field(default_factory=list)
     counterexample: Feeds | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def holds(self) -> bool:
+        """Whether one model can stand for the other: the two are equivalent, and there are no findings."""
+        return self.status == "equivalent" and not self.findings
 
     def to_json(self) -> dict[str, Any]:
         """Return the report's ``verification`` object: strict JSON, null for what is not a finite number."""
@@ -91,6 +100,7 @@ class Verification:
             "least_rtol": _finite(self.least_rtol),
             "starts_at": list(self.starts_at),
             "starts_in": self.starts_in,
+            "findings": [found.to_json() for found in self.findings],
             "accuracy": [
                 {"output": a.output, "before": _finite(a.before), "after": _finite(a.after), "count": a.count}
                 for a in self.accuracy

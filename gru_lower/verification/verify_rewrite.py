@@ -82,7 +82,8 @@ def _combine(by_site: Sequence[tuple[Site, Verification]], whole: Verification) 
         site_text = f"; site {unsure[0][0].site}: {unsure[0][1].message}" if unsure else ""
         return replace(whole, status="inconclusive", message=whole.message + site_text)
     message = f"verified per site; whole model not decided: {whole.message}"
-    return combined([found for _, found in by_site], message, chaotic=whole.chaotic)
+    found = combined([found for _, found in by_site], message, chaotic=whole.chaotic)
+    return replace(found, findings=whole.findings)
 
 
 def left_padding_diagnostics(original: Model, rewritten: Model, options: VerifyOptions) -> list[Diagnostic]:
@@ -110,8 +111,9 @@ def left_padding_diagnostics(original: Model, rewritten: Model, options: VerifyO
 
 def verdict_diagnostics(verification: Verification) -> list[Diagnostic]:
     """Return what the verdict adds to the report's diagnostics."""
+    found = list(verification.findings)
     if verification.status == "inconclusive":
-        return [diagnostic("GL501", f"the rewritten model could not be verified: {verification.message}")]
-    if verification.scope == "site" and verification.status == "equivalent":
-        return [diagnostic("GL502", verification.message)]
-    return []
+        found.append(diagnostic("GL501", f"the rewritten model could not be verified: {verification.message}"))
+    elif verification.scope == "site" and verification.status == "equivalent":
+        found.append(diagnostic("GL502", verification.message))
+    return found

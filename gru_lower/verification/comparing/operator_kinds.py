@@ -39,7 +39,12 @@ _INT32 = {"MatMulInteger", "ConvInteger"}
 _DTYPE_OR_FLOAT = {"RandomNormal", "RandomUniform"}
 _DTYPE_OR_INPUT = {"RandomNormalLike", "RandomUniformLike", "Bernoulli", "EyeLike"}
 # fmt: on
-_COARSENESS = {TensorProto.DOUBLE: 1, TensorProto.FLOAT: 2, TensorProto.FLOAT16: 3, TensorProto.BFLOAT16: 4}
+_COARSENESS: dict[int, int] = {
+    TensorProto.DOUBLE: 1,
+    TensorProto.FLOAT: 2,
+    TensorProto.FLOAT16: 3,
+    TensorProto.BFLOAT16: 4,
+}
 _INTEGERS = {
     onnx.TensorProto.DataType.Value(name)
     for name in ("INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64", "INT4", "UINT4")
@@ -87,7 +92,7 @@ def drawn_or_made_type(node: onnx.NodeProto, place: int, given: Sequence[int]) -
     if name == "Constant":
         return _constant_type(node)
     if name == "ConstantOfShape":
-        return attributes["value"].t.data_type if "value" in attributes else TensorProto.FLOAT
+        return int(attributes["value"].t.data_type) if "value" in attributes else TensorProto.FLOAT
     if name in _INT64 or (name in {"TopK", "Unique", "MaxPool"} and place):
         return TensorProto.INT64
     if name in _BOOL or (name == "Dropout" and place):
@@ -100,7 +105,7 @@ def drawn_or_made_type(node: onnx.NodeProto, place: int, given: Sequence[int]) -
     if name == "DynamicQuantizeLinear":
         return TensorProto.FLOAT if place == 1 else TensorProto.UINT8
     if name in _DTYPE_OR_FLOAT | _DTYPE_OR_INPUT and "dtype" in attributes:
-        return attributes["dtype"].i
+        return int(attributes["dtype"].i)
     if name in _DTYPE_OR_FLOAT:
         return TensorProto.FLOAT
     if name == "Multinomial":

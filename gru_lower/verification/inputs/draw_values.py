@@ -65,8 +65,8 @@ def draw_values(wanted: Wanted, rng: np.random.Generator) -> Array:
 def _float_values(wanted: Wanted, rng: np.random.Generator) -> Array:
     spec, shape = wanted.spec, wanted.shape
     if spec.default is not None:
-        default: Array = onnx.numpy_helper.to_array(spec.default).astype(np.float64)
-        return np.asarray(default * rng.uniform(0.5, 1.5, size=shape))
+        default: Array = np.broadcast_to(onnx.numpy_helper.to_array(spec.default).astype(np.float64), shape)
+        return np.where(default == 0, 0.5 * rng.standard_normal(shape), default * rng.uniform(0.5, 1.5, size=shape))
     if wanted.attempt % 3 == 2:
         drawn: Array = rng.uniform(0.05, 1, size=shape)
     else:

@@ -65,10 +65,10 @@ def candidate_feeds(
     Unknown dims take sizes from :func:`gru_lower.verification.inputs.choose_sizes.choose_sizes`. Floats are normal
     within ±3 (every third time uniform in 0..1, for models that take logarithms), indices stay within their table,
     sequence lengths are ragged with at least one full one, recurrent weights are scaled so that the recurrence is
-    stable, and initializers that may be overridden sometimes are.
+    stable. Initializers that may be overridden are not: see :mod:`gru_lower.verification.inputs.override_defaults`.
 
     Args:
-        model: The model; its weights are not read, but for those overridden.
+        model: The model; its weights are not read.
         seed: The same seed gives the same inputs.
         shapes: Input name -> shape, for inputs whose unknown dims matter.
         other: A model to be fed the same: its static dims bind too.
@@ -103,7 +103,7 @@ def candidate_feeds(
         if isinstance(sizes.find(a), str) or isinstance(sizes.find(b), str):
             sizes.unify(a, b, "the batch of a recurrent node")
     roles = {name: role for name in inputs for role in islice(uses.of(name), 1)}
-    bounds = {name: _bound(spec, roles.get(name), inputs, sizes) for name, spec in inputs.items()}
+    bounds = {name: index_bound(spec, roles.get(name), inputs, sizes) for name, spec in inputs.items()}
     marked = paddings(other) if padding is not None and other is not None else {}
     plan = _Plan(inputs, sizes, roles, bounds, zero_lengths, bool(shapes), wild, padding, marked)
     return _candidates(plan, seed)
@@ -131,7 +131,7 @@ def _candidates(plan: _Plan, seed: int) -> Iterator[Feeds]:
         rng = np.random.default_rng([seed, attempt])
         feeds: Feeds = {}
         for name, spec in plan.inputs.items():
-            if spec.default is None or (attempt % 3 == 1 and _overridable(spec.default)):
+            if spec.default is None:
                 bound, role = plan.bounds.get(name), plan.roles.get(name)
                 limit = 1 if bound is None else size(bound)
                 try:
@@ -155,13 +155,7 @@ def _too_large(plan: _Plan, shapes: Mapping[str, tuple[int, ...]]) -> BadInputs 
     return Unfeedable(message, hint="give inputs of your own with --inputs")
 
 
-def _overridable(default: TensorProto) -> bool:
-    """Whether other values are as good: floats are weights, integers are shapes and axes."""
-    floats = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16}
-    return default.data_type in floats and default.data_location != TensorProto.EXTERNAL
-
-
-def _bound(spec: Input, role: Role | None, inputs: Mapping[str, Input], sizes: Sizes) -> Dim | None:
+def index_bound(spec: Input, role: Role | None, inputs: Mapping[str, Input], sizes: Sizes) -> Dim | None:
     """Return the size that indices stay below and lengths do not exceed; None if it cannot be told."""
     if role is not None and role.bound is not None:
         return role.bound

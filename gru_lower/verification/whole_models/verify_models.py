@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 from gru_lower.verification.comparing.accuracy import accuracies, checked_expectations, float_errors
 from gru_lower.verification.comparing.interface import interface_difference
+from gru_lower.verification.comparing.interface_findings import interface_findings
 from gru_lower.verification.comparing.output_limits import output_limits
 from gru_lower.verification.comparing.rounding import overflown
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds, tries
 from gru_lower.verification.inputs.given_arrays import fitted
+from gru_lower.verification.inputs.override_defaults import overriding_feeds
 from gru_lower.verification.result import Verification
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
 from gru_lower.verification.running.running_model import RunningModel
+from gru_lower.verification.whole_models import override_runs
 from gru_lower.verification.whole_models.further_inputs import run_further_inputs
 from gru_lower.verification.whole_models.judge_runs import doubt_uncompared, judge_runs
 from gru_lower.verification.whole_models.model_pair import ModelPair, Runs
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
 
     import onnx
 
+    from gru_lower.diagnostics import Diagnostic
     from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.inputs.override_defaults import Override
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.result import Status
     from gru_lower.verification.running.run_cases import Case
@@ -93,6 +98,14 @@ def verify_models(
     def more() -> Iterable[Feeds]:
         return draw(wild=True) if options.inputs is None else ()
 
+    def overrides(feeds: Feeds) -> Iterable[Override]:
+        if options.inputs is not None:
+            return ()
+        together = options.looks_for(override_runs.CODE)
+        zero = options.zero_length_state == "zero"
+        return overriding_feeds(a, b, feeds, seed=options.seed, zero_lengths=zero, floats_together=together)
+
+    findings = [each for each in interface_findings(a, b, options.fixed_dims) if options.looks_for(each.code)]
     own = worker_for(options) if worker is None else nullcontext(worker)
     try:
         with (
@@ -101,11 +114,13 @@ def verify_models(
             RunningModel(running, b, base_dir_b) as rewrite,
         ):
             pair = ModelPair(original, rewrite, options, output_limits(a, b), progress or (lambda _: None))
-            return _verify(pair, candidates, more)
+            found = _verify(pair, candidates, overrides, more)
+            return replace(found, findings=[*findings, *found.findings])
     except Unfeedable as error:
-        return Verification("inconclusive", "model", message=error.message)
+        return Verification("inconclusive", "model", message=error.message, findings=findings)
     except MemoryError:
-        return Verification("inconclusive", "model", message="the inputs or the outputs do not fit into memory")
+        message = "the inputs or the outputs do not fit into memory"
+        return Verification("inconclusive", "model", message=message, findings=findings)
     except BadInputs as error:
         if options.shapes or options.inputs is not None:
             raise
@@ -129,7 +144,10 @@ def _check_given(options: VerifyOptions) -> None:
 
 
 def _verify(
-    pair: ModelPair, candidates: Callable[[], Iterable[Feeds]], more: Callable[[], Iterable[Feeds]]
+    pair: ModelPair,
+    candidates: Callable[[], Iterable[Feeds]],
+    overrides: Callable[[Feeds], Iterable[Override]],
+    more: Callable[[], Iterable[Feeds]],
 ) -> Verification:
     """Run the original in the first runtime it runs in, the rewrite on the same inputs, and compare.
 
@@ -166,19 +184,23 @@ def _verify(
         cases, outputs = [cases[place] for place in sound], [outputs[place] for place in sound]
     runs = Runs(cases, outputs, runtime, ran_in)
     found = judge_runs(pair, runs)
-    if options.seconds and found.status != "inconclusive":
-        try:
+    findings: list[Diagnostic] = []
+    try:
+        if found.status == "equivalent":
+            findings = override_runs.run_overrides(pair, runs, overrides(cases[0].feeds))
+            found = judge_runs(pair, runs)
+        if options.seconds and found.status != "inconclusive":
             run_further_inputs(pair, runs, more())
-        except RunFailure as error:
-            return found if found.status == "different" else _verdict_on_failure(pair, error, notes, runtime)
-        found = judge_runs(pair, runs)
+            found = judge_runs(pair, runs)
+    except RunFailure as error:
+        return found if found.status == "different" else _verdict_on_failure(pair, error, notes, runtime)
     if found.status == "equivalent":
         found = doubt_uncompared(pair, runs, found)
     if right is not None:
         originals = [case.outputs for case in cases]
         found.accuracy = accuracies(right, originals, outputs)
         notes.append(float_errors(right, originals, outputs))
-    return replace(found, message="; ".join(filter(None, (found.message, *notes))))
+    return replace(found, message="; ".join(filter(None, (found.message, *notes))), findings=findings)
 
 
 def _run_original(
