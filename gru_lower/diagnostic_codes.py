@@ -129,6 +129,11 @@ CODES: dict[str, Code] = {
         "An input with a default is without effect",
         "connect what it should act on; or take this out with --ignore GL509",
     ),
+    "GL510": Code(
+        "warning",
+        "Only one of two models draws noise",
+        "draw it in both, with the same operator in the same place; or take this out with --ignore GL510",
+    ),
     "GL601": Code("error", "What was handed in is no GRU layer", "hand in the recurrent layer alone"),
     "GL602": Code(
         "error", "The framework cannot express this GRU", "see docs/frameworks.md for what each of them can say"

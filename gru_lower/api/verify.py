@@ -15,6 +15,7 @@ from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.verification.differences.differing_pair import DifferingPair
 from gru_lower.verification.differences.locate import locate
 from gru_lower.verification.differences.reduce import reduce_models
+from gru_lower.verification.noise.hand_in_noise import hand_in_noise
 from gru_lower.verification.sites.gru_by_gru import verify_gru_by_gru
 from gru_lower.verification.whole_models.verify_models import verify_models
 from gru_lower.verification.worker.execution_providers import worker_for
@@ -141,7 +142,8 @@ def reduce_pair(left: Model, right: Model, found: Verification, options: VerifyO
 
 
 def _pair(left: Model, right: Model, feeds: Feeds, options: VerifyOptions, worker: Worker) -> DifferingPair:
-    return DifferingPair(left.proto, right.proto, feeds, options, worker, (left.base_dir, right.base_dir))
+    noise = hand_in_noise(left.proto, right.proto)
+    return DifferingPair(noise.a, noise.b, feeds, options, worker, (left.base_dir, right.base_dir))
 
 
 def _no_progress(_what: str) -> None:

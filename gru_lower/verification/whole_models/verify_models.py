@@ -17,6 +17,7 @@ from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds, tries
 from gru_lower.verification.inputs.given_arrays import fitted
 from gru_lower.verification.inputs.override_defaults import overriding_feeds
+from gru_lower.verification.noise.hand_in_noise import hand_in_noise
 from gru_lower.verification.result import Verification
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
 from gru_lower.verification.running.running_model import RunningModel
@@ -60,7 +61,8 @@ def verify_models(
 
     Each runs in onnxruntime if it does, else in onnx's reference evaluator. Where the outputs differ, but those of `a`
     move as much when its inputs change in the last bits, the verdict is "inconclusive" and `chaotic` is set: whole
-    outputs cannot decide then.
+    outputs cannot decide then. What the two draw at random is the same in both: see
+    :mod:`gru_lower.verification.noise.hand_in_noise`.
 
     Args:
         a: The original.
@@ -80,6 +82,8 @@ def verify_models(
     if difference:
         return Verification("different", "model", message=difference)
     _check_given(options)
+    noise = hand_in_noise(a, b)
+    a, b = noise.a, noise.b
     draw = partial(
         candidate_feeds,
         a,
@@ -105,7 +109,8 @@ def verify_models(
         zero = options.zero_length_state == "zero"
         return overriding_feeds(a, b, feeds, seed=options.seed, zero_lengths=zero, floats_together=together)
 
-    findings = [each for each in interface_findings(a, b, options.fixed_dims) if options.looks_for(each.code)]
+    findings = [*interface_findings(a, b, options.fixed_dims), *noise.findings]
+    findings = [each for each in findings if options.looks_for(each.code)]
     own = worker_for(options) if worker is None else nullcontext(worker)
     try:
         with (
@@ -115,6 +120,9 @@ def verify_models(
         ):
             pair = ModelPair(original, rewrite, options, output_limits(a, b), progress or (lambda _: None))
             found = _verify(pair, candidates, overrides, more)
+            if found.status == "different" and noise.doubtful:
+                message = f"{noise.doubtful}; {found.message}"
+                found = replace(found, status="inconclusive", message=message, counterexample=None)
             return replace(found, findings=[*findings, *found.findings])
     except Unfeedable as error:
         return Verification("inconclusive", "model", message=error.message, findings=findings)
