@@ -245,5 +245,6 @@ def test_json_is_strict_whatever_the_numbers() -> None:
         "least_rtol": None,
         "starts_at": [],
         "starts_in": "",
+        "findings": [],
         "accuracy": [{"output": "y", "before": 0.5, "after": None, "count": 2}],
     }

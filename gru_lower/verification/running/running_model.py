@@ -24,6 +24,8 @@ class RunningModel:
 
     Attributes:
         worker: Where it runs.
+        model: The model.
+        base_dir: The folder of its external data.
         runtime: What it was last loaded into.
         slowest: Seconds its longest run took.
 
@@ -34,8 +36,8 @@ class RunningModel:
         self.worker = worker
         self.runtime: Runtime | None = None
         self.slowest = 0.0
-        self._model = model
-        self._base_dir = base_dir
+        self.model = model
+        self.base_dir = base_dir
         self._handle = 0
         self._refused: dict[Runtime, RunFailure] = {}
 
@@ -78,7 +80,7 @@ class RunningModel:
 
     def _load(self, runtime: Runtime) -> int:
         try:
-            return self.worker.load(self._model, self._base_dir, runtime)
+            return self.worker.load(self.model, self.base_dir, runtime)
         except RunFailure as failure:
             self._refused[runtime] = failure  # it would be again, and may have taken long to say so
             raise

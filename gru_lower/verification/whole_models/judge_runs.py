@@ -16,6 +16,7 @@ from gru_lower.verification.comparing.chaos import movement_if_chaotic, nudge
 from gru_lower.verification.comparing.elementwise_errors import magnitudes
 from gru_lower.verification.comparing.rounding import beyond_rounding
 from gru_lower.verification.running.run_cases import run_rewrite
+from gru_lower.verification.whole_models.before_quantisers import judge_before_quantisers
 from gru_lower.verification.worker.run_failure import RunFailure
 from gru_lower.verification.worker.runtimes import RUNTIME_NAMES
 
@@ -39,7 +40,7 @@ def judge_runs(pair: ModelPair, runs: Runs) -> Verification:
     if found.status == "different":
         found = _doubt_small_outputs(pair, runs, found)
     if found.status == "different":
-        found = _doubt_chaos(pair, runs, found)
+        found = _doubt_rounding_and_chaos(pair, runs, found)
     if found.status == "different":
         found.counterexample = next(case.feeds for case in runs.cases if case.number == tally.worst_case)
     return found
@@ -110,6 +111,15 @@ def _why_uncompared(pair: ModelPair, name: str, runs: Runs) -> str:
     if not pair.largest.get(name) and size and pair.options.atol is None:
         return f"was 0 throughout in the first model and {size:.2g} at most in the second, less than the tolerance"
     return ""
+
+
+def _doubt_rounding_and_chaos(pair: ModelPair, runs: Runs, found: Verification) -> Verification:
+    """Make a difference none that is one of rounding to quantised values, and inconclusive one that is chaos."""
+    before = judge_before_quantisers(pair, runs)
+    if before == "agree":
+        message = "all values agree before they are quantised; what differs was rounded to the next step"
+        return replace(found, status="equivalent", message=message, least_atol=0.0, least_rtol=0.0)
+    return found if before == "differ" else _doubt_chaos(pair, runs, found)
 
 
 def _doubt_chaos(pair: ModelPair, runs: Runs, found: Verification) -> Verification:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from gru_lower.verification.comparing.accuracy import accuracies, checked_expectations, float_errors
+from gru_lower.verification.comparing.decide_by_labels import computes_in_int8, decide_by_labels
 from gru_lower.verification.comparing.interface import interface_difference
 from gru_lower.verification.comparing.interface_findings import interface_findings
 from gru_lower.verification.comparing.output_limits import output_limits
@@ -208,6 +209,10 @@ def _verify(
         originals = [case.outputs for case in cases]
         found.accuracy = accuracies(right, originals, outputs)
         notes.append(float_errors(right, originals, outputs))
+        if found.status == "different" and computes_in_int8(pair.original.model) != computes_in_int8(
+            pair.rewrite.model
+        ):
+            found = decide_by_labels(found)
     return replace(found, message="; ".join(filter(None, (found.message, *notes))), findings=findings)
 
 
