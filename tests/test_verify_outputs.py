@@ -90,6 +90,12 @@ def test_quantised_values_that_all_moved_by_one_step_are_different(worker: Worke
     assert "quantised values moved by one step" in found.message
 
 
+def test_a_quantised_mask_whose_values_all_became_0_is_different(worker: Worker) -> None:
+    tail = "d = Constant<value = float {1}>() o = Constant<value = uint8 {0}>() z = QuantizeLinear(c, d, o)"
+    a = eight_bits(f"b = Greater(x, zero) c = Cast<to = 1>(b) {tail}")
+    assert verify(a, eight_bits(f"c = Sub(x, x) {tail}"), worker).status == "different"
+
+
 def test_both_models_have_to_quantise_for_a_step_to_be_none(worker: Worker) -> None:
     """As in a model that makes a decision of 0 and 1 where the other one quantised."""
     a = eight_bits("d = Constant<value = float {1}>() o = Constant<value = uint8 {0}>() b = Greater(x, zero) "
@@ -124,8 +130,9 @@ HALF = "h = Cast<to = 10>(x) "
         ("w = Constant<value = float16 {16384}>() v = Cast<to = 1>(w) y = Mul(x, v)", "float32"),
         ("w = Constant<value = float16 {16384}>() v = Identity(w) u = Cast<to = 1>(v) y = Mul(x, u)", "float32"),
         (HALF + "z = Add(h, h) y = Cast<to = 1>(z)", "float16"),
-        (HALF + "z = Cast<to = 1>(h) y = Add(z, z)", "float16"),
-        ("h = Cast<to = 16>(x) z = Cast<to = 1>(h) y = Add(z, z)", "bfloat16"),
+        (HALF + "z = Cast<to = 1>(h) y = Add(z, z)", "float32"),
+        ("t = Tanh(x) h = Cast<to = 10>(t) z = Cast<to = 1>(h) y = Add(z, z)", "float16"),
+        ("t = Tanh(x) h = Cast<to = 16>(t) z = Cast<to = 1>(h) y = Add(z, z)", "bfloat16"),
         ("d = Cast<to = 11>(x) e = Add(d, d) y = Cast<to = 1>(e)", "float32"),
         ("y = Add(x, x)", "float32"),
     ],

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from gru_lower.verification.result import Scope
 
 
-_FEW_STEPS = 4
-"""So few quantised values may move by one step however few there are."""
+_FEW_STEPS, _MOST_STEPS = 3, 4
+"""So few quantised values may move by one step however few there are, and one in so many of all."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Tally:
         ]
 
     def _shifted(self) -> set[str]:
-        """Return the quantised outputs more than half of whose values moved by a step, over all cases."""
+        """Return the quantised outputs more than a quarter of whose values moved by a step, over all cases."""
         counts: dict[str, tuple[int, int]] = {}
         for entry in self.entries:
             moved, of = counts.get(entry.output, (0, 0))
             counts[entry.output] = moved + entry.comparison.steps[0], of + entry.comparison.steps[1]
-        return {name for name, (moved, of) in counts.items() if moved >= _FEW_STEPS and moved > of / 2}
+        return {name for name, (moved, of) in counts.items() if moved > _FEW_STEPS and moved > of / _MOST_STEPS}
 
     def verification(self, scope: Scope) -> Verification:
         """Return the verdict: "equivalent" if all are within tolerance, else "different" and by how much."""

@@ -40,7 +40,8 @@ class Origin:
     Attributes:
         elem_type: Its ``TensorProto.DataType``, 0 where that is not known.
         constant: Whether it is the same on all inputs.
-        coarsest: The coarsest float type that anything on the way to it was computed in or rounded to, 0 for none.
+        coarsest: The coarsest float type that anything on the way to it was computed in, or rounded to once something
+            was computed, 0 for none.
         quantised: Whether a QuantizeLinear or the like made it, and it was only moved or selected since.
 
     """
@@ -161,7 +162,8 @@ def _made(node: onnx.NodeProto, given: Sequence[Origin | None], place: int) -> O
 def _computed_in(node: onnx.NodeProto, present: Sequence[Origin], elem_type: int, *, moves: bool) -> list[int]:
     """Return the float types that a node computes in, or rounds to."""
     if node.op_type in CASTS:
-        rounds = not present or coarseness(elem_type) > coarseness(present[0].elem_type)
+        # What was only moved from an input so far is rounded to the same in both models.
+        rounds = bool(present and present[0].coarsest) and coarseness(elem_type) > coarseness(present[0].elem_type)
         return [elem_type] if rounds else []
     if moves or not coarseness(elem_type):
         return []
