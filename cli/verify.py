@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from gru_lower.api.options import VerifyingOptions
-from gru_lower.cli import configured_defaults, exclusive_options, parse_values, printing_options, write_result
+from gru_lower.cli import exclusive_options, option_precedence, parse_values, printing_options, write_result
 from gru_lower.cli.library_flags import VERIFICATION, library_flags, library_options
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.cli.terminal import Terminal
 
     exclusive_options.refuse_overruled()
-    o["ignore"] = configured_defaults.overrides_for(click.get_current_context(), str(o["a"])).get("ignore", o["ignore"])
+    o["ignore"] = option_precedence.overrides_for(click.get_current_context(), str(o["a"])).get("ignore", o["ignore"])
     terminal = Terminal(o)
     files = _reduced_files(o)
     left, right = parse_values.read_model(o["a"]).model, parse_values.read_model(o["b"]).model
