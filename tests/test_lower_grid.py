@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lowering import FORMS, float32_twin, hold, holds_gru, lower, op_types, run
-from strategies import BFLOAT16, BOUNDED, WEIGHTS, AnyOf, GruCase, gru_cases, random_case
+from strategies import BFLOAT16, BOUNDED, UNBOUNDED, WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 
 
 def may_be_kept(code: str | None, case: GruCase, form: str) -> bool:
@@ -59,6 +61,31 @@ def test_length_zero_keeps_the_initial_state_on_request(form: str) -> None:
         )  # fmt: skip
         lowered, _ = lower(case.model(), f"lower-gru{{form={form},zero_length_state=initial}}")
         hold(case, lowered, zero_length_state="initial")
+
+
+@pytest.mark.parametrize("form", ["scan", "loop", "unroll"])
+@pytest.mark.parametrize("candidate", [*UNBOUNDED, "ScaledTanh"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64])
+def test_a_state_that_is_kept_is_kept_to_the_bit(form: str, candidate: str, dtype: type[np.floating[Any]]) -> None:
+    """With z = 1 the candidate has no part in the state, however large it is; whatever the packing."""
+    large = 6e4 if dtype == np.float16 else 1e30
+    alphas, betas = [large if candidate == "ScaledTanh" else 1.0] * 4, [0.5] * 4
+    for packing in ("auto", "block", "double", "triple") if form == "scan" else ("auto",):
+        for direction, wants in (("forward", ("Y_h",)), ("bidirectional", ("Y", "Y_h"))):
+            functions = ["HardSigmoid", candidate]
+            case = random_case(
+                np.random.default_rng(23), opset=17, dtype=dtype, H=3, I=2, N=2, T=5, static=form == "unroll",
+                initial_h=True, bias=True, layout=None, clip=None, sequence_lens=None, direction=direction,
+                activations=functions * (2 if direction == "bidirectional" else 1), activation_alpha=alphas,
+                activation_beta=betas, outputs=wants, constants=WEIGHTS, linear_before_reset=1,
+            )  # fmt: skip
+            assert case.B is not None
+            case.W[:, :3], case.R[:, :3], case.B[:, :3] = 0, 0, 15  # the update gate is 1, whatever comes
+            case.W[:, 6:], case.X[:] = 1e3 / 4, 4  # all candidates are large
+            case.R[:, 3:] = 0
+            lowered, _ = lower(case.model(), f"lower-gru{{form={form},packing={packing}}}")
+            made = run(lowered, case.feeds())["Y_h"]
+            np.testing.assert_array_equal(made, case.initial_h, err_msg=f"{packing} {direction}")
 
 
 @pytest.mark.parametrize("lbr", [0, 1])

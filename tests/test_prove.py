@@ -14,7 +14,7 @@ import gru_lower
 from gru_lower.graph import model as graph_model
 from gru_lower.proving.prove import prove
 from lowering import run
-from strategies import WEIGHTS, random_case
+from strategies import UNBOUNDED, WEIGHTS, random_case
 
 if TYPE_CHECKING:
     from gru_lower.api.options import Form, ZeroLengthState
@@ -43,6 +43,19 @@ def test_what_is_lowered_is_proved(form: str, packing: str, seed: int) -> None:
     case = random_case(
         np.random.default_rng(seed), opset=17, dtype=np.float32, constants=WEIGHTS, static=form == "unroll" or seed % 3,
         activations=None, I=3, H=4, N=1 + seed // 4, T=1 + seed % 4, **masked,
+    )  # fmt: skip
+    model = case.model()
+    for proof in proofs(model, lowered(model, form, packing)):
+        assert proof.proved, (case, proof)
+
+
+@pytest.mark.parametrize(("form", "packing"), [("unroll", "none"), ("loop", "none"), *(("scan", p) for p in PACKINGS)])
+@pytest.mark.parametrize("candidate", UNBOUNDED)
+def test_large_candidates_are_proved_too(form: str, packing: str, candidate: str) -> None:
+    """Their states are written as (1 - z) ∘ ht + z ∘ H, which multiplies out to the same."""
+    case = random_case(
+        np.random.default_rng(len(packing)), opset=17, dtype=np.float32, constants=WEIGHTS, static=form == "unroll",
+        activations=["Sigmoid", candidate], direction="forward", sequence_lens=None, I=3, H=4, N=2, T=3,
     )  # fmt: skip
     model = case.model()
     for proof in proofs(model, lowered(model, form, packing)):
