@@ -8,6 +8,7 @@ import numpy as np
 
 from gru_lower.gru.step_equations import step
 from gru_lower.passes.lower_gru.forms import activation_nodes
+from gru_lower.passes.lower_gru.forms.sequence_lens_masks import new_or_old
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ def emit_step(
         direction: Whose weights and activations.
         xt: The projection of the step, [B, H] each.
         ht_1: The state before, or ``None`` for zeros.
-        mask: [B, 1] bool with the recipe ``where``: where it is false the state stays what it was.
+        mask: With the recipe ``where``: a step of
+            :func:`gru_lower.passes.lower_gru.forms.sequence_lens_masks.choices_of_steps`, by which a state stays what
+            it was.
         prefix: What stands before the local names of the recurrent weights, the direction's own by default.
 
     """
@@ -135,4 +138,4 @@ def emit_step(
     ht = step(algebra, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
     if v.mask != "where" or mask is None:
         return ht
-    return e.op("Where", [mask, ht, e.tensor("zero", 0.0) if ht_1 is None else ht_1], "Ht_valid")
+    return new_or_old(e, ht, e.tensor("zero", 0.0) if ht_1 is None else ht_1, mask, "Ht_valid")
