@@ -20,7 +20,6 @@ def may_be_kept(code: str | None, case: GruCase, form: str) -> bool:
         "GL302": form == "unroll" and not case.static,
         "GL303": form == "step" and not (case.static and case.sizes[0] == 1),
         "GL304": case.opset < 9 and form == "scan",
-        "GL305": case.sequence_lens is not None and case.opset < (9 if case.static else 11),
     }.get(code or "", False)
 
 

@@ -81,9 +81,7 @@ def scan_lanes(
     body = v.emitter(e)
     write_body(body, v)
     outputs = scan_node.write_scan(e, v, body, state, steps, PREFIX, x=given.x, width=width)
-    return scan_node.last_state_and_y(
-        e, v, outputs, PREFIX, x=given.x, mask=common_mask(v, given), width=width
-    )
+    return scan_node.last_state_and_y(e, v, outputs, PREFIX, x=given.x, mask=common_mask(v, given), width=width)
 
 
 def common_mask(v: Variant, given: Inputs) -> Mask | None:

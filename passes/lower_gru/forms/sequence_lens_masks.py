@@ -99,7 +99,9 @@ def _mask_of_floats(e: Emitter, v: Variant, x: Value) -> Mask:
     else:
         steps = e.ints("t", range(v.seq_length))
         time = e.tensor("t_column", np.arange(v.seq_length)[:, None], TensorProto.DOUBLE)
-    nonempty = e.op("Less", [e.tensor("no_step", 0, TensorProto.DOUBLE), lens], "nonempty") if needs_nonempty(v) else None
+    nonempty = (
+        e.op("Less", [e.tensor("no_step", 0, TensorProto.DOUBLE), lens], "nonempty") if needs_nonempty(v) else None
+    )
     return Mask(e.op("Less", [time, lens], "valid"), nonempty, steps, sequence_numbers(e, v, x))
 
 
