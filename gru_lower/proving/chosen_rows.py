@@ -2,10 +2,10 @@
 
     Gather(Concat(zeros, rows), m · (b + 1))               Where(m, rows, zeros), row by row
     Gather(Concat(old, new), m · B + b)                    Where(m, new, old)
-    Gather(Concat(padding, rows), m · (t · B + b + 1))     the same for the rows of all steps, m and its number as one row
+    Gather(Concat(padding, rows), m · (t · B + b + 1))     the same for the rows of all steps
 
-A mask m is 0 or 1 for every step and sequence; b is the sequence's number, of B, and t the step's. There is neither Where
-nor Range in these opsets, so a Loop may have counted the numbers.
+A mask m is 0 or 1 for every step and sequence; b is the sequence's number, of B, and t the step's. There is neither
+Where nor Range in these opsets, so a Loop may have counted the numbers.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 CHOOSING = ("Cast", "Mul", "Add", "Reshape", "Split", "Gather")
 """The operators that choose rows."""
+STEPS_AND_SEQUENCES = 2
+"""Axes of a mask of all steps."""
 
 
 class Choice(NamedTuple):
@@ -111,12 +113,11 @@ class ChosenRows:
         if mask is None:
             return
         batch = mask.dims[-1]
-        if isinstance(numbers, ConstTensor) and numbers.array.size == 1 and numbers.array.reshape(-1)[0] == batch:
-            if numbers.dims in ((), (1,)):
-                self._starts[node.output[0]] = mask
+        if _is_number(numbers, batch):
+            self._starts[node.output[0]] = mask
         if self._is_counted(numbers, (batch,), 1):
             self._choices[node.output[0]] = Choice(mask, old_first=False)
-        elif len(mask.dims) == 2 and self._numbers_rows(node.input[1], mask.dims):
+        elif len(mask.dims) == STEPS_AND_SEQUENCES and self._numbers_rows(node.input[1], mask.dims):
             self._row_products[node.output[0]] = mask
 
     def _numbers_rows(self, name: str, dims: tuple[Count, ...]) -> bool:
@@ -132,16 +133,11 @@ class ChosenRows:
         mul = None if index is None else self._interpreter.scope.nodes[index]
         if mul is None or not is_onnx(mul, "Mul"):
             return False
-        steps, count = self._value(mul.input[0]), self._value(mul.input[1])
-        one = isinstance(count, ConstTensor) and count.array.size == 1 and count.dims in ((), (1,))
-        if not one or not isinstance(count, ConstTensor) or count.array.reshape(-1)[0] != dims[1]:
+        steps = self._value(mul.input[0])
+        if not _is_number(self._value(mul.input[1]), dims[1]) or not isinstance(steps, ConstTensor):
             return False
-        column = isinstance(steps, ConstTensor) and len(steps.dims) == len(dims) and steps.dims[1] == 1
-        return (
-            column
-            and isinstance(steps, ConstTensor)
-            and self._is_counted(squeeze(self._algebra, steps, [1]), dims[:1], 0)
-        )
+        column = len(steps.dims) == len(dims) and steps.dims[1] == 1
+        return column and self._is_counted(squeeze(self._algebra, steps, [1]), dims[:1], 0)
 
     @staticmethod
     def _is_counted(known: Tensor | None, dims: tuple[Count, ...], first: int) -> bool:
@@ -151,9 +147,8 @@ class ChosenRows:
         flat = known.array.reshape(-1)
         if flat.size == 1 and isinstance(flat[0], Affine):
             return bool(flat[0] == POSITION + first)
-        return (
-            known.is_full and known.array.dtype.kind in "iu" and flat.tolist() == list(range(first, first + flat.size))
-        )
+        whole = known.is_full and known.array.dtype.kind in "iu"
+        return whole and flat.tolist() == list(range(first, first + flat.size))
 
     def _flatten(self, node: NodeProto) -> None:
         shape = self._value(node.input[1])
@@ -163,7 +158,7 @@ class ChosenRows:
         mask = self._row_products.get(node.input[0])
         if mask is not None:
             self._choices[node.output[0]] = Choice(mask, old_first=False, flat=True)
-        elif found is not None and found.old_first:
+        elif found is not None and found.old_first and len(found.mask.dims) == STEPS_AND_SEQUENCES:
             steps = found.mask.dims[0]
             single = Choice(take_index(self._algebra, found.mask, 0, 0), old_first=True)
             self._choices[node.output[0]] = single if steps == 1 else found._replace(flat=True)
@@ -183,7 +178,7 @@ class ChosenRows:
         all_steps = self._choice(node.input[0])
         if all_steps is not None and not all_steps.flat:
             step = self._value(node.input[1])
-            if isinstance(step, ConstTensor) and step.dims == () and len(all_steps.mask.dims) == 2:
+            if isinstance(step, ConstTensor) and step.dims == () and len(all_steps.mask.dims) == STEPS_AND_SEQUENCES:
                 mask = gather(self._algebra, all_steps.mask, 0, step)
                 if isinstance(mask, PolyTensor):
                     self._choices[node.output[0]] = all_steps._replace(mask=mask)
@@ -200,7 +195,9 @@ class ChosenRows:
 
     def _chosen(self, choice: Choice, first: Tensor, then: Tensor) -> PolyTensor | None:
         mask, algebra = choice.mask, self._algebra
-        if choice.flat != (len(mask.dims) == 2) or first.dims[0] != (mask.dims[-1] if choice.old_first else 1):
+        if choice.flat != (len(mask.dims) == STEPS_AND_SEQUENCES) or first.dims[0] != (
+            mask.dims[-1] if choice.old_first else 1
+        ):
             return None
         width = then.dims[-1]
         if choice.flat:
@@ -215,3 +212,7 @@ class ChosenRows:
         if choice.flat and isinstance(made, PolyTensor):
             made = reshape(algebra, made, [mask.dims[0] * mask.dims[1], width])
         return made if isinstance(made, PolyTensor) else None
+
+
+def _is_number(known: Tensor | None, number: Count) -> bool:
+    return isinstance(known, ConstTensor) and known.dims in ((), (1,)) and bool(known.array.reshape(-1)[0] == number)

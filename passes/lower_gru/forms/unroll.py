@@ -74,10 +74,10 @@ def prologue(v: Variant) -> Template:
     e, given = prepare_inputs(v)
     length = v.seq_length or 0
     results: dict[str, Value] = {}
-    for direction, state in zip(v.directions, given.states, strict=True):
+    chosen = v.mask == "where" and length and v.opset < sequence_lens_masks.WHERE
+    for direction, initial in zip(v.directions, given.states, strict=True):
         p = prefix_of(direction)
-        if state is None and v.mask == "where" and length and v.opset < sequence_lens_masks.WHERE:
-            state = zero_state(e, v, given.x)
+        state = zero_state(e, v, given.x) if initial is None and chosen else initial
         if state is not None:
             results[f"{p}state"] = state
         elif not length:
