@@ -195,9 +195,8 @@ class ChosenRows:
 
     def _chosen(self, choice: Choice, first: Tensor, then: Tensor) -> PolyTensor | None:
         mask, algebra = choice.mask, self._algebra
-        if choice.flat != (len(mask.dims) == STEPS_AND_SEQUENCES) or first.dims[0] != (
-            mask.dims[-1] if choice.old_first else 1
-        ):
+        rows_before = mask.dims[-1] if choice.old_first else 1
+        if choice.flat != (len(mask.dims) == STEPS_AND_SEQUENCES) or first.dims[0] != rows_before:
             return None
         width = then.dims[-1]
         if choice.flat:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
     from gru_lower.verification.sites.site import Site
 
+SOME_STEPS = "T >= 1"
+"""What a Scan rests on where T is dynamic: onnxruntime's refuses a sequence of no steps."""
+
 
 class LowerGru(Pass):
     """Replace GRU nodes by Scan, Loop, unrolled or single-step subgraphs.
@@ -49,7 +52,8 @@ class LowerGru(Pass):
         5. In a function whose calls bind a GRU's attributes differently, each binding gets a clone of its own.
         6. An initial_h of zeros is no initial_h, and sequence_lens that are all T are none.
         7. What the replaced node alone used goes with it.
-        8. For a target, a GRU it runs right is kept, without a code.
+        8. A Scan over a dynamic T states that T has to be 1 or more; a Loop takes 0 as well.
+        9. For a target, a GRU it runs right is kept, without a code.
     """
 
     name = "lower-gru"
@@ -83,6 +87,8 @@ class LowerGru(Pass):
                 continue
             site.action, site.form, site.nodes_after = "lowered", choice.form, replacement.node_count
             site.change = replacement.change if ctx.keep_changes else None
+            if choice.form == "scan" and spec.seq_length is None:
+                site.preconditions = (SOME_STEPS,)
             result.diagnostics += wish.doubts(choice.form)
             edits.append(replacement.edit)
         result.modified = splice.apply(model, edits, keeps_order=True)
