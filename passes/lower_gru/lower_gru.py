@@ -15,6 +15,7 @@ from gru_lower.gru.constant_inputs import has_full_lengths, has_zero_initial_sta
 from gru_lower.passes.base import Context, Pass, PassResult, visit_grus
 from gru_lower.passes.lower_gru.choose_form import FORMS, Choice, choose_form
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
+from gru_lower.passes.lower_gru.shared_weights import SharedWeights
 from gru_lower.passes.lower_gru.write_replacement import write_replacement
 from gru_lower.targets.accepted_forms import RUNS_RIGHT, accepted_forms
 from gru_lower.targets.target_option import profile_of
@@ -48,7 +49,8 @@ class LowerGru(Pass):
         1. A GRU is replaced only if all of it is understood; otherwise it is kept, with a code.
         2. The form is chosen by :mod:`gru_lower.passes.lower_gru.choose_form`.
         3. The node's outputs keep their names; its type is kept inside; its opset is never changed.
-        4. Constant weights are cut by bytes, external ones become views; others are split in the graph.
+        4. Constant weights are cut by bytes, external ones become views; others are split in the graph. Those that
+           several GRUs share are cut once, see :mod:`gru_lower.passes.lower_gru.shared_weights`.
         5. In a function whose calls bind a GRU's attributes differently, each binding gets a clone of its own.
         6. An initial_h of zeros is no initial_h, and sequence_lens that are all T are none.
         7. What the replaced node alone used goes with it.
@@ -66,6 +68,7 @@ class LowerGru(Pass):
         cloned = Functions(model.proto, _is_gru).specialise()
         facts, names = Facts(model), Names(model.proto)
         edits: list[splice.Edit] = []
+        shared = SharedWeights(model, facts, names)
         allowed = self.options.forms.split("+") if self.options.forms else FORMS[1:]
         target = profile_of(self.options.target)
         for scope, index, read, site in visit_grus(model, facts, ctx, result, "lowering"):
@@ -80,7 +83,7 @@ class LowerGru(Pass):
             if not choice.form:
                 result.diagnostics.append(_kept(site))
                 continue
-            replacement = write_replacement(model, scope, index, spec, choice.form, self.options, facts, names)
+            replacement = write_replacement(model, scope, index, spec, choice.form, self.options, facts, names, shared)
             if isinstance(replacement, Choice):
                 site.code, site.message = replacement.code, replacement.reason
                 result.diagnostics.append(_kept(site))
@@ -91,7 +94,7 @@ class LowerGru(Pass):
                 site.preconditions = (SOME_STEPS,)
             result.diagnostics += wish.doubts(choice.form)
             edits.append(replacement.edit)
-        result.modified = splice.apply(model, edits, keeps_order=True)
+        result.modified = splice.apply(model, edits and [*edits, *shared.edits], keeps_order=True)
         if cloned and original is not None and not result.modified:
             model.proto.CopyFrom(original)  # clones serve what is lowered; where nothing is, not a byte changes
             there = {scope.path for scope in walk(model.proto)}
