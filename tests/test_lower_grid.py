@@ -122,6 +122,42 @@ def test_sequence_of_length_zero(*, static_batch: bool) -> None:
     hold(case, lowered)
 
 
+@pytest.mark.parametrize("opset", [7, 8, 9, 10, 13, 17])
+@pytest.mark.parametrize("sizes", [(0, 2), (3, 0), (0, 0)])
+@pytest.mark.parametrize("lens", [False, True])
+def test_empty_sequences_and_batches(opset: int, sizes: tuple[int, int], *, lens: bool) -> None:
+    """T = 0: Y is empty and the state stays; B = 0: all is empty. A Scan takes no T = 0, and says so."""
+    length, batch = sizes
+    for seed, form in enumerate(("scan", "loop", "unroll") * 4):
+        if (form == "scan" and (opset < 9 or not length)) or (form == "unroll" and seed % 2):
+            continue
+        case = random_case(
+            np.random.default_rng(seed), opset=opset, dtype=np.float32, T=length, N=batch, layout=None,
+            static=form == "unroll", sequence_lens=[0] * batch if lens else None, constants=WEIGHTS,
+            direction=("forward", "reverse", "bidirectional")[seed % 3], initial_h=bool(seed % 2),
+        )  # fmt: skip
+        lowered, result = lower(case.model(), f"lower-gru{{form={form}}}")
+        assert result.sites[0].action == "lowered", result.sites[0].message
+        assert result.sites[0].preconditions == (("T >= 1",) if form == "scan" else ())
+        hold(case, lowered)
+
+
+@pytest.mark.parametrize("opset", range(7, 25))
+def test_lengths_at_every_opset(opset: int) -> None:
+    """No GRU is kept for its lengths, whatever stands in the padding; open sizes and known ones."""
+    rng = np.random.default_rng(opset)
+    for static in (True, False):
+        for form in ("auto", "loop"):
+            for activations in (None, ["Sigmoid", "Relu"]):
+                case = random_case(
+                    rng, opset=opset, dtype=np.float32, static=static, sequence_lens="ragged", nan_padding=True, T=4,
+                    N=3, direction="reverse", activations=activations, constants=WEIGHTS,
+                )  # fmt: skip
+                lowered, result = lower(case.model(), f"lower-gru{{form={form}}}")
+                assert result.sites[0].action == "lowered", result.sites[0].message
+                hold(case, lowered)
+
+
 def test_nothing_depends_on_the_batch_an_exporter_baked_in() -> None:
     """A dynamic batch stays dynamic: one lowered model serves batches of 1 and 5."""
     rng = np.random.default_rng(11)

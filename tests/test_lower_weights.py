@@ -33,7 +33,8 @@ def gru(number: int, **attributes: Any) -> onnx.NodeProto:
 
 
 def value(name: str, rank: int) -> onnx.ValueInfoProto:
-    dims = {3: ["T", "N", I], 4: [None] * 4, 0: []}[rank]
+    shapes: dict[int, list[int | str | None]] = {3: ["T", "N", I], 4: [None] * 4, 0: []}
+    dims = shapes[rank]
     return helper.make_tensor_value_info(name, TensorProto.BOOL if not rank else TensorProto.FLOAT, dims)
 
 
@@ -74,9 +75,9 @@ def in_a_function() -> onnx.ModelProto:
         for name, array in WEIGHTS.items()
     ]
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
-    names = [[f"{letter}{k}" for k in range(K)] for letter in "XY"]
-    function = helper.make_function("own", "Tower", *names, [*constants, *(gru(k) for k in range(K))], imports[:1])
-    model = model_of([helper.make_node("Tower", *names, domain="own")], opset_imports=imports, functions=[function])
+    xs, ys = ([f"{letter}{k}" for k in range(K)] for letter in "XY")
+    function = helper.make_function("own", "Tower", xs, ys, [*constants, *(gru(k) for k in range(K))], imports[:1])
+    model = model_of([helper.make_node("Tower", xs, ys, domain="own")], opset_imports=imports, functions=[function])
     del model.graph.initializer[:]
     return model
 
@@ -85,9 +86,10 @@ def constants_of(model: onnx.ModelProto) -> int:
     """Return the bytes of all constants, wherever they stand."""
 
     def of(nodes: Any, initializers: Any = ()) -> int:
-        size = sum(tensor.ByteSize() for tensor in initializers)
+        size = int(sum(tensor.ByteSize() for tensor in initializers))
         for attribute in (attribute for node in nodes for attribute in node.attribute):
-            size += of(attribute.g.node, attribute.g.initializer) if attribute.HasField("g") else attribute.t.ByteSize()
+            inner = of(attribute.g.node, attribute.g.initializer) if attribute.HasField("g") else attribute.t.ByteSize()
+            size += int(inner)
         return size
 
     return of(model.graph.node, model.graph.initializer) + sum(of(function.node) for function in model.functions)

@@ -207,8 +207,8 @@ class ChosenRows:
             return None
         if isinstance(first, ConstTensor) and not choice.old_first:
             first = padding_row(algebra, first.array.reshape(-1), len(then.dims))
-        made = masked_rows(algebra, mask, then, first)
-        if choice.flat and isinstance(made, PolyTensor):
+        made: Tensor = masked_rows(algebra, mask, then, first)
+        if choice.flat:
             made = reshape(algebra, made, [mask.dims[0] * mask.dims[1], width])
         return made if isinstance(made, PolyTensor) else None
 

@@ -84,7 +84,8 @@ class FilledRowsInterpreter(Interpreter):
         super().__init__(algebra, facts, scope, scopes, parent)
         self.made: dict[str, Known] = {}
         self.indices: dict[str, FillIndex] = {}
-        self.chosen = ChosenRows(self, parent.chosen if isinstance(parent, FilledRowsInterpreter) else None)
+        around = parent.chosen if isinstance(parent, FilledRowsInterpreter) else None
+        self.chosen: ChosenRows = ChosenRows(self, around)
 
     def keep(self, name: str, result: Known) -> None:
         """Enter a value."""

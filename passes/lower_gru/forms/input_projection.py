@@ -86,7 +86,7 @@ def as_steps(
 def _at_least_one(e: Emitter, length: Value) -> Value:
     """Return max(length, 1), or the length where no operator that may be written makes it."""
     if e.opset >= INTEGER_MAX and e.vocabulary.has("Max"):
-        return e.op("Max", [length, e.ints("one_step_at_least", [1])], "length_or_1")
+        return e.op("Max", [length, e.ints("one", [1])], "length_or_1")
     if not e.vocabulary.has("Equal") or not e.vocabulary.has("Cast"):
         return length
     none = e.op("Equal", [length, e.ints("no_steps", [0])], "is_empty")

@@ -43,9 +43,9 @@ def template(v: Variant) -> Template:
         p = prefix_of(direction)
         steps = project_steps(e, v, direction, given, may_be_empty=True)
         if v.mask == "where" and given.mask is not None:
-            steps.append(sequence_lens_masks.choices_of_steps(e, given.mask))
+            steps.append(sequence_lens_masks.choices_of_steps(e, v, given.mask))
         if given.mask is not None and _zeros_inside(v):
-            steps.append(sequence_lens_masks.zeros_of_steps(e, given.mask))
+            steps.append(sequence_lens_masks.zeros_of_steps(e, v, given.mask))
         state = initial or zero_state(e, v, given.x, steps[0] if v.seq_length else None)
         last = (
             e.sub(length, e.tensor("one", 1, TensorProto.INT64), f"{p}last_t", TensorProto.INT64)

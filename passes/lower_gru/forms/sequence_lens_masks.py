@@ -91,16 +91,16 @@ def _step_numbers(e: Emitter, v: Variant, x: Value) -> Value:
 
 
 def _mask_of_floats(e: Emitter, v: Variant, x: Value) -> Mask:
-    """Compute the masks where Less takes floats only: as float64, which holds every length exactly."""
-    lens = e.op("Cast", [e.value("sequence_lens")], "sequence_lens_double", to=TensorProto.DOUBLE)
+    """Compute the masks where Less takes floats only: as float32, exact up to 2^24 steps."""
+    lens = e.op("Cast", [e.value("sequence_lens")], "sequence_lens_float", to=TensorProto.FLOAT)
     if v.seq_length is None:
         steps = _step_numbers(e, v, x)
-        time = e.unsqueeze(e.op("Cast", [steps], "t_double", to=TensorProto.DOUBLE), [1], "t_column")
+        time = e.unsqueeze(e.op("Cast", [steps], "t_float", to=TensorProto.FLOAT), [1], "t_column")
     else:
         steps = e.ints("t", range(v.seq_length))
-        time = e.tensor("t_column", np.arange(v.seq_length)[:, None], TensorProto.DOUBLE)
+        time = e.tensor("t_column", np.arange(v.seq_length)[:, None], TensorProto.FLOAT)
     nonempty = (
-        e.op("Less", [e.tensor("no_step", 0, TensorProto.DOUBLE), lens], "nonempty") if needs_nonempty(v) else None
+        e.op("Less", [e.tensor("no_step", 0, TensorProto.FLOAT), lens], "nonempty") if needs_nonempty(v) else None
     )
     return Mask(e.op("Less", [time, lens], "valid"), nonempty, steps, sequence_numbers(e, v, x))
 
@@ -140,7 +140,7 @@ def fill_rows(
 
     """
     if e.opset < WHERE:
-        return _pick(e, e.tensor("padding", other[None]), pieces[0], _own_or_first_row(e, mask), name)
+        return _pick(e, e.tensor("padding", other[None]), pieces[0], _own_or_first_row(e, v, mask), name)
     if not can_fill_by_index(e):
         # A scalar where that serves: MNN reads beyond a row that is broadcast beside a column of conditions.
         padding = e.tensor("padding", other[0] if (other == other[0]).all() else other[None])
@@ -153,11 +153,11 @@ def fill_rows(
     return e.op("Gather", [rows, index], name, axis=0)
 
 
-def empty_to_zero(e: Emitter, mask: Mask, state: Value, width: int, name: str) -> Value:
+def empty_to_zero(e: Emitter, v: Variant, mask: Mask, state: Value, width: int, name: str) -> Value:
     """Return the last states [B, width] with zeros for the sequences of length 0."""
     if e.opset >= WHERE:
         return e.where(mask.nonempty, state, 0.0, name)
-    choice = e.shared("choice of nonempty", lambda: _own_or_first(e, mask, mask.nonempty, "nonempty_choice"))
+    choice = e.shared("choice of nonempty", lambda: _own_or_first(e, v, mask, mask.nonempty, "nonempty_choice"))
     return state_or_zero(e, state, choice, width, name)
 
 
@@ -191,21 +191,21 @@ def new_or_old(e: Emitter, new: Value, old: Value, choice: Value, name: str) -> 
     return _pick(e, old, new, choice, name)
 
 
-def choices_of_steps(e: Emitter, mask: Mask) -> Value:
+def choices_of_steps(e: Emitter, v: Variant, mask: Mask) -> Value:
     """Return what each step chooses its states by: [T, B, 1] bool, or rows of old and new ones, [T, B] int64."""
-    return mask_steps(e, mask) if e.opset >= WHERE else _new_or_old_row(e, mask)
+    return mask_steps(e, mask) if e.opset >= WHERE else _new_or_old_row(e, v, mask)
 
 
-def zeros_of_steps(e: Emitter, mask: Mask) -> Value:
+def zeros_of_steps(e: Emitter, v: Variant, mask: Mask) -> Value:
     """Return the row of each state among a row of zeros and the states, [T, B] int64; below opset 9."""
-    return e.shared(f"zeros {mask.valid.name}", lambda: _own_or_first(e, mask, mask.valid, "zero_choice_steps"))
+    return e.shared(f"zeros {mask.valid.name}", lambda: _own_or_first(e, v, mask, mask.valid, "zero_choice_steps"))
 
 
-def choices_of_rows(e: Emitter, mask: Mask) -> Value:
+def choices_of_rows(e: Emitter, v: Variant, mask: Mask) -> Value:
     """Return the same with the first two axes laid together."""
     if e.opset >= WHERE:
         return mask_rows(e, mask)
-    return e.reshape(_new_or_old_row(e, mask), [-1], "chosen_rows")
+    return e.reshape(_new_or_old_row(e, v, mask), [-1], "chosen_rows")
 
 
 def mask_steps(e: Emitter, mask: Mask) -> Value:
@@ -218,15 +218,24 @@ def mask_rows(e: Emitter, mask: Mask) -> Value:
     return e.shared(f"rows {mask.valid.name}", lambda: e.reshape(mask.valid, [-1, 1], "mask_rows"))
 
 
-def _numbers_from_1(e: Emitter, mask: Mask) -> Value:
+def _numbers_from_1(e: Emitter, v: Variant, mask: Mask) -> Value:
+    if v.batch_size is not None:
+        return e.ints("sequence_numbers_from_1", range(1, v.batch_size + 1))
     one = e.tensor("one", 1, TensorProto.INT64)
     return e.shared("numbers from 1", lambda: e.op("Add", [mask.sequences, one], "sequence_numbers_from_1"))
 
 
-def _own_or_first(e: Emitter, mask: Mask, valid: Value, name: str) -> Value:
+def _batch(e: Emitter, v: Variant, mask: Mask) -> Value:
+    """Return B, [1] int64."""
+    if v.batch_size is not None:
+        return e.ints("batch", [v.batch_size])
+    return e.shared("batch of mask", lambda: e.op("Shape", [mask.sequences], "batch"))
+
+
+def _own_or_first(e: Emitter, v: Variant, mask: Mask, valid: Value, name: str) -> Value:
     """Return for each sequence 1 + its number where it is valid, and 0 elsewhere; [..., B] int64."""
     is_valid = e.op("Cast", [valid], f"{name}_valid", to=TensorProto.INT64)
-    return e.op("Mul", [is_valid, _numbers_from_1(e, mask)], name)
+    return e.op("Mul", [is_valid, _numbers_from_1(e, v, mask)], name)
 
 
 def _pick(e: Emitter, first: Value, then: Value, index: Value, name: str) -> Value:
@@ -234,24 +243,30 @@ def _pick(e: Emitter, first: Value, then: Value, index: Value, name: str) -> Val
     return e.op("Gather", [e.op("Concat", [first, then], f"{name}_from", axis=0), index], name, axis=0)
 
 
-def _own_or_first_row(e: Emitter, mask: Mask) -> Value:
+def _own_or_first_row(e: Emitter, v: Variant, mask: Mask) -> Value:
     """Return 1 + its own number for each valid row, and 0 for the others, [T·B] int64."""
 
     def index() -> Value:
-        count = e.op("Size", [mask.sequences], "sequence_count")
-        first = e.op("Mul", [e.unsqueeze(mask.steps, [1], "step_column"), count], "first_rows")
-        own = e.op("Add", [first, _numbers_from_1(e, mask)], "own_rows")
         valid = e.op("Cast", [mask.valid], "valid_int64", to=TensorProto.INT64)
-        return e.reshape(e.op("Mul", [valid, own], "valid_row_steps"), [-1], "valid_rows")
+        return e.reshape(e.op("Mul", [valid, _own_rows(e, v, mask)], "valid_row_steps"), [-1], "valid_rows")
 
     return e.shared(f"index {mask.valid.name}", index)
 
 
-def _new_or_old_row(e: Emitter, mask: Mask) -> Value:
+def _own_rows(e: Emitter, v: Variant, mask: Mask) -> Value:
+    """Return the number of each step's and sequence's row, from 1, [T, B] int64."""
+    if v.seq_length is not None and v.batch_size is not None:
+        rows = np.arange(1, v.seq_length * v.batch_size + 1).reshape(v.seq_length, v.batch_size)
+        return e.tensor("own_rows", rows, TensorProto.INT64)
+    first = e.op("Mul", [e.unsqueeze(mask.steps, [1], "step_column"), _batch(e, v, mask)], "first_rows")
+    return e.op("Add", [first, _numbers_from_1(e, v, mask)], "own_rows")
+
+
+def _new_or_old_row(e: Emitter, v: Variant, mask: Mask) -> Value:
     """Return the rows that states after each step are in, among the old ones and the new ones, [T, B] int64."""
 
     def index() -> Value:
-        count = e.op("Size", [mask.sequences], "new_rows_from")
+        count = _batch(e, v, mask)
         valid = e.op("Cast", [mask.valid], "is_new", to=TensorProto.INT64)
         return e.op("Add", [e.op("Mul", [valid, count], "new_or_old"), mask.sequences], "chosen_steps")
 

@@ -69,7 +69,7 @@ def node_outputs(e: Emitter, v: Variant, mask: Mask | None, y: Value | None, sta
         if mask is not None and mask.nonempty is not None:
             names = [f"{prefix_of(d)}last_state" for d in v.directions]
             states = [
-                sequence_lens_masks.empty_to_zero(e, mask, s, v.hidden_size, name)
+                sequence_lens_masks.empty_to_zero(e, v, mask, s, v.hidden_size, name)
                 for s, name in zip(states, names, strict=True)
             ]
         results["Y_h"] = e.stack(states, 1 if v.layout else 0, "Yh")

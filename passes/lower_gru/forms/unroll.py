@@ -98,7 +98,7 @@ def prologue(v: Variant) -> Template:
         results |= {} if given.mask.nonempty is None else {"mask_nonempty": given.mask.nonempty}
         results |= {} if given.mask.sequences is None else {"mask_sequences": given.mask.sequences}
         if v.mask == "where" and length:
-            choices = sequence_lens_masks.choices_of_rows(e, given.mask)
+            choices = sequence_lens_masks.choices_of_rows(e, v, given.mask)
             width = 1 if v.opset >= sequence_lens_masks.WHERE else None
             steps = _steps(e, v, choices, width, [f"row_mask_{t}" for t in range(length)])
             results |= {f"row_mask_{t}": step for t, step in enumerate(steps)}
