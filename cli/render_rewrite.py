@@ -31,6 +31,8 @@ def show_rewritten(terminal: Terminal, path: str, report: Report, *, changed: bo
         terminal.out.print(operator_counts(report))
     show_verdict(terminal, report.verification)
     show_diagnostics(terminal, report)
+    if any("T >= 1" in site.preconditions for site in report.sites):
+        terminal.line("A Scan needs one step at least (T >= 1); where sequences may be empty: --form loop.", "dim")
     if any(site.form for site in report.sites if site.action not in ("kept", "seen")):
         terminal.line(
             "onnxruntime's own GRU kernel is faster than any lowered form: lower for runtimes without one.", "dim"

@@ -90,7 +90,6 @@ CODES: dict[str, Code] = {
     "GL302": Code("note", "Kept: the form needs a static sequence length", "fix it with --fix-dim, or use --form scan"),
     "GL303": Code("note", "Kept: the form needs a sequence length of 1", "use --form auto"),
     "GL304": Code("note", "Kept: the form needs a newer opset", "use another --form, or convert the model: --opset 17"),
-    "GL305": Code("note", "Kept: masks need a newer opset", "convert the model first: --opset 17"),
     "GL306": Code("note", "Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
     "GL307": Code("note", "Kept: it needs an operator that may not be written", "allow it, or use another --form"),
     "GL308": Code("note", "Kept: the target takes no such form", "use --form auto, or another --target"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lowering import FORMS, float32_twin, hold, holds_gru, lower, op_types, run
-from strategies import BFLOAT16, BOUNDED, WEIGHTS, AnyOf, GruCase, gru_cases, random_case
+from strategies import BFLOAT16, BOUNDED, UNBOUNDED, WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 
 
 def may_be_kept(code: str | None, case: GruCase, form: str) -> bool:
@@ -18,7 +20,6 @@ def may_be_kept(code: str | None, case: GruCase, form: str) -> bool:
         "GL302": form == "unroll" and not case.static,
         "GL303": form == "step" and not (case.static and case.sizes[0] == 1),
         "GL304": case.opset < 9 and form == "scan",
-        "GL305": case.sequence_lens is not None and case.opset < (9 if case.static else 11),
     }.get(code or "", False)
 
 
@@ -61,6 +62,31 @@ def test_length_zero_keeps_the_initial_state_on_request(form: str) -> None:
         hold(case, lowered, zero_length_state="initial")
 
 
+@pytest.mark.parametrize("form", ["scan", "loop", "unroll"])
+@pytest.mark.parametrize("candidate", [*UNBOUNDED, "ScaledTanh"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64])
+def test_a_state_that_is_kept_is_kept_to_the_bit(form: str, candidate: str, dtype: type[np.floating[Any]]) -> None:
+    """With z = 1 the candidate has no part in the state, however large it is; whatever the packing."""
+    large = 6e4 if dtype == np.float16 else 1e30
+    alphas, betas = [large if candidate == "ScaledTanh" else 1.0] * 4, [0.5] * 4
+    for packing in ("auto", "block", "double", "triple") if form == "scan" else ("auto",):
+        for direction, wants in (("forward", ("Y_h",)), ("bidirectional", ("Y", "Y_h"))):
+            functions = ["HardSigmoid", candidate]
+            case = random_case(
+                np.random.default_rng(23), opset=17, dtype=dtype, H=3, I=2, N=2, T=5, static=form == "unroll",
+                initial_h=True, bias=True, layout=None, clip=None, sequence_lens=None, direction=direction,
+                activations=functions * (2 if direction == "bidirectional" else 1), activation_alpha=alphas,
+                activation_beta=betas, outputs=wants, constants=WEIGHTS, linear_before_reset=1,
+            )  # fmt: skip
+            assert case.B is not None
+            case.W[:, :3], case.R[:, :3], case.B[:, :3] = 0, 0, 15  # the update gate is 1, whatever comes
+            case.W[:, 6:], case.X[:] = 1e3 / 4, 4  # all candidates are large
+            case.R[:, 3:] = 0
+            lowered, _ = lower(case.model(), f"lower-gru{{form={form},packing={packing}}}")
+            made = run(lowered, case.feeds())["Y_h"]
+            np.testing.assert_array_equal(made, case.initial_h, err_msg=f"{packing} {direction}")
+
+
 @pytest.mark.parametrize("lbr", [0, 1])
 @pytest.mark.parametrize("initial_h", [False, True])
 def test_batch_of_zero(*, lbr: int, initial_h: bool) -> None:
@@ -94,6 +120,42 @@ def test_sequence_of_length_zero(*, static_batch: bool) -> None:
     lowered, result = lower(model, "lower-gru{form=scan}")
     assert result.sites[0].form == "unroll"
     hold(case, lowered)
+
+
+@pytest.mark.parametrize("opset", [7, 8, 9, 10, 13, 17])
+@pytest.mark.parametrize("sizes", [(0, 2), (3, 0), (0, 0)])
+@pytest.mark.parametrize("lens", [False, True])
+def test_empty_sequences_and_batches(opset: int, sizes: tuple[int, int], *, lens: bool) -> None:
+    """T = 0: Y is empty and the state stays; B = 0: all is empty. A Scan takes no T = 0, and says so."""
+    length, batch = sizes
+    for seed, form in enumerate(("scan", "loop", "unroll") * 4):
+        if (form == "scan" and (opset < 9 or not length)) or (form == "unroll" and seed % 2):
+            continue
+        case = random_case(
+            np.random.default_rng(seed), opset=opset, dtype=np.float32, T=length, N=batch, layout=None,
+            static=form == "unroll", sequence_lens=[0] * batch if lens else None, constants=WEIGHTS,
+            direction=("forward", "reverse", "bidirectional")[seed % 3], initial_h=bool(seed % 2),
+        )  # fmt: skip
+        lowered, result = lower(case.model(), f"lower-gru{{form={form}}}")
+        assert result.sites[0].action == "lowered", result.sites[0].message
+        assert result.sites[0].preconditions == (("T >= 1",) if form == "scan" else ())
+        hold(case, lowered)
+
+
+@pytest.mark.parametrize("opset", range(7, 25))
+def test_lengths_at_every_opset(opset: int) -> None:
+    """No GRU is kept for its lengths, whatever stands in the padding; open sizes and known ones."""
+    rng = np.random.default_rng(opset)
+    for static in (True, False):
+        for form in ("auto", "loop"):
+            for activations in (None, ["Sigmoid", "Relu"]):
+                case = random_case(
+                    rng, opset=opset, dtype=np.float32, static=static, sequence_lens="ragged", nan_padding=True, T=4,
+                    N=3, direction="reverse", activations=activations, constants=WEIGHTS,
+                )  # fmt: skip
+                lowered, result = lower(case.model(), f"lower-gru{{form={form}}}")
+                assert result.sites[0].action == "lowered", result.sites[0].message
+                hold(case, lowered)
 
 
 def test_nothing_depends_on_the_batch_an_exporter_baked_in() -> None:

@@ -162,7 +162,6 @@ class TestLower:
             ({"static": False}, "unroll", "GL302"),
             ({"T": 5, "static": True}, "step", "GL303"),
             ({"opset": 8, "static": False, "sequence_lens": None}, "scan", "GL304"),
-            ({"opset": 10, "static": False, "sequence_lens": "ragged"}, "scan", "GL305"),
         ],
     )
     def test_what_cannot_be_done_is_kept_with_a_code(self, knobs: dict[str, Any], form: str, code: str) -> None:

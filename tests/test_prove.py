@@ -12,9 +12,10 @@ from onnx import helper, numpy_helper
 
 import gru_lower
 from gru_lower.graph import model as graph_model
+from gru_lower.graph.scopes import walk
 from gru_lower.proving.prove import prove
 from lowering import run
-from strategies import WEIGHTS, random_case
+from strategies import UNBOUNDED, WEIGHTS, random_case
 
 if TYPE_CHECKING:
     from gru_lower.api.options import Form, ZeroLengthState
@@ -47,6 +48,58 @@ def test_what_is_lowered_is_proved(form: str, packing: str, seed: int) -> None:
     model = case.model()
     for proof in proofs(model, lowered(model, form, packing)):
         assert proof.proved, (case, proof)
+
+
+@pytest.mark.parametrize(("form", "packing"), [("unroll", "none"), ("loop", "none"), *(("scan", p) for p in PACKINGS)])
+@pytest.mark.parametrize("candidate", UNBOUNDED)
+def test_large_candidates_are_proved_too(form: str, packing: str, candidate: str) -> None:
+    """Their states are written as (1 - z) ∘ ht + z ∘ H, which multiplies out to the same."""
+    case = random_case(
+        np.random.default_rng(len(packing)), opset=17, dtype=np.float32, constants=WEIGHTS, static=form == "unroll",
+        activations=["Sigmoid", candidate], direction="forward", sequence_lens=None, I=3, H=4, N=2, T=3,
+    )  # fmt: skip
+    model = case.model()
+    for proof in proofs(model, lowered(model, form, packing)):
+        assert proof.proved, (case, proof)
+
+
+@pytest.mark.parametrize("opset", [7, 8, 9, 10])
+@pytest.mark.parametrize("form", ["unroll", "loop", "auto"])
+@pytest.mark.parametrize("candidate", ["Tanh", "Relu"])
+def test_lengths_of_old_opsets_are_proved(opset: int, form: str, candidate: str) -> None:
+    """Counting Loops and NonZero for Range, Gather for Where."""
+    for seed in range(6):
+        case = random_case(
+            np.random.default_rng(seed), opset=opset, dtype=np.float32, constants=WEIGHTS, static=form == "unroll",
+            activations=["Sigmoid", candidate], direction=("forward", "reverse")[seed % 2], sequence_lens="ragged",
+            outputs=(("Y", "Y_h"), ("Y",), ("Y_h",))[seed % 3], layout=None, I=3, H=4, N=2, T=3,
+        )  # fmt: skip
+        model = case.model()
+        for proof in proofs(model, lowered(model, form, "none")):
+            assert proof.proved, (case, proof)
+
+
+@pytest.mark.parametrize("wrong", ["numbers", "rows", "counting"])
+def test_rows_chosen_otherwise_are_not_proved(wrong: str) -> None:
+    """Below opset 9: numbers that count from elsewhere, rows in another order, a Loop that counts by twos."""
+    case = random_case(
+        np.random.default_rng(3), opset=8, dtype=np.float32, constants=WEIGHTS, static=False, direction="forward",
+        activations=["Sigmoid", "Relu"], sequence_lens="ragged", outputs=("Y", "Y_h"), initial_h=True, layout=None,
+        I=3, H=4, N=2, T=3, clip=None,
+    )  # fmt: skip
+    model = case.model()
+    made = lowered(model, "loop", "none")
+    nodes = {node.output[-1]: node for scope in walk(made) for node in scope.nodes}
+    if wrong == "numbers":
+        node = next(node for name, node in nodes.items() if name.endswith("/sequence_numbers_from_1"))
+        node.op_type = "Sub"
+    elif wrong == "rows":
+        node = next(node for name, node in nodes.items() if name.endswith("/Ht_valid_from"))
+        node.input[:] = reversed(node.input)
+    else:
+        node = next(node for name, node in nodes.items() if name.endswith("_next"))
+        node.input[1] = node.input[0]
+    assert not all(proof.proved for proof in proofs(model, made))
 
 
 @pytest.mark.parametrize("form", ["unroll", "loop", "scan"])

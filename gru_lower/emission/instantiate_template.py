@@ -14,7 +14,7 @@ from onnx import GraphProto, NodeProto, TensorProto
 from gru_lower.graph.constant_nodes import constant_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from gru_lower.emission.template import Binding, Template, TemplateBody, TemplateNode
     from gru_lower.graph.names import Names
@@ -28,16 +28,24 @@ class Assembly:
         scope: Where it will stand.
         names: The model's names.
         prefix: What new names begin with.
+        find_shared: Returns the name of the value that a tensor is already, by the tensor's local name, or ``None``.
 
     """
 
-    def __init__(self, scope: Scope, names: Names, prefix: str) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        names: Names,
+        prefix: str,
+        find_shared: Callable[[str, TensorProto], str | None] = lambda _local, _tensor: None,
+    ) -> None:
         """Start with nothing."""
         self.scope = scope
         self.prefix = prefix
         # One message holds all parts: thousands of messages of their own would each take a block of memory.
         self._graph = GraphProto()
         self._names = names
+        self._find_shared = find_shared
         self._attached: dict[tuple[str, int], str] = {}
         self.op_types: Counter[str] = Counter()
 
@@ -78,9 +86,12 @@ class Assembly:
         return list(self._graph.initializer)
 
     def attach(self, tensor: TensorProto, local: str) -> str:
-        """Add a tensor to the scope under a name of the site, once however often it is asked for."""
+        """Add a tensor to the scope under a name of the site, once however often it is asked for; or find it shared."""
         key = (local, id(tensor))
-        if key not in self._attached:
+        found = None if key in self._attached else self._find_shared(local, tensor)
+        if found is not None:
+            self._attached[key] = found
+        elif key not in self._attached:
             named = self._graph.initializer.add()
             named.CopyFrom(tensor)
             named.name = self._attached[key] = self._names.value(f"{self.prefix}/{local}")
@@ -123,7 +134,10 @@ class Assembly:
         for value, name in zip(body.input, template_body.inputs, strict=True):
             value.name = inner[name] = self._names.value(f"{prefix}/{name}")
         for local in template_body.initializers:
-            if local in tensors:
+            found = self._find_shared(local, tensors[local]) if local in tensors else None
+            if found is not None:
+                inner[local] = found
+            elif local in tensors:
                 named = body.initializer.add()
                 named.CopyFrom(tensors[local])
                 named.name = inner[local] = self._names.value(f"{prefix}/{local}")

@@ -28,6 +28,7 @@ STRUCTURE = frozenset({"Scan", "Loop", "Identity", "Shape", "Expand"})
 NAMES = ("gemm", "minimal")
 EMITTED = MINIMAL | STRUCTURE | {
     *("Gemm", "Flatten", "Cast", "Xor", "Where", "Less", "Range", "Clip", "Neg", "Abs", "Exp", "Log", "Div", "Greater"),
+    *("ConstantOfShape", "NonZero", "Equal"),
     *("Max", "Min", "Relu", "LeakyRelu", "ThresholdedRelu", "HardSigmoid", "Elu", "Softsign", "Softplus"),
 }  # fmt: skip
 """Every operator a lowering may write."""

@@ -58,6 +58,14 @@ class Facts:
         An initializer that is also an input is a default its user may override, and no constant,
         unless the model is so old (IR version 3) that every initializer has to be an input.
         """
+        return self._constant(scope, name)[0]
+
+    def constant_place(self, scope: Scope, name: str) -> tuple[Scope, str] | None:
+        """Return the scope of the constant that a value always is, and its name there; ``None`` for no constant."""
+        tensor, home, name = self._constant(scope, name)
+        return None if tensor is None or home is None else (home, name)
+
+    def _constant(self, scope: Scope, name: str) -> tuple[TensorProto | None, Scope | None, str]:
         home = scope.find(name) if name else None
         seen: set[tuple[str, str]] = set()
         while home is not None and (home.path, name) not in seen:
@@ -65,13 +73,14 @@ class Facts:
             tensor = home.initializers.get(name)
             if tensor is not None:
                 free = name not in home.inputs or home.ir_version < FREE_INITIALIZERS_IR_VERSION
-                return tensor if free else None
+                return tensor if free else None, home, name
             node = home.nodes[home.producers[name]] if name in home.producers else None
             if node is None or not is_onnx(node, "Identity"):
-                return constant_of(node) if node is not None and is_onnx(node, "Constant") else None
+                made = constant_of(node) if node is not None and is_onnx(node, "Constant") else None
+                return made, home, name
             name = next(iter(node.input), "")
             home = home.find(name) if name else None
-        return None
+        return None, None, name
 
     def array(self, scope: Scope, name: str) -> np.ndarray[Any, np.dtype[Any]] | None:
         """Return the values of a constant, or ``None``."""

@@ -34,7 +34,8 @@ class Edit:
 
     Attributes:
         scope: The scope.
-        removed: Indices of the nodes to remove; the doc_string and metadata_props of the first one are kept.
+        removed: Indices of the nodes to remove; the doc_string and metadata_props of the first one are kept. Without
+            any, nodes come first in the scope.
         nodes: The nodes in their place, in order.
         initializers: The constants the new nodes need, under unique names.
         value_info: Types of new values, as far as they are known.
@@ -81,12 +82,13 @@ def _replace_nodes(scope: Scope, edits: list[Edit], suspects: Suspects) -> None:
     nodes = scope.nodes
     keys: list[tuple[bool, int, int]] = [(False, index, 0) for index in range(len(nodes))]
     for edit in edits:
-        _keep_documentation(nodes[edit.removed[0]], edit, scope.ir_version)
+        if edit.removed:
+            _keep_documentation(nodes[edit.removed[0]], edit, scope.ir_version)
         for index in edit.removed:
             keys[index] = (True, index, 0)
             suspects.add(scope, chain(node_uses(nodes[index]), nodes[index].output))
     for edit in edits:
-        anchor = max(edit.removed)
+        anchor = max(edit.removed, default=-1)
         fresh = [*_constants_as_nodes(edit), *edit.nodes]
         keys.extend((False, anchor, step) for step in range(len(fresh)))
         nodes.extend(fresh)

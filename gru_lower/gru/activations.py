@@ -25,6 +25,7 @@ class Kind:
         alpha: Default of alpha, ``None`` where the function takes none.
         beta: Default of beta, ``None`` where the function takes none.
         vanishes: Whether it is 0 at 0, and its values stay within fixed limits, whatever its parameters.
+        unbounded: Whether its values have no limit.
         ambiguous: Why a default cannot be relied on, ``""`` where it can.
 
     """
@@ -33,19 +34,33 @@ class Kind:
     alpha: float | None = None
     beta: float | None = None
     vanishes: bool = False
+    unbounded: bool = False
     ambiguous: str = ""
 
 
+LARGE = 4.0
+"""The scale of a ScaledTanh above which its values count as large beside a state."""
 KINDS = {
     kind.name.lower(): kind
     for kind in (
         Kind("Sigmoid"),
         Kind("Tanh", vanishes=True),
-        Kind("Relu"),
+        Kind("Relu", unbounded=True),
         Kind("HardSigmoid", float(np.float32(0.2)), 0.5),
-        Kind("LeakyRelu", float(np.float32(0.01))),
-        Kind("ThresholdedRelu", 0.0, ambiguous="the operator's default alpha is 1, onnxruntime's is 0"),
-        Kind("Affine", 0.0, 0.0, ambiguous="no operator default; onnxruntime takes alpha = beta = 0, a constant 0"),
+        Kind("LeakyRelu", float(np.float32(0.01)), unbounded=True),
+        Kind(
+            "ThresholdedRelu",
+            0.0,
+            unbounded=True,
+            ambiguous="the operator's default alpha is 1, onnxruntime's is 0",
+        ),
+        Kind(
+            "Affine",
+            0.0,
+            0.0,
+            unbounded=True,
+            ambiguous="no operator default; onnxruntime takes alpha = beta = 0, a constant 0",
+        ),
         Kind(
             "ScaledTanh",
             0.0,
@@ -53,9 +68,9 @@ KINDS = {
             vanishes=True,
             ambiguous="no operator default; onnxruntime takes alpha = beta = 0, a constant 0",
         ),
-        Kind("Elu", 1.0),
+        Kind("Elu", 1.0, unbounded=True),
         Kind("Softsign", vanishes=True),
-        Kind("Softplus"),
+        Kind("Softplus", unbounded=True),
     )
 }
 
@@ -79,6 +94,11 @@ class Activation:
     def vanishes(self) -> bool:
         """Whether it is 0 at 0, and its values stay within fixed limits."""
         return KINDS[self.name.lower()].vanishes
+
+    @property
+    def can_be_large(self) -> bool:
+        """Whether its values can be so large that a state drowns in their rounding."""
+        return KINDS[self.name.lower()].unbounded or (self.name == "ScaledTanh" and abs(self.alpha or 0.0) > LARGE)
 
     @property
     def saturates(self) -> bool:

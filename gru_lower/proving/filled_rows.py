@@ -8,14 +8,12 @@ Padding is ∞ where it closes a gate: an atom of its own, which :mod:`gru_lower
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
-from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis, relabelled, reordered, varying
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
 from gru_lower.passes.fuse_gru.algebra.clip_and_where import where
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError, TooLargeError
 from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
@@ -28,10 +26,11 @@ from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION, int_entr
 from gru_lower.passes.fuse_gru.tensors.reshape import reshape
 from gru_lower.passes.fuse_gru.tensors.slice_and_split import slice_axis
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, leaf_tensor
-from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import unsqueeze
-from gru_lower.proving.infinite_gates import infinity
+from gru_lower.proving.chosen_rows import CHOOSING, ChosenRows
+from gru_lower.proving.counting_loop import counted_by
 from gru_lower.proving.mask_cases import has_masks
 from gru_lower.proving.masked_algebra import MaskedAlgebra, MaskedPackedAlgebra
+from gru_lower.proving.masked_rows import masked_rows, padding_row
 from gru_lower.proving.packed_states import PackedInterpreter
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from gru_lower.graph.scopes import Scope
     from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.matrices import Array
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known
     from gru_lower.passes.fuse_gru.tensors.tensor import Tensor
@@ -60,12 +58,17 @@ class FillIndex(NamedTuple):
     offset: Count
 
 
+FILLING = ("Where", "Add", "Gather", "Reshape")
+"""The operators that fill rows."""
+
+
 class FilledRowsInterpreter(Interpreter):
     """Interprets a scope in which rows are filled.
 
     Attributes:
         made: What is known of values that are opaque to their readers: a GRU's Y may be another's X.
         indices: The indices that fill rows, by name.
+        chosen: The indices that choose rows below opset 9.
 
     """
 
@@ -81,6 +84,8 @@ class FilledRowsInterpreter(Interpreter):
         super().__init__(algebra, facts, scope, scopes, parent)
         self.made: dict[str, Known] = {}
         self.indices: dict[str, FillIndex] = {}
+        around = parent.chosen if isinstance(parent, FilledRowsInterpreter) else None
+        self.chosen: ChosenRows = ChosenRows(self, around)
 
     def keep(self, name: str, result: Known) -> None:
         """Enter a value."""
@@ -110,10 +115,14 @@ class FilledRowsInterpreter(Interpreter):
         """Return what is known of a value, whoever reads it."""
         return self.made.get(name, self.values.get(name))
 
+    def _loop(self, node: NodeProto, index: int) -> list[Known]:
+        column = counted_by(self, node, self._interpret_body)
+        return super()._loop(node, index) if column is None else [self.opaque(node.output[0]), column]
+
     def _results(self, node: NodeProto) -> list[Known]:
-        if is_onnx(node) and node.op_type in ("Where", "Add", "Gather", "Reshape"):
+        if is_onnx(node) and node.op_type in (*FILLING, *CHOOSING):
             try:
-                rows = self._read(node)
+                rows = self.chosen.read(node) or self._read(node)
             except (NotUnderstoodError, TooLargeError):
                 rows = None
             if rows is not None:
@@ -220,24 +229,12 @@ class FilledRowsInterpreter(Interpreter):
             or padding.array.size not in (1, rows.dims[-1])
         ):
             return None
-        pad = self._padding(np.resize(padding.array, to_int(rows.dims[-1])), len(rows.dims))
+        pad = padding_row(self.algebra, np.resize(padding.array, to_int(rows.dims[-1])), len(rows.dims))
         return apply_elementwise(self.algebra, lambda *given: where(self.algebra, *given), mask, rows, pad)
 
     def _chosen(self, mask: PolyTensor, rows: Tensor, padding: Array) -> PolyTensor:
         algebra = self.algebra
-        column = unsqueeze(_labelled(algebra, mask, rows), [2])
-        pad = self._padding(padding, 3)
-        return apply_elementwise(algebra, lambda *given: where(algebra, *given), column, rows, pad)
-
-    def _padding(self, padding: Array, rank: int) -> PolyTensor:
-        """Return a row that is the same at every index of the other axes."""
-        algebra = self.algebra
-        pieces: list[tuple[int, Poly]] = []
-        block = algebra.feature_block or padding.size
-        for start in range(0, padding.size, block):
-            for number, same in groupby(padding[start : start + block].tolist()):
-                pieces.append((len(list(same)), _endless(algebra, number)))
-        return PolyTensor((*(CONSTANT,) * (rank - 1), FEATURES), (*(1,) * (rank - 1), padding.size), tuple(pieces))
+        return masked_rows(algebra, mask, rows, padding_row(algebra, padding, 3))
 
     def _made_by(self, name: str, op_type: str) -> NodeProto | None:
         index = self.scope.producers.get(name)
@@ -247,29 +244,6 @@ class FilledRowsInterpreter(Interpreter):
 
 class PackedFilledRowsInterpreter(FilledRowsInterpreter, PackedInterpreter):
     """The same with the states of loops in stretches."""
-
-
-def _labelled(algebra: Algebra, mask: PolyTensor, rows: Tensor) -> PolyTensor:
-    """Call a mask's free axes what those of the rows are called."""
-    leaf = None if mask.poly is None or mask.poly.atom is None else algebra.atoms[mask.poly.atom]
-    if not isinstance(leaf, Leaf) or not isinstance(rows, PolyTensor):
-        raise NotUnderstoodError
-    names = {
-        mine.label: theirs.label
-        for mine, theirs in zip(mask.axes, rows.axes, strict=False)
-        if isinstance(mine, FreeAxis) and isinstance(theirs, FreeAxis)
-    }
-    if any(not isinstance(axis, FreeAxis) or axis.label not in names for axis in varying(mask.axes)):
-        raise NotUnderstoodError
-    entries = tuple(reordered(entry, names) for entry in leaf.axes)
-    axes = tuple(relabelled(axis, names.__getitem__) for axis in mask.axes)
-    return PolyTensor(axes, mask.dims, ((1, algebra.poly_of_atom(leaf._replace(axes=entries))),))
-
-
-def _endless(algebra: Algebra, number: float) -> Poly:
-    if np.isinf(number):
-        return algebra.scale(infinity(algebra), float(np.sign(number)))
-    return algebra.constant(number)
 
 
 def _entry(const: ConstTensor) -> Count:

@@ -117,9 +117,14 @@ class _Loop:
         if left.of_state:
             return made
         for stretch in self.stretches.values():
-            if stretch.after is made:
+            if stretch.after is made or (self.masked_in_body and self._is_masked(made, stretch.after)):
                 return stretch.before
         raise NotShownError("no state of the loop is the GRU's")
+
+    def _is_masked(self, made: Poly, after: Poly) -> bool:
+        """Whether a value is a state after a step where masks are 1; what it is elsewhere is looked at later."""
+        cases = MaskCases(self.algebra, frozenset(self.stretches))
+        return cases.with_masks(made, 1.0) is cases.with_masks(after, 1.0)
 
     def _prove_y(self, h: Poly, after: Poly, steps_before: int) -> None:
         assert self.y is not None

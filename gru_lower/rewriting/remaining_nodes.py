@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GRU, OPERATOR = "GL452", "GL453"
 """The codes of a GRU, and of another node, that the target does not take."""
-KEPT = ("GL301", "GL302", "GL303", "GL304", "GL305", "GL306", "GL307", "GL308")
+KEPT = ("GL301", "GL302", "GL303", "GL304", "GL306", "GL307", "GL308")
 """Why a GRU was not lowered."""
 
 

@@ -2,9 +2,8 @@
 
 1. Below opset 7 nothing is lowered (GL301): the operators a lowering needs are not there yet.
 2. step needs T = 1 (GL303), unroll a static T (GL302), scan opset 9 (GL304); loop takes everything.
-3. sequence_lens needs Where, from opset 9, and with a dynamic T Range, from opset 11 (GL305).
-4. What a target does not take is not written (GL308).
-5. auto: T = 1 → step; T ≤ 8 → unroll; otherwise scan, or loop where the opset has no Scan that serves. A target's
+3. What a target does not take is not written (GL308).
+4. auto: T = 1 → step; T ≤ 8 → unroll; otherwise scan, or loop where the opset has no Scan that serves. A target's
    own order of forms goes before this beyond T = 8, and wherever it does not take the form.
 """
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
 
 FORMS = ("auto", "scan", "loop", "unroll", "step")
-FIRST_OPSET, WHERE_OPSET, RANGE_OPSET = 7, 9, 11
+FIRST_OPSET = 7
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,6 @@ def _first_allowed(length: int | None, opset: int, allowed: Sequence[str]) -> Ch
 def _choose_without_target(spec: GruSpec, opset: int, wanted: str) -> Choice:
     if opset < FIRST_OPSET:
         return Choice("", f"its opset is {opset}; lowering needs {FIRST_OPSET}", "GL301")
-    if "sequence_lens" in spec.inputs:
-        needed = RANGE_OPSET if spec.seq_length is None else WHERE_OPSET
-        if opset < needed:
-            return Choice("", f"sequence_lens needs opset {needed} here; the model has {opset}", "GL305")
     if spec.elem_type == 0:
         return Choice("", "the element type of its inputs cannot be told", "GL306")
     length = spec.seq_length

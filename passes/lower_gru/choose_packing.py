@@ -3,7 +3,8 @@
 1. ``packing=auto`` goes by costs.toml: by directions, linear_before_reset, H and the batch to expect.
 2. Where no row fits, ``inside`` serves large batches.
 3. With an external R, auto packs nothing that would read it: ``fused`` at most.
-4. A packing that does not apply gives way to the next best: ``triple`` to ``double``, the others to ``fused``.
+4. A packing that does not apply gives way to the next best: ``triple`` to ``double``, ``double`` to ``block`` for two
+   directions, the others to ``fused``.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ def choose_packing(spec: GruSpec, v: Variant, wanted: str, batch: int | None, co
         return wanted
     if wanted == "triple" and not v.can_be_packed_in_three:
         wanted = "double"
+    if wanted == "double" and not v.can_be_packed_twice:
+        wanted = "block" if spec.num_directions > 1 else "fused"
     return wanted if v.can_be_packed else "fused"
 
 

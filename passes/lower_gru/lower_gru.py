@@ -15,6 +15,7 @@ from gru_lower.gru.constant_inputs import has_full_lengths, has_zero_initial_sta
 from gru_lower.passes.base import Context, Pass, PassResult, visit_grus
 from gru_lower.passes.lower_gru.choose_form import FORMS, Choice, choose_form
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
+from gru_lower.passes.lower_gru.shared_weights import SharedWeights
 from gru_lower.passes.lower_gru.write_replacement import write_replacement
 from gru_lower.targets.accepted_forms import RUNS_RIGHT, accepted_forms
 from gru_lower.targets.target_option import profile_of
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
     from gru_lower.verification.sites.site import Site
+
+SOME_STEPS = "T >= 1"
+"""What a Scan rests on where T is dynamic: onnxruntime's refuses a sequence of no steps."""
 
 
 class LowerGru(Pass):
@@ -45,11 +49,13 @@ class LowerGru(Pass):
         1. A GRU is replaced only if all of it is understood; otherwise it is kept, with a code.
         2. The form is chosen by :mod:`gru_lower.passes.lower_gru.choose_form`.
         3. The node's outputs keep their names; its type is kept inside; its opset is never changed.
-        4. Constant weights are cut by bytes, external ones become views; others are split in the graph.
+        4. Constant weights are cut by bytes, external ones become views; others are split in the graph. Those that
+           several GRUs share are cut once, see :mod:`gru_lower.passes.lower_gru.shared_weights`.
         5. In a function whose calls bind a GRU's attributes differently, each binding gets a clone of its own.
         6. An initial_h of zeros is no initial_h, and sequence_lens that are all T are none.
         7. What the replaced node alone used goes with it.
-        8. For a target, a GRU it runs right is kept, without a code.
+        8. A Scan over a dynamic T states that T has to be 1 or more; a Loop takes 0 as well.
+        9. For a target, a GRU it runs right is kept, without a code.
     """
 
     name = "lower-gru"
@@ -62,6 +68,7 @@ class LowerGru(Pass):
         cloned = Functions(model.proto, _is_gru).specialise()
         facts, names = Facts(model), Names(model.proto)
         edits: list[splice.Edit] = []
+        shared = SharedWeights(model, facts, names)
         allowed = self.options.forms.split("+") if self.options.forms else FORMS[1:]
         target = profile_of(self.options.target)
         for scope, index, read, site in visit_grus(model, facts, ctx, result, "lowering"):
@@ -76,16 +83,18 @@ class LowerGru(Pass):
             if not choice.form:
                 result.diagnostics.append(_kept(site))
                 continue
-            replacement = write_replacement(model, scope, index, spec, choice.form, self.options, facts, names)
+            replacement = write_replacement(model, scope, index, spec, choice.form, self.options, facts, names, shared)
             if isinstance(replacement, Choice):
                 site.code, site.message = replacement.code, replacement.reason
                 result.diagnostics.append(_kept(site))
                 continue
             site.action, site.form, site.nodes_after = "lowered", choice.form, replacement.node_count
             site.change = replacement.change if ctx.keep_changes else None
+            if choice.form == "scan" and spec.seq_length is None:
+                site.preconditions = (SOME_STEPS,)
             result.diagnostics += wish.doubts(choice.form)
             edits.append(replacement.edit)
-        result.modified = splice.apply(model, edits, keeps_order=True)
+        result.modified = splice.apply(model, edits and [*edits, *shared.edits], keeps_order=True)
         if cloned and original is not None and not result.modified:
             model.proto.CopyFrom(original)  # clones serve what is lowered; where nothing is, not a byte changes
             there = {scope.path for scope in walk(model.proto)}

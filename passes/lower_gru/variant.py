@@ -105,6 +105,11 @@ class Variant:
         )
 
     @property
+    def can_be_packed_twice(self) -> bool:
+        """Whether ``packing=double`` serves: its next state is ``n + z ∘ (h - n)``, so n must not be large beside h."""
+        return self.can_be_packed and not self.directions[0].g.can_be_large
+
+    @property
     def can_be_packed_in_three(self) -> bool:
         """Whether ``packing=triple`` serves: constant weights, f(x) + f(-x) = 1, g(0) = 0; no two masks."""
         f, g = self.directions[0].f, self.directions[0].g

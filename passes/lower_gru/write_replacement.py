@@ -25,6 +25,7 @@ from gru_lower.passes.lower_gru.forms import (
     unroll,
 )
 from gru_lower.passes.lower_gru.gate_weights import gate_tensors, transposed
+from gru_lower.passes.lower_gru.shared_weights import WeightsOfSite
 from gru_lower.passes.lower_gru.variant import variant_of
 from gru_lower.verification.sites.site import Change
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
     from gru_lower.passes.lower_gru.lower_options import LowerOptions
+    from gru_lower.passes.lower_gru.shared_weights import SharedWeights
     from gru_lower.passes.lower_gru.variant import Variant
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -71,6 +73,7 @@ def write_replacement(
     options: LowerOptions,
     facts: Facts,
     names: Names,
+    shared: SharedWeights,
 ) -> Replacement | Choice:
     """Write what replaces one GRU.
 
@@ -83,6 +86,7 @@ def write_replacement(
         options: The pass's.
         facts: The side table of the model.
         names: The model's names.
+        shared: The weights that several GRUs share.
 
     Returns:
         The replacement, or why there is none: it needs an operator that may not be written.
@@ -97,7 +101,10 @@ def write_replacement(
         bindings |= transposed(bindings, model.base_dir)
     bindings |= {key: name for key, name in spec.inputs.items() if key not in weights}
     results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
-    assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h))
+    # A body that every runtime with a Scan takes has its weights in itself.
+    own = ("R", "B") if form == "scan" and v.plain else ()
+    weights_of_site = WeightsOfSite(shared, scope, spec, bindings, own)
+    assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h), weights_of_site.find)
     if form == "scan":
         packing = choose_packing(spec, v, options.packing, _batch(spec, options), constants)
         v = packed(v, packing)
@@ -114,8 +121,10 @@ def write_replacement(
     lacking = v.vocabulary.lacking(assembly.op_types)
     if lacking:
         return Choice("", f"form {form} needs {lacking[0]} here, which may not be written", "GL307")
+    weights_of_site.add()
     nodes, initializers = assembly.nodes, assembly.initializers
-    change = Change(spec, spec.narrowed(node), nodes, initializers, constants, scope.opsets)
+    with_shared = [*initializers, *weights_of_site.constants]
+    change = Change(spec, spec.narrowed(node), nodes, with_shared, constants, scope.opsets)
     return Replacement(splice.Edit(scope, [index], nodes, initializers), change, assembly.op_types.total())
 
 

@@ -34,6 +34,7 @@ class Site:
         message: The same in words.
         nodes_before: Nodes of the site before, 1 for a GRU.
         nodes_after: Nodes in its place, bodies included.
+        preconditions: What has to hold of the sizes for what it became to run, ``"T >= 1"``.
         change: The replacement, for verification; ``None`` where nothing was replaced.
         missing_term: Of a recurrence that is no GRU: the term that does not fit.
         verified: What running it by itself gave, where a pass did that before it committed.
@@ -50,6 +51,7 @@ class Site:
     message: str = ""
     nodes_before: int = 1
     nodes_after: int = 1
+    preconditions: tuple[str, ...] = ()
     change: Change | SitePair | None = None
     missing_term: str | None = None
     verified: Verification | None = None
@@ -68,7 +70,7 @@ class Site:
             "message": self.message,
             "nodes_before": self.nodes_before,
             "nodes_after": self.nodes_after,
-        }
+        } | ({"preconditions": list(self.preconditions)} if self.preconditions else {})
 
 
 @dataclass

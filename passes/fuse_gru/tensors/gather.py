@@ -30,7 +30,7 @@ def gather(algebra: Algebra, tensor: Tensor, axis: int, indices: ConstTensor) ->
     if isinstance(tensor, ConstTensor):
         data = tensor.array
         dims = tensor.dims[:axis] + indices.dims + tensor.dims[axis + 1 :]
-        if data.shape[axis] == 1 and tensor.dims[axis] != 1:  # the same at every index
+        if data.shape[axis] == 1 and (tensor.dims[axis] != 1 or not indices.is_full):  # the same at every index
             return ConstTensor(np.take(data, np.zeros((1,) * len(indices.dims), np.int64), axis=axis), dims)
         if indices.array.dtype == object and any(isinstance(index, Affine) for index in indices.array.flat):
             raise NotUnderstoodError

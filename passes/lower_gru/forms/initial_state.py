@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
+from gru_lower.passes.lower_gru.forms.sequence_lens_masks import sequence_numbers
+
 if TYPE_CHECKING:
     from gru_lower.emission.emitter import Emitter, Value
     from gru_lower.passes.lower_gru.variant import Variant
@@ -32,7 +34,7 @@ def zero_state(e: Emitter, v: Variant, x: Value, like: Value | None = None, widt
         e: Where to write.
         v: The variant.
         x: X with time first.
-        like: A projection [T, B, H] to take the size from, which is the only way before opset 8.
+        like: A projection [T, B, H] of at least one step to take the size from before opset 8, if there is one.
         width: How wide it is, H if no width is given.
 
     """
@@ -46,7 +48,11 @@ def _zero_state(e: Emitter, v: Variant, x: Value, like: Value | None, width: int
     if e.opset >= EXPAND:
         shape = e.op("Concat", [e.dim(x, 1, "batch"), e.ints("width", [width])], "state_shape", axis=0)
         return e.op("Expand", [e.tensor("zero", [[0.0]]), shape], "zero_state")
-    # Neither Expand nor ConstantOfShape is there yet: b xor b is false for any value, NaN and infinities included.
+    # Neither Expand nor ConstantOfShape is there yet.
+    if like is None:
+        nothing = e.op("Mul", [sequence_numbers(e, v, x), e.tensor("nothing", 0, TensorProto.INT64)], "first_row_each")
+        return e.op("Gather", [e.tensor("zero_row", np.zeros((1, width))), nothing], "zero_state", axis=0)
+    # b xor b is false for any value, NaN and infinities included.
     first = e.op("Gather", [like, e.tensor("first", 0, TensorProto.INT64)], "first_step", axis=0)
     some = e.op("Cast", [first], "some", to=TensorProto.BOOL)
     return e.op("Cast", [e.op("Xor", [some, some], "none")], "zero_state", to=e.elem_type)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from onnx import TensorProto
 
 from gru_lower.gru.spec import GATES
 from gru_lower.gru.step_equations import Projection
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 CLOSED = {"z": float("inf"), "r": float("-inf"), "h": 0.0}
 """The projections of a step that leaves the state alone."""
+INTEGER_MAX = 12
+"""The opset from which Max takes whole numbers."""
 
 
 def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Projection[Value]:
@@ -39,14 +42,33 @@ def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Proj
     return Projection(**parts)
 
 
-def project_steps(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> list[Value]:
-    """Return the projections of all steps, [T, B, H] for each gate."""
+def project_steps(
+    e: Emitter, v: Variant, direction: Direction, given: Inputs, *, may_be_empty: bool = False
+) -> list[Value]:
+    """Return the projections of all steps, [T, B, H] for each gate; see :func:`as_steps`."""
     rows = project(e, v, direction, given)
-    return [as_steps(e, v, given.x, value, f"{value.name}_steps") for value in (rows.z, rows.r, rows.h)]
+    return [
+        as_steps(e, v, given.x, value, f"{value.name}_steps", may_be_empty=may_be_empty)
+        for value in (rows.z, rows.r, rows.h)
+    ]
 
 
-def as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str, width: int = 0) -> Value:
-    """Reshape [T·B, width] to [T, B, width], H if no width is given; B is inferred where it is dynamic or 0."""
+def as_steps(
+    e: Emitter, v: Variant, x: Value, rows: Value, name: str, width: int = 0, *, may_be_empty: bool = False
+) -> Value:
+    """Reshape [T·B, width] to [T, B, width]; B is inferred where it is dynamic or 0.
+
+    Args:
+        e: Where to write.
+        v: The variant.
+        x: X with time first.
+        rows: What to reshape.
+        name: What to call the result.
+        width: H if no width is given.
+        may_be_empty: Whether T may be 0, which a Reshape takes for "as it was" and cannot infer B beside. There the
+            result is [1, 0, width], of which a Loop that makes no step reads nothing.
+
+    """
     width = width or v.hidden_size
     if v.seq_length is not None:
         return e.reshape(rows, [v.seq_length, v.batch_size or -1, width], name)
@@ -55,6 +77,17 @@ def as_steps(e: Emitter, v: Variant, x: Value, rows: Value, name: str, width: in
 
     def shape() -> Value:
         per_step = e.ints("per_step", [-1, width])
-        return e.op("Concat", [e.dim(x, 0, "length"), per_step], "step_shape", axis=0)
+        length = e.dim(x, 0, "length")
+        return e.op("Concat", [_at_least_one(e, length) if may_be_empty else length, per_step], "step_shape", axis=0)
 
     return e.reshape(rows, e.shared(f"step_shape {width}", shape), name)
+
+
+def _at_least_one(e: Emitter, length: Value) -> Value:
+    """Return max(length, 1), or the length where no operator that may be written makes it."""
+    if e.opset >= INTEGER_MAX and e.vocabulary.has("Max"):
+        return e.op("Max", [length, e.ints("one", [1])], "length_or_1")
+    if not e.vocabulary.has("Equal") or not e.vocabulary.has("Cast"):
+        return length
+    none = e.op("Equal", [length, e.ints("no_steps", [0])], "is_empty")
+    return e.op("Add", [length, e.op("Cast", [none], "one_if_empty", to=TensorProto.INT64)], "length_or_1")

@@ -41,10 +41,12 @@ def template(v: Variant) -> Template:
     states: list[Value] = []
     for direction, initial in zip(v.directions, given.states, strict=True):
         p = prefix_of(direction)
-        steps = project_steps(e, v, direction, given)
+        steps = project_steps(e, v, direction, given, may_be_empty=True)
         if v.mask == "where" and given.mask is not None:
-            steps.append(sequence_lens_masks.mask_steps(e, given.mask))
-        state = initial or zero_state(e, v, given.x, steps[0])
+            steps.append(sequence_lens_masks.choices_of_steps(e, v, given.mask))
+        if given.mask is not None and _zeros_inside(v):
+            steps.append(sequence_lens_masks.zeros_of_steps(e, v, given.mask))
+        state = initial or zero_state(e, v, given.x, steps[0] if v.seq_length else None)
         last = (
             e.sub(length, e.tensor("one", 1, TensorProto.INT64), f"{p}last_t", TensorProto.INT64)
             if direction.reverse
@@ -56,9 +58,15 @@ def template(v: Variant) -> Template:
         states.append(results[0])
         if wants_y:
             ordered = _in_order_of_time(e, v, given.x, results[1:], p)
-            ys.append(valid_steps(e, v, given.mask, ordered, f"{p}Y_valid"))
+            mask = None if _zeros_inside(v) else given.mask
+            ys.append(valid_steps(e, v, given.x, mask, ordered, f"{p}Y_valid", may_be_empty=True))
     y = e.stack(ys, 1, "Y_stacked") if ys else None
     return e.template(node_outputs(e, v, given.mask, y, states))
+
+
+def _zeros_inside(v: Variant) -> bool:
+    """Whether the body itself makes the states in Y 0 past the lengths: where that takes a Gather."""
+    return bool(v.mask) and "Y" in v.wants and v.opset < sequence_lens_masks.WHERE
 
 
 def _trip_count(e: Emitter, v: Variant, x: Value) -> Value:
@@ -91,7 +99,10 @@ def _body(outer: Emitter, v: Variant, direction: Direction, steps: list[Value], 
     e.body_output(e.op("Identity", [going], f"{p}still_going"), TensorProto.BOOL, rank=0)
     e.body_output(ht)
     if "Y" in v.wants:
-        e.body_output(e.op("Identity", [ht], f"{p}Yt"))
+        if _zeros_inside(v):
+            e.body_output(sequence_lens_masks.state_or_zero(e, ht, now[-1], v.hidden_size, f"{p}Yt"))
+        else:
+            e.body_output(e.op("Identity", [ht], f"{p}Yt"))
         if last is not None:
             e.body_output(e.op("Identity", [t], f"{p}t_out"), TensorProto.INT64, rank=0)
     return e

@@ -51,7 +51,7 @@ def template(v: Variant) -> Template:
         body = v.emitter(e)
         write_body(body, v, direction, given)
         outputs = scan_node.write_scan(e, v, body, state, steps, p, x=given.x, reverse=direction.reverse)
-        last, y = scan_node.last_state_and_y(e, v, outputs, p, reverse=direction.reverse, mask=given.mask)
+        last, y = scan_node.last_state_and_y(e, v, outputs, p, x=given.x, reverse=direction.reverse, mask=given.mask)
         states.append(last)
         ys += [] if y is None else [y]
     y = e.stack(ys, 1, "Y_stacked") if ys else None

@@ -78,6 +78,7 @@ def last_state_and_y(
     outputs: list[Value],
     p: str,
     *,
+    x: Value,
     reverse: bool = False,
     mask: Mask | None = None,
     width: int = 0,
@@ -89,6 +90,7 @@ def last_state_and_y(
         v: The variant.
         outputs: The Scan's.
         p: What stands before local names.
+        x: X with time first.
         reverse: Whether time ran backwards.
         mask: Which steps to leave in Y; the others become zeros.
         width: How wide the state is, H if no width is given.
@@ -96,10 +98,10 @@ def last_state_and_y(
     """
     if not v.carries_summands:
         last, *y = outputs
-        return last, shape_outputs.valid_steps(e, v, mask, y[0], f"{p}Y_valid") if y else None
+        return last, shape_outputs.valid_steps(e, v, x, mask, y[0], f"{p}Y_valid") if y else None
     ht, update, before = outputs
     last = e.op("Add", [ht, update], f"{p}last")
-    return last, append_last_state(e, v, before, last, p, reverse=reverse, mask=mask, width=width)
+    return last, append_last_state(e, v, before, last, p, x=x, reverse=reverse, mask=mask, width=width)
 
 
 def append_last_state(
@@ -109,6 +111,7 @@ def append_last_state(
     last: Value,
     p: str,
     *,
+    x: Value,
     reverse: bool = False,
     mask: Mask | None = None,
     width: int = 0,
@@ -122,13 +125,13 @@ def append_last_state(
         rows = e.reshape(before, [-1, width], f"{p}Y_before_rows")
         batch = e.dim(before, 1, f"{p}batch") if v.batch_size is None else e.ints("batch", [v.batch_size])
         rows = sequence_lens_masks.fill_rows(e, v, mask, [rows, last], np.zeros(width), f"{p}Y_rows", batch)
-        return shape_outputs.like_steps(e, v, rows, before, width, f"{p}Y_valid")
+        return shape_outputs.filled_steps(e, v, x, rows, width, f"{p}Y_valid")
     start, end = (0, -1) if reverse else (1, END)
     rest = before if v.peeled else e.slice(before, start, end, 0, f"{p}Y_rest")
     if mask is not None and sequence_lens_masks.can_fill_by_index(e):
         rows = e.reshape(rest, [-1, width], f"{p}Y_rest_rows")
         rows = sequence_lens_masks.fill_rows(e, v, mask, [last, rows], np.zeros(width), f"{p}Y_rows")
-        return shape_outputs.like_steps(e, v, rows, before, width, f"{p}Y_valid")
+        return shape_outputs.filled_steps(e, v, x, rows, width, f"{p}Y_valid")
     final = e.unsqueeze(last, [0], f"{p}Y_final")
     y_steps = e.op("Concat", [final, rest] if reverse else [rest, final], f"{p}Y_steps", axis=0)
-    return shape_outputs.valid_steps(e, v, mask, y_steps, f"{p}Y_valid")
+    return shape_outputs.valid_steps(e, v, x, mask, y_steps, f"{p}Y_valid")

@@ -81,7 +81,7 @@ def scan_lanes(
     body = v.emitter(e)
     write_body(body, v)
     outputs = scan_node.write_scan(e, v, body, state, steps, PREFIX, x=given.x, width=width)
-    return scan_node.last_state_and_y(e, v, outputs, PREFIX, mask=common_mask(v, given), width=width)
+    return scan_node.last_state_and_y(e, v, outputs, PREFIX, x=given.x, mask=common_mask(v, given), width=width)
 
 
 def common_mask(v: Variant, given: Inputs) -> Mask | None:
@@ -109,7 +109,7 @@ def split_directions(e: Emitter, v: Variant, given: Inputs, last: Value, y: Valu
         reverse_time(e, x, f"{x.name}_flipped") if d.reverse else x for x, d in zip(each, v.directions, strict=True)
     ]
     if common_mask(v, given) is None:
-        each = [valid_steps(e, v, given.mask, x, f"{p}Y_valid") for x, p in zip(each, prefixes, strict=True)]
+        each = [valid_steps(e, v, given.x, given.mask, x, f"{p}Y_valid") for x, p in zip(each, prefixes, strict=True)]
     return node_outputs(e, v, given.mask, e.stack(each, 1, "Y_stacked"), ends)
 
 

@@ -67,7 +67,7 @@ def template(v: Variant) -> Template:
     if v.carries_summands:
         before = e.slice(outputs[2], 0, width, 2, f"{PREFIX}Y_before_once")
         mask = directions.common_mask(v, given)
-        y = scan_node.append_last_state(e, v, before, last, PREFIX, mask=mask, width=width)
+        y = scan_node.append_last_state(e, v, before, last, PREFIX, x=given.x, mask=mask, width=width)
     return e.template(directions.split_directions(e, v, given, last, y))
 
 

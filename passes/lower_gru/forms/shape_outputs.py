@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks
+from gru_lower.passes.lower_gru.forms.input_projection import as_steps
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
@@ -15,24 +16,36 @@ if TYPE_CHECKING:
     from gru_lower.passes.lower_gru.variant import Variant
 
 
-def like_steps(e: Emitter, v: Variant, rows: Value, steps: Value, width: int, name: str) -> Value:
-    """Reshape [T·B, width] to the [T, B, ...] that something else has."""
+def filled_steps(e: Emitter, v: Variant, x: Value, rows: Value, width: int, name: str) -> Value:
+    """Reshape [T·B, width] to [T, B, width], where T is not 0 unless B is known."""
     if v.seq_length is not None:
         return e.reshape(rows, [v.seq_length, -1, width], name)
-    if v.batch_size:
-        return e.reshape(rows, [-1, v.batch_size, width], name)
-    return e.reshape(rows, e.op("Shape", [steps], f"{name}_shape"), name)
+    return as_steps(e, v, x, rows, name, width)
 
 
-def valid_steps(e: Emitter, v: Variant, mask: Mask | None, y: Value, name: str) -> Value:
-    """Return [T, B, H] with zeros past the lengths."""
+def valid_steps(
+    e: Emitter, v: Variant, x: Value, mask: Mask | None, y: Value, name: str, *, may_be_empty: bool = False
+) -> Value:
+    """Return [T, B, H] with zeros past the lengths.
+
+    Args:
+        e: Where to write.
+        v: The variant.
+        x: X with time first.
+        mask: The mask, or ``None`` without sequence_lens.
+        y: The states, [T, B, H].
+        name: What to call the result.
+        may_be_empty: Whether T may be 0. Where B is not known either, rows cannot be given their shape back.
+
+    """
     if mask is None:
         return y
-    if not sequence_lens_masks.can_fill_by_index(e):
+    keeps_shape = may_be_empty and v.seq_length is None and not v.batch_size
+    if keeps_shape or not sequence_lens_masks.can_fill_by_index(e):
         return e.where(sequence_lens_masks.mask_steps(e, mask), y, 0.0, name)
     rows = e.reshape(y, [-1, v.hidden_size], f"{name}_in")
     rows = sequence_lens_masks.fill_rows(e, v, mask, [rows], np.zeros(v.hidden_size), f"{name}_rows")
-    return like_steps(e, v, rows, y, v.hidden_size, name)
+    return filled_steps(e, v, x, rows, v.hidden_size, name)
 
 
 def node_outputs(e: Emitter, v: Variant, mask: Mask | None, y: Value | None, states: list[Value]) -> dict[str, Value]:
@@ -55,6 +68,9 @@ def node_outputs(e: Emitter, v: Variant, mask: Mask | None, y: Value | None, sta
     if "Y_h" in v.wants:
         if mask is not None and mask.nonempty is not None:
             names = [f"{prefix_of(d)}last_state" for d in v.directions]
-            states = [e.where(mask.nonempty, s, 0.0, name) for s, name in zip(states, names, strict=True)]
+            states = [
+                sequence_lens_masks.empty_to_zero(e, v, mask, s, v.hidden_size, name)
+                for s, name in zip(states, names, strict=True)
+            ]
         results["Y_h"] = e.stack(states, 1 if v.layout else 0, "Yh")
     return results

@@ -8,6 +8,7 @@ import numpy as np
 
 from gru_lower.gru.step_equations import step
 from gru_lower.passes.lower_gru.forms import activation_nodes
+from gru_lower.passes.lower_gru.forms.sequence_lens_masks import new_or_old
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
@@ -25,12 +26,13 @@ class StepAlgebra:
         e: Where to write.
         v: The variant.
         prefix: What stands before the local names of the weights to use.
+        g: The candidate's activation.
 
     """
 
-    def __init__(self, e: Emitter, v: Variant, prefix: str) -> None:
+    def __init__(self, e: Emitter, v: Variant, prefix: str, g: Activation) -> None:
         """Keep the parts."""
-        self._e, self._v, self._p = e, v, prefix
+        self._e, self._v, self._p, self._g = e, v, prefix, g
 
     def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
         """Return ``state Rᵀ + plus``, one Gemm."""
@@ -67,29 +69,44 @@ class StepAlgebra:
         return self._e.op("Add", [left, right], name)
 
     def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
-        """Return ``ht + zt ∘ (state - ht)``."""
-        if state is None:
-            return self._e.sub(ht, self.mul(zt, ht, "kept"), "Ht")
-        return self._e.op("Add", [ht, self.mul(zt, self._e.sub(state, ht, "change"), "update")], "Ht")
+        """Return ``ht + zt ∘ (state - ht)``, or what does not cancel, see :meth:`summands`."""
+        if state is not None:
+            return self._e.op("Add", list(self.summands(zt, ht, state)), "Ht")
+        if self._g.can_be_large:
+            return self.mul(self._share_of_candidate(zt), ht, "Ht")
+        return self._e.sub(ht, self.mul(zt, ht, "kept"), "Ht")
+
+    def summands(self, zt: Value, ht: Value, state: Value) -> tuple[Value, Value]:
+        """Return the two parts of the next state: ``ht`` and ``zt ∘ (state - ht)``.
+
+        Beside a large candidate the state would be rounded away in them. Where g has such values the parts are
+        ``(1 - zt) ∘ ht`` and ``zt ∘ state``: a state that is kept, with zt = 1, is kept to the bit, as in the operator.
+        """
+        if self._g.can_be_large:
+            return self.mul(self._share_of_candidate(zt), ht, "taken"), self.mul(zt, state, "kept")
+        return ht, self.mul(zt, self._e.sub(state, ht, "change"), "update")
+
+    def _share_of_candidate(self, zt: Value) -> Value:
+        return self._e.sub(self._e.tensor("one", 1.0), zt, "one_minus_Zt")
 
 
 class _Summands(StepAlgebra):
     """The algebra that does not emit the last sum of a step, but keeps its second summand."""
 
-    def __init__(self, e: Emitter, v: Variant, prefix: str) -> None:
-        super().__init__(e, v, prefix)
+    def __init__(self, e: Emitter, v: Variant, prefix: str, g: Activation) -> None:
+        super().__init__(e, v, prefix, g)
         self.update: Value = None
 
     def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
-        self.update = self.mul(zt, self._e.sub(state, ht, "change"), "update")
-        return ht
+        first, self.update = self.summands(zt, ht, state)
+        return first
 
 
 def emit_summands(
     e: Emitter, v: Variant, direction: Direction, xt: Projection[Value], ht_1: Value, prefix: str
 ) -> tuple[Value, Value]:
-    """Emit one step up to its last sum: return ``ht`` and ``Zt ∘ (Ht_1 - ht)``, for :func:`emit_step`'s arguments."""
-    algebra = _Summands(e, v, prefix)
+    """Emit one step up to its last sum: return its two summands, for :func:`emit_step`'s arguments."""
+    algebra = _Summands(e, v, prefix, direction.g)
     ht = step(algebra, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
     return ht, algebra.update
 
@@ -111,12 +128,14 @@ def emit_step(
         direction: Whose weights and activations.
         xt: The projection of the step, [B, H] each.
         ht_1: The state before, or ``None`` for zeros.
-        mask: [B, 1] bool with the recipe ``where``: where it is false the state stays what it was.
+        mask: With the recipe ``where``: a step of
+            :func:`gru_lower.passes.lower_gru.forms.sequence_lens_masks.choices_of_steps`, by which a state stays what
+            it was.
         prefix: What stands before the local names of the recurrent weights, the direction's own by default.
 
     """
-    algebra = StepAlgebra(e, v, prefix_of(direction) if prefix is None else prefix)
+    algebra = StepAlgebra(e, v, prefix_of(direction) if prefix is None else prefix, direction.g)
     ht = step(algebra, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
     if v.mask != "where" or mask is None:
         return ht
-    return e.op("Where", [mask, ht, e.tensor("zero", 0.0) if ht_1 is None else ht_1], "Ht_valid")
+    return new_or_old(e, ht, e.tensor("zero", 0.0) if ht_1 is None else ht_1, mask, "Ht_valid")

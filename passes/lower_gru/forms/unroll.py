@@ -74,8 +74,10 @@ def prologue(v: Variant) -> Template:
     e, given = prepare_inputs(v)
     length = v.seq_length or 0
     results: dict[str, Value] = {}
-    for direction, state in zip(v.directions, given.states, strict=True):
+    chosen = v.mask == "where" and length and v.opset < sequence_lens_masks.WHERE
+    for direction, initial in zip(v.directions, given.states, strict=True):
         p = prefix_of(direction)
+        state = zero_state(e, v, given.x) if initial is None and chosen else initial
         if state is not None:
             results[f"{p}state"] = state
         elif not length:
@@ -94,18 +96,20 @@ def prologue(v: Variant) -> Template:
     if given.mask is not None:
         results |= {"mask_valid": given.mask.valid}
         results |= {} if given.mask.nonempty is None else {"mask_nonempty": given.mask.nonempty}
+        results |= {} if given.mask.sequences is None else {"mask_sequences": given.mask.sequences}
         if v.mask == "where" and length:
-            mask_rows = sequence_lens_masks.mask_rows(e, given.mask)
-            steps = _steps(e, v, mask_rows, 1, [f"row_mask_{t}" for t in range(length)])
+            choices = sequence_lens_masks.choices_of_rows(e, v, given.mask)
+            width = 1 if v.opset >= sequence_lens_masks.WHERE else None
+            steps = _steps(e, v, choices, width, [f"row_mask_{t}" for t in range(length)])
             results |= {f"row_mask_{t}": step for t, step in enumerate(steps)}
     return e.template(results)
 
 
-def _steps(e: Emitter, v: Variant, rows: Value, width: int, names: list[str]) -> list[Value]:
-    """Cut [T·B, width] into T steps of [B, width]."""
+def _steps(e: Emitter, v: Variant, rows: Value, width: int | None, names: list[str]) -> list[Value]:
+    """Cut [T·B, width], or [T·B] without a width, into T steps."""
     if e.vocabulary.has("Split") or v.batch_size is not None or len(names) == 1:
         return e.split(rows, v.batch_size, names)
-    steps = e.reshape(rows, [len(names), -1, width], f"{rows.name}_steps")
+    steps = e.reshape(rows, [len(names), -1] + ([] if width is None else [width]), f"{rows.name}_steps")
     return [
         e.op("Gather", [steps, e.tensor("step", t, TensorProto.INT64)], name, axis=0) for t, name in enumerate(names)
     ]
@@ -133,7 +137,10 @@ def epilogue(v: Variant) -> Template:
     mask = None
     if v.mask:
         nonempty = e.value("mask_nonempty") if sequence_lens_masks.needs_nonempty(v) else None
-        mask = sequence_lens_masks.Mask(e.value("mask_valid"), nonempty)
+        steps = sequences = None
+        if v.opset < sequence_lens_masks.WHERE:
+            steps, sequences = e.ints("t", range(length)), e.value("mask_sequences")
+        mask = sequence_lens_masks.Mask(e.value("mask_valid"), nonempty, steps, sequences)
     y = None
     if "Y" in v.wants and length and mask is not None:
         ys = []

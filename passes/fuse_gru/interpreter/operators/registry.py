@@ -108,6 +108,7 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "Constant": shapes_and_constants.constant_node,
     "ConstantOfShape": shapes_and_constants.constant_of_shape_node,
     "Range": shapes_and_constants.range_node,
+    "NonZero": shapes_and_constants.non_zero,
     # sequences
     "SplitToSequence": sequences.split_to_sequence_node,
     "SequenceAt": sequences.sequence_at_node,

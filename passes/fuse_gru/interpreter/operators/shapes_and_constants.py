@@ -1,4 +1,4 @@
-"""Shapes and constants: Shape, Size, Constant, ConstantOfShape, Range."""
+"""Shapes and constants: Shape, Size, Constant, ConstantOfShape, Range, NonZero."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from onnx import numpy_helper
 
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.tensors.integer_vectors import arange, int_vector
+from gru_lower.passes.fuse_gru.tensors.symbolic_constants import count_constant
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
+from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import unsqueeze
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
@@ -55,3 +57,13 @@ def range_node(call: Call) -> list[Known]:
     if len(given) != 3:
         raise NotUnderstoodError
     return [arange(*given)]
+
+
+def non_zero(call: Call) -> list[Known]:
+    """NonZero of a vector that is zero nowhere: 0, 1, 2, ..."""
+    given = call.tensor(0)
+    if not isinstance(given, ConstTensor) or len(given.dims) != 1 or given.array.dtype.kind not in "biuf":
+        raise NotUnderstoodError
+    if not given.array.all():
+        raise NotUnderstoodError
+    return [unsqueeze(arange(*(count_constant(count) for count in (0, given.dims[0], 1))), [0])]

@@ -1,0 +1,161 @@
+"""Weights that several GRUs share are cut once: what is cut of them is a constant of the scope they stand in.
+
+Other weights become initializers of the Scan or Loop body that reads them, where onnxruntime reaches them fastest.
+Several bodies that read the same ones capture them: six GRUs over one W, R and B would be six times as large otherwise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from onnx import TensorProto
+
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.splice import Edit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from gru_lower.emission.template import Binding
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.model import Model
+    from gru_lower.graph.names import Names
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.spec import GruSpec
+
+WEIGHTS = slice(1, 4)
+"""Where W, R and B stand among a GRU's inputs."""
+PREFIXES = ("reverse_", "packed_")
+SEVERAL = 2
+
+
+class Source(NamedTuple):
+    """A constant that weights are cut of.
+
+    Attributes:
+        home: The scope that it is a constant of.
+        name: Its name there.
+
+    """
+
+    home: Scope
+    name: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from others."""
+        return self.home.path, self.name
+
+
+class SharedWeights:
+    """Which weights of a model several GRUs share, and what was cut of them so far.
+
+    Args:
+        model: The model, which is left as it is.
+        facts: Its side table.
+        names: Its names.
+
+    """
+
+    def __init__(self, model: Model, facts: Facts, names: Names) -> None:
+        """Count the GRUs that read each constant."""
+        self._facts, self._names = facts, names
+        self._readers: Counter[tuple[str, str]] = Counter()
+        for scope in walk(model.proto):
+            for node in scope.nodes:
+                if is_onnx(node, "GRU"):
+                    places = [facts.constant_place(scope, name) for name in node.input[WEIGHTS]]
+                    self._readers.update({Source(*place).key for place in places if place is not None})
+        self._cut: dict[tuple[tuple[str, str], str], list[TensorProto]] = {}
+        self._edits: dict[str, Edit] = {}
+
+    @property
+    def edits(self) -> list[Edit]:
+        """What adds the shared weights to their scopes."""
+        return list(self._edits.values())
+
+    def source(self, scope: Scope, name: str) -> Source | None:
+        """Return the constant that a GRU's weights are, ``None`` where no other GRU reads it."""
+        place = self._facts.constant_place(scope, name)
+        source = None if place is None else Source(*place)
+        return source if source is not None and self._readers[source.key] >= SEVERAL else None
+
+    def constant(self, source: Source, local: str, tensor: TensorProto) -> TensorProto:
+        """Return what was cut of a shared constant, the same for all that have the same cut of it.
+
+        Args:
+            source: The constant.
+            local: The local name of what was cut of it.
+            tensor: What was cut of it.
+
+        """
+        known = self._cut.setdefault((source.key, local), [])
+        for each in known:
+            if _same_values(each, tensor):
+                return each
+        named = TensorProto()
+        named.CopyFrom(tensor)
+        named.name = self._names.value(f"{source.name}/{local}")
+        known.append(named)
+        return named
+
+    def add(self, source: Source, constant: TensorProto) -> None:
+        """Add what :meth:`constant` gave to the scope of its source, if it is not there yet."""
+        initializers = self._edits.setdefault(source.home.path, Edit(source.home, [], [])).initializers
+        if not any(each is constant for each in initializers):
+            initializers.append(constant)
+
+
+class WeightsOfSite:
+    """The shared weights of one GRU, by the local names of what was cut of them.
+
+    Args:
+        shared: Those of the model.
+        scope: Where the GRU stands.
+        spec: The GRU.
+        weights: What was cut of its weights, by local name.
+        own: Which of W, R and B are not to be shared all the same.
+
+    """
+
+    def __init__(
+        self, shared: SharedWeights, scope: Scope, spec: GruSpec, weights: dict[str, Binding], own: Collection[str] = ()
+    ) -> None:
+        """See which of them are shared."""
+        self._shared, self._weights = shared, weights
+        self._sources = {
+            key: shared.source(scope, spec.inputs.get(key, "")) for key in ("W", "R", "B") if key not in own
+        }
+        self._used: dict[str, tuple[Source, TensorProto]] = {}
+
+    @property
+    def constants(self) -> list[TensorProto]:
+        """The shared constants that were asked for."""
+        return [constant for _, constant in self._used.values()]
+
+    def find(self, local: str, tensor: TensorProto) -> str | None:
+        """Return the name of the shared constant that a tensor is, ``None`` if it is no shared weight."""
+        source = self._sources.get(_input_of(local))
+        if source is None or self._weights.get(local) is not tensor:
+            return None
+        if local not in self._used:
+            self._used[local] = source, self._shared.constant(source, local, tensor)
+        return self._used[local][1].name
+
+    def add(self) -> None:
+        """Add what was asked for to the model."""
+        for source, constant in self._used.values():
+            self._shared.add(source, constant)
+
+
+def _input_of(local: str) -> str:
+    """Return which of W, R and B a local name is cut of: ``reverse_Wz``, ``packed_Rzru``, ``Rbh``, ``bz``."""
+    for prefix in PREFIXES:
+        local = local.removeprefix(prefix)
+    return "B" if local.startswith(("b", "Rb")) else local[:1]
+
+
+def _same_values(one: TensorProto, other: TensorProto) -> bool:
+    same_type = one.data_type == other.data_type and list(one.dims) == list(other.dims)
+    return same_type and one.raw_data == other.raw_data and list(one.external_data) == list(other.external_data)
