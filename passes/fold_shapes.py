@@ -48,21 +48,36 @@ class FoldShapes(Pass):
 
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Fold to a fixpoint."""
-        result = PassResult(modified=False)
-        for turn in range(MAX_ROUNDS):
-            ctx.progress("folding shapes", turn, MAX_ROUNDS)
-            while resolve_constant_ifs(model, facts := Facts(model)):
-                result.modified = True
-            edits = [
-                edit
-                for scope in walk(model.proto)
-                if not isinstance(scope.proto, FunctionProto) and scope.function is None
-                for edit in _edits(scope, facts)
-            ]
-            if not splice.apply(model, edits):
-                break
-            result.modified = True
-        return result
+        return PassResult(modified=fold(model, ctx))
+
+
+def fold(model: Model, ctx: Context, *, declared: bool = True) -> bool:
+    """Do what :class:`FoldShapes` does.
+
+    Args:
+        model: Edited in place.
+        ctx: What passes share; its ``progress`` is called.
+        declared: Whether the shapes that the model declares are believed, but for those of its inputs.
+
+    Returns:
+        Whether the model was edited.
+
+    """
+    modified = False
+    for turn in range(MAX_ROUNDS):
+        ctx.progress("folding shapes", turn, MAX_ROUNDS)
+        while resolve_constant_ifs(model, facts := Facts(model, declared=declared)):
+            modified = True
+        edits = [
+            edit
+            for scope in walk(model.proto)
+            if not isinstance(scope.proto, FunctionProto) and scope.function is None
+            for edit in _edits(scope, facts)
+        ]
+        if not splice.apply(model, edits):
+            break
+        modified = True
+    return modified
 
 
 def _edits(scope: Scope, facts: Facts) -> list[splice.Edit]:
