@@ -57,7 +57,7 @@ def fold(model: Model, ctx: Context, *, declared: bool = True) -> bool:
     Args:
         model: Edited in place.
         ctx: What passes share; its ``progress`` is called.
-        declared: Whether the shapes that the model declares are believed, but for those of its inputs.
+        declared: Whether the shapes that the model declares are believed; those of its inputs always are.
 
     Returns:
         Whether the model was edited.

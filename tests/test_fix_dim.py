@@ -74,7 +74,11 @@ CONTRADICTIONS = {
         "lens",
     ),
     "a constant state of another batch": (model([gru("", "h0")], {"h0": np.ones((1, 2, H))}), {"N": 1}, "initial_h"),
-    "constant lengths beyond T": (model([gru("lens")], {"lens": np.array([5, 3], np.int32)}), {"T": 4}, "sequence_lens"),
+    "constant lengths beyond T": (
+        model([gru("lens")], {"lens": np.array([5, 3], np.int32)}),
+        {"T": 4},
+        "sequence_lens",
+    ),
     "a baked batch": (
         model([helper.make_node("Reshape", ["X", "s"], ["Q"]), gru(x="Q")], {"s": np.array([-1, 4, I])}),
         {"N": 1, "T": 5},

@@ -1,7 +1,7 @@
 """Shapes that a model declares and that do not hold: found by inference from its inputs alone, and put right.
 
-Exporters write the lengths of their trace into value_info and outputs, also where the sequence is dynamic: torch's newer
-one does for nn.GRU. Nothing contradicts them as long as the length is open.
+Exporters write the lengths of their trace into value_info and outputs, also where the sequence is dynamic: torch's
+newer one does for nn.GRU. Nothing contradicts them as long as the length is open.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Facts:
 
     Args:
         model: The model; edits made to it later are not seen.
-        declared: Whether the shapes that the model declares are believed, but for those of its inputs, which always are.
+        declared: Whether the shapes that the model declares are believed; those of its inputs always are.
 
     """
 

@@ -29,7 +29,7 @@ def infer(proto: onnx.ModelProto, *, declared: bool = True) -> Table:
 
     Args:
         proto: Any model; not changed.
-        declared: Whether the shapes that the model declares are believed, but for those of its inputs, which always are.
+        declared: Whether the shapes that the model declares are believed; those of its inputs always are.
 
     Returns:
         By scope path, the types and shapes of values, as far as they could be inferred.

@@ -1,4 +1,4 @@
-"""``--fix-dim``: write static lengths into a model, compute what follows from them, and refuse what contradicts them."""
+"""``--fix-dim``: write static lengths into a model, fold what follows from them, and refuse what contradicts them."""
 
 from __future__ import annotations
 
