@@ -210,3 +210,18 @@ def test_a_declared_length_that_cannot_be_told_stays() -> None:
 def test_where_nothing_is_fixed_a_stale_length_stays() -> None:
     result = gru_lower.lower(traced(), verify=False)
     assert result.model.graph.output[0].type.tensor_type.shape.dim[0].dim_value == 7
+
+
+def test_steps_in_a_list_are_not_taken_for_a_contradiction() -> None:
+    """ONNX's shape inference keeps the axis that SplitToSequence drops, and then finds this Add wrong."""
+    nodes = [
+        helper.make_node("SplitToSequence", ["X", "one"], ["steps"], axis=0, keepdims=0),
+        helper.make_node("SequenceAt", ["steps", "second"], ["x"]),
+        helper.make_node("Add", ["x", "bias"], ["Y"]),
+        gru(y="Z"),
+    ]
+    constants = {"one": np.array(1), "second": np.array(1), "bias": np.ones((1, I))}
+    given = model(nodes, constants, outputs=[info("Y", [None] * 2), info("Z", [None] * 4)])
+    given.graph.initializer[-1].CopyFrom(tensor("bias", np.ones((2, I))))
+    result = gru_lower.lower(given, fix_dims={"T": 5, "N": 2})
+    assert result.report.verification.status == "equivalent"
