@@ -6,8 +6,8 @@ in this order: the metadata torch writes at nodes; the names its two exporters g
 names pytorch as its producer. A GRU that gru-lower fused in such a model has a name of another kind and is not meant.
 
 Names and metadata alone do not tell: an operator of somebody's own may be exported under the same ones. nn.GRU has no
-clip, no activations but Sigmoid and Tanh, is never reverse alone, and the exporter that erred left the attribute out. A GRU
-that is anything else is not nn.GRU, and right as it is.
+clip, no activations but Sigmoid and Tanh, is never reverse alone, and the exporter that erred left the attribute out. A
+GRU that is anything else is not nn.GRU, and right as it is.
 """
 
 from __future__ import annotations
