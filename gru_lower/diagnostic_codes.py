@@ -61,6 +61,11 @@ CODES: dict[str, Code] = {
     "GL011": Code("warning", "Converting the opset dropped something", "export the model again with the newer opset"),
     "GL012": Code("error", "The opset cannot be converted", "export the model again with the newer opset"),
     "GL013": Code("error", "The configuration cannot be read", "see docs/configuration.md for what may stand in it"),
+    "GL014": Code(
+        "note",
+        "An output declared another length than --fix-dim gives it",
+        "nothing: what it declares was put right; it had the length of the exporter's trace",
+    ),
     "GL101": Code("error", "GRU: an input or output is missing", "export the model again"),
     "GL102": Code("error", "GRU: an attribute is unknown or mistyped", "check the model's opset against the attribute"),
     "GL103": Code("error", "GRU: the direction is unknown", "use forward, reverse or bidirectional"),

@@ -47,7 +47,7 @@ class ConvertOpset(Pass):
         3. It loses some documentation and annotations: what is lost is said (GL011).
         4. The IR version rises as far as the opset asks for; where initializers had to be inputs, they no
            longer are, so that they stay constants. To an older opset it falls as far, since a runtime of that
-           time refuses a later one.
+           time refuses a later one; but not below 4 where inputs have defaults, which then no longer were any.
     """
 
     name = "convert-opset"
@@ -141,8 +141,15 @@ def _set_ir_version(model: onnx.ModelProto, to: int, *, down: bool) -> None:
         kept = [value for value in model.graph.input if value.name not in constants]
         del model.graph.input[:]
         model.graph.input.extend(kept)
+    elif model.ir_version >= FREE_INITIALIZERS_IR_VERSION > wanted and _defaults(model):
+        wanted = FREE_INITIALIZERS_IR_VERSION  # before it, no initializer is a default that may be overridden
     newer_types = any(tensor.data_type > TensorProto.BFLOAT16 for tensor in model_tensors.tensors(model))
     model.ir_version = wanted if down and not newer_types else max(model.ir_version, wanted)
+
+
+def _defaults(model: onnx.ModelProto) -> set[str]:
+    """Return the inputs that have a default."""
+    return {value.name for value in model.graph.input} & {tensor.name for tensor in model.graph.initializer}
 
 
 def _count_droppable(model: onnx.ModelProto) -> Counter[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from onnx import FunctionProto, numpy_helper
 
 from gru_lower.graph import splice
+from gru_lower.graph.constant_ifs import resolve_constant_ifs
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.shape_values import shape_values
@@ -37,7 +38,9 @@ class FoldShapes(Pass):
         2. A value used by a node that stays becomes an initializer of the same name; the nodes behind it go if
            nothing else uses them.
         3. Outputs of a graph stay as they are, and functions, whose shapes are those of each call.
-        4. A constant may make further shapes static: repeated until nothing changes.
+        4. An If whose condition is known is replaced by the branch it takes, in functions as well: the other one may
+           hold what does not fit the static shapes, and then no runtime loads the model.
+        5. A constant may make further shapes static: repeated until nothing changes.
     """
 
     name = "fold-shapes"
@@ -45,20 +48,36 @@ class FoldShapes(Pass):
 
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Fold to a fixpoint."""
-        result = PassResult(modified=False)
-        for turn in range(MAX_ROUNDS):
-            ctx.progress("folding shapes", turn, MAX_ROUNDS)
-            facts = Facts(model)
-            edits = [
-                edit
-                for scope in walk(model.proto)
-                if not isinstance(scope.proto, FunctionProto) and scope.function is None
-                for edit in _edits(scope, facts)
-            ]
-            if not splice.apply(model, edits):
-                break
-            result.modified = True
-        return result
+        return PassResult(modified=fold(model, ctx))
+
+
+def fold(model: Model, ctx: Context, *, declared: bool = True) -> bool:
+    """Do what :class:`FoldShapes` does.
+
+    Args:
+        model: Edited in place.
+        ctx: What passes share; its ``progress`` is called.
+        declared: Whether the shapes that the model declares are believed; those of its inputs always are.
+
+    Returns:
+        Whether the model was edited.
+
+    """
+    modified = False
+    for turn in range(MAX_ROUNDS):
+        ctx.progress("folding shapes", turn, MAX_ROUNDS)
+        while resolve_constant_ifs(model, facts := Facts(model, declared=declared)):
+            modified = True
+        edits = [
+            edit
+            for scope in walk(model.proto)
+            if not isinstance(scope.proto, FunctionProto) and scope.function is None
+            for edit in _edits(scope, facts)
+        ]
+        if not splice.apply(model, edits):
+            break
+        modified = True
+    return modified
 
 
 def _edits(scope: Scope, facts: Facts) -> list[splice.Edit]:

@@ -92,6 +92,67 @@ def test_a_gru_is_taken_for_torchs_by_its_metadata() -> None:
     assert "GL711" in codes(model)
 
 
+@pytest.mark.parametrize("metadata", [False, True])
+@pytest.mark.parametrize("name", ["node_GRU_12", "GRU_21", "/decoder/GRU", "mine"])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        "linear_before_reset = 0",
+        "linear_before_reset = 1",
+        "clip = 3.0",
+        'direction = "reverse"',
+        'activations = ["Sigmoid", "Relu"]',
+        'activations = ["HardSigmoid", "Tanh"]',
+        'activations = ["Sigmoid", "Tanh"], activation_alpha = [0.5]',
+        "layout = 1",
+    ],
+)
+def test_what_nn_gru_cannot_be_is_right_as_it_is(*, attributes: str, name: str, metadata: bool) -> None:
+    """Its name may be that of an operator of somebody's own: only what nn.GRU is exported as, less the attribute."""
+    ends = "(float[N, 5, 2] X) => (float[N, 5, 1, 1] Y)" if "layout" in attributes else ""
+    head = 'ir_version: 10, opset_import: ["": 17], producer_name: "pytorch"'
+    model = text(f"Y = GRU <hidden_size = 1, {attributes}> (X, W, R)", head=head, ends=ends)
+    model.graph.node[0].name = name
+    if metadata:
+        entry = model.graph.node[0].metadata_props.add()
+        entry.key, entry.value = "pkg.torch.onnx.class_hierarchy", "['torch.nn.modules.rnn.GRU', 'aten.gru.input']"
+    assert "GL711" not in codes(model)
+    result = gru_lower.fix(model, unsafe=True, select=("GL711",))
+    assert result.model.SerializeToString() == model.SerializeToString()
+
+
+@pytest.mark.parametrize("attributes", ['direction = "forward"', 'activations = ["Sigmoid", "Tanh"], layout = 0'])
+def test_what_torch_writes_beside_is_nn_gru(attributes: str) -> None:
+    head = 'ir_version: 8, opset_import: ["": 17], producer_name: "pytorch"'
+    model = text(f"[node_GRU_12] Y = GRU <hidden_size = 1, {attributes}> (X, W, R)", head=head)
+    result = fixed(model, "GL711")
+    assert attribute(result.model.graph.node[0], "linear_before_reset") == 1
+
+
+@pytest.mark.parametrize(
+    ("bias", "safe"),
+    [
+        ("0.1, 0.2, 0.3, 0.4, 0.5, 0.6", True),
+        ("0.0, 0.0, 0.0, 0.0, 0.0, 0.0", True),
+        ("0.1, 0.2, 0.3, 0.0, 0.0, 0.0", False),
+    ],
+)
+def test_nn_gru_has_both_biases(*, bias: str, safe: bool) -> None:
+    head = 'ir_version: 8, opset_import: ["": 17], producer_name: "pytorch"'
+    body = f"B = Constant <value = float[1, 6] {{{bias}}}> () [GRU_12] Y = GRU <hidden_size = 1> (X, W, R, B)"
+    found = [each.fix for each in gru_lower.check(text(body, head=head)).diagnostics if each.code == "GL711"]
+    assert [fix and fix.safe for fix in found] == [safe]
+
+
+@pytest.mark.parametrize("producer", ["", "onnx-optimizer", "gru-lower"])
+def test_metadata_in_a_model_of_another_producer_is_no_proof(producer: str) -> None:
+    model = text(TORCH, head=f'ir_version: 10, opset_import: ["": 17], producer_name: "{producer}"')
+    entry = model.graph.node[0].metadata_props.add()
+    entry.key, entry.value = "pkg.torch.onnx.class_hierarchy", "['torch.nn.modules.rnn.GRU', 'aten.gru.input']"
+    found = [each.fix for each in gru_lower.check(model).diagnostics if each.code == "GL711"]
+    assert [fix and fix.safe for fix in found] == [False]
+
+
 def test_mending_torchs_gru_says_that_it_computes_something_else() -> None:
     model = text("[node_GRU_1] " + TORCH, head='ir_version: 8, opset_import: ["": 17], producer_name: "pytorch"')
     result = fixed(model, "GL711")

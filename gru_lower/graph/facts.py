@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 
 FREE_INITIALIZERS_IR_VERSION = 4
+MAIN = "main"
+"""The path of the main graph."""
 
 
 class Facts:
@@ -33,12 +35,14 @@ class Facts:
 
     Args:
         model: The model; edits made to it later are not seen.
+        declared: Whether the shapes that the model declares are believed; those of its inputs always are.
 
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, declared: bool = True) -> None:
         """Keep the model; everything is worked out when it is first asked for."""
         self._model = model
+        self._believes_declared = declared
         self._functions: Functions | None = None
         self._declared: dict[str, dict[str, ValueInfoProto]] = {}
         self._inferred: dict[str, dict[str, ValueInfoProto]] | None = None
@@ -123,11 +127,12 @@ class Facts:
         declared = self._declared.get(home.path)
         if declared is None:
             declared = self._declared[home.path] = declared_types(home.proto)
-        info = declared.get(name)
+        believed = self._believes_declared or (home.path == MAIN and name in home.inputs)
+        info = declared.get(name) if believed else None
         if info is not None and is_static(info):
             return [info]
         if self._inferred is None:
-            self._inferred = infer(self._model.proto)
+            self._inferred = infer(self._model.proto, declared=self._believes_declared)
         inferred = self._inferred.get(home.path, {}).get(name)
         return [entry for entry in (info, inferred) if entry is not None]
 

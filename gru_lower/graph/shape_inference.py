@@ -20,26 +20,50 @@ if TYPE_CHECKING:
 
 Table = dict[str, dict[str, ValueInfoProto]]
 """By scope path, the types of values by name."""
+UNKNOWN_DOMAIN = "gru_lower.unknown"
 SMALL_BYTES = 1024
 """Initializers up to this size stay in the copy that shapes are inferred on: they may be shapes themselves."""
 
 
-def infer(proto: onnx.ModelProto) -> Table:
+def infer(proto: onnx.ModelProto, *, declared: bool = True) -> Table:
     """Run ONNX's shape inference on a copy without weights.
 
     Args:
         proto: Any model; not changed.
+        declared: Whether the shapes that the model declares are believed; those of its inputs always are.
 
     Returns:
         By scope path, the types and shapes of values, as far as they could be inferred.
 
     """
     skeleton = _skeleton(proto)
+    if not declared:
+        _forget_declared_shapes(skeleton)
     table = _infer_main(skeleton)
     functions = Functions(skeleton, lambda _node: True)
     for key in functions.callers_first():
         table.update(_infer_function(skeleton, functions, key, table))
     return table
+
+
+def inference_errors(proto: onnx.ModelProto) -> list[str]:
+    """Return what ONNX's shape inference finds to contradict itself in a model, a line each."""
+    try:
+        onnx.shape_inference.infer_shapes(_skeleton(proto), strict_mode=True, data_prop=True)
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError) as error:
+        return [line.strip() for line in str(error).splitlines() if line.strip()]
+    return []
+
+
+def _forget_declared_shapes(skeleton: onnx.ModelProto) -> None:
+    """Clear the shapes that are declared anywhere but at the model's inputs; element types stay."""
+    for scope in walk(skeleton):
+        values = [*scope.proto.value_info]
+        if isinstance(scope.proto, GraphProto):
+            values += [*scope.proto.output, *(scope.proto.input if scope.parent is not None else ())]
+        for value in values:
+            if value.type.HasField("tensor_type"):
+                value.type.tensor_type.ClearField("shape")
 
 
 def _skeleton(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -84,6 +108,8 @@ def _strip_nodes(nodes: Any, owner: GraphProto | FunctionProto) -> None:  # noqa
     for node in nodes:
         if node.ByteSize() <= SMALL_BYTES:
             owner.node.append(node)
+            if _is_inferred_wrong(node):
+                owner.node[-1].domain = UNKNOWN_DOMAIN
             continue
         copy = owner.node.add(op_type=node.op_type, domain=node.domain, overload=node.overload, name=node.name)
         copy.input.extend(node.input)
@@ -96,6 +122,12 @@ def _strip_nodes(nodes: Any, owner: GraphProto | FunctionProto) -> None:  # noqa
                 _strip_tensor(attribute.t, twin.t)
             else:
                 twin.CopyFrom(attribute)
+
+
+def _is_inferred_wrong(node: NodeProto) -> bool:
+    """Whether ONNX's shape inference is wrong about a node: it keeps the axis that SplitToSequence drops."""
+    split = node.op_type == "SplitToSequence"
+    return split and any(attribute.name == "keepdims" and not attribute.i for attribute in node.attribute)
 
 
 def _infer_main(skeleton: onnx.ModelProto) -> Table:

@@ -16,7 +16,7 @@ from onnx.reference import ReferenceEvaluator
 from gru_lower.graph.scopes import is_onnx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from onnx import NodeProto
 
@@ -51,19 +51,66 @@ def shape_values(scope: Scope, facts: Facts) -> dict[str, Array]:
     return _Evaluator(scope, facts).run()
 
 
-class _Evaluator:
-    """One walk over the nodes of a scope, in order."""
+def known_values(wanted: Sequence[tuple[Scope, str]], facts: Facts) -> dict[tuple[str, str], Array]:
+    """Compute values that follow from static shapes or from constants, through the scopes around as well.
 
-    def __init__(self, scope: Scope, facts: Facts) -> None:
-        self.scope, self.facts = scope, facts
+    Args:
+        wanted: The values, by the scope they are read in and their name.
+        facts: What is known of the model's values.
+
+    Returns:
+        Those that are known, by the path of the scope they are read in and their name.
+
+    """
+    cones: dict[str, set[int]] = {}
+    pending = list(wanted)
+    while pending:
+        scope, name = pending.pop()
+        home = scope.find(name) if name else None
+        index = None if home is None else home.producers.get(name)
+        if home is None or index is None or index in cones.setdefault(home.path, set()):
+            continue
+        node = home.nodes[index]
+        if is_onnx(node) and node.op_type in ARITHMETIC:
+            cones[home.path].add(index)
+            pending += [(home, each) for each in node.input]
+    evaluators: dict[str, _Evaluator] = {}
+
+    def evaluator(scope: Scope) -> _Evaluator:
+        if scope.path not in evaluators:
+            around = None if scope.parent is None else evaluator(scope.parent)
+            evaluators[scope.path] = each = _Evaluator(scope, facts, around)
+            each.run(cones.get(scope.path, set()))
+        return evaluators[scope.path]
+
+    values = {(scope.path, name): evaluator(scope).value(name) for scope, name in wanted}
+    return {key: value for key, value in values.items() if value is not None and value.dtype != object}
+
+
+class _Evaluator:
+    """One walk over the nodes of a scope, in order.
+
+    Args:
+        scope: The scope.
+        facts: What is known of the model's values.
+        around: That of the scope around, whose values it sees; ``None`` to see none but constants.
+
+    """
+
+    def __init__(self, scope: Scope, facts: Facts, around: _Evaluator | None = None) -> None:
+        self.scope, self.facts, self.around = scope, facts, around
         self.known: dict[str, Array] = {}
         """Values that follow from shapes; of type object, with None inside, where only a part is known."""
 
-    def run(self) -> dict[str, Array]:
-        for node in self.scope.nodes:
+    def run(self, always: Collection[int] = ()) -> dict[str, Array]:
+        """Compute what follows from shapes, and the nodes at the indices given also from constants alone."""
+        for index, node in enumerate(self.scope.nodes):
             if not is_onnx(node) or node.op_type not in ROOTS | ARITHMETIC:
                 continue
-            if node.op_type in ARITHMETIC and not any(name in self.known for name in node.input):
+            if any(attribute.ref_attr_name for attribute in node.attribute):
+                continue  # a parameter of the function around, which each call may bind to something else
+            from_shapes = node.op_type in ROOTS or any(name in self.known for name in node.input)
+            if not from_shapes and index not in always:
                 continue
             results = self.evaluate(node)
             if results is not None:
@@ -91,6 +138,8 @@ class _Evaluator:
     def value(self, name: str) -> Array | None:
         if name in self.known:
             return self.known[name]
+        if self.around is not None and not self.scope.defines(name):
+            return self.around.value(name)
         tensor = self.facts.constant(self.scope, name)
         small = tensor is not None and np.prod(tensor.dims, dtype=np.int64) <= LIMIT
         return self.facts.array(self.scope, name) if small else None

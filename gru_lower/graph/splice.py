@@ -39,6 +39,8 @@ class Edit:
         nodes: The nodes in their place, in order.
         initializers: The constants the new nodes need, under unique names.
         value_info: Types of new values, as far as they are known.
+        keeps_documentation: Whether the nodes take over the first removed one's doc_string and metadata_props; nodes
+            that stood elsewhere in the model have their own.
 
     """
 
@@ -47,6 +49,7 @@ class Edit:
     nodes: list[NodeProto]
     initializers: list[TensorProto] = field(default_factory=list)
     value_info: list[ValueInfoProto] = field(default_factory=list)
+    keeps_documentation: bool = True
 
 
 def apply(model: Model, edits: Iterable[Edit], *, keeps_order: bool = False) -> bool:
@@ -82,7 +85,7 @@ def _replace_nodes(scope: Scope, edits: list[Edit], suspects: Suspects) -> None:
     nodes = scope.nodes
     keys: list[tuple[bool, int, int]] = [(False, index, 0) for index in range(len(nodes))]
     for edit in edits:
-        if edit.removed:
+        if edit.removed and edit.keeps_documentation:
             _keep_documentation(nodes[edit.removed[0]], edit, scope.ir_version)
         for index in edit.removed:
             keys[index] = (True, index, 0)

@@ -12,6 +12,7 @@ from gru_lower.graph.names import value_names
 from gru_lower.passes import pipeline
 from gru_lower.passes.base import Context, Pass
 from gru_lower.report.run_report import Report, count_ops, file_of
+from gru_lower.rewriting.fix_lengths import fix_lengths
 from gru_lower.rewriting.remaining_nodes import find_remaining
 from gru_lower.rewriting.result import Result
 from gru_lower.verification.result import not_run
@@ -48,7 +49,7 @@ def rewrite_model(
         command: What the report is to say was done.
 
     """
-    todo = pipeline.parse(f"fold-shapes,{passes}" if fix_dims else passes)
+    todo = pipeline.parse(passes)
     external_data.check(model.proto, model.base_dir)
     progress = progress or _no_progress
     if options is not None:
@@ -57,14 +58,13 @@ def rewrite_model(
     original = _original_of(model) if options is not None else None
     static = bool(fix_dims) or not fixed_dims.open_dims(model)
     counts, names = count_ops(model.proto), value_names(model.proto) if static and not fix_dims else None
-    if fix_dims:
-        fixed_dims.fix(model, fix_dims)
+    said = fix_lengths(model, fix_dims, Context(progress=progress)) if fix_dims else []
     with site_verifier(options) as judge:
         result = pipeline.run(todo, model, Context(keep_changes=options is not None, judge=judge, progress=progress))
     _refuse_invalid(result)
     if model.modified and static:
         annotate_shapes.annotate(model, names)
-    report.sites, report.diagnostics = result.sites, result.diagnostics
+    report.sites, report.diagnostics = result.sites, said + result.diagnostics
     if target is not None:
         report.diagnostics += find_remaining(model, target, result.diagnostics)
     report.op_counts = {"before": counts, "after": count_ops(model.proto)}

@@ -109,10 +109,11 @@ def _step_numbers(e: Emitter, gru: BoundGru) -> tuple[Value, Value]:
             e.tensor("t", [[t] for t in range(length)], TensorProto.INT32),
             e.tensor("t_next", [[t + 1] for t in range(length)], TensorProto.INT32),
         )
-    zero, one = e.tensor("zero_step", 0, TensorProto.INT32), e.tensor("one_step", 1, TensorProto.INT32)
-    dim = e.dim(gru.inputs["X"], gru.spec.layout, "length")
-    count = e.squeeze(e.op("Cast", [dim], "length_int32", to=TensorProto.INT32), [0], "length_scalar")
-    t = e.unsqueeze(e.op("Range", [zero, count, one], "t"), [1], "t_column")
+    # Cast after Range: shape inference makes Range's limit an int64 once it knows T, whatever Cast stands between.
+    zero, step = e.tensor("zero_step", 0, TensorProto.INT64), e.tensor("step", 1, TensorProto.INT64)
+    count = e.squeeze(e.dim(gru.inputs["X"], gru.spec.layout, "length"), [0], "length_scalar")
+    steps = e.op("Cast", [e.op("Range", [zero, count, step], "steps")], "t", to=TensorProto.INT32)
+    t, one = e.unsqueeze(steps, [1], "t_column"), e.tensor("one_step", 1, TensorProto.INT32)
     return t, e.op("Add", [t, one], "t_next")
 
 
