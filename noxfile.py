@@ -55,6 +55,13 @@ def mutants(session: nox.Session) -> None:
     session.run("pytest", "-q", "-m", "mutants", "tests/test_mutants.py", *session.posargs)
 
 
+@nox.session
+def differential(session: nox.Session) -> None:
+    """Hold verification to pairs that differ in one of forty ways, twenty of each, and to 500 pairs that are equal."""
+    session.install(".[test]")
+    session.run("pytest", "-q", "-m", "differential", "tests/test_differential.py", *session.posargs)
+
+
 ENGINES = {
     "onnxruntime": [],  # comes with the package
     "reference": [],

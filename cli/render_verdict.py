@@ -53,6 +53,8 @@ def show_verdict(terminal: Terminal, found: Verification) -> None:
         )
     if found.message:
         terminal.show(f"  {found.message}")
+    for line in found.drawn.lines() if found.drawn is not None and not terminal.quiet else ():
+        terminal.show(f"  {line}")
 
 
 def _show_start(terminal: Terminal, found: Verification) -> None:

@@ -35,7 +35,7 @@ def rewrite_flags(options: type, kind: str, *names: str) -> Callable[[Callable[.
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         for decorate in (
             printing_options.report_printing,
-            library_flags(options, *VERIFICATION),
+            library_flags(options, *VERIFICATION, "search"),
             write_result.KEEP_DIFFERENT,
             click.option("--require-verified", is_flag=True, help="Exit 1 if nothing could be verified."),
             library_flags(options, "verify"),

@@ -375,7 +375,7 @@ def test_json_stands_alone_on_stdout(call: Callable[..., Said]) -> None:
     assert report["command"] == "lower"
     assert report["output"]["path"] == "model.lowered.onnx"
     assert report["verification"]["status"] == "equivalent"
-    assert report["verification"]["cases"] == 2
+    assert report["verification"]["drawn"]["kinds"]["plain"] == 2
     inspected = call("inspect", "model.onnx", "--output-format=json").json
     assert inspected["sites"][0]["spec"] == report["sites"][0]["spec"]
     compared = call("verify", "model.onnx", "model.lowered.onnx", "--output-format=json").json

@@ -49,6 +49,14 @@ Inputs = Annotated[
         flag="Compare on these inputs; with labels (out__NAME) accuracy is reported.",
     ),
 ]
+Search = Annotated[
+    float,
+    Doc(
+        "Seconds to go on for with further inputs, wilder ones, and to look for some on which the two differ.",
+        flag="How long to go on with wilder inputs, and look for some on which the two differ.",
+        least=0,
+    ),
+]
 LineProgress = Annotated[Callable[[str], None] | None, Doc("Called with a line on what is going on.")]
 
 
@@ -122,11 +130,12 @@ class RewritingOptions(ComparisonOptions):
         bool,
         Doc("Whether to run the model before and after, and compare.", flag="Compare with the original."),
     ] = True
+    search: Search = 0.0
     progress: Annotated[Callable[[str, int, int], None] | None, Doc("Called with ``(what, done, total)``.")] = None
 
     def how_to_verify(self) -> "VerifyOptions | None":
-        """Return how to verify the result, ``None`` not to."""
-        return self.verify_options() if self.verify else None
+        """Return how to verify the result, ``None`` not to: with one long, one wide and one empty case at least."""
+        return replace(self.verify_options(), seconds=self.search, corners=True) if self.verify else None
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -249,14 +258,7 @@ class FixingOptions(CheckingOptions, RewritingOptions):
 class PairOptions(ComparisonOptions):
     """How two models are compared that were handed in."""
 
-    search: Annotated[
-        float,
-        Doc(
-            "Seconds to go on for with further inputs, wilder ones, and to look for some on which the two differ.",
-            flag="How long to go on with wilder inputs, and look for some on which the two differ.",
-            least=0,
-        ),
-    ] = SEARCH
+    search: Search = SEARCH
     providers: Annotated[
         Sequence[str],
         Doc(

@@ -26,6 +26,8 @@ class VerifyOptions:
         atol: Absolute tolerance, in the output's unit; by the output's element type if None.
         cases: Inputs to compare on, when they are generated.
         seconds: How long to go on with further inputs, wilder ones, where whole models agree on the first `cases`.
+        further: How many further inputs, instead of as many as `seconds` allow: results repeat, whatever the machine.
+        corners: Whether to add one long, one wide and one empty case where no further inputs are wanted.
         seed: Of the generated inputs: the same seed gives the same inputs.
         timeout: Seconds for one load or one run.
         memory: Bytes the worker's data may take; about 80 % of the machine's (or its container's) if None.
@@ -46,6 +48,8 @@ class VerifyOptions:
     atol: float | None = None
     cases: int = 3
     seconds: float = 0.0
+    further: int | None = None
+    corners: bool = False
     seed: int = 0
     timeout: float = 60.0
     memory: int | None = None

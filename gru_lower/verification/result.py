@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.drawn_inputs import DrawnInputs
 
 Status = Literal["equivalent", "different", "inconclusive", "not_run"]
 Scope = Literal["model", "site"]
@@ -57,6 +58,7 @@ class Verification:
         starts_in: The first value that differs, of those that both models have; "" if that is not known.
         findings: What a caller of the models meets although the numbers may agree: dims that are fixed, inputs that are
             in another order, gone or without effect, noise that cannot be matched.
+        drawn: What inputs were drawn, and which were left out; ``None`` where inputs were given or none were needed.
         counterexample: The inputs on which two different models are furthest apart.
 
     """
@@ -76,6 +78,7 @@ class Verification:
     starts_at: list[str] = field(default_factory=list)
     starts_in: str = ""
     findings: list[Diagnostic] = field(default_factory=list)
+    drawn: DrawnInputs | None = field(default=None, compare=False)
     counterexample: Feeds | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -101,6 +104,7 @@ class Verification:
             "starts_at": list(self.starts_at),
             "starts_in": self.starts_in,
             "findings": [found.to_json() for found in self.findings],
+            "drawn": None if self.drawn is None else self.drawn.to_json(),
             "accuracy": [
                 {"output": a.output, "before": _finite(a.before), "after": _finite(a.after), "count": a.count}
                 for a in self.accuracy

@@ -102,7 +102,7 @@ def left_padding_diagnostics(original: Model, rewritten: Model, options: VerifyO
         rewritten.proto,
         base_dir_a=original.base_dir,
         base_dir_b=original.base_dir,
-        options=replace(options, padding="left"),
+        options=replace(options, padding="left", corners=False, seconds=0.0),
     )
     error = left.max_abs_error
     how = f"outputs differ by up to {error:.2g}" if error is not None else f"nothing could be compared: {left.message}"

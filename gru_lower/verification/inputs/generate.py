@@ -36,8 +36,22 @@ _MEMORY_WHERE_UNKNOWN = 1 << 40
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What all candidates have in common."""
+class InputPlan:
+    """What all inputs drawn for a model, or for a pair of them, have in common.
+
+    Attributes:
+        inputs: By name.
+        sizes: What is known of their dims.
+        roles: What inputs are used for, where that is known.
+        bounds: By input, the dim that its indices stay below or that its lengths count.
+        zero_lengths: Whether sequence lengths may be 0.
+        shapes_given: Whether the user gave shapes.
+        wild: Whether floats are of every size.
+        side: Where sequences are padded; ``None`` leaves that to chance.
+        paddings: Which inputs mark padding.
+        seed: The same seed gives the same inputs.
+
+    """
 
     inputs: dict[str, Input]
     sizes: Sizes
@@ -48,6 +62,52 @@ class _Plan:
     wild: bool
     side: PaddedSide | None
     paddings: Mapping[str, Padding]
+    seed: int
+
+    def unknown(self) -> list[str]:
+        """Return the names of the dims that may have any size, in order of appearance."""
+        return self.sizes.unknown(self.inputs)
+
+    def size(self, dim: Dim, chosen: Mapping[str, int]) -> int:
+        """Return the size of a dim where unknown ones are chosen."""
+        found = self.sizes.find(dim)
+        return found if isinstance(found, int) else chosen.get(found, 1)
+
+    def shapes(self, chosen: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+        """Return the inputs' shapes where unknown dims are chosen."""
+        return {name: tuple(self.size(dim, chosen) for dim in spec.dims or ()) for name, spec in self.inputs.items()}
+
+    def limit(self, name: str, chosen: Mapping[str, int]) -> int:
+        """Return what indices of an input stay below, or its lengths do not exceed; 1 where that is not known."""
+        bound = self.bounds.get(name)
+        return 1 if bound is None else self.size(bound, chosen)
+
+    def draw(self, chosen: Mapping[str, int], attempt: int) -> Feeds:
+        """Return inputs of chosen dims.
+
+        Args:
+            chosen: A size for each unknown dim.
+            attempt: The number of the draw: kinds of values take turns.
+
+        Raises:
+            BadInputs: The shapes that the user gave do not fit into memory.
+            Unfeedable: Those that were chosen do not.
+
+        """
+        shapes = self.shapes(chosen)
+        if sum(math.prod(max(1, dim) for dim in shape) for shape in shapes.values()) > _most_elements_in_memory():
+            raise _too_large(self, shapes)
+        rng = np.random.default_rng([self.seed, attempt])
+        feeds: Feeds = {}
+        for name, spec in self.inputs.items():
+            if spec.default is None:
+                limit, role = self.limit(name, chosen), self.roles.get(name)
+                try:
+                    wanted = Wanted(spec, shapes[name], role, limit, self.zero_lengths, attempt, self.wild)
+                    feeds[name] = draw_values(wanted, rng)
+                except MemoryError as error:  # the rest of the machine is full
+                    raise _too_large(self, shapes) from error
+        return feeds if self.side is None else pad_sequences(feeds, self.paddings, self.side, rng)
 
 
 def candidate_feeds(
@@ -83,6 +143,23 @@ def candidate_feeds(
         BadInputs: `shapes` does not fit the model, or, when inputs are taken, memory.
 
     """
+    plan = plan_inputs(
+        model, seed=seed, shapes=shapes, other=other, zero_lengths=zero_lengths, wild=wild, padding=padding
+    )
+    return _candidates(plan)
+
+
+def plan_inputs(
+    model: onnx.ModelProto,
+    *,
+    seed: int = 0,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    other: onnx.ModelProto | None = None,
+    zero_lengths: bool = False,
+    wild: bool = False,
+    padding: PaddedSide | None = None,
+) -> InputPlan:
+    """Return what inputs for a model have in common; arguments and errors are those of :func:`candidate_feeds`."""
     theirs = inputs_of(other) if other is not None else {}
     inputs, sizes = bind_dims(inputs_of(model), theirs, shapes or {})
     if other is not None:
@@ -105,8 +182,7 @@ def candidate_feeds(
     roles = {name: role for name in inputs for role in islice(uses.of(name), 1)}
     bounds = {name: index_bound(spec, roles.get(name), inputs, sizes) for name, spec in inputs.items()}
     marked = paddings(other) if padding is not None and other is not None else {}
-    plan = _Plan(inputs, sizes, roles, bounds, zero_lengths, bool(shapes), wild, padding, marked)
-    return _candidates(plan, seed)
+    return InputPlan(inputs, sizes, roles, bounds, zero_lengths, bool(shapes), wild, padding, marked, seed)
 
 
 def tries(cases: int) -> int:
@@ -114,32 +190,13 @@ def tries(cases: int) -> int:
     return max(_FEWEST_TRIES, 4 * cases)
 
 
-def _candidates(plan: _Plan, seed: int) -> Iterator[Feeds]:
-    unknown = plan.sizes.unknown(plan.inputs)
+def _candidates(plan: InputPlan) -> Iterator[Feeds]:
+    unknown = plan.unknown()
     for attempt in count(BEYOND_LADDER if plan.wild else 0):
         chosen = choose_sizes(unknown, attempt)
-
-        def size(dim: Dim, chosen: Mapping[str, int] = chosen) -> int:
-            found = plan.sizes.find(dim)
-            return found if isinstance(found, int) else chosen.get(found, 1)
-
-        shapes = {name: tuple(map(size, spec.dims or ())) for name, spec in plan.inputs.items()}
-        if on_ladder(attempt) and unknown and sum(map(math.prod, shapes.values())) > _MOST_ELEMENTS:
+        if on_ladder(attempt) and unknown and sum(map(math.prod, plan.shapes(chosen).values())) > _MOST_ELEMENTS:
             continue
-        if sum(math.prod(max(1, dim) for dim in shape) for shape in shapes.values()) > _most_elements_in_memory():
-            raise _too_large(plan, shapes)
-        rng = np.random.default_rng([seed, attempt])
-        feeds: Feeds = {}
-        for name, spec in plan.inputs.items():
-            if spec.default is None:
-                bound, role = plan.bounds.get(name), plan.roles.get(name)
-                limit = 1 if bound is None else size(bound)
-                try:
-                    wanted = Wanted(spec, shapes[name], role, limit, plan.zero_lengths, attempt, plan.wild)
-                    feeds[name] = draw_values(wanted, rng)
-                except MemoryError as error:  # the rest of the machine is full
-                    raise _too_large(plan, shapes) from error
-        yield feeds if plan.side is None else pad_sequences(feeds, plan.paddings, plan.side, rng)
+        yield plan.draw(chosen, attempt)
 
 
 def _most_elements_in_memory() -> int:
@@ -147,7 +204,7 @@ def _most_elements_in_memory() -> int:
     return (default_memory() or _MEMORY_WHERE_UNKNOWN) // _BYTES_PER_ELEMENT
 
 
-def _too_large(plan: _Plan, shapes: Mapping[str, tuple[int, ...]]) -> BadInputs | Unfeedable:
+def _too_large(plan: InputPlan, shapes: Mapping[str, tuple[int, ...]]) -> BadInputs | Unfeedable:
     name = max(shapes, key=lambda name: math.prod(shapes[name]))
     message = f"input {name!r} of shape {list(shapes[name])} does not fit into memory"
     if plan.shapes_given:

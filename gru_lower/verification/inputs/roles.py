@@ -25,6 +25,8 @@ _KEEP_AXES = {
     "Identity", "Cast", "Dropout", "Relu", "LeakyRelu", "Elu", "Selu", "Gelu", "PRelu", "Tanh", "Sigmoid",
     "HardSigmoid", "Softmax", "LogSoftmax", "Clip", "Neg", "Exp", "Log", "Sqrt", "Abs", "LayerNormalization",
     "BatchNormalization", "Add", "Sub", "Mul", "Div", "Where", "MatMul", "Gemm", "QuantizeLinear", "DequantizeLinear",
+    "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal", "And", "Or", "Not", "IsNaN", "IsInf", "Min", "Max",
+    "Mod",
 }
 # fmt: on
 _RECURRENT = {"GRU", "LSTM", "RNN"}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RunningModel:
-    """A model in a worker, loaded into one runtime at a time; leaving the context unloads it.
+    """A model in a worker, loaded into a runtime when it is first run there; leaving the context unloads it.
 
     Attributes:
         worker: Where it runs.
@@ -28,17 +28,19 @@ class RunningModel:
         base_dir: The folder of its external data.
         runtime: What it was last loaded into.
         slowest: Seconds its longest run took.
+        fastest: Seconds its shortest run took; 0 before the first.
 
     """
 
     def __init__(self, worker: Worker, model: onnx.ModelProto, base_dir: Path | None) -> None:
         """Load nothing yet."""
         self.worker = worker
-        self.runtime: Runtime | None = None
-        self.slowest = 0.0
         self.model = model
         self.base_dir = base_dir
-        self._handle = 0
+        self.runtime: Runtime | None = None
+        self.slowest = 0.0
+        self.fastest = 0.0
+        self._handles: dict[Runtime, int] = {}
         self._refused: dict[Runtime, RunFailure] = {}
 
     def __enter__(self) -> Self:
@@ -49,7 +51,10 @@ class RunningModel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Unload the model."""
-        self._unload()
+        for handle in self._handles.values():
+            self.worker.unload(handle)
+        self._handles.clear()
+        self.runtime = None
 
     def run(self, runtime: Runtime, feeds: Feeds) -> Feeds:
         """Run once in a runtime, loading the model into it first if need be.
@@ -60,18 +65,18 @@ class RunningModel:
         """
         if runtime in self._refused:
             raise self._refused[runtime]
-        if self.runtime != runtime:
-            self._unload()
-            self._handle = self._load(runtime)
-            self.runtime = runtime
+        if runtime not in self._handles:
+            self._handles[runtime] = self._load(runtime)
+        self.runtime = runtime
         started = time.monotonic()
         try:
-            outputs = self.worker.run(self._handle, feeds)
+            outputs = self.worker.run(self._handles[runtime], feeds)
         except RunFailure as failure:
             if failure.kind == "timeout":
                 self._refused[runtime] = failure  # other inputs would wait as long again
             raise
-        self.slowest = max(self.slowest, time.monotonic() - started)
+        taken = time.monotonic() - started
+        self.slowest, self.fastest = max(self.slowest, taken), min(self.fastest or taken, taken)
         return outputs
 
     def loads(self, runtime: Runtime) -> bool:
@@ -84,8 +89,3 @@ class RunningModel:
         except RunFailure as failure:
             self._refused[runtime] = failure  # it would be again, and may have taken long to say so
             raise
-
-    def _unload(self) -> None:
-        if self.runtime is not None:
-            self.runtime = None
-            self.worker.unload(self._handle)

@@ -6,6 +6,7 @@ tolerance on the first inputs.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from functools import partial
@@ -14,39 +15,56 @@ from typing import TYPE_CHECKING
 
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.rounding import beyond_rounding, overflown
+from gru_lower.verification.directing.directed_draws import sizes_of
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
+from gru_lower.verification.whole_models.directed_runs import DirectedRuns
 from gru_lower.verification.whole_models.search_inputs import distance_in_tolerances, search_inputs
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.directing.directed_draws import DirectedDraws
+    from gru_lower.verification.drawn_inputs import DrawnInputs
+    from gru_lower.verification.result import Verification
     from gru_lower.verification.whole_models.model_pair import ModelPair, Runs
 
 MOST_INPUTS, MOST_INPUTS_WITHOUT_FLOATS = 120, 400
 """How many further inputs there are at most; where not all outputs are floats, each one says little."""
 
+MOST_DIRECTED = 160
+"""How many inputs drawn on purpose there are at most."""
+
+_SHARE_DIRECTED = 2 / 3
+
 STARTS = 3
 """How many searches there are, from the cases on which the two models are furthest apart."""
 
 
-def run_further_inputs(pair: ModelPair, runs: Runs, more: Iterable[Feeds]) -> None:
-    """Add cases until the inputs end or the time is over, then search for one that differs.
+def run_further_inputs(
+    pair: ModelPair, runs: Runs, more: Iterable[Feeds], directed: DirectedDraws | None, drawn: DrawnInputs
+) -> Verification | None:
+    """Add cases until the inputs end, the time is over or the cases are used up, then search for one that differs.
 
-    Where a tolerance is given, there is no search, and the inputs do not depend on it: what passes with the least
-    tolerance that was found, passes.
+    Inputs that are drawn on purpose come first, for at most two thirds of the budget. Where a tolerance is given, there
+    is no search, and the inputs do not depend on it: what passes with the least tolerance that was found, passes.
 
     Args:
         pair: The models.
         runs: What they computed so far; cases are added to it.
         more: Further inputs.
+        directed: What is drawn on purpose; ``None`` for nothing.
+        drawn: What was drawn so far; it is added to.
+
+    Returns:
+        A difference that was found on inputs that are no ordinary case; ``None`` without one.
 
     Raises:
         RunFailure: The rewrite fails on inputs that the original runs on.
 
     """
-    _Further(pair, runs).run(more)
+    return _Further(pair, runs, drawn).run(more, directed)
 
 
 class _Further:
@@ -57,41 +75,66 @@ class _Further:
 
     """
 
-    def __init__(self, pair: ModelPair, runs: Runs) -> None:
+    def __init__(self, pair: ModelPair, runs: Runs, drawn: DrawnInputs) -> None:
         """Begin with what is known of the first cases."""
-        self.pair, self.runs = pair, runs
+        self.pair, self.runs, self.drawn = pair, runs, drawn
         self.run_alone = partial(pair.original.run, runs.runtime)
         self.differs = bool(pair.tally(runs.cases, runs.outputs).failing)
 
-    def run(self, more: Iterable[Feeds]) -> None:
+    def run(self, more: Iterable[Feeds], directed: DirectedDraws | None) -> Verification | None:
         """Run both models on further inputs, then search."""
         options = self.pair.options
-        until = time.monotonic() + options.seconds
+        counted = options.further is not None
+        seconds = math.inf if counted else options.seconds
+        begun = time.monotonic()
+        apart, done = None, len(self.runs.cases)
+        if directed is not None and not self.differs:
+            runner = DirectedRuns(self.pair, self.runs, directed, self.drawn, self._tried)
+            if counted or seconds:
+                most = MOST_DIRECTED if options.further is None else options.further - options.further // 3
+                apart = runner.run(directed.every(), begun + seconds * _SHARE_DIRECTED, most)
+            elif options.corners:
+                apart = runner.run_corners()
+        if apart is not None or not (counted or seconds):
+            return apart
+        self.differs = self.differs or bool(self.runs.words)
+        left = None if options.further is None else max(0, options.further - len(self.runs.cases) + done)
+        self._run_more(more, directed, begun + seconds, left)
+        if not self.differs and options.atol is None and options.rtol is None:
+            self._search(begun + seconds * 1.5)
+        return None
+
+    def _run_more(self, more: Iterable[Feeds], directed: DirectedDraws | None, until: float, most: int | None) -> None:
         floats = all(is_float(array.dtype) for array in self.runs.cases[0].outputs.values())
-        for feeds in islice(more, MOST_INPUTS if floats else MOST_INPUTS_WITHOUT_FLOATS):
+        if most is None:
+            most = MOST_INPUTS if floats else MOST_INPUTS_WITHOUT_FLOATS
+        for feeds in islice(more, most):
             if time.monotonic() > until or (self.differs and not floats):
                 return
-            self.differs |= self._add(feeds)
-        if not self.differs and options.atol is None and options.rtol is None:
-            self._search(until + options.seconds / 2)
+            differs = self._tried(feeds)
+            if differs is not None and directed is not None:
+                self.drawn.add("wild", feeds, sizes_of(directed.plan, feeds))
+            self.differs |= bool(differs)
 
-    def _add(self, feeds: Feeds) -> bool:
-        """Add a case unless rounding or an overflow explains what differs; tell whether it differs."""
+    def _tried(self, feeds: Feeds, last_word: Callable[[Feeds], bool | None] | None = None) -> bool | None:
+        """Add a case unless rounding or an overflow explains what differs; tell whether it differs, None if not run."""
         pair, runs = self.pair, self.runs
         found, _ = run_original(pair.original, runs.runtime, [feeds], 1, pair.say)
         if not found:
-            return False
+            return None
         case = replace(found[0], number=runs.cases[-1].number + 1)
         (actual,), _ = run_rewrite(pair.rewrite, [runs.rewrite_runtime], [case], pair.say)
         failing = bool(pair.tally([case], [actual]).failing)
         if failing and overflown(case.outputs, actual):
             return False
-        if (
-            failing
-            and not self.differs
-            and not beyond_rounding(case.outputs, actual, self.run_alone, feeds, limits=pair.tolerance)
-        ):
-            return False
+        if failing and not self.differs:
+            beyond = None if last_word is None else last_word(feeds)
+            if beyond:
+                runs.surely_differing.add(case.number)
+            if beyond is None:
+                beyond = beyond_rounding(case.outputs, actual, self.run_alone, feeds, limits=pair.tolerance)
+            if not beyond:
+                return False
         runs.cases.append(case)
         runs.outputs.append(actual)
         return failing
@@ -106,7 +149,7 @@ class _Further:
         for place in sorted(range(len(runs.cases)), key=furthest, reverse=True)[:STARTS]:
             start = runs.cases[place].feeds
             led = search_inputs(self._both, self.run_alone, start, pair.tolerance, until, pair.options.seed)
-            if led is not None and self._add(led):
+            if led is not None and self._tried(led):
                 return
 
     def _both(self, feeds: Feeds) -> tuple[Feeds, Feeds] | None:

@@ -37,13 +37,17 @@ def judge_runs(pair: ModelPair, runs: Runs) -> Verification:
     found = tally.verification("model")
     if found.status == "different" and runs.rewrite_runtime != runs.runtime:
         found = _doubt_runtimes(pair, runs, found)
-    if found.status == "different":
+    sure = bool(runs.surely_differing.intersection(entry.case for entry in tally.failing))
+    if found.status == "different" and not sure:
         found = _doubt_small_outputs(pair, runs, found)
-    if found.status == "different":
+    if found.status == "different" and not sure:
         found = _doubt_rounding_and_chaos(pair, runs, found)
     if found.status == "different":
         found.counterexample = next(case.feeds for case in runs.cases if case.number == tally.worst_case)
-    return found
+    if found.status == "equivalent" or not runs.words:
+        return found
+    words = runs.words.get(tally.worst_case or 0) or f"{next(iter(runs.words.values()))}, too"
+    return replace(found, message=f"{found.message}; on {words}")
 
 
 def _doubt_runtimes(pair: ModelPair, runs: Runs, found: Verification) -> Verification:

@@ -91,6 +91,8 @@ class Runs:
         outputs: The outputs of the rewrite, one dict per case.
         runtime: What ran the original.
         rewrite_runtime: What ran the rewrite.
+        surely_differing: The numbers of cases that differ in float64, too: neither rounding nor chaos is the reason.
+        words: What cases were drawn for, by their number, where that is more than being ordinary: ``T = 51``.
 
     """
 
@@ -98,3 +100,5 @@ class Runs:
     outputs: list[Feeds]
     runtime: Runtime
     rewrite_runtime: Runtime
+    surely_differing: set[int] = field(default_factory=set)
+    words: dict[int, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gru_lower.verification.comparing.accuracy import accuracies, checked_expectations, float_errors
 from gru_lower.verification.comparing.decide_by_labels import computes_in_int8, decide_by_labels
@@ -14,8 +14,11 @@ from gru_lower.verification.comparing.interface import interface_difference
 from gru_lower.verification.comparing.interface_findings import interface_findings
 from gru_lower.verification.comparing.output_limits import output_limits
 from gru_lower.verification.comparing.rounding import overflown
+from gru_lower.verification.directing.boundaries import boundaries_of
+from gru_lower.verification.directing.directed_draws import DirectedDraws, sizes_of, tied_dims
+from gru_lower.verification.drawn_inputs import DrawnInputs
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
-from gru_lower.verification.inputs.generate import candidate_feeds, tries
+from gru_lower.verification.inputs.generate import candidate_feeds, plan_inputs, tries
 from gru_lower.verification.inputs.given_arrays import fitted
 from gru_lower.verification.inputs.override_defaults import overriding_feeds
 from gru_lower.verification.noise.hand_in_noise import hand_in_noise
@@ -85,23 +88,29 @@ def verify_models(
     _check_given(options)
     noise = hand_in_noise(a, b)
     a, b = noise.a, noise.b
-    draw = partial(
-        candidate_feeds,
-        a,
-        seed=options.seed,
-        shapes=options.shapes,
-        other=b,
-        zero_lengths=options.zero_length_state == "zero",
-        padding=options.padding,
-    )
+    how: dict[str, Any] = {
+        "seed": options.seed,
+        "shapes": options.shapes,
+        "other": b,
+        "zero_lengths": options.zero_length_state == "zero",
+        "padding": options.padding,
+    }
+    draw, draw_plan = partial(candidate_feeds, a, **how), partial(plan_inputs, a, **how)
 
     def candidates() -> Iterable[Feeds]:
         if options.inputs is not None:
             return [fitted(a, given, b) for given in options.inputs]
         return islice(draw(), tries(options.cases))
 
-    def more() -> Iterable[Feeds]:
-        return draw(wild=True) if options.inputs is None else ()
+    def further(pair: ModelPair, runs: Runs, drawn: DrawnInputs) -> Verification | None:
+        if options.inputs is not None:
+            return run_further_inputs(pair, runs, (), None, drawn)
+        plan = draw_plan()
+        sizes = [sizes_of(plan, case.feeds) for case in runs.cases]
+        for case, sized in zip(runs.cases, sizes, strict=True):
+            drawn.add("plain", case.feeds, sized)
+        directed = DirectedDraws(plan, boundaries_of(a, b), sizes[0], tied_dims(sizes))
+        return run_further_inputs(pair, runs, draw(wild=True), directed, drawn)
 
     def overrides(feeds: Feeds) -> Iterable[Override]:
         if options.inputs is not None:
@@ -120,7 +129,7 @@ def verify_models(
             RunningModel(running, b, base_dir_b) as rewrite,
         ):
             pair = ModelPair(original, rewrite, options, output_limits(a, b), progress or (lambda _: None))
-            found = _verify(pair, candidates, overrides, more)
+            found = _verify(pair, candidates, overrides, further)
             if found.status == "different" and noise.doubtful:
                 message = f"{noise.doubtful}; {found.message}"
                 found = replace(found, status="inconclusive", message=message, counterexample=None)
@@ -156,7 +165,7 @@ def _verify(
     pair: ModelPair,
     candidates: Callable[[], Iterable[Feeds]],
     overrides: Callable[[Feeds], Iterable[Override]],
-    more: Callable[[], Iterable[Feeds]],
+    further: Callable[[ModelPair, Runs, DrawnInputs], Verification | None],
 ) -> Verification:
     """Run the original in the first runtime it runs in, the rewrite on the same inputs, and compare.
 
@@ -194,13 +203,15 @@ def _verify(
     runs = Runs(cases, outputs, runtime, ran_in)
     found = judge_runs(pair, runs)
     findings: list[Diagnostic] = []
+    drawn = DrawnInputs()
     try:
         if found.status == "equivalent":
             findings = override_runs.run_overrides(pair, runs, overrides(cases[0].feeds))
             found = judge_runs(pair, runs)
-        if options.seconds and found.status != "inconclusive":
-            run_further_inputs(pair, runs, more())
-            found = judge_runs(pair, runs)
+        if (options.seconds or options.further or options.corners) and found.status != "inconclusive":
+            apart = further(pair, runs, drawn)
+            found = judge_runs(pair, runs) if apart is None else replace(apart, cases=len(runs.cases) + 1)
+            found.drawn = drawn if options.inputs is None else None
     except RunFailure as error:
         return found if found.status == "different" else _verdict_on_failure(pair, error, notes, runtime)
     if found.status == "equivalent":
