@@ -18,7 +18,8 @@ from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scop
 from gru_lower.passes.fuse_gru.loops.fission import split_loops
 from gru_lower.passes.fuse_gru.loops.hoisting import hoist_inputs
 from gru_lower.passes.fuse_gru.loops.loop_parts import has_loops
-from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences, find_recurrences
+from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
+from gru_lower.passes.fuse_gru.recognition.inner_scopes import RemovedScopes, read_by_inner_grus
 from gru_lower.passes.fuse_gru.writing.batch_axes import declare_equal
 from gru_lower.passes.fuse_gru.writing.verification_pair import VerificationPairs
 from gru_lower.passes.fuse_gru.writing.write_scope import WrittenScope, write_scope
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.model import Model
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+    from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences
     from gru_lower.passes.fuse_gru.writing.batch_axes import BatchAxis
 
 
@@ -99,17 +101,24 @@ class FuseGru(Pass):
         batches: list[list[BatchAxis]] = []
         names = Names(model.proto)
         facts = Facts(model)
+        shortest = 1 if self.options.steps == "yes" else 2
         with _without_garbage_collection():
             interpreters = list(interpret_scopes(model, facts))
-        for done, interpreter in enumerate(interpreters, 1):
+            everywhere = [
+                find_recurrences(interpreter, shortest=shortest, assume=self.options.assume)
+                for interpreter in interpreters
+            ]
+        read_by_inner_grus(everywhere)
+        removed = RemovedScopes(model.proto)
+        for done, (interpreter, found) in enumerate(zip(interpreters, everywhere, strict=True), 1):
             ctx.progress("fusing", done, len(interpreters))
-            shortest = 1 if self.options.steps == "yes" else 2
-            with _without_garbage_collection():
-                found = find_recurrences(interpreter, shortest=shortest, assume=self.options.assume)
+            if removed.has(interpreter.scope):
+                continue
             pairs = VerificationPairs(model.proto, interpreter, model.base_dir)
             written = self._verified(interpreter, names, facts, found, pairs, ctx)
             if written is not None:
                 edits.append(written.edit)
+                removed.add(interpreter.scope, written.edit.removed)
                 if interpreter.scope.path == "main":
                     batches += written.batches.values()
                 result.sites += written.sites

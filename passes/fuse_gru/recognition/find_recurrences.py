@@ -38,6 +38,7 @@ class ScopeRecurrences:
         grus: Those that are GRUs.
         inputs: What each of them reads, ``None`` for one that is not fused.
         sites: The report's entries of those that are not fused.
+        read_inside: The values that GRUs in the bodies of a node will read, by the node's index.
 
     """
 
@@ -45,6 +46,7 @@ class ScopeRecurrences:
     grus: list[Recurrence]
     inputs: list[RecurrenceInputs | None] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
+    read_inside: dict[int, set[str]] = field(default_factory=dict)
 
     def drop(self, number: int, code: str, message: str) -> None:
         """Leave a GRU as it is, and enter why."""
@@ -62,7 +64,7 @@ class ScopeRecurrences:
     def plan(self) -> ReplacementPlan:
         """Decide what becomes of the scope; a GRU whose loop would stay is dropped, as is one whose states would."""
         while True:
-            plan = Planner(self.interpreter, self.grus, self.inputs).plan()
+            plan = Planner(self.interpreter, self.grus, self.inputs, self.read_inside).plan()
             stuck = [n for n in plan.recurrences if _loop_stays(self.grus[n], plan)]
             held = [n for n in plan.recurrences if self._masked_states_stay(self.grus[n], plan)]
             for number in held:
