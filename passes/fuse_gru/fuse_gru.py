@@ -19,6 +19,7 @@ from gru_lower.passes.fuse_gru.loops.fission import split_loops
 from gru_lower.passes.fuse_gru.loops.hoisting import hoist_inputs
 from gru_lower.passes.fuse_gru.loops.loop_parts import has_loops
 from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
+from gru_lower.passes.fuse_gru.recognition.empty_axes import EMPTY, what_was_taken
 from gru_lower.passes.fuse_gru.recognition.inner_scopes import RemovedScopes, read_by_inner_grus
 from gru_lower.passes.fuse_gru.writing.batch_axes import declare_equal
 from gru_lower.passes.fuse_gru.writing.verification_pair import VerificationPairs
@@ -27,6 +28,7 @@ from gru_lower.passes.fuse_gru.writing.write_scope import WrittenScope, write_sc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences
@@ -40,11 +42,14 @@ class FuseOptions:
     Attributes:
         steps: ``yes`` makes a GRU of sequence length 1 of a single step, too, such as a decoder's.
         assume: ``right-padded`` promises that masks are true up to each sequence's length and false from there on.
+        empty: What becomes of loops that took empty sequences or batches, as runtimes' GRUs do not: ``fuse`` makes GRUs
+            of them, ``guard`` puts an If around each, ``keep`` leaves the loops.
 
     """
 
     steps: str = field(default="no", metadata={"choices": ("no", "yes")})
     assume: str = field(default="nothing", metadata={"choices": ("nothing", "right-padded")})
+    empty: str = field(default="fuse", metadata={"choices": EMPTY})
 
 
 class FuseGru(Pass):
@@ -105,7 +110,7 @@ class FuseGru(Pass):
         with _without_garbage_collection():
             interpreters = list(interpret_scopes(model, facts))
             everywhere = [
-                find_recurrences(interpreter, shortest=shortest, assume=self.options.assume)
+                find_recurrences(interpreter, shortest=shortest, assume=self.options.assume, empty=self.options.empty)
                 for interpreter in interpreters
             ]
         read_by_inner_grus(everywhere)
@@ -122,6 +127,7 @@ class FuseGru(Pass):
                 if interpreter.scope.path == "main":
                     batches += written.batches.values()
                 result.sites += written.sites
+                result.diagnostics += self._empty_no_more(written, found)
             result.sites += found.sites
         for site in result.sites:
             if site.code is not None:
@@ -142,7 +148,7 @@ class FuseGru(Pass):
     ) -> WrittenScope | None:
         """Write, and write again without the sites that turn out different, until none does."""
         while True:
-            written = write_scope(interpreter, names, facts, found)
+            written = write_scope(interpreter, names, facts, found, guard=self.options.empty == "guard")
             if written is None:
                 return None
             different = False
@@ -162,6 +168,16 @@ class FuseGru(Pass):
                     different = True
             if not different:
                 return written
+
+    def _empty_no_more(self, written: WrittenScope, found: ScopeRecurrences) -> Iterator[Diagnostic]:
+        """Yield a warning for each loop that took empty sequences or batches, which its GRU does not take."""
+        warned = set[str]()  # a loop may hold several GRUs
+        for number, site in zip(written.recurrences, written.sites, strict=True):
+            taken = what_was_taken(found.interpreter, found.grus[number])
+            if taken and self.options.empty == "fuse" and site.site not in warned:
+                warned.add(site.site)
+                message = f"{taken}; onnxruntime's GRU does not: {' and '.join(site.preconditions)} from now on"
+                yield diagnostic("GL808", message, scope=site.scope, node=site.site)
 
     def ensures(self, model: Model, result: PassResult) -> None:
         """Check that there are at least as many GRUs as sites say were fused."""

@@ -99,10 +99,11 @@ def candidate_feeds(
                 f"input {spec.name!r} has no declared rank", hint=f"give its shape: --shape {spec.name}=..."
             )
     uses = Roles(model, inputs)
+    others = None if other is None else Roles(other, inputs)  # what became a GRU says what lengths are
     for a, b in uses.equal_dims():
         if isinstance(sizes.find(a), str) or isinstance(sizes.find(b), str):
             sizes.unify(a, b, "the batch of a recurrent node")
-    roles = {name: role for name in inputs for role in islice(uses.of(name), 1)}
+    roles = {name: role for name in inputs for role in islice(_roles_of(name, uses, others), 1)}
     bounds = {name: index_bound(spec, roles.get(name), inputs, sizes) for name, spec in inputs.items()}
     marked = paddings(other) if padding is not None and other is not None else {}
     plan = _Plan(inputs, sizes, roles, bounds, zero_lengths, bool(shapes), wild, padding, marked)
@@ -140,6 +141,13 @@ def _candidates(plan: _Plan, seed: int) -> Iterator[Feeds]:
                 except MemoryError as error:  # the rest of the machine is full
                     raise _too_large(plan, shapes) from error
         yield feeds if plan.side is None else pad_sequences(feeds, plan.paddings, plan.side, rng)
+
+
+def _roles_of(name: str, uses: Roles, others: Roles | None) -> Iterator[Role]:
+    """Yield the roles that an input plays: in the model, or else its being lengths in the other."""
+    yield from uses.of(name)
+    if others is not None:
+        yield from (role for role in others.of(name) if role.kind == "lengths")
 
 
 def _most_elements_in_memory() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Site:
         change: The replacement, for verification; ``None`` where nothing was replaced.
         missing_term: Of a recurrence that is no GRU: the term that does not fit.
         verified: What running it by itself gave, where a pass did that before it committed.
+        preconditions: What has to hold of the inputs for the replacement to run where the original did: ``T >= 1``.
 
     """
 
@@ -53,6 +54,7 @@ class Site:
     change: Change | SitePair | None = None
     missing_term: str | None = None
     verified: Verification | None = None
+    preconditions: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report's ``sites``."""
@@ -68,6 +70,7 @@ class Site:
             "message": self.message,
             "nodes_before": self.nodes_before,
             "nodes_after": self.nodes_after,
+            **({"preconditions": self.preconditions} if self.preconditions else {}),
         }
 
 
