@@ -18,8 +18,8 @@ from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scop
 from gru_lower.passes.fuse_gru.loops.fission import split_loops
 from gru_lower.passes.fuse_gru.loops.hoisting import hoist_inputs
 from gru_lower.passes.fuse_gru.loops.loop_parts import has_loops
-from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
 from gru_lower.passes.fuse_gru.recognition.empty_axes import EMPTY, what_was_taken
+from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
 from gru_lower.passes.fuse_gru.recognition.inner_scopes import RemovedScopes, read_by_inner_grus
 from gru_lower.passes.fuse_gru.writing.batch_axes import declare_equal
 from gru_lower.passes.fuse_gru.writing.verification_pair import VerificationPairs

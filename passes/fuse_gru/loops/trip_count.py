@@ -134,7 +134,7 @@ def _holds_with(condition: Condition, steps: Count) -> bool:
     if op not in ("Less", "LessOrEqual"):
         return False
     gap = right - left + int(op == "LessOrEqual")  # it holds where this is at least 1, as the number of steps is
-    return isinstance(gap, (int, Affine)) and is_negative(gap - steps) is False
+    return is_negative(gap - steps) is False
 
 
 def first_step_is_open(outside: ScopeValues, node: NodeProto) -> bool:

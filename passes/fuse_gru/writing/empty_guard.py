@@ -1,11 +1,11 @@
 """An If around a GRU whose sequences or batch may be empty: it gives what a loop gives that takes no step.
 
-    Y, Y_h = If(Size(X) > 0) {GRU(X, ...)} else {an empty Y, initial_h}
+Y, Y_h = If(Size(X) > 0) {GRU(X, ...)} else {an empty Y, initial_h}
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
@@ -85,7 +85,7 @@ def _empty(gru: NodeProto, wanted: dict[int, str], writer: NodeWriter) -> list[N
     names, nodes = writer.names, list[NodeProto]()
     local = f"{writer.prefix}/empty"
 
-    def value(op_type: str, inputs: Sequence[str], key: str, **attributes: object) -> str:
+    def value(op_type: str, inputs: Sequence[str], key: str, **attributes: Any) -> str:  # noqa: ANN401 - any attribute
         made = names.value(f"{local}/{key}")
         nodes.append(helper.make_node(op_type, inputs, [made], names.node(made), **attributes))
         return made

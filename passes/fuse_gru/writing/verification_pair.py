@@ -81,7 +81,7 @@ class VerificationPairs:
         old = self._replaced_nodes(outputs, boundary)
         made = {tensor.name for tensor in initializers}
         reads = [{name: None for name in _values_read(part) if name not in made} for part in (old, new)]
-        both = self._region_inputs.computing(*reads, made_anew | set(outputs))
+        both = self._region_inputs.computing(reads[0], reads[1], made_anew | set(outputs))
         if both:
             old, new = _joined(both, old), _joined(both, new)
         given = {name: None for part in (old, new) for name in _values_read(part) if name not in made}
