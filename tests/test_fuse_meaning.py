@@ -214,6 +214,29 @@ def test_weights_behind_a_dequantizelinear_are_not_drawn() -> None:
     assert grus(result.model) == 1
 
 
+def test_weights_that_are_inputs_are_drawn_as_weights() -> None:
+    """A GRU of 64 states whose weights are drawn like data is chaotic, and differs from itself."""
+    hidden, steps = 64, 50
+    shapes = {"W": [I, 3 * hidden], "R": [hidden, 3 * hidden], "b": [3 * hidden], "c": [3 * hidden]}
+    inputs = [info("X", shape=[steps, B, I]), info("h0", shape=[B, hidden])]
+    inputs += [info(name, shape=shape) for name, shape in shapes.items()]
+    model = model_of([loop_of(cell(), "trips", "")], inputs, ["last", "all_Ht"], {"trips": np.array(steps)})
+    del model.graph.initializer[:-1]
+    result = gru_lower.fuse(model, require=1)
+    assert result.report.verification.status == "equivalent"
+
+
+def test_of_a_chaotic_region_it_is_not_said_that_it_differs() -> None:
+    hidden, steps = 32, 100
+    shapes = {"W": (I, 3 * hidden), "R": (hidden, 3 * hidden), "b": (3 * hidden,), "c": (3 * hidden,)}
+    weights = {name: (RNG.standard_normal(shape) * 3).astype(np.float32) for name, shape in shapes.items()}
+    inputs = [info("X", shape=[steps, B, I]), info("h0", shape=[B, hidden])]
+    model = model_of([loop_of(cell(), "trips", "")], inputs, ["last", "all_Ht"], {**weights, "trips": np.array(steps)})
+    (said,) = gru_lower.fuse(model).report.diagnostics
+    assert said.code == "GL802"
+    assert "chaotic" in said.message
+
+
 # -- first conditions and numbers of steps -----------------------------------------------------------------------------
 
 CONDITIONS: dict[str, tuple[list[NodeProto], str, str]] = {

@@ -99,7 +99,7 @@ def candidate_feeds(
                 f"input {spec.name!r} has no declared rank", hint=f"give its shape: --shape {spec.name}=..."
             )
     uses = Roles(model, inputs)
-    others = None if other is None else Roles(other, inputs)  # what became a GRU says what lengths are
+    others = None if other is None else Roles(other, inputs)  # what became a GRU says what lengths and weights are
     for a, b in uses.equal_dims():
         if isinstance(sizes.find(a), str) or isinstance(sizes.find(b), str):
             sizes.unify(a, b, "the batch of a recurrent node")
@@ -147,7 +147,7 @@ def _roles_of(name: str, uses: Roles, others: Roles | None) -> Iterator[Role]:
     """Yield the roles that an input plays: in the model, or else its being lengths in the other."""
     yield from uses.of(name)
     if others is not None:
-        yield from (role for role in others.of(name) if role.kind == "lengths")
+        yield from (role for role in others.of(name) if role.kind in ("lengths", "weight"))
 
 
 def _most_elements_in_memory() -> int:
