@@ -230,5 +230,10 @@ CODES: dict[str, Code] = {
     "GL807": Code(
         "note", "What padding at the beginning would do", "make sure that sequences are only ever padded at their end"
     ),
+    "GL808": Code(
+        "warning",
+        "Empty sequences or batches that a loop took are taken no more",
+        "nothing where none occur; else add --empty guard, or --empty keep",
+    ),
     "GL901": Code("error", "gru-lower itself failed", "please report it with the model, or a part of it"),
 }

@@ -54,7 +54,8 @@ def fuse_model(model: Model, options: FusingOptions) -> Result:
         options: The options.
 
     """
-    passes = fusing(steps=options.steps, assume=options.assume) if options.passes is None else options.passes
+    given = options.passes
+    passes = fusing(steps=options.steps, assume=options.assume, empty=options.empty) if given is None else given
     return rewrite_model(model, passes, options.how_to_verify(), options.progress, command="fuse")
 
 

@@ -194,6 +194,15 @@ class FusingOptions(RewritingOptions):
             flag="Promise that masks only ever mask the end of sequences.",
         ),
     ] = "nothing"
+    empty: Annotated[
+        Literal["fuse", "guard", "keep"],
+        Doc(
+            "What becomes of loops that took empty sequences or batches, which no runtime's GRU takes: ``fuse`` makes "
+            "GRUs of them and warns, ``guard`` puts an If around each that gives what the loop gave, ``keep`` leaves "
+            "them.",
+            flag="Loops that took empty sequences or batches: make a GRU, with an If around it, or leave the loop.",
+        ),
+    ] = "fuse"
     passes: Annotated[str | None, Doc('Run these passes instead: "fuse-gru,normalize-gru".')] = None
 
 

@@ -48,15 +48,16 @@ def legalizing(target: str, wanted: TargetOptions, zero_length_state: str, opset
     return ",".join(filter(None, (_preparing(opset, wanted), legalize, lower)))
 
 
-def fusing(*, steps: bool = False, assume: str = "nothing") -> str:
+def fusing(*, steps: bool = False, assume: str = "nothing", empty: str = "fuse") -> str:
     """Return the pipeline of :func:`gru_lower.fuse`.
 
     Args:
         steps: Whether a single step becomes a GRU of sequence length 1, too.
         assume: ``"right-padded"`` or ``"nothing"``.
+        empty: What becomes of loops that take empty sequences or batches: ``"fuse"``, ``"guard"`` or ``"keep"``.
 
     """
-    return f"{_step('fuse-gru', steps='yes' if steps else 'no', assume=assume)},join-directions"
+    return f"{_step('fuse-gru', steps='yes' if steps else 'no', assume=assume, empty=empty)},join-directions"
 
 
 def _preparing(opset: int | None, wanted: TargetOptions | None) -> str:

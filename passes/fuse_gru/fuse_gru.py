@@ -18,7 +18,9 @@ from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scop
 from gru_lower.passes.fuse_gru.loops.fission import split_loops
 from gru_lower.passes.fuse_gru.loops.hoisting import hoist_inputs
 from gru_lower.passes.fuse_gru.loops.loop_parts import has_loops
-from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences, find_recurrences
+from gru_lower.passes.fuse_gru.recognition.empty_axes import EMPTY, what_was_taken
+from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
+from gru_lower.passes.fuse_gru.recognition.inner_scopes import RemovedScopes, read_by_inner_grus
 from gru_lower.passes.fuse_gru.writing.batch_axes import declare_equal
 from gru_lower.passes.fuse_gru.writing.verification_pair import VerificationPairs
 from gru_lower.passes.fuse_gru.writing.write_scope import WrittenScope, write_scope
@@ -26,8 +28,10 @@ from gru_lower.passes.fuse_gru.writing.write_scope import WrittenScope, write_sc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+    from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences
     from gru_lower.passes.fuse_gru.writing.batch_axes import BatchAxis
 
 
@@ -38,11 +42,14 @@ class FuseOptions:
     Attributes:
         steps: ``yes`` makes a GRU of sequence length 1 of a single step, too, such as a decoder's.
         assume: ``right-padded`` promises that masks are true up to each sequence's length and false from there on.
+        empty: What becomes of loops that took empty sequences or batches, as runtimes' GRUs do not: ``fuse`` makes GRUs
+            of them, ``guard`` puts an If around each, ``keep`` leaves the loops.
 
     """
 
     steps: str = field(default="no", metadata={"choices": ("no", "yes")})
     assume: str = field(default="nothing", metadata={"choices": ("nothing", "right-padded")})
+    empty: str = field(default="fuse", metadata={"choices": EMPTY})
 
 
 class FuseGru(Pass):
@@ -99,20 +106,28 @@ class FuseGru(Pass):
         batches: list[list[BatchAxis]] = []
         names = Names(model.proto)
         facts = Facts(model)
+        shortest = 1 if self.options.steps == "yes" else 2
         with _without_garbage_collection():
             interpreters = list(interpret_scopes(model, facts))
-        for done, interpreter in enumerate(interpreters, 1):
+            everywhere = [
+                find_recurrences(interpreter, shortest=shortest, assume=self.options.assume, empty=self.options.empty)
+                for interpreter in interpreters
+            ]
+        read_by_inner_grus(everywhere)
+        removed = RemovedScopes(model.proto)
+        for done, (interpreter, found) in enumerate(zip(interpreters, everywhere, strict=True), 1):
             ctx.progress("fusing", done, len(interpreters))
-            shortest = 1 if self.options.steps == "yes" else 2
-            with _without_garbage_collection():
-                found = find_recurrences(interpreter, shortest=shortest, assume=self.options.assume)
+            if removed.has(interpreter.scope):
+                continue
             pairs = VerificationPairs(model.proto, interpreter, model.base_dir)
             written = self._verified(interpreter, names, facts, found, pairs, ctx)
             if written is not None:
                 edits.append(written.edit)
+                removed.add(interpreter.scope, written.edit.removed)
                 if interpreter.scope.path == "main":
                     batches += written.batches.values()
                 result.sites += written.sites
+                result.diagnostics += self._empty_no_more(written, found)
             result.sites += found.sites
         for site in result.sites:
             if site.code is not None:
@@ -133,7 +148,7 @@ class FuseGru(Pass):
     ) -> WrittenScope | None:
         """Write, and write again without the sites that turn out different, until none does."""
         while True:
-            written = write_scope(interpreter, names, facts, found)
+            written = write_scope(interpreter, names, facts, found, guard=self.options.empty == "guard")
             if written is None:
                 return None
             different = False
@@ -151,8 +166,21 @@ class FuseGru(Pass):
                 if site.verified.status == "different":
                     found.drop(number, "GL803", f"as a GRU it computes something else: {site.verified.message}")
                     different = True
+                elif site.verified.status == "inconclusive" and site.verified.chaotic:
+                    found.drop(number, "GL802", f"a GRU, but what it computes cannot be held to: {site.verified.message}")
+                    different = True
             if not different:
                 return written
+
+    def _empty_no_more(self, written: WrittenScope, found: ScopeRecurrences) -> Iterator[Diagnostic]:
+        """Yield a warning for each loop that took empty sequences or batches, which its GRU does not take."""
+        warned = set[str]()  # a loop may hold several GRUs
+        for number, site in zip(written.recurrences, written.sites, strict=True):
+            taken = what_was_taken(found.interpreter, found.grus[number])
+            if taken and self.options.empty == "fuse" and site.site not in warned:
+                warned.add(site.site)
+                message = f"{taken}; onnxruntime's GRU does not: {' and '.join(site.preconditions)} from now on"
+                yield diagnostic("GL808", message, scope=site.scope, node=site.site)
 
     def ensures(self, model: Model, result: PassResult) -> None:
         """Check that there are at least as many GRUs as sites say were fused."""

@@ -176,10 +176,11 @@ def plan_inputs(
                 f"input {spec.name!r} has no declared rank", hint=f"give its shape: --shape {spec.name}=..."
             )
     uses = Roles(model, inputs)
+    others = None if other is None else Roles(other, inputs)  # what became a GRU says what lengths and weights are
     for a, b in uses.equal_dims():
         if isinstance(sizes.find(a), str) or isinstance(sizes.find(b), str):
             sizes.unify(a, b, "the batch of a recurrent node")
-    roles = {name: role for name in inputs for role in islice(uses.of(name), 1)}
+    roles = {name: role for name in inputs for role in islice(_roles_of(name, uses, others), 1)}
     bounds = {name: index_bound(spec, roles.get(name), inputs, sizes) for name, spec in inputs.items()}
     marked = paddings(other) if padding is not None and other is not None else {}
     return InputPlan(inputs, sizes, roles, bounds, zero_lengths, bool(shapes), wild, padding, marked, seed)
@@ -197,6 +198,13 @@ def _candidates(plan: InputPlan) -> Iterator[Feeds]:
         if on_ladder(attempt) and unknown and sum(map(math.prod, plan.shapes(chosen).values())) > _MOST_ELEMENTS:
             continue
         yield plan.draw(chosen, attempt)
+
+
+def _roles_of(name: str, uses: Roles, others: Roles | None) -> Iterator[Role]:
+    """Yield the roles that an input plays: in the model, or else its being lengths in the other."""
+    yield from uses.of(name)
+    if others is not None:
+        yield from (role for role in others.of(name) if role.kind in ("lengths", "weight"))
 
 
 def _most_elements_in_memory() -> int:

@@ -144,6 +144,8 @@ def _index(scope: _Scope, nodes: Iterable[onnx.NodeProto]) -> None:
 
 def _followed(node: onnx.NodeProto, position: int) -> list[str]:
     """Return the values to which a node passes on the value at one of its inputs unchanged."""
+    if node.op_type == "Concat":
+        return list(node.output)
     bodies = [attribute.g for attribute in node.attribute if attribute.name == "body"]
     if node.op_type in _KEEP_VALUES:
         return list(node.output) if position == 0 else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ class Site:
         message: The same in words.
         nodes_before: Nodes of the site before, 1 for a GRU.
         nodes_after: Nodes in its place, bodies included.
-        preconditions: What has to hold of the sizes for what it became to run, ``"T >= 1"``.
         change: The replacement, for verification; ``None`` where nothing was replaced.
         missing_term: Of a recurrence that is no GRU: the term that does not fit.
         verified: What running it by itself gave, where a pass did that before it committed.
+        preconditions: What has to hold of the inputs for the replacement to run where the original did: ``T >= 1``.
 
     """
 
@@ -70,7 +70,8 @@ class Site:
             "message": self.message,
             "nodes_before": self.nodes_before,
             "nodes_after": self.nodes_after,
-        } | ({"preconditions": list(self.preconditions)} if self.preconditions else {})
+            **({"preconditions": list(self.preconditions)} if self.preconditions else {}),
+        }
 
 
 @dataclass

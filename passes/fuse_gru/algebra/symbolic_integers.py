@@ -57,12 +57,14 @@ class RuntimeMinimum:
         path: The scope of the Min.
         value: The name of its output there.
         most: The length.
+        least: What it is never below, ``None`` where nothing is known.
 
     """
 
     path: str
     value: str
     most: Count
+    least: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,8 @@ class Affine:
                     bound = bound + factor * (name.trips - 1)
             elif isinstance(name, RuntimeMinimum) and factor < 0:
                 bound = bound - factor * symbol(name) + factor * name.most
+            elif isinstance(name, RuntimeMinimum) and name.least is not None:
+                bound = bound - factor * symbol(name) + factor * name.least
         if not isinstance(bound, Affine):
             return bound
         if not all(isinstance(name, LENGTHS) for name, _ in bound.terms):

@@ -6,7 +6,8 @@
     y = Scan(H, Concat(h0, H without its last), X) {yt = f(Ht, Ht_1, Xt)}
 
 The first is then a GRU, if step is one's; the second carries nothing from step to step. A Loop is split alike if it
-counts its steps; the second body reads H by the number of the step.
+counts its steps; the second body reads H by the number of the step. What both would draw at random stays in one: an
+output that needs the noise that went into a state is not moved.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from onnx import NodeProto, ValueInfoProto, helper, numpy_helper
 
 from gru_lower.graph.names import Names
+from gru_lower.graph.random_nodes import RandomNodes
 from gru_lower.graph.scopes import node_uses, subgraphs
 from gru_lower.passes.fuse_gru.loops.body_edits import copied, replace_nodes, set_outputs, state_type
 from gru_lower.passes.fuse_gru.loops.loop_parts import LoopParts, editable_scopes, loop_parts
@@ -43,19 +45,19 @@ def split_loops(model: Model) -> bool:
         Whether there was one.
 
     """
-    names = Names(model.proto)
+    names, random = Names(model.proto), RandomNodes(model.proto)
     changed = False
     for scope in reversed(list(editable_scopes(model.proto))):  # bodies before the loops they are in
         nodes: list[NodeProto] = []
         for node in scope.nodes:
-            found = _movable_outputs(node)
+            found = _movable_outputs(node, random)
             nodes += [node] if found is None else _split(*found, names)
             changed = changed or found is not None
         replace_nodes(scope, nodes)
     return changed
 
 
-def _movable_outputs(node: NodeProto) -> tuple[LoopParts, list[int]] | None:
+def _movable_outputs(node: NodeProto, random: RandomNodes) -> tuple[LoopParts, list[int]] | None:
     """Return a loop and which of its outputs need not be computed in it; ``None`` if there are no such outputs."""
     loop = loop_parts(node)
     if loop is None or not loop.states:
@@ -67,9 +69,26 @@ def _movable_outputs(node: NodeProto) -> tuple[LoopParts, list[int]] | None:
         maker = loop.producers.get(loop.resolved(value.name))
         if loop.resolved(value.name) not in states and maker is not None and id(maker) not in needed:
             moved.append(place)
+    moved = _without_shared_noise(loop, moved, random)
     made = loop.needed_for([loop.outputs[place].name for place in moved], loop.results)
     used = {name for each in made for name in node_uses(each)}
     return (loop, moved) if used & states else None
+
+
+def _without_shared_noise(loop: LoopParts, moved: list[int], random: RandomNodes) -> list[int]:
+    """Return those outputs that need no random numbers that what stays needs, too."""
+    while moved:
+        kept = [value.name for place, value in enumerate(loop.outputs) if place not in moved]
+        drawn = {id(each) for each in loop.needed_for([*loop.results, *kept]) if random.draws(each)}
+        apart = [
+            place
+            for place in moved
+            if all(id(each) not in drawn for each in loop.needed_for([loop.outputs[place].name], loop.results))
+        ]
+        if apart == moved:
+            break
+        moved = apart
+    return moved
 
 
 def _split(loop: LoopParts, moved: list[int], names: Names) -> list[NodeProto]:

@@ -6,6 +6,7 @@
     h = Scan(h0, U) {Ht = step(Ht_1, ut)}
 
 The second is then a GRU, if step is one's. What is linear in the input stays: it goes into the GRU's weights.
+A loop stays whole where both would draw the same random numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from onnx import NodeProto, ValueInfoProto
 
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
+from gru_lower.graph.random_nodes import RandomNodes
 from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs, walk
 from gru_lower.passes.fuse_gru.loops.body_edits import copied, replace_nodes, set_nodes, set_outputs, tensor_type
 from gru_lower.passes.fuse_gru.loops.loop_parts import LoopParts, is_editable, loop_parts
@@ -41,7 +43,7 @@ def hoist_inputs(model: Model) -> bool:
         Whether there was anything.
 
     """
-    names, facts = Names(model.proto), Facts(model)
+    names, facts, random = Names(model.proto), Facts(model), RandomNodes(model.proto)
     changed = False
     scopes = list(walk(model.proto))
     bodies = {id(scope.proto): scope for scope in scopes}
@@ -51,7 +53,7 @@ def hoist_inputs(model: Model) -> bool:
             loop = loop_parts(node)
             cut = _last_hoistable(loop) if loop is not None and loop.states else []
             types = [facts.elem_type(bodies[id(loop.body)], name) for name in cut] if loop is not None else []
-            if loop is None or not cut or not all(types):
+            if loop is None or not cut or not all(types) or _draws_twice(loop, cut, random):
                 nodes.append(node)
                 continue
             changed = True
@@ -81,6 +83,13 @@ def _last_hoistable(loop: LoopParts) -> list[str]:
     used = {name for node in wanted if id(node) not in front for name in node_uses(node)} | set(loop.results)
     made = [name for node in wanted if id(node) in front for name in node.output if name]
     return [name for name in made if name in used and name in moving]
+
+
+def _draws_twice(loop: LoopParts, cut: list[str], random: RandomNodes) -> bool:
+    """Whether the loop in front and the one that is left would both draw the same random numbers."""
+    front = {id(node) for node in loop.needed_for(cut)}
+    rest = loop.needed_for([value.name for value in loop.body.output], cut)
+    return any(id(node) in front and random.draws(node) for node in rest)
 
 
 def _looks_up(node: NodeProto, moving: set[str]) -> bool:

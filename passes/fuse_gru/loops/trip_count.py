@@ -68,7 +68,7 @@ def loop_trip_count(outside: ScopeValues, node: NodeProto, body: ScopeValues, co
     finite = [limit for limit in limits if not isinstance(limit.steps, int) or limit.steps < UNBOUNDED]
     counts = list(dict.fromkeys(limit.steps for limit in finite))
     fewest = [one for one in counts if all(is_negative(other - one) is False for other in counts)]
-    if not fewest or not _first_step_is_taken(outside, node):
+    if not fewest or not _first_step_is_taken(outside, node, fewest[0]):
         return None
     named = next((limit.name for limit in finite if limit.name and limit.steps == fewest[0]), "")
     return StepLimit(fewest[0], named or _name_of_minimum(outside, fewest[0]))
@@ -112,8 +112,8 @@ def _steps_while(condition: Condition, counter: Affine) -> Count | None:
     return gap + counter + (2 if op == "LessOrEqual" else 1)
 
 
-def _first_step_is_taken(outside: ScopeValues, node: NodeProto) -> bool:
-    """Whether the initial condition is true, as long as there is any step."""
+def _first_step_is_taken(outside: ScopeValues, node: NodeProto, steps: Count) -> bool:
+    """Whether the initial condition is true as long as there is any step, and no axis of the model is empty."""
     if len(node.input) < 2 or not node.input[1]:
         return True
     given = outside.value(node.input[1])
@@ -122,7 +122,43 @@ def _first_step_is_taken(outside: ScopeValues, node: NodeProto) -> bool:
     entry = given.array.reshape(-1)[0]
     if isinstance(entry, (bool, np.bool_)):
         return bool(entry)
-    return isinstance(entry, tuple)
+    conditions = (entry,) if isinstance(entry, Condition) else entry
+    return isinstance(conditions, tuple) and all(_holds_with(condition, steps) for condition in conditions)
+
+
+def _holds_with(condition: Condition, steps: Count) -> bool:
+    """Whether a condition holds for sure if there is at least one step."""
+    op, left, right = condition
+    if op in ("Greater", "GreaterOrEqual"):
+        op, left, right = {"Greater": "Less", "GreaterOrEqual": "LessOrEqual"}[op], right, left
+    if op not in ("Less", "LessOrEqual"):
+        return False
+    gap = right - left + int(op == "LessOrEqual")  # it holds where this is at least 1, as the number of steps is
+    return is_negative(gap - steps) is False
+
+
+def first_step_is_open(outside: ScopeValues, node: NodeProto) -> bool:
+    """Whether a condition that is only known at run time decides if a Loop takes its first step."""
+    if node.op_type != "Loop" or len(node.input) < 2 or not node.input[1]:
+        return False
+    given = outside.value(node.input[1])
+    return not isinstance(given, ConstTensor) or given.array.dtype == object
+
+
+def why_steps_are_not_sure(trips: Count) -> str | None:
+    """Say why a loop need not take a step though no axis is empty, or more than there are; ``None`` if that is sure.
+
+    Args:
+        trips: The number of its steps.
+
+    """
+    names = [name for name, _ in trips.terms] if isinstance(trips, Affine) else []
+    given = next((name.value for name in names if isinstance(name, TripCount)), None)
+    if given is not None:
+        return f"how many steps are taken is a value of the model, {given}: none where it is 0 or negative"
+    if is_negative(trips - 1) is not False:
+        return "it may take no step, even where no axis is empty"
+    return None
 
 
 def _name_of_minimum(outside: ScopeValues, trips: Count) -> str:

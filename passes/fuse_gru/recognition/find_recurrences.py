@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from gru_lower.passes.fuse_gru.algebra.errors import TooLargeError
+from gru_lower.passes.fuse_gru.loops import trip_count
 from gru_lower.passes.fuse_gru.recognition import (
+    empty_axes,
     inputs_computed_in_loop,
     loop_recurrences,
     nested_loop_inputs,
@@ -38,6 +40,7 @@ class ScopeRecurrences:
         grus: Those that are GRUs.
         inputs: What each of them reads, ``None`` for one that is not fused.
         sites: The report's entries of those that are not fused.
+        read_inside: The values that GRUs in the bodies of a node will read, by the node's index.
 
     """
 
@@ -45,6 +48,7 @@ class ScopeRecurrences:
     grus: list[Recurrence]
     inputs: list[RecurrenceInputs | None] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
+    read_inside: dict[int, set[str]] = field(default_factory=dict)
 
     def drop(self, number: int, code: str, message: str) -> None:
         """Leave a GRU as it is, and enter why."""
@@ -62,7 +66,7 @@ class ScopeRecurrences:
     def plan(self) -> ReplacementPlan:
         """Decide what becomes of the scope; a GRU whose loop would stay is dropped, as is one whose states would."""
         while True:
-            plan = Planner(self.interpreter, self.grus, self.inputs).plan()
+            plan = Planner(self.interpreter, self.grus, self.inputs, self.read_inside).plan()
             stuck = [n for n in plan.recurrences if _loop_stays(self.grus[n], plan)]
             held = [n for n in plan.recurrences if self._masked_states_stay(self.grus[n], plan)]
             for number in held:
@@ -100,13 +104,16 @@ def _loop_stays(recurrence: Recurrence, plan: ReplacementPlan) -> bool:
     return recurrence.loop is not None and recurrence.loop.index in plan.live
 
 
-def find_recurrences(interpreter: Interpreter, *, shortest: int = 2, assume: str = "nothing") -> ScopeRecurrences:
+def find_recurrences(
+    interpreter: Interpreter, *, shortest: int = 2, assume: str = "nothing", empty: str = "fuse"
+) -> ScopeRecurrences:
     """Find the recurrences of a scope.
 
     Args:
         interpreter: The scope, interpreted.
         shortest: How many steps unrolled cells have at least.
         assume: What is promised of masks.
+        empty: What becomes of loops that take empty sequences or batches, one of :data:`empty_axes.EMPTY`.
 
     """
     in_loops, rejected_in_loops = loop_recurrences.find_in_loops(interpreter)
@@ -123,6 +130,10 @@ def find_recurrences(interpreter: Interpreter, *, shortest: int = 2, assume: str
             found.inputs[number] = _inputs_multiplied_out(found, number, places)
             if found.inputs[number] is None:
                 found.drop(number, "GL802", f"a GRU, but {error}")
+        if found.inputs[number] is not None and empty == "keep" and found.grus[number].loop is not None:
+            needed = empty_axes.preconditions(interpreter, found.grus[number])
+            if needed:
+                found.drop(number, "GL802", f"a GRU, but only where {' and '.join(needed)}, and loops are to be kept")
     recurring = _last_of_chains(interpreter, rejected)
     if not unrolled and not recurring:
         recurring = unreadable_recurrences.find_unreadable_unrolled(interpreter)
@@ -136,6 +147,10 @@ def find_recurrences(interpreter: Interpreter, *, shortest: int = 2, assume: str
 def _find_inputs(found: ScopeRecurrences, number: int, places: dict[int, StatePlace], assume: str) -> None:
     """Enter what a GRU reads; drop it where its mask would have to be promised and is not."""
     interpreter, recurrence = found.interpreter, found.grus[number]
+    unsure = None if recurrence.loop is None else trip_count.why_steps_are_not_sure(recurrence.loop.trips)
+    if unsure is not None:
+        found.drop(number, "GL802", f"a GRU, but {unsure}")
+        return
     inputs = recurrence_inputs.find_inputs(interpreter, found.grus, number, places)
     if sequence_lens_of_mask.needs_promise(recurrence) and assume != sequence_lens_of_mask.PROMISE:
         found.drop(number, "GL806", sequence_lens_of_mask.why_promise_is_needed(interpreter, recurrence))

@@ -8,6 +8,7 @@ from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.views import feature_range
 from gru_lower.passes.fuse_gru.interpreter import masks
+from gru_lower.passes.fuse_gru.loops import trip_count
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.recognition import summed_state, unreadable_recurrences
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop, LoopState
 
+NOT_COUNTED = "how often its steps are taken is not known, or in what order"
+FIRST_STEP_IS_OPEN = "whether its first step is taken is only known at run time"
+
 
 def find_in_loops(interpreter: Interpreter) -> tuple[list[Recurrence], list[Rejection]]:
     """Find the recurrences of a scope's loops: those that are GRUs, and those that are not."""
@@ -40,7 +44,8 @@ def find_in_loops(interpreter: Interpreter) -> tuple[list[Recurrence], list[Reje
                 rejections += rejected or ([] if recurrences else _unread(interpreter, loop, state))
     for index in interpreter.unread_loops:
         if unreadable_recurrences.multiplies_state(interpreter, index):
-            reason = MismatchError("how often its steps are taken is not known, or in what order")
+            is_open = trip_count.first_step_is_open(interpreter, interpreter.scope.nodes[index])
+            reason = MismatchError(FIRST_STEP_IS_OPEN if is_open else NOT_COUNTED)
             name = next(name for name in interpreter.scope.nodes[index].output if name)
             rejections.append(Rejection(interpreter.algebra.zero, (reason,), name))
     return found, rejections

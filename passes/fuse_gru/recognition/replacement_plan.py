@@ -18,7 +18,7 @@ from gru_lower.passes.fuse_gru.recognition.states_in_values import places_of_sta
 from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
@@ -53,14 +53,20 @@ class Planner:
         interpreter: The scope, interpreted.
         recurrences: The recurrences found in it.
         inputs: What each of them reads, ``None`` for one that is not to be used.
+        read_inside: The values that GRUs in the bodies of a node will read, by the node's index.
 
     """
 
     def __init__(
-        self, interpreter: Interpreter, recurrences: list[Recurrence], inputs: Sequence[RecurrenceInputs | None]
+        self,
+        interpreter: Interpreter,
+        recurrences: list[Recurrence],
+        inputs: Sequence[RecurrenceInputs | None],
+        read_inside: Mapping[int, Iterable[str]],
     ) -> None:
         """Collect the values that are states."""
         self.interpreter, self.recurrences, self.inputs = interpreter, recurrences, inputs
+        self.read_inside = read_inside
         places = places_of_states(interpreter.algebra, recurrences)
         self.unrolled_states = {
             poly: place
@@ -99,6 +105,7 @@ class Planner:
             if served is None:
                 result.live.add(index)
                 pending += [use for use in node_uses(scope.nodes[index]) if use not in seen]
+                pending += self.read_inside.get(index, ())
                 continue
             result.served[name] = served
             for selection in served:

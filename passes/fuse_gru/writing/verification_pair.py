@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import onnx
@@ -10,6 +11,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 from gru_lower.graph.node_order import sort_nodes
 from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor
+from gru_lower.passes.fuse_gru.writing.region_inputs import RegionInputs
 from gru_lower.verification.sites.site import SitePair
 
 if TYPE_CHECKING:
@@ -39,6 +41,14 @@ class VerificationPairs:
         self.model, self.interpreter, self.base_dir = model, interpreter, base_dir
         self.scope, self.facts = interpreter.scope, interpreter.facts
 
+    @cached_property
+    def _region_inputs(self) -> RegionInputs:
+        return RegionInputs(self.model, self.interpreter)
+
+    @cached_property
+    def _drawn(self) -> frozenset[str]:
+        return self._region_inputs.drawn()
+
     def pair(
         self,
         site: str,
@@ -64,12 +74,16 @@ class VerificationPairs:
         read = _values_read(new)
         # Sizes have to fit the other inputs, and so are computed, not given.
         sizes = [name for name in read if isinstance(self.interpreter.values.get(name), ConstTensor)]
-        boundary = frozenset(read) - frozenset(sizes)
+        boundary = (frozenset(read) - frozenset(sizes)) | self._drawn
         made_anew = frozenset(name for node in new for name in node.output)
         new = [*_nodes_behind(sizes, list(self.scope.nodes), boundary | made_anew), *new]
         sort_nodes(new)
         old = self._replaced_nodes(outputs, boundary)
         made = {tensor.name for tensor in initializers}
+        reads = [{name: None for name in _values_read(part) if name not in made} for part in (old, new)]
+        both = self._region_inputs.computing(reads[0], reads[1], made_anew | set(outputs))
+        if both:
+            old, new = _joined(both, old), _joined(both, new)
         given = {name: None for part in (old, new) for name in _values_read(part) if name not in made}
         lengths = _lengths_of_batches(batches)
         inputs: list[ValueInfoProto] = []
@@ -146,6 +160,14 @@ class VerificationPairs:
         made = helper.make_model(graph, opset_imports=imports, ir_version=version)
         made.functions.extend(self.model.functions)
         return made
+
+
+def _joined(first: Sequence[NodeProto], then: Sequence[NodeProto]) -> list[NodeProto]:
+    """Return nodes behind others, but for those that make what these make already, sorted."""
+    made = {name for node in first for name in node.output if name}
+    nodes = [*first, *(node for node in then if not made & set(node.output))]
+    sort_nodes(nodes)
+    return nodes
 
 
 def _without_shape(info: ValueInfoProto) -> ValueInfoProto:

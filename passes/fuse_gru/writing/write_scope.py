@@ -9,11 +9,13 @@ from onnx import NodeProto, TensorProto, helper
 
 from gru_lower.graph import splice
 from gru_lower.gru.spec import VERSIONS, Direction, GruSpec
-from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
+from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
+from gru_lower.passes.fuse_gru.recognition.empty_axes import batch_size, preconditions
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 from gru_lower.passes.fuse_gru.recognition.hard_sigmoid import with_chosen_alpha
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState, is_zeros
 from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
+from gru_lower.passes.fuse_gru.writing.empty_guard import refuse_old_opset, with_guard
 from gru_lower.passes.fuse_gru.writing.gru_node import write_gru
 from gru_lower.passes.fuse_gru.writing.gru_outputs import GruOutputs, write_value
 from gru_lower.passes.fuse_gru.writing.initial_h import write_initial_h
@@ -65,7 +67,9 @@ class WrittenScope:
         ]
 
 
-def write_scope(interpreter: Interpreter, names: Names, facts: Facts, found: ScopeRecurrences) -> WrittenScope | None:
+def write_scope(
+    interpreter: Interpreter, names: Names, facts: Facts, found: ScopeRecurrences, *, guard: bool = False
+) -> WrittenScope | None:
     """Write the GRUs that were found; what cannot be written is dropped, with the reason.
 
     Args:
@@ -73,6 +77,7 @@ def write_scope(interpreter: Interpreter, names: Names, facts: Facts, found: Sco
         names: The model's names.
         facts: Types and shapes.
         found: The recurrences.
+        guard: Whether to put an If around a GRU that may get empty sequences or batches.
 
     Returns:
         ``None`` if there is nothing to write.
@@ -88,6 +93,8 @@ def write_scope(interpreter: Interpreter, names: Names, facts: Facts, found: Sco
             for number in _in_reading_order(plan, found):
                 inputs = found.inputs[number]
                 assert inputs is not None
+                if guard and preconditions(interpreter, found.grus[number]):
+                    refuse_old_opset(interpreter.scope.opset)
                 made[number] = _write_recurrence(interpreter, names, facts, found.grus[number], inputs, made)
             for name, selections in plan.served.items():
                 number = selections[-1].recurrence
@@ -95,7 +102,7 @@ def write_scope(interpreter: Interpreter, names: Names, facts: Facts, found: Sco
         except CannotWriteError as error:
             found.drop(number, "GL802", f"a GRU, but {error}")
             continue
-        return _collected(interpreter, names, found, plan, made)
+        return _collected(interpreter, names, found, plan, made, guard=guard)
 
 
 def _in_reading_order(plan: ReplacementPlan, found: ScopeRecurrences) -> list[int]:
@@ -181,6 +188,8 @@ def _collected(
     found: ScopeRecurrences,
     plan: ReplacementPlan,
     made: dict[int, GruOutputs],
+    *,
+    guard: bool,
 ) -> WrittenScope:
     """Collect what was written into one edit."""
     nodes: list[NodeProto] = []
@@ -193,6 +202,10 @@ def _collected(
     _leave_out_unread_outputs(nodes, plan)
     for number, outputs in made.items():
         sites.append(_site(interpreter, found.grus[number], outputs))
+        sites[-1].preconditions = preconditions(interpreter, found.grus[number])
+        if guard and sites[-1].preconditions:
+            sites[-1].preconditions = []
+            nodes = with_guard(nodes, sites[-1].node, outputs.writer)
     nodes += [helper.make_node("Identity", [given], [name], names.node(name)) for name, given in plan.aliases.items()]
     for site in sites:
         site.nodes_before, site.nodes_after = len(plan.removed), len(nodes)
@@ -224,7 +237,7 @@ def _site(interpreter: Interpreter, recurrence: Recurrence, outputs: GruOutputs)
         hidden_size=writer.algebra.width_of(recurrence.state),
         input_size=sum(writer.algebra.widths[atom] for atom in cell.x),
         seq_length=_static(recurrence.steps),
-        batch_size=_batch_size(interpreter, recurrence),
+        batch_size=batch_size(interpreter, recurrence),
         directions=(Direction(0, reverse=outputs.reverse, f=cell.f, g=cell.g),),
         linear_before_reset=bool(cell.linear_before_reset),
         layout=0,
@@ -240,11 +253,3 @@ def _site(interpreter: Interpreter, recurrence: Recurrence, outputs: GruOutputs)
 
 def _static(count: Count) -> int | None:
     return count if isinstance(count, int) else None
-
-
-def _batch_size(interpreter: Interpreter, recurrence: Recurrence) -> int | None:
-    known = interpreter.values.get(recurrence.name)
-    if isinstance(known, PolyTensor) and interpreter.algebra.rank_of(recurrence.state) == 1:
-        dims = [d for axis, d in zip(known.axes, known.dims, strict=True) if axis not in (CONSTANT, FEATURES)]
-        return _static(dims[-1]) if dims else None
-    return None if interpreter.algebra.rank_of(recurrence.state) else 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto, helper
 
+from gru_lower.graph import random_nodes
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.interpreter.masks import is_binary
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
@@ -19,7 +20,17 @@ INTEGERS = (TensorProto.INT32, TensorProto.INT64, TensorProto.INT16, TensorProto
 
 
 def identity_node(call: Call) -> list[Known]:
-    """Identity and Dropout, which is one when a model is run."""
+    """Identity."""
+    return [call.known(0)]
+
+
+def dropout_node(call: Call) -> list[Known]:
+    """Dropout, which hands its input on where it is not in training mode."""
+    opset, training = call.values.scope.opset, call.known(2) if call.has(2) else None
+    if opset < random_nodes.ATTRIBUTE_BELOW and not call.attributes.get("is_test", 0):
+        raise NotUnderstoodError
+    if call.has(2) and not (isinstance(training, ConstTensor) and not training.array.any()):
+        raise NotUnderstoodError
     return [call.known(0)]
 
 

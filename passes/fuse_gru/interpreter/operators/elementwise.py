@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse_gru.algebra.clip_and_where import minimum
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, RuntimeMinimum, symbol
 from gru_lower.passes.fuse_gru.tensors.broadcasting import apply_elementwise
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known
     from gru_lower.passes.fuse_gru.tensors.tensor import Tensor
@@ -81,5 +85,24 @@ def _runtime_minimum(call: Call) -> ConstTensor | None:
     whole = isinstance(entry, Affine) or counts[0].array.dtype.kind in "iu"
     if entry is None or not whole or any(dim != 1 for each in dims for dim in each):
         return None
-    name = RuntimeMinimum(call.values.scope.path, call.node.output[0], count_of(counts[0]))
+    most = count_of(counts[0])
+    other = call.node.input[next(i for i, value in enumerate(given) if isinstance(value, PolyTensor))]
+    name = RuntimeMinimum(call.values.scope.path, call.node.output[0], most, _least(call, other, most))
     return count_constant(symbol(name), (1,) * max(map(len, dims)))
+
+
+def _least(call: Call, name: str, most: Count) -> int | None:
+    """Return what the minimum of a length and a number is never below, ``None`` where nothing is known."""
+    scope = call.values.scope
+    index = scope.producers.get(name)
+    node = None if index is None else scope.nodes[index]
+    while node is not None and node.op_type in ("Cast", "Identity") and is_onnx(node):
+        index = scope.producers.get(node.input[0])
+        node = None if index is None else scope.nodes[index]
+    if node is None or node.op_type != "Max" or not is_onnx(node):
+        return None
+    given = [known for known in map(call.values.value, node.input) if isinstance(known, ConstTensor)]
+    entries = [known.array.reshape(-1)[0] for known in given if known.array.size == 1]
+    whole = [int(entry) for entry in entries if isinstance(entry, (int, np.integer))]
+    longest = most.lower_bound() if isinstance(most, Affine) else most
+    return None if not whole or longest is None else min(max(whole), longest)

@@ -82,7 +82,7 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "FusedConv": convolutions.fused_conv_node,
     # the same numbers
     "Identity": casts.identity_node,
-    "Dropout": casts.identity_node,
+    "Dropout": casts.dropout_node,
     "Cast": casts.cast_node,
     # axes
     "Transpose": reshaping.transpose_node,
