@@ -172,7 +172,10 @@ def test_a_difference_in_a_small_output_is_found(worker: Worker) -> None:
     assert verify(small("1e-7"), small("1.1e-7"), worker).status == "different"
     assert verify(small("1e-7"), small("0"), worker).status == "different"
     assert verify(small("1e-7"), small("1e-7"), worker).status == "equivalent"
-    assert verify(small("1e-7"), small("1.1e-7"), worker, atol=1e-5).status == "equivalent"
+    given = verify(small("1e-7"), small("1.1e-7"), worker, atol=1e-5)
+    assert given.status == "equivalent"
+    assert "output 'y' is" in given.message
+    assert "less than the atol given" in given.message
 
 
 def test_a_small_output_that_rounding_alone_decides_is_inconclusive_and_named(worker: Worker) -> None:

@@ -87,6 +87,8 @@ def _doubt_small_outputs(pair: ModelPair, runs: Runs, found: Verification) -> Ve
 def doubt_uncompared(pair: ModelPair, runs: Runs, found: Verification) -> Verification:
     """Make the verdict "equivalent" inconclusive where nothing of an output was compared, and name the output.
 
+    Outputs that are smaller than an atol that was given are named, too; that is what was asked for.
+
     Args:
         pair: The models.
         runs: What they computed.
@@ -99,7 +101,12 @@ def doubt_uncompared(pair: ModelPair, runs: Runs, found: Verification) -> Verifi
         if (reason := _why_uncompared(pair, name, runs))
     ]
     if not reasons:
-        return found
+        small = [
+            f"output {name!r} is {largest:.2g} at most, less than the atol given"
+            for name, largest in pair.largest.items()
+            if pair.options.atol is not None and 0 < largest <= pair.options.atol
+        ]
+        return replace(found, message="; ".join(filter(None, [found.message, *small])))
     return replace(found, status="inconclusive", message="; ".join(filter(None, [*reasons, found.message])))
 
 
