@@ -31,7 +31,7 @@ def show_rewritten(terminal: Terminal, path: str, report: Report, *, changed: bo
         terminal.out.print(operator_counts(report))
     show_verdict(terminal, report.verification)
     show_diagnostics(terminal, report)
-    if any("T >= 1" in site.preconditions for site in report.sites):
+    if any(site.action == "lowered" and "T >= 1" in site.preconditions for site in report.sites):
         terminal.line("A Scan needs one step at least (T >= 1); where sequences may be empty: --form loop.", "dim")
     if any(site.form for site in report.sites if site.action not in ("kept", "seen")):
         terminal.line(
