@@ -176,3 +176,17 @@ def test_what_is_kept_adds_nothing() -> None:
     model = side_by_side()
     result = gru_lower.lower(model, passes="lower-gru{form=scan,forbid=Scan}", verify=False)
     assert result.model.SerializeToString() == model.SerializeToString()
+
+
+@pytest.mark.parametrize("make", [side_by_side, in_branches, in_a_function])
+def test_fused_again_they_are_shared(make: Any) -> None:
+    """Loops of one set of matrices become GRUs of one W, R and B."""
+    model = make()
+    lowered = gru_lower.lower(model, form="loop", verify=False).model
+    fused = gru_lower.fuse(lowered).model
+    onnx.checker.check_model(fused, full_check=True)
+    assert holds_gru(fused)
+    assert constants_of(fused) < 1.1 * constants_of(model) + 600 * K
+    feeds = {f"X{k}": RNG.standard_normal((T, N, I)).astype(np.float32) for k in range(K)} | {"yes": np.array(True)}
+    for name, expected in run(model, feeds).items():
+        np.testing.assert_allclose(run(fused, feeds)[name], expected, atol=1e-5)

@@ -22,6 +22,7 @@ from gru_lower.passes.fuse_gru.recognition.empty_axes import EMPTY, what_was_tak
 from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
 from gru_lower.passes.fuse_gru.recognition.inner_scopes import RemovedScopes, read_by_inner_grus
 from gru_lower.passes.fuse_gru.writing.batch_axes import declare_equal
+from gru_lower.passes.fuse_gru.writing.shared_weights import share_weights
 from gru_lower.passes.fuse_gru.writing.verification_pair import VerificationPairs
 from gru_lower.passes.fuse_gru.writing.write_scope import WrittenScope, write_scope
 
@@ -70,7 +71,7 @@ class FuseGru(Pass):
         2. Values that are states, or states stacked, keep their names and come from the GRU; what nothing needs any
            more goes (:mod:`replacement_plan`). A Loop or Scan goes as a whole or stays as a whole.
         3. W, R and B are the model's own numbers, bit for bit, where it has them one by one; biases that are added
-           together are summed in float64 and rounded once.
+           together are summed in float64 and rounded once. Equal ones of several GRUs are one constant.
         4. Before anything is committed, region and GRU are run on the same random inputs; a site that differs
            stays as it was.
         5. Axes of the model's inputs that are one batch are declared by one name: the GRU wants them equal, where the
@@ -132,7 +133,7 @@ class FuseGru(Pass):
         for site in result.sites:
             if site.code is not None:
                 result.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
-        result.modified = splice.apply(model, edits)
+        result.modified = splice.apply(model, share_weights(edits))
         for axes in batches:
             result.diagnostics += declare_equal(model.proto.graph, axes)
         return result
