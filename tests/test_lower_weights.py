@@ -187,6 +187,6 @@ def test_fused_again_they_are_shared(make: Any) -> None:
     onnx.checker.check_model(fused, full_check=True)
     assert holds_gru(fused)
     assert constants_of(fused) < 1.1 * constants_of(model) + 600 * K
-    feeds = {f"X{k}": RNG.standard_normal((T, N, I)).astype(np.float32) for k in range(K)} | {"yes": np.array(True)}
+    feeds = {f"X{k}": RNG.standard_normal((T, N, I)).astype(np.float32) for k in range(K)} | {"yes": np.ones((), bool)}
     for name, expected in run(model, feeds).items():
         np.testing.assert_allclose(run(fused, feeds)[name], expected, atol=1e-5)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from gru_lower.passes.lower_gru.forms.sequence_lens_masks import sequence_numbers
+from gru_lower.passes.lower_gru.forms.row_choices import sequence_numbers
 
 if TYPE_CHECKING:
     from gru_lower.emission.emitter import Emitter, Value

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from gru_lower.gru.step_equations import Projection
-from gru_lower.passes.lower_gru.forms import sequence_lens_masks, step_nodes
+from gru_lower.passes.lower_gru.forms import row_choices, sequence_lens_masks, step_nodes
 from gru_lower.passes.lower_gru.forms.initial_state import zero_state
 from gru_lower.passes.lower_gru.forms.input_projection import project_steps
 from gru_lower.passes.lower_gru.forms.prepare_inputs import prepare_inputs
@@ -45,7 +45,7 @@ def template(v: Variant) -> Template:
         if v.mask == "where" and given.mask is not None:
             steps.append(sequence_lens_masks.choices_of_steps(e, v, given.mask))
         if given.mask is not None and _zeros_inside(v):
-            steps.append(sequence_lens_masks.zeros_of_steps(e, v, given.mask))
+            steps.append(row_choices.zeros_of_steps(e, v, given.mask))
         state = initial or zero_state(e, v, given.x, steps[0] if v.seq_length else None)
         last = (
             e.sub(length, e.tensor("one", 1, TensorProto.INT64), f"{p}last_t", TensorProto.INT64)
@@ -100,7 +100,7 @@ def _body(outer: Emitter, v: Variant, direction: Direction, steps: list[Value], 
     e.body_output(ht)
     if "Y" in v.wants:
         if _zeros_inside(v):
-            e.body_output(sequence_lens_masks.state_or_zero(e, ht, now[-1], v.hidden_size, f"{p}Yt"))
+            e.body_output(row_choices.state_or_zero(e, ht, now[-1], v.hidden_size, f"{p}Yt"))
         else:
             e.body_output(e.op("Identity", [ht], f"{p}Yt"))
         if last is not None:

@@ -15,7 +15,7 @@ from gru_lower.passes.lower_gru.forms import initial_state, scan_unread_states, 
 
 if TYPE_CHECKING:
     from gru_lower.emission.emitter import Emitter, Value
-    from gru_lower.passes.lower_gru.forms.sequence_lens_masks import Mask
+    from gru_lower.passes.lower_gru.forms.mask import Mask
     from gru_lower.passes.lower_gru.variant import Variant
 
 END = 2**31 - 1

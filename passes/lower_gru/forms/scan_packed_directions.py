@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gru_lower.emission.emitter import Emitter, Value
-    from gru_lower.passes.lower_gru.forms.sequence_lens_masks import Mask
+    from gru_lower.passes.lower_gru.forms.mask import Mask
     from gru_lower.passes.lower_gru.variant import Variant
 
 PREFIX = "packed_"

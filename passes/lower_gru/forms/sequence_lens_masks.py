@@ -11,13 +11,14 @@ only: there every choice between two rows is a Gather.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto
 
+from gru_lower.passes.lower_gru.forms import row_choices
 from gru_lower.passes.lower_gru.forms.count_up import count_up
+from gru_lower.passes.lower_gru.forms.mask import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,25 +32,6 @@ RANGE, BY_INDEX = 11, ("Concat", "Gather", "Range", "Size")
 """The opset from which Range is there, and the operators that filling by index takes."""
 WHERE = 9
 """The opset from which Where is there, and Less for whole numbers."""
-
-
-@dataclass(frozen=True)
-class Mask:
-    """Which steps of which sequences are valid.
-
-    Attributes:
-        valid: [T, B] bool.
-        nonempty: Which sequences have any step, [B, 1] bool, or [B] below opset 9; ``None`` where no output depends
-            on it.
-        steps: The numbers of the steps, [T] int64, where an index is made of them: below opset 9.
-        sequences: The numbers of the sequences, [B] int64, likewise.
-
-    """
-
-    valid: Value
-    nonempty: Value | None
-    steps: Value | None = None
-    sequences: Value | None = None
 
 
 def needs_nonempty(v: Variant) -> bool:
@@ -102,14 +84,7 @@ def _mask_of_floats(e: Emitter, v: Variant, x: Value) -> Mask:
     nonempty = (
         e.op("Less", [e.tensor("no_step", 0, TensorProto.FLOAT), lens], "nonempty") if needs_nonempty(v) else None
     )
-    return Mask(e.op("Less", [time, lens], "valid"), nonempty, steps, sequence_numbers(e, v, x))
-
-
-def sequence_numbers(e: Emitter, v: Variant, x: Value) -> Value:
-    """Return 0, 1, ..., B - 1, [B] int64."""
-    if v.batch_size is not None:
-        return e.ints("sequence_numbers", range(v.batch_size))
-    return e.shared("sequence numbers", lambda: count_up(e, v, e.dim(x, 1, "batch"), "sequence_numbers"))
+    return Mask(e.op("Less", [time, lens], "valid"), nonempty, steps, row_choices.sequence_numbers(e, v, x))
 
 
 def can_fill_by_index(e: Emitter) -> bool:
@@ -140,7 +115,9 @@ def fill_rows(
 
     """
     if e.opset < WHERE:
-        return _pick(e, e.tensor("padding", other[None]), pieces[0], _own_or_first_row(e, v, mask), name)
+        return row_choices.pick(
+            e, e.tensor("padding", other[None]), pieces[0], row_choices.own_or_first_row(e, v, mask), name
+        )
     if not can_fill_by_index(e):
         # A scalar where that serves: MNN reads beyond a row that is broadcast beside a column of conditions.
         padding = e.tensor("padding", other[0] if (other == other[0]).all() else other[None])
@@ -157,22 +134,10 @@ def empty_to_zero(e: Emitter, v: Variant, mask: Mask, state: Value, width: int, 
     """Return the last states [B, width] with zeros for the sequences of length 0."""
     if e.opset >= WHERE:
         return e.where(mask.nonempty, state, 0.0, name)
-    choice = e.shared("choice of nonempty", lambda: _own_or_first(e, v, mask, mask.nonempty, "nonempty_choice"))
-    return state_or_zero(e, state, choice, width, name)
-
-
-def state_or_zero(e: Emitter, state: Value, choice: Value, width: int, name: str) -> Value:
-    """Return states [B, width] with zeros for the sequences that are not valid; below opset 9.
-
-    Args:
-        e: Where to write.
-        state: [B, width].
-        choice: A step of what :func:`zeros_of_steps` gave.
-        width: How wide a state is.
-        name: What to call the result.
-
-    """
-    return _pick(e, e.tensor("zero_row", np.zeros((1, width))), state, choice, name)
+    choice = e.shared(
+        "choice of nonempty", lambda: row_choices.own_or_first(e, v, mask, mask.nonempty, "nonempty_choice")
+    )
+    return row_choices.state_or_zero(e, state, choice, width, name)
 
 
 def new_or_old(e: Emitter, new: Value, old: Value, choice: Value, name: str) -> Value:
@@ -188,24 +153,19 @@ def new_or_old(e: Emitter, new: Value, old: Value, choice: Value, name: str) -> 
     """
     if e.opset >= WHERE:
         return e.op("Where", [choice, new, old], name)
-    return _pick(e, old, new, choice, name)
+    return row_choices.pick(e, old, new, choice, name)
 
 
 def choices_of_steps(e: Emitter, v: Variant, mask: Mask) -> Value:
     """Return what each step chooses its states by: [T, B, 1] bool, or rows of old and new ones, [T, B] int64."""
-    return mask_steps(e, mask) if e.opset >= WHERE else _new_or_old_row(e, v, mask)
-
-
-def zeros_of_steps(e: Emitter, v: Variant, mask: Mask) -> Value:
-    """Return the row of each state among a row of zeros and the states, [T, B] int64; below opset 9."""
-    return e.shared(f"zeros {mask.valid.name}", lambda: _own_or_first(e, v, mask, mask.valid, "zero_choice_steps"))
+    return mask_steps(e, mask) if e.opset >= WHERE else row_choices.new_or_old_row(e, v, mask)
 
 
 def choices_of_rows(e: Emitter, v: Variant, mask: Mask) -> Value:
     """Return the same with the first two axes laid together."""
     if e.opset >= WHERE:
         return mask_rows(e, mask)
-    return e.reshape(_new_or_old_row(e, v, mask), [-1], "chosen_rows")
+    return e.reshape(row_choices.new_or_old_row(e, v, mask), [-1], "chosen_rows")
 
 
 def mask_steps(e: Emitter, mask: Mask) -> Value:
@@ -216,61 +176,6 @@ def mask_steps(e: Emitter, mask: Mask) -> Value:
 def mask_rows(e: Emitter, mask: Mask) -> Value:
     """Return the mask as [T·B, 1]."""
     return e.shared(f"rows {mask.valid.name}", lambda: e.reshape(mask.valid, [-1, 1], "mask_rows"))
-
-
-def _numbers_from_1(e: Emitter, v: Variant, mask: Mask) -> Value:
-    if v.batch_size is not None:
-        return e.ints("sequence_numbers_from_1", range(1, v.batch_size + 1))
-    one = e.tensor("one", 1, TensorProto.INT64)
-    return e.shared("numbers from 1", lambda: e.op("Add", [mask.sequences, one], "sequence_numbers_from_1"))
-
-
-def _batch(e: Emitter, v: Variant, mask: Mask) -> Value:
-    """Return B, [1] int64."""
-    if v.batch_size is not None:
-        return e.ints("batch", [v.batch_size])
-    return e.shared("batch of mask", lambda: e.op("Shape", [mask.sequences], "batch"))
-
-
-def _own_or_first(e: Emitter, v: Variant, mask: Mask, valid: Value, name: str) -> Value:
-    """Return for each sequence 1 + its number where it is valid, and 0 elsewhere; [..., B] int64."""
-    is_valid = e.op("Cast", [valid], f"{name}_valid", to=TensorProto.INT64)
-    return e.op("Mul", [is_valid, _numbers_from_1(e, v, mask)], name)
-
-
-def _pick(e: Emitter, first: Value, then: Value, index: Value, name: str) -> Value:
-    """Return rows of two matrices, one below the other. What is not asked for is not read, NaN or not."""
-    return e.op("Gather", [e.op("Concat", [first, then], f"{name}_from", axis=0), index], name, axis=0)
-
-
-def _own_or_first_row(e: Emitter, v: Variant, mask: Mask) -> Value:
-    """Return 1 + its own number for each valid row, and 0 for the others, [T·B] int64."""
-
-    def index() -> Value:
-        valid = e.op("Cast", [mask.valid], "valid_int64", to=TensorProto.INT64)
-        return e.reshape(e.op("Mul", [valid, _own_rows(e, v, mask)], "valid_row_steps"), [-1], "valid_rows")
-
-    return e.shared(f"index {mask.valid.name}", index)
-
-
-def _own_rows(e: Emitter, v: Variant, mask: Mask) -> Value:
-    """Return the number of each step's and sequence's row, from 1, [T, B] int64."""
-    if v.seq_length is not None and v.batch_size is not None:
-        rows = np.arange(1, v.seq_length * v.batch_size + 1).reshape(v.seq_length, v.batch_size)
-        return e.tensor("own_rows", rows, TensorProto.INT64)
-    first = e.op("Mul", [e.unsqueeze(mask.steps, [1], "step_column"), _batch(e, v, mask)], "first_rows")
-    return e.op("Add", [first, _numbers_from_1(e, v, mask)], "own_rows")
-
-
-def _new_or_old_row(e: Emitter, v: Variant, mask: Mask) -> Value:
-    """Return the rows that states after each step are in, among the old ones and the new ones, [T, B] int64."""
-
-    def index() -> Value:
-        count = _batch(e, v, mask)
-        valid = e.op("Cast", [mask.valid], "is_new", to=TensorProto.INT64)
-        return e.op("Add", [e.op("Mul", [valid, count], "new_or_old"), mask.sequences], "chosen_steps")
-
-    return e.shared(f"choices {mask.valid.name}", index)
 
 
 def _index(e: Emitter, v: Variant, valid: Value) -> Value:

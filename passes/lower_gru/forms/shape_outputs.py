@@ -12,7 +12,7 @@ from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
     from gru_lower.emission.emitter import Emitter, Value
-    from gru_lower.passes.lower_gru.forms.sequence_lens_masks import Mask
+    from gru_lower.passes.lower_gru.forms.mask import Mask
     from gru_lower.passes.lower_gru.variant import Variant
 
 

@@ -21,6 +21,7 @@ from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks, step_nodes
 from gru_lower.passes.lower_gru.forms.initial_state import zero_state
 from gru_lower.passes.lower_gru.forms.input_projection import project
+from gru_lower.passes.lower_gru.forms.mask import Mask
 from gru_lower.passes.lower_gru.forms.prepare_inputs import prepare_inputs
 from gru_lower.passes.lower_gru.forms.shape_outputs import node_outputs
 from gru_lower.passes.lower_gru.local_names import prefix_of
@@ -140,7 +141,7 @@ def epilogue(v: Variant) -> Template:
         steps = sequences = None
         if v.opset < sequence_lens_masks.WHERE:
             steps, sequences = e.ints("t", range(length)), e.value("mask_sequences")
-        mask = sequence_lens_masks.Mask(e.value("mask_valid"), nonempty, steps, sequences)
+        mask = Mask(e.value("mask_valid"), nonempty, steps, sequences)
     y = None
     if "Y" in v.wants and length and mask is not None:
         ys = []
