@@ -123,6 +123,15 @@ def test_one_id_and_one_number_of_trips_are_tried(worker: Worker) -> None:
     assert verify(trips(30), trips(31), worker).status == "different"
 
 
+def test_texts_that_are_compared_with_are_fed(worker: Worker) -> None:
+    plain = parsed("y = StringNormalizer(x)", "string[T] x", "string[T] y")
+    pad, other = 'Constant<value_strings = ["[PAD]"]>()', 'Constant<value_strings = ["?"]>()'
+    special = f"c = {pad}  b = Equal(x, c)  d = {other}  y = Where(b, d, x)"
+    for model in (plain, changed := parsed(special, "string[T] x", "string[T] y")):
+        model.opset_import[0].version = 19
+    assert verify(plain, changed, worker).status == "different"
+
+
 def gru(**more: Any) -> onnx.ModelProto:
     rng = np.random.default_rng(3)
     weights = {"W": (1, 12, 3), "R": (1, 12, 4), "B": (1, 24)}

@@ -52,7 +52,7 @@ def only_at_one_step(rng: np.random.Generator) -> Differing:
 @way
 def steps_cut_off(rng: np.random.Generator) -> Differing:
     bound = int(rng.choice([10, 16, 40, 50, 100]))
-    return pair(rng, "steps cut off", (), {"x": cut(0, bound)}, names=(str(bound),), without=("lens",))
+    return pair(rng, "steps cut off", ("states",), {"x": cut(0, bound)}, names=(str(bound),), without=("lens",))
 
 
 @way

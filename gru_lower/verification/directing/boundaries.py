@@ -32,6 +32,7 @@ _MOST_ELEMENTS = 64  # of a constant whose numbers count one by one
 _LARGEST_SIZE = 1024
 _LARGEST_NUMBER = 1e30
 _DEEPEST = 12
+_MOST_NODES = 200_000  # that are visited: a function is, again, for each of its calls
 _LOOP_BODIES = {"Loop", "Scan"}
 
 
@@ -106,6 +107,7 @@ class _Tracer:
         self._functions = {key_of(function): function for function in model.functions}
         self._found = Boundaries()
         self._loose: list[float] = []
+        self._left = _MOST_NODES
 
     def run(self) -> Boundaries:
         graph = self._model.graph
@@ -122,6 +124,9 @@ class _Tracer:
         self, nodes: Iterable[onnx.NodeProto], values: MutableMapping[str, Value], calls: Sequence[Key]
     ) -> None:
         for node in nodes:
+            self._left -= 1
+            if self._left < 0:
+                return
             given = [values.get(name, Value()) if name else Value() for name in node.input]
             key = key_of(node)
             bodies = [body for _, body in subgraphs(node)]
@@ -168,7 +173,7 @@ class _Tracer:
             return Value()
         if node.op_type == "Constant":
             tensor = constant_of(node)
-            return Value() if tensor is None else _constant(tensor)
+            return _constant_texts(node) if tensor is None else _constant(tensor)
         return made_value(node, given, place)
 
     def _meet(self, node: onnx.NodeProto, given: Sequence[Value]) -> None:
@@ -213,3 +218,11 @@ def _constant(tensor: TensorProto) -> Value:
 
 def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _constant_texts(node: onnx.NodeProto) -> Value:
+    """Return what is known of a Constant of strings; nothing of a sparse one."""
+    texts = [
+        _text(each) for attribute in node.attribute for each in (*attribute.strings, *filter(None, (attribute.s,)))
+    ]
+    return Value(np.array(texts, object), (len(texts),)) if texts else Value()

@@ -205,6 +205,10 @@ class DirectedDraws:
             said = ", ".join(lengths)
             yield self._changed("lengths", f"{said}: all full", _filled(lengths, full))
             yield self._changed("lengths", f"{said}: all {shortest}", _filled(lengths, shortest))
+        texts = [name for name, spec in self.plan.inputs.items() if spec.elem_type == TensorProto.STRING]
+        if texts and self.boundaries.texts:
+            known = list(self.boundaries.texts)
+            yield self._changed("texts", f"{', '.join(texts)}: what texts are compared with", _texts(texts, known))
         flags = [name for name, spec in self.plan.inputs.items() if spec.elem_type == TensorProto.BOOL]
         for value in (True, False) if flags else ():
             yield self._changed("flags", f"{', '.join(flags)} all {str(value).lower()}", _filled(flags, value))
@@ -233,6 +237,10 @@ class DirectedDraws:
 
 def _filled(names: list[str], value: float) -> Change:
     return lambda name, array, _: np.full_like(array, value) if name in names else array
+
+
+def _texts(names: list[str], known: list[str]) -> Change:
+    return lambda name, array, rng: rng.choice(np.array(known, object), array.shape) if name in names else array
 
 
 def _times(names: list[str], factor: float) -> Change:

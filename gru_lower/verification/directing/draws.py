@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 DrawKind = Literal[
     "plain", "wild", "size", "long", "wide", "empty", "ids", "number", "lengths", "flags", "trips", "zeros", "large",
-    "tiny", "special",
+    "tiny", "special", "texts",
 ]  # fmt: skip
 """What inputs are drawn for.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MOST_ELEMENTS = 1 << 22
 _CORNER_SECONDS = 0.03  # that one case of lower, fuse and legalize may take, both models together
 _OVERHEAD = 5e-4  # seconds of a run that do not grow with its inputs
-_LONGEST_CORNER = 0.3  # seconds that none may be expected to take
+_LONGEST_CORNER = 1.0  # seconds that all of them may be expected to take
 _CORNER_SIZES = (300, 130, 64, 24)
 _APART = {"empty": differ_on_empty, "special": differ_on_special}
 _JUDGED_IN_DOUBLE = {"large", "tiny", "number", "zeros"}

@@ -51,7 +51,7 @@ def differ_on_empty(pair: ModelPair, feeds: Feeds) -> str:
         if pair.options.zero_length_state == "initial" and _takes_lengths(model.model):
             msg = "Y_h of an empty sequence is initial_h in one model"
             raise NotTold(msg)
-    runtimes = tuple(_runtime_on_empty(model.model) for model in (pair.original, pair.rewrite))
+    runtimes = _runtime_on_empty(pair.original.model), _runtime_on_empty(pair.rewrite.model)
     reason = _difference(pair, feeds, runtimes)
     if not reason or runtimes == ("reference", "reference"):
         return reason
