@@ -1,9 +1,9 @@
 """Whether several GRUs are one stack, Y of one X of the next, and how the directions of each are merged.
 
 Transposes, reshapes and the like can be written in many ways, so they are not matched but run: given whole numbers
-for Y, no two alike, they have to return what one of the known ways to merge it returns, to the bit and in float64. Where
-T or B is open, they do so at several lengths, among them some beyond every place that the nodes read, so that a cut
-shows; and once with numbers so small that a bias shows.
+for Y, no two alike, they have to return what one of the known ways to merge it returns, to the bit and in float64.
+Where T or B is open, they do so at several lengths, among them some beyond every place that the nodes read, so that
+a cut shows; and once with numbers so small that a bias shows.
 """
 
 from __future__ import annotations
