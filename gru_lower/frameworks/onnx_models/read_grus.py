@@ -50,10 +50,11 @@ def read(model: Any, node: str | None = None) -> Stack:  # noqa: ANN401 - whatev
         which = "no GRU" if node is None else f"{len(found) or 'no'} GRU called {node!r}"
         raise Unsupported(f"the model holds {which}", code="GL606", hint=hint)
     grus = [_gru(scope, index, facts) for scope, index in found]
+    stack = stack_grus([scope for scope, _ in found], grus)
     if len(grus) > 1:
         for (scope, _), gru in zip(found, grus, strict=True):
             _refuse_own_state(scope, gru, facts, {name for each in grus for name in (each.spec.Y, each.spec.Y_h)})
-    return stack_grus([scope for scope, _ in found], grus)
+    return stack
 
 
 def _gru(scope: Scope, index: int, facts: Facts) -> Gru:
