@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 T, N, I, H = 5, 2, 3, 4
 KEYS = ("W", "R", "B", "initial_h", "sequence_lens")
-Arrays = "dict[str, np.ndarray[Any, Any]]"
 
 
-def values(directions: int, seed: int) -> Arrays:
+def values(directions: int, seed: int) -> dict[str, np.ndarray[Any, Any]]:
     rng = np.random.default_rng(seed)
     shapes = {"W": (3 * H, I), "R": (3 * H, H), "B": (6 * H,), "initial_h": (N, H)}
     result = {key: rng.uniform(-0.6, 0.6, (directions, *shape)).astype(np.float32) for key, shape in shapes.items()}

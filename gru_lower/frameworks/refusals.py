@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from gru_lower.errors import InvalidModel, Unsupported
@@ -63,6 +64,23 @@ def _inexpressible(
         if framework.key == "torch":
             hint = "from_onnx(..., packed=True) if you will call it with pack_padded_sequence"
         yield "sequence_lens", "below T", hint
+
+
+def check_order_of_time(framework: Framework, grus: Sequence[Gru]) -> None:
+    """Refuse a stack in which the sequence is turned round between two GRUs, for a framework whose layers do not.
+
+    Raises:
+        Unsupported: GL602.
+
+    """
+    for gru, following in itertools.pairwise(grus):
+        if gru.flipped:
+            raise Unsupported(
+                f"{framework.title} cannot express a stack whose sequence is turned round before {following.site}",
+                code="GL602",
+                node=gru.site or None,
+                hint=f"name one GRU: --node {gru.site}, or node=..., and turn the sequence round between the layers",
+            )
 
 
 def not_a_layer(framework: Framework, layer: object, takes: str) -> Unsupported:

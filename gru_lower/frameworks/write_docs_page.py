@@ -47,7 +47,8 @@ Of a whole network's weights, `--node LAYER` takes those whose names begin with 
 
 What a framework cannot express is refused with [GL602](diagnostics/GL602.md), naming the attribute; what the operator
 cannot with [GL603](diagnostics/GL603.md). A stack is several GRU nodes, Y of one X of the next; what stands between
-them may be spelled in any way, since it is run, not matched.
+them may be spelled in any way, since it is run, not matched. It has to hand Y on to the bit: a scale, a bias, a
+cut or a state of its own is refused, and so is a turn in time, but for Keras, whose layers go backwards.
 
 ## Side by side
 

@@ -11,7 +11,7 @@ from gru_lower.frameworks.import_framework import import_framework
 from gru_lower.frameworks.mlx_layers.configure_layers import config_of
 from gru_lower.frameworks.mlx_layers.read_layers import grus_of
 from gru_lower.frameworks.onnx_models.read_grus import read
-from gru_lower.frameworks.refusals import check_expressible, unfit
+from gru_lower.frameworks.refusals import check_expressible, check_order_of_time, unfit
 from gru_lower.frameworks.weights.weight_layouts import weights_of_cell
 
 if TYPE_CHECKING:
@@ -25,12 +25,13 @@ def expressible_grus(model: Any, node: str | None) -> tuple[Gru, ...]:  # noqa: 
     """Read the GRUs of a model.
 
     Raises:
-        Unsupported: MLX cannot express one of them.
+        Unsupported: MLX cannot express one of them, or a turn between two.
 
     """
     grus = read(model, node).grus
     for gru in grus:
         check_expressible(MLX, gru)
+    check_order_of_time(MLX, grus)
     return grus
 
 

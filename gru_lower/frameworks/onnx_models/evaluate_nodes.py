@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from gru_lower.graph.constant_nodes import constant_of
 from gru_lower.graph.external_data import is_external
+from gru_lower.graph.facts import FREE_INITIALIZERS_IR_VERSION
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.gru.spec import FLOAT_TYPES
 
 if TYPE_CHECKING:
     from gru_lower.frameworks.weights.cell import Array
@@ -36,7 +39,7 @@ def nodes_between(scope: Scope, source: str, target: str) -> list[onnx.NodeProto
     open_names, reached = [target], target == source or not source
     while open_names:
         name = open_names.pop()
-        if not name or name in scope.initializers:
+        if not name or is_constant(scope, name):
             continue
         if name == source:
             reached = True
@@ -50,18 +53,54 @@ def nodes_between(scope: Scope, source: str, target: str) -> list[onnx.NodeProto
     return [scope.nodes[index] for index in sorted(indices)] if reached else None
 
 
+def is_constant(scope: Scope, name: str) -> bool:
+    """Whether a value is an initializer that nobody may override."""
+    return name in scope.initializers and (name not in scope.inputs or scope.ir_version < FREE_INITIALIZERS_IR_VERSION)
+
+
 def run_nodes(scope: Scope, nodes: list[onnx.NodeProto], source: str, target: str, values: Array) -> Array:
-    """Run nodes of a scope on the values of their source; return their target."""
-    elem_type = helper.np_dtype_to_tensor_dtype(values.dtype)
+    """Run nodes of a scope in float64 on the values of their source; return their target."""
+    return _run(scope, nodes, source, [target], values)[0]
+
+
+def places_read(scope: Scope, nodes: list[onnx.NodeProto], source: str, values: Array) -> set[int]:
+    """Return the whole numbers by which nodes cut and pick, computed ones included, on the values of their source."""
+    cutting = [node for node in nodes if node.op_type in ("Gather", "Slice", "Split")]
+    found = {number for node in cutting for each in node.attribute for number in (each.i, *each.ints)}
+    names = dict.fromkeys(name for node in cutting for name in node.input[1:] if name)
+    made = {name for node in nodes for name in node.output}
+    arrays = [numpy_helper.to_array(scope.initializers[name]) for name in names if name in scope.initializers]
+    arrays += _run(scope, nodes, source, [name for name in names if name in made], values)
+    for array in arrays:
+        if array.dtype.kind == "i":
+            found.update(array.ravel().tolist())
+    return found
+
+
+def _run(scope: Scope, nodes: list[onnx.NodeProto], source: str, targets: list[str], values: Array) -> list[Array]:
     used = {name for node in nodes for name in node.input}
     graph = helper.make_graph(
-        nodes,
+        [_in_float64(node) for node in nodes],
         "between",
-        [helper.make_tensor_value_info(source, elem_type, values.shape)],
-        [helper.make_tensor_value_info(target, elem_type, None)],
-        [tensor for name, tensor in scope.initializers.items() if name in used],
+        [helper.make_tensor_value_info(source, onnx.TensorProto.DOUBLE, values.shape)],
+        [onnx.ValueInfoProto(name=target) for target in targets],
+        [_tensor_in_float64(tensor) for name, tensor in scope.initializers.items() if name in used],
     )
-    return _evaluate(scope, graph, {source: values})
+    return _evaluate(scope, graph, {source: values.astype(np.float64)}) if targets else []
+
+
+def _in_float64(node: onnx.NodeProto) -> onnx.NodeProto:
+    """Return a node with its constant in float64, if it is a Constant of a float type."""
+    tensor = constant_of(node) if is_onnx(node, "Constant") else None
+    if tensor is None or tensor.data_type not in FLOAT_TYPES:
+        return node
+    return helper.make_node("Constant", [], list(node.output), value=_tensor_in_float64(tensor))
+
+
+def _tensor_in_float64(tensor: onnx.TensorProto) -> onnx.TensorProto:
+    if tensor.data_type not in FLOAT_TYPES:
+        return tensor
+    return numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name)
 
 
 def constant_value(scope: Scope, name: str) -> Array | None:
@@ -75,10 +114,10 @@ def constant_value(scope: Scope, name: str) -> Array | None:
         return None
     kind = tensors[0].data_type if tensors else onnx.TensorProto.FLOAT
     graph = helper.make_graph(nodes, "constant", [], [helper.make_tensor_value_info(name, kind, None)], tensors)
-    return _evaluate(scope, graph, {})
+    return _evaluate(scope, graph, {})[0]
 
 
-def _evaluate(scope: Scope, graph: onnx.GraphProto, feeds: dict[str, Array]) -> Array:
+def _evaluate(scope: Scope, graph: onnx.GraphProto, feeds: dict[str, Array]) -> list[Array]:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", scope.opset)])
     results: Any = ReferenceEvaluator(model).run(None, feeds)
-    return np.asarray(results[0])
+    return [np.asarray(result) for result in results]

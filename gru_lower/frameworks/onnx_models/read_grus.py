@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.frameworks.onnx_models.evaluate_nodes import constant_value
+from gru_lower.frameworks.onnx_models.evaluate_nodes import constant_value, is_constant
 from gru_lower.frameworks.onnx_models.gru_stack import Gru, Stack
 from gru_lower.frameworks.onnx_models.stack_grus import stack_grus
 from gru_lower.graph.facts import Facts
+from gru_lower.graph.known_zeros import VIEWS, is_zero
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 
@@ -49,7 +50,11 @@ def read(model: Any, node: str | None = None) -> Stack:  # noqa: ANN401 - whatev
         which = "no GRU" if node is None else f"{len(found) or 'no'} GRU called {node!r}"
         raise Unsupported(f"the model holds {which}", code="GL606", hint=hint)
     grus = [_gru(scope, index, facts) for scope, index in found]
-    return stack_grus([scope for scope, _ in found], grus)
+    stack = stack_grus([scope for scope, _ in found], grus)
+    if len(grus) > 1:
+        for (scope, _), gru in zip(found, grus, strict=True):
+            _refuse_own_state(scope, gru, facts, {name for each in grus for name in (each.spec.Y, each.spec.Y_h)})
+    return stack
 
 
 def _gru(scope: Scope, index: int, facts: Facts) -> Gru:
@@ -71,6 +76,42 @@ def _gru(scope: Scope, index: int, facts: Facts) -> Gru:
             hint="fold constants first (onnxruntime, onnxsim), or store the weights in the model",
         )
     return Gru(spec, arrays["W"], arrays["R"], arrays.get("B"), site, lens=_shortens(scope, spec, facts))  # type: ignore[arg-type]
+
+
+def _refuse_own_state(scope: Scope, gru: Gru, facts: Facts, states: set[str]) -> None:
+    """Refuse a GRU of a stack that begins with a state of its own: layers begin with zeros, or with what is handed in.
+
+    Raises:
+        Unsupported: Its initial_h is neither zero nor an input of the model, or is made of another GRU's outputs.
+
+    """
+    name = gru.spec.inputs.get("initial_h", "")
+    if not name or is_zero(facts, scope, name):
+        return
+    pending, seen, zero, handed_in = [name], {""}, True, False
+    while pending:
+        name = pending.pop()
+        home = scope.find(name) if name not in seen else None
+        seen.add(name)
+        if home is None:
+            continue
+        if name in states and home is scope:
+            zero = handed_in = False
+            break
+        node = home.nodes[home.producers[name]] if name in home.producers else None
+        if node is None and not is_constant(home, name):
+            handed_in = True
+        elif node is None or not node.input or node.op_type == "ConstantOfShape":
+            zero &= is_zero(facts, home, name)
+        else:  # a view has its values from its first input alone
+            pending += node.input[:1] if node.op_type in VIEWS | {"Split"} else node.input
+    if not handed_in and not zero:
+        raise Unsupported(
+            "in a stack, its initial_h is a state of its own, which no layer keeps",
+            code="GL602",
+            node=gru.site,
+            hint=f"name one GRU: --node {gru.site}, or node=..., and hand its state to the layer",
+        )
 
 
 def _shortens(scope: Scope, spec: GruSpec, facts: Facts) -> bool:

@@ -1,19 +1,22 @@
 """Whether several GRUs are one stack, Y of one X of the next, and how the directions of each are merged.
 
-Transposes, reshapes and the like can be written in many ways, so they are not matched but run: given a Y of random
-numbers, they have to return what one of the known ways to merge it returns.
+Transposes, reshapes and the like can be written in many ways, so they are not matched but run: given whole numbers
+for Y, no two alike, they have to return what one of the known ways to merge it returns, to the bit and in float64.
+Where T or B is open, they do so at several lengths, among them some beyond every place that the nodes read, so that
+a cut shows; and once with numbers so small that a bias shows.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from gru_lower.errors import Unsupported
-from gru_lower.frameworks.onnx_models.evaluate_nodes import nodes_between, run_nodes
+from gru_lower.frameworks.onnx_models.evaluate_nodes import nodes_between, places_read, run_nodes
 from gru_lower.frameworks.onnx_models.gru_stack import Gru, Stack
 from gru_lower.frameworks.weights.cell import MERGES
 from gru_lower.graph.scopes import is_onnx
@@ -21,13 +24,19 @@ from gru_lower.graph.scopes import is_onnx
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from onnx import NodeProto
+
     from gru_lower.frameworks.weights.cell import Array, Merge
     from gru_lower.graph.scopes import Scope
 
-T, B = 3, 2
-"""Sizes to run on where the model's are not static."""
-CLOSE = 0.02
-"""Half precision differs by less than this, and two ways of merging by more."""
+LENGTHS = ((3, 2), (4, 5))
+"""T and B to run on where the model's are not static."""
+UNBOUNDED = 2**31 - 1
+"""A number from which on it stands for the end of an axis, whatever that is."""
+MOST_VALUES = 1 << 26
+"""How many numbers are run on at most."""
+SMALL = 2.0**-40
+"""A power of two: what is scaled by it stays exact."""
 
 
 class Merged(NamedTuple):
@@ -110,22 +119,69 @@ def _merge_of(scope: Scope, gru: Gru, target: str, *, states: bool, batch_major:
     nodes = nodes_between(scope, source, target) if source else None
     if nodes is None:
         return None
-    D, H = gru.spec.num_directions, gru.spec.hidden_size
-    steps, batch = gru.spec.seq_length or T, gru.spec.batch_size or B
-    shape = (D, batch, H) if states else (steps, D, batch, H)
-    values = np.random.default_rng(0).uniform(1, 2, shape).astype(gru.W.dtype)
-    fed = values if not gru.spec.layout else values.transpose((1, 0, 2) if states else (2, 0, 1, 3))
+    path = _Path(scope, nodes, source, target)
     try:
-        actual = run_nodes(scope, nodes, source, target, np.ascontiguousarray(fed))
-    except (
-        ValueError,
-        IndexError,
-        RuntimeError,
-    ):  # such as a Reshape written for other sizes than these: not a known way
-        return None
-    for merged, wanted in _known_merges(list(np.moveaxis(values.astype(np.float64), -3, 0)), states=states):
+        ways = {
+            _merge_at(_values(gru, lengths, states=states) * scale, gru, path, states=states, batch_major=batch_major)
+            for lengths in _lengths(gru, path, states=states)
+            for scale in (1.0, SMALL)
+        }
+    except (ValueError, IndexError, RuntimeError):
+        return None  # such as a Reshape written for other sizes than these: not a known way
+    return ways.pop() if len(ways) == 1 else None
+
+
+class _Path(NamedTuple):
+    """The nodes between two values.
+
+    Attributes:
+        scope: Their scope.
+        nodes: The nodes, in order.
+        source: The value they begin with.
+        target: The value they end with.
+
+    """
+
+    scope: Scope
+    nodes: list[NodeProto]
+    source: str
+    target: str
+
+
+def _lengths(gru: Gru, path: _Path, *, states: bool) -> list[tuple[int, int]]:
+    """Return the T and B to run on; none where one beyond every place that is read would be too long."""
+    fixed_t, fixed_b = gru.spec.seq_length, gru.spec.batch_size
+    first = (fixed_t or LENGTHS[0][0], fixed_b or LENGTHS[0][1])
+    if fixed_t is not None and fixed_b is not None:
+        return [first]
+    fed = _as_written(_values(gru, first, states=states), gru, states=states)
+    places = places_read(path.scope, path.nodes, path.source, fed)
+    beyond = 2 + max((abs(place) for place in places if abs(place) < UNBOUNDED), default=0)
+    if beyond * 2 * gru.spec.num_directions * gru.spec.hidden_size > MOST_VALUES:
+        return []
+    return [(fixed_t or steps, fixed_b or batch) for steps, batch in (*LENGTHS, (beyond, 2), (2, beyond))]
+
+
+def _values(gru: Gru, lengths: tuple[int, int], *, states: bool) -> Array:
+    """Return whole numbers for Y [T,D,B,H], or for Y_h [D,B,H]; no two alike."""
+    steps, batch = lengths
+    shape = (*(() if states else (steps,)), gru.spec.num_directions, batch, gru.spec.hidden_size)
+    return np.random.default_rng(0).permutation(np.arange(1.0, math.prod(shape) + 1)).reshape(shape)
+
+
+def _as_written(values: Array, gru: Gru, *, states: bool) -> Array:
+    """Return Y or Y_h in the axes of the GRU's layout."""
+    axes = (1, 0, 2) if states else (2, 0, 1, 3)
+    return np.ascontiguousarray(values.transpose(axes)) if gru.spec.layout else values
+
+
+def _merge_at(values: Array, gru: Gru, path: _Path, *, states: bool, batch_major: bool) -> Merged | None:
+    """Return how a value is made of some Y [T,D,B,H], or of some Y_h [D,B,H]."""
+    fed = _as_written(values, gru, states=states)
+    actual = run_nodes(path.scope, path.nodes, path.source, path.target, fed)
+    for merged, wanted in _known_merges(list(np.moveaxis(values, -3, 0)), states=states):
         arranged = wanted.swapaxes(0, 1) if batch_major and not states else wanted
-        if actual.shape == arranged.shape and np.allclose(actual.astype(np.float64), arranged, atol=CLOSE):
+        if actual.shape == arranged.shape and np.array_equal(actual, arranged):
             return merged
     return None
 

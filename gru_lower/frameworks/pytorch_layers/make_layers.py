@@ -8,7 +8,7 @@ import numpy as np
 
 from gru_lower.frameworks.descriptions.pytorch import TORCH
 from gru_lower.frameworks.pytorch_layers.configure_layers import cell_config_of, config_of
-from gru_lower.frameworks.refusals import check_expressible, unfit
+from gru_lower.frameworks.refusals import check_expressible, check_order_of_time, unfit
 from gru_lower.frameworks.weights.weight_layouts import weights_of_cell
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def check_stack(stack: Stack, *, packed: bool) -> Stack:
     """Return a stack that torch can express.
 
     Raises:
-        Unsupported: It cannot express one of the GRUs.
+        Unsupported: It cannot express one of the GRUs, or a turn between two.
         InvalidModel: Directions are merged in another way than side by side.
 
     """
@@ -32,6 +32,7 @@ def check_stack(stack: Stack, *, packed: bool) -> Stack:
     for gru in stack.grus[:-1]:
         if gru.spec.num_directions == 2 and gru.merge != "concat":
             raise unfit(TORCH, f"the directions of {gru.site} meet by {gru.merge}", "torch only sets them side by side")
+    check_order_of_time(TORCH, stack.grus)
     return stack
 
 
