@@ -229,6 +229,6 @@ class _Loop:
             whole, count = self.algebra.definitions[atom.source], self.operator.node.length
             if poly is whole:
                 return atom.source, atom.source.reverse
-            if poly is along_axis(self.algebra, whole, 0, count - 1, -1, count):
+            if poly is along_axis(self.algebra, whole, 0, count - 1, -1, None):
                 return atom.source, not atom.source.reverse
         raise NotShownError("Y is not the states, one after the other")

@@ -68,6 +68,20 @@ class RuntimeMinimum:
 
 
 @dataclass(frozen=True, slots=True)
+class ShorterLength:
+    """The lesser of two lengths: how much of an axis a Slice reads that may end beyond it.
+
+    Attributes:
+        one: Where the Slice ends.
+        other: How long the axis is.
+
+    """
+
+    one: Count
+    other: Count
+
+
+@dataclass(frozen=True, slots=True)
 class CarriedInteger:
     """A whole number that a loop carries, before a step.
 
@@ -132,6 +146,7 @@ Unknown = (
     | TripCount
     | Counter
     | RuntimeMinimum
+    | ShorterLength
     | CarriedInteger
     | CarriedLength
     | Position
@@ -225,6 +240,9 @@ class Affine:
         A counter is 0 to its trips - 1, a minimum at most what it is the minimum of, the length of an axis 1 to
         :data:`MAX_LENGTH`; of other unknown numbers nothing is known.
         """
+        shorter = next(((name, factor) for name, factor in self.terms if isinstance(name, ShorterLength)), None)
+        if shorter is not None:
+            return self._lower_bound_with_either(*shorter)
         bound: Count = self
         for name, factor in self.terms:
             if isinstance(name, Counter):
@@ -242,6 +260,15 @@ class Affine:
         if not all(isinstance(name, LENGTHS) for name, _ in bound.terms):
             return None
         return bound.constant + sum(factor if factor > 0 else factor * MAX_LENGTH for _, factor in bound.terms)
+
+    def _lower_bound_with_either(self, name: ShorterLength, factor: int) -> int | None:
+        """Return the lower bound with the one length and the other in place of the lesser of them."""
+        either = [self + factor * (length - symbol(name)) for length in (name.one, name.other)]
+        found = [bound.lower_bound() if isinstance(bound, Affine) else bound for bound in either]
+        known = [bound for bound in found if bound is not None]
+        if factor > 0:
+            return min(known) if len(known) == len(found) else None
+        return max(known, default=None)
 
     def factor(self, name: Unknown) -> int:
         """Return the factor of an unknown."""
@@ -296,6 +323,13 @@ def is_negative(count: Count) -> bool | None:
     if lowest is not None and lowest >= 0:
         return False
     return True if opposite is not None and opposite > 0 else None
+
+
+def lesser(one: Count, other: Count) -> Count:
+    """Return the lesser of two lengths, a new unknown where that depends."""
+    if is_negative(other - one) is False:
+        return one
+    return other if is_negative(one - other) is False else symbol(ShorterLength(one, other))
 
 
 def symbol(name: Unknown) -> Affine:
