@@ -129,7 +129,8 @@ class ScopeValues:
     def _dim(self, name: str, axis: int, dim: int | str | None) -> Count:
         if isinstance(dim, int):
             return dim
-        return symbol(dim or AxisLength(self.scope.path, name, axis))
+        length = dim or AxisLength(self.scope.path, name, axis)
+        return self.algebra.same_lengths.get(length) or symbol(length)
 
     def dims(self, name: str) -> tuple[Count, ...]:
         """Return the lengths of a value's axes, ``()`` where nothing is known."""
