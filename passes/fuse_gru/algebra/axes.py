@@ -201,13 +201,13 @@ def axis_in_view(axis: LeafAxis, view: AtIndex | AlongAxis) -> LeafAxis:
     if label != view.label:
         return axis._replace(label=label - 1) if isinstance(view, AtIndex) and label > view.label else axis
     if isinstance(view, AtIndex):
-        if size is not None and not _is_below(view.position, size):
+        if size is not None and not is_below(view.position, size):
             raise NotUnderstoodError  # beyond what was cut out there may be more of the leaf
         return ReadAt(start + step * view.position)
     return ReadAlong(label, start + step * view.start, step * view.step, size if view.size is None else view.size)
 
 
-def _is_below(index: Count, size: Count) -> bool:
+def is_below(index: Count, size: Count) -> bool:
     """Whether an index is one of the first ``size`` ones whatever the unknown numbers are."""
     return is_negative(index) is False and is_negative(index - size) is True
 
@@ -227,12 +227,12 @@ def read_within(part: ReadAlong, axis: ReadAt | ReadAlong) -> ReadAt | ReadAlong
         return None
     if isinstance(axis, ReadAt):
         position = (axis.position - part.start) * part.step
-        return ReadAt(position) if part.size is None or _is_below(position, part.size) else None
+        return ReadAt(position) if part.size is None or is_below(position, part.size) else None
     start, step, size = (axis.start - part.start) * part.step, axis.step * part.step, axis.size
     if part.size is None:
         return ReadAlong(axis.label, start, step, size)
     if size == part.size and (start, step) in ((0, 1), (size - 1, -1)):
         return ReadAlong(axis.label, start, step)
-    if size is None or not (_is_below(start, part.size) and _is_below(start + step * (size - 1), part.size)):
+    if size is None or not (is_below(start, part.size) and is_below(start + step * (size - 1), part.size)):
         return None
     return ReadAlong(axis.label, start, step, size)
