@@ -47,7 +47,7 @@ def prove_pair(left: Model, right: Model, zero_length_state: str = "zero") -> li
                 "seen",
                 code=None if each.proved else "GL504",
                 message=_message(each),
-                preconditions=list(each.preconditions) if each.proved else [],
+                preconditions=each.preconditions if each.proved else (),
             )
             for each in found
         ]

@@ -240,9 +240,6 @@ class Affine:
         A counter is 0 to its trips - 1, a minimum at most what it is the minimum of, the length of an axis 1 to
         :data:`MAX_LENGTH`; of other unknown numbers nothing is known.
         """
-        shorter = next(((name, factor) for name, factor in self.terms if isinstance(name, ShorterLength)), None)
-        if shorter is not None:
-            return self._lower_bound_with_either(*shorter)
         bound: Count = self
         for name, factor in self.terms:
             if isinstance(name, Counter):
@@ -258,7 +255,8 @@ class Affine:
         if not isinstance(bound, Affine):
             return bound
         if not all(isinstance(name, LENGTHS) for name, _ in bound.terms):
-            return None
+            shorter = next(((name, factor) for name, factor in bound.terms if isinstance(name, ShorterLength)), None)
+            return None if shorter is None else bound._lower_bound_with_either(*shorter)
         return bound.constant + sum(factor if factor > 0 else factor * MAX_LENGTH for _, factor in bound.terms)
 
     def _lower_bound_with_either(self, name: ShorterLength, factor: int) -> int | None:
