@@ -20,6 +20,7 @@ from strategies import WEIGHTS, random_case
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gru_lower.api.options import Form
     from gru_lower.verification.sites.site import Site
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -184,11 +185,12 @@ def test_a_slice_in_a_body_is_kept_or_the_loop_is() -> None:
 
 def proved(one: onnx.ModelProto, other: onnx.ModelProto) -> tuple[bool, list[Site]]:
     """Prove a pair of models."""
-    sites = prove_pair(*(graph_model.parse(model.SerializeToString()) for model in (one, other)))
+    left, right = (graph_model.parse(model.SerializeToString()) for model in (one, other))
+    sites = prove_pair(left, right)
     return bool(sites) and all(site.code is None for site in sites), sites
 
 
-def lowered_gru(form: str = "loop", **knobs: Any) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+def lowered_gru(form: Form = "loop", **knobs: Any) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """Return a GRU with open sizes, and what it is lowered to."""
     fixed = {"sequence_lens": "ragged", "initial_h": True, "layout": None, "direction": "forward", "opset": 17} | knobs
     case = random_case(

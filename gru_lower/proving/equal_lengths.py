@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
-    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count, Unknown
 
 X, SEQUENCE_LENS, INITIAL_H = 0, 4, 5
 
 
-def equal_lengths(original: Model, rewritten: Model, facts: Facts) -> dict[str | AxisLength, Count]:
+def equal_lengths(original: Model, rewritten: Model, facts: Facts) -> dict[Unknown, Count]:
     """Return for names of lengths the length that they are known to be, because some GRU takes both for its batch.
 
     Args:
@@ -64,10 +64,10 @@ def _batches(node: NodeProto, scope: Scope, facts: Facts) -> Iterator[str | Axis
             yield AxisLength(home.path, name, axis) if dim is None else dim
 
 
-def as_text(lengths: dict[str | AxisLength, Count]) -> list[str]:
+def as_text(lengths: dict[Unknown, Count]) -> list[str]:
     """Return the lengths that are known to be others, in words."""
     return [f"{_named(name)} = {length}" for name, length in lengths.items()]
 
 
-def _named(name: str | AxisLength) -> str:
-    return name if isinstance(name, str) else f"axis {name.axis} of {name.value}"
+def _named(name: Unknown) -> str:
+    return f"axis {name.axis} of {name.value}" if isinstance(name, AxisLength) else str(name)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.graph.facts import Facts
 from gru_lower.passes.base import Context
 from gru_lower.passes.fuse_gru.fuse_gru import FuseGru
 from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
 from gru_lower.proving.equal_lengths import equal_lengths
 
 if TYPE_CHECKING:
+    from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
     from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
 

@@ -197,8 +197,8 @@ def _outcome(pair: Pair, mutant: Mutant) -> Outcome | None:
     if all(isinstance(each, str) for each in found):
         return None
     changed = not all(_same(one, other) for one, other in zip(pair.results, found, strict=True))
-    held = [graph_model.parse(model.SerializeToString()) for model in (pair.kept, mutant.model)]
-    sites = prove_pair(*held)
+    kept, changed_model = (graph_model.parse(model.SerializeToString()) for model in (pair.kept, mutant.model))
+    sites = prove_pair(kept, changed_model)
     fused = gru_lower.fuse(mutant.model, verify=False)
     count = sum(site.action == "fused" for site in fused.report.sites)
     wrongly = False

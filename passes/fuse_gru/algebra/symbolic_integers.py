@@ -256,17 +256,8 @@ class Affine:
             return bound
         if not all(isinstance(name, LENGTHS) for name, _ in bound.terms):
             shorter = next(((name, factor) for name, factor in bound.terms if isinstance(name, ShorterLength)), None)
-            return None if shorter is None else bound._lower_bound_with_either(*shorter)
+            return None if shorter is None else _lower_bound_with_either(bound, *shorter)
         return bound.constant + sum(factor if factor > 0 else factor * MAX_LENGTH for _, factor in bound.terms)
-
-    def _lower_bound_with_either(self, name: ShorterLength, factor: int) -> int | None:
-        """Return the lower bound with the one length and the other in place of the lesser of them."""
-        either = [self + factor * (length - symbol(name)) for length in (name.one, name.other)]
-        found = [bound.lower_bound() if isinstance(bound, Affine) else bound for bound in either]
-        known = [bound for bound in found if bound is not None]
-        if factor > 0:
-            return min(known) if len(known) == len(found) else None
-        return max(known, default=None)
 
     def factor(self, name: Unknown) -> int:
         """Return the factor of an unknown."""
@@ -321,6 +312,16 @@ def is_negative(count: Count) -> bool | None:
     if lowest is not None and lowest >= 0:
         return False
     return True if opposite is not None and opposite > 0 else None
+
+
+def _lower_bound_with_either(count: Affine, name: ShorterLength, factor: int) -> int | None:
+    """Return the lower bound of a sum with the one length and the other in place of the lesser of them."""
+    either = [count + factor * (length - symbol(name)) for length in (name.one, name.other)]
+    found = [bound.lower_bound() if isinstance(bound, Affine) else bound for bound in either]
+    known = [bound for bound in found if bound is not None]
+    if factor > 0:
+        return min(known) if len(known) == len(found) else None
+    return max(known, default=None)
 
 
 def lesser(one: Count, other: Count) -> Count:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
 # fmt: off
-RANGES = {
+RANGES: dict[int, tuple[int, int]] = {
     TensorProto.INT8: (-(2**7), 2**7 - 1), TensorProto.UINT8: (0, 2**8 - 1),
     TensorProto.INT16: (-(2**15), 2**15 - 1), TensorProto.UINT16: (0, 2**16 - 1),
     TensorProto.FLOAT16: (-(2**11), 2**11), TensorProto.BFLOAT16: (-(2**8), 2**8),

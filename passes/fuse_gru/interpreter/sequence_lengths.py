@@ -85,10 +85,10 @@ def _before_cast_or_sum(values: ScopeValues, leaf: Leaf) -> tuple[Leaf, int] | N
     node = None if index is None else here.scope.nodes[index]
     if node is None or not is_onnx(node) or not node.input:
         return None
-    kind = here.facts.elem_type(here.scope, node.input[0])
-    if kind not in INTEGERS:
+    elem_type = here.facts.elem_type(here.scope, node.input[0])
+    if elem_type not in INTEGERS:
         return None
-    number = _added(here, node, kind)
+    number = _added(here, node, elem_type)
     if number is None:
         return None
     value = here.value(node.input[0])
@@ -108,18 +108,18 @@ def _before_cast_or_sum(values: ScopeValues, leaf: Leaf) -> tuple[Leaf, int] | N
     return found[0]._replace(axes=tuple(entries), lo=leaf.lo, hi=leaf.hi), found[1] + number
 
 
-def _added(here: ScopeValues, node: NodeProto, kind: int) -> int | None:
+def _added(here: ScopeValues, node: NodeProto, elem_type: int) -> int | None:
     """Return the one whole number that a node adds to its first input, ``None`` if it does anything else.
 
     Args:
         here: The scope.
         node: The node; a cast that keeps all numbers adds 0.
-        kind: The type of its first input.
+        elem_type: The type of its first input.
 
     """
     if node.op_type == "Cast":
-        return 0 if keeps_lengths(kind, next(a.i for a in node.attribute if a.name == "to")) else None
-    if not is_wide(kind):
+        return 0 if keeps_lengths(elem_type, next(a.i for a in node.attribute if a.name == "to")) else None
+    if not is_wide(elem_type):
         return None  # the sum may wrap
     known = here.value(node.input[1]) if node.op_type in ("Add", "Sub") else None
     if not isinstance(known, ConstTensor) or known.array.size != 1 or known.array.dtype.kind not in "iu":

@@ -125,10 +125,14 @@ def _has_no_more(whole: Leaf, leaf: Leaf, steps: Count) -> bool:
     cut = [(own, wanted) for own, wanted in pairs if isinstance(own, ReadAlong) and own.size is not None]
     wanted_cut = [entry for entry in leaf.axes if isinstance(entry, ReadAlong) and entry.size is not None]
     read = [entry for entry, wanted in cut if isinstance(wanted, ReadAlong)]
-    return bool(cut) and len(read) == len(wanted_cut) and all(
-        own.size == (steps if isinstance(wanted, ReadAt) else wanted.size)
-        for own, wanted in cut
-        if isinstance(wanted, (ReadAt, ReadAlong))
+    return (
+        bool(cut)
+        and len(read) == len(wanted_cut)
+        and all(
+            own.size == (steps if isinstance(wanted, ReadAt) else wanted.size)
+            for own, wanted in cut
+            if isinstance(wanted, (ReadAt, ReadAlong))
+        )
     )
 
 
