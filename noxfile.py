@@ -62,6 +62,13 @@ def differential(session: nox.Session) -> None:
     session.run("pytest", "-q", "-m", "differential", "tests/test_differential.py", *session.posargs)
 
 
+@nox.session
+def extents(session: nox.Session) -> None:
+    """Hold proofs and fusing to 5,000 models with one thing changed that no dims up to 7 show."""
+    session.install(".[test]")
+    session.run("pytest", "-q", "-m", "extents", "tests/test_extents.py", *session.posargs)
+
+
 ENGINES = {
     "onnxruntime": [],  # comes with the package
     "reference": [],

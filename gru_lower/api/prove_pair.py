@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.equal_except_grus import equal_except_grus
-from gru_lower.passes.base import Context
-from gru_lower.passes.fuse_gru.fuse_gru import FuseGru
-from gru_lower.proving.prove import prove
+from gru_lower.graph.same_inputs import input_that_differs
+from gru_lower.proving.prove import Proof, prove
+from gru_lower.proving.recognition import is_recognised
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ def prove_pair(left: Model, right: Model, zero_length_state: str = "zero") -> li
         found = prove(original, rewritten, zero_length_state=zero_length_state)
         if not found:
             continue
-        fused = rewritten.copy()
-        FuseGru().run(fused, Context(keep_changes=False))
-        if fused.to_bytes() == original.to_bytes():  # recognition is a proof itself
+        other = input_that_differs(original.proto.graph, rewritten.proto.graph)
+        if other is not None:
+            found = [replace(each, proved=False, reason=f"the models take other inputs: {other}") for each in found]
+        elif is_recognised(original, rewritten):  # recognition is a proof itself
             found = [replace(each, proved=True, reason="") for each in found]
         elif not equal_except_grus(original, rewritten):
             found = [replace(each, proved=False, reason="the models differ elsewhere, too") for each in found]
@@ -45,8 +46,16 @@ def prove_pair(left: Model, right: Model, zero_length_state: str = "zero") -> li
                 None,
                 "seen",
                 code=None if each.proved else "GL504",
-                message="proved over the reals" if each.proved else f"not proved: {each.reason}",
+                message=_message(each),
+                preconditions=each.preconditions if each.proved else (),
             )
             for each in found
         ]
     return []
+
+
+def _message(proof: Proof) -> str:
+    if not proof.proved:
+        return f"not proved: {proof.reason}"
+    given = f", for {', '.join(proof.preconditions)}" if proof.preconditions else ""
+    return f"proved over the reals{given}"

@@ -28,6 +28,7 @@ class MaskedAlgebra(LoopAlgebra):
     """
 
     rows_share_matrix = True
+    exact_lengths = True
 
     def __init__(self, opaque: Collection[Hashable] = ()) -> None:
         """Start with nothing known."""

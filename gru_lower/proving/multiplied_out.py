@@ -33,6 +33,8 @@ class MultipliedOut(LoopAlgebra):
 
     """
 
+    exact_lengths = True
+
     def __init__(self, block: int) -> None:
         """Start with nothing known."""
         super().__init__()

@@ -28,6 +28,7 @@ from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scop
 from gru_lower.passes.fuse_gru.tensors.indexing import take_index
 from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 from gru_lower.proving import prove_loops, prove_unrolled
+from gru_lower.proving.equal_lengths import as_text, equal_lengths
 from gru_lower.proving.errors import NotShownError
 from gru_lower.proving.filled_rows import FilledRowsInterpreter, PackedFilledRowsInterpreter
 from gru_lower.proving.gru_node import GruNode
@@ -35,6 +36,8 @@ from gru_lower.proving.masked_algebra import MaskedAlgebra, MaskedPackedAlgebra
 from gru_lower.proving.operator_step import Operator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
@@ -50,12 +53,14 @@ class Proof:
         site: Its id in the model that has it.
         proved: Whether the other model computes the same.
         reason: Why that could not be shown, ``""`` where it was.
+        preconditions: What the proof takes for granted of the inputs' sizes.
 
     """
 
     site: str
     proved: bool
     reason: str = ""
+    preconditions: tuple[str, ...] = ()
 
 
 def prove(original: Model, rewritten: Model, *, zero_length_state: str = "zero") -> list[Proof]:
@@ -71,7 +76,7 @@ def prove(original: Model, rewritten: Model, *, zero_length_state: str = "zero")
 
     """
     zero = zero_length_state == "zero"
-    facts, held = Facts(original), _Rewritten(rewritten, _given(original))
+    facts, held = Facts(original), _Rewritten(rewritten, original)
     others = {scope.path: scope for scope in walk(rewritten.proto)}
     found = []
     for scope in walk(original.proto):
@@ -88,8 +93,17 @@ def prove(original: Model, rewritten: Model, *, zero_length_state: str = "zero")
                     _prove_site(original, scope, spec, facts, held, empty_is_zero=zero)
                 except NotShownError as error:
                     reason = str(error)
-            found.append(Proof(scope.site(index), proved=not reason, reason=reason))
+            granted = () if spec is None else (*_nonempty(scope, spec, facts), *as_text(held.lengths))
+            found.append(Proof(scope.site(index), proved=not reason, reason=reason, preconditions=granted))
     return found
+
+
+def _nonempty(scope: Scope, spec: GruSpec, facts: Facts) -> Iterator[str]:
+    """Yield that there is a step and a sequence, where X may have any number of them: no length is taken to be 0."""
+    dims = facts.shape(scope, spec.inputs["X"]) or (None, None)
+    for what, dim in zip("BT" if spec.layout else "TB", dims, strict=False):
+        if not isinstance(dim, int):
+            yield f"{dim or what} >= 1"
 
 
 def _given(model: Model) -> frozenset[tuple[str, str]]:
@@ -107,8 +121,9 @@ def _has_node(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
 class _Rewritten:
     """The values of the rewritten model: as they are, and multiplied out for each H."""
 
-    def __init__(self, model: Model, given: frozenset[tuple[str, str]]) -> None:
-        self.model, self.facts, self.given = model, Facts(model), given
+    def __init__(self, model: Model, original: Model) -> None:
+        self.model, self.facts, self.given = model, Facts(model), _given(original)
+        self.lengths = equal_lengths(original, model, self.facts)
         self._found: dict[int, dict[str, Interpreter]] = {}
 
     def scopes(self, block: int) -> dict[str, Interpreter]:
@@ -119,6 +134,7 @@ class _Rewritten:
                 if block
                 else (MaskedAlgebra(self.given), FilledRowsInterpreter)
             )
+            algebra.same_lengths.update(self.lengths)
             made = interpret_scopes(self.model, self.facts, algebra, kind)
             self._found[block] = {interpreter.scope.path: interpreter for interpreter in made}
         return self._found[block]
@@ -181,10 +197,7 @@ def _output(operator: Operator, which: str) -> Poly | None:
         raise NotShownError(f"{name} has its axes in another order")
     x = operator.node.tensor("X").dims[:2]
     wanted = x if which == "Y" else x[:1] if spec.layout else x[1:]
-    batch = 0 if spec.layout or which == "Y_h" else 1
     for axis, (found, length) in enumerate(zip(value.dims[:-1], wanted, strict=True)):
-        # A batch that one input leaves open and another one tells is that.
-        if found == length or (axis == batch and not (isinstance(found, int) and isinstance(length, int))):
-            continue
-        raise NotShownError(f"{name} has other dimensions")
+        if found != length:
+            raise NotShownError(f"axis {axis} of {name} is {found} long, and that of X {length}")
     return value.poly

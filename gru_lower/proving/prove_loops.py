@@ -90,6 +90,7 @@ class _Loop:
         steps_before = next((count for count in range(MOST_STEPS_BEFORE + 1) if trips + count == length), None)
         if steps_before is None:
             raise NotShownError("the loop has another number of steps than X")
+        self._check_shapes_of_states()
         h = self.h()
         after, begun, initial = self._after_step(h), self._at_first(h), self.operator.initial()
         step = 0 if length == 1 else self.carrier.counter + steps_before
@@ -152,6 +153,19 @@ class _Loop:
         if len(paths) != 1 or len(found) != 1:
             raise NotShownError("its outputs are not those of one loop")
         return found[0]
+
+    def _check_shapes_of_states(self) -> None:
+        """Check that all states keep their shape: a Scan whose states do not stops, whether they are read or not.
+
+        Raises:
+            NotShownError: One does not, or may not.
+
+        """
+        for state in self.carrier.states:
+            before, after = self.other.value(state.initial), self.carrier.body.value(state.result)
+            shapes = [known.dims if isinstance(known, (PolyTensor, ConstTensor)) else None for known in (before, after)]
+            if state.kind is not StateKind.BUFFER and (None in shapes or shapes[0] != shapes[1]):
+                raise NotShownError(f"{state.inner} need not keep its shape from step to step")
 
     def _sources(self, poly: Poly) -> Iterator[LoopOutput]:
         for mono, _ in poly.terms:
@@ -229,6 +243,6 @@ class _Loop:
             whole, count = self.algebra.definitions[atom.source], self.operator.node.length
             if poly is whole:
                 return atom.source, atom.source.reverse
-            if poly is along_axis(self.algebra, whole, 0, count - 1, -1, count):
+            if poly is along_axis(self.algebra, whole, 0, count - 1, -1, None):
                 return atom.source, not atom.source.reverse
         raise NotShownError("Y is not the states, one after the other")

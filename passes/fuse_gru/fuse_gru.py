@@ -17,6 +17,7 @@ from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
 from gru_lower.passes.fuse_gru.loops.fission import split_loops
 from gru_lower.passes.fuse_gru.loops.hoisting import hoist_inputs
+from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
 from gru_lower.passes.fuse_gru.loops.loop_parts import has_loops
 from gru_lower.passes.fuse_gru.recognition.empty_axes import EMPTY, what_was_taken
 from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
+    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences
     from gru_lower.passes.fuse_gru.writing.batch_axes import BatchAxis
@@ -101,6 +103,11 @@ class FuseGru(Pass):
             model.modified = True
         return result
 
+    def algebra(self, model: Model, facts: Facts) -> Algebra:
+        """Return the tables that are filled when a model is interpreted."""
+        del model, facts
+        return LoopAlgebra()
+
     def _fused(self, model: Model, ctx: Context) -> PassResult:
         result = PassResult(modified=False)
         edits: list[splice.Edit] = []
@@ -109,7 +116,7 @@ class FuseGru(Pass):
         facts = Facts(model)
         shortest = 1 if self.options.steps == "yes" else 2
         with _without_garbage_collection():
-            interpreters = list(interpret_scopes(model, facts))
+            interpreters = list(interpret_scopes(model, facts, self.algebra(model, facts)))
             everywhere = [
                 find_recurrences(interpreter, shortest=shortest, assume=self.options.assume, empty=self.options.empty)
                 for interpreter in interpreters
@@ -168,7 +175,9 @@ class FuseGru(Pass):
                     found.drop(number, "GL803", f"as a GRU it computes something else: {site.verified.message}")
                     different = True
                 elif site.verified.status == "inconclusive" and site.verified.chaotic:
-                    found.drop(number, "GL802", f"a GRU, but what it computes cannot be held to: {site.verified.message}")
+                    found.drop(
+                        number, "GL802", f"a GRU, but what it computes cannot be held to: {site.verified.message}"
+                    )
                     different = True
             if not different:
                 return written

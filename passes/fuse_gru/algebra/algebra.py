@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.axes import AlongAxis, AtIndex, FeatureRange
     from gru_lower.passes.fuse_gru.algebra.matrices import Array, Matrix
     from gru_lower.passes.fuse_gru.algebra.polynomials import Monomial, Poly
-    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count, Unknown
 
 CONDITIONS = {"Less", "LessOrEqual", "Equal", "Or", "Mod"}
 """Functions that say of indices whether something holds."""
@@ -36,6 +36,9 @@ class Algebra(FunctionIdentities):
     Attributes:
         feature_block: How wide the stretches are into which features are taken apart, 0 for not at all.
         rows_share_matrix: Whether rows of a value are blocks of one matrix; else they are a matrix of their own.
+        exact_lengths: Whether values are only combined where their axes are equally long whatever the unknown lengths
+            are; else those of one batch may be unknown by several names.
+        same_lengths: Lengths that are given to be others, or known: for values that are read, by the length's name.
         matrices: The matrices.
         constants: Constants that are leaves, by source.
         source_dims: The lengths of the axes of the tensors that leaves read, by source.
@@ -51,6 +54,7 @@ class Algebra(FunctionIdentities):
 
     feature_block = 0
     rows_share_matrix = False
+    exact_lengths = False
 
     def __init__(self) -> None:
         """Start with nothing known."""
@@ -63,6 +67,7 @@ class Algebra(FunctionIdentities):
         self.definitions: dict[Hashable, Poly] = {}
         self.body_values: dict[Hashable, Poly] = {}
         self.trip_counts: dict[str, Count] = {}
+        self.same_lengths: dict[Unknown, Count] = {}
         self.axis_views: dict[tuple[int, AtIndex | AlongAxis], Poly] = {}
         self.feature_views: dict[tuple[int, FeatureRange], Poly] = {}
 

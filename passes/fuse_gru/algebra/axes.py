@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, is_negative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,17 +50,19 @@ class ReadAlong(NamedTuple):
         label: The number of the free axis.
         start: The index that 0 reads.
         step: How far the next index is.
+        size: How many indices are read; ``None`` for all that the axis has.
 
     """
 
     label: int
     start: Count
     step: int
+    size: Count | None = None
 
     @property
     def reads_all(self) -> bool:
-        """Whether i reads index i."""
-        return self.start == 0 and self.step == 1
+        """Whether i reads index i, for every index of the axis."""
+        return self.size is None and self.step == 1
 
 
 LeafAxis = FeatureAxis | ReadAt | ReadAlong
@@ -167,12 +170,20 @@ class AtIndex(NamedTuple):
 
 
 class AlongAxis(NamedTuple):
-    """A view at ``start + step · i`` of a free axis, for ``size`` indices i."""
+    """A view at ``start + step · i`` of a free axis.
+
+    Attributes:
+        label: The free axis.
+        start: The index that 0 reads.
+        step: How far the next index is.
+        size: For how many i; ``None`` where every index of the axis is read, from the last to the first.
+
+    """
 
     label: int
     start: Count
     step: int
-    size: Count
+    size: Count | None
 
 
 class FeatureRange(NamedTuple):
@@ -186,9 +197,42 @@ def axis_in_view(axis: LeafAxis, view: AtIndex | AlongAxis) -> LeafAxis:
     """Return how a leaf's axis is read in a view of the leaf."""
     if not isinstance(axis, ReadAlong):
         return axis
-    label, start, step = axis
+    label, start, step, size = axis
     if label != view.label:
         return axis._replace(label=label - 1) if isinstance(view, AtIndex) and label > view.label else axis
     if isinstance(view, AtIndex):
+        if size is not None and not is_below(view.position, size):
+            raise NotUnderstoodError  # beyond what was cut out there may be more of the leaf
         return ReadAt(start + step * view.position)
-    return ReadAlong(label, start + step * view.start, step * view.step)
+    return ReadAlong(label, start + step * view.start, step * view.step, size if view.size is None else view.size)
+
+
+def is_below(index: Count, size: Count) -> bool:
+    """Whether an index is one of the first ``size`` ones whatever the unknown numbers are."""
+    return is_negative(index) is False and is_negative(index - size) is True
+
+
+def read_within(part: ReadAlong, axis: ReadAt | ReadAlong) -> ReadAt | ReadAlong | None:
+    """Return how an axis of a leaf is read in a view of the leaf that has a part of the axis.
+
+    Args:
+        part: How the view reads the axis.
+        axis: How the axis is read.
+
+    Returns:
+        ``None`` where it is read beyond that part, or perhaps.
+
+    """
+    if part.step not in (1, -1):
+        return None
+    if isinstance(axis, ReadAt):
+        position = (axis.position - part.start) * part.step
+        return ReadAt(position) if part.size is None or is_below(position, part.size) else None
+    start, step, size = (axis.start - part.start) * part.step, axis.step * part.step, axis.size
+    if part.size is None:
+        return ReadAlong(axis.label, start, step, size)
+    if size == part.size and (start, step) in ((0, 1), (size - 1, -1)):
+        return ReadAlong(axis.label, start, step)
+    if size is None or not (is_below(start, part.size) and is_below(start + step * (size - 1), part.size)):
+        return None
+    return ReadAlong(axis.label, start, step, size)

@@ -68,6 +68,20 @@ class RuntimeMinimum:
 
 
 @dataclass(frozen=True, slots=True)
+class ShorterLength:
+    """The lesser of two lengths: how much of an axis a Slice reads that may end beyond it.
+
+    Attributes:
+        one: Where the Slice ends.
+        other: How long the axis is.
+
+    """
+
+    one: Count
+    other: Count
+
+
+@dataclass(frozen=True, slots=True)
 class CarriedInteger:
     """A whole number that a loop carries, before a step.
 
@@ -132,6 +146,7 @@ Unknown = (
     | TripCount
     | Counter
     | RuntimeMinimum
+    | ShorterLength
     | CarriedInteger
     | CarriedLength
     | Position
@@ -240,7 +255,8 @@ class Affine:
         if not isinstance(bound, Affine):
             return bound
         if not all(isinstance(name, LENGTHS) for name, _ in bound.terms):
-            return None
+            shorter = next(((name, factor) for name, factor in bound.terms if isinstance(name, ShorterLength)), None)
+            return None if shorter is None else _lower_bound_with_either(bound, *shorter)
         return bound.constant + sum(factor if factor > 0 else factor * MAX_LENGTH for _, factor in bound.terms)
 
     def factor(self, name: Unknown) -> int:
@@ -296,6 +312,23 @@ def is_negative(count: Count) -> bool | None:
     if lowest is not None and lowest >= 0:
         return False
     return True if opposite is not None and opposite > 0 else None
+
+
+def _lower_bound_with_either(count: Affine, name: ShorterLength, factor: int) -> int | None:
+    """Return the lower bound of a sum with the one length and the other in place of the lesser of them."""
+    either = [count + factor * (length - symbol(name)) for length in (name.one, name.other)]
+    found = [bound.lower_bound() if isinstance(bound, Affine) else bound for bound in either]
+    known = [bound for bound in found if bound is not None]
+    if factor > 0:
+        return min(known) if len(known) == len(found) else None
+    return max(known, default=None)
+
+
+def lesser(one: Count, other: Count) -> Count:
+    """Return the lesser of two lengths, a new unknown where that depends."""
+    if is_negative(other - one) is False:
+        return one
+    return other if is_negative(one - other) is False else symbol(ShorterLength(one, other))
 
 
 def symbol(name: Unknown) -> Affine:

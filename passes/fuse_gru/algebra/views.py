@@ -28,8 +28,8 @@ def at_index(algebra: Algebra, poly: Poly, label: int, index: Count) -> Poly:
     return _view(algebra, poly, AtIndex(label, index))
 
 
-def along_axis(algebra: Algebra, poly: Poly, label: int, start: Count, step: int, size: Count) -> Poly:
-    """Return a polynomial at start + step · i of a free axis, for ``size`` indices i."""
+def along_axis(algebra: Algebra, poly: Poly, label: int, start: Count, step: int, size: Count | None) -> Poly:
+    """Return a polynomial at start + step · i of a free axis, for ``size`` indices i; ``None`` for all, turned."""
     return _view(algebra, poly, AlongAxis(label, start, step, size))
 
 
@@ -103,6 +103,7 @@ def _free_axis_of_stack(algebra: Algebra, atom: Stack, view: AtIndex | AlongAxis
         if not isinstance(view.position, int) or not -len(atom.parts) <= view.position < len(atom.parts):
             raise TooLargeError
         return algebra.atom_of.get(atom.parts[view.position], atom.parts[view.position])
-    if not isinstance(view.start, int) or not isinstance(view.size, int):
+    size = len(atom.parts) if view.size is None else view.size
+    if not isinstance(view.start, int) or not isinstance(size, int):
         raise TooLargeError
-    return algebra.stack(atom.parts[view.start + view.step * i] for i in range(view.size))
+    return algebra.stack(atom.parts[view.start + view.step * i] for i in range(size))

@@ -22,6 +22,7 @@ from gru_lower.passes.fuse_gru.algebra.axes import (
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.interpreter.sequence_lengths import read_lengths
+from gru_lower.passes.fuse_gru.tensors.feature_axis import features_along
 from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import position_factor
 from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
@@ -91,7 +92,7 @@ def lengths_of(here: ScopeValues, name: str) -> tuple[Hashable, tuple[LeafAxis, 
     found = read_lengths(here, name, value) if isinstance(value, PolyTensor) else None
     if found is None or found.shift or not found.whole:
         return None
-    return found.leaf.source, _mask_axes(found.leaf)[0]
+    return found.leaf.source, _mask_axes(here.algebra, found.leaf)[0]
 
 
 def length_mask(
@@ -116,7 +117,7 @@ def length_mask(
     has_positions = bool(long) and (count.array.size > 1 or position_factor(count.array.reshape(-1)[0]) != 0)
     if len(long) > 1:
         raise NotUnderstoodError
-    entries, labels = _mask_axes(leaf)
+    entries, labels = _mask_axes(algebra, leaf)
     axes: list[TensorAxis] = []
     dims: list[Count] = []
     for position in range(-rank, 0):
@@ -146,7 +147,7 @@ def length_mask(
     return PolyTensor(tuple(axes), tuple(dims), ((1, poly),))
 
 
-def _mask_axes(leaf: Leaf) -> tuple[tuple[LeafAxis, ...], dict[TensorAxis, int]]:
+def _mask_axes(algebra: Algebra, leaf: Leaf) -> tuple[tuple[LeafAxis, ...], dict[TensorAxis, int]]:
     """Return a leaf's axes without features, and the labels of what were its features and its free axes."""
     labels: dict[TensorAxis, int] = {}
     entries: list[LeafAxis] = []
@@ -156,7 +157,7 @@ def _mask_axes(leaf: Leaf) -> tuple[tuple[LeafAxis, ...], dict[TensorAxis, int]]
         elif entry is FEATURES:
             if leaf.lo:
                 raise NotUnderstoodError
-            entries.append(whole(len(labels)))
+            entries.append(features_along(algebra, leaf, len(labels)))
             labels[FEATURES] = len(labels)
         elif isinstance(entry, ReadAlong):
             entries.append(entry._replace(label=len(labels)))

@@ -9,6 +9,7 @@ from onnx import TensorProto
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FIRST, FreeAxis, whole
+from gru_lower.passes.fuse_gru.interpreter.lossless_casts import is_wide, keeps_lengths
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor
 
 if TYPE_CHECKING:
@@ -84,9 +85,10 @@ def _before_cast_or_sum(values: ScopeValues, leaf: Leaf) -> tuple[Leaf, int] | N
     node = None if index is None else here.scope.nodes[index]
     if node is None or not is_onnx(node) or not node.input:
         return None
-    if here.facts.elem_type(here.scope, node.input[0]) not in INTEGERS:
+    elem_type = here.facts.elem_type(here.scope, node.input[0])
+    if elem_type not in INTEGERS:
         return None
-    number = 0 if node.op_type == "Cast" else _added(here, node)
+    number = _added(here, node, elem_type)
     if number is None:
         return None
     value = here.value(node.input[0])
@@ -106,8 +108,19 @@ def _before_cast_or_sum(values: ScopeValues, leaf: Leaf) -> tuple[Leaf, int] | N
     return found[0]._replace(axes=tuple(entries), lo=leaf.lo, hi=leaf.hi), found[1] + number
 
 
-def _added(here: ScopeValues, node: NodeProto) -> int | None:
-    """Return the one whole number that a node adds to its first input, ``None`` if it does anything else."""
+def _added(here: ScopeValues, node: NodeProto, elem_type: int) -> int | None:
+    """Return the one whole number that a node adds to its first input, ``None`` if it does anything else.
+
+    Args:
+        here: The scope.
+        node: The node; a cast that keeps all numbers adds 0.
+        elem_type: The type of its first input.
+
+    """
+    if node.op_type == "Cast":
+        return 0 if keeps_lengths(elem_type, next(a.i for a in node.attribute if a.name == "to")) else None
+    if not is_wide(elem_type):
+        return None  # the sum may wrap
     known = here.value(node.input[1]) if node.op_type in ("Add", "Sub") else None
     if not isinstance(known, ConstTensor) or known.array.size != 1 or known.array.dtype.kind not in "iu":
         return None

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known, ScopeValues
 
 
+WIDE = 4
+"""The bytes of a whole number that counts steps without wrapping."""
+
+
 class CarriedValues:
     """The states of one loop, and what is known of those that are no recurrence.
 
@@ -95,6 +99,8 @@ class CarriedValues:
 def _counter(before: ConstTensor, after: ConstTensor, initial: ConstTensor, counter: Affine) -> ConstTensor | None:
     """Return initial + step · t if that is what a state is in step t, ``None`` otherwise."""
     if after.array.size != 1 or before.array.size != 1 or not is_count(initial):
+        return None
+    if initial.array.dtype != object and initial.array.dtype.itemsize < WIDE:
         return None
     step = after.array.reshape(-1)[0] - before.array.reshape(-1)[0]
     if not isinstance(step, (int, np.integer)):

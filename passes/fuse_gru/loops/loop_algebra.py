@@ -49,7 +49,7 @@ class LoopAlgebra(Algebra):
                 continue
             whole = self.definitions[source]
             states, start = self._states_among(source, total)
-            if stacked is not along_axis(self, whole, 0, start, 1, total - 1):
+            if stacked is not (whole if states == "all" else along_axis(self, whole, 0, start, 1, total - 1)):
                 continue
             if states and self.at_final_states(self.body_values[source]) is last:
                 return self._states(source, states)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.loops.interpreted_loop import LoopState
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known, ScopeValues
 
-COPIES = ("Identity", "Cast")
 RESHAPING = ("Reshape", "Expand", "Identity", "Unsqueeze", "Squeeze", "Flatten")
 
 
@@ -64,12 +63,17 @@ def _producer(body: ScopeValues, name: str) -> NodeProto | None:
 
 
 def _source(body: ScopeValues, name: str) -> str:
-    """Return what a value is a copy or cast of."""
+    """Return what a value is a copy of, or a cast to the type that it has."""
     node = _producer(body, name)
-    while node is not None and node.op_type in COPIES:
+    while node is not None and (node.op_type == "Identity" or _casts_to_own_type(body, node)):
         name = node.input[0]
         node = _producer(body, name)
     return name
+
+
+def _casts_to_own_type(body: ScopeValues, node: NodeProto) -> bool:
+    kind = body.facts.elem_type(body.scope, node.input[0]) if node.op_type == "Cast" else 0
+    return bool(kind) and kind == next(a.i for a in node.attribute if a.name == "to")
 
 
 def _inserted(body: ScopeValues, node: NodeProto, initial: Known) -> StepBuffer | None:

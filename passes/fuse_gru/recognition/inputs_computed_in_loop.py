@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf, MatrixProduct
 from gru_lower.passes.fuse_gru.algebra.axes import index_at
-from gru_lower.passes.fuse_gru.algebra.errors import TooLargeError
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError, TooLargeError
 from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
 from gru_lower.passes.fuse_gru.algebra.views import at_index
 from gru_lower.passes.fuse_gru.recognition.pre_activation import Product
@@ -50,7 +50,7 @@ def read_from_graph(interpreter: Interpreter, recurrence: Recurrence, atom: int)
             for label in range(algebra.rank_of(whole)) if algebra.rank_of(whole) == algebra.rank_of(poly) + 1 else ():
                 try:
                     same = at_index(algebra, whole, label, index) is poly
-                except TooLargeError:
+                except (NotUnderstoodError, TooLargeError):
                     continue
                 if same:
                     found = at_index(algebra, algebra.poly({(algebra.as_atom(whole),): 1.0}), label, index).atom

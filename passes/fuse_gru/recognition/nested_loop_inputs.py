@@ -1,6 +1,7 @@
-"""Inputs of a recurrence in the body of another loop: read from values of that body.
+"""Inputs of a recurrence that are a part of a tensor: read from values of its own scope that are that part.
 
 xs[k, t, b]  with k the outer loop's counter    is x[t, b] where the outer loop's body has x = xs[k]
+xs[t, b] for the first 16 b                     is x[t, b] where the graph has x = xs[:, :16]
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
-from gru_lower.passes.fuse_gru.algebra.axes import ReadAlong, ReadAt
+from gru_lower.passes.fuse_gru.algebra.axes import FeatureAxis, ReadAlong, ReadAt, index_at, read_within
 from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Counter
 from gru_lower.passes.fuse_gru.recognition.axes_of_leaf import axes_of_leaf
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.axes import LeafAxis
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
     from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation
@@ -32,15 +34,17 @@ def with_inputs_in_scope(interpreter: Interpreter, recurrence: Recurrence) -> Re
 
     """
     outer = _outer_bodies(interpreter)
-    if not outer:
-        return recurrence
     initial = recurrence.initial
     atoms = {atom for cell in recurrence.cells for atom in cell.x} | {initial if isinstance(initial, int) else 0}
     replaced = {}
     for atom in atoms:
         leaf = interpreter.algebra.atoms[atom]
-        if isinstance(leaf, Leaf) and any(_reads_at_counter(entry, outer) for entry in leaf.axes):
+        if not isinstance(leaf, Leaf):
+            continue
+        if outer and any(_reads_at_counter(entry, outer) for entry in leaf.axes):
             replaced[atom] = _atom_in_scope(interpreter, leaf) or atom
+        elif is_cut(leaf) or _is_read_in_part(interpreter, recurrence, leaf):
+            replaced[atom] = _atom_in_scope(interpreter, leaf, recurrence.steps) or atom
     if not replaced:
         return recurrence
     initial = replaced.get(initial, initial) if isinstance(initial, int) else initial
@@ -66,19 +70,70 @@ def _reads_at_counter(entry: LeafAxis, bodies: frozenset[str]) -> bool:
     )
 
 
-def _atom_in_scope(interpreter: Interpreter, leaf: Leaf) -> int | None:
-    """Return the atom that reads from a value of this scope what a leaf reads, ``None`` if there is no such value."""
+def is_cut(leaf: Leaf) -> bool:
+    """Whether a leaf reads an axis only as far as some Slice."""
+    return any(isinstance(entry, ReadAlong) and entry.size is not None for entry in leaf.axes)
+
+
+def _is_read_in_part(interpreter: Interpreter, recurrence: Recurrence, leaf: Leaf) -> bool:
+    """Whether a loop's steps read a part of an axis that is not known: as far as some Slice."""
+    loop = recurrence.loop
+    if loop is None or isinstance(loop.trips, int):
+        return False
+    name = loop.counter.terms[0][0]
+    lengths = interpreter.algebra.source_dims.get(leaf.source, ())
+    read = zip(leaf.axes, lengths, strict=False)
+    return any(index_at(entry, name) is not None and length != loop.trips for entry, length in read)
+
+
+def leaf_in_scope(interpreter: Interpreter, leaf: Leaf) -> Leaf:
+    """Return a leaf that is read as far as some Slice as one that reads the Slice's output, where the scope has it."""
+    found = _atom_in_scope(interpreter, leaf) if is_cut(leaf) else None
+    other = leaf if found is None else interpreter.algebra.atoms[found]
+    return other if isinstance(other, Leaf) else leaf
+
+
+def _atom_in_scope(interpreter: Interpreter, leaf: Leaf, steps: Count | None = None) -> int | None:
+    """Return the atom that reads from a value of this scope what a leaf reads.
+
+    Args:
+        interpreter: The scope.
+        leaf: The leaf.
+        steps: Where it is read as far as some Slice: the value has only what that left, and on an axis that is read
+            step by step as many indices as there are steps.
+
+    Returns:
+        ``None`` if there is no such value.
+
+    """
     algebra = interpreter.algebra
     for poly, home in interpreter.named_tensors.items():
         whole = None if poly.atom is None else algebra.atoms[poly.atom]
         if not isinstance(whole, Leaf) or whole.source != leaf.source or not whole.lo <= leaf.lo < leaf.hi <= whole.hi:
             continue
         axes = _axes_in(home, whole, leaf)
-        if axes is not None:
+        if axes is not None and (steps is None or _has_no_more(whole, leaf, steps)):
             source = NamedValue(interpreter.scope.path, home.name)
             algebra.source_dims[source] = home.value.dims
             return algebra.serial_of(Leaf(source, axes, leaf.lo - whole.lo, leaf.hi - whole.lo))
     return None
+
+
+def _has_no_more(whole: Leaf, leaf: Leaf, steps: Count) -> bool:
+    """Whether a leaf with all its axes has nothing along them that another one does not read."""
+    pairs = zip(whole.axes, leaf.axes, strict=True)
+    cut = [(own, wanted) for own, wanted in pairs if isinstance(own, ReadAlong) and own.size is not None]
+    wanted_cut = [entry for entry in leaf.axes if isinstance(entry, ReadAlong) and entry.size is not None]
+    read = [entry for entry, wanted in cut if isinstance(wanted, ReadAlong)]
+    return (
+        bool(cut)
+        and len(read) == len(wanted_cut)
+        and all(
+            own.size == (steps if isinstance(wanted, ReadAt) else wanted.size)
+            for own, wanted in cut
+            if isinstance(wanted, (ReadAt, ReadAlong))
+        )
+    )
 
 
 def _axes_in(home: NamedTensor, whole: Leaf, leaf: Leaf) -> tuple[LeafAxis, ...] | None:
@@ -89,13 +144,10 @@ def _axes_in(home: NamedTensor, whole: Leaf, leaf: Leaf) -> tuple[LeafAxis, ...]
             if own != wanted:
                 return None
             continue
-        label, start, step = own
-        if isinstance(wanted, ReadAt) and step in (1, -1):
-            free[label] = ReadAt((wanted.position - start) * step)
-        elif isinstance(wanted, ReadAlong) and step in (1, -1):
-            free[label] = ReadAlong(wanted.label, (wanted.start - start) * step, wanted.step * step)
-        else:
+        read = None if isinstance(wanted, FeatureAxis) else read_within(own, wanted)
+        if read is None:
             return None
+        free[own.label] = read
     axes = axes_of_leaf(home.value, free)
     return None if axes is None else tuple(axes)
 

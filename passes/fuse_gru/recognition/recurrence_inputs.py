@@ -10,6 +10,7 @@ from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState
 from gru_lower.passes.fuse_gru.recognition.input_part import find_part, needs_count
+from gru_lower.passes.fuse_gru.recognition.nested_loop_inputs import leaf_in_scope
 from gru_lower.passes.fuse_gru.recognition.sequence_lens_of_mask import find_sequence_lens, name_of_lengths
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def with_sequence_lens(interpreter: Interpreter, recurrence: Recurrence, inputs:
 
     """
     lens = find_sequence_lens(recurrence)
+    lens = replace(lens, leaf=leaf_in_scope(interpreter, lens.leaf))
     name = name_of_lengths(interpreter, lens)
     names = inputs.names if name is None or name in inputs.names else (*inputs.names, name)
     return replace(inputs, names=names, sequence_lens=lens)

@@ -20,7 +20,7 @@ from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.matrices import digest
 from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
 from gru_lower.passes.fuse_gru.algebra.sources import ConstantArray
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import to_int
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, to_int
 from gru_lower.passes.fuse_gru.tensors.feature_axis import (
     features_to_free_axis,
     is_made_of_leaves,
@@ -141,11 +141,29 @@ def broadcast_together(
             raise NotUnderstoodError
         axes.append(kinds.pop() if kinds else CONSTANT)
         long = [dim for axis, dim in there if axis is not CONSTANT] or [dim for _, dim in there if dim != 1] or [1]
+        if not _fit(algebra, there, long):
+            raise NotUnderstoodError
         dims.append(next((dim for dim in long if isinstance(dim, int) and dim != 1), long[0]))
     labels = labels_of(axes)
     if any(tensor.labels and tensor.labels != labels for tensor in tensors):
         raise NotUnderstoodError
     return tuple(axes), tuple(dims), tensors
+
+
+def _fit(algebra: Algebra, there: Sequence[tuple[TensorAxis, Count]], long: Sequence[Count]) -> bool:
+    """Whether tensors that are broadcast fit along an axis: what is repeated as often as the others are long.
+
+    Args:
+        algebra: The tables.
+        there: What lies along the axis of each tensor, and its length.
+        long: The lengths of those that vary along it, or are longer than 1.
+
+    """
+    if any(axis is FEATURES for axis, _ in there):
+        return True  # of features it is looked at how many there are wherever they are combined
+    if algebra.exact_lengths:
+        return all(dim in (1, long[0]) for _, dim in there)
+    return all(dim == 1 or dim in long or isinstance(dim, Affine) for axis, dim in there if axis is CONSTANT)
 
 
 def _is_column(tensor: Tensor, algebra: Algebra) -> TypeGuard[PolyTensor]:
@@ -239,6 +257,8 @@ def expand(algebra: Algebra, tensor: Tensor, shape: Sequence[Count]) -> Tensor:
     dims = tuple(d if w == 1 else w for d, w in zip(new.dims, wanted, strict=True))
     if isinstance(new, ConstTensor):
         return ConstTensor(new.array, dims)
+    if any(axis is not CONSTANT and d not in (1, w) for axis, d, w in zip(new.axes, new.dims, dims, strict=True)):
+        raise NotUnderstoodError  # one of them repeated, or all as they are
     pieces, axes = new.pieces, new.axes
     if FEATURES in axes:
         where = axes.index(FEATURES)

@@ -26,6 +26,7 @@ from gru_lower.passes.fuse_gru.algebra.axes import (
     without_label,
 )
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, PolyTensor, only_atom
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _with_features_exchanged(algebra: Algebra, tensor: PolyTensor, atom: Leaf, p
     axes[position] = FEATURES
     if was is not None and old is not None:
         unit = tensor.dims[old] == 1
-        entries[was] = ReadAt(atom.lo) if unit else ReadAlong(OLD, atom.lo, 1)
+        entries[was] = ReadAt(atom.lo) if unit else features_along(algebra, atom, OLD)
         axes[old] = CONSTANT if unit else FreeAxis(OLD)
     # Labels count the free axes in the order of the leaf's own.
     entries, fresh = with_labels_in_order(entries)
@@ -137,6 +138,18 @@ def _with_features_exchanged(algebra: Algebra, tensor: PolyTensor, atom: Leaf, p
     dims = tuple(width if axis is FEATURES else dim for axis, dim in zip(axes, tensor.dims, strict=True))
     poly = algebra.poly_of_atom(Leaf(atom.source, tuple(entries), 0, width))
     return PolyTensor(tuple(axes), dims, ((width, poly),))
+
+
+def features_along(algebra: Algebra, atom: Leaf, label: int) -> ReadAlong:
+    """Return how a leaf's features are read along a free axis: as far as the leaf has them."""
+    lengths = algebra.source_dims.get(atom.source)
+    if lengths is None:
+        definition = algebra.definitions.get(atom.source)
+        length: Count = UNKNOWN if definition is None else algebra.width_of(definition)
+    else:
+        length = lengths[atom.axes.index(FEATURES)]
+    all_of_them = atom.lo == 0 and (atom.hi == length or UNKNOWN in (atom.hi, length) or isinstance(length, Affine))
+    return whole(label) if all_of_them else ReadAlong(label, atom.lo, 1, atom.hi - atom.lo)
 
 
 def index_feature_axis(algebra: Algebra, tensor: PolyTensor, axis: int, index: Count) -> PolyTensor | None:
@@ -236,7 +249,9 @@ def features_to_free_axis(algebra: Algebra, tensor: PolyTensor) -> PolyTensor:
     axes = [FreeAxis(OLD) if place == old else axis for place, axis in enumerate(tensor.axes)]
     if not all(isinstance(axis, (FreeAxis, ConstantAxis)) for axis in axes):
         raise NotUnderstoodError
-    entries, fresh = with_labels_in_order(whole(OLD) if entry is FEATURES else entry for entry in atom.axes)
+    entries, fresh = with_labels_in_order(
+        features_along(algebra, atom, OLD) if entry is FEATURES else entry for entry in atom.axes
+    )
     poly = algebra.poly_of_atom(Leaf(atom.source, tuple(entries), 0, 1))
     return PolyTensor(tuple(relabelled(axis, fresh.__getitem__) for axis in axes), tensor.dims, ((1, poly),))
 

@@ -11,6 +11,7 @@ from gru_lower.passes.fuse_gru.algebra.axes import (
     INNER_FEATURES,
     OUTER_FEATURES,
     FreeAxis,
+    is_below,
     without_label,
 )
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
@@ -38,10 +39,12 @@ def take_index(algebra: Algebra, tensor: PolyTensor, axis: int, index: Count) ->
     """
     kind = tensor.axes[axis]
     axes, dims = without(tensor.axes, axis), without(tensor.dims, axis)
-    if kind is CONSTANT:
-        return PolyTensor(axes, dims, tensor.pieces)
     if is_negative(index):
         index = tensor.dims[axis] + index
+    if algebra.exact_lengths and not is_below(index, tensor.dims[axis]):
+        raise NotUnderstoodError  # the axis may be shorter
+    if kind is CONSTANT:
+        return PolyTensor(axes, dims, tensor.pieces)
     other = index_feature_axis(algebra, tensor, axis, index) if kind is FEATURES else None
     if other is not None:
         return other

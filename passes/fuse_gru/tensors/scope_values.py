@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
+SHAPED_BY_VALUE = {"ConstantOfShape", "Expand", "Pad", "Range", "Reshape", "Resize", "Slice", "Tile"}
+"""Operators that an input tells the shape of their output."""
+
 Known = Tensor | TensorSequence | None
 """What is known of a value; ``None`` where not even its rank is."""
 
@@ -120,16 +123,24 @@ class ScopeValues:
         dims = self.facts.shape(self.scope, name)
         if dims is None:
             return None
+        if self.algebra.exact_lengths and self._is_shaped_by_value(name):
+            dims = (None,) * len(dims)  # shape inference passes over casts that wrap
         return leaf_tensor(
             self.algebra,
             NamedValue(self.scope.path, name),
             [self._dim(name, axis, dim) for axis, dim in enumerate(dims)],
         )
 
+    def _is_shaped_by_value(self, name: str) -> bool:
+        """Whether a value's shape is the value of something else, which was not understood."""
+        index = self.scope.producers.get(name)
+        return index is not None and self.scope.nodes[index].op_type in SHAPED_BY_VALUE
+
     def _dim(self, name: str, axis: int, dim: int | str | None) -> Count:
         if isinstance(dim, int):
             return dim
-        return symbol(dim or AxisLength(self.scope.path, name, axis))
+        length = dim or AxisLength(self.scope.path, name, axis)
+        return self.algebra.same_lengths.get(length) or symbol(length)
 
     def dims(self, name: str) -> tuple[Count, ...]:
         """Return the lengths of a value's axes, ``()`` where nothing is known."""

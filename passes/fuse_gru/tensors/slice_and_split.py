@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis, MergedAxes
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import MAX_LENGTH, exact_quotient
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import MAX_LENGTH, exact_quotient, is_negative, lesser
 from gru_lower.passes.fuse_gru.algebra.views import along_axis
 from gru_lower.passes.fuse_gru.tensors.feature_axis import with_features_on_last_free_axis, with_other_feature_axis
 from gru_lower.passes.fuse_gru.tensors.indexing import as_read, take_index
@@ -64,8 +64,10 @@ def slice_axis(algebra: Algebra, tensor: Tensor, axis: int, start: Count, step: 
         return slice_axis(algebra, with_other_feature_axis(algebra, tensor, axis), axis, start, step, size)
     if not isinstance(kind, FreeAxis):
         raise NotUnderstoodError
+    turned = (start, step, size) == (tensor.dims[axis] - 1, -1, tensor.dims[axis])
+    cut = None if turned else size
     pieces = tuple(
-        (width, along_axis(algebra, as_read(algebra, poly), kind.label, start, step, size))
+        (width, along_axis(algebra, as_read(algebra, poly), kind.label, start, step, cut))
         for width, poly in tensor.pieces
     )
     return PolyTensor(tensor.axes, dims, pieces)
@@ -123,15 +125,21 @@ def slice_bounds(start: Count, end: Count, step: int, dim: Count) -> tuple[Count
     """
     if step > 0:
         first = _clamp(start, dim, 0)
+        if isinstance(start, int) and start < -1 and is_negative(first) is not False:
+            raise NotUnderstoodError  # a shorter axis is read from its beginning
         last = dim if isinstance(end, int) and end >= UNBOUNDED else _clamp(end, dim, 0)
         size = last - first
         if step >= UNBOUNDED:
             return first, 1
+        if size != 1:  # a single index is there
+            size = lesser(last, dim) - first
     else:
         far = isinstance(start, int) and (start >= UNBOUNDED or start == -1)
         first = dim - 1 if far else _clamp(start, dim - 1, -1) if not _is_negative_int(start) else dim + start
         last = -1 if isinstance(end, int) and (end <= -UNBOUNDED or (isinstance(dim, int) and end < -dim)) else end
         last = dim + last if isinstance(last, int) and last < 0 and last != -1 else last
+        if is_negative(dim - 1 - first) is not False:
+            raise NotUnderstoodError  # a shorter axis is read from its end
         if isinstance(end, int) and end == -1:
             last = dim - 1
         size = first - last

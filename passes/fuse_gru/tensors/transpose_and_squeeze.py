@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT
+from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.tensors.indexing import take_index, without
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
 
@@ -48,6 +49,8 @@ def squeeze(algebra: Algebra, tensor: Tensor, where: Sequence[int] | None) -> Te
         dims = tuple(dim for axis, dim in enumerate(tensor.dims) if axis not in gone)
         return ConstTensor(tensor.array.reshape([n for i, n in enumerate(tensor.array.shape) if i not in gone]), dims)
     for axis in sorted(gone, reverse=True):
+        if algebra.exact_lengths and tensor.dims[axis] != 1:
+            raise NotUnderstoodError
         if tensor.axes[axis] is not CONSTANT:
             tensor = take_index(algebra, tensor, axis, 0)
         else:

@@ -8,6 +8,8 @@ from onnx import TensorProto, helper
 
 from gru_lower.graph import random_nodes
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
+from gru_lower.passes.fuse_gru.interpreter.lossless_casts import keeps_count
 from gru_lower.passes.fuse_gru.interpreter.masks import is_binary
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
 
@@ -39,6 +41,8 @@ def cast_node(call: Call) -> list[Known]:
     to, given = int(call.attributes["to"]), call.known(0)
     if isinstance(given, ConstTensor):
         if given.array.dtype == object:
+            if not all(keeps_count(entry, to) for entry in given.array.flat if isinstance(entry, Affine)):
+                raise NotUnderstoodError
             return [given]
         return [ConstTensor(given.array.astype(helper.tensor_dtype_to_np_dtype(to)), given.dims)]
     there = call.values.facts.elem_type(call.values.scope, call.node.input[0])
