@@ -67,7 +67,7 @@ def test_of_a_scan_only_empty_batches_are_warned_of() -> None:
 
     result = fused("T", B)  # onnxruntime's own Scan takes no empty sequences
     assert codes(result) == []
-    assert result.report.sites[0].preconditions == ["T >= 1"]
+    assert result.report.sites[0].preconditions == ("T >= 1",)
     assert codes(fused(T, "N")) == ["GL808"]
 
 
@@ -75,7 +75,7 @@ def test_of_unrolled_cells_nothing_is_warned_of() -> None:
     model = gru_lower.lower(gru_lower.fuse(dynamic_loop(T, "N"), verify=False).model, form="unroll", verify=False).model
     result = gru_lower.fuse(model, require=1)
     assert codes(result) == []
-    assert result.report.sites[0].preconditions == ["B >= 1"]
+    assert result.report.sites[0].preconditions == ("B >= 1",)
 
 
 @pytest.mark.parametrize("reverse", [False, True])

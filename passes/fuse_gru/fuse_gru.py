@@ -175,9 +175,7 @@ class FuseGru(Pass):
                     found.drop(number, "GL803", f"as a GRU it computes something else: {site.verified.message}")
                     different = True
                 elif site.verified.status == "inconclusive" and site.verified.chaotic:
-                    found.drop(
-                        number, "GL802", f"a GRU, but what it computes cannot be held to: {site.verified.message}"
-                    )
+                    found.drop(number, "GL802", f"a GRU, but running it cannot tell: {site.verified.message}")
                     different = True
             if not different:
                 return written

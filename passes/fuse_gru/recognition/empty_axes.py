@@ -25,10 +25,10 @@ def batch_size(interpreter: Interpreter, recurrence: Recurrence) -> int | None:
     return None if interpreter.algebra.rank_of(recurrence.state) else 1
 
 
-def preconditions(interpreter: Interpreter, recurrence: Recurrence) -> list[str]:
+def preconditions(interpreter: Interpreter, recurrence: Recurrence) -> tuple[str, ...]:
     """Return what has to hold for a GRU to run where what it replaces did."""
-    found = [] if isinstance(recurrence.steps, int) else [SOME_STEPS]
-    return found if batch_size(interpreter, recurrence) is not None else [*found, SOME_SEQUENCES]
+    found = () if isinstance(recurrence.steps, int) else (SOME_STEPS,)
+    return found if batch_size(interpreter, recurrence) is not None else (*found, SOME_SEQUENCES)
 
 
 def what_was_taken(interpreter: Interpreter, recurrence: Recurrence) -> str:

@@ -202,7 +202,7 @@ def _collected(
     _leave_out_unread_outputs(nodes, plan)
     for number, outputs in made.items():
         sites.append(_site(interpreter, found.grus[number], outputs))
-        sites[-1].preconditions = tuple(preconditions(interpreter, found.grus[number]))
+        sites[-1].preconditions = preconditions(interpreter, found.grus[number])
         if guard and sites[-1].preconditions:
             sites[-1].preconditions = ()
             nodes = with_guard(nodes, sites[-1].node, outputs.writer)
