@@ -162,7 +162,7 @@ def test_what_a_recurrence_reads_in_part_is_not_read_whole(carrier: str, what: s
     if carrier == "unrolled" and what.endswith("but one"):
         pytest.skip("its 3 steps are then not there")
     made = hold_fused(looped(BEFORE[what], both, carrier), (0, 3) if "largest" in what else (0,))
-    if "shape" not in what:
+    if "shape" not in what and not what.endswith("but one"):  # of one step, that may be none
         assert not op_types(made) & {"Loop", "Scan", "Sigmoid"}
 
 

@@ -5,7 +5,10 @@ A value that no node has been interpreted for is a leaf: a tensor of its own, of
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
+
+from onnx import TensorProto
 
 from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import AxisLength, symbol
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 
 SHAPED_BY_VALUE = {"ConstantOfShape", "Expand", "Pad", "Range", "Reshape", "Resize", "Slice", "Tile"}
 """Operators that an input tells the shape of their output."""
+
+WIDE_TYPES = {TensorProto.INT32, TensorProto.INT64, TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.BOOL}
+"""Types of which shape inference knows all the numbers."""
 
 Known = Tensor | TensorSequence | None
 """What is known of a value; ``None`` where not even its rank is."""
@@ -132,9 +138,22 @@ class ScopeValues:
         )
 
     def _is_shaped_by_value(self, name: str) -> bool:
-        """Whether a value's shape is the value of something else, which was not understood."""
+        """Whether a value's shape is the value of something else, which was not understood and may have wrapped."""
         index = self.scope.producers.get(name)
-        return index is not None and self.scope.nodes[index].op_type in SHAPED_BY_VALUE
+        return (
+            index is not None
+            and self.scope.nodes[index].op_type in SHAPED_BY_VALUE
+            and any(here.has_narrow_casts for here in self.outwards())
+        )
+
+    @cached_property
+    def has_narrow_casts(self) -> bool:
+        """Whether something is cast to a type of few bits in this scope."""
+        return any(
+            node.op_type in ("Cast", "CastLike")
+            and not any(a.i in WIDE_TYPES for a in node.attribute if a.name == "to")
+            for node in self.scope.nodes
+        )
 
     def _dim(self, name: str, axis: int, dim: int | str | None) -> Count:
         if isinstance(dim, int):
