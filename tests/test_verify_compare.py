@@ -246,5 +246,6 @@ def test_json_is_strict_whatever_the_numbers() -> None:
         "starts_at": [],
         "starts_in": "",
         "findings": [],
+        "drawn": None,
         "accuracy": [{"output": "y", "before": 0.5, "after": None, "count": 2}],
     }
