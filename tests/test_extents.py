@@ -256,9 +256,9 @@ def test_a_model_whose_sizes_have_to_be_equal_is_not_proved_to_be_one_whose_need
 
 
 def test_no_mutant_beyond_dims_of_7_is_proved_and_none_is_fused_to_something_else() -> None:
-    seen = list(outcomes(150, 5))
-    assert sum(outcome.changed for outcome in seen) > 60
-    assert sum(outcome.proved for outcome in seen) > 8
+    seen = list(outcomes(60, 5))
+    assert sum(outcome.changed for outcome in seen) > 24
+    assert sum(outcome.proved for outcome in seen) > 3
     assert not [outcome.name for outcome in seen if outcome.false_proof or outcome.fused_wrongly]
 
 

@@ -18,6 +18,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import gru_lower
 from gru_lower.verification.worker import process
 from gru_lower.verification.worker.client import Worker
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -209,8 +210,9 @@ def test_ctrl_c_ends_the_run_and_the_next_one_is_not_mixed_up_with_it() -> None:
 
 def test_the_worker_imports_what_its_parent_does() -> None:
     paths = process._environment()["PYTHONPATH"].split(os.pathsep)
-    assert str(ROOT) in paths
-    assert str(ROOT / "gru_lower") not in paths  # its modules would come before those of the standard library
+    package = Path(gru_lower.__file__).parent
+    assert str(package.parent) in paths
+    assert str(package) not in paths  # its modules would come before those of the standard library
 
 
 def test_what_a_model_prints_does_not_reach_the_protocol() -> None:
