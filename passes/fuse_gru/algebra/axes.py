@@ -231,8 +231,10 @@ def read_within(part: ReadAlong, axis: ReadAt | ReadAlong) -> ReadAt | ReadAlong
     start, step, size = (axis.start - part.start) * part.step, axis.step * part.step, axis.size
     if part.size is None:
         return ReadAlong(axis.label, start, step, size)
+    if size is None:
+        return None
     if size == part.size and (start, step) in ((0, 1), (size - 1, -1)):
         return ReadAlong(axis.label, start, step)
-    if size is None or not (is_below(start, part.size) and is_below(start + step * (size - 1), part.size)):
+    if not (is_below(start, part.size) and is_below(start + step * (size - 1), part.size)):
         return None
     return ReadAlong(axis.label, start, step, size)

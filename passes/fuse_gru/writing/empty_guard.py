@@ -60,15 +60,20 @@ def _guarded(gru: NodeProto, writer: NodeWriter) -> list[NodeProto]:
     empty = {place: names.value(f"{output}/empty") for place, output in given.items()}
     del inner.output[:]
     inner.output.extend(full.get(place, "") for place in range(len(gru.output)))
-    branches = {
-        "then_branch": _graph("full", [inner], full, writer),
-        "else_branch": _graph("empty", _empty(gru, empty, writer), empty, writer),
-    }
+    then_branch = _graph("full", [inner], full, writer)
+    else_branch = _graph("empty", _empty(gru, empty, writer), empty, writer)
     outputs = list(given.values())
     return [
         helper.make_node("Size", [gru.input[X]], [size], names.node(size)),
         helper.make_node("Cast", [size], [some], names.node(some), to=TensorProto.BOOL),
-        helper.make_node("If", [some], outputs, names.node(f"{prefix}/unless_empty"), **branches),
+        helper.make_node(
+            "If",
+            [some],
+            outputs,
+            names.node(f"{prefix}/unless_empty"),
+            then_branch=then_branch,
+            else_branch=else_branch,
+        ),
     ]
 
 
