@@ -24,12 +24,13 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     or a Loop where the opset has no Scan that serves.
     onnxruntime's own GRU is faster than any of these: lower for runtimes that lack it.
     """
-    from gru_lower.api.inspect import find_decomposed
     from gru_lower.api.lower import lower_model
-    from gru_lower.cli.render_rewrite import suggest_fusing
     from gru_lower.rewriting.result import kept_grus
 
     done = rewrite(o, "lowered", LoweringOptions, lower_model)
     if not done.report.sites:
+        from gru_lower.api.inspect import find_decomposed  # what fusing takes to import is only wanted here
+        from gru_lower.cli.render_rewrite import suggest_fusing
+
         suggest_fusing(done.terminal, str(o["model"]), find_decomposed(done.model))
     return int(done.failed or bool(kept_grus(done.report)))
