@@ -129,21 +129,25 @@ class ScopeValues:
         dims = self.facts.shape(self.scope, name)
         if dims is None:
             return None
-        if self.algebra.exact_lengths and self._is_shaped_by_value(name):
-            dims = (None,) * len(dims)  # shape inference passes over casts that wrap
+        if self.algebra.exact_lengths and self._may_be_shaped_otherwise(name):
+            dims = (None,) * len(dims)
         return leaf_tensor(
             self.algebra,
             NamedValue(self.scope.path, name),
             [self._dim(name, axis, dim) for axis, dim in enumerate(dims)],
         )
 
-    def _is_shaped_by_value(self, name: str) -> bool:
-        """Whether a value's shape is the value of something else, which was not understood and may have wrapped."""
+    def _may_be_shaped_otherwise(self, name: str) -> bool:
+        """Whether a value may have another shape than inference says, or none, since its node was not understood.
+
+        Inference passes over casts that wrap, and Expand takes only some of the sizes that its input may have.
+        """
         index = self.scope.producers.get(name)
-        return (
-            index is not None
-            and self.scope.nodes[index].op_type in SHAPED_BY_VALUE
-            and any(here.has_narrow_casts for here in self.outwards())
+        if index is None:
+            return False
+        op_type = self.scope.nodes[index].op_type
+        return op_type == "Expand" or (
+            op_type in SHAPED_BY_VALUE and any(here.has_narrow_casts for here in self.outwards())
         )
 
     @cached_property
