@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
 from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
@@ -33,19 +31,34 @@ def progress_bar(terminal: Terminal) -> Iterator[Callable[[str, int, int], None]
 
     """
     started = time.monotonic()
-    terminal.detail(1, f"gru-lower {tool_version()}, {_versions()}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    hidden = terminal.quiet or not terminal.for_person or terminal.plain or not sys.stderr.isatty()
-    with Progress(*columns, console=terminal.err, transient=True, disable=hidden) as bar:
-        task = bar.add_task("reading", total=1)
+    if terminal.verbose:
+        terminal.detail(1, f"gru-lower {tool_version()}, {_versions()}")
 
-        def step(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-            count = f" {done} of {total}" if done else ""
-            terminal.detail(2, f"{time.monotonic() - started:8.2f} s  {what}{count}")
+    def say(what: str, done: int, total: int) -> None:
+        count = f" {done} of {total}" if done else ""
+        terminal.detail(2, f"{time.monotonic() - started:8.2f} s  {what}{count}")
 
-        yield step
+    if terminal.quiet or not terminal.for_person or terminal.plain or not sys.stderr.isatty():
+        yield say
+    else:
+        with _bar(terminal) as show:
+
+            def step(what: str, done: int, total: int) -> None:
+                show(what, done, total)
+                say(what, done, total)
+
+            yield step
     terminal.detail(1, f"took {time.monotonic() - started:.2f} s")
+
+
+@contextmanager
+def _bar(terminal: Terminal) -> Iterator[Callable[[str, int, int], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # only where somebody watches
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=terminal.err, transient=True) as bar:
+        task = bar.add_task("reading", total=1)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
 
 def _versions() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import math
 import pickle
 import zipfile
@@ -513,7 +514,7 @@ def test_an_activation_parameter_that_is_no_number(label: str, value: float) -> 
     ("args", "step"),
     [
         (["gru.onnx", "--dry-run"], "verifying the whole model"),
-        (["verify", "gru.onnx", "gru.onnx"], "rewrite in onnxruntime, case 1 of 3"),
+        (["verify", "gru.onnx", "gru.onnx", "--search", "0"], "rewrite in onnxruntime, case 1 of 3"),
         (["inspect", "gru.onnx"], ""),
     ],
 )
@@ -522,7 +523,9 @@ def test_verbose_adds_versions_and_times_then_steps(
 ) -> None:
     plain, once, twice = ((run([*args, *more]), capsys.readouterr()) for more in ([], ["-v"], ["-vv"]))
     assert plain[0] == once[0] == twice[0] == 0
-    assert plain[1].out == once[1].out == twice[1].out
+    # How long the long case is, and so the largest error, depends on how quick the machine is at the moment.
+    shown = [re.sub(r"\d[\d.e+-]*", "0", each[1].out) for each in (plain, once, twice)]
+    assert shown[0] == shown[1] == shown[2]
     assert plain[1].err == ""
     first, last = once[1].err.splitlines()
     assert first.startswith(f"gru-lower {gru_lower.__version__}, onnx {onnx.__version__}, onnxruntime ")
