@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -67,6 +66,8 @@ class Commands(click.Group):
             word = args[1]
             looks_like_word = not word.startswith("-") and "." not in word and "/" not in word
             if looks_like_word and not Path(word).exists():
+                import difflib
+
                 near = difflib.get_close_matches(word, self.modules, n=1)
                 if Path(f"{word}.onnx").exists():
                     near = [f"{word}.onnx"]

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gru_lower.api.declared_options import declared_options
+from gru_lower.api.declared_options import Options, declared_options
 from gru_lower.cli import parse_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import onnx
-    from _typeshed import DataclassInstance
 
     from gru_lower.api.declared_options import Option
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-O = TypeVar("O", bound="DataclassInstance")
+O = TypeVar("O", bound=Options)
 
 VERIFICATION = ("inputs", "shapes", "rtol", "atol", "cases", "seed")
 """How to verify, in the order of --help."""
@@ -48,7 +46,7 @@ def library_flags(options: type, *names: str) -> Decorator:
     """Add flags to a command.
 
     Args:
-        options: The dataclass that declares them.
+        options: The class that declares them.
         names: Which of them, in the order of --help.
 
     """
@@ -98,7 +96,7 @@ def library_options(
     """Return the library's options with the values that the command line gives.
 
     Args:
-        options: Their dataclass.
+        options: Their class.
         o: The command's option values.
         model: What inputs and shapes have to fit, if they are among the options.
         more: Further values.
@@ -107,7 +105,7 @@ def library_options(
         BadInputs: Inputs or shapes do not fit the model.
 
     """
-    names = {field.name for field in fields(options)}
+    names = {option.name for option in declared_options(options)}
     given = {name: value for name, value in o.items() if name in names}
     if model is not None:
         from gru_lower.verification.inputs import given_files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +64,8 @@ def operators(_ctx: click.Context, _parameter: click.Parameter, value: str) -> t
 
 def layer_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     """Read KEY=VALUE; values are JSON, or else text."""
+    import json
+
     config = {}
     for value in values:
         key, _, text = value.partition("=")

@@ -10,8 +10,6 @@ model, or from here where there is none, to the first pyproject.toml with such a
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,6 +149,8 @@ class Config:
             raise self._error(where, f"{key}: {error.message}", error.hint or "see --explain") from error
 
     def _unknown_key(self, where: str, key: str, known: list[str]) -> Unsupported:
+        import difflib
+
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"did you mean {near[0]}?" if near else "docs/configuration.md lists what may stand there"
         return self._error(where, f"unknown key {key!r}", hint)
@@ -177,6 +177,8 @@ def read(path: Path, commands: Mapping[str, click.Command], *, named: bool) -> C
         Unsupported: It cannot be read, or says something that is not understood.
 
     """
+    import tomllib
+
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get(TABLE)
     except (OSError, UnicodeDecodeError) as error:

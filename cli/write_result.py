@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -35,8 +34,7 @@ def output_option(kind: str, condition: str = "") -> Callable[[Callable[..., Any
     return click.option("-o", "--output", type=click.Path(path_type=Path, allow_dash=True), help=text)
 
 
-@dataclass
-class Outputs:
+class Outputs(NamedTuple):
     """Where a result goes.
 
     Attributes:

@@ -1,7 +1,6 @@
 """Assertions for tests, in the manner of numpy.testing; a failure says what differs, where, and by how much."""
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from gru_lower.api.declared_options import Doc, declared_options
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from gru_lower.verification.result import Verification
 
 
-@dataclass(kw_only=True)
-class AssertEquivalentArguments(PairOptions, TwoModels):
+class AssertEquivalentArguments(PairOptions, TwoModels, kw_only=True):
     """The arguments of :func:`assert_equivalent`."""
 
     err_msg: Annotated[str, Doc("What stands at the end of the message.")] = ""

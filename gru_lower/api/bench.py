@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from gru_lower.report.bench_report import BenchReport
 
 
-@dataclass(kw_only=True)
 class BenchArguments(TimingOptions, OneOrTwoModels):
     """The arguments of :func:`bench`."""
 

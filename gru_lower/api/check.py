@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from gru_lower.report.run_report import Report
 
 
-@dataclass(kw_only=True)
 class CheckArguments(CheckingOptions, OneModel):
     """The arguments of :func:`check`."""
 

@@ -1,19 +1,20 @@
-"""How an option of a public call is declared: a field of a dataclass, its type annotated with a :class:`Doc`.
+"""How an option of a public call is declared: a field of a class, its type annotated with a :class:`Doc`.
 
 seed: Annotated[int, Doc("Seed of generated inputs.")] = 0
+
+A class that declares options is a dataclass to whoever reads or type-checks it. The module ``dataclasses`` writes and
+compiles source for each class, which ``--help`` would wait for; :class:`Options` does without.
 """
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import Any, ClassVar, Literal, dataclass_transform, get_args, get_origin
 
-if TYPE_CHECKING:
-    from dataclasses import Field
+REQUIRED: Any = object()
+"""The default value of an option that has to be given."""
 
 
-@dataclass(frozen=True)
 class Doc:
     """What an option is for.
 
@@ -26,14 +27,17 @@ class Doc:
 
     """
 
-    text: str
-    flag: str = ""
-    default: str = ""
-    least: int | None = None
-    above: int | None = None
+    def __init__(
+        self, text: str, *, flag: str = "", default: str = "", least: int | None = None, above: int | None = None
+    ) -> None:
+        """Keep all of it."""
+        self.text = text
+        self.flag = flag
+        self.default = default
+        self.least = least
+        self.above = above
 
 
-@dataclass(frozen=True)
 class Option:
     """One option of a call.
 
@@ -41,21 +45,23 @@ class Option:
         name: The keyword.
         type: Its type; a ForwardRef where evaluating it would import a heavy module.
         doc: What it is for.
-        default: Its value if not given; ``MISSING`` where it has to be given.
+        default: Its value if not given; ``REQUIRED`` where it has to be given.
         keyword_only: Whether it cannot be given by position.
 
     """
 
-    name: str
-    type: Any
-    doc: Doc
-    default: Any
-    keyword_only: bool
+    def __init__(self, name: str, annotated: Any, default: Any, *, keyword_only: bool) -> None:  # noqa: ANN401 - a type
+        """Take type and description out of what the field is annotated with."""
+        self.name = name
+        self.type = annotated.__origin__
+        self.doc: Doc = annotated.__metadata__[0]
+        self.default = default
+        self.keyword_only = keyword_only
 
     @property
     def required(self) -> bool:
         """Whether it has to be given."""
-        return self.default is MISSING
+        return self.default is REQUIRED
 
     @property
     def given_type(self) -> Any:  # noqa: ANN401 - a type
@@ -70,17 +76,45 @@ class Option:
         return get_args(self.given_type) if get_origin(self.given_type) is Literal else ()
 
 
-def declared_options(arguments: type) -> list[Option]:
-    """Return the options that a dataclass declares: those by position, its own, then what it inherits."""
-    rank = {name: place for place, each in [*enumerate(arguments.__mro__)][::-1] for name in _annotations(each)}
-    return [_option(field) for field in sorted(fields(arguments), key=lambda field: (field.kw_only, rank[field.name]))]
+@dataclass_transform()
+class Options:
+    """A class whose annotated fields are the options of a call, and what was given for them.
+
+    ``class Mine(Options, kw_only=True)``: its own fields are given by keyword only.
+    """
+
+    own_options: ClassVar[list[Option]] = []
+
+    def __init_subclass__(cls, *, kw_only: bool = False) -> None:
+        """Read what the class declares itself."""
+        super().__init_subclass__()
+        own = vars(cls)
+        cls.own_options = [
+            Option(name, annotated, own.get(name, REQUIRED), keyword_only=kw_only)
+            for name, annotated in own.get("__annotations__", {}).items()
+        ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - of any type
+        """Keep the arguments, each as an attribute.
+
+        Raises:
+            TypeError: One is missing, or not declared.
+
+        """
+        options = declared_options(type(self))
+        positional = [option.name for option in options if not option.keyword_only]
+        given = dict(zip(positional, args, strict=False)) | kwargs
+        missing = [option.name for option in options if option.required and option.name not in given]
+        unknown = [*args[len(positional) :], *(given.keys() - {option.name for option in options})]
+        if missing or unknown:
+            raise TypeError(f"{type(self).__name__}: missing {missing}, unknown {unknown}")
+        vars(self).update({option.name: option.default for option in options} | given)
 
 
-def _annotations(cls: type) -> dict[str, Any]:
-    found: dict[str, Any] = vars(cls).get("__annotations__", {})
-    return found
-
-
-def _option(field: Field[Any]) -> Option:
-    annotated: Any = field.type
-    return Option(field.name, annotated.__origin__, annotated.__metadata__[0], field.default, bool(field.kw_only))
+def declared_options(arguments: type[Options]) -> list[Option]:
+    """Return the options that a class declares: those by position, its own, then what it inherits."""
+    found: dict[str, Option] = {}
+    for cls in arguments.__mro__:
+        for option in cls.own_options if issubclass(cls, Options) else ():
+            found.setdefault(option.name, option)
+    return sorted(found.values(), key=lambda option: option.keyword_only)

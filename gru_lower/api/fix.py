@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from gru_lower.rewriting.result import Result
 
 
-@dataclass(kw_only=True)
 class FixArguments(FixingOptions, OneModel):
     """The arguments of :func:`fix`."""
 

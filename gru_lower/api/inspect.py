@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
 
-@dataclass
 class InspectArguments(OneModel):
     """The arguments of :func:`inspect`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from gru_lower.verification.sites.site import Site
 
 
-@dataclass(kw_only=True)
 class LegalizeArguments(LegalizingOptions, OneModel):
     """The arguments of :func:`legalize`."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from gru_lower.rewriting.result import Result
 
 
-@dataclass(kw_only=True)
 class LowerArguments(LoweringOptions, OneModel):
     """The arguments of :func:`lower`."""
 

@@ -1,14 +1,13 @@
 """The options of the public calls, each declared once.
 
 Signatures and docstrings of the calls are made of these declarations, and so are the flags of the command line. As
-``--help`` has to answer at once, nothing heavy is imported here, and the dataclasses get no methods they do not need.
+``--help`` has to answer at once, nothing heavy is imported here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from gru_lower.api.declared_options import Doc
+from gru_lower.api.declared_options import Doc, Options
 
 if TYPE_CHECKING:
     from gru_lower.verification.arrays import Feeds
@@ -60,31 +59,27 @@ Search = Annotated[
 LineProgress = Annotated[Callable[[str], None] | None, Doc("Called with a line on what is going on.")]
 
 
-@dataclass(eq=False, repr=False)
-class OneModel:
+class OneModel(Options):
     """The model a call is about."""
 
     model: AnyModel
 
 
-@dataclass(eq=False, repr=False)
-class TwoModels:
+class TwoModels(Options):
     """The models a call compares."""
 
     a: Annotated[Any, Doc("The original: a path, bytes, ModelProto, or any other kind that ``lower`` takes.")]
     b: Annotated[Any, Doc("The model to compare with it.")]
 
 
-@dataclass(eq=False, repr=False)
-class OneOrTwoModels:
+class OneOrTwoModels(Options):
     """The models a call times."""
 
     a: Annotated[Any, Doc("The model: a path, bytes, ModelProto, or any other kind that ``lower`` takes.")]
     b: Annotated[Any, Doc("The model to compare with it; without one, ``a`` lowered by ``auto``.")] = None
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class VerificationOptions:
+class VerificationOptions(Options, kw_only=True):
     """How models are compared."""
 
     rtol: Annotated[
@@ -105,8 +100,7 @@ class VerificationOptions:
         return VerifyOptions(rtol=self.rtol, atol=self.atol, cases=self.cases, seed=self.seed)
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class ComparisonOptions(VerificationOptions):
+class ComparisonOptions(VerificationOptions, kw_only=True):
     """How models are compared, and on what inputs."""
 
     inputs: Inputs = None
@@ -117,13 +111,14 @@ class ComparisonOptions(VerificationOptions):
 
     def verify_options(self) -> "VerifyOptions":
         """Return how to verify, and on what inputs."""
+        from dataclasses import replace
+
         inputs = None if self.inputs is None else list(self.inputs)
         expected = None if self.expected is None else list(self.expected)
         return replace(super().verify_options(), inputs=inputs, expected=expected, shapes=dict(self.shapes or {}))
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class RewritingOptions(ComparisonOptions):
+class RewritingOptions(ComparisonOptions, kw_only=True):
     """What every call takes that rewrites a model."""
 
     verify: Annotated[
@@ -135,11 +130,12 @@ class RewritingOptions(ComparisonOptions):
 
     def how_to_verify(self) -> "VerifyOptions | None":
         """Return how to verify the result, ``None`` not to: with one long, one wide and one empty case at least."""
+        from dataclasses import replace
+
         return replace(self.verify_options(), seconds=self.search, corners=True) if self.verify else None
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class LoweringOptions(RewritingOptions):
+class LoweringOptions(RewritingOptions, kw_only=True):
     """Options of :func:`gru_lower.lower`."""
 
     form: Form = "auto"
@@ -173,8 +169,7 @@ class LoweringOptions(RewritingOptions):
     passes: Annotated[str | None, Doc('Run these passes instead: "normalize-gru,lower-gru{form=scan}".')] = None
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class FusingOptions(RewritingOptions):
+class FusingOptions(RewritingOptions, kw_only=True):
     """Options of :func:`gru_lower.fuse`."""
 
     require: Annotated[
@@ -206,8 +201,7 @@ class FusingOptions(RewritingOptions):
     passes: Annotated[str | None, Doc('Run these passes instead: "fuse-gru,normalize-gru".')] = None
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class LegalizingOptions(RewritingOptions):
+class LegalizingOptions(RewritingOptions, kw_only=True):
     """Options of :func:`gru_lower.legalize`."""
 
     target: Annotated[
@@ -223,8 +217,7 @@ class LegalizingOptions(RewritingOptions):
     opset: Opset = None
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class CheckingOptions:
+class CheckingOptions(Options, kw_only=True):
     """Options of :func:`gru_lower.check`."""
 
     target: Annotated[
@@ -247,8 +240,7 @@ class CheckingOptions:
     ] = ()
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class FixingOptions(CheckingOptions, RewritingOptions):
+class FixingOptions(CheckingOptions, RewritingOptions, kw_only=True):
     """Options of :func:`gru_lower.fix`."""
 
     unsafe: Annotated[
@@ -263,8 +255,7 @@ class FixingOptions(CheckingOptions, RewritingOptions):
     ] = True
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class PairOptions(ComparisonOptions):
+class PairOptions(ComparisonOptions, kw_only=True):
     """How two models are compared that were handed in."""
 
     search: Search = SEARCH
@@ -292,6 +283,8 @@ class PairOptions(ComparisonOptions):
             Unsupported: There is no such code to ignore.
 
         """
+        from dataclasses import replace
+
         from gru_lower.checking.code_selection import CodeSelection
 
         return replace(
@@ -303,8 +296,7 @@ class PairOptions(ComparisonOptions):
         )
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class VerifyingOptions(PairOptions):
+class VerifyingOptions(PairOptions, kw_only=True):
     """Options of :func:`gru_lower.verify`."""
 
     prove: Annotated[
@@ -318,8 +310,7 @@ class VerifyingOptions(PairOptions):
     progress: LineProgress = None
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class TimingOptions:
+class TimingOptions(Options, kw_only=True):
     """Options of :func:`gru_lower.bench`."""
 
     seconds: Annotated[float, Doc("How long to time both together.", above=0)] = 3.0

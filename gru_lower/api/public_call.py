@@ -1,4 +1,4 @@
-"""A call whose options are declared by a dataclass: its signature and its docstring are made of the declarations."""
+"""A call whose options are declared by a class: its signature and its docstring are made of the declarations."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SECTIONS = ("Returns:", "Raises:")
 
 
 def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Callable[P, R]]:
-    """Make a function of a dataclass a call that takes the dataclass's fields.
+    """Make a function of declared options a call that takes them as arguments.
 
     Args:
-        arguments: The dataclass, each field with a :class:`gru_lower.api.declared_options.Doc`.
+        arguments: Their class, each field with a :class:`gru_lower.api.declared_options.Doc`.
 
     Returns:
         A decorator: what it returns has the fields as its parameters, for type checkers too, and describes them in its

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from gru_lower.verification.worker.client import Worker
 
 
-@dataclass(kw_only=True)
 class VerifyArguments(VerifyingOptions, TwoModels):
     """The arguments of :func:`verify`."""
 
