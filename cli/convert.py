@@ -72,6 +72,8 @@ def _to(module: ModuleType, o: dict[str, Any]) -> int:
     if not piped:
         write_result.refuse_output(path, output, overwrite=o["overwrite"])
     read = parse_values.read_model(path).model
+    for note in read.notes:
+        click.echo(f"{note.severity} {note.code}: {note.message}\n  hint: {note.hint}", err=True)
     model = read.path or read.to_bytes()
     weights, config = module.to_weights(model, node=o["node"]), module.to_config(model, node=o["node"])
     data = weight_files.to_bytes(weights, o["target"], config, weight_files.SAFETENSORS if piped else output.suffix)

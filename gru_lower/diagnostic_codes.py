@@ -213,6 +213,11 @@ CODES: dict[str, Code] = {
     ),
     "GL731": Code("note", "A decomposed GRU that could be a GRU node", "gru-lower fuse makes a GRU of it"),
     "GL732": Code("note", "Too long to look for decomposed GRUs", "gru-lower inspect looks at models of any length"),
+    "GL733": Code(
+        "warning",
+        "Nodes stand in front of what they use",
+        "gru-lower check --fix writes them in order; other tools may refuse the model, or read it wrongly",
+    ),
     "GL801": Code("note", "A recurrence that is no GRU", "nothing, if it is not meant to be one; else mend the term"),
     "GL802": Code("note", "A decomposed GRU that cannot be fused", "see the reason; inspect lists what was seen"),
     "GL803": Code("warning", "A decomposed GRU that differs when it is fused", "please report it with the model"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import onnx
 
-from gru_lower.diagnostics import Diagnostic, diagnostic
+from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InvalidModel
 from gru_lower.graph import model as graph_model
 
@@ -31,15 +31,13 @@ class Source:
     """A model that was handed in, and what turns a result into its kind.
 
     Attributes:
-        model: The model, safe to edit.
-        notes: What is lost in turning one kind into the other.
+        model: The model, safe to edit; its notes say what is lost in turning one kind into the other, too.
 
     """
 
-    def __init__(self, model: Model, back: Callable[[onnx.ModelProto], Any], notes: list[Diagnostic]) -> None:
+    def __init__(self, model: Model, back: Callable[[onnx.ModelProto], Any]) -> None:
         """Take the parts from :func:`read`."""
         self.model = model
-        self.notes = notes
         self._back = back
 
     def restore(self, proto: onnx.ModelProto) -> Any:  # noqa: ANN401 - whatever kind was handed in
@@ -58,24 +56,24 @@ def read(source: Any) -> Source:  # noqa: ANN401 - whatever holds a model
 
     """
     if isinstance(source, (str, os.PathLike)):
-        return Source(graph_model.load(Path(source)), _as_proto, [])
+        return Source(graph_model.load(Path(source)), _as_proto)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return Source(graph_model.parse(bytes(source)), _as_proto, [])
+        return Source(graph_model.parse(bytes(source)), _as_proto)
     if isinstance(source, onnx.ModelProto):
         proto = onnx.ModelProto()
         proto.CopyFrom(source)
-        return Source(graph_model.Model(proto), _as_proto, [])
+        return Source(graph_model.hold(proto), _as_proto)
     kinds = {(base.__module__.partition(".")[0], base.__name__) for base in type(source).__mro__}
     if ("onnx_graphsurgeon", "Graph") in kinds:
         return _from_graphsurgeon(source)
     if ("onnx_ir", "Model") in kinds:
         import onnx_ir
 
-        return Source(graph_model.Model(onnx_ir.to_proto(source)), onnx_ir.from_proto, [])
+        return Source(graph_model.hold(onnx_ir.to_proto(source)), onnx_ir.from_proto)
     if ("torch", "ONNXProgram") in kinds:
         proto = onnx.ModelProto()
         proto.CopyFrom(source.model_proto)
-        return Source(graph_model.Model(proto), partial(_as_program, source), [])
+        return Source(graph_model.hold(proto), partial(_as_program, source))
     raise InvalidModel(
         f"cannot take a {type(source).__module__}.{type(source).__qualname__} for a model",
         code="GL002",
@@ -116,4 +114,6 @@ def _from_graphsurgeon(graph: Any) -> Source:  # noqa: ANN401 - graphsurgeon is 
     if vars(graph).get("ir_version") is None:  # then it is onnx's newest, which runtimes may not know
         needed = onnx.helper.find_min_ir_version_for(proto.opset_import, ignore_unknown=True)
         proto.ir_version = max(needed, KNOWN_IR_VERSION)
-    return Source(graph_model.Model(proto), gs.import_onnx, [note])
+    model = graph_model.hold(proto)
+    model.notes.append(note)
+    return Source(model, gs.import_onnx)

@@ -277,7 +277,7 @@ def test_anything_else_is_refused_by_name(source: object) -> None:
 
 
 def test_kinds_may_be_mixed(model: onnx.ModelProto) -> None:
-    assert interop.read(gs.import_onnx(model)).notes[0].code == "GL010"
+    assert interop.read(gs.import_onnx(model)).model.notes[0].code == "GL010"
     lowered = gru_lower.lower(gs.import_onnx(model), verify=False).model
     assert gru_lower.verify(model, lowered).status == "equivalent"
     assert gru_lower.verify(model.SerializeToString(), gs.import_onnx(model)).status == "equivalent"

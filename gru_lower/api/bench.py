@@ -45,7 +45,7 @@ def bench_pair(left: Model, right: Model | None, options: TimingOptions) -> Benc
         options: The options.
 
     """
-    other, passes, notes = right, None, []
+    other, passes, notes = right, None, left.notes + ([] if right is None else right.notes)
     if right is None:
         passes = lowering()
         result = rewrite_model(left.copy(), passes)

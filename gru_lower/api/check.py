@@ -32,9 +32,7 @@ def check(given: CheckArguments) -> Report:
     """
     wanted = wanted_codes(given)
     source = interop.read(given.model)
-    report = check_model(source.model, given.target, wanted)
-    report.diagnostics[:0] = source.notes
-    return report
+    return check_model(source.model, given.target, wanted)
 
 
 def wanted_codes(options: CheckingOptions) -> CodeSelection:

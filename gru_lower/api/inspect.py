@@ -45,7 +45,7 @@ def inspect_source(source: interop.Source) -> Report:
     report = Report(
         "inspect", file_of(model), not_run("nothing was changed"), op_counts={"before": counts, "after": counts}
     )
-    report.diagnostics += source.notes
+    report.diagnostics += model.notes
     _add_nodes(report, model)
     _add_decomposed(report, model)
     return report

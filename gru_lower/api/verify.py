@@ -86,7 +86,9 @@ def verify_pair(
         output=file_of(right),
         op_counts={"before": count_ops(left.proto), "after": count_ops(right.proto)},
         sites=sites,
-        diagnostics=verification.findings
+        diagnostics=left.notes
+        + [note for note in right.notes if note not in left.notes]
+        + verification.findings
         + [
             diagnostic(site.code, site.message, scope=site.scope, node=site.site)
             for site in sites

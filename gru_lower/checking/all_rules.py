@@ -19,12 +19,14 @@ from gru_lower.checking.rules import (
     gl723_gl724_execution_providers,
     gl725_scan_outputs,
     gl731_gl732_fusable_grus,
+    gl733_node_order,
 )
 
 if TYPE_CHECKING:
     from gru_lower.checking.rule import Rule
 
 RULES: tuple[Rule, ...] = (
+    *gl733_node_order.RULES,
     *gl1xx_gl2xx_gru_attributes.RULES,
     *gl722_hidden_size.RULES,
     *gl721_layout.RULES,

@@ -44,6 +44,8 @@ def check_model(held: Model, target: str | None = None, wanted: CodeSelection | 
         if gru.parsed.spec is None:
             site.code, site.message = gru.parsed.diagnostics[-1].code, gru.parsed.diagnostics[-1].message
         report.sites.append(site)
+    ruled = {code for rule in RULES for code in rule.codes}
+    report.diagnostics += [note for note in held.notes if note.code not in ruled]
     for rule in RULES:
         report.diagnostics += [each for each in found(rule, checked, wanted) if each not in report.diagnostics]
     return report

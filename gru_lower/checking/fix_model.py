@@ -104,7 +104,7 @@ def fix_model(
         report.diagnostics += verdict_diagnostics(report.verification)
     for site in sites:
         site.change = None
-    return Result(held.proto, report, held)
+    return Result(held.result(), report, held)
 
 
 def unapplied(report: Report) -> Report:

@@ -7,20 +7,31 @@ was edited, :func:`save` writes the very bytes that were read.
 from __future__ import annotations
 
 import hashlib
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import onnx
 from google.protobuf.message import DecodeError, EncodeError
 
+from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.graph import external_data, file_kinds, model_tensors
 from gru_lower.graph.atomic_file import AtomicFile
 from gru_lower.graph.copy_external_data import copied_external_data
 from gru_lower.graph.names import every_name
+from gru_lower.graph.node_order import is_in_order, sort_scopes
+from gru_lower.graph.scopes import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.graph.node_order import Disorder
 
 PROTOBUF_LIMIT = 2**31 - 1
+UNSORTED = "GL733"
+"""The code of a model whose nodes did not stand behind what they use."""
 
 
 @dataclass
@@ -31,7 +42,8 @@ class Model:
         proto: The model. Passes edit it through :mod:`gru_lower.graph.splice` and set :attr:`modified`.
         raw: The bytes it was read from; ``None`` for a model handed over in memory.
         path: The file it was read from; ``None`` for bytes and protos.
-        modified: Whether :attr:`proto` differs from :attr:`raw`.
+        modified: Whether :attr:`proto` differs from :attr:`raw` in more than the order of its nodes.
+        notes: What was met on reading it that every report is to say.
 
     """
 
@@ -39,6 +51,7 @@ class Model:
     raw: bytes | None = None
     path: Path | None = None
     modified: bool = False
+    notes: list[Diagnostic] = field(default_factory=list)
     _names: set[str] | None = field(default=None, repr=False)
 
     @property
@@ -55,7 +68,14 @@ class Model:
         """Return a model whose edits leave this one alone."""
         proto = onnx.ModelProto()
         proto.CopyFrom(self.proto)
-        return Model(proto, self.raw, self.path, self.modified)
+        return Model(proto, self.raw, self.path, self.modified, list(self.notes))
+
+    def result(self) -> onnx.ModelProto:
+        """Return the model to hand back: as it was read where nothing was edited, with its nodes in the order given."""
+        if self.modified or self.raw is None or not any(note.code == UNSORTED for note in self.notes):
+            return self.proto
+        given: onnx.ModelProto = onnx.ModelProto.FromString(self.raw)
+        return given
 
     def to_bytes(self) -> bytes:
         """Serialise: the bytes as read where nothing was edited.
@@ -157,7 +177,35 @@ def parse(raw: bytes, *, path: Path | None = None) -> Model:
             code="GL003",
             hint="the file may be damaged; names in an ONNX model have to be UTF-8: export it again",
         )
-    return Model(proto, raw, path)
+    return hold(proto, raw, path)
+
+
+def hold(proto: onnx.ModelProto, raw: bytes | None = None, path: Path | None = None) -> Model:
+    """Return a model to work on: the nodes of every scope in order, with a note (GL733) where they were not.
+
+    Args:
+        proto: The model; its nodes are sorted in place.
+        raw: The bytes it was read from.
+        path: The file it was read from.
+
+    Raises:
+        InvalidModel: Nodes use one another in a circle.
+
+    """
+    if raw is None and not all(is_in_order(scope.nodes) for scope in walk(proto)):
+        with suppress(EncodeError, ValueError):  # beyond 2 GiB: then what comes back is in order
+            raw = proto.SerializeToString()
+    disorder = sort_scopes(proto)
+    return Model(proto, raw, path, notes=[_unsorted(disorder)] if disorder else [])
+
+
+def _unsorted(disorder: Sequence[Disorder]) -> Diagnostic:
+    first, count = disorder[0], sum(each.early for each in disorder)
+    where = f"{first.node} in {first.scope}, which uses {first.value!r}"
+    said = f"{count} nodes stand in front of what they use, such as {where}"
+    if count == 1:
+        said = f"{where}, stands in front of what makes it"
+    return diagnostic(UNSORTED, said, scope=first.scope)
 
 
 def save(model: Model, target: Path, *, overwrite: bool = False) -> None:

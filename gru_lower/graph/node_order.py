@@ -3,9 +3,65 @@
 from __future__ import annotations
 
 import heapq
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gru_lower.graph.scopes import node_uses
+from gru_lower.errors import InvalidModel
+from gru_lower.graph.scopes import node_uses, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import onnx
+    from onnx import NodeProto
+
+
+class Disorder(NamedTuple):
+    """A scope whose nodes did not stand behind what they use.
+
+    Attributes:
+        scope: Its path.
+        early: How many nodes stood in front of something they use.
+        node: The first of them, by its operator and first output.
+        value: The value it uses.
+
+    """
+
+    scope: str
+    early: int
+    node: str
+    value: str
+
+
+def sort_scopes(model: onnx.ModelProto) -> list[Disorder]:
+    """Put the nodes of every scope of a model in order; return what did not stand so.
+
+    Raises:
+        InvalidModel: Nodes use one another in a circle.
+
+    """
+    found = []
+    for scope in walk(model):
+        early = list(_early_nodes(scope.nodes))
+        if early:
+            index, value = early[0]
+            found.append(Disorder(scope.path, len(early), _described(scope.nodes[index]), value))
+            sort_nodes(scope.nodes)
+    return found
+
+
+def _early_nodes(nodes: Any) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - a list, or protobuf's repeated container
+    """Yield the nodes that stand in front of something they use, each by its index, with the first such value."""
+    later = {name for node in nodes for name in node.output}
+    for index, node in enumerate(nodes):
+        if not later.isdisjoint(node.input) or node.attribute:
+            early = next((name for name in node_uses(node) if name in later), None)
+            if early is not None:
+                yield index, early
+        later.difference_update(node.output)
+
+
+def _described(node: NodeProto) -> str:
+    return f"{node.op_type} {next(filter(None, node.output), node.name)!r}"
 
 
 def sort_and_cut(items: Any, keys: list[tuple[bool, int, int]]) -> None:  # noqa: ANN401 - protobuf's repeated container
@@ -18,12 +74,7 @@ def sort_and_cut(items: Any, keys: list[tuple[bool, int, int]]) -> None:  # noqa
 
 def is_in_order(nodes: Any) -> bool:  # noqa: ANN401 - a list, or protobuf's repeated container
     """Whether every node stands behind what it uses; onnxruntime sorts nodes itself, so not every model's are."""
-    later = {name for node in nodes for name in node.output}
-    for node in nodes:
-        if not later.isdisjoint(node_uses(node)):
-            return False
-        later.difference_update(node.output)
-    return True
+    return next(_early_nodes(nodes), None) is None
 
 
 def sort_nodes(nodes: Any) -> None:  # noqa: ANN401 - a list, or protobuf's repeated container
@@ -45,6 +96,8 @@ def sort_nodes(nodes: Any) -> None:  # noqa: ANN401 - a list, or protobuf's repe
     heapq.heapify(ready)
     rank = [0] * len(waiting)
     for place in range(len(waiting)):
+        if not ready:
+            raise _circle(nodes, uses, {index for index, count in enumerate(waiting) if count > 0})
         index = heapq.heappop(ready)
         rank[index] = place
         for user in users[index]:
@@ -53,3 +106,18 @@ def sort_nodes(nodes: Any) -> None:  # noqa: ANN401 - a list, or protobuf's repe
                 heapq.heappush(ready, user)
     next_rank = iter(rank)
     nodes.sort(key=lambda _node: next(next_rank))
+
+
+def _circle(nodes: Any, uses: list[set[int]], stuck: set[int]) -> InvalidModel:  # noqa: ANN401 - as in sort_nodes
+    """Return the error for nodes of which each waits for another one."""
+    index, path = min(stuck), list[int]()
+    while index not in path:
+        path.append(index)
+        index = min(uses[index] & stuck)
+    named = [_described(nodes[each]) for each in path[path.index(index) :]]
+    said = " and ".join(named[:2]) + (f" and {len(named) - 2} more" if len(named) > 2 else "")
+    return InvalidModel(
+        f"nodes use one another in a circle: {said}" if len(named) > 1 else f"{said} uses what it makes itself",
+        code="GL003",
+        hint="no runtime loads such a model: export it again",
+    )

@@ -57,8 +57,7 @@ class Result:
 
 
 def restore_kind(result: Result, source: Source) -> Result:
-    """Give a result's model the kind that was handed in, and the report what is lost on the way."""
-    result.report.diagnostics[:0] = source.notes
+    """Give a result's model the kind that was handed in."""
     result.model = source.restore(result.model)
     return result
 

@@ -64,12 +64,12 @@ def rewrite_model(
     _refuse_invalid(result)
     if model.modified and static:
         annotate_shapes.annotate(model, names)
-    report.sites, report.diagnostics = result.sites, said + result.diagnostics
+    report.sites, report.diagnostics = result.sites, model.notes + said + result.diagnostics
     if target is not None:
         report.diagnostics += find_remaining(model, target, result.diagnostics)
     report.op_counts = {"before": counts, "after": count_ops(model.proto)}
     if not model.modified:
-        return Result(model.proto, report, model)
+        return Result(model.result(), report, model)
     if options is None or original is None:
         report.verification = not_run("not asked for")
     else:
@@ -80,7 +80,7 @@ def rewrite_model(
             report.diagnostics += left_padding_diagnostics(original(), model, options)
         for site in result.sites:
             site.change = None
-    return Result(model.proto, report, model)
+    return Result(model.result(), report, model)
 
 
 def _original_of(model: Model) -> Callable[[], Model]:
