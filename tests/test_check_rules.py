@@ -384,6 +384,25 @@ def test_layout_1_becomes_layout_0(*, initial_h: bool) -> None:
     np.testing.assert_allclose(run(result.model, case.feeds())["Y"], case.expected()["Y"], atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [TensorProto.INT64, TensorProto.UINT8])
+@pytest.mark.parametrize("constant", [False, True])
+def test_lengths_of_another_whole_type_are_cast_to_int32(kind: int, *, constant: bool) -> None:
+    case = case_of(sequence_lens=(4, 0, 2), constants=WEIGHTS | ({"sequence_lens"} if constant else set()))
+    model, dtype = case.model(), helper.tensor_dtype_to_np_dtype(kind)
+    for value in model.graph.input:
+        if value.name == "sequence_lens":
+            value.type.tensor_type.elem_type = kind
+    for tensor in model.graph.initializer:
+        if tensor.name == "sequence_lens":
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(dtype), tensor.name))
+    finding = gru_lower.check(model, select=("GL109",)).diagnostics[0]
+    assert "int32" in str(finding.hint)
+    result = fixed(model, "GL109")
+    feeds = {key: array.astype(dtype) if key == "sequence_lens" else array for key, array in case.feeds().items()}
+    np.testing.assert_allclose(run(result.model, feeds)["Y"], case.expected()["Y"], atol=1e-5)
+    assert constant or [node.op_type for node in result.model.graph.node] == ["Cast", "GRU"]
+
+
 def test_surplus_parameters_are_dropped() -> None:
     model = case_of().model()
     model.graph.node[0].attribute.append(helper.make_attribute("activation_alpha", [0.5, 0.25]))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.checking.rules import (
     gl1xx_gl2xx_gru_attributes,
+    gl109_sequence_lens_type,
     gl701_gl706_target,
     gl711_torch_linear_before_reset,
     gl712_baked_sequence_length,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 RULES: tuple[Rule, ...] = (
     *gl733_node_order.RULES,
     *gl1xx_gl2xx_gru_attributes.RULES,
+    *gl109_sequence_lens_type.RULES,
     *gl722_hidden_size.RULES,
     *gl721_layout.RULES,
     *gl711_torch_linear_before_reset.RULES,

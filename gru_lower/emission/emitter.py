@@ -50,6 +50,7 @@ class Emitter:
         self._body_initializers: dict[int, frozenset[str]] = {}
         self._values: dict[str, Value] = {}
         self.types: dict[str, onnx.TypeProto] = {}
+        self._declared: dict[str, onnx.TypeProto] = {}
         self._shared: dict[str, Value] = {}
         self.counts: dict[str, int] = {} if around is None else around.counts
 
@@ -210,6 +211,11 @@ class Emitter:
         self.graph.outputs.append(value)
         self.types[value.name] = _tensor_type(self.elem_type if elem_type is None else elem_type, rank)
 
+    def declare(self, value: Value, dims: Sequence[int | None], elem_type: int | None = None) -> None:
+        """Write down the type of a value of which inference cannot tell it: the GRU's, unless one is given."""
+        kind = self.elem_type if elem_type is None else elem_type
+        self._declared[value.name] = helper.make_tensor_type_proto(kind, list(dims))
+
     def add_unread_states(self, index: int, values: Sequence[Value]) -> None:
         """Make values of a body states of it, from a place among its states on; nothing reads them."""
         for place, value in enumerate(values, index):
@@ -256,7 +262,7 @@ class Emitter:
                     for value in (*attribute.g.input, *attribute.g.output):
                         value.type.CopyFrom(self.types[value.name])
         outputs = {key: value.name for key, value in results.items()}
-        return Template(tuple(exported.node), outputs, dict(self.constants), bodies)
+        return Template(tuple(exported.node), outputs, dict(self.constants), bodies, dict(self._declared))
 
 
 def _tensor_type(elem_type: int, rank: int | None = None) -> onnx.TypeProto:

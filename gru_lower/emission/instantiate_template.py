@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from onnx import GraphProto, NodeProto, TensorProto
+from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto
 
 from gru_lower.graph.constant_nodes import constant_nodes
+from gru_lower.graph.names import identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,6 +74,8 @@ class Assembly:
         start = len(self._graph.node)
         self._graph.MergeFrom(template.unnamed_nodes)
         self._write(self._graph.node[start:], template.node_names, actual, tensors, prefix)
+        for name, kind in template.types.items():
+            self._graph.value_info.add(name=actual[name]).type.CopyFrom(kind)
         return {key: self._value(name, actual, tensors) for key, name in template.outputs.items()}
 
     @property
@@ -84,6 +87,11 @@ class Assembly:
     def initializers(self) -> list[TensorProto]:
         """The tensors they need in the scope itself."""
         return list(self._graph.initializer)
+
+    @property
+    def value_info(self) -> list[ValueInfoProto]:
+        """The types of those of their values that inference cannot tell."""
+        return list(self._graph.value_info)
 
     def attach(self, tensor: TensorProto, local: str) -> str:
         """Add a tensor to the scope under a name of the site, once however often it is asked for; or find it shared."""
@@ -130,7 +138,7 @@ class Assembly:
         prefix: str,
     ) -> None:
         inner = dict(outer)
-        body.name = f"{prefix}/{body.name}"
+        body.name = identifier(f"{prefix}/{body.name}")
         for value, name in zip(body.input, template_body.inputs, strict=True):
             value.name = inner[name] = self._names.value(f"{prefix}/{name}")
         for local in template_body.initializers:

@@ -32,6 +32,7 @@ class Template:
         constants: Small tensors of its own, by name.
         body_initializers: For each node index that holds a body: the weights and constants, by name, that become the
             body's initializers rather than captures.
+        types: Types of its values that are to be written down, by local name: those that shape inference cannot tell.
 
     """
 
@@ -39,6 +40,7 @@ class Template:
     outputs: dict[str, str]
     constants: dict[str, TensorProto] = field(default_factory=dict)
     body_initializers: dict[int, frozenset[str]] = field(default_factory=dict)
+    types: dict[str, onnx.TypeProto] = field(default_factory=dict)
 
     @cached_property
     def op_types(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from onnx import FunctionProto, GraphProto
@@ -48,6 +49,12 @@ def _unique(wanted: str, taken: set[str]) -> str:
         name = f"{wanted}_{count}"
     taken.add(name)
     return name
+
+
+def identifier(name: str) -> str:
+    """Return a name as an identifier: ONNX's text form takes the quoted name of a body for a string."""
+    plain = re.sub(r"[^0-9A-Za-z_]+", "_", name)
+    return plain if plain[:1].isalpha() or plain[:1] == "_" else f"_{plain}"
 
 
 def node_names(model: onnx.ModelProto) -> set[str]:

@@ -266,7 +266,11 @@ class _Reader:
         lens = inputs.get("sequence_lens")
         lens_type = self.facts.elem_type(self.scope, lens) if lens else 0
         if lens_type not in (0, TensorProto.INT32):
-            raise _Broken("GL109", f"sequence_lens is {_type_name(lens_type)}, not int32")
+            raise _Broken(
+                "GL109",
+                f"sequence_lens is {_type_name(lens_type)}, not int32",
+                "cast the lengths to int32: gru-lower check MODEL --fix does",
+            )
         return elem_type
 
     def hidden_size(self, values: dict[str, Any], inputs: dict[str, str]) -> int:

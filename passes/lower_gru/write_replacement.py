@@ -125,7 +125,9 @@ def write_replacement(
     nodes, initializers = assembly.nodes, assembly.initializers
     with_shared = [*initializers, *weights_of_site.constants]
     change = Change(spec, spec.narrowed(node), nodes, with_shared, constants, scope.opsets)
-    return Replacement(splice.Edit(scope, [index], nodes, initializers), change, assembly.op_types.total())
+    return Replacement(
+        splice.Edit(scope, [index], nodes, initializers, assembly.value_info), change, assembly.op_types.total()
+    )
 
 
 def _variant(spec: GruSpec, opset: int, weights: dict[str, TensorProto], options: LowerOptions) -> Variant:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 
+from gru_lower.graph.names import identifier
 from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse_gru.loops.body_edits import set_outputs
 
@@ -131,7 +132,7 @@ def _body(
     inputs: Iterable[ValueInfoProto],
     outputs: Iterable[ValueInfoProto],
 ) -> GraphProto:
-    body = GraphProto(name=f"{loop.body.name}/outputs")
+    body = GraphProto(name=identifier(f"{loop.body.name}/outputs"))
     body.node.extend(nodes)
     body.input.extend(inputs)
     body.initializer.extend(loop.body.initializer)

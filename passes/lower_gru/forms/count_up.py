@@ -38,5 +38,7 @@ def count_up(e: Emitter, v: Variant, count: Value, name: str) -> Value:
     body.body_output(body.op("Add", [number, body.ints("next", [1])], f"{name}_next"), TensorProto.INT64, rank=1)
     body.body_output(body.op("Identity", [number], f"{name}_out"), TensorProto.INT64, rank=1)
     trips = e.squeeze(count, [0], f"{name}_count")
-    _, column = e.with_body("Loop", [trips, true, first], [f"{name}_end", f"{name}_column"], body)
+    end, column = e.with_body("Loop", [trips, true, first], [f"{name}_end", f"{name}_column"], body)
+    e.declare(end, [1], TensorProto.INT64)
+    e.declare(column, [None, 1], TensorProto.INT64)
     return e.reshape(column, [-1], name)

@@ -55,6 +55,10 @@ def template(v: Variant) -> Template:
         wants_y = "Y" in v.wants
         names = [f"{p}last", *([f"{p}Y_steps"] if wants_y else []), *([f"{p}t_steps"] if wants_y and last else [])]
         results = e.with_body("Loop", [length, true, state], names, _body(e, v, direction, steps, last))
+        # Inference drops the shapes of a Loop's states, as they might change from step to step.
+        e.declare(results[0], [v.batch_size, v.hidden_size])
+        for value, inner in zip(results[1:], ([v.batch_size, v.hidden_size], []), strict=False):
+            e.declare(value, [v.seq_length, *inner], None if inner else TensorProto.INT64)
         states.append(results[0])
         if wants_y:
             ordered = _in_order_of_time(e, v, given.x, results[1:], p)
