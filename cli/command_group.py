@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from gru_lower.errors import Unsupported
+from gru_lower.nearest_word import did_you_mean
 
 DEFAULT = "lower"
 
@@ -66,12 +67,9 @@ class Commands(click.Group):
             word = args[1]
             looks_like_word = not word.startswith("-") and "." not in word and "/" not in word
             if looks_like_word and not Path(word).exists():
-                import difflib
-
-                near = difflib.get_close_matches(word, self.modules, n=1)
+                hint = did_you_mean(word, self.modules, f"commands: {', '.join(self.modules)}")
                 if Path(f"{word}.onnx").exists():
-                    near = [f"{word}.onnx"]
-                hint = f"did you mean {near[0]}?" if near else f"commands: {', '.join(self.modules)}"
+                    hint = f"did you mean {word}.onnx?"
                 raise Unsupported(f"{word!r} is neither a command nor a file", code="GL008", hint=hint)
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:

@@ -20,8 +20,8 @@ MODULES = {"torch": "pytorch", "keras": "keras", "tensorflow": "tensorflow", "ml
 
 @click.command("convert", short_help="Take a GRU's weights to a framework, or from one.")
 @click.argument("source", metavar="MODEL|WEIGHTS", type=parse_values.MODEL)
-@click.option("--to", "target", type=click.Choice(list(MODULES)), help="Write the weights of MODEL's GRU for it.")
-@click.option("--from", "origin", type=click.Choice(list(MODULES)), help="Write a model of the GRU in WEIGHTS.")
+@click.option("--to", "target", type=parse_values.Word(list(MODULES)), help="Write the weights of MODEL's GRU for it.")
+@click.option("--from", "origin", type=parse_values.Word(list(MODULES)), help="Write a model of the GRU in WEIGHTS.")
 @click.option(
     "-o",
     "--output",

@@ -18,7 +18,6 @@ OVERRULED: dict[str, tuple[str, ...]] = {
         *("steps", "assume", "empty"),
     ),
     "inputs": ("shapes",),
-    "target": ("vocabulary", "forbid"),
     "output": ("in_place",),
     "runs": ("seconds",),
 }

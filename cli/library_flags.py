@@ -26,7 +26,7 @@ VERIFICATION = ("inputs", "shapes", "rtol", "atol", "cases", "seed")
 TEXT_FORMS: dict[str, dict[str, Any]] = {
     "batch_hint": {"metavar": "N", "show_default": False},
     "fix_dims": {"flag": "--fix-dim", "multiple": True, "metavar": "NAME=N", "callback": parse_values.fixed_dims},
-    "forbid": {"metavar": "OP+OP", "default": "", "callback": parse_values.operators},
+    "forbid": {"multiple": True, "metavar": "OP+OP", "callback": parse_values.operators},
     "ignore": {"multiple": True, "metavar": "CODE", "callback": parse_values.codes},
     "inputs": {"type": click.Path(path_type=Path), "metavar": "NPZ|DIR"},
     "opset": {"metavar": "N"},
@@ -72,7 +72,7 @@ def _flag(option: Option) -> Decorator:
         settings["show_default"] = option.default is not False and option.default not in (None, ())
     kind = option.given_type
     if option.choices:
-        settings["type"] = click.Choice(option.choices)
+        settings["type"] = parse_values.Word(option.choices)
     elif kind is bool:
         settings["is_flag"] = True
     elif kind in (int, float):

@@ -8,11 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gru_lower.nearest_word import nearest
+
 if TYPE_CHECKING:
     from gru_lower.interop import Source
 
+    Choice = click.Choice[str]
+else:
+    Choice = click.Choice
+
 MODEL = click.Path(path_type=Path, allow_dash=True, readable=False)
 """The type of an argument that names a model, ``-`` for stdin."""
+
+
+class Word(Choice):
+    """One of a few words; the refusal of another names the nearest one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
+        """Return the word."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            found = nearest(str(value), self.choices)
+            meant = f" Did you mean {found!r}?" if found else ""
+            raise click.BadParameter(f"{error.message}{meant}", ctx, param) from None
 
 
 def read_model(path: Path) -> Source:
@@ -57,9 +76,9 @@ def codes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, .
     return tuple(code.strip().upper() for value in values for code in value.split(",") if code.strip())
 
 
-def operators(_ctx: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    """Read Split+Sub."""
-    return tuple(value.split("+")) if value else ()
+def operators(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Read Split+Sub, as often as it is given."""
+    return tuple(op for value in values for op in value.replace(",", "+").split("+") if op)
 
 
 def layer_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:

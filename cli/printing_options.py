@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
+from gru_lower.cli import parse_values
 from gru_lower.cli.report_formats import FORMATS, FORMATS_WITHOUT_MODELS, TEXT
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _printing(command: Callable[P, R], formats: Sequence[str]) -> Callable[P, R]
         click.option("-q", "--quiet", is_flag=True, help="Print findings only."),
         click.option(
             "--output-format",
-            type=click.Choice(formats),
+            type=parse_values.Word(formats),
             default=TEXT,
             show_default=True,
             help="What stands on stdout.",

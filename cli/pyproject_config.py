@@ -18,6 +18,7 @@ import click
 
 from gru_lower.cli import parse_values
 from gru_lower.errors import Unsupported
+from gru_lower.nearest_word import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -149,10 +150,7 @@ class Config:
             raise self._error(where, f"{key}: {error.message}", error.hint or "see --explain") from error
 
     def _unknown_key(self, where: str, key: str, known: list[str]) -> Unsupported:
-        import difflib
-
-        near = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "docs/configuration.md lists what may stand there"
+        hint = did_you_mean(key, known, "docs/configuration.md lists what may stand there")
         return self._error(where, f"unknown key {key!r}", hint)
 
     def _error(self, where: str, what: str, hint: str) -> Unsupported:

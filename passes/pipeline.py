@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.errors import Unsupported
+from gru_lower.nearest_word import did_you_mean, nearest
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.registry import PASSES, load
 
@@ -63,12 +64,13 @@ def _options(kind: type[Pass], text: str) -> Any:  # noqa: ANN401 - each pass ha
         key = key.replace("-", "_")
         if key not in fields or not equals:
             known = ", ".join(fields) or "none"
-            raise Unsupported(f"{kind.name} has no option {word!r}", code="GL008", hint=f"its options: {known}")
+            found = None if key in fields else nearest(key, fields)
+            hint = (f"did you mean {found}? " if found else "") + f"its options: {known}"
+            raise Unsupported(f"{kind.name} has no option {word!r}", code="GL008", hint=hint)
         allowed = fields[key].metadata.get("choices")
         if allowed and value not in allowed:
-            raise Unsupported(
-                f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint=f"one of {', '.join(allowed)}"
-            )
+            hint = did_you_mean(value, allowed, f"one of {', '.join(allowed)}")
+            raise Unsupported(f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint=hint)
         values[key] = _value(kind, key, fields[key].type, value)
     return kind.Options(**values)
 

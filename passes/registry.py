@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from typing import TYPE_CHECKING
 
 from gru_lower.errors import Unsupported
+from gru_lower.nearest_word import did_you_mean
 
 if TYPE_CHECKING:
     from gru_lower.passes.base import Pass
@@ -48,8 +48,7 @@ def load(name: str) -> type[Pass]:
 
     """
     if name not in PASSES:
-        near = difflib.get_close_matches(name, PASSES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known passes: {', '.join(PASSES)}"
+        hint = did_you_mean(name, PASSES, f"known passes: {', '.join(PASSES)}")
         raise Unsupported(f"there is no pass {name!r}", code="GL008", hint=hint)
     module, attribute = PASSES[name]
     found: type[Pass] = getattr(importlib.import_module(module), attribute)

@@ -63,7 +63,7 @@ def lower_model(model: Model, options: LoweringOptions) -> Result:
             mask=options.mask,
             batch_hint=options.batch_hint,
             vocabulary=options.vocabulary,
-            forbid="+".join(options.forbid),
+            forbid=options.forbid if isinstance(options.forbid, str) else "+".join(options.forbid),
         )
     return rewrite_model(
         model,

@@ -155,13 +155,13 @@ class LoweringOptions(RewritingOptions, kw_only=True):
     ] = "gemm"
     forbid: Annotated[
         Sequence[str],
-        Doc("Operators not to write: ``('Split', 'Sub')``.", flag="Operators not to write: Split+Sub."),
+        Doc("Operators not to write: ``('Split', 'Sub')``.", flag="Operators not to write: Split+Sub; repeatable."),
     ] = ()
     target: Annotated[
         str | None,
         Doc(
-            "What to lower for, a profile's name (``portable``) or path; overrules ``mask``, ``vocabulary`` and "
-            "``forbid``.",
+            "What to lower for, a profile's name (``portable``) or path; ``vocabulary`` and ``forbid`` narrow what "
+            "it takes.",
             flag="Write only what a target takes; portable: what everybody takes.",
         ),
     ] = None

@@ -8,6 +8,8 @@ import textwrap
 from typing import TYPE_CHECKING, Any, ForwardRef, ParamSpec, TypeVar, cast
 
 from gru_lower.api.declared_options import declared_options
+from gru_lower.errors import Unsupported
+from gru_lower.nearest_word import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +49,9 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
                 signature.bind(*args, **kwargs)
             except TypeError as error:
                 raise TypeError(f"{function.__name__}() {error}") from None
-            return function(arguments(*args, **kwargs))
+            given = arguments(*args, **kwargs)
+            _refuse_unknown_words(options, given)
+            return function(given)
 
         annotations = {option.name: option.type for option in options}
         vars(call).update(__signature__=signature, __annotations__=annotations | {"return": returned})
@@ -55,6 +59,21 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
         return call
 
     return decorate
+
+
+def _refuse_unknown_words(options: list[Option], given: object) -> None:
+    """Refuse a word that an option does not know.
+
+    Raises:
+        Unsupported: Naming the nearest one that it does.
+
+    """
+    for option in options:
+        value = getattr(given, option.name)
+        if option.choices and value not in option.choices:
+            listed = f"one of {', '.join(option.choices)}"
+            hint = did_you_mean(str(value), option.choices, listed)
+            raise Unsupported(f"{option.name} cannot be {value!r}", code="GL008", hint=hint)
 
 
 class _Source(str):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 from gru_lower.diagnostic_codes import CODES
 from gru_lower.errors import Unsupported
+from gru_lower.nearest_word import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,5 @@ class CodeSelection:
 
 def unknown_code(word: str) -> Unsupported:
     """Return the error for a word that no code begins with."""
-    near = difflib.get_close_matches(word.upper(), CODES, n=1)
-    hint = f"did you mean {near[0]}?" if near else "docs/diagnostics lists them; GL7 stands for all that begin so"
+    hint = did_you_mean(word, CODES, "docs/diagnostics lists them; GL7 stands for all that begin so")
     return Unsupported(f"there is no code {word!r}", code="GL008", hint=hint)

@@ -18,6 +18,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import onnx
+
+from gru_lower.errors import Unsupported
+from gru_lower.nearest_word import nearest
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -59,3 +64,21 @@ class Vocabulary:
 def vocabulary_of(name: str, forbid: str) -> Vocabulary:
     """Read the options of ``lower-gru``: a name, and operators joined by ``+``."""
     return Vocabulary(name, frozenset(filter(None, forbid.split("+"))))
+
+
+def refuse_unknown_operators(op_types: Iterable[str]) -> None:
+    """Refuse words that are no operators of ONNX.
+
+    Args:
+        op_types: What is not to be written.
+
+    Raises:
+        Unsupported: Naming the nearest operator, of those that a lowering may write first.
+
+    """
+    for word in op_types:
+        if word not in EMITTED and not onnx.defs.has(word):
+            known = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
+            found = nearest(word, EMITTED) or nearest(word, known)
+            hint = f"did you mean {found}?" if found else f"a lowering writes {', '.join(sorted(EMITTED))}"
+            raise Unsupported(f"there is no operator {word!r} to do without", code="GL008", hint=hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from onnx import GraphProto
@@ -10,6 +9,7 @@ from onnx import GraphProto
 from gru_lower.errors import Unsupported
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.tensor_types import is_known
+from gru_lower.nearest_word import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,8 +46,8 @@ def fix(model: Model, wanted: Mapping[str, int]) -> None:
 def _fix_symbol(model: Model, symbol: str, length: int) -> None:
     symbols = {dim.dim_param for value in model.proto.graph.input for dim in _dims(value) if dim.dim_param}
     if symbol not in symbols:
-        near = difflib.get_close_matches(symbol, symbols, n=1)
-        known = f"did you mean {near[0]}={length}?" if near else f"the inputs' symbols: {', '.join(sorted(symbols))}"
+        near = nearest(symbol, symbols)
+        known = f"did you mean {near}={length}?" if near else f"the inputs' symbols: {', '.join(sorted(symbols))}"
         hint = known if symbols else "the inputs have no symbols; name an axis: --fix-dim INPUT:AXIS=N"
         raise Unsupported(f"no input has a dim called {symbol!r}", code="GL008", hint=hint)
     for scope in walk(model.proto):
@@ -64,8 +64,7 @@ def _fix_axis(model: Model, name: str, axis: int, length: int, key: str) -> None
     value = next((value for value in model.proto.graph.input if value.name == name), None)
     if value is None:
         names = [value.name for value in model.proto.graph.input]
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"inputs: {', '.join(names)}"
+        hint = did_you_mean(name, names, f"inputs: {', '.join(names)}")
         raise Unsupported(f"there is no input {name!r}", code="GL008", hint=hint)
     dims = list(_dims(value))
     if axis >= len(dims):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from gru_lower.targets.target_option import quoted_target
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gru_lower.rewriting.target_options import TargetOptions
 
 
@@ -23,11 +25,11 @@ def lowering(
         form: What a GRU becomes.
         zero_length_state: What Y_h is for a sequence of length 0.
         opset: The opset to convert the whole model to first.
-        wanted: What the target asks for, which overrules ``options``.
+        wanted: What the target asks for: it adds to ``options``, and takes nothing from them.
         options: More options of ``lower-gru``.
 
     """
-    given = {**options, **({} if wanted is None else wanted.lower_gru)}
+    given = _combined(options, {} if wanted is None else wanted.lower_gru)
     steps = _preparing(opset, wanted), _step("lower-gru", form=form, zero_length_state=zero_length_state, **given)
     return ",".join(filter(None, steps))
 
@@ -58,6 +60,17 @@ def fusing(*, steps: bool = False, assume: str = "nothing", empty: str = "fuse")
 
     """
     return f"{_step('fuse-gru', steps='yes' if steps else 'no', assume=assume, empty=empty)},join-directions"
+
+
+def _combined(options: dict[str, str | int], wanted: Mapping[str, str]) -> dict[str, str | int]:
+    """Return options with those of a target: what either forbids is forbidden, and the narrower vocabulary holds."""
+    given = {**options, **wanted}
+    if "minimal" in (options.get("vocabulary"), wanted.get("vocabulary")):
+        given["vocabulary"] = "minimal"
+    if "forbid" in given:
+        forbidden = {op for each in (options, wanted) for op in str(each.get("forbid", "")).split("+") if op}
+        given["forbid"] = "+".join(sorted(forbidden))
+    return given
 
 
 def _preparing(opset: int | None, wanted: TargetOptions | None) -> str:

@@ -11,13 +11,13 @@ A column lists options under ``right``, ``wrong`` and ``rejected``, and need not
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gru_lower.errors import InvalidModel, Unsupported
+from gru_lower.nearest_word import did_you_mean
 from gru_lower.targets.option_axes import BANDS, DTYPES, OPTIONS, PLAIN
 from gru_lower.targets.profile import (
     COLUMNS,
@@ -73,8 +73,7 @@ def load(target: str) -> Profile:
     """
     path = FOLDER / f"{target}.toml" if target in names() else Path(target)
     if not path.is_file():
-        near = difflib.get_close_matches(target, names(), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"targets: {', '.join(names())}; or the path of a .toml file"
+        hint = did_you_mean(target, names(), f"targets: {', '.join(names())}; or the path of a .toml file")
         raise Unsupported(f"there is no target {target!r}", code="GL401", hint=hint)
     try:
         return parse(path.read_text(encoding="utf-8"))

@@ -5,8 +5,9 @@ Every function raises ValueError with a message that names the key and says what
 
 from __future__ import annotations
 
-import difflib
 from typing import Any, TypeGuard
+
+from gru_lower.nearest_word import did_you_mean, nearest
 
 
 def check_keys(where: str, data: dict[str, Any], required: tuple[str, ...], optional: tuple[str, ...]) -> None:
@@ -15,8 +16,8 @@ def check_keys(where: str, data: dict[str, Any], required: tuple[str, ...], opti
     unknown = [key for key in data if key not in required and key not in optional]
     parts = [f"lacks {', '.join(missing)}"] if missing else []
     if unknown:
-        near = difflib.get_close_matches(unknown[0], [*required, *optional], n=1)
-        parts.append(f"does not know {', '.join(unknown)}" + (f" (did you mean {near[0]}?)" if near else ""))
+        near = nearest(unknown[0], [*required, *optional])
+        parts.append(f"does not know {', '.join(unknown)}" + (f" (did you mean {near}?)" if near else ""))
     if parts:
         raise ValueError(f"{where}: {'; '.join(parts)}" if where else "; ".join(parts))
 
@@ -80,7 +81,6 @@ def words_at(where: str, value: object, allowed: tuple[str, ...] = ()) -> tuple[
         raise ValueError(f"{where} has to be a list of texts")
     for word in value:
         if allowed and word not in allowed:
-            near = difflib.get_close_matches(word, allowed, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(allowed[:8])}, ..."
+            hint = did_you_mean(word, allowed, f"known: {', '.join(allowed[:8])}, ...")
             raise ValueError(f"{where}: {word!r} is unknown; {hint}")
     return tuple(value)

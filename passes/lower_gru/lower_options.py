@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gru_lower.emission.operator_vocabulary import NAMES
+from gru_lower.emission.operator_vocabulary import NAMES, refuse_unknown_operators
+from gru_lower.errors import Unsupported
+from gru_lower.nearest_word import did_you_mean
 from gru_lower.passes.lower_gru.choose_form import FORMS
 from gru_lower.passes.lower_gru.choose_packing import PACKINGS
 
@@ -43,3 +45,11 @@ class LowerOptions:
     forms: str = ""
     target: str = ""
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
+
+    def __post_init__(self) -> None:
+        """Refuse operators and forms that there are not."""
+        refuse_unknown_operators(filter(None, self.forbid.split("+")))
+        for word in filter(None, self.forms.split("+")):
+            if word not in FORMS[1:]:
+                hint = did_you_mean(word, FORMS[1:], f"one of {', '.join(FORMS[1:])}")
+                raise Unsupported(f"there is no form {word!r}", code="GL008", hint=hint)

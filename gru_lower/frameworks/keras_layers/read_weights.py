@@ -12,6 +12,7 @@ from gru_lower.frameworks.keras_layers.layers import Layer, Recurrent, Stack
 from gru_lower.frameworks.refusals import unfit, unknown_weight
 from gru_lower.frameworks.weights.cell import MERGES
 from gru_lower.frameworks.weights.weight_layouts import cell_of_weights
+from gru_lower.nearest_word import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,8 @@ def _completed(framework: Framework, entry: Mapping[str, Any], *, sequences: boo
     """Return a layer's configuration with the defaults of what it leaves out."""
     odd = [key for key in entry if key not in DEFAULTS]
     if odd:
-        raise unfit(framework, f"the configuration has no {odd[0]!r}", f"its keys are {', '.join(DEFAULTS)}")
+        hint = did_you_mean(odd[0], DEFAULTS, f"its keys are {', '.join(DEFAULTS)}")
+        raise unfit(framework, f"the configuration has no {odd[0]!r}", hint)
     config = {**DEFAULTS, **entry}
     if config["merge_mode"] not in (*MERGES, None):
         raise unfit(framework, f"merge_mode cannot be {config['merge_mode']!r}", f"one of {', '.join(MERGES)}, None")

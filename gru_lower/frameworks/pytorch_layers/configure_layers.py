@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower.frameworks.descriptions.pytorch import TORCH
 from gru_lower.frameworks.refusals import unfit
+from gru_lower.nearest_word import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,8 @@ def check_configuration(layers: Sequence[Layer], config: Mapping[str, Any]) -> b
     known = {**config_of(layers, batch_first=bool(config.get("batch_first"))), "dropout": config.get("dropout", 0.0)}
     for key, value in config.items():
         if key not in known:
-            raise unfit(TORCH, f"the configuration has no {key!r}", f"its keys are {', '.join(known)}")
+            hint = did_you_mean(key, known, f"its keys are {', '.join(known)}")
+            raise unfit(TORCH, f"the configuration has no {key!r}", hint)
         if known[key] != value:
             raise unfit(TORCH, f"{key} is {value}, but the weights say {known[key]}", "correct the configuration")
     return bool(known["batch_first"])

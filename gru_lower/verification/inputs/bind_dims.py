@@ -6,6 +6,7 @@ import operator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from gru_lower.nearest_word import did_you_mean
 from gru_lower.verification.inputs.errors import BadInputs
 from gru_lower.verification.inputs.model_inputs import Dim, Input, inputs_of, spell
 
@@ -89,7 +90,7 @@ def bind_dims(
     if unknown:
         raise BadInputs(
             f"a shape is given for {unknown[0]!r}, but the model has no such input",
-            hint=f"its inputs are {', '.join(map(repr, inputs))}",
+            hint=did_you_mean(unknown[0], inputs, f"its inputs are {', '.join(map(repr, inputs))}"),
         )
     sizes, bound = Sizes(), dict(inputs)
     for name, spec in inputs.items():

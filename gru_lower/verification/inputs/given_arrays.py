@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 
+from gru_lower.nearest_word import did_you_mean
 from gru_lower.verification.arrays import is_float, is_text, restored
 from gru_lower.verification.inputs.errors import BadInputs
 from gru_lower.verification.inputs.model_inputs import Input, inputs_of, spell, type_name
@@ -41,7 +42,7 @@ def fitted(model: onnx.ModelProto, given: Mapping[str, Array], other: onnx.Model
         if name not in known:
             raise BadInputs(
                 f"inputs were given for {name!r}, but the model has no such input",
-                hint=f"its inputs are {', '.join(map(repr, known))}",
+                hint=did_you_mean(name, known, f"its inputs are {', '.join(map(repr, known))}"),
             )
     wanted = inputs_of(model)
     theirs = inputs_of(other) if other is not None else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.errors import Unsupported
+from gru_lower.nearest_word import did_you_mean
 from gru_lower.verification.worker.client import Worker
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def _provider(name: str, worker: Worker) -> str:
             return full
     worker.close()
     listed = ", ".join(there)
+    short = [full.removesuffix("ExecutionProvider") for full in there]
     raise Unsupported(
         f"the onnxruntime installed has no execution provider {name!r}",
         code="GL505",
-        hint=f"it has {listed}; for another, install the onnxruntime made for it",
+        hint=did_you_mean(name, short, f"it has {listed}; for another, install the onnxruntime made for it"),
     )
