@@ -112,6 +112,47 @@ def test_what_a_step_makes_of_its_input_goes_ahead(carrier: str, head: str, tail
     assert all(len(body.node) < len(cell()) for node in loops for _, body in subgraphs(node))
 
 
+def with_condition(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
+    """Let a Loop go on by a constant True: captured, made by a node outside, or made in the body."""
+    loop = next(node for node in model.graph.node if node.op_type == "Loop")
+    body = next(graph for _, graph in subgraphs(loop))
+    yes = helper.make_node("Constant", [], ["yes"], value=numpy_helper.from_array(np.ones((), bool)))
+    if where == "initializer":
+        model.graph.initializer.append(numpy_helper.from_array(np.ones((), bool), "yes"))
+    elif where == "node outside":
+        model.graph.node.insert(0, yes)
+    else:
+        body.node.insert(0, yes)
+    next(node for node in body.node if node.output[0] == "still").input[0] = "yes"
+    loop.input[1] = "yes" if where == "initializer" else ""
+    return model
+
+
+@pytest.mark.parametrize("where", ["initializer", "node outside", "node inside"])
+@pytest.mark.parametrize(("head", "tail"), [("", "projection"), ("rectified layer", "states")])
+def test_a_condition_that_is_a_constant_does_not_hold_a_loop_together(where: str, head: str, tail: str) -> None:
+    result = gru_lower.fuse(with_condition(model_of("Loop", tail, head), where), require=1)
+    assert result.report.verification.status == "equivalent"
+
+
+@pytest.mark.parametrize("tail", ["projection", "states"])
+def test_a_loop_over_an_open_length_is_taken_apart(tail: str) -> None:
+    model = model_of("Loop", tail, "rectified layer")
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "T"
+    del model.graph.initializer[[tensor.name for tensor in model.graph.initializer].index("trips")]
+    model.graph.initializer.append(numpy_helper.from_array(np.array(0), "first"))
+    model.graph.node.insert(0, helper.make_node("Shape", ["X"], ["sizes"]))
+    model.graph.node.insert(1, helper.make_node("Gather", ["sizes", "first"], ["trips"]))
+    result = gru_lower.fuse(model, require=1)
+    assert result.report.verification.status == "equivalent"
+
+
+def test_a_condition_that_is_false_stops_a_loop() -> None:
+    model = with_condition(model_of("Loop", "projection"), "initializer")
+    model.graph.initializer[-1].CopyFrom(numpy_helper.from_array(np.zeros((), bool), "yes"))
+    assert not any(is_onnx(node, "GRU") for node in gru_lower.fuse(model).model.graph.node)
+
+
 def test_a_loop_that_is_no_gru_stays_to_the_byte() -> None:
     model = model_of("Scan", "projection")
     body = next(graph for node in model.graph.node for _, graph in subgraphs(node))

@@ -86,7 +86,7 @@ class FuseGru(Pass):
 
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Fuse in every scope; in loops that are split first, where that fuses more."""
-        if not has_loops(model.proto):
+        if not has_loops(model):
             return self._fused(model, ctx)
         whole = model.copy()
         tried, apart = [(whole, self._fused(whole, ctx))], model

@@ -234,6 +234,11 @@ class Affine:
         parts = [f"{factor}*{name}" if factor != 1 else str(name) for name, factor in self.terms]
         return " + ".join([*parts, str(self.constant)] if self.constant else parts)
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is one of the unknown numbers, with nothing added."""
+        return not self.constant and len(self.terms) == 1 and self.terms[0][1] == 1
+
     def lower_bound(self) -> int | None:
         """Return a number that the sum is never below, ``None`` if there is none.
 

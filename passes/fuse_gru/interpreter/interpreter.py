@@ -17,6 +17,7 @@ from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
 from gru_lower.passes.fuse_gru.interpreter import function_calls
 from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
 from gru_lower.passes.fuse_gru.interpreter.operators.registry import HANDLERS
+from gru_lower.passes.fuse_gru.interpreter.value_types import elem_type_of
 from gru_lower.passes.fuse_gru.loops.loop_outputs import output_values
 from gru_lower.passes.fuse_gru.loops.read_loop import LoopReader
 from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
@@ -143,6 +144,7 @@ class Interpreter(ScopeValues):
         for position, parameter in enumerate(scope.inputs):
             given = node.input[position] if position < len(node.input) else ""
             inside.values[parameter] = known = self.value(given) if given else None
+            inside.given_types[parameter] = elem_type_of(self, given) if given else 0
             leaf = self.algebra.atoms[known.poly.atom or 0] if isinstance(known, PolyTensor) and known.poly else None
             if isinstance(leaf, Leaf) and NamedValue(scope.path, parameter) in self.algebra.non_matrices:
                 self.algebra.non_matrices.add(leaf.source)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import NodeProto, ValueInfoProto, helper, numpy_helper
 
+from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.random_nodes import RandomNodes
 from gru_lower.graph.scopes import node_uses, subgraphs
@@ -45,22 +46,22 @@ def split_loops(model: Model) -> bool:
         Whether there was one.
 
     """
-    names, random = Names(model.proto), RandomNodes(model.proto)
+    names, facts, random = Names(model.proto), Facts(model), RandomNodes(model.proto)
     changed = False
     for scope in reversed(list(editable_scopes(model.proto))):  # bodies before the loops they are in
         nodes: list[NodeProto] = []
         for node in scope.nodes:
-            found = _movable_outputs(node, random)
+            loop = loop_parts(node, scope, facts)
+            found = None if loop is None else _movable_outputs(loop, random)
             nodes += [node] if found is None else _split(*found, names)
             changed = changed or found is not None
         replace_nodes(scope, nodes)
     return changed
 
 
-def _movable_outputs(node: NodeProto, random: RandomNodes) -> tuple[LoopParts, list[int]] | None:
+def _movable_outputs(loop: LoopParts, random: RandomNodes) -> tuple[LoopParts, list[int]] | None:
     """Return a loop and which of its outputs need not be computed in it; ``None`` if there are no such outputs."""
-    loop = loop_parts(node)
-    if loop is None or not loop.states:
+    if not loop.states:
         return None
     needed = {id(each) for each in loop.needed_for(loop.results)}
     states = {*loop.inner, *loop.results}

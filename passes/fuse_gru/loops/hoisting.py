@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
 LINEAR = frozenset({
-    *("Add", "Cast", "Concat", "Constant", "Div", "Expand", "Flatten", "Gather", "Gemm", "Identity", "MatMul", "Mul"),
+    *("Add", "Cast", "CastLike", "Concat", "Constant", "Div", "Expand", "Flatten", "Gather", "Gemm", "Identity", "MatMul", "Mul"),
     *("Neg", "Reshape", "Shape", "Slice", "Split", "Squeeze", "Sub", "Sum", "Tile", "Transpose", "Unsqueeze"),
 })  # fmt: skip
 """Operators that are linear in a step's input, with constants; but for a Gather of rows by it."""
@@ -50,7 +50,7 @@ def hoist_inputs(model: Model) -> bool:
     for scope in reversed([scope for scope in scopes if is_editable(scope)]):  # bodies before the loops they are in
         nodes: list[NodeProto] = []
         for node in scope.nodes:
-            loop = loop_parts(node)
+            loop = loop_parts(node, scope, facts)
             cut = _last_hoistable(loop) if loop is not None and loop.states else []
             types = [facts.elem_type(bodies[id(loop.body)], name) for name in cut] if loop is not None else []
             if loop is None or not cut or not all(types) or _draws_twice(loop, cut, random):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from onnx import GraphProto
+from onnx import GraphProto, TensorProto, numpy_helper
 
+from gru_lower.graph.constant_nodes import constant_of
+from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs, walk
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from onnx import ModelProto, NodeProto, ValueInfoProto
 
+    from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
 
 OLDEST = 13
@@ -109,11 +112,17 @@ def needed_nodes(
     return [node for node in body.node if id(node) in found]
 
 
-def loop_parts(node: NodeProto) -> LoopParts | None:
+def loop_parts(node: NodeProto, scope: Scope, facts: Facts) -> LoopParts | None:
     """Return the parts of a loop; ``None`` for any other node, and for a loop that is not taken apart.
 
     Those are a Scan along other axes than the first, a Loop with a condition or without a trip count, and one that
     leaves out outputs.
+
+    Args:
+        node: The node.
+        scope: The scope it stands in.
+        facts: The model's side table.
+
     """
     if not is_onnx(node) or node.op_type not in ("Scan", "Loop"):
         return None
@@ -125,8 +134,21 @@ def loop_parts(node: NodeProto) -> LoopParts | None:
         loop = LoopParts(node, body, 0, len(node.input) - given["num_scan_inputs"].i)
         return loop if loop.names_all_outputs else None
     loop = LoopParts(node, body, 2, len(node.input) - 2)
-    goes_on = loop.resolved(body.output[0].name)
-    return loop if loop.names_all_outputs and node.input[0] and goes_on == body.input[1].name else None
+    return loop if loop.names_all_outputs and node.input[0] and _always_goes_on(loop, scope, facts) else None
+
+
+def _always_goes_on(loop: LoopParts, scope: Scope, facts: Facts) -> bool:
+    """Whether a Loop takes as many steps as its trip count says: its condition stays as it is, or is a constant."""
+    name = loop.resolved(loop.body.output[0].name)
+    if name == loop.body.input[1].name:
+        return True
+    inside = loop.producers.get(name)
+    tensor = next((each for each in loop.body.initializer if each.name == name), None)
+    if inside is not None and is_onnx(inside, "Constant"):
+        tensor = constant_of(inside)
+    if inside is None and tensor is None:
+        tensor = facts.constant(scope, name)
+    return tensor is not None and tensor.data_type == TensorProto.BOOL and bool(numpy_helper.to_array(tensor).all())
 
 
 def is_editable(scope: Scope) -> bool:
@@ -139,6 +161,7 @@ def editable_scopes(model: ModelProto) -> Iterator[Scope]:
     yield from filter(is_editable, walk(model))
 
 
-def has_loops(model: ModelProto) -> bool:
+def has_loops(model: Model) -> bool:
     """Whether there is a Scan or Loop that can be taken apart."""
-    return any(loop_parts(node) is not None for scope in editable_scopes(model) for node in scope.nodes)
+    facts = Facts(model)
+    return any(loop_parts(node, scope, facts) for scope in editable_scopes(model.proto) for node in scope.nodes)

@@ -67,6 +67,7 @@ class ScopeValues:
 
     Attributes:
         values: What is known, by name; filled in as values are asked for.
+        given_types: The element types of a function's parameters in one call, as far as they are known.
         named_tensors: For every polynomial that a value of this scope is, the first such value.
 
     """
@@ -82,6 +83,7 @@ class ScopeValues:
         """Start with what is given: inputs and initializers."""
         self.algebra, self.facts, self.scope, self.scopes, self.parent = algebra, facts, scope, scopes, parent
         self.values: dict[str, Known] = {}
+        self.given_types: dict[str, int] = {}
         self.named_tensors: dict[Poly, NamedTensor] = {}
         self._roles = find_roles(scope, facts)
         for name in self._roles.data:

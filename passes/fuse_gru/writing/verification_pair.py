@@ -10,6 +10,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from gru_lower.graph.node_order import sort_nodes
 from gru_lower.graph.scopes import node_uses
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor
 from gru_lower.passes.fuse_gru.writing.region_inputs import RegionInputs
 from gru_lower.verification.sites.site import SitePair
@@ -139,10 +140,7 @@ class VerificationPairs:
         known = self.interpreter.values.get(name)
         if isinstance(known, PolyTensor) and (shape is None or len(shape) == len(known.dims)):
             declared = shape or [None] * len(known.dims)
-            shape = [
-                length if isinstance(length, int) and length > 0 else given
-                for length, given in zip(known.dims, declared, strict=True)
-            ]
+            shape = [_dim(length, given) for length, given in zip(known.dims, declared, strict=True)]
         return helper.make_tensor_value_info(name, elem_type, shape)
 
     def _model(
@@ -160,6 +158,13 @@ class VerificationPairs:
         made = helper.make_model(graph, opset_imports=imports, ir_version=version)
         made.functions.extend(self.model.functions)
         return made
+
+
+def _dim(length: Count, declared: int | str | None) -> int | str | None:
+    """Return what a test is told of an axis: equal lengths have one name, so that loops take as many steps."""
+    if isinstance(length, Affine):
+        return str(length) if length.is_unknown else declared
+    return length if length > 0 else declared
 
 
 def _joined(first: Sequence[NodeProto], then: Sequence[NodeProto]) -> list[NodeProto]:

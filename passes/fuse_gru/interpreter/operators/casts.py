@@ -1,4 +1,4 @@
-"""Operators that hand their input on: Identity, Dropout, and Cast where it keeps the numbers."""
+"""Operators that hand their input on: Identity, Dropout, and Cast and CastLike where they keep the numbers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.interpreter.lossless_casts import keeps_count
 from gru_lower.passes.fuse_gru.interpreter.masks import is_binary
+from gru_lower.passes.fuse_gru.interpreter.value_types import elem_type_of
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
 
 if TYPE_CHECKING:
@@ -38,16 +39,28 @@ def dropout_node(call: Call) -> list[Known]:
 
 def cast_node(call: Call) -> list[Known]:
     """Cast of a constant, to the same type, of booleans to numbers, and of 0 and 1 to booleans."""
-    to, given = int(call.attributes["to"]), call.known(0)
+    return [_cast(call, int(call.attributes["to"]))]
+
+
+def cast_like_node(call: Call) -> list[Known]:
+    """CastLike: a Cast to the type of another value, where that is known."""
+    to = elem_type_of(call.values, call.node.input[1])
+    if not to:
+        raise NotUnderstoodError
+    return [_cast(call, to)]
+
+
+def _cast(call: Call, to: int) -> Known:
+    given = call.known(0)
     if isinstance(given, ConstTensor):
         if given.array.dtype == object:
             if not all(keeps_count(entry, to) for entry in given.array.flat if isinstance(entry, Affine)):
                 raise NotUnderstoodError
-            return [given]
-        return [ConstTensor(given.array.astype(helper.tensor_dtype_to_np_dtype(to)), given.dims)]
-    there = call.values.facts.elem_type(call.values.scope, call.node.input[0])
+            return given
+        return ConstTensor(given.array.astype(helper.tensor_dtype_to_np_dtype(to)), given.dims)
+    there = elem_type_of(call.values, call.node.input[0])
     if there == to or (there == TensorProto.BOOL and to in (*FLOATS, *INTEGERS)):
-        return [given]
+        return given
     if to == TensorProto.BOOL and is_binary(call.values, call.node.input[0]):
-        return [given]
+        return given
     raise NotUnderstoodError

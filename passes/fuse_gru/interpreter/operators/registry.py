@@ -84,6 +84,7 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "Identity": casts.identity_node,
     "Dropout": casts.dropout_node,
     "Cast": casts.cast_node,
+    "CastLike": casts.cast_like_node,
     # axes
     "Transpose": reshaping.transpose_node,
     "Reshape": reshaping.reshape_node,
