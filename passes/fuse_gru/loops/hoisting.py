@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
 LINEAR = frozenset({
-    *("Add", "Cast", "CastLike", "Concat", "Constant", "Div", "Expand", "Flatten", "Gather", "Gemm", "Identity", "MatMul", "Mul"),
-    *("Neg", "Reshape", "Shape", "Slice", "Split", "Squeeze", "Sub", "Sum", "Tile", "Transpose", "Unsqueeze"),
+    *("Add", "Cast", "CastLike", "Concat", "Constant", "Div", "Expand", "Flatten", "Gather", "Gemm", "Identity"),
+    *("MatMul", "Mul", "Neg", "Reshape", "SequenceAt", "Shape", "Slice", "Split", "SplitToSequence", "Squeeze", "Sub"),
+    *("Sum", "Tile", "Transpose", "Unsqueeze"),
 })  # fmt: skip
 """Operators that are linear in a step's input, with constants; but for a Gather of rows by it."""
 
