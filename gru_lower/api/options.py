@@ -150,8 +150,11 @@ class LoweringOptions(RewritingOptions, kw_only=True):
     batch_hint: Annotated[int, Doc("Batch size to expect where it is dynamic; only speed depends on it.", least=0)] = 0
     fix_dims: FixDims = None
     vocabulary: Annotated[
-        Literal["gemm", "minimal"],
-        Doc("What steps are spelled with; minimal: MatMul, Add, Sub, Mul, Sigmoid, Tanh and views."),
+        Literal["gemm", "matmul", "minimal"],
+        Doc(
+            "What steps are spelled with; minimal: MatMul, Add, Sub, Mul, Sigmoid, Tanh and views without Split; "
+            "matmul: the same, and what other functions, clip and lengths need."
+        ),
     ] = "gemm"
     forbid: Annotated[
         Sequence[str],

@@ -130,12 +130,12 @@ class Emitter:
             return self.op(op_type, [x], name, axes=list(axes))
         return self.op(op_type, [x, self.ints("axes", axes)], name)
 
-    def split(self, x: Value, width: int | None, names: Sequence[str], axis: int = 0) -> list[Value]:
+    def split(self, x: Value, width: int | Value | None, names: Sequence[str], axis: int = 0) -> list[Value]:
         """Split into as many equal parts as there are names along an axis; one part is the value itself.
 
         Args:
             x: What to split.
-            width: The length of a part, if it is known; slices need it.
+            width: The length of a part: a number, which slices need, a value [1], or ``None`` before opset 13.
             names: What to call the parts.
             axis: Along which axis.
 
@@ -143,17 +143,34 @@ class Emitter:
         parts = len(names)
         if parts == 1:
             return [x]
-        if width is not None and not self.vocabulary.has("Split"):
+        if isinstance(width, int) and not self.vocabulary.has("Split"):
             return [self.slice(x, i * width, (i + 1) * width, axis, name) for i, name in enumerate(names)]
-        extra = {"num_outputs": parts} if self.opset >= SPLIT_OUTPUTS else {}
-        return self.multi("Split", [x], names, axis=axis, **extra)
+        if self.opset < AXES_INPUT or width is None:
+            extra = {"num_outputs": parts} if self.opset >= SPLIT_OUTPUTS else {}
+            return self.multi("Split", [x], names, axis=axis, **extra)
+        if isinstance(width, int):
+            lengths = self.ints("lengths", [width] * parts)
+        else:
+            each = [width, self.ints("parts", [parts])]
+            lengths = self.shared(f"{parts} x {width.name}", lambda: self.op("Expand", each, "lengths"))
+        return self.multi("Split", [x, lengths], names, axis=axis)
+
+    def concat(self, values: Sequence[Value], axis: int, name: str) -> Value:
+        """Join values along an axis: by one node, or by a tree of nodes with as many inputs as a node may have."""
+        most = self.vocabulary.most_inputs
+        while most and len(values) > most:
+            values = [
+                self.op("Concat", part, f"{name}_part", axis=axis) if len(part) > 1 else part[0]
+                for part in (values[i : i + most] for i in range(0, len(values), most))
+            ]
+        return values[0] if len(values) == 1 else self.op("Concat", values, name, axis=axis)
 
     def stack(self, values: Sequence[Value], axis: int, name: str) -> Value:
         """Join values along a new axis."""
         lifted = [
             self.unsqueeze(value, [axis], f"{name}_{i}" if len(values) > 1 else name) for i, value in enumerate(values)
         ]
-        return lifted[0] if len(lifted) == 1 else self.op("Concat", lifted, name, axis=axis)
+        return self.concat(lifted, axis, name)
 
     def slice(self, x: Value, start: int, end: int, axis: int, name: str) -> Value:
         """Take a constant range of an axis."""
@@ -171,11 +188,21 @@ class Emitter:
             return self.op("Shape", [x], name, start=axis, end=axis + 1)
         return self.op("Gather", [self.op("Shape", [x], f"{name}_shape"), self.ints("index", [axis])], name, axis=0)
 
-    def gemm(self, a: Value, b: Value, c: Value | None, name: str) -> Value:
-        """Return ``a bᵀ + c``. Without Gemm the transpose of a weight ``W`` is the weight ``WT``."""
+    def gemm(self, a: Value, b: Value, c: Value | None, name: str, *, computed: bool = False) -> Value:
+        """Return ``a bᵀ + c``. Without Gemm the transpose of a weight ``W`` is the weight ``WT``.
+
+        Args:
+            a: The values.
+            b: The weight.
+            c: What to add, or ``None``.
+            name: What to call the result.
+            computed: Whether c is no constant. It comes first in an Add then: optimisers fold ``Add(product, c)`` into
+                a Gemm, which many runtimes take with a constant C only.
+
+        """
         if not self.vocabulary.has("Gemm"):
             product = self.op("MatMul", [a, self.value(f"{b.name}T")], name if c is None else f"{name}_product")
-            return product if c is None else self.op("Add", [product, c], name)
+            return product if c is None else self.op("Add", [c, product] if computed else [product, c], name)
         if c is None:
             if self.opset >= GEMM_NO_C:
                 return self.op("Gemm", [a, b], name, transB=1)

@@ -1,10 +1,12 @@
 """Which operators a lowering may write, and how it does without those it may not.
 
-``minimal`` spells a GRU with MatMul, Add, Sub, Mul, Sigmoid, Tanh and operators that only move values; ``gemm``, the
-fastest in onnxruntime, with whatever serves. Single operators may be forbidden besides. What has another spelling
+``minimal`` writes a GRU with MatMul, Add, Sub, Mul, Sigmoid, Tanh and operators that only move values, Split not among
+them, and no node with more than seven inputs: of all spellings the one that most runtimes and tools take. ``matmul`` is
+the same spelling, with other operators for what a GRU cannot do without them: other functions, clip, lengths. ``gemm``,
+the fastest in onnxruntime, has whatever serves. Single operators may be forbidden besides. What has another spelling
 gets it:
 
-    Gemm(a, W, c)  →  Add(MatMul(a, Wᵀ), c)          Wᵀ transposed beforehand
+    Gemm(a, W, c)  →  Add(MatMul(a, Wᵀ), c)          Wᵀ transposed beforehand; Add(c, ...) where c is computed
     Sub(a, b)      →  Add(a, Mul(b, -1))
     Split(x)       →  Slices of it, or Gather of its steps
     Tanh(x)        →  2 · Sigmoid(2x) - 1
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 VIEWS = frozenset({"Reshape", "Transpose", "Split", "Slice", "Concat", "Squeeze", "Unsqueeze", "Gather"})
-MINIMAL = frozenset({"MatMul", "Add", "Sub", "Mul", "Sigmoid", "Tanh"}) | VIEWS
+MINIMAL = frozenset({"MatMul", "Add", "Sub", "Mul", "Sigmoid", "Tanh"}) | VIEWS - {"Split"}
 STRUCTURE = frozenset({"Scan", "Loop", "Identity", "Shape", "Expand"})
 """What the forms with control flow rest on, whatever their bodies are spelled with."""
-NAMES = ("gemm", "minimal")
-EMITTED = MINIMAL | STRUCTURE | {
+NAMES = ("gemm", "matmul", "minimal")
+MOST_INPUTS = 7
+"""How many inputs a node may have where there is no Gemm: with its output, the eight buffers of a WebGPU shader."""
+EMITTED = MINIMAL | VIEWS | STRUCTURE | {
     *("Gemm", "Flatten", "Cast", "Xor", "Where", "Less", "Range", "Clip", "Neg", "Abs", "Exp", "Log", "Div", "Greater"),
     *("ConstantOfShape", "NonZero", "Equal"),
     *("Max", "Min", "Relu", "LeakyRelu", "ThresholdedRelu", "HardSigmoid", "Elu", "Softsign", "Softplus"),
@@ -44,7 +48,7 @@ class Vocabulary:
     """The operators a lowering may write.
 
     Attributes:
-        name: ``"gemm"`` or ``"minimal"``.
+        name: ``"gemm"``, ``"matmul"`` or ``"minimal"``.
         forbidden: Operators it may not write all the same.
 
     """
@@ -54,7 +58,14 @@ class Vocabulary:
 
     def has(self, op_type: str) -> bool:
         """Whether an operator may be written."""
-        return op_type not in self.forbidden and (self.name != "minimal" or op_type in MINIMAL | STRUCTURE)
+        if op_type in self.forbidden or (self.name == "matmul" and op_type in ("Gemm", "Split")):
+            return False
+        return self.name != "minimal" or op_type in MINIMAL | STRUCTURE
+
+    @property
+    def most_inputs(self) -> int | None:
+        """How many inputs a node may have, or ``None`` for any number."""
+        return None if self.name == "gemm" else MOST_INPUTS
 
     def lacking(self, op_types: Iterable[str]) -> list[str]:
         """Return the operators among some that may not be written."""

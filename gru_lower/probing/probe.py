@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gru_lower.targets.profile import Verdict
 
 OLDEST = 7
-VOCABULARIES: tuple[tuple[str, tuple[str, ...]], ...] = (("gemm", ()), ("gemm", ("Gemm",)), ("minimal", ()))
+VOCABULARIES = ("gemm", "matmul", "minimal")
 """Vocabularies that lowered GRUs may be written in, and operators to do without."""
 COMPARED_ON: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("unroll", ()),
@@ -171,10 +171,9 @@ class _Probe:
 
     def _find_vocabulary(self) -> None:
         """Find the vocabulary in which most of a few GRUs are right: with Gemm, without it, or the minimal one."""
-        best, overflowing = -1, self._profile.avoid
-        for vocabulary, avoid in VOCABULARIES:
-            tried = replace(self._profile, vocabulary=vocabulary, avoid=(*avoid, *overflowing))
-            before, self._profile = self._profile, tried
+        best = -1
+        for vocabulary in VOCABULARIES:
+            before, self._profile = self._profile, replace(self._profile, vocabulary=vocabulary)
             found = [self._verdict(column, extra) for column, extra in COMPARED_ON]
             score = sum(verdict == "right" for verdict in found)
             if score > best:

@@ -117,7 +117,7 @@ class Profile:
         static: Whether every shape has to be static.
         dtypes: The float types it takes, as numpy spells them.
         forms: What a GRU may become, the best first.
-        vocabulary: ``"gemm"`` or ``"minimal"``.
+        vocabulary: ``"gemm"``, ``"matmul"`` or ``"minimal"``.
         mask: ``"auto"`` or ``"where"``, as ``lower-gru`` takes it.
         avoid: Operators that what is written for it does better without, though it takes them.
         forbid: Operators it does not take.

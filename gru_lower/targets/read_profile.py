@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gru_lower.emission.operator_vocabulary import NAMES as VOCABULARIES
 from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.nearest_word import did_you_mean
 from gru_lower.targets.option_axes import BANDS, DTYPES, OPTIONS, PLAIN
@@ -105,7 +106,7 @@ def parse(text: str) -> Profile:
         static=flag_at("static", data["static"]),
         dtypes=words_at("dtypes", data.get("dtypes", ["float32"]), DTYPES),
         forms=words_at("forms", data["forms"], FORMS),
-        vocabulary=choice_at("vocabulary", data.get("vocabulary", "gemm"), ("gemm", "minimal")),
+        vocabulary=choice_at("vocabulary", data.get("vocabulary", "gemm"), VOCABULARIES),
         mask=choice_at("mask", data.get("mask", "auto"), ("auto", "where")),
         avoid=words_at("avoid", data.get("avoid", [])),
         forbid=words_at("forbid", data.get("forbid", [])),

@@ -28,7 +28,8 @@ class LowerOptions:
         mask: How sequence_lens acts: ``auto`` closes the gates outside the body where that is exact,
             ``where`` always takes a Where in the body, which quantisers understand.
         vocabulary: ``gemm`` writes what is fastest in onnxruntime, ``minimal`` only MatMul, Add, Sub, Mul, Sigmoid,
-            Tanh and operators that move values (see :mod:`gru_lower.emission.operator_vocabulary`).
+            Tanh and operators that move values, ``matmul`` the same and what other functions, clip and lengths need
+            (see :mod:`gru_lower.emission.operator_vocabulary`).
         forbid: Operators not to write, joined by ``+``: ``Split+Sub``.
         forms: The forms a target takes, joined by ``+``, the best first; all if empty.
         target: A profile's name or path: a GRU the target runs right is kept, and none becomes what it runs wrongly.

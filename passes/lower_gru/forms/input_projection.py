@@ -34,7 +34,7 @@ def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Proj
     parts: dict[str, Value] = {}
     for gate in GATES:
         bias = e.value(f"{p}b{gate}") if "B" in v.has else None
-        value = e.gemm(given.rows, e.value(f"{p}W{gate}"), bias, f"{p}X{gate}")
+        value = e.gemm(given.rows, e.value(f"{p}W{gate}"), bias, f"{p}X{gate}", computed="B" in v.dynamic)
         if v.mask == "gate" and given.mask is not None:
             padding = np.full(v.hidden_size, CLOSED[gate])
             value = sequence_lens_masks.fill_rows(e, v, given.mask, [value], padding, f"{p}X{gate}_valid")

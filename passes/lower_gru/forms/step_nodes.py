@@ -36,12 +36,15 @@ class StepAlgebra:
 
     def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
         """Return ``state Rᵀ + plus``, one Gemm."""
-        return self._e.gemm(state, self._e.value(f"{self._p}R{gate}"), plus, f"pre_{gate}")
+        return self._e.gemm(state, self._e.value(f"{self._p}R{gate}"), plus, f"pre_{gate}", computed=True)
 
     def recurrent_candidate(self, state: Value | None) -> Value | None:
         """Return ``state Rhᵀ + Rbh``."""
         bias = self._e.value(f"{self._p}Rbh") if "B" in self._v.has else None
-        return bias if state is None else self._e.gemm(state, self._e.value(f"{self._p}Rh"), bias, "recurrent_h")
+        if state is None:
+            return bias
+        computed = "B" in self._v.dynamic
+        return self._e.gemm(state, self._e.value(f"{self._p}Rh"), bias, "recurrent_h", computed=computed)
 
     def clip(self, value: Value) -> Value:
         """Clip, if the variant does."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
+from gru_lower.emission.emitter import AXES_INPUT
 from gru_lower.gru.spec import GATES
 from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks, step_nodes
@@ -92,7 +93,7 @@ def prologue(v: Variant) -> Template:
             continue
         rows = project(e, v, direction, given)
         for gate, value in zip(GATES, (rows.z, rows.r, rows.h), strict=True):
-            steps = _steps(e, v, value, v.hidden_size, [f"{p}X{gate}_{t}" for t in range(length)])
+            steps = _steps(e, v, given.x, value, v.hidden_size, [f"{p}X{gate}_{t}" for t in range(length)])
             results |= {f"{p}X{gate}_{t}": step for t, step in enumerate(steps)}
     if given.mask is not None:
         results |= {"mask_valid": given.mask.valid}
@@ -101,15 +102,21 @@ def prologue(v: Variant) -> Template:
         if v.mask == "where" and length:
             choices = sequence_lens_masks.choices_of_rows(e, v, given.mask)
             width = 1 if v.opset >= sequence_lens_masks.WHERE else None
-            steps = _steps(e, v, choices, width, [f"row_mask_{t}" for t in range(length)])
+            steps = _steps(e, v, given.x, choices, width, [f"row_mask_{t}" for t in range(length)])
             results |= {f"row_mask_{t}": step for t, step in enumerate(steps)}
     return e.template(results)
 
 
-def _steps(e: Emitter, v: Variant, rows: Value, width: int | None, names: list[str]) -> list[Value]:
-    """Cut [T·B, width], or [T·B] without a width, into T steps."""
-    if e.vocabulary.has("Split") or v.batch_size is not None or len(names) == 1:
+def _steps(e: Emitter, v: Variant, x: Value, rows: Value, width: int | None, names: list[str]) -> list[Value]:
+    """Cut [T·B, width], or [T·B] without a width, into T steps.
+
+    Where B is known when the model runs only, a target gets Gathers: few take a Split whose lengths are computed, and
+    some read one without lengths as two halves.
+    """
+    if len(names) == 1 or v.batch_size is not None:
         return e.split(rows, v.batch_size, names)
+    if e.vocabulary.has("Split") and (e.opset < AXES_INPUT or not v.plain):
+        return e.split(rows, e.dim(x, 1, "batch") if e.opset >= AXES_INPUT else None, names)
     steps = e.reshape(rows, [len(names), -1] + ([] if width is None else [width]), f"{rows.name}_steps")
     return [
         e.op("Gather", [steps, e.tensor("step", t, TensorProto.INT64)], name, axis=0) for t, name in enumerate(names)
@@ -147,13 +154,13 @@ def epilogue(v: Variant) -> Template:
         ys = []
         for p in prefixes:
             states = [e.value(f"{p}H_{t}") for t in range(length)]
-            rows = states[0] if length == 1 else e.op("Concat", states, f"{p}H_all", axis=0)
+            rows = e.concat(states, 0, f"{p}H_all")
             rows = sequence_lens_masks.fill_rows(e, v, mask, [rows], np.zeros(v.hidden_size), f"{p}H_valid")
             ys.append(e.reshape(rows, [length, -1, v.hidden_size], f"{p}Y_valid"))
         y = e.stack(ys, 1, "Y_stacked")
     elif "Y" in v.wants and length:
         states = [e.value(f"{p}H_{t}") for t in range(length) for p in prefixes]
-        rows = states[0] if len(states) == 1 else e.op("Concat", states, "H_all", axis=0)
+        rows = e.concat(states, 0, "H_all")
         y = e.reshape(rows, [length, len(prefixes), v.batch_size or -1, v.hidden_size], "Y_all")
     elif "Y" in v.wants:
         lifted = e.unsqueeze(e.stack(last, 0, "empty"), [0], "empty_step")
