@@ -8,7 +8,7 @@ import numpy as np
 
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Position, symbol
-from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, full_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +32,15 @@ def int_entries(const: ConstTensor) -> list[Count]:
     """Return the whole numbers of a vector or scalar.
 
     Raises:
-        NotUnderstoodError: They are no integers, or the array has not all of them.
+        NotUnderstoodError: They are no integers, they count up, or how many there are is not known.
 
     """
-    if not const.is_full or len(const.dims) > 1 or const.array.dtype.kind not in "iuO":
+    if len(const.dims) > 1 or const.array.dtype.kind not in "iuO":
         raise NotUnderstoodError
-    return [entry if isinstance(entry, Affine) else int(entry) for entry in const.array.reshape(-1)]
+    entries = [entry if isinstance(entry, Affine) else int(entry) for entry in full_array(const).reshape(-1)]
+    if any(isinstance(entry, Affine) and entry.factor(POSITION.terms[0][0]) for entry in entries):
+        raise NotUnderstoodError
+    return entries
 
 
 def arange(start: ConstTensor, limit: ConstTensor, delta: ConstTensor) -> ConstTensor:

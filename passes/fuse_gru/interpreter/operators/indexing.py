@@ -59,7 +59,7 @@ def _gather_along(algebra: Algebra, given: PolyTensor, axis: int, indices: Const
 
 
 def _split_sizes(call: Call, length: Count) -> Sequence[Count]:
-    sizes = call.ints(1, "split")
+    sizes = call.counts(1, "split")
     if sizes is not None:
         return sizes
     count = int(call.attributes.get("num_outputs", len(call.node.output)))

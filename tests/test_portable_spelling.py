@@ -1,0 +1,117 @@
+"""The spelling that most runtimes and tools take: what `--vocabulary minimal` and `--target portable` write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import gru_lower
+from gru_lower.graph.scopes import walk
+from gru_lower.targets import read_profile
+from lowering import hold, lower
+from strategies import WEIGHTS, random_case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import onnx
+
+    from strategies import GruCase
+
+ONE_SPELLING = ("portable", "ncnn", "opencv4", "onnxruntime-coreml", "onnxruntime-webgpu")
+
+BATCH = 7
+
+
+def plain(**knobs: object) -> GruCase:
+    return random_case(
+        np.random.default_rng(5), **{
+            "opset": 17, "dtype": np.float32, "static": True, "layout": None, "activations": None, "clip": None,
+            "sequence_lens": None, "constants": WEIGHTS, "T": 5, "N": BATCH, "H": 4, "hidden_size": 4, "bias": True,
+            "initial_h": False, "linear_before_reset": 1, "nan_padding": False, "direction": None, **knobs,
+        },
+    )  # fmt: skip
+
+
+def nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    return (node for scope in walk(model) for node in scope.nodes)
+
+
+def assert_spelled(model: onnx.ModelProto) -> None:
+    """Hold a model to the spelling."""
+    constants = {tensor.name for scope in walk(model) for tensor in scope.initializers.values()}
+    values = {tensor.name: tensor for scope in walk(model) for tensor in scope.initializers.values()}
+    products = {node.output[0] for node in nodes(model) if node.op_type == "MatMul"}
+    for node in nodes(model):
+        assert node.op_type not in ("GRU", "Gemm", "Split"), node.op_type
+        assert len(node.input) <= 7, node
+        assert len(node.output) <= 7, node
+        if node.op_type == "Add" and products.intersection(node.input) and not constants.intersection(node.input):
+            assert node.input[1] in products, "Add(product, Xz) is folded into a Gemm with a computed C"
+        if node.op_type == "Slice" and len(node.input) > 4:
+            assert (np.frombuffer(values[node.input[4]].raw_data, np.int64) > 0).all()
+
+
+@pytest.mark.parametrize("lbr", [0, 1])
+@pytest.mark.parametrize("direction", [None, "reverse", "bidirectional"])
+@pytest.mark.parametrize("form", ["unroll", "scan", "loop"])
+def test_the_minimal_vocabulary(lbr: int, direction: str | None, form: str) -> None:
+    case = plain(linear_before_reset=lbr, direction=direction, T=9, initial_h=direction is not None)
+    lowered, _ = lower(case.model(), f"lower-gru{{form={form},vocabulary=minimal}}")
+    assert_spelled(lowered)
+    hold(case, lowered)
+
+
+@pytest.mark.parametrize("target", ONE_SPELLING)
+@pytest.mark.parametrize("length", [1, 5, 60])
+def test_targets_that_are_written_for_so(target: str, length: int) -> None:
+    case = plain(T=length, initial_h=True, opset=min(17, read_profile.load(target).opset[1]))
+    lowered, _ = lower(case.model(), f"lower-gru{{form=unroll,vocabulary={read_profile.load(target).vocabulary}}}")
+    assert_spelled(lowered)
+    hold(case, lowered)
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"activations": ["Sigmoid", "Elu"]}, {"clip": 0.5}, {"activations": ["Relu", "Tanh"]}]
+)
+def test_other_functions_and_clip_are_spelled_so_for_portable_too(knobs: dict[str, object]) -> None:
+    case = plain(**knobs)
+    result = gru_lower.lower(case.model(), target="portable")
+    assert_spelled(result.model)
+    hold(case, result.model)
+
+
+@pytest.mark.parametrize("opset", [13, 17, 18, 21])
+@pytest.mark.parametrize("open_batch", [False, True])
+@pytest.mark.parametrize("knobs", [{}, {"direction": "bidirectional", "initial_h": True}, {"constants": frozenset()}])
+@pytest.mark.parametrize("form", ["unroll", "scan"])
+def test_a_split_has_its_lengths(opset: int, knobs: dict[str, object], form: str, *, open_batch: bool) -> None:
+    """Without them some tools cut in halves, whatever the number of outputs."""
+    case = plain(opset=opset, **knobs)
+    model = with_open_batch(case.model()) if open_batch else case.model()
+    lowered, _ = lower(model, f"lower-gru{{form={form}}}")
+    splits = [node for node in nodes(lowered) if node.op_type == "Split"]
+    assert splits or form == "scan"
+    for node in splits:
+        assert len(node.input) == 2
+        assert not any(attribute.name == "num_outputs" for attribute in node.attribute)
+    hold(case, lowered)
+
+
+def test_targets_get_no_split_with_lengths_that_are_computed() -> None:
+    """Few runtimes take one."""
+    case = plain()
+    result = gru_lower.lower(with_open_batch(case.model()), target="tinygrad", form="unroll", verify=False)
+    assert not any(node.op_type == "Split" for node in nodes(result.model))
+    hold(case, result.model)
+
+
+def with_open_batch(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Give the batch of a case's model, which no other dim is as long as, a symbol."""
+    for value in (*model.graph.input, *model.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_value == BATCH:
+                dim.dim_param = "N"
+    return model
