@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnx import FunctionProto, GraphProto
 
-from gru_lower.graph.node_order import sort_and_cut
+from gru_lower.graph.node_order import GONE, sort_and_cut
 from gru_lower.graph.scopes import Scope, captures, node_uses
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Suspects:
             if now.parent is not None:
                 self.add(now.parent, (value for value in used if not now.defines(value)))
         if dead_nodes:
-            sort_and_cut(now.nodes, [(index in dead_nodes, index, 0) for index in range(len(now.nodes))])
+            sort_and_cut(now.nodes, [GONE if index in dead_nodes else 0 for index in range(len(now.nodes))])
         _remove_values(now, gone)
 
 
@@ -104,4 +104,4 @@ def _remove_values(scope: Scope, gone: set[str]) -> None:
 def _remove(container: Any, condition: Callable[[Any], bool]) -> None:  # noqa: ANN401 - protobuf's repeated container
     gone = [condition(item) for item in container]
     if any(gone):
-        sort_and_cut(container, [(each, index, 0) for index, each in enumerate(gone)])
+        sort_and_cut(container, [GONE if each else 0 for each in gone])

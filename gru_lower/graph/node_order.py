@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_lower.errors import InvalidModel
@@ -63,13 +64,17 @@ def _early_nodes(nodes: Any) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - a l
 def _described(node: NodeProto) -> str:
     return f"{node.op_type} {next(filter(None, node.output), node.name)!r}"
 
+GONE = sys.maxsize
+"""The key of what is dropped."""
 
-def sort_and_cut(items: Any, keys: list[tuple[bool, int, int]]) -> None:  # noqa: ANN401 - protobuf's repeated container
-    """Put messages in the order of their keys and drop those whose key begins with True, without copying any."""
+
+def sort_and_cut(items: Any, keys: list[int]) -> None:  # noqa: ANN401 - protobuf's repeated container
+    """Put messages in the order of their keys and drop those whose key is ``GONE``, without copying any."""
     next_key = iter(keys)
     items.sort(key=lambda _item: next(next_key))
-    kept = sum(not gone for gone, _, _ in keys)
-    del items[kept:]
+    gone = keys.count(GONE)
+    if gone:
+        del items[-gone:]
 
 
 def is_in_order(nodes: Any) -> bool:  # noqa: ANN401 - a list, or protobuf's repeated container

@@ -113,8 +113,9 @@ class Scope:
         count.update(chain.from_iterable(node.input for node in self.nodes))
         del count[""]
         for node in self.nodes:
-            for _, body in subgraphs(node):
-                count.update(captures(body))
+            if node.attribute:
+                for _, body in subgraphs(node):
+                    count.update(captures(body))
         for names in self.annotations.values():
             count.update(names)
         return count
@@ -160,6 +161,11 @@ def is_onnx(node: NodeProto, op_type: str | None = None) -> bool:
     return (op_type is None or node.op_type == op_type) and node.domain in ONNX_DOMAINS
 
 
+def count_nodes(model: onnx.ModelProto, op_type: str) -> int:
+    """Count the nodes of one of ONNX's operators over every scope."""
+    return sum(node.op_type == op_type and node.domain in ONNX_DOMAINS for scope in walk(model) for node in scope.nodes)
+
+
 PLAIN = frozenset(AttributeProto.AttributeType.values()) - {
     AttributeProto.UNDEFINED,
     AttributeProto.GRAPH,
@@ -182,8 +188,9 @@ def subgraphs(node: NodeProto) -> Iterator[tuple[str, GraphProto]]:
 def node_uses(node: NodeProto) -> Iterator[str]:
     """Yield every value a node uses, the captures of its bodies included."""
     yield from filter(None, node.input)
-    for _, body in subgraphs(node):
-        yield from captures(body)
+    if node.attribute:
+        for _, body in subgraphs(node):
+            yield from captures(body)
 
 
 def captures(graph: GraphProto) -> Iterator[str]:

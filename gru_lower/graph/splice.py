@@ -16,7 +16,7 @@ from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto
 
 from gru_lower.graph.constant_nodes import constant_nodes
 from gru_lower.graph.dead_code import Suspects
-from gru_lower.graph.node_order import is_in_order, sort_and_cut, sort_nodes
+from gru_lower.graph.node_order import GONE, is_in_order, sort_and_cut, sort_nodes
 from gru_lower.graph.scopes import Scope, node_uses
 
 if TYPE_CHECKING:
@@ -83,18 +83,19 @@ def apply(model: Model, edits: Iterable[Edit], *, keeps_order: bool = False) -> 
 
 def _replace_nodes(scope: Scope, edits: list[Edit], suspects: Suspects) -> None:
     nodes = scope.nodes
-    keys: list[tuple[bool, int, int]] = [(False, index, 0) for index in range(len(nodes))]
+    fresh = [[*_constants_as_nodes(edit), *edit.nodes] for edit in edits]
+    room = max(1, *map(len, fresh))
+    keys = list(range(0, room * len(nodes), room))
     for edit in edits:
         if edit.removed and edit.keeps_documentation:
             _keep_documentation(nodes[edit.removed[0]], edit, scope.ir_version)
         for index in edit.removed:
-            keys[index] = (True, index, 0)
+            keys[index] = GONE
             suspects.add(scope, chain(node_uses(nodes[index]), nodes[index].output))
-    for edit in edits:
-        anchor = max(edit.removed, default=-1)
-        fresh = [*_constants_as_nodes(edit), *edit.nodes]
-        keys.extend((False, anchor, step) for step in range(len(fresh)))
-        nodes.extend(fresh)
+    for edit, added in zip(edits, fresh, strict=True):
+        anchor = room * max(edit.removed, default=-1)
+        keys.extend(range(anchor, anchor + len(added)))
+        nodes.extend(added)
         if isinstance(scope.proto, GraphProto):
             if scope.holds_initializers:
                 scope.proto.initializer.extend(edit.initializers)

@@ -12,7 +12,7 @@ from gru_lower.errors import InternalError
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
-from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.scopes import count_nodes
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
 from gru_lower.passes.fuse_gru.loops.fission import split_loops
@@ -193,7 +193,7 @@ class FuseGru(Pass):
     def ensures(self, model: Model, result: PassResult) -> None:
         """Check that there are at least as many GRUs as sites say were fused."""
         fused = sum(site.action == "fused" for site in result.sites)
-        there = sum(is_onnx(node, "GRU") for scope in walk(model.proto) for node in scope.nodes)
+        there = count_nodes(model.proto, "GRU")
         if there < fused:
             raise InternalError(f"{fused} GRUs were fused, {there} are there", code="GL901")
 
