@@ -64,6 +64,7 @@ def _early_nodes(nodes: Any) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - a l
 def _described(node: NodeProto) -> str:
     return f"{node.op_type} {next(filter(None, node.output), node.name)!r}"
 
+
 GONE = sys.maxsize
 """The key of what is dropped."""
 
