@@ -66,6 +66,7 @@ CODES: dict[str, Code] = {
         "An output declared another length than --fix-dim gives it",
         "nothing: what it declares was put right; it had the length of the exporter's trace",
     ),
+    "GL015": Code("error", "The model breaks ONNX's rules", "export it again; onnx.checker.check_model says more"),
     "GL101": Code("error", "GRU: an input or output is missing", "export the model again"),
     "GL102": Code("error", "GRU: an attribute is unknown or mistyped", "check the model's opset against the attribute"),
     "GL103": Code("error", "GRU: the direction is unknown", "use forward, reverse or bidirectional"),

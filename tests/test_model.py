@@ -574,8 +574,10 @@ class TestExternalData:
         ],
     )
     def test_entries_that_make_no_sense_are_refused(self, tmp_path: Path, entries: dict[str, Any]) -> None:
-        held = with_external(tmp_path / "a", [zoo.external_tensor("w", [2], **entries)], {"w.bin": BYTES})
-        self.not_carried(held, tmp_path, "'w'")
+        with pytest.raises(InvalidModel, match="'w'") as caught:
+            with_external(tmp_path / "a", [zoo.external_tensor("w", [2], **entries)], {"w.bin": BYTES})
+        assert caught.value.code == "GL006"
+        assert caught.value.hint
 
     def not_carried(self, held: Model, folder: Path, *says: str) -> None:
         (folder / "b").mkdir()

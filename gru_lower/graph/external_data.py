@@ -54,7 +54,7 @@ def view(tensor: onnx.TensorProto) -> View:
         offset, length = int(entries.get("offset") or 0), int(entries.get("length") or 0) or byte_size(tensor)
     except ValueError:
         offset = length = -1
-    if not isinstance(location, str) or offset < 0 or length < 0:
+    if not location or not isinstance(location, str) or offset < 0 or length < 0:
         raise InvalidModel(
             f"tensor {tensor.name!r}: where its external data is cannot be told from {entries}",
             code="GL006",

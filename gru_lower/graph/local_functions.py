@@ -16,7 +16,7 @@ from gru_lower.errors import InvalidModel
 from gru_lower.graph.scopes import Scope, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     import onnx
 
@@ -149,38 +149,44 @@ class Functions:
     def _find_needed(self, scopes: Iterable[Scope], wants: Callable[[NodeProto], bool]) -> None:
         """Find the parameters that reach an attribute that matters, through calls of other functions too."""
         inner = [(key_of(f), node) for scope in scopes if (f := scope.function) is not None for node in scope.nodes]
-        changed = True
-        while changed:
-            changed = False
-            for key, node in inner:
-                callee = key_of(node)
-                for attribute in node.attribute:
-                    ref = attribute.ref_attr_name
-                    matters = wants(node) or attribute.name in self._needed.get(callee, ())
-                    if ref and matters and ref not in self._needed[key]:
-                        self._needed[key].add(ref)
-                        changed = True
+        waiting: dict[Key, list[tuple[Key, str, str]]] = defaultdict(list)
+        """By a function that is called: who hands which of its own parameters on as which attribute."""
+        found: list[tuple[Key, str]] = []
+        for key, node in inner:
+            wanted, callee = wants(node), key_of(node)
+            for attribute in node.attribute:
+                if attribute.ref_attr_name and wanted:
+                    found.append((key, attribute.ref_attr_name))
+                elif attribute.ref_attr_name and callee in self.by_key:
+                    waiting[callee].append((key, attribute.name, attribute.ref_attr_name))
+        while found:
+            key, ref = found.pop()
+            if ref not in self._needed[key]:
+                self._needed[key].add(ref)
+                found += [(caller, own) for caller, name, own in waiting[key] if name == ref]
 
     def callers_first(self) -> list[Key]:
         """Return the functions in an order in which those that call come before those that are called."""
         order: dict[Key, None] = {}
+        callers = {
+            key: dict.fromkeys(key_of(scope.function) for scope, _ in self.calls[key] if scope.function is not None)
+            for key in self.by_key
+        }
+        waiting: list[tuple[Key, Iterator[Key]]] = []
         entered: set[Key] = set()
-
-        def visit(key: Key) -> None:
-            if key in order:
-                return
-            if key in entered:
-                raise InvalidModel(
-                    f"the function {key[0]}::{key[1]} calls itself", code="GL003", hint="export the model again"
-                )
-            entered.add(key)
-            for scope, _ in self.calls[key]:
-                if scope.function is not None:
-                    visit(key_of(scope.function))
-            order[key] = None
-
-        for key in list(self.by_key):
-            visit(key)
+        for start in self.by_key:
+            key: Key | None = start
+            while key is not None or waiting:
+                if key is not None and key not in order:
+                    if key in entered:
+                        raise InvalidModel(
+                            f"the function {key[0]}::{key[1]} calls itself", code="GL003", hint="export the model again"
+                        )
+                    entered.add(key)
+                    waiting.append((key, iter(callers[key])))
+                key = next(waiting[-1][1], None) if waiting else None
+                if key is None and waiting:
+                    order[waiting.pop()[0]] = None
         return list(order)
 
 

@@ -20,9 +20,9 @@ from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.graph import external_data, file_kinds, model_tensors
 from gru_lower.graph.atomic_file import AtomicFile
 from gru_lower.graph.copy_external_data import copied_external_data
-from gru_lower.graph.names import every_name
 from gru_lower.graph.node_order import is_in_order, sort_scopes
 from gru_lower.graph.scopes import walk
+from gru_lower.graph.validation.validate_model import validate_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,15 +131,16 @@ def load(source: str | Path) -> Model:
     return parse(raw, path=path)
 
 
-def parse(raw: bytes, *, path: Path | None = None) -> Model:
+def parse(raw: bytes, *, path: Path | None = None, checked: bool = False) -> Model:
     """Parse the bytes of an ``.onnx`` file.
 
     Args:
         raw: The file's content.
         path: Where it came from: for messages, and for external data, which is looked up beside it.
+        checked: Whether these very bytes have been parsed before, and held to ONNX's rules.
 
     Raises:
-        InvalidModel: The bytes are no ONNX model, or only the beginning of one.
+        InvalidModel: The bytes are no ONNX model, only the beginning of one, or one that breaks ONNX's rules.
 
     """
     name = "the input" if path is None else str(path)
@@ -170,28 +171,26 @@ def parse(raw: bytes, *, path: Path | None = None) -> Model:
             code="GL003",
             hint="the file may be cut short or be something else; check it with onnx.checker.check_model",
         )
-    bad = next((text for text in every_name(proto) if isinstance(text, bytes)), None)
-    if bad is not None:
-        raise InvalidModel(
-            f"{name}: the name {bad!r} is no UTF-8 text",
-            code="GL003",
-            hint="the file may be damaged; names in an ONNX model have to be UTF-8: export it again",
-        )
-    return hold(proto, raw, path)
+    return hold(proto, raw, path, checked=checked)
 
 
-def hold(proto: onnx.ModelProto, raw: bytes | None = None, path: Path | None = None) -> Model:
+def hold(
+    proto: onnx.ModelProto, raw: bytes | None = None, path: Path | None = None, *, checked: bool = False
+) -> Model:
     """Return a model to work on: the nodes of every scope in order, with a note (GL733) where they were not.
 
     Args:
         proto: The model; its nodes are sorted in place.
         raw: The bytes it was read from.
         path: The file it was read from.
+        checked: Whether it has been held to ONNX's rules before.
 
     Raises:
-        InvalidModel: Nodes use one another in a circle.
+        InvalidModel: It breaks ONNX's rules, or nodes use one another in a circle.
 
     """
+    if not checked:
+        validate_model(proto)
     if raw is None and not all(is_in_order(scope.nodes) for scope in walk(proto)):
         with suppress(EncodeError, ValueError):  # beyond 2 GiB: then what comes back is in order
             raw = proto.SerializeToString()

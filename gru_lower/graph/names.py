@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from onnx import FunctionProto, GraphProto
+from onnx import GraphProto
 
 from gru_lower.graph.scopes import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import onnx
 
 
@@ -75,19 +73,3 @@ def value_names(model: onnx.ModelProto) -> set[str]:
             names.update(annotation.tensor_name for annotation in scope.proto.quantization_annotation)
         names.update(value.name for value in scope.proto.value_info)
     return names
-
-
-def every_name(model: onnx.ModelProto) -> Iterator[str | bytes]:
-    """Yield every name in a model, of whatever kind; one that is no UTF-8 comes as bytes, as protobuf has it."""
-    yield from value_names(model)
-    yield from node_names(model)
-    for entry in model.opset_import:
-        yield entry.domain
-    for scope in walk(model):
-        yield scope.proto.name
-        if isinstance(scope.proto, FunctionProto):
-            yield from (scope.proto.domain, scope.proto.overload, *scope.proto.attribute)
-        for node in scope.nodes:
-            yield from (node.op_type, node.domain)
-            for attribute in node.attribute:
-                yield from (attribute.name, attribute.ref_attr_name)

@@ -87,7 +87,7 @@ def _original_of(model: Model) -> Callable[[], Model]:
     """Return what gives the model as it is now once it has been edited: from the bytes it was read from, if any."""
     raw, path = model.raw, model.path
     if raw is not None:
-        return lambda: graph_model.parse(raw, path=path)
+        return lambda: graph_model.parse(raw, path=path, checked=True)
     copy = model.copy()
     return lambda: copy
 
