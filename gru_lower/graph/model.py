@@ -174,9 +174,7 @@ def parse(raw: bytes, *, path: Path | None = None, checked: bool = False) -> Mod
     return hold(proto, raw, path, checked=checked)
 
 
-def hold(
-    proto: onnx.ModelProto, raw: bytes | None = None, path: Path | None = None, *, checked: bool = False
-) -> Model:
+def hold(proto: onnx.ModelProto, raw: bytes | None = None, path: Path | None = None, *, checked: bool = False) -> Model:
     """Return a model to work on: the nodes of every scope in order, with a note (GL733) where they were not.
 
     Args:
