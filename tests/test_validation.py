@@ -131,7 +131,7 @@ def test_tensors_of_every_type_are_as_long_as_they_are() -> None:
     kinds = [kind for kind in TensorProto.DataType.values() if kind != TensorProto.UNDEFINED]
     for kind in kinds:
         if kind == TensorProto.STRING:
-            held = helper.make_tensor("c", kind, [3], [b"a", b"b", b"c"])
+            held = TensorProto(name="c", data_type=kind, dims=[3], string_data=[b"a", b"b", b"c"])
         else:
             held = helper.make_tensor("c", kind, [3], [1, 0, 1])
         validate_model(beside_a_gru(initializers=(held,)))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 EXEMPT = "GRU"
 """Its rules have codes of their own (GL1xx): :mod:`gru_lower.gru.parse_node` holds every GRU to them."""
-TYPE_NAMES = {value: name.lower() for name, value in AttributeProto.AttributeType.items()}
-FIELDS = {
+TYPE_NAMES: dict[int, str] = {value: name.lower() for name, value in AttributeProto.AttributeType.items()}
+FIELDS: dict[int, str] = {
     AttributeProto.TENSOR: "t",
     AttributeProto.GRAPH: "g",
     AttributeProto.SPARSE_TENSOR: "sparse_tensor",
@@ -92,8 +92,9 @@ def _wrong_attribute(node: NodeProto, attribute: AttributeProto, rule: OperatorR
 
 
 def _holds(attribute: AttributeProto, wanted: int) -> bool:
-    field = {AttributeProto.FLOAT: "f", AttributeProto.INT: "i", AttributeProto.STRING: "s"} | FIELDS
-    return wanted not in field or attribute.HasField(field[wanted])
+    plain: dict[int, str] = {AttributeProto.FLOAT: "f", AttributeProto.INT: "i", AttributeProto.STRING: "s"}
+    fields = plain | FIELDS
+    return wanted not in fields or bool(attribute.HasField(fields[wanted]))
 
 
 def _no_value(node: NodeProto, attribute: AttributeProto) -> str:

@@ -9,6 +9,8 @@ import onnx
 
 from gru_lower.graph.scopes import ONNX_DOMAINS
 
+TYPES = {name: int(number) for name, number in onnx.AttributeProto.AttributeType.items()}
+
 
 @dataclass(frozen=True)
 class OperatorRule:
@@ -57,7 +59,7 @@ def rule_of(op_type: str, domain: str, version: int) -> OperatorRule | None:
         (schema.min_input, schema.max_input),
         (schema.min_output, schema.max_output),
         needed,
-        {name: int(attribute.type.value) for name, attribute in schema.attributes.items()},
+        {name: TYPES[attribute.type.name] for name, attribute in schema.attributes.items()},
         frozenset(name for name, attribute in schema.attributes.items() if attribute.required),
     )
 
