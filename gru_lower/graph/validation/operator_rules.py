@@ -59,7 +59,7 @@ def rule_of(op_type: str, domain: str, version: int) -> OperatorRule | None:
         (schema.min_input, schema.max_input),
         (schema.min_output, schema.max_output),
         needed,
-        {name: TYPES[attribute.type.name] for name, attribute in schema.attributes.items()},
+        {name: TYPES[str(attribute.type).rpartition(".")[2]] for name, attribute in schema.attributes.items()},
         frozenset(name for name, attribute in schema.attributes.items() if attribute.required),
     )
 
