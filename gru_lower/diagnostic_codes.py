@@ -58,8 +58,10 @@ CODES: dict[str, Code] = {
     "GL010": Code(
         "note", "The kind of object that was handed in cannot hold everything", "hand in a ModelProto or a path"
     ),
-    "GL011": Code("warning", "Converting the opset dropped something", "export the model again with the newer opset"),
-    "GL012": Code("error", "The opset cannot be converted", "export the model again with the newer opset"),
+    "GL011": Code(
+        "warning", "Converting the opset dropped something", "leave --opset out if what was dropped is needed"
+    ),
+    "GL012": Code("error", "The opset cannot be converted", "leave --opset out, or export the model again"),
     "GL013": Code("error", "The configuration cannot be read", "see docs/configuration.md for what may stand in it"),
     "GL014": Code(
         "note",

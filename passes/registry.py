@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PASSES = {
     "normalize-gru": ("gru_lower.passes.normalize_gru", "NormalizeGru"),
     "merge-gru": ("gru_lower.passes.merge_gru", "MergeGru"),
-    "convert-opset": ("gru_lower.passes.convert_opset", "ConvertOpset"),
+    "convert-opset": ("gru_lower.passes.convert_opset.convert_opset", "ConvertOpset"),
     "fold-shapes": ("gru_lower.passes.fold_shapes", "FoldShapes"),
     "fuse-gru": ("gru_lower.passes.fuse_gru.fuse_gru", "FuseGru"),
     "join-directions": ("gru_lower.passes.join_directions.join_directions", "JoinDirections"),

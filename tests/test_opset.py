@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from onnx import TensorProto
 
 import gru_lower
+from gru_lower.graph import external_data
+from gru_lower.graph.model_tensors import tensors
 from gru_lower.gru import reference
 from lowering import holds_gru, lower, run
 from strategies import GruCase, random_case
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def old(opset: int, **knobs: Any) -> GruCase:
@@ -110,3 +117,96 @@ def test_the_reference_agrees_with_itself_over_versions() -> None:
     y, _ = reference.gru(case.X, case.W, case.R, case.B, initial_h=case.initial_h, linear_before_reset=1,
                          direction=case.attributes.get("direction", "forward"))  # fmt: skip
     np.testing.assert_allclose(case.expected()["Y"], y)
+
+
+class TestExternalData:
+    """What torch.onnx.export writes today: opset 18 or newer, weights in a file beside the model."""
+
+    @pytest.mark.parametrize(("opset", "to"), [(18, 17), (20, 13), (23, 17), (11, 17), (12, 21), (7, 13)])
+    @pytest.mark.parametrize("threshold", [0, 2000])
+    def test_it_stays_where_it_is(self, opset: int, to: int, threshold: int, tmp_path: Path) -> None:
+        case = old(opset, sequence_lens=None, constants=frozenset({"W", "R", "B"}), H=20, hidden_size=20, T=4, N=2, I=7)
+        model = case.model()
+        model.graph.node.append(onnx.helper.make_node("Unsqueeze", ["Y", "axes"], ["Z"]))
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([0]), "axes"))
+        if opset < 13:  # axes are attributes there
+            del model.graph.node[-1].input[1:]
+            model.graph.node[-1].attribute.append(onnx.helper.make_attribute("axes", [0]))
+        model.graph.output.append(onnx.ValueInfoProto(name="Z"))
+        path = tmp_path / "m.onnx"
+        onnx.save(model, path, save_as_external_data=True, location="m.data", size_threshold=threshold)
+        result = gru_lower.lower(path, opset=to)
+        assert result.report.verification.status == "equivalent"
+        result.save(tmp_path / "out.onnx")
+        views = [tensor for tensor in tensors(result.held.proto) if tensor.data_location]
+        locations = {entry.value for tensor in views for entry in tensor.external_data if entry.key == "location"}
+        assert locations == {"m.data"}
+        lowered = onnx.load(tmp_path / "out.onnx")
+        onnx.checker.check_model(lowered, full_check=True)
+        for name, value in case.expected().items():
+            np.testing.assert_allclose(run(lowered, case.feeds())[name], value, rtol=0, atol=2e-5)
+
+    def test_in_bodies_and_attributes_too(self, tmp_path: Path) -> None:
+        """Two branches with constants of the same name, one an initializer, one a Constant node."""
+        model = onnx.parser.parse_model(
+            '<ir_version: 8, opset_import: ["": 18]> g (bool c, float[2, 3] x) => (float[2, 3] y) {'
+            " y = If (c) <then_branch = t () => (float[2, 3] a) <float[2, 3] w> { a = Add (x, w) },"
+            " else_branch = e () => (float[2, 3] b) { v = Constant <value = float[2, 3] {0, 1, 2, 3, 4, 5}> ()"
+            "   b = Mul (x, v) }> }"
+        )
+        then, other = (model.graph.node[0].attribute[i].g for i in (0, 1))
+        inside = np.arange(600, dtype=np.float32).reshape(2, 300)
+        then.initializer.append(onnx.numpy_helper.from_array(inside[:, :3], "w"))
+        beside = np.concatenate([inside[:, :3].ravel(), np.arange(6, dtype=np.float32)])
+        (tmp_path / "d.bin").write_bytes(beside.tobytes())
+        for tensor, offset in ((then.initializer[0], 0), (other.node[0].attribute[0].t, 24)):
+            tensor.ClearField("raw_data")
+            tensor.ClearField("float_data")
+            external_data.set_view(tensor, external_data.View("d.bin", offset, 24))
+        path = tmp_path / "m.onnx"
+        path.write_bytes(model.SerializeToString())
+        held = gru_lower.lower(path, passes="convert-opset{to=17}", verify=False).held
+        assert held.proto.opset_import[0].version == 17
+        assert [tensor.data_location for tensor in tensors(held.proto)] == [TensorProto.EXTERNAL] * 2
+        (tmp_path / "new.onnx").write_bytes(held.to_bytes())
+        x = np.ones((2, 3), np.float32)
+        session = onnxruntime.InferenceSession(tmp_path / "new.onnx")
+        for chosen, value in ((1, 1 + inside[:, :3]), (0, np.arange(6).reshape(2, 3))):
+            np.testing.assert_array_equal(session.run(None, {"c": np.array(chosen, np.bool_), "x": x})[0], value)
+
+
+@pytest.mark.parametrize("to", [13, 17])
+@pytest.mark.parametrize(
+    ("node", "width"),
+    [
+        ("P, Q = Split <axis = 1, num_outputs = 2> (x)", 5),
+        ("P, Q = Split <axis = -1, num_outputs = 2> (x)", 6),
+        ("P, Q = Split <axis = 1> (x, lengths)", 5),
+        ("P = Pad (x, pads) Q = Neg (x)", 5),
+        ('P = Pad <mode = "edge"> (x, pads) Q = Neg (x)', 5),
+    ],
+)
+def test_what_means_the_same_at_an_older_opset_is_written_there(node: str, width: int, to: int) -> None:
+    """There is no adapter down for Split and Pad of opset 18, though mostly nothing has changed."""
+    model = onnx.parser.parse_model(
+        f'<ir_version: 8, opset_import: ["": 18]> g (float[2, {width}] x) => (float[a, b] P, float[c, d] Q)'
+        f" <int64[2] lengths = {{1, 4}}, int64[4] pads = {{0, 1, 2, 0}}> {{ {node} }}"
+    )
+    result = gru_lower.lower(model, passes=f"convert-opset{{to={to}}}").model
+    assert result.opset_import[0].version == to
+    onnx.checker.check_model(result, full_check=True)
+    feeds = {"x": np.arange(2 * width, dtype=np.float32).reshape(2, width)}
+    expected, found = run(model, feeds), run(result, feeds)
+    for name in ("P", "Q"):
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+@pytest.mark.parametrize("node", ['P = Pad <mode = "wrap"> (x, pads)', "P = Pad (x, pads, , axes)"])
+def test_what_means_something_else_there_is_refused(node: str) -> None:
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 19]> g (float[2, 5] x) => (float[a, b] P)'
+        f" <int64[4] pads = {{0, 1, 2, 0}}, int64[2] axes = {{1, 0}}> {{ {node} }}"
+    )
+    with pytest.raises(gru_lower.Unsupported, match="onnx cannot convert the model") as caught:
+        gru_lower.lower(model, passes="convert-opset{to=17}")
+    assert "without that operator" in str(caught.value.hint)

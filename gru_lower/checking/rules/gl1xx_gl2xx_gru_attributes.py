@@ -21,7 +21,7 @@ from gru_lower.diagnostic_codes import CODES
 from gru_lower.diagnostics import Fix
 from gru_lower.errors import Unsupported
 from gru_lower.gru.parse_node import BFLOAT16_VERSION
-from gru_lower.passes.convert_opset import ConvertOpset, ConvertOpsetOptions
+from gru_lower.passes.convert_opset.convert_opset import ConvertOpset, ConvertOpsetOptions
 from gru_lower.verification.sites.site import Action, Site
 
 if TYPE_CHECKING:

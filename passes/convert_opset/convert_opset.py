@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import onnx
 from onnx import TensorProto, helper, version_converter
+from onnx.shape_inference import InferenceError
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
-from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.graph import external_data, model_tensors
-from gru_lower.graph.facts import Facts
-from gru_lower.graph.scopes import is_onnx, walk
-from gru_lower.gru.parse_node import parse
-from gru_lower.gru.spec import VERSIONS, GruSpec
+from gru_lower.errors import Unsupported
+from gru_lower.graph import model_tensors
+from gru_lower.graph.scopes import walk
 from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.passes.convert_opset.set_aside_nodes import SetAsideNodes
+from gru_lower.passes.convert_opset.set_aside_tensors import SetAsideTensors
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
-HIDING_DOMAIN = "gru_lower.kept"
 FREE_INITIALIZERS_IR_VERSION = 4
 
 
@@ -42,12 +41,14 @@ class ConvertOpset(Pass):
     """Convert the whole model to another opset, by onnx's version converter.
 
     Rules:
-        1. The converter knows no GRU older than opset 7: GRUs are hidden from it and written anew for the new opset.
+        1. Nodes it has no way for though there is one - GRUs, and most Splits and Pads on the way down from opset 18 -
+           are set aside and written anew for the new opset.
         2. Whatever else it cannot convert makes the conversion fail, with its own words.
         3. It loses some documentation and annotations: what is lost is said (GL011).
         4. The IR version rises as far as the opset asks for; where initializers had to be inputs, they no
            longer are, so that they stay constants. To an older opset it falls as far, since a runtime of that
            time refuses a later one; but not below 4 where inputs have defaults, which then no longer were any.
+        5. External data stays where it is: the converter gets no more of it than what may be axes, shapes or scales.
     """
 
     name = "convert-opset"
@@ -62,19 +63,20 @@ class ConvertOpset(Pass):
             return result
         _check_convertible(model, self.options.to)
         before = _count_droppable(model.proto)
-        specs = _hide_grus(model)
+        nodes, tensors = SetAsideNodes(model, self.options.to), SetAsideTensors(model.proto, model.base_dir)
         try:
             converted = version_converter.convert_version(model.proto, self.options.to)
-        except (RuntimeError, ValueError, version_converter.ConvertError) as error:
+        except (RuntimeError, ValueError, version_converter.ConvertError, InferenceError) as error:
             reason = re.sub(r"\s+", " ", str(error)).split("Assertion `false` failed: ")[-1]
             raise Unsupported(
                 f"onnx cannot convert the model from opset {main.opset} to {self.options.to}: {reason}",
                 code="GL012",
-                hint="export it again with the newer opset"
+                hint=f"export it again, with opset {self.options.to}"
                 if main.opset < self.options.to
-                else f"lower it at its own opset, {main.opset}, or name one that has the operator",
+                else f"leave --opset out, which lowers it at opset {main.opset}, or export it without that operator",
             ) from error
-        _restore_grus(converted, specs, self.options.to)
+        tensors.put_back(converted)
+        nodes.put_back(converted)
         _set_ir_version(converted, self.options.to, down=self.options.to < main.opset)
         result.diagnostics = _losses(before, _count_droppable(converted))
         model.proto.CopyFrom(converted)
@@ -83,55 +85,16 @@ class ConvertOpset(Pass):
 
 
 def _check_convertible(model: Model, to: int) -> None:
-    """Raise where onnx's converter would fail or lose data: another version, local functions, external data."""
+    """Raise where onnx's converter would fail: no such version, local functions."""
     newest = onnx.defs.onnx_opset_version()
     if not 1 <= to <= newest:
         raise Unsupported(f"there is no opset {to}", code="GL012", hint=f"this version of onnx knows 1 to {newest}")
     if model.proto.functions:
-        raise Unsupported("a model with local functions cannot be converted", code="GL012", hint="inline them first")
-    if any(external_data.is_external(tensor) for tensor in model_tensors.tensors(model.proto)):
         raise Unsupported(
-            "a model with external data cannot be converted",
+            "a model with local functions cannot be converted",
             code="GL012",
-            hint="load the data into the model first, or export it again with the newer opset",
+            hint="inline them first: onnx.inliner.inline_local_functions(model)",
         )
-
-
-def _hide_grus(model: Model) -> dict[str, GruSpec]:
-    """Move every GRU to a domain that the converter leaves alone; return the specs by the attribute ``hidden``."""
-    facts, specs, found = Facts(model), {}, []
-    for scope in walk(model.proto):
-        for index, node in enumerate(scope.nodes):
-            if is_onnx(node, "GRU"):
-                parsed = parse(scope, index, facts)
-                if parsed.spec is None:
-                    worst = parsed.diagnostics[-1]
-                    raise InvalidModel(worst.message, code=worst.code, node=scope.site(index), hint=worst.hint)
-                found.append((node, parsed.spec))
-    for count, (node, spec) in enumerate(found):
-        specs[f"{count}"] = spec
-        node.domain = HIDING_DOMAIN
-        node.attribute.append(helper.make_attribute("hidden", str(count)))
-    if found:
-        model.proto.opset_import.append(helper.make_opsetid(HIDING_DOMAIN, 1))
-    return specs
-
-
-def _restore_grus(model: onnx.ModelProto, specs: dict[str, GruSpec], to: int) -> None:
-    """Write the hidden GRUs anew, in the operator's version of the opset."""
-    version = max(v for v in VERSIONS if v <= to)
-    for scope in walk(model):
-        for node in scope.nodes:
-            if node.domain != HIDING_DOMAIN:
-                continue
-            key = next(attribute.s.decode() for attribute in node.attribute if attribute.name == "hidden")
-            fresh = replace(specs[key], version=version).to_node(node.name)
-            del node.attribute[:]
-            node.attribute.extend(fresh.attribute)
-            node.domain = ""
-    kept = [entry for entry in model.opset_import if entry.domain != HIDING_DOMAIN]
-    del model.opset_import[:]
-    model.opset_import.extend(kept)
 
 
 def _set_ir_version(model: onnx.ModelProto, to: int, *, down: bool) -> None:
