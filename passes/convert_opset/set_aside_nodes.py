@@ -51,7 +51,8 @@ class SetAsideNodes:
         """Move the nodes to a domain of their own."""
         self._to = to
         self._specs: dict[int, GruSpec] = {}
-        facts, names, found = Facts(model), Names(model.proto), []
+        facts, names = Facts(model), Names(model.proto)
+        found: list[NodeProto] = []
         for scope in walk(model.proto):
             constants: list[onnx.TensorProto] = []
             for index, node in enumerate(scope.nodes):
