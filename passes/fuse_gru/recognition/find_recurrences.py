@@ -13,9 +13,9 @@ from gru_lower.passes.fuse_gru.recognition import (
     loop_recurrences,
     nested_loop_inputs,
     recurrence_inputs,
+    rejected_chains,
     rejection_reason,
     sequence_lens_of_mask,
-    unreadable_recurrences,
     unrolled_recurrences,
 )
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
@@ -134,9 +134,7 @@ def find_recurrences(
             needed = empty_axes.preconditions(interpreter, found.grus[number])
             if needed:
                 found.drop(number, "GL802", f"a GRU, but only where {' and '.join(needed)}, and loops are to be kept")
-    recurring = _last_of_chains(interpreter, rejected)
-    if not unrolled and not recurring:
-        recurring = unreadable_recurrences.find_unreadable_unrolled(interpreter)
+    recurring = rejected_chains.one_for_each_chain(interpreter, unrolled, rejected)
     for rejection in [*rejected_in_loops, *recurring]:
         entry = _site_of(found, rejection)
         if entry is not None:
@@ -187,20 +185,3 @@ def _site_of(found: ScopeRecurrences, rejection: Rejection) -> Site | None:
     if name not in interpreter.scope.producers:
         return None
     return found.site(name, "seen", "GL801", f"a recurrence that is no GRU: {text}", term)
-
-
-def _last_of_chains(interpreter: Interpreter, rejected: list[Rejection]) -> list[Rejection]:
-    """Keep what goes on from step to step, one for each chain of steps: the last state, with all its terms."""
-    algebra = interpreter.algebra
-    atoms: dict[int, Rejection] = {}
-    for rejection in rejected:
-        whole = algebra.atom_of.get(rejection.state)
-        if whole is not None and whole.atom is not None:
-            atoms[whole.atom] = rejection
-    readers: dict[int, Rejection] = {}
-    for rejection in rejected:
-        for serial in {serial for mono, _ in rejection.state.terms for serial in mono} & atoms.keys():
-            if serial not in readers or len(rejection.state.terms) > len(readers[serial].state.terms):
-                readers[serial] = rejection
-    read = {id(atoms[serial]) for serial in readers}
-    return [rejection for rejection in readers.values() if id(rejection) not in read]

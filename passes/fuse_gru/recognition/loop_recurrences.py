@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.views import feature_range
 from gru_lower.passes.fuse_gru.interpreter import masks
 from gru_lower.passes.fuse_gru.loops import trip_count
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
+from gru_lower.passes.fuse_gru.reasons.explain_step import is_lstm
+from gru_lower.passes.fuse_gru.reasons.recurrent_step import RecurrentStep
+from gru_lower.passes.fuse_gru.reasons.update_share import NO_BLEND
 from gru_lower.passes.fuse_gru.recognition import summed_state, unreadable_recurrences
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState, is_zeros
 from gru_lower.passes.fuse_gru.recognition.masked_step import read_masked_step
 from gru_lower.passes.fuse_gru.recognition.read_cell import read_cells
 from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
-from gru_lower.passes.fuse_gru.recognition.rejection_reason import NO_BLEND, Rejection
+from gru_lower.passes.fuse_gru.recognition.rejection_reason import Rejection
 from gru_lower.passes.fuse_gru.tensors.feature_axis import with_feature_axis
 from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
@@ -37,11 +41,13 @@ def find_in_loops(interpreter: Interpreter) -> tuple[list[Recurrence], list[Reje
     for loop in interpreter.loops.values():
         summed = summed_state.find_summed_state(interpreter, loop, _name(interpreter, loop))
         found += [summed[0]] if summed else []
+        rejected_here: list[Rejection] = []
         for place, state in enumerate(loop.states):
             if state.kind is StateKind.RECURRENT and place in loop.leaves and not (summed and place in summed[1]):
                 recurrences, rejected = _find_in_state(interpreter, loop, state, loop.leaves[place])
                 found += recurrences
-                rejections += rejected or ([] if recurrences else _unread(interpreter, loop, state))
+                rejected_here += rejected or ([] if recurrences else _unread(interpreter, loop, place))
+        rejections += _one_for_each(rejected_here)
     for index in interpreter.unread_loops:
         if unreadable_recurrences.multiplies_state(interpreter, index):
             is_open = trip_count.first_step_is_open(interpreter, interpreter.scope.nodes[index])
@@ -80,19 +86,62 @@ def _find_in_state(
             found.append(Recurrence((fitting[0],), loop.trips, initial, name, loop, own_masks, last_state))
         elif cells and masked is not None:
             pass  # it repeats what another state's step makes
-        elif mismatches:
-            rejections.append(Rejection(poly, tuple(mismatches), name, loop.body))
-        elif _multiplies(algebra, poly, previous):
-            rejections.append(Rejection(poly, (MismatchError(NO_BLEND),), name, loop.body))
+        elif mismatches or _multiplies(algebra, poly, previous):
+            why = tuple(mismatches) or (MismatchError(NO_BLEND),)
+            new = poly if masked is None else masked.mask.new
+            rejections.append(Rejection(poly, why, name, loop.body, _step(loop, new, previous)))
         edge += width
     return found, rejections
 
 
-def _unread(interpreter: Interpreter, loop: InterpretedLoop, state: LoopState) -> list[Rejection]:
+def _step(loop: InterpretedLoop, new: Poly, previous: int | None) -> RecurrentStep | None:
+    """Return a step of one of a loop's states, with what the others are to it."""
+    if previous is None:
+        return None
+    algebra, others = loop.body.algebra, {}
+    for place, leaf in loop.leaves.items():
+        state = loop.states[place]
+        result = loop.body.value(state.result)
+        serials = {poly.atom for _, poly in leaf.pieces} - {None}
+        kept = {poly.atom for _, poly in result.pieces} if isinstance(result, PolyTensor) else set()
+        said = f"{state.inner}, another state of the loop"
+        if previous in serials:
+            said = "another part of the state"
+        elif previous in kept:
+            said = "the state before the last"
+        atoms = [algebra.atoms[serial] for serial in serials if serial is not None]
+        others.update({atom.source: said for atom in atoms if isinstance(atom, Leaf)})
+    return RecurrentStep(loop.body, new, previous, others)
+
+
+def _one_for_each(rejections: list[Rejection]) -> list[Rejection]:
+    """Keep one for each recurrence, where several states of a loop are made of one another."""
+    kept: list[Rejection] = []
+    for one in sorted(rejections, key=lambda each: not (each.step and is_lstm(each.step, each.step.state))):
+        if not any(_are_one(one, other) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _are_one(one: Rejection, other: Rejection) -> bool:
+    a, b = one.step, other.step
+    if a is None or b is None:
+        return a is b and one.mismatches[0].where == other.mismatches[0].where
+    return _hangs_on(a, b) and _hangs_on(b, a)
+
+
+def _hangs_on(one: RecurrentStep, other: RecurrentStep) -> bool:
+    return RecurrentStep(one.values, one.state, other.previous).poly_hangs(one.state)
+
+
+def _unread(interpreter: Interpreter, loop: InterpretedLoop, place: int) -> list[Rejection]:
+    state = loop.states[place]
     why = unreadable_recurrences.where_reading_stops(loop.body, state.inner, state.result)
     if why is None:
         return []
-    return [Rejection(interpreter.algebra.zero, (MismatchError(why),), _name(interpreter, loop), loop.body)]
+    known, previous = loop.body.value(state.result), loop.leaves[place].pieces[0][1].atom
+    step = _step(loop, known.poly, previous) if isinstance(known, PolyTensor) and known.poly is not None else None
+    return [Rejection(interpreter.algebra.zero, (MismatchError(why),), _name(interpreter, loop), loop.body, step)]
 
 
 def _multiplies(algebra: Algebra, poly: Poly, atom: int | None) -> bool:

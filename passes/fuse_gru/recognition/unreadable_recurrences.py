@@ -5,19 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import node_uses, subgraphs
-from gru_lower.passes.fuse_gru.algebra.atoms import Broadcast, Function, Leaf, MatrixProduct, Stack
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
-from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
-from gru_lower.passes.fuse_gru.recognition.rejection_reason import NO_BLEND, Rejection
+from gru_lower.passes.fuse_gru.reasons.update_share import NO_BLEND
 from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 from gru_lower.passes.fuse_gru.tensors.value_roles import PRODUCTS
 
 if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, NodeProto
 
-    from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
-    from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.tensors.scope_values import ScopeValues
 
@@ -58,23 +54,6 @@ def multiplies_state(interpreter: Interpreter, index: int) -> bool:
     return any(part.op_type in PRODUCTS for inner, result in pairs for part in _nodes_between(body, inner, result))
 
 
-def find_unreadable_unrolled(interpreter: Interpreter) -> list[Rejection]:
-    """Find what hangs on itself through one matrix: the last of the values that it multiplies."""
-    algebra = interpreter.algebra
-    multiplied: dict[Matrix, list[int]] = {}
-    for atom in algebra.atoms:
-        if (
-            isinstance(atom, MatrixProduct)
-            and algebra.definition_of(algebra.poly_of(atom.atom)) in interpreter.named_tensors
-        ):
-            multiplied.setdefault(atom.matrix, []).append(atom.atom)
-    for atoms in multiplied.values():
-        last = max(atoms)
-        if len(atoms) > 1 and _atoms_behind(algebra, last) & {atom for atom in atoms if atom != last}:
-            return [Rejection(algebra.definition_of(algebra.poly_of(last)), (MismatchError(NO_BLEND),))]
-    return []
-
-
 def _nodes_between(body: GraphProto | FunctionProto, inner: str, result: str) -> list[NodeProto]:
     """Return the nodes of a body that hang on a value and that another hangs on, in order."""
     forth = {inner}
@@ -89,28 +68,3 @@ def _nodes_between(body: GraphProto | FunctionProto, inner: str, result: str) ->
             back.update(node_uses(node))
             found.append(node)
     return found[::-1]
-
-
-def _atoms_behind(algebra: Algebra, atom: int) -> set[int]:
-    """Return every atom that one is made of."""
-    found: set[int] = set()
-    pending = [atom]
-    while pending:
-        serial = pending.pop()
-        if serial in found:
-            continue
-        found.add(serial)
-        polys: list[Poly] = []
-        match algebra.atoms[serial]:
-            case Leaf() as leaf:
-                polys += [algebra.definitions[leaf.source]] if leaf.source in algebra.definitions else []
-            case MatrixProduct() as product:
-                pending.append(product.atom)
-            case Function() as function:
-                polys = list(function.arguments)
-            case Stack() as stack:
-                polys = list(stack.parts)
-            case Broadcast() as spread:
-                polys = [spread.part]
-        pending += [entry for poly in polys for mono, _ in poly.terms for entry in mono]
-    return found

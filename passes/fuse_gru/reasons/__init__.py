@@ -1,0 +1,1 @@
+"""Why a recurrence is no GRU, in sentences that are true of it."""
