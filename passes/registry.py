@@ -15,6 +15,7 @@ PASSES = {
     "normalize-gru": ("gru_lower.passes.normalize_gru", "NormalizeGru"),
     "merge-gru": ("gru_lower.passes.merge_gru", "MergeGru"),
     "convert-opset": ("gru_lower.passes.convert_opset.convert_opset", "ConvertOpset"),
+    "respell-nodes": ("gru_lower.passes.respell_nodes", "RespellNodes"),
     "fold-shapes": ("gru_lower.passes.fold_shapes", "FoldShapes"),
     "fuse-gru": ("gru_lower.passes.fuse_gru.fuse_gru", "FuseGru"),
     "join-directions": ("gru_lower.passes.join_directions.join_directions", "JoinDirections"),

@@ -33,6 +33,7 @@ MINIMAL = frozenset({"MatMul", "Add", "Sub", "Mul", "Sigmoid", "Tanh"}) | VIEWS 
 STRUCTURE = frozenset({"Scan", "Loop", "Identity", "Shape", "Expand"})
 """What the forms with control flow rest on, whatever their bodies are spelled with."""
 NAMES = ("gemm", "matmul", "minimal")
+"""The narrower ones last."""
 MOST_INPUTS = 7
 """How many inputs a node may have where there is no Gemm: with its output, the eight buffers of a WebGPU shader."""
 EMITTED = MINIMAL | VIEWS | STRUCTURE | {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.emission.operator_vocabulary import NAMES as VOCABULARIES
 from gru_lower.targets.target_option import quoted_target
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ def fusing(*, steps: bool = False, assume: str = "nothing", empty: str = "fuse")
 def _combined(options: dict[str, str | int], wanted: Mapping[str, str]) -> dict[str, str | int]:
     """Return options with those of a target: what either forbids is forbidden, and the narrower vocabulary holds."""
     given = {**options, **wanted}
-    if "minimal" in (options.get("vocabulary"), wanted.get("vocabulary")):
-        given["vocabulary"] = "minimal"
+    spelled = [str(each["vocabulary"]) for each in (options, wanted) if "vocabulary" in each]
+    if spelled:
+        given["vocabulary"] = max(spelled, key=VOCABULARIES.index)
     if "forbid" in given:
         forbidden = {op for each in (options, wanted) for op in str(each.get("forbid", "")).split("+") if op}
         given["forbid"] = "+".join(sorted(forbidden))
@@ -75,8 +77,9 @@ def _combined(options: dict[str, str | int], wanted: Mapping[str, str]) -> dict[
 
 def _preparing(opset: int | None, wanted: TargetOptions | None) -> str:
     fold = "fold-shapes" if wanted is not None and wanted.fold_shapes else ""
+    respell = "" if wanted is None else _step("respell-nodes", target=wanted.lower_gru["target"])
     convert = "" if opset is None else _step("convert-opset", to=opset)
-    return ",".join(filter(None, (fold, convert)))
+    return ",".join(filter(None, (fold, respell, convert)))
 
 
 def _step(name: str, **options: str | int) -> str:

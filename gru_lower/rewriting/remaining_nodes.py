@@ -41,8 +41,10 @@ def find_remaining(model: Model, target: str, said: Sequence[Diagnostic]) -> lis
         if each.kind != "operator":
             code, reason = GRU, kept.get((each.scope, output_of(each.site)))
             message += f", and {reason.message}" if reason else ""
-            helped = profile.unwritten(opset_of(model)) - profile.unwritten(profile.best_opset)
-            hint = f"add --opset {profile.best_opset}" if reason and reason.code == "GL307" and helped else hint
+            if profile.unwritten(opset_of(model)) - profile.unwritten(profile.best_opset):
+                convert = f"--opset {profile.best_opset}"
+                hint = f"add {convert}" if reason and reason.code == "GL307" else hint
+                hint = f"{hint} {convert}" if hint.startswith("add --fix-dim") else hint
         found.append(diagnostic(code, message, scope=each.scope, node=each.site, hint=hint))
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.emission.operator_vocabulary import EMITTED
 from gru_lower.errors import Unsupported
@@ -13,9 +13,10 @@ from gru_lower.targets import read_profile
 from gru_lower.targets.target_option import quoted_target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from gru_lower.graph.model import Model
+    from gru_lower.targets.profile import Profile
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,11 @@ def target_options(
 
     """
     profile = read_profile.load(target)
-    if profile.static:
-        _refuse_open_dims(model, profile.name, fix_dims or {})
-    oldest, newest = profile.opset
     current = opset or opset_of(model)
-    if not oldest <= current <= newest:
-        raise Unsupported(
-            f"{profile.name} takes opset {oldest} to {newest}; this one is {current}",
-            code="GL404",
-            hint=f"add --opset {profile.best_opset}",
-        )
+    lacking = list(_lacking(model, profile, fix_dims or {}, current))
+    if lacking:
+        message, flags = "; and it ".join(one.message for one in lacking), " ".join(one.flags for one in lacking)
+        raise Unsupported(f"{profile.name} {message}", code=lacking[0].code, hint=f"add {flags}")
     forbidden = profile.unwritten(current) | (EMITTED - set(profile.allow) if profile.allow else set())
     options = {
         "forms": "+".join(profile.forms),
@@ -71,15 +67,27 @@ def target_options(
     return TargetOptions(options, fold_shapes=profile.static)
 
 
-def _refuse_open_dims(model: Model, target: str, fix_dims: Mapping[str, int]) -> None:
-    fixed = model.copy()
-    if fix_dims:
-        fixed_dims.fix(fixed, fix_dims)
-    still_open = fixed_dims.open_dims(fixed)
-    if still_open:
-        flags = " ".join(f"--fix-dim {name}=N" for name in still_open)
-        listed = ", ".join(still_open)
-        raise Unsupported(f"{target} takes static shapes only; open: {listed}", code="GL403", hint=f"add {flags}")
+class _Lack(NamedTuple):
+    """Something a model needs for a target: the code, in words, and the flags that give it."""
+
+    code: str
+    message: str
+    flags: str
+
+
+def _lacking(model: Model, profile: Profile, fix_dims: Mapping[str, int], opset: int) -> Iterator[_Lack]:
+    if profile.static:
+        fixed = model.copy()
+        if fix_dims:
+            fixed_dims.fix(fixed, fix_dims)
+        still_open = fixed_dims.open_dims(fixed)
+        if still_open:
+            flags = " ".join(f"--fix-dim {name}=N" for name in still_open)
+            yield _Lack("GL403", f"takes static shapes only; open: {', '.join(still_open)}", flags)
+    oldest, newest = profile.opset
+    if not oldest <= opset <= newest:
+        message = f"takes opset {oldest} to {newest}; this one is {opset}"
+        yield _Lack("GL404", message, f"--opset {profile.best_opset}")
 
 
 def opset_of(model: Model) -> int:

@@ -13,15 +13,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import onnx
 from onnx import TensorProto, helper
 
+from gru_lower.graph import fixed_dims
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from onnx import NodeProto
 
@@ -66,13 +68,15 @@ def find_unsupported_nodes(model: Model, profile: Profile, facts: Facts) -> Iter
     for scope in walk(model.proto):
         for index, node in enumerate(scope.nodes):
             if is_onnx(node, "GRU"):
-                yield from _gru(scope, index, profile, facts)
+                yield from _gru(scope, index, profile, facts, fixed_dims.open_dims(model))
             elif is_onnx(node):
                 for message, hint in _operator(scope, node, profile, facts):
                     yield UnsupportedNode("operator", scope.path, scope.site(index), f"{node.op_type}: {message}", hint)
 
 
-def _gru(scope: Scope, index: int, profile: Profile, facts: Facts) -> Iterator[UnsupportedNode]:
+def _gru(
+    scope: Scope, index: int, profile: Profile, facts: Facts, open_dims: Collection[str]
+) -> Iterator[UnsupportedNode]:
     spec = parse(scope, index, facts).spec
     if spec is None:
         yield UnsupportedNode(
@@ -82,27 +86,31 @@ def _gru(scope: Scope, index: int, profile: Profile, facts: Facts) -> Iterator[U
     options = options_at(scope, index, spec, facts)
     found = judge(profile, "gru", options)
     if found.verdict != "right":
-        yield UnsupportedNode(
-            found.verdict, scope.path, scope.site(index), found.why, _helpful_flag(options, found, profile)
-        )
+        dims = facts.shape(scope, spec.inputs["X"]) or ()
+        names = [dim or f"{spec.inputs['X']}:{axis}" for axis, dim in enumerate(dims) if not isinstance(dim, int)]
+        flags = [f"--fix-dim {name}=N" for name in names if name in open_dims]
+        hint = _helpful_flag(options, found, profile, " ".join(flags or (f"--fix-dim {name}=N" for name in open_dims)))
+        yield UnsupportedNode(found.verdict, scope.path, scope.site(index), found.why, hint)
 
 
-def _helpful_flag(options: frozenset[str], found: Judgement, profile: Profile) -> str:
-    """Return the command line flag that would help a GRU which the target does not run right and which is left."""
+def _helpful_flag(options: frozenset[str], found: Judgement, profile: Profile, fix_dims: str) -> str:
+    """Return the command line flags that would help a GRU which the target does not run right and which is left."""
     if not options & {*profile.dtypes}:
         return f"allow computing in {profile.dtypes[0]} with legalize --allow-cast"
     if "lens" in options and options & {"opset_7", "opset_9"}:
         return f"add --opset {profile.best_opset}"
-    if "dynamic_time" in options:
-        return "make the sequence length static with --fix-dim"
-    if options & {"dynamic_batch", "told_batch"} and found.verdict != "unknown":
-        return "make the batch static with --fix-dim"
+    static_batch = options & {"dynamic_batch", "told_batch"} and found.verdict != "unknown"
+    if fix_dims and ("dynamic_time" in options or static_batch):
+        return f"add {fix_dims}"
     return "leave the form to --form auto, or use another target"
 
 
 def _operator(scope: Scope, node: NodeProto, profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:
     op = node.op_type
     another = "remove it from the model, or use another target"
+    if not onnx.defs.has(op) and scope.opset <= onnx.defs.onnx_opset_version():
+        yield "ONNX has no such operator, and runtimes refuse it", "export the model again, with a newer exporter"
+        return
     if op in profile.forbid or (profile.allow and op not in profile.allow):
         yield f"{profile.label} does not take it", another
         return

@@ -1,0 +1,189 @@
+"""The pass ``respell-nodes``: operators that a target does not take become ones it does, where that is exact."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from gru_lower.graph import splice
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.names import Names
+from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.shape_values import known_values
+from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.targets.target_option import profile_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.targets.profile import Profile
+
+CONSTANT_FILL = "ConstantFill"
+"""What torch up to 1.0 makes states of zeros with: an experimental operator that ONNX gave up."""
+RESHAPE_INPUT, CONSTANT_OF_SHAPE = 5, 9
+"""The opsets from which: Reshape takes its shape as an input; ConstantOfShape is there."""
+NUMBERS = (
+    *(TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16),
+    *(TensorProto.INT32, TensorProto.INT64),
+)
+"""Types of which every value times 1 is that value."""
+
+
+@dataclass(frozen=True)
+class RespellOptions:
+    """Options of ``respell-nodes``.
+
+    Attributes:
+        target: A profile's name or path.
+
+    """
+
+    target: str = ""
+
+
+class RespellNodes(Pass):
+    """Rewrite nodes that a target does not take as operators it does, where that is exact.
+
+    Rules:
+        1. What constants and static shapes make - by Expand, ConstantOfShape, Where and their like - is a constant.
+        2. A Flatten whose result's shape is known is a Reshape.
+        3. An Expand that repeats nothing is a Reshape, and one of numbers that does is a product with ones.
+        4. ConstantFill, which is no operator of ONNX, is a constant or ConstantOfShape, whatever the target.
+        5. Everything else, outputs of a graph that would be constants and local functions stay.
+    """
+
+    name = "respell-nodes"
+    Options = RespellOptions
+
+    def run(self, model: Model, ctx: Context) -> PassResult:
+        """Rewrite every such node in every scope."""
+        ctx.progress("respelling nodes", 0, 1)
+        target = profile_of(self.options.target)
+        facts = Facts(model)
+        found = [
+            (scope, index)
+            for scope in walk(model.proto)
+            if scope.function is None
+            for index, node in enumerate(scope.nodes)
+            if is_onnx(node) and len(node.output) == 1 and not _is_taken(node, scope, target)
+        ]
+        if not found:
+            return PassResult(modified=False)
+        values = known_values([(scope, scope.nodes[index].output[0]) for scope, index in found], facts)
+        names = Names(model.proto)
+        edits = []
+        for scope, index in found:
+            value = values.get((scope.path, scope.nodes[index].output[0]))
+            edit = _Writer(scope, index, facts, names).edit(value)
+            edits += [] if edit is None else [edit]
+        return PassResult(modified=splice.apply(model, edits))
+
+
+def _is_taken(node: NodeProto, scope: Scope, target: Profile | None) -> bool:
+    op = node.op_type
+    if op == CONSTANT_FILL:
+        return False
+    return target is None or (op not in target.unwritten(scope.opset) and (not target.allow or op in target.allow))
+
+
+class _Writer:
+    """Writes one node anew."""
+
+    def __init__(self, scope: Scope, index: int, facts: Facts, names: Names) -> None:
+        self._scope, self._index, self._facts, self._names = scope, index, facts, names
+        self._node: NodeProto = scope.nodes[index]
+        self._output = self._node.output[0]
+        self._attributes = {a.name: helper.get_attribute_value(a) for a in self._node.attribute if not a.ref_attr_name}
+
+    def edit(self, value: np.ndarray[Any, np.dtype[Any]] | None) -> splice.Edit | None:
+        """Return the edit, or ``None`` where there is none that is exact.
+
+        Args:
+            value: What the node always makes, if that is known.
+
+        """
+        if self._node.op_type == CONSTANT_FILL:
+            return self._constant_fill()
+        if value is not None:
+            return self._constant(value)
+        if self._node.op_type == "Flatten":
+            shape = self._flat_shape()
+            return None if shape is None else self._write("Reshape", np.array(shape, np.int64), "shape")
+        return self._expand() if self._node.op_type == "Expand" else None
+
+    def _constant(self, value: np.ndarray[Any, np.dtype[Any]]) -> splice.Edit | None:
+        if self._output in self._scope.outputs:
+            return None
+        return splice.Edit(self._scope, [self._index], [], [numpy_helper.from_array(np.array(value), self._output)])
+
+    def _write(self, op_type: str, constant: np.ndarray[Any, np.dtype[Any]], local: str) -> splice.Edit | None:
+        """Return the edit that makes the node an operator of its first input and a constant."""
+        if self._scope.opset < RESHAPE_INPUT:
+            return None
+        tensor = numpy_helper.from_array(constant, self._names.value(f"{self._output}/{local}"))
+        fresh = helper.make_node(op_type, [self._node.input[0], tensor.name], [self._output], self._node.name)
+        return splice.Edit(self._scope, [self._index], [fresh], [tensor])
+
+    def _flat_shape(self) -> list[int] | None:
+        """Return the shape of a Flatten's result as Reshape takes it, the first dim being 0 where it stays."""
+        dims = self._facts.shape(self._scope, self._node.input[0])
+        if dims is None:
+            return None
+        axis = self._attributes.get("axis", 1)
+        axis += len(dims) if axis < 0 else 0
+        before, after = _product(dims[:axis]), _product(dims[axis:])
+        if before and after:
+            return [before, after]
+        return [0, after] if axis == 1 and after else None
+
+    def _expand(self) -> splice.Edit | None:
+        given = self._facts.shape(self._scope, self._node.input[0])
+        made = self._facts.shape(self._scope, self._output)
+        kind = self._facts.elem_type(self._scope, self._node.input[0])
+        if given is None or made is None or not _product(given) or not _product(made):
+            return None
+        lengths = [int(dim or 0) for dim in made]
+        old = [1] * (len(made) - len(given)) + [int(dim or 0) for dim in given]
+        if old == lengths:
+            return self._write("Reshape", np.array(lengths, np.int64), "shape")
+        if kind not in NUMBERS:
+            return None
+        ones = [new if length != new else 1 for length, new in zip(old, lengths, strict=True)]
+        return self._write("Mul", np.ones(ones, helper.tensor_dtype_to_np_dtype(kind)), "ones")
+
+    def _constant_fill(self) -> splice.Edit | None:
+        """Return ConstantFill as a constant where its shape is known, else as ConstantOfShape."""
+        kind = self._attributes.get("dtype", TensorProto.FLOAT)
+        entry = np.array([self._attributes.get("value", 0.0)]).astype(helper.tensor_dtype_to_np_dtype(kind))
+        shape = list(self._shape_of_fill())
+        if None not in shape:
+            return self._constant(np.full([int(dim or 0) for dim in shape], entry[0]))
+        is_shape = self._attributes.get("input_as_shape", 0) and not self._attributes.get("extra_shape")
+        if not is_shape or self._scope.opset < CONSTANT_OF_SHAPE:
+            return None
+        value = numpy_helper.from_array(entry)
+        fresh = helper.make_node("ConstantOfShape", self._node.input, [self._output], self._node.name, value=value)
+        return splice.Edit(self._scope, [self._index], [fresh])
+
+    def _shape_of_fill(self) -> Iterator[int | None]:
+        """Yield the dims of what a ConstantFill makes, ``None`` for one that is not known."""
+        if not self._node.input:
+            yield from self._attributes.get("shape", ())
+        elif self._attributes.get("input_as_shape", 0):
+            given = self._facts.array(self._scope, self._node.input[0])
+            yield from [None] if given is None else (int(dim) for dim in given.reshape(-1))
+        else:
+            dims = self._facts.shape(self._scope, self._node.input[0])
+            yield from [None] if dims is None else (dim if isinstance(dim, int) else None for dim in dims)
+        yield from self._attributes.get("extra_shape", ())
+
+
+def _product(dims: tuple[int | str | None, ...]) -> int:
+    """Return the product of dims, 0 where one is not known."""
+    return math.prod(dim if isinstance(dim, int) else 0 for dim in dims)
