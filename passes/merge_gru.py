@@ -74,7 +74,7 @@ class MergeGru(Pass):
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Merge in every scope."""
         result = PassResult(modified=False)
-        facts, names = Facts(model), Names(model.proto)
+        facts, names = Facts(model, computed=True), Names(model.proto)
         edits: list[splice.Edit] = []
         for scope in walk(model.proto):
             ctx.progress("merging", len(edits), len(edits))

@@ -66,7 +66,7 @@ class CheckedModel:
     @cached_property
     def facts(self) -> Facts:
         """The model's known values, found out once for all rules."""
-        return Facts(self.model)
+        return Facts(self.model, computed=True)
 
     @cached_property
     def scopes(self) -> list[Scope]:

@@ -32,11 +32,13 @@ VIEWS = frozenset({"Reshape", "Transpose", "Split", "Slice", "Concat", "Squeeze"
 MINIMAL = frozenset({"MatMul", "Add", "Sub", "Mul", "Sigmoid", "Tanh"}) | VIEWS - {"Split"}
 STRUCTURE = frozenset({"Scan", "Loop", "Identity", "Shape", "Expand"})
 """What the forms with control flow rest on, whatever their bodies are spelled with."""
+QUANTISED = frozenset({"DequantizeLinear"})
+"""What quantised weights rest on, which only a model has that has this operator already."""
 NAMES = ("gemm", "matmul", "minimal")
 """The narrower ones last."""
 MOST_INPUTS = 7
 """How many inputs a node may have where there is no Gemm: with its output, the eight buffers of a WebGPU shader."""
-EMITTED = MINIMAL | VIEWS | STRUCTURE | {
+EMITTED = MINIMAL | VIEWS | STRUCTURE | QUANTISED | {
     *("Gemm", "Flatten", "Cast", "Xor", "Where", "Less", "Range", "Clip", "Neg", "Abs", "Exp", "Log", "Div", "Greater"),
     *("ConstantOfShape", "NonZero", "Equal"),
     *("Max", "Min", "Relu", "LeakyRelu", "ThresholdedRelu", "HardSigmoid", "Elu", "Softsign", "Softplus"),
@@ -61,7 +63,7 @@ class Vocabulary:
         """Whether an operator may be written."""
         if op_type in self.forbidden or (self.name == "matmul" and op_type in ("Gemm", "Split")):
             return False
-        return self.name != "minimal" or op_type in MINIMAL | STRUCTURE
+        return self.name != "minimal" or op_type in MINIMAL | STRUCTURE | QUANTISED
 
     @property
     def most_inputs(self) -> int | None:

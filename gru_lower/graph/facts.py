@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.graph import tensor_values
+from gru_lower.graph.computed_constants import ComputedConstants, Place
 from gru_lower.graph.constant_nodes import constant_of
 from gru_lower.graph.local_functions import Functions, key_of, resolve
 from gru_lower.graph.scopes import is_onnx
@@ -36,12 +37,15 @@ class Facts:
     Args:
         model: The model; edits made to it later are not seen.
         declared: Whether the shapes that the model declares are believed; those of its inputs always are.
+        computed: Whether what nodes compute from constants alone counts as a constant, see
+            :mod:`gru_lower.graph.computed_constants`.
 
     """
 
-    def __init__(self, model: Model, *, declared: bool = True) -> None:
+    def __init__(self, model: Model, *, declared: bool = True, computed: bool = False) -> None:
         """Keep the model; everything is worked out when it is first asked for."""
         self._model = model
+        self._computed = ComputedConstants(self.stored, self._read) if computed else None
         self._believes_declared = declared
         self._functions: Functions | None = None
         self._declared: dict[str, dict[str, ValueInfoProto]] = {}
@@ -62,14 +66,23 @@ class Facts:
         An initializer that is also an input is a default its user may override, and no constant,
         unless the model is so old (IR version 3) that every initializer has to be an input.
         """
-        return self._constant(scope, name)[0]
+        return self._constant(scope, name).tensor
 
     def constant_place(self, scope: Scope, name: str) -> tuple[Scope, str] | None:
         """Return the scope of the constant that a value always is, and its name there; ``None`` for no constant."""
         tensor, home, name = self._constant(scope, name)
         return None if tensor is None or home is None else (home, name)
 
-    def _constant(self, scope: Scope, name: str) -> tuple[TensorProto | None, Scope | None, str]:
+    def _constant(self, scope: Scope, name: str) -> Place:
+        place = self.stored(scope, name)
+        if self._computed is None or place.tensor is not None or place.home is None:
+            return place
+        if place.name not in place.home.producers:
+            return place
+        return place._replace(tensor=self._computed.tensor(place.home, place.name))
+
+    def stored(self, scope: Scope, name: str) -> Place:
+        """Find a value among initializers and Constant nodes, through Identity nodes and into the scopes around."""
         home = scope.find(name) if name else None
         seen: set[tuple[str, str]] = set()
         while home is not None and (home.path, name) not in seen:
@@ -77,19 +90,22 @@ class Facts:
             tensor = home.initializers.get(name)
             if tensor is not None:
                 free = name not in home.inputs or home.ir_version < FREE_INITIALIZERS_IR_VERSION
-                return tensor if free else None, home, name
+                return Place(tensor if free else None, home, name)
             node = home.nodes[home.producers[name]] if name in home.producers else None
             if node is None or not is_onnx(node, "Identity"):
                 made = constant_of(node) if node is not None and is_onnx(node, "Constant") else None
-                return made, home, name
+                return Place(made, home, name)
             name = next(iter(node.input), "")
             home = home.find(name) if name else None
-        return None, None, name
+        return Place(None, None, name)
 
     def array(self, scope: Scope, name: str) -> np.ndarray[Any, np.dtype[Any]] | None:
         """Return the values of a constant, or ``None``."""
         tensor = self.constant(scope, name)
-        return None if tensor is None else tensor_values.to_array(tensor, self._model.base_dir)
+        return None if tensor is None else self._read(tensor)
+
+    def _read(self, tensor: TensorProto) -> np.ndarray[Any, np.dtype[Any]]:
+        return tensor_values.to_array(tensor, self._model.base_dir)
 
     def elem_type(self, scope: Scope, name: str) -> int:
         """Return the element type (``TensorProto.DataType``) of a tensor value, 0 where it is unknown."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 from onnx import helper
-from onnx.reference import ReferenceEvaluator
 
+from gru_lower.graph.run_node import run_node
 from gru_lower.graph.scopes import is_onnx
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ class _Evaluator:
             return self.rearrange(node, inputs)
         if sum(value.size for value in values) > LIMIT or _result_is_too_large(node, values):
             return None
-        return _run(node, inputs, self.scope.opsets)
+        return run_node(node, inputs, self.scope.opsets)
 
     def value(self, name: str) -> Array | None:
         if name in self.known:
@@ -223,20 +222,3 @@ def _result_is_too_large(node: NodeProto, values: Sequence[Array]) -> bool:
     if node.op_type not in sizes:
         return node.op_type == "Range" and abs(int(values[1]) - int(values[0])) > LIMIT
     return bool(np.prod(values[sizes[node.op_type]].astype(np.float64)) > LIMIT)
-
-
-def _run(node: NodeProto, inputs: Sequence[Array | None], opsets: dict[str, int]) -> Sequence[Array] | None:
-    """Compute one node by onnx's reference implementation."""
-    feeds = {name: value for name, value in zip(node.input, inputs, strict=True) if value is not None}
-    graph = helper.make_graph(
-        [node],
-        "node",
-        [onnx.ValueInfoProto(name=name) for name in feeds],
-        [onnx.ValueInfoProto(name=name) for name in node.output if name],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in opsets.items()])
-    try:
-        results = ReferenceEvaluator(model).run(None, feeds)
-    except (ValueError, TypeError, IndexError, ZeroDivisionError, NotImplementedError, RuntimeError, KeyError):
-        return None  # a node that cannot be computed beforehand is one that is left to run
-    return [np.asarray(result) for result in results]

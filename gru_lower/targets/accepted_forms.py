@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import diagnostic
 from gru_lower.gru.constant_inputs import has_full_lengths
+from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import UNVERIFIED, judge
 from gru_lower.targets.option_axes import with_options
@@ -34,6 +35,8 @@ class AcceptedForms:
         refused: Why it may not become other forms.
         judgements: What the target makes of the node (``"gru"``) and of each form.
         label: The target's name and version.
+        quantised: As what, the node (``"gru"``) or a form, it runs weights right that a DequantizeLinear makes; any if
+            ``None``.
 
     """
 
@@ -42,10 +45,15 @@ class AcceptedForms:
     refused: str = ""
     judgements: dict[str, Judgement] = field(default_factory=dict)
     label: str = ""
+    quantised: frozenset[str] | None = None
 
     def because(self, code: str | None) -> str:
         """Return what to add to the reason a GRU was kept for."""
         return f" here: {self.refused}" if code == "GL308" and self.refused else ""
+
+    def takes_quantised(self, column: str) -> bool:
+        """Whether weights may stay quantised in the node (``"gru"``) or in a form."""
+        return self.quantised is None or column in self.quantised
 
     def doubts(self, column: str) -> list[Diagnostic]:
         """Return a warning about the node (``"gru"``) or a form if the verdict on it was read, not run."""
@@ -74,7 +82,20 @@ def accepted_forms(
     judgements |= {form: judge(profile, form, lowered) for form in profile.forms}
     taken = [form for form in profile.forms if judgements[form].verdict in ("right", "unknown")]
     refused = next((judgements[form].why for form in profile.forms if form not in taken), "")
-    return AcceptedForms(taken, judgements["gru"].verdict == "right", refused, judgements, profile.label)
+    keep = judgements["gru"].verdict == "right"
+    quantised = _takes_quantised(profile, scope, spec, facts, {"gru": options} | dict.fromkeys(taken, lowered))
+    return AcceptedForms(taken, keep, refused, judgements, profile.label, quantised)
+
+
+def _takes_quantised(
+    profile: Profile, scope: Scope, spec: GruSpec, facts: Facts, options: dict[str, frozenset[str]]
+) -> frozenset[str]:
+    """Return as what a target runs a GRU right whose weights stay quantised, by the options it has as each."""
+    found = [quantised_weights(scope, spec.inputs[key], facts) for key in ("W", "R", "B") if key in spec.inputs]
+    if profile.quantised_weights == "symmetric" and any(each and not each.is_symmetric for each in found):
+        return frozenset()
+    computed = {column: with_options(each, "computed_weights") for column, each in options.items()}
+    return frozenset(column for column, each in computed.items() if judge(profile, column, each).verdict == "right")
 
 
 def warn_if_not_run(label: str, judgement: Judgement) -> list[Diagnostic]:

@@ -119,6 +119,8 @@ class Profile:
         forms: What a GRU may become, the best first.
         vocabulary: ``"gemm"``, ``"matmul"`` or ``"minimal"``.
         mask: ``"auto"`` or ``"where"``, as ``lower-gru`` takes it.
+        quantised_weights: Which weights it computes right that are quantised constants behind a DequantizeLinear:
+            ``"any"``, or ``"symmetric"``, those with a zero point of 0.
         avoid: Operators that what is written for it does better without, though it takes them.
         forbid: Operators it does not take.
         allow: The only operators it takes, if any are named.
@@ -139,6 +141,7 @@ class Profile:
     dtypes: tuple[str, ...] = ("float32",)
     vocabulary: str = "gemm"
     mask: str = "auto"
+    quantised_weights: str = "any"
     avoid: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()

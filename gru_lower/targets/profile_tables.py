@@ -138,6 +138,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "forms": list(profile.forms),
         "vocabulary": profile.vocabulary,
         "mask": profile.mask,
+        "quantised_weights": profile.quantised_weights,
         "avoid": list(profile.avoid),
         "forbid": list(profile.forbid),
         "allow": list(profile.allow),

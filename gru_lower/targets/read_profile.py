@@ -47,7 +47,7 @@ from gru_lower.targets.validate_toml import (
 
 REQUIRED = ("name", "summary", "opset", "static", "forms")
 OPTIONAL = (
-    *("version", "evidence", "source", "dtypes", "vocabulary", "mask", "avoid", "forbid", "allow"),
+    *("version", "evidence", "source", "dtypes", "vocabulary", "mask", "quantised_weights", "avoid", "forbid", "allow"),
     *("control_flow", "ops", *COLUMNS),
 )
 CELL_KEYS = ("evidence", "version", "source")
@@ -108,6 +108,7 @@ def parse(text: str) -> Profile:
         forms=words_at("forms", data["forms"], FORMS),
         vocabulary=choice_at("vocabulary", data.get("vocabulary", "gemm"), VOCABULARIES),
         mask=choice_at("mask", data.get("mask", "auto"), ("auto", "where")),
+        quantised_weights=choice_at("quantised_weights", data.get("quantised_weights", "any"), ("any", "symmetric")),
         avoid=words_at("avoid", data.get("avoid", [])),
         forbid=words_at("forbid", data.get("forbid", [])),
         allow=words_at("allow", data.get("allow", [])),

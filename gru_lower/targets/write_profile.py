@@ -38,6 +38,7 @@ def to_toml(profile: Profile) -> str:
         _list("forms", profile.forms),
         f"vocabulary = {_text(profile.vocabulary)}",
         f"mask = {_text(profile.mask)}",
+        *([] if profile.quantised_weights == "any" else [f"quantised_weights = {_text(profile.quantised_weights)}"]),
         *([_list("avoid", profile.avoid)] if profile.avoid else []),
         _list("forbid", profile.forbid),
         *([_list("allow", profile.allow)] if profile.allow else []),

@@ -99,7 +99,7 @@ def apply_plans(
 
     """
     result = PassResult(modified=False)
-    facts, names = Facts(model), Names(model.proto)
+    facts, names = Facts(model, computed=True), Names(model.proto)
     edits: list[splice.Edit] = []
     for found in visit_grus(model, facts, ctx, result, "legalizing"):
         scope, index, spec, site = found

@@ -11,9 +11,11 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.local_functions import Functions
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import Scope, count_nodes, is_onnx, walk
-from gru_lower.gru.constant_inputs import has_full_lengths, has_zero_initial_state
+from gru_lower.gru.constant_inputs import constant_inputs, has_full_lengths, has_zero_initial_state
+from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.passes.base import Context, Pass, PassResult, visit_grus
 from gru_lower.passes.lower_gru.choose_form import FORMS, Choice, choose_form
+from gru_lower.passes.lower_gru.kept_constants import KeptConstants
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
 from gru_lower.passes.lower_gru.shared_weights import SharedWeights
 from gru_lower.passes.lower_gru.write_replacement import write_replacement
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.quantised_weights import QuantisedWeights
     from gru_lower.gru.spec import GruSpec
     from gru_lower.verification.sites.site import Site
 
@@ -66,16 +69,19 @@ class LowerGru(Pass):
         result = PassResult(modified=False)
         original = model.copy().proto if model.proto.functions else None
         cloned = Functions(model.proto, _is_gru).specialise()
-        facts, names = Facts(model), Names(model.proto)
+        facts, names = Facts(model, computed=True), Names(model.proto)
         edits: list[splice.Edit] = []
         shared = SharedWeights(model, facts, names)
+        kept = KeptConstants(facts, names)
         allowed = self.options.forms.split("+") if self.options.forms else FORMS[1:]
         target = profile_of(self.options.target)
         for scope, index, read, site in visit_grus(model, facts, ctx, result, "lowering"):
             spec = _without_idle_inputs(read, scope, facts)
             wish = accepted_forms(target, allowed, scope, index, read, facts)
+            quantised = _quantised(scope, read, facts)
             if wish.keep and self.options.form == "auto":
                 site.message = RUNS_RIGHT
+                kept.store(scope, index, read, quantised if wish.takes_quantised("gru") else ())
                 result.diagnostics += wish.doubts("gru")
                 continue
             choice = choose_form(spec, scope.opset, self.options.form, wish.forms)
@@ -83,7 +89,12 @@ class LowerGru(Pass):
             if not choice.form:
                 result.diagnostics.append(_kept(site))
                 continue
-            replacement = write_replacement(model, scope, index, spec, choice.form, self.options, facts, names, shared)
+            stays = {key: each for key, each in quantised.items() if key != "B"}
+            if not wish.takes_quantised(choice.form):
+                stays = {}
+            replacement = write_replacement(
+                model, scope, index, spec, choice.form, self.options, facts, names, shared, quantised=stays
+            )
             if isinstance(replacement, Choice):
                 site.code, site.message = replacement.code, replacement.reason
                 result.diagnostics.append(_kept(site))
@@ -94,7 +105,7 @@ class LowerGru(Pass):
                 site.preconditions = (SOME_STEPS,)
             result.diagnostics += wish.doubts(choice.form)
             edits.append(replacement.edit)
-        result.modified = splice.apply(model, edits and [*edits, *shared.edits], keeps_order=True)
+        result.modified = splice.apply(model, (edits and [*edits, *shared.edits]) + kept.edits, keeps_order=True)
         if cloned and original is not None and not result.modified:
             model.proto.CopyFrom(original)  # clones serve what is lowered; where nothing is, not a byte changes
             there = {scope.path for scope in walk(model.proto)}
@@ -121,6 +132,13 @@ def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
     if spec.seq_length and has_full_lengths(scope, spec, facts):
         spec = spec.without_inputs("sequence_lens")
     return spec
+
+
+def _quantised(scope: Scope, spec: GruSpec, facts: Facts) -> dict[str, QuantisedWeights]:
+    """Return the weights of a GRU that are quantised, by ONNX's input names."""
+    found = {key: quantised_weights(scope, spec.inputs[key], facts) for key in ("W", "R", "B") if key in spec.inputs}
+    known = constant_inputs(scope, spec, facts)
+    return {key: each for key, each in found.items() if each is not None and key in known}
 
 
 def _kept(site: Site) -> Diagnostic:

@@ -42,6 +42,7 @@ class Variant:
         has: Which of ``B``, ``initial_h`` are there.
         wants: Which of ``Y``, ``Y_h`` are asked for.
         dynamic: Which of ``W``, ``R``, ``B`` are computed in the graph rather than constant.
+        quantised: Which of ``W``, ``R`` stay quantised constants, each gate behind a DequantizeLinear.
         mask: How sequence_lens acts: ``""`` not at all, ``"gate"`` by projections that close the gates,
             ``"where"`` by a Where in the body.
         zero_length_state: What the last state of a sequence of length 0 is, ``"zero"`` or ``"initial"``.
@@ -70,6 +71,7 @@ class Variant:
     dynamic: frozenset[str]
     mask: MaskRecipe = ""
     zero_length_state: str = "zero"
+    quantised: frozenset[str] = frozenset()
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     projects_inside: bool = False
     preallocates: bool = False
@@ -97,7 +99,7 @@ class Variant:
     def can_be_packed(self) -> bool:
         """Whether its Scan can be packed: constant R and Rbh, one pair of activations, no Where in the body."""
         return (
-            not {"R", "B"} & self.dynamic
+            not {"R", "B"} & (self.dynamic | self.quantised)
             and self.vocabulary.has("Gemm")
             and len({(d.f, d.g) for d in self.directions}) == 1
             and self.mask != "where"
@@ -114,7 +116,13 @@ class Variant:
         """Whether ``packing=triple`` serves: constant weights, f(x) + f(-x) = 1, g(0) = 0; no two masks."""
         f, g = self.directions[0].f, self.directions[0].g
         one_mask = not self.mask or len(self.directions) == 1
-        return self.can_be_packed and "W" not in self.dynamic and f.complements and g.vanishes and one_mask
+        return (
+            self.can_be_packed
+            and "W" not in self.dynamic | self.quantised
+            and f.complements
+            and g.vanishes
+            and one_mask
+        )
 
     @property
     def carries_summands(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,10 +13,12 @@ from gru_lower.emission.instantiate_template import Assembly
 from gru_lower.emission.operator_vocabulary import vocabulary_of
 from gru_lower.graph import splice, tensor_values
 from gru_lower.gru.constant_inputs import constant_inputs
+from gru_lower.passes.lower_gru import quantised_gates
 from gru_lower.passes.lower_gru.choose_form import Choice
 from gru_lower.passes.lower_gru.choose_mask import choose_mask
 from gru_lower.passes.lower_gru.choose_packing import UNPACKED, choose_packing, packed, peels
 from gru_lower.passes.lower_gru.costs import costs
+from gru_lower.passes.lower_gru.fold_constants import fold_constants
 from gru_lower.passes.lower_gru.forms import (
     loop,
     scan,
@@ -30,11 +33,14 @@ from gru_lower.passes.lower_gru.variant import variant_of
 from gru_lower.verification.sites.site import Change
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gru_lower.emission.template import Binding
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
     from gru_lower.graph.names import Names
     from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.quantised_weights import QuantisedWeights
     from gru_lower.gru.spec import GruSpec
     from gru_lower.passes.lower_gru.lower_options import LowerOptions
     from gru_lower.passes.lower_gru.shared_weights import SharedWeights
@@ -74,6 +80,8 @@ def write_replacement(
     facts: Facts,
     names: Names,
     shared: SharedWeights,
+    *,
+    quantised: Mapping[str, QuantisedWeights],
 ) -> Replacement | Choice:
     """Write what replaces one GRU.
 
@@ -87,6 +95,7 @@ def write_replacement(
         facts: The side table of the model.
         names: The model's names.
         shared: The weights that several GRUs share.
+        quantised: Those of W and R that stay quantised.
 
     Returns:
         The replacement, or why there is none: it needs an operator that may not be written.
@@ -96,15 +105,27 @@ def write_replacement(
     constants = constant_inputs(scope, spec, facts)
     weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
     v = _variant(spec, scope.opset, weights, options)
-    bindings: dict[str, Binding] = dict(gate_tensors(spec, weights, model.base_dir))
-    if not v.vocabulary.has("Gemm"):
+    quantised = {key: each for key, each in quantised.items() if quantised_gates.may_stay(each, v.opset, v.vocabulary)}
+    v = replace(v, quantised=frozenset(quantised))
+    cut_whole = {key: tensor for key, tensor in weights.items() if key not in quantised}
+    bindings: dict[str, Binding] = dict(gate_tensors(spec, cut_whole, model.base_dir))
+    turns = not v.vocabulary.has("Gemm")
+    if turns:
         bindings |= transposed(bindings, model.base_dir)
+    gates = {
+        gate: tensors
+        for key, each in quantised.items()
+        for gate, tensors in quantised_gates.cut_gates(spec, key, each).items()
+    }
+    bindings |= {name: tensor for tensors in gates.values() for name, tensor in tensors.items()}
     bindings |= {key: name for key, name in spec.inputs.items() if key not in weights}
     results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
     # A body that every runtime with a Scan takes has its weights in itself.
     own = ("R", "B") if form == "scan" and v.plain else ()
     weights_of_site = WeightsOfSite(shared, scope, spec, bindings, own)
     assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h), weights_of_site.find)
+    if gates:
+        bindings |= assembly.add(quantised_gates.template(v.opset, v.elem_type, tuple(gates), turns), bindings)
     if form == "scan":
         packing = choose_packing(spec, v, options.packing, _batch(spec, options), constants)
         v = packed(v, packing)
@@ -118,16 +139,17 @@ def write_replacement(
         assembly.add(loop.template(v), bindings, results)
     else:
         unroll.assemble(assembly, v, bindings, results)
-    lacking = v.vocabulary.lacking(assembly.op_types)
+    given = {spec.inputs[key]: tensor for key, tensor in constants.items()}
+    nodes, initializers = fold_constants(assembly.nodes, assembly.initializers, given, results.values(), scope.opsets)
+    op_types = assembly.op_types - Counter(node.op_type for node in assembly.nodes)
+    op_types += Counter(node.op_type for node in nodes)
+    lacking = v.vocabulary.lacking(op_types)
     if lacking:
         return Choice("", f"form {form} needs {lacking[0]} here, which may not be written", "GL307")
     weights_of_site.add()
-    nodes, initializers = assembly.nodes, assembly.initializers
     with_shared = [*initializers, *weights_of_site.constants]
     change = Change(spec, spec.narrowed(node), nodes, with_shared, constants, scope.opsets)
-    return Replacement(
-        splice.Edit(scope, [index], nodes, initializers, assembly.value_info), change, assembly.op_types.total()
-    )
+    return Replacement(splice.Edit(scope, [index], nodes, initializers, assembly.value_info), change, op_types.total())
 
 
 def _variant(spec: GruSpec, opset: int, weights: dict[str, TensorProto], options: LowerOptions) -> Variant:

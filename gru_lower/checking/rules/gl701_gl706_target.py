@@ -19,11 +19,13 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import fixed_dims
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
+from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.rewriting.target_options import opset_of
 from gru_lower.targets.accepted_forms import warn_if_not_run
 from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import faults, judge
+from gru_lower.targets.option_axes import with_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.targets.profile import Profile
 
+WEIGHTS = frozenset({"W", "R", "B"})
 CODES = {"wrong": "GL701", "rejected": "GL702", "unknown": "GL703"}
 
 
@@ -47,6 +50,12 @@ def grus(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
             if spec is None:
                 continue
             options = options_at(scope, index, spec, facts)
+            quantised = [quantised_weights(scope, spec.inputs[key], facts) for key in WEIGHTS & spec.inputs.keys()]
+            if any(quantised):
+                options = with_options(options, "computed_weights")
+            if target.quantised_weights == "symmetric" and any(each and not each.is_symmetric for each in quantised):
+                message = f"weights behind a DequantizeLinear with a zero point are wrong on {target.label}"
+                yield diagnostic("GL701", message, scope=scope.path, node=scope.site(index), hint=hint)
             whole = judge(target, "gru", options)
             found = faults(target, "gru", options) or ([whole] if whole.verdict == "unknown" else [])
             for fault in found:

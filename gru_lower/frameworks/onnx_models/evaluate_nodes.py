@@ -10,7 +10,6 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from gru_lower.graph.constant_nodes import constant_of
-from gru_lower.graph.external_data import is_external
 from gru_lower.graph.facts import FREE_INITIALIZERS_IR_VERSION
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.gru.spec import FLOAT_TYPES
@@ -101,20 +100,6 @@ def _tensor_in_float64(tensor: onnx.TensorProto) -> onnx.TensorProto:
     if tensor.data_type not in FLOAT_TYPES:
         return tensor
     return numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name)
-
-
-def constant_value(scope: Scope, name: str) -> Array | None:
-    """Return a value that nodes rearrange from constants, as some exporters write weights; ``None`` for any other."""
-    nodes = nodes_between(scope, "", name)
-    if not nodes:
-        return None
-    used = {name for node in nodes for name in node.input}
-    tensors = [tensor for key, tensor in scope.initializers.items() if key in used]
-    if any(is_external(tensor) for tensor in tensors):
-        return None
-    kind = tensors[0].data_type if tensors else onnx.TensorProto.FLOAT
-    graph = helper.make_graph(nodes, "constant", [], [helper.make_tensor_value_info(name, kind, None)], tensors)
-    return _evaluate(scope, graph, {})[0]
 
 
 def _evaluate(scope: Scope, graph: onnx.GraphProto, feeds: dict[str, Array]) -> list[Array]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.frameworks.onnx_models.evaluate_nodes import constant_value, is_constant
+from gru_lower.frameworks.onnx_models.evaluate_nodes import is_constant
 from gru_lower.frameworks.onnx_models.gru_stack import Gru, Stack
 from gru_lower.frameworks.onnx_models.stack_grus import stack_grus
 from gru_lower.graph.facts import Facts
@@ -36,7 +36,7 @@ def read(model: Any, node: str | None = None) -> Stack:  # noqa: ANN401 - whatev
     if isinstance(model, (list, tuple)) and model and all(isinstance(entry, Gru) for entry in model):
         return Stack(tuple(model), batch_first=model[0].spec.layout == 1)
     held = interop.read(model).model
-    facts = Facts(held)
+    facts = Facts(held, computed=True)
     found = [
         (scope, index) for scope in walk(held.proto) for index, entry in enumerate(scope.nodes) if is_onnx(entry, "GRU")
     ]
@@ -65,8 +65,6 @@ def _gru(scope: Scope, index: int, facts: Facts) -> Gru:
         raise InvalidModel(broken.message, code=broken.code, node=site, hint=broken.hint)
     spec = parsed.spec
     arrays = {key: facts.array(scope, spec.inputs[key]) for key in ("W", "R", "B") if key in spec.inputs}
-    for key in [key for key, array in arrays.items() if array is None]:
-        arrays[key] = constant_value(scope, spec.inputs[key])
     free = [key for key, array in arrays.items() if array is None]
     if free:
         raise Unsupported(

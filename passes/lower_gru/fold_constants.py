@@ -1,0 +1,67 @@
+"""Nodes of a replacement that compute constants of constants: masks of constant lengths, a constant initial state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import NodeProto, TensorProto, numpy_helper
+
+from gru_lower.graph.computed_constants import FOLDED, compute
+from gru_lower.graph.external_data import is_external
+from gru_lower.graph.scopes import subgraphs
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+Array = np.ndarray[Any, np.dtype[Any]]
+WRITTEN = (FOLDED | {"Gemm", "Range", "Size", "NonZero"}) - {"DequantizeLinear"}
+"""The operators that are computed beforehand, of those that a lowering writes; quantised weights stay quantised."""
+
+
+def fold_constants(
+    nodes: Sequence[NodeProto],
+    initializers: Sequence[TensorProto],
+    given: Mapping[str, TensorProto],
+    results: Collection[str],
+    opsets: dict[str, int],
+) -> tuple[list[NodeProto], list[TensorProto]]:
+    """Compute the nodes of a replacement beforehand that read constants alone.
+
+    Args:
+        nodes: The nodes, in order.
+        initializers: The constants that come with them.
+        given: The constants of the model that they read, by name.
+        results: The outputs of the replacement, which stay what nodes make.
+        opsets: Opset versions by domain.
+
+    Returns:
+        The nodes that are left, and the constants that come with them.
+
+    """
+    tensors = {**given, **{tensor.name: tensor for tensor in initializers}}
+    left: list[NodeProto] = []
+    made: list[TensorProto] = []
+    for node in nodes:
+        names = [name for name in node.output if name]
+        values = None
+        if node.op_type in WRITTEN and not any(name in results for name in names):
+            values = _computed(node, tensors, opsets)
+        if values is None:
+            left.append(node)
+            continue
+        fresh = [numpy_helper.from_array(value, name) for name, value in zip(names, values, strict=True)]
+        tensors.update((tensor.name, tensor) for tensor in fresh)
+        made += fresh
+    if not made:
+        return list(nodes), list(initializers)
+    used = {name for node in left for name in node.input}
+    used.update(name for node in left for _, body in subgraphs(node) for inner in body.node for name in inner.input)
+    return left, [tensor for tensor in (*initializers, *made) if tensor.name in used]
+
+
+def _computed(node: NodeProto, tensors: Mapping[str, TensorProto], opsets: dict[str, int]) -> Sequence[Array] | None:
+    found = [tensors.get(name) for name in node.input]
+    if not node.input or any(t is None or is_external(t) for t, name in zip(found, node.input, strict=True) if name):
+        return None
+    return compute(node, [None if tensor is None else numpy_helper.to_array(tensor) for tensor in found], opsets)

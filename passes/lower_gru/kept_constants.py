@@ -1,0 +1,61 @@
+"""The inputs of GRUs that a target keeps: what nodes compute of constants alone is a constant in the file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnx import TensorProto
+
+from gru_lower.graph.splice import Edit
+from gru_lower.gru.spec import INPUTS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.names import Names
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.spec import GruSpec
+
+
+class KeptConstants:
+    """Collects the edits that make constants of what kept GRUs read.
+
+    Args:
+        facts: What is known of the model's values; constants that are computed included.
+        names: The model's names.
+
+    """
+
+    def __init__(self, facts: Facts, names: Names) -> None:
+        """Start with nothing."""
+        self._facts, self._names = facts, names
+        self._made: dict[tuple[str, str], str] = {}
+        self.edits: list[Edit] = []
+
+    def store(self, scope: Scope, index: int, spec: GruSpec, computed: Collection[str]) -> None:
+        """Store the inputs of one GRU that are computed of constants.
+
+        Args:
+            scope: Where it stands.
+            index: Its place among the scope's nodes.
+            spec: The GRU.
+            computed: Those of its inputs that may stay computed.
+
+        """
+        node = type(scope.nodes[index])()
+        node.CopyFrom(scope.nodes[index])
+        for key, name in spec.inputs.items():
+            tensor = self._facts.constant(scope, name)
+            place = self._facts.stored(scope, name)
+            if tensor is None or place.tensor is not None or place.home is None or key in computed:
+                continue
+            at = (place.home.path, place.name)
+            if at not in self._made:
+                named = TensorProto()
+                named.CopyFrom(tensor)
+                self._made[at] = named.name = self._names.value(f"{place.name}/constant")
+                self.edits.append(Edit(place.home, [], [], [named]))
+            node.input[INPUTS.index(key)] = self._made[at]
+        if list(node.input) != list(scope.nodes[index].input):
+            self.edits.append(Edit(scope, [index], [node], keeps_documentation=False))
