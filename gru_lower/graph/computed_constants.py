@@ -137,11 +137,10 @@ class ComputedConstants:
     def _evaluate(self, scope: Scope, node: NodeProto) -> None:
         results = compute(node, [self._known(scope, name) for name in node.input], scope.opsets)
         names = [name for name in node.output if name]
-        for name, value in zip(names, results or [None] * len(names), strict=False):
-            usable = value is not None and value.dtype.kind not in "OSU"
-            self._tensors[scope.path, name] = (
-                numpy_helper.from_array(value, name) if usable and value is not None else None
-            )
+        self._tensors.update(dict.fromkeys(((scope.path, name) for name in names), None))
+        for name, value in zip(names, results or (), strict=False):
+            if value.dtype.kind not in "OSU":
+                self._tensors[scope.path, name] = numpy_helper.from_array(value, name)
 
     def _known(self, scope: Scope, name: str) -> Array | None:
         place = self._stored(scope, name)
@@ -198,7 +197,7 @@ def _result_size(node: NodeProto, values: Sequence[Array]) -> float:
         return values[0].size * float(np.prod(values[1].astype(np.float64)))
     if node.op_type == "MatMul":
         rows, columns = values[0].size / max(1, shapes[0][-1]), values[1].size / max(1, shapes[1][-2:][0])
-        return rows * columns
+        return float(rows * columns)
     if node.op_type == "Range":
         return float(abs(int(values[1]) - int(values[0])))
     if node.op_type == "Gather":
