@@ -108,6 +108,17 @@ def test_targets_get_no_split_with_lengths_that_are_computed() -> None:
     hold(case, result.model)
 
 
+@pytest.mark.parametrize("knobs", [{}, {"direction": "bidirectional", "initial_h": True}, {"linear_before_reset": 0}])
+def test_a_model_of_float16_stays_one(knobs: dict[str, object]) -> None:
+    """Runtimes that take the rest of it take these steps."""
+    case = plain(dtype=np.float16, **knobs)
+    result = gru_lower.lower(case.model(), target="portable")
+    assert result.report.verification.status == "equivalent"
+    assert_spelled(result.model)
+    assert not any(node.op_type == "Cast" for node in nodes(result.model))
+    hold(case, result.model)
+
+
 def with_open_batch(model: onnx.ModelProto) -> onnx.ModelProto:
     """Give the batch of a case's model, which no other dim is as long as, a symbol."""
     for value in (*model.graph.input, *model.graph.output):
