@@ -42,8 +42,9 @@ def read_model(path: Path) -> Source:
 
     """
     from gru_lower import interop
+    from gru_lower.graph.bounded_read import read_bounded
 
-    return interop.read(sys.stdin.buffer.read() if str(path) == "-" else path)
+    return interop.read(read_bounded(sys.stdin.buffer, "stdin") if str(path) == "-" else path)
 
 
 def shapes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:

@@ -6,6 +6,12 @@ it concerns and a hint that says what to do about it. This module imports nothin
 
 from __future__ import annotations
 
+FOREIGN_FAILURES = (
+    *(ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, MemoryError),
+    *(OSError, RuntimeError, SyntaxError, TypeError, ValueError),
+)
+"""What other packages raise when data makes no sense to them: theirs says nothing a user could act on."""
+
 
 class GruLowerError(Exception):
     """Base of every error raised on purpose.

@@ -19,6 +19,7 @@ from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.graph import external_data, file_kinds, model_tensors
 from gru_lower.graph.atomic_file import AtomicFile
+from gru_lower.graph.bounded_read import read_file
 from gru_lower.graph.copy_external_data import copied_external_data
 from gru_lower.graph.node_order import is_in_order, sort_scopes
 from gru_lower.graph.scopes import walk
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.node_order import Disorder
 
-PROTOBUF_LIMIT = 2**31 - 1
 UNSORTED = "GL733"
 """The code of a model whose nodes did not stand behind what they use."""
 
@@ -117,13 +117,7 @@ def load(source: str | Path) -> Model:
         if path.is_dir():
             what, hint = file_kinds.recognise_folder(path)
             raise InvalidModel(f"{path}: {what}", code="GL002", hint=hint)
-        if path.stat().st_size > PROTOBUF_LIMIT:
-            raise Unsupported(
-                f"{path}: larger than the 2 GiB a protobuf message may have",
-                code="GL005",
-                hint="save it with external data: onnx.save(model, path, save_as_external_data=True)",
-            )
-        raw = path.read_bytes()
+        raw = read_file(path)
     except OSError as error:
         raise InvalidModel(
             f"{path}: cannot be read ({error.strerror or error})", code="GL001", hint="check the file's permissions"

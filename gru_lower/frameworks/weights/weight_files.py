@@ -15,7 +15,9 @@ from google.protobuf.message import DecodeError
 from gru_lower.errors import InvalidModel
 from gru_lower.graph import file_kinds
 from gru_lower.graph.atomic_file import AtomicFile
+from gru_lower.graph.bounded_read import read_file
 from gru_lower.verification.arrays import dtype_of
+from gru_lower.verification.npz_archive import DamagedArchiveError, read_npz
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +75,7 @@ def read(path: Path, framework: Framework | None = None) -> tuple[Weights, dict[
 
     """
     try:
-        raw = path.read_bytes()
+        raw = path.read_bytes() if path.is_file() else read_file(path)
     except OSError as error:
         hint = "check the path and its permissions"
         raise InvalidModel(f"{path}: cannot be read ({error.strerror or error})", code="GL001", hint=hint) from error
@@ -81,8 +83,28 @@ def read(path: Path, framework: Framework | None = None) -> tuple[Weights, dict[
     if what:
         raise _unreadable(f"{path}: is {what}", framework)
     weights, said = _npz(raw, path) if raw.startswith(b"PK") else _safetensors(raw, path)
-    known = json.loads(said) if said else {}
-    return weights, known if isinstance(known, dict) else {}
+    return weights, _what_was_said(said, path) if said else {}
+
+
+def _what_was_said(text: str, path: Path) -> dict[str, Any]:
+    """Return what stands beside the weights.
+
+    Raises:
+        InvalidModel: It is nothing that was ever written there.
+
+    """
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        said = None
+    config = said.get("config", {}) if isinstance(said, dict) else None
+    if not isinstance(config, dict) or not isinstance(said.get("framework", ""), str):
+        raise InvalidModel(
+            f"{path}: the configuration in it ({KEY}) is damaged",
+            code="GL604",
+            hint="write the weights again, or without it and name what it said with --config",
+        )
+    return dict(said)
 
 
 def under(weights: Weights, layer: str | None) -> Weights:
@@ -136,15 +158,14 @@ def _safetensors(raw: bytes, path: Path) -> tuple[Weights, str]:
             raise _unreadable(f"{path}: {name} is of type {entry['dtype']}, not one of {', '.join(types)}")
         weights[name] = np.frombuffer(entry["data"], dtype_of(types[entry["dtype"]])).reshape(entry["shape"])
     length = int.from_bytes(raw[:8], "little")
-    metadata = json.loads(raw[8 : 8 + length]).get("__metadata__") or {}  # mlx writes a null
-    return weights, str(metadata.get(KEY, ""))
+    metadata = json.loads(raw[8 : 8 + length]).get("__metadata__")
+    return weights, str(metadata.get(KEY, "")) if isinstance(metadata, dict) else ""  # mlx writes a null
 
 
 def _npz(raw: bytes, path: Path) -> tuple[Weights, str]:
     try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
-            weights = {name: _named(archive[name]) for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        weights = {name: _named(array) for name, array in read_npz(io.BytesIO(raw)).items()}
+    except DamagedArchiveError as error:
         raise _unreadable(f"{path}: is no npz file ({error})") from error
     said = weights.pop(KEY, np.array(""))
     return weights, str(said)

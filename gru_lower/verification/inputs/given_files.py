@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from typing import TYPE_CHECKING
 
-import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
@@ -20,6 +18,7 @@ from gru_lower.errors import InvalidModel
 from gru_lower.graph.tensor_values import to_array
 from gru_lower.verification.inputs.errors import BadInputs
 from gru_lower.verification.inputs.given_arrays import fitted
+from gru_lower.verification.npz_archive import DamagedArchiveError, NoArrayError, read_npz
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
 IN, OUT = "in__", "out__"
 HINT = "an .npz with the inputs' names as keys, or a folder with input_0.pb, ..."
-
-_DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
-"""What zipfile, zlib and numpy raise over a damaged archive, an encrypted one, or one too large to unpack."""
 
 
 def read(path: Path, model: onnx.ModelProto) -> tuple[list[Feeds], list[Feeds]]:
@@ -91,18 +87,14 @@ def _arrays(path: Path) -> dict[str, Array]:
             if not zipfile.is_zipfile(file):
                 what = "an .npz file that is cut short" if head.startswith(b"PK") else "not an .npz file"
                 raise BadInputs(f"{path}: {what}", hint=HINT)
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files}
-    except _DAMAGED as error:
+            return read_npz(file)
+    except NoArrayError as error:
+        raise BadInputs(f"{path}: {error}", hint=HINT) from error
+    except (OSError, ValueError, DamagedArchiveError) as error:
         if "Object arrays" in str(error):
             hint = "save arrays of numbers; text as dtype 'U'"
             raise BadInputs(f"{path}: holds pickled objects, which are not loaded", hint=hint) from error
         raise BadInputs(f"{path}: not a readable .npz file ({_reason(error)})", hint=HINT) from error
-    for key, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # any other file of the archive comes as bytes
-            raise BadInputs(f"{path}: its entry {key!r} is no array", hint=HINT)
-    return arrays
 
 
 def _reason(error: BaseException) -> str:
