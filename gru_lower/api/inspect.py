@@ -19,6 +19,7 @@ from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
+    from gru_lower.passes.base import PassResult
 
 
 class InspectArguments(OneModel):
@@ -68,7 +69,9 @@ def _add_nodes(report: Report, model: Model) -> None:
 
 def _add_decomposed(report: Report, model: Model) -> None:
     """Add the recurrences that are not GRU nodes; single steps only where there is nothing else."""
-    for site in find_decomposed(model):
+    found = _fused(model)
+    report.diagnostics += [each for each in found.diagnostics if each.code == "GL018"]
+    for site in found.sites:
         if site.action == "fused":
             site.action, site.message = "seen", f"decomposed ({site.message}): gru-lower fuse makes a GRU of it"
         elif site.code is not None:
@@ -91,5 +94,9 @@ def find_decomposed(model: Model, *, steps: bool = False) -> list[Site]:
         steps: Whether single steps are listed, too.
 
     """
+    return _fused(model, steps=steps).sites
+
+
+def _fused(model: Model, *, steps: bool = False) -> PassResult:
     options = FuseOptions(steps="yes" if steps else "no")
-    return FuseGru(options).run(model.copy(), Context(keep_changes=False)).sites
+    return FuseGru(options).run(model.copy(), Context(keep_changes=False))

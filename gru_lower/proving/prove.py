@@ -22,7 +22,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
-from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError, TooLargeError
+from gru_lower.passes.fuse_gru.algebra.errors import READING_FAILS, NotUnderstoodError, TooLargeError
 from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
 from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
 from gru_lower.passes.fuse_gru.tensors.indexing import take_index
@@ -161,7 +161,7 @@ def _prove_site(
                     prove_loops.prove(operator, other, y, y_h)
                 else:
                     prove_unrolled.prove(operator, y, y_h)
-        except (NotUnderstoodError, TooLargeError):
+        except (NotUnderstoodError, TooLargeError, *READING_FAILS):
             reasons.append("a value is beyond the algebra")
         except NotShownError as error:
             reasons.append(str(error))

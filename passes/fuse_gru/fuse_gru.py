@@ -14,6 +14,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import count_nodes
 from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.passes.fuse_gru.algebra.errors import READING_FAILS
 from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
 from gru_lower.passes.fuse_gru.loops.fission import split_loops
 from gru_lower.passes.fuse_gru.loops.hoisting import hoist_inputs
@@ -116,7 +117,8 @@ class FuseGru(Pass):
         facts = Facts(model)
         shortest = 1 if self.options.steps == "yes" else 2
         with _without_garbage_collection():
-            interpreters = list(interpret_scopes(model, facts, self.algebra(model, facts)))
+            algebra = self.algebra(model, facts)
+            interpreters = list(interpret_scopes(model, facts, algebra))
             everywhere = [
                 find_recurrences(interpreter, shortest=shortest, assume=self.options.assume, empty=self.options.empty)
                 for interpreter in interpreters
@@ -128,7 +130,11 @@ class FuseGru(Pass):
             if removed.has(interpreter.scope):
                 continue
             pairs = VerificationPairs(model.proto, interpreter, model.base_dir)
-            written = self._verified(interpreter, names, facts, found, pairs, ctx)
+            try:
+                written = self._verified(interpreter, names, facts, found, pairs, ctx)
+            except READING_FAILS as error:
+                algebra.note_unread(interpreter.scope.path, "writing GRUs", error)
+                continue
             if written is not None:
                 edits.append(written.edit)
                 removed.add(interpreter.scope, written.edit.removed)
@@ -140,6 +146,10 @@ class FuseGru(Pass):
         for site in result.sites:
             if site.code is not None:
                 result.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
+        result.diagnostics += [
+            diagnostic("GL018", f"left alone, as reading it failed: {why}", node=site)
+            for site, why in algebra.unread.items()
+        ]
         result.modified = splice.apply(model, share_weights(edits))
         for axes in batches:
             result.diagnostics += declare_equal(model.proto.graph, axes)

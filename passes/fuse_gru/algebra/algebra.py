@@ -49,6 +49,7 @@ class Algebra(FunctionIdentities):
         trip_counts: How many steps a loop takes, by the path of its body.
         axis_views: Views of atoms along free axes that were computed before, by serial number.
         feature_views: Views of atoms' features that were computed before, by serial number.
+        unread: Nodes and scopes whose readers failed, and on what: they are left alone.
 
     """
 
@@ -68,8 +69,13 @@ class Algebra(FunctionIdentities):
         self.body_values: dict[Hashable, Poly] = {}
         self.trip_counts: dict[str, Count] = {}
         self.same_lengths: dict[Unknown, Count] = {}
+        self.unread: dict[str, str] = {}
         self.axis_views: dict[tuple[int, AtIndex | AlongAxis], Poly] = {}
         self.feature_views: dict[tuple[int, FeatureRange], Poly] = {}
+
+    def note_unread(self, site: str, what: str, error: Exception) -> None:
+        """Enter that the reader of a node or scope failed on it."""
+        self.unread[site] = f"{what}: {' '.join(str(error).split()) or type(error).__name__}"
 
     def definition_of(self, poly: Poly) -> Poly:
         """Return the polynomial that an atom was made of by :meth:`as_atom`; any other polynomial itself."""

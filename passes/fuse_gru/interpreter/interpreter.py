@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gru_lower.graph.local_functions import key_of
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
-from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError, TooLargeError
+from gru_lower.passes.fuse_gru.algebra.errors import READING_FAILS, NotUnderstoodError, TooLargeError
 from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
 from gru_lower.passes.fuse_gru.interpreter import function_calls
 from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
@@ -111,20 +111,36 @@ class Interpreter(ScopeValues):
                     return handler(Call(self, node))
                 except (NotUnderstoodError, TooLargeError):
                     pass  # its outputs are leaves, then
+                except READING_FAILS as error:
+                    self._note_unread(node, error)
         return [self.opaque(name) if name else None for name in node.output]
 
     # -- loops -----------------------------------------------------------------------------------------
 
     def _loop(self, node: NodeProto, index: int) -> list[Known]:
         try:
-            loop = self.reader(self, node, index, self._interpret_body).read()
+            loop = self.loops[index] = self.reader(self, node, index, self._interpret_body).read()
+            values = list(output_values(self, loop))
         except (NotUnderstoodError, TooLargeError):
-            self.unread_loops.append(index)
-            return [self.opaque(name) if name else None for name in node.output]
-        self.loops[index] = loop
+            return self._unread_loop(node, index)
+        except READING_FAILS as error:
+            self._note_unread(node, error)
+            return self._unread_loop(node, index)
         assert isinstance(loop.body, Interpreter)
         self.children[loop.body.scope.path] = loop.body
-        return [self.opaque(name) if known is None and name else known for name, known in output_values(self, loop)]
+        return [self.opaque(name) if known is None and name else known for name, known in values]
+
+    def _unread_loop(self, node: NodeProto, index: int) -> list[Known]:
+        self.loops.pop(index, None)
+        self.unread_loops.append(index)
+        return [self.opaque(name) if name else None for name in node.output]
+
+    def _note_unread(self, node: NodeProto, error: Exception) -> None:
+        """Enter that the reader of a node failed on it."""
+        name = next(filter(None, node.output), "")
+        place = self.scope.producers.get(name)
+        site = f"{self.scope.path}:{name}" if place is None else self.scope.site(place)
+        self.algebra.note_unread(site, node.op_type, error)
 
     def _interpret_body(self, scope: Scope, given: dict[str, Known]) -> Interpreter:
         body = type(self)(self.algebra, self.facts, scope, self.scopes, self)

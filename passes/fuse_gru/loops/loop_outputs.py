@@ -9,6 +9,7 @@ from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import FreeAxis, MergedAxes, relabelled, whole_axes
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
+from gru_lower.passes.fuse_gru.tensors.constant_size import check_entries
 from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION, int_vector
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import count_constant
 from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, ConstTensor, PolyTensor, TensorSequence
@@ -103,6 +104,7 @@ def _stacked_counter(loop: InterpretedLoop, known: Known, *, reverse: bool) -> C
     first = entry - loop.counter * factor
     dims = (loop.trips, *known.dims)
     if isinstance(loop.trips, int):
+        check_entries(loop.trips)
         made = int_vector([first + factor * step for step in range(loop.trips)])
         return ConstTensor(made.array.reshape((loop.trips, *known.dims)), dims)
     return count_constant(first + POSITION * factor, dims)

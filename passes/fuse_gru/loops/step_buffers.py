@@ -6,12 +6,14 @@ ScatterND or ScatterElements(state, indices of step t, value), Where(place = t, 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, to_int
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StepBuffer
+from gru_lower.passes.fuse_gru.tensors.constant_size import check_entries
 from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION
 from gru_lower.passes.fuse_gru.tensors.symbolic_conditions import Condition
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import position_factor
@@ -149,6 +151,7 @@ def _covers(entries: object, dims: tuple[Count, ...]) -> bool:
     if not all(isinstance(dim, int) for dim in rest) or any(row[0] != rows[0][0] for row in rows):
         return False
     wanted: list[tuple[int, ...]] = [()]
+    check_entries(math.prod(map(to_int, rest)))
     for dim in rest:
         wanted = [(*place, i) for place in wanted for i in range(to_int(dim))]
     return [tuple(int(i) for i in row[1:]) for row in rows] == wanted

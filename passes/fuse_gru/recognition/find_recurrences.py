@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from gru_lower.passes.fuse_gru.algebra.errors import TooLargeError
+from gru_lower.passes.fuse_gru.algebra.errors import READING_FAILS, TooLargeError
 from gru_lower.passes.fuse_gru.loops import trip_count
 from gru_lower.passes.fuse_gru.recognition import (
     empty_axes,
@@ -115,7 +115,18 @@ def find_recurrences(
         assume: What is promised of masks.
         empty: What becomes of loops that take empty sequences or batches, one of :data:`empty_axes.EMPTY`.
 
+    Returns:
+        None at all where looking for them failed, which is entered in the algebra's ``unread``.
+
     """
+    try:
+        return _found(interpreter, shortest=shortest, assume=assume, empty=empty)
+    except READING_FAILS as error:
+        interpreter.algebra.note_unread(interpreter.scope.path, "looking for recurrences", error)
+        return ScopeRecurrences(interpreter, [])
+
+
+def _found(interpreter: Interpreter, *, shortest: int, assume: str, empty: str) -> ScopeRecurrences:
     in_loops, rejected_in_loops = loop_recurrences.find_in_loops(interpreter)
     unrolled, rejected = unrolled_recurrences.find_unrolled(interpreter, shortest=shortest)
     grus = [nested_loop_inputs.with_inputs_in_scope(interpreter, recurrence) for recurrence in in_loops + unrolled]

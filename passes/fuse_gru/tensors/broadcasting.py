@@ -21,6 +21,7 @@ from gru_lower.passes.fuse_gru.algebra.matrices import digest
 from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
 from gru_lower.passes.fuse_gru.algebra.sources import ConstantArray
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, to_int
+from gru_lower.passes.fuse_gru.tensors.constant_size import check_size
 from gru_lower.passes.fuse_gru.tensors.feature_axis import (
     features_to_free_axis,
     is_made_of_leaves,
@@ -84,6 +85,7 @@ def as_polynomials(algebra: Algebra, const: ConstTensor, like: PolyTensor | None
         shape = []
     numbers = const.array
     if shape:
+        check_size(map(to_int, shape))
         numbers = np.broadcast_to(
             numbers.reshape([numbers.shape[axis] for axis in features]), [to_int(length) for length in shape]
         )

@@ -21,6 +21,7 @@ from gru_lower.passes.fuse_gru.algebra.axes import (
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.sources import Concatenation
 from gru_lower.passes.fuse_gru.tensors.broadcasting import as_polynomials, broadcast_feature, broadcast_together
+from gru_lower.passes.fuse_gru.tensors.constant_size import check_entries, check_size
 from gru_lower.passes.fuse_gru.tensors.feature_axis import with_feature_axis
 from gru_lower.passes.fuse_gru.tensors.indexing import without
 from gru_lower.passes.fuse_gru.tensors.slice_and_split import slice_axis
@@ -68,6 +69,7 @@ def concat(algebra: Algebra, given: Sequence[Tensor], axis: int) -> Tensor:
 def _concat_consts(given: Sequence[ConstTensor], axis: int, total: Count) -> ConstTensor:
     dims = (*given[0].dims[:axis], total, *given[0].dims[axis + 1 :])
     if all(tensor.is_full for tensor in given):
+        check_size([sum(tensor.array.size for tensor in given)], given[0].array.itemsize)
         kind = object if any(tensor.array.dtype == object for tensor in given) else given[0].array.dtype
         return const_tensor(np.concatenate([tensor.array.astype(kind, copy=False) for tensor in given], axis=axis))
     first = given[0].array
@@ -114,6 +116,7 @@ def _stack_along_new_axis(algebra: Algebra, given: Sequence[Tensor], axis: int, 
         length = tensor.dims[axis]
         if not isinstance(length, int):
             raise NotUnderstoodError
+        check_entries(length)
         if isinstance(tensor, ConstTensor) or tensor.axes[axis] is CONSTANT:
             slices += [tensor if length == 1 else slice_axis(algebra, tensor, axis, 0, 1, 1)] * length
         elif not _is_stacked(algebra, tensor, axis):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
+from gru_lower.passes.fuse_gru.tensors.constant_size import check_size
 from gru_lower.passes.fuse_gru.tensors.symbolic_conditions import (
     comparison,
     extreme,
@@ -102,6 +103,8 @@ def fold(op: str, given: Sequence[ConstTensor]) -> ConstTensor:
     function = ELEMENTWISE.get(op)
     if function is None or not given:
         raise NotUnderstoodError
+    shape = np.broadcast_shapes(*(tensor.array.shape for tensor in given))
+    check_size(shape, max(tensor.array.itemsize for tensor in given))
     try:
         array = np.asarray(function(*(tensor.array for tensor in given)))
     except (TypeError, ValueError) as error:  # unknown numbers where only known ones will do

@@ -8,6 +8,7 @@ import numpy as np
 
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import to_int
+from gru_lower.passes.fuse_gru.tensors.constant_size import check_size
 from gru_lower.passes.fuse_gru.tensors.reshape import reshape
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, full_array
 from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import transpose
@@ -94,4 +95,5 @@ def _einsum_of_constants(equation: str, left: Tensor, right: Tensor) -> ConstTen
     assert isinstance(right, ConstTensor)
     if max(left.array.size, right.array.size) > MAX_FOLDED or object in (left.array.dtype, right.array.dtype):
         raise NotUnderstoodError
+    check_size(map(to_int, lengths.values()))  # so many products are summed
     return ConstTensor(np.einsum(equation.replace(" ", ""), full_array(left), full_array(right)), dims)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, to_int
 from gru_lower.passes.fuse_gru.tensors.concat import concat
+from gru_lower.passes.fuse_gru.tensors.constant_size import check_entries, check_size
 from gru_lower.passes.fuse_gru.tensors.indexing import take_index
 from gru_lower.passes.fuse_gru.tensors.slice_and_split import slice_axis
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, full_array
@@ -34,8 +36,10 @@ def gather(algebra: Algebra, tensor: Tensor, axis: int, indices: ConstTensor) ->
             return ConstTensor(np.take(data, np.zeros((1,) * len(indices.dims), np.int64), axis=axis), dims)
         if indices.array.dtype == object and any(isinstance(index, Affine) for index in indices.array.flat):
             raise NotUnderstoodError
+        check_size((*data.shape[:axis], *map(to_int, indices.dims), *data.shape[axis + 1 :]), data.itemsize)
         taken = np.take(data, full_array(indices).astype(np.int64), axis=axis)
         return ConstTensor(np.asarray(taken), dims)
+    check_entries(math.prod(map(to_int, indices.dims)))
     wanted = [entry if isinstance(entry, Affine) else int(entry) for entry in full_array(indices).reshape(-1)]
     if indices.dims == ():
         return take_index(algebra, tensor, axis, wanted[0])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine, Position, symbol
+from gru_lower.passes.fuse_gru.tensors.constant_size import check_entries, check_size
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, full_array
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ def int_entries(const: ConstTensor) -> list[Count]:
     """
     if len(const.dims) > 1 or const.array.dtype.kind not in "iuO":
         raise NotUnderstoodError
-    entries = [entry if isinstance(entry, Affine) else int(entry) for entry in full_array(const).reshape(-1)]
+    every = full_array(const)
+    check_entries(every.size)
+    entries = [entry if isinstance(entry, Affine) else int(entry) for entry in every.reshape(-1)]
     if any(isinstance(entry, Affine) and entry.factor(POSITION.terms[0][0]) for entry in entries):
         raise NotUnderstoodError
     return entries
@@ -52,6 +56,7 @@ def arange(start: ConstTensor, limit: ConstTensor, delta: ConstTensor) -> ConstT
     """
     first, last, step = (tensor.array.reshape(-1)[0] for tensor in (start, limit, delta))
     if not any(isinstance(entry, Affine) for entry in (first, last, step)):
+        check_size([math.ceil((float(last) - float(first)) / float(step))])
         array = np.arange(first, last, step, dtype=start.array.dtype if start.array.dtype != object else np.int64)
         return ConstTensor(array, array.shape)
     if step not in (1, -1):

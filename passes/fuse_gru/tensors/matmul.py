@@ -9,6 +9,7 @@ import numpy as np
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import to_int
 from gru_lower.passes.fuse_gru.tensors.broadcasting import apply_elementwise
+from gru_lower.passes.fuse_gru.tensors.constant_size import check_size
 from gru_lower.passes.fuse_gru.tensors.einsum import einsum
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, full_array
 from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import squeeze, transpose
@@ -70,8 +71,10 @@ def _matmul_of_constants(left: ConstTensor, right: ConstTensor) -> ConstTensor:
     data = left.array
     if data.shape[-1] == 1 and left.dims[-1] != 1:
         data = np.broadcast_to(data, (*data.shape[:-1], to_int(right.dims[-2])))
-    product = np.matmul(data, full_array(right))
-    return ConstTensor(product, dims)
+    right_array = full_array(right)
+    lead = np.broadcast_shapes(data.shape[:-2], right_array.shape[:-2])
+    check_size((*lead, data.shape[-2], right_array.shape[-1]), data.itemsize)
+    return ConstTensor(np.matmul(data, right_array), dims)
 
 
 def gemm(

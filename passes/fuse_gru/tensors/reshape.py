@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from gru_lower.passes.fuse_gru.algebra.atoms import Stack
 from gru_lower.passes.fuse_gru.algebra.axes import (
     CONSTANT,
@@ -20,7 +18,7 @@ from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import to_int
 from gru_lower.passes.fuse_gru.tensors.broadcasting import as_polynomials
 from gru_lower.passes.fuse_gru.tensors.feature_axis import with_other_feature_axis
-from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, ConstTensor, PolyTensor
+from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, ConstTensor, PolyTensor, full_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,12 +54,7 @@ def reshape(algebra: Algebra, tensor: Tensor, shape: Sequence[Count], *, zero_is
     if isinstance(tensor, ConstTensor):
         dims = _with_rest(wanted, tensor.dims)
         if all(isinstance(dim, int) for dim in tensor.dims):
-            return ConstTensor(
-                np.broadcast_to(tensor.array, [to_int(dim) for dim in tensor.dims]).reshape(
-                    [to_int(dim) for dim in dims]
-                ),
-                tuple(dims),
-            )
+            return ConstTensor(full_array(tensor).reshape([to_int(dim) for dim in dims]), tuple(dims))
         if tensor.array.size == 1:
             return ConstTensor(tensor.array.reshape((1,) * len(dims)), tuple(dims))
         tensor = as_polynomials(algebra, tensor)

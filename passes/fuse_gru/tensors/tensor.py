@@ -12,6 +12,7 @@ from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FIRST, Fr
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import to_int
 from gru_lower.passes.fuse_gru.algebra.views import feature_range
+from gru_lower.passes.fuse_gru.tensors.constant_size import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -114,7 +115,9 @@ def full_array(const: ConstTensor) -> Array:
         return const.array
     if not all(isinstance(dim, int) for dim in const.dims):
         raise NotUnderstoodError
-    return np.broadcast_to(const.array, [to_int(dim) for dim in const.dims])
+    shape = [to_int(dim) for dim in const.dims]
+    check_size(shape, const.array.itemsize)  # whoever asks copies it
+    return np.broadcast_to(const.array, shape)
 
 
 def leaf_tensor(algebra: Algebra, source: Hashable, dims: Sequence[Count]) -> PolyTensor:

@@ -62,7 +62,9 @@ def _split_sizes(call: Call, length: Count) -> Sequence[Count]:
     sizes = call.counts(1, "split")
     if sizes is not None:
         return sizes
-    count = int(call.attributes.get("num_outputs", len(call.node.output)))
+    count = len(call.node.output)
+    if call.attributes.get("num_outputs", count) != count:
+        raise NotUnderstoodError
     if isinstance(length, Affine) and not any(
         factor % count for factor in (length.constant, *dict(length.terms).values())
     ):

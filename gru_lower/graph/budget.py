@@ -1,0 +1,95 @@
+"""The budget of elements, bytes and time for all that is computed from the constants of one model.
+
+What an operator would put out is known before it is computed: a result that is beyond the budget is not made. Whoever
+wanted it leaves the node alone, or refuses the model (GL017).
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from gru_lower.errors import Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOM = 1 << 29
+"""How many bytes may be computed, whatever the size of the model."""
+RATIO = 2
+"""How many more for each byte of the model."""
+SECONDS = 20.0
+"""How long computing may take."""
+MOST_ELEMENTS = 1 << 28
+"""How many elements one result may have."""
+
+
+class OverBudgetError(Exception):
+    """A result would take more than may be computed."""
+
+
+class Budget:
+    """What may still be computed from the constants of one model.
+
+    Args:
+        model_bytes: How large the model is, its external data included.
+
+    Attributes:
+        exceeded: What was not computed, a line each.
+
+    """
+
+    def __init__(self, model_bytes: int = 0) -> None:
+        """Spend nothing yet."""
+        self._room = ROOM + RATIO * model_bytes
+        self._seconds = SECONDS
+        self.exceeded: list[str] = []
+
+    def spend(self, elements: int, itemsize: int = 8, what: str = "a value") -> None:
+        """Take the bytes of a result, before it is made.
+
+        Raises:
+            OverBudgetError: It is too large by itself, or together with all that was computed before.
+
+        """
+        size = elements * itemsize
+        if elements > MOST_ELEMENTS or size > self._room or self._seconds <= 0:
+            self.exceeded.append(f"{what} of {elements} elements")
+            raise OverBudgetError(self.exceeded[-1])
+        self._room -= size
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Take the time that is spent inside; what is begun is not interrupted."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds -= time.monotonic() - start
+
+
+_CURRENT: ContextVar[Budget | None] = ContextVar("budget", default=None)
+
+
+def begin(model_bytes: int) -> Budget:
+    """Begin a budget for a model that has been read: the one that :func:`current` returns from now on."""
+    budget = Budget(model_bytes)
+    _CURRENT.set(budget)
+    return budget
+
+
+def current() -> Budget:
+    """Return the budget of the model at hand; for one that was not read from anywhere, a fresh one each time."""
+    return _CURRENT.get() or Budget()
+
+
+def over_budget(error: OverBudgetError, where: str | None = None) -> Unsupported:
+    """Return the error for what cannot be done without a result that is too large."""
+    return Unsupported(
+        f"{error} would be computed from the model's constants, which is beyond what may be",
+        code="GL017",
+        node=where,
+        hint="compute it beforehand (onnxruntime, onnxsim), or export the model smaller",
+    )
