@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import os
+import weakref
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import onnx
 
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InvalidModel
+from gru_lower.graph import budget
 from gru_lower.graph import model as graph_model
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class Source:
     def __init__(self, model: Model, back: Callable[[onnx.ModelProto], Any]) -> None:
         """Take the parts from :func:`read`."""
         self.model = model
+        held = weakref.ref(model)
+        budget.begin(lambda: 0 if (model := held()) is None else model.data_size())
         self._back = back
 
     def restore(self, proto: onnx.ModelProto) -> Any:  # noqa: ANN401 - whatever kind was handed in

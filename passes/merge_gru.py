@@ -11,6 +11,7 @@ from onnx import helper
 
 from gru_lower.emission.edit_writer import EditWriter
 from gru_lower.graph import external_data, node_order, splice
+from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.graph.equal_values import value_key
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
@@ -206,7 +207,7 @@ def _weights(group: Sequence[_Candidate], facts: Facts, *, shared: bool) -> dict
         for name, gates in (("W", len(GATES)), ("R", len(GATES)), ("B", 2 * len(GATES))):
             array = facts.array(gru.scope, gru.spec.inputs.get(name, ""))
             if array is None:
-                array = np.zeros((D, gates * H), helper.tensor_dtype_to_np_dtype(gru.spec.elem_type))
+                array = zeros((D, gates * H), helper.tensor_dtype_to_np_dtype(gru.spec.elem_type))
             given.setdefault(name, []).append(array.reshape(D, gates, H, -1))
     joined = {
         "W": np.concatenate(given["W"], axis=2) if shared else block_diagonal(given["W"]),

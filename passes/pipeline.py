@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.errors import Unsupported
+from gru_lower.graph import budget
 from gru_lower.nearest_word import did_you_mean, nearest
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.registry import PASSES, load
@@ -91,7 +92,10 @@ def run(passes: Sequence[Pass], model: Model, ctx: Context | None = None) -> Pas
     total = PassResult(modified=False)
     for each in passes:
         each.requires(model)
-        result = each.run(model, ctx)
+        try:
+            result = each.run(model, ctx)
+        except budget.OverBudgetError as error:
+            raise budget.over_budget(error) from error
         each.ensures(model, result)
         total.modified |= result.modified
         total.diagnostics += [found for found in result.diagnostics if found not in total.diagnostics]

@@ -52,7 +52,7 @@ def bench_pair(left: Model, right: Model | None, options: TimingOptions) -> Benc
         other, notes = result.held if result.held.modified else None, result.report.diagnostics
     models = [left] if other is None else [left, other]
     for model in models:
-        external_data.check(model.proto, model.base_dir)
+        external_data.check(model.proto, model.base_dir, model_file=model.path)
     names = ("the model", "the lowered model") if right is None else ("the first model", "the second model")
     paired = {name: (model.proto, model.base_dir) for name, model in zip(names, models, strict=False)}
     how = BenchOptions(

@@ -8,6 +8,7 @@ from gru_lower import interop
 from gru_lower.api.options import OneModel
 from gru_lower.api.public_call import public_call
 from gru_lower.diagnostics import diagnostic
+from gru_lower.graph import external_data
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
@@ -42,6 +43,8 @@ def inspect(given: InspectArguments) -> Report:
 def inspect_source(source: interop.Source) -> Report:
     """Do what :func:`inspect` does for a model that has been read already."""
     model = source.model
+    if model.path is not None:
+        external_data.check(model.proto, model.base_dir, model_file=model.path, present=False)
     counts = count_ops(model.proto)
     report = Report(
         "inspect", file_of(model), not_run("nothing was changed"), op_counts={"before": counts, "after": counts}

@@ -73,7 +73,7 @@ def verify_pair(
 
     """
     for model in (left, right):
-        external_data.check(model.proto, model.base_dir)
+        external_data.check(model.proto, model.base_dir, model_file=model.path)
     verification = _compare(left, right, options, progress or _no_progress)
     sites: list[Site] = []
     if prove:

@@ -33,7 +33,7 @@ def check_model(held: Model, target: str | None = None, wanted: CodeSelection | 
         wanted: Which codes are asked for, all by default.
 
     """
-    external_data.check(held.proto, held.base_dir)
+    external_data.check(held.proto, held.base_dir, model_file=held.path)
     checked = CheckedModel(held, None if target is None else read_profile.load(target))
     counts = count_ops(held.proto)
     report = Report(

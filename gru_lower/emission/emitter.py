@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gru_lower.emission.operator_vocabulary import Vocabulary
 from gru_lower.emission.template import Template
+from gru_lower.graph.bounded_arrays import take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,6 +75,7 @@ class Emitter:
 
     def ints(self, name: str, values: Sequence[int]) -> Value:
         """Return a constant int64 vector, such as a shape or axes."""
+        take(len(values))
         return self.tensor(name, list(values), TensorProto.INT64)
 
     def op(self, op_type: str, inputs: Sequence[Value | None], name: str, **attributes: Any) -> Value:  # noqa: ANN401

@@ -34,8 +34,12 @@ def read_bounded(stream: BinaryIO, name: str) -> bytes:
     return held.getvalue()
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, limit: int = LIMIT) -> bytes:
     """Read a file; one that is no regular file as :func:`read_bounded` does.
+
+    Args:
+        path: The file.
+        limit: How many bytes a regular file may have.
 
     Raises:
         OSError: It cannot be read.
@@ -45,7 +49,7 @@ def read_file(path: Path) -> bytes:
     if not path.is_file():
         with path.open("rb") as stream:
             return read_bounded(stream, str(path))
-    if path.stat().st_size > LIMIT:
+    if path.stat().st_size > limit:
         raise too_large(str(path))
     return path.read_bytes()
 

@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOM = 1 << 29
 """How many bytes may be computed, whatever the size of the model."""
-RATIO = 2
+RATIO = 8
 """How many more for each byte of the model."""
 SECONDS = 20.0
 """How long computing may take."""
 MOST_ELEMENTS = 1 << 28
 """How many elements one result may have."""
+
+
+BEYOND = MOST_ELEMENTS + 1
+"""More elements than any budget has."""
 
 
 class OverBudgetError(Exception):
@@ -34,16 +38,17 @@ class Budget:
     """What may still be computed from the constants of one model.
 
     Args:
-        model_bytes: How large the model is, its external data included.
+        model_bytes: Tells how large the model is, its external data included; only asked where much is computed.
 
     Attributes:
         exceeded: What was not computed, a line each.
 
     """
 
-    def __init__(self, model_bytes: int = 0) -> None:
+    def __init__(self, model_bytes: Callable[[], int] = lambda: 0) -> None:
         """Spend nothing yet."""
-        self._room = ROOM + RATIO * model_bytes
+        self._model_bytes: Callable[[], int] | None = model_bytes
+        self._room = ROOM
         self._seconds = SECONDS
         self.exceeded: list[str] = []
 
@@ -55,8 +60,11 @@ class Budget:
 
         """
         size = elements * itemsize
+        if size > self._room and self._model_bytes is not None:
+            self._room += RATIO * self._model_bytes()
+            self._model_bytes = None
         if elements > MOST_ELEMENTS or size > self._room or self._seconds <= 0:
-            self.exceeded.append(f"{what} of {elements} elements")
+            self.exceeded.append(f"{what} ({elements} elements)")
             raise OverBudgetError(self.exceeded[-1])
         self._room -= size
 
@@ -73,7 +81,7 @@ class Budget:
 _CURRENT: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 
-def begin(model_bytes: int) -> Budget:
+def begin(model_bytes: Callable[[], int]) -> Budget:
     """Begin a budget for a model that has been read: the one that :func:`current` returns from now on."""
     budget = Budget(model_bytes)
     _CURRENT.set(budget)
@@ -85,10 +93,10 @@ def current() -> Budget:
     return _CURRENT.get() or Budget()
 
 
-def over_budget(error: OverBudgetError, where: str | None = None) -> Unsupported:
+def over_budget(error: Exception, where: str | None = None) -> Unsupported:
     """Return the error for what cannot be done without a result that is too large."""
     return Unsupported(
-        f"{error} would be computed from the model's constants, which is beyond what may be",
+        f"{error}: more than is computed from the sizes and constants of a model",
         code="GL017",
         node=where,
         hint="compute it beforehand (onnxruntime, onnxsim), or export the model smaller",

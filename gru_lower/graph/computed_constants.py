@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from onnx import numpy_helper
 
+from gru_lower.graph.result_sizes import result_elements
 from gru_lower.graph.run_node import run_node
 from gru_lower.graph.scopes import is_onnx
 
@@ -178,28 +179,6 @@ def _is_too_large(node: NodeProto, values: Sequence[Array]) -> bool:
     """Whether a result would be much larger than what it is made of."""
     given = sum(value.size for value in values)
     try:
-        return _result_size(node, values) > max(LIMIT, GROWTH * given)
-    except (ValueError, IndexError):
+        return result_elements(node, values) > max(LIMIT, GROWTH * given)
+    except (ValueError, IndexError, ArithmeticError):
         return True
-
-
-def _result_size(node: NodeProto, values: Sequence[Array]) -> float:
-    """Return how many elements a result has, or more."""
-    shapes = [value.shape for value in values]
-    if node.op_type in ELEMENTWISE:
-        return float(np.prod(np.broadcast_shapes(*shapes), dtype=np.float64))
-    if node.op_type == "ConstantOfShape":
-        return float(np.prod(values[0].astype(np.float64)))
-    if node.op_type == "Expand":
-        wanted = tuple(int(dim) for dim in values[1])
-        return float(np.prod(np.broadcast_shapes(shapes[0], wanted), dtype=np.float64))
-    if node.op_type == "Tile":
-        return values[0].size * float(np.prod(values[1].astype(np.float64)))
-    if node.op_type == "MatMul":
-        rows, columns = values[0].size / max(1, shapes[0][-1]), values[1].size / max(1, shapes[1][-2:][0])
-        return float(rows * columns)
-    if node.op_type == "Range":
-        return float(abs(int(values[1]) - int(values[0])))
-    if node.op_type == "Gather":
-        return values[0].size * float(values[1].size)
-    return float(sum(value.size for value in values))

@@ -101,8 +101,16 @@ def resolve(location: str, base_dir: Path | None, tensor: str) -> Path:
     return path
 
 
-def check(proto: onnx.ModelProto, base_dir: Path | None) -> None:
-    """Make sure that every external tensor's bytes are there, without reading them.
+def check(
+    proto: onnx.ModelProto, base_dir: Path | None, *, model_file: Path | None = None, present: bool = True
+) -> None:
+    """Make sure that every external tensor's bytes are there, and nowhere else, without reading them.
+
+    Args:
+        proto: The model.
+        base_dir: The folder that locations are relative to, ``None`` for a model that came without.
+        model_file: The file it was read from, which may be a link.
+        present: Whether the files have to be there; else only those that are there are looked at.
 
     Raises:
         InvalidModel: A data file is missing, too short or outside the model's folder.
@@ -114,7 +122,12 @@ def check(proto: onnx.ModelProto, base_dir: Path | None) -> None:
             continue
         where = view(tensor)
         if where.location not in lengths:
-            lengths[where.location] = resolve(where.location, base_dir, tensor.name).stat().st_size
+            if base_dir is not None and not present and not (base_dir / where.location).is_file():
+                continue
+            file = resolve(where.location, base_dir, tensor.name)
+            if base_dir is not None:
+                _refuse_link_out(file, where.location, base_dir, model_file, tensor.name)
+            lengths[where.location] = file.stat().st_size
         if where.offset + where.length > lengths[where.location]:
             raise InvalidModel(
                 f"tensor {tensor.name!r}: its external data {where.location} is too short: {where.length} bytes wanted "
@@ -122,6 +135,24 @@ def check(proto: onnx.ModelProto, base_dir: Path | None) -> None:
                 code="GL006",
                 hint="copy the data file again",
             )
+
+
+def _refuse_link_out(file: Path, location: str, base_dir: Path, model_file: Path | None, tensor: str) -> None:
+    """Refuse a data file that is a link out of the model's folder.
+
+    A model that is a link itself may have data beside the file it really is: so caches of downloads are laid out.
+
+    Raises:
+        InvalidModel: It is one.
+
+    """
+    real, beside = file.resolve(), base_dir if model_file is None else model_file.resolve().parent
+    if not real.is_relative_to(base_dir.resolve()) and real.parent != beside:
+        raise InvalidModel(
+            f"tensor {tensor!r}: external data {location!r} is a link out of the model's folder, to {real}",
+            code="GL006",
+            hint="copy the data file beside the model",
+        )
 
 
 def open_file(path: Path) -> BinaryIO:

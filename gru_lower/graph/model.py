@@ -17,9 +17,8 @@ from google.protobuf.message import DecodeError, EncodeError
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.graph import external_data, file_kinds, model_tensors
+from gru_lower.graph import bounded_read, external_data, file_kinds, model_tensors
 from gru_lower.graph.atomic_file import AtomicFile
-from gru_lower.graph.bounded_read import read_file
 from gru_lower.graph.copy_external_data import copied_external_data
 from gru_lower.graph.node_order import is_in_order, sort_scopes
 from gru_lower.graph.scopes import walk
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.node_order import Disorder
 
+PROTOBUF_LIMIT = bounded_read.LIMIT
 UNSORTED = "GL733"
 """The code of a model whose nodes did not stand behind what they use."""
 
@@ -77,6 +77,11 @@ class Model:
         given: onnx.ModelProto = onnx.ModelProto.FromString(self.raw)
         return given
 
+    def data_size(self) -> int:
+        """Return how many bytes the model has, its external data included."""
+        outside = (tensor for tensor in model_tensors.tensors(self.proto) if external_data.is_external(tensor))
+        return int(self.proto.ByteSize()) + sum(external_data.view(tensor).length for tensor in outside)
+
     def to_bytes(self) -> bytes:
         """Serialise: the bytes as read where nothing was edited.
 
@@ -117,7 +122,7 @@ def load(source: str | Path) -> Model:
         if path.is_dir():
             what, hint = file_kinds.recognise_folder(path)
             raise InvalidModel(f"{path}: {what}", code="GL002", hint=hint)
-        raw = read_file(path)
+        raw = bounded_read.read_file(path, PROTOBUF_LIMIT)
     except OSError as error:
         raise InvalidModel(
             f"{path}: cannot be read ({error.strerror or error})", code="GL001", hint="check the file's permissions"

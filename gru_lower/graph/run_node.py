@@ -1,4 +1,4 @@
-"""Running one node on known values, by onnx's reference implementation."""
+"""Computing one node whose inputs are known, by onnx's reference implementation, within the model's budget."""
 
 from __future__ import annotations
 
@@ -9,24 +9,35 @@ import onnx
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
+from gru_lower.errors import FOREIGN_FAILURES
+from gru_lower.graph import budget
+from gru_lower.graph.result_sizes import result_elements
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from onnx import NodeProto
 
-Array = np.ndarray[Any, np.dtype[Any]]
+    Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def run_node(node: NodeProto, inputs: Sequence[Array | None], opsets: dict[str, int]) -> Sequence[Array] | None:
-    """Compute one node.
+class CannotComputeError(ValueError):
+    """A node cannot be computed beforehand: it is wrong, or its result too large."""
+
+
+def evaluate_node(
+    node: NodeProto, inputs: Sequence[Array | None], opsets: Mapping[str, int], limit: int = budget.MOST_ELEMENTS
+) -> list[Array]:
+    """Return a node's outputs.
 
     Args:
-        node: The node.
-        inputs: The value of each of its inputs, ``None`` for one that is not there.
-        opsets: Opset versions by domain.
+        node: The node; it holds no body.
+        inputs: Its inputs, ``None`` where one is left out.
+        opsets: Opset version by domain.
+        limit: How many elements the result may have at most.
 
-    Returns:
-        The values of its outputs, ``None`` where it cannot be computed.
+    Raises:
+        CannotComputeError: With the reason.
 
     """
     feeds = {name: value for name, value in zip(node.input, inputs, strict=True) if value is not None}
@@ -37,8 +48,20 @@ def run_node(node: NodeProto, inputs: Sequence[Array | None], opsets: dict[str, 
         [onnx.ValueInfoProto(name=name) for name in node.output if name],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in opsets.items()])
+    spent = budget.current()
     try:
-        results = ReferenceEvaluator(model).run(None, feeds)
-    except (ValueError, TypeError, IndexError, ZeroDivisionError, NotImplementedError, RuntimeError, KeyError):
-        return None  # a node that cannot be computed beforehand is one that is left to run
+        elements = result_elements(node, inputs)
+        spent.spend(elements if elements <= limit else budget.BEYOND, what=f"what {node.op_type} puts out")
+        with spent.timed():
+            results: Any = ReferenceEvaluator(model).run(None, feeds)
+    except (*FOREIGN_FAILURES, budget.OverBudgetError) as error:
+        raise CannotComputeError(f"{node.op_type} cannot be computed: {' '.join(str(error).split())}") from error
     return [np.asarray(result) for result in results]
+
+
+def run_node(node: NodeProto, inputs: Sequence[Array | None], opsets: Mapping[str, int]) -> list[Array] | None:
+    """Compute one node as :func:`evaluate_node` does; return ``None`` where it cannot be, so that it is left to run."""
+    try:
+        return evaluate_node(node, inputs, opsets)
+    except CannotComputeError:
+        return None

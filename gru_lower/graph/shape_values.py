@@ -6,12 +6,14 @@ are constants; a vector of dims may also be known in part, and its known entries
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import helper
 
-from gru_lower.graph.run_node import run_node
+from gru_lower.errors import FOREIGN_FAILURES
+from gru_lower.graph.run_node import CannotComputeError, evaluate_node
 from gru_lower.graph.scopes import is_onnx
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 LIMIT = 1 << 18
 """A value of more elements than this is not computed: as a constant it would make the model larger."""
+LARGEST = 2**63 - 1
 ROOTS = {"Shape", "Size", "ConstantOfShape"}
 ARITHMETIC = {
     *("Add", "Sub", "Mul", "Div", "Mod", "Neg", "Abs", "Floor", "Ceil", "Sqrt", "Pow", "Min", "Max", "CumSum"),
@@ -122,7 +125,7 @@ class _Evaluator:
         if node.op_type == "Size":
             dims = self.facts.shape(self.scope, node.input[0])
             fixed = [dim for dim in dims or (None,) if isinstance(dim, int)]
-            whole = dims is not None and len(fixed) == len(dims)
+            whole = dims is not None and len(fixed) == len(dims) and math.prod(fixed) <= LARGEST
             return [np.asarray(np.prod(fixed, dtype=np.int64))] if whole else None
         inputs = [self.value(name) if name else None for name in node.input]
         if any(value is None for value, name in zip(inputs, node.input, strict=True) if name):
@@ -130,9 +133,12 @@ class _Evaluator:
         values = [value for value in inputs if value is not None]
         if any(value.dtype == object for value in values):
             return self.rearrange(node, inputs)
-        if sum(value.size for value in values) > LIMIT or _result_is_too_large(node, values):
+        if sum(value.size for value in values) > LIMIT:
             return None
-        return run_node(node, inputs, self.scope.opsets)
+        try:
+            return evaluate_node(node, inputs, self.scope.opsets, LIMIT)
+        except CannotComputeError:
+            return None  # it is left to run
 
     def value(self, name: str) -> Array | None:
         if name in self.known:
@@ -140,7 +146,7 @@ class _Evaluator:
         if self.around is not None and not self.scope.defines(name):
             return self.around.value(name)
         tensor = self.facts.constant(self.scope, name)
-        small = tensor is not None and np.prod(tensor.dims, dtype=np.int64) <= LIMIT
+        small = tensor is not None and math.prod(tensor.dims) <= LIMIT
         return self.facts.array(self.scope, name) if small else None
 
     def shape(self, node: NodeProto) -> Sequence[Array] | None:
@@ -157,7 +163,10 @@ class _Evaluator:
         if rearrange is None:
             return None
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
-        moved = rearrange(attributes, *inputs)
+        try:
+            moved = rearrange(attributes, *inputs)
+        except FOREIGN_FAILURES:  # indices beyond the end, and the like
+            return None
         return None if moved is None else [_as_int64(moved)]
 
 
@@ -214,11 +223,3 @@ _ON_PARTLY_KNOWN: dict[str, Callable[..., Array | None]] = {
     "Unsqueeze": _to_vector,
     "Identity": _identity,
 }
-
-
-def _result_is_too_large(node: NodeProto, values: Sequence[Array]) -> bool:
-    """Whether a node's result would have more than :data:`LIMIT` elements."""
-    sizes = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}
-    if node.op_type not in sizes:
-        return node.op_type == "Range" and abs(int(values[1]) - int(values[0])) > LIMIT
-    return bool(np.prod(values[sizes[node.op_type]].astype(np.float64)) > LIMIT)

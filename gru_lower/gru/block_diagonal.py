@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from gru_lower.graph.bounded_arrays import zeros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 def block_diagonal(blocks: Sequence[Array]) -> Array:
     """Return [..., ΣH, ΣK] of which each block [..., H, K] has its own place on the last two axes, zeros elsewhere."""
     height, width = (sum(block.shape[axis] for block in blocks) for axis in (-2, -1))
-    result = np.zeros((*blocks[0].shape[:-2], height, width), blocks[0].dtype)
+    result = zeros((*blocks[0].shape[:-2], height, width), blocks[0].dtype)
     row = column = 0
     for block in blocks:
         result[..., row : row + block.shape[-2], column : column + block.shape[-1]] = block

@@ -50,7 +50,7 @@ def rewrite_model(
 
     """
     todo = pipeline.parse(passes)
-    external_data.check(model.proto, model.base_dir)
+    external_data.check(model.proto, model.base_dir, model_file=model.path)
     progress = progress or _no_progress
     if options is not None:
         options = replace(options, padding="right" if _promises_padding(todo) else None)

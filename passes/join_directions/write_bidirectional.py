@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.gru.activations import activation_attributes
 
 if TYPE_CHECKING:
@@ -112,9 +113,9 @@ class BidirectionalWriter:
         if what == "B" and not all(names):
             known = next((array for array in arrays if array is not None), None)
             dtype = helper.tensor_dtype_to_np_dtype(self.specs[0].elem_type)
-            zeros = np.zeros((1, 6 * self.specs[0].hidden_size), dtype if known is None else known.dtype)
-            arrays = [array if name else zeros for array, name in zip(arrays, names, strict=True)]
-            names = [name or self._constant(zeros, "B_zeros") for name in names]
+            nothing = zeros((1, 6 * self.specs[0].hidden_size), dtype if known is None else known.dtype)
+            arrays = [array if name else nothing for array, name in zip(arrays, names, strict=True)]
+            names = [name or self._constant(nothing, "B_zeros") for name in names]
         if arrays[0] is not None and arrays[1] is not None:
             return self._constant(np.concatenate([arrays[0], arrays[1]]), what)
         made = self.fresh(what)

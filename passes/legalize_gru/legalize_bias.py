@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.passes.legalize_gru.base import RewritePass
 from gru_lower.passes.legalize_gru.replacement_builder import numpy_type
 
@@ -39,5 +38,5 @@ class LegalizeBias(RewritePass):
     def rewrite(self, b: ReplacementBuilder, gru: BoundGru, after: list[GruTraits], write: WriteGru) -> Outputs:
         """Attach the zeros."""
         new = gru.with_traits(after[0])
-        zeros = np.zeros((new.spec.num_directions, 6 * new.spec.hidden_size), numpy_type(new.spec.elem_type))
-        return write(b.with_array(new, "B", zeros))
+        nothing = zeros((new.spec.num_directions, 6 * new.spec.hidden_size), numpy_type(new.spec.elem_type))
+        return write(b.with_array(new, "B", nothing))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.passes.legalize_gru.base import RewritePass
 from gru_lower.passes.legalize_gru.replacement_builder import numpy_type
 
@@ -71,12 +70,12 @@ class LegalizeInitialState(RewritePass):
         spec, d, h = new.spec, new.spec.num_directions, new.spec.hidden_size
         if spec.batch_size is not None:
             shape = (spec.batch_size, d, h) if spec.layout else (d, spec.batch_size, h)
-            return write(b.with_array(new, "initial_h", np.zeros(shape, numpy_type(spec.elem_type))))
+            return write(b.with_array(new, "initial_h", zeros(shape, numpy_type(spec.elem_type))))
         batch = e.dim(gru.inputs["X"], 1 - spec.layout, "batch")
         if spec.layout:
             parts = [batch, e.ints("state", [d, h])]
         else:
             parts = [e.ints("directions", [d]), batch, e.ints("width", [h])]
         dims = e.op("Concat", parts, "state_shape", axis=0)
-        zeros = e.op("Expand", [e.tensor("zero", [[[0.0]]]), dims], "zero_state")
-        return write(new.reading({"initial_h": zeros}))
+        state = e.op("Expand", [e.tensor("zero", [[[0.0]]]), dims], "zero_state")
+        return write(new.reading({"initial_h": state}))

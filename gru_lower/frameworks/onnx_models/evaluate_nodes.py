@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
+from gru_lower.graph import tensor_values
 from gru_lower.graph.constant_nodes import constant_of
+from gru_lower.graph.external_data import is_external
 from gru_lower.graph.facts import FREE_INITIALIZERS_IR_VERSION
+from gru_lower.graph.run_node import CannotComputeError, evaluate_node
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.gru.spec import FLOAT_TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gru_lower.frameworks.weights.cell import Array
     from gru_lower.graph.scopes import Scope
 
@@ -68,7 +72,8 @@ def places_read(scope: Scope, nodes: list[onnx.NodeProto], source: str, values: 
     found = {number for node in cutting for each in node.attribute for number in (each.i, *each.ints)}
     names = dict.fromkeys(name for node in cutting for name in node.input[1:] if name)
     made = {name for node in nodes for name in node.output}
-    arrays = [numpy_helper.to_array(scope.initializers[name]) for name in names if name in scope.initializers]
+    held = (scope.initializers[name] for name in names if name in scope.initializers)
+    arrays = [tensor_values.to_array(tensor, None) for tensor in held if not is_external(tensor)]
     arrays += _run(scope, nodes, source, [name for name in names if name in made], values)
     for array in arrays:
         if array.dtype.kind == "i":
@@ -77,15 +82,18 @@ def places_read(scope: Scope, nodes: list[onnx.NodeProto], source: str, values: 
 
 
 def _run(scope: Scope, nodes: list[onnx.NodeProto], source: str, targets: list[str], values: Array) -> list[Array]:
-    used = {name for node in nodes for name in node.input}
-    graph = helper.make_graph(
-        [_in_float64(node) for node in nodes],
-        "between",
-        [helper.make_tensor_value_info(source, onnx.TensorProto.DOUBLE, values.shape)],
-        [onnx.ValueInfoProto(name=target) for target in targets],
-        [_tensor_in_float64(tensor) for name, tensor in scope.initializers.items() if name in used],
-    )
-    return _evaluate(scope, graph, {source: values.astype(np.float64)}) if targets else []
+    """Run nodes on the values of their source.
+
+    Raises:
+        CannotComputeError: One of them cannot be run, or would put out too much.
+
+    """
+    known = {source: values.astype(np.float64)} if targets else {}
+    return _evaluate(scope, [_in_float64(node) for node in nodes] if targets else [], known, targets, _in_double)
+
+
+def _in_double(array: Array) -> Array:
+    return array.astype(np.float64) if array.dtype.kind == "f" or "float" in array.dtype.name else array
 
 
 def _in_float64(node: onnx.NodeProto) -> onnx.NodeProto:
@@ -99,10 +107,27 @@ def _in_float64(node: onnx.NodeProto) -> onnx.NodeProto:
 def _tensor_in_float64(tensor: onnx.TensorProto) -> onnx.TensorProto:
     if tensor.data_type not in FLOAT_TYPES:
         return tensor
-    return numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name)
+    return numpy_helper.from_array(tensor_values.to_array(tensor, None).astype(np.float64), tensor.name)
 
 
-def _evaluate(scope: Scope, graph: onnx.GraphProto, feeds: dict[str, Array]) -> list[Array]:
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", scope.opset)])
-    results: Any = ReferenceEvaluator(model).run(None, feeds)
-    return [np.asarray(result) for result in results]
+def _evaluate(
+    scope: Scope,
+    nodes: list[onnx.NodeProto],
+    known: dict[str, Array],
+    targets: list[str],
+    cast: Callable[[Array], Array] = lambda array: array,
+) -> list[Array]:
+    """Compute nodes in order, each once, within the budget; initializers are cast first."""
+
+    def value(name: str) -> Array | None:
+        if name and name not in known:
+            if name not in scope.initializers or is_external(scope.initializers[name]):
+                raise CannotComputeError(f"{name!r} is no constant in the model")
+            known[name] = cast(tensor_values.to_array(scope.initializers[name], None))
+        return known[name] if name else None
+
+    for node in nodes:
+        results = evaluate_node(node, [value(name) for name in node.input], {"": scope.opset})
+        known.update((name, result) for name, result in zip(node.output, results, strict=False) if name)
+    found = [value(target) for target in targets]
+    return [each for each in found if each is not None]

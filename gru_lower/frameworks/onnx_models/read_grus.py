@@ -9,6 +9,7 @@ from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.frameworks.onnx_models.evaluate_nodes import is_constant
 from gru_lower.frameworks.onnx_models.gru_stack import Gru, Stack
 from gru_lower.frameworks.onnx_models.stack_grus import stack_grus
+from gru_lower.graph import external_data
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.known_zeros import VIEWS, is_zero
 from gru_lower.graph.scopes import is_onnx, walk
@@ -36,6 +37,7 @@ def read(model: Any, node: str | None = None) -> Stack:  # noqa: ANN401 - whatev
     if isinstance(model, (list, tuple)) and model and all(isinstance(entry, Gru) for entry in model):
         return Stack(tuple(model), batch_first=model[0].spec.layout == 1)
     held = interop.read(model).model
+    external_data.check(held.proto, held.base_dir, model_file=held.path)
     facts = Facts(held, computed=True)
     found = [
         (scope, index) for scope in walk(held.proto) for index, entry in enumerate(scope.nodes) if is_onnx(entry, "GRU")

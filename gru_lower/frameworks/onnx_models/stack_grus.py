@@ -19,6 +19,7 @@ from gru_lower.errors import Unsupported
 from gru_lower.frameworks.onnx_models.evaluate_nodes import nodes_between, places_read, run_nodes
 from gru_lower.frameworks.onnx_models.gru_stack import Gru, Stack
 from gru_lower.frameworks.weights.cell import MERGES
+from gru_lower.graph.run_node import CannotComputeError
 from gru_lower.graph.scopes import is_onnx
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ LENGTHS = ((3, 2), (4, 5))
 """T and B to run on where the model's are not static."""
 UNBOUNDED = 2**31 - 1
 """A number from which on it stands for the end of an axis, whatever that is."""
-MOST_VALUES = 1 << 26
+MOST_VALUES = 1 << 24
 """How many numbers are run on at most."""
 SMALL = 2.0**-40
 """A power of two: what is scaled by it stays exact."""
@@ -126,7 +127,7 @@ def _merge_of(scope: Scope, gru: Gru, target: str, *, states: bool, batch_major:
             for lengths in _lengths(gru, path, states=states)
             for scale in (1.0, SMALL)
         }
-    except (ValueError, IndexError, RuntimeError):
+    except CannotComputeError:
         return None  # such as a Reshape written for other sizes than these: not a known way
     return ways.pop() if len(ways) == 1 else None
 
@@ -163,9 +164,16 @@ def _lengths(gru: Gru, path: _Path, *, states: bool) -> list[tuple[int, int]]:
 
 
 def _values(gru: Gru, lengths: tuple[int, int], *, states: bool) -> Array:
-    """Return whole numbers for Y [T,D,B,H], or for Y_h [D,B,H]; no two alike."""
+    """Return whole numbers for Y [T,D,B,H], or for Y_h [D,B,H]; no two alike.
+
+    Raises:
+        CannotComputeError: There would be too many.
+
+    """
     steps, batch = lengths
     shape = (*(() if states else (steps,)), gru.spec.num_directions, batch, gru.spec.hidden_size)
+    if math.prod(shape) > MOST_VALUES:
+        raise CannotComputeError(f"{math.prod(shape)} values to run on")
     return np.random.default_rng(0).permutation(np.arange(1.0, math.prod(shape) + 1)).reshape(shape)
 
 

@@ -40,7 +40,9 @@ def check_tensors(tensors: Iterable[TensorProto]) -> None:
         if any(dim < 0 for dim in tensor.dims):
             raise _unfit(tensor, "no dim can be negative")
         if is_external(tensor):
-            view(tensor)
+            length = view(tensor).length
+            if length != byte_size(tensor):
+                raise _unfit(tensor, f"{byte_size(tensor)} bytes wanted, {length} there")
         else:
             _check_length(tensor)
 

@@ -115,7 +115,7 @@ class DirectedRuns:
             message = f"the rewrite fails where the original runs ({failure.kind}), on {draw.what}: {failure}"
             return Verification("different", "model", message=message, counterexample=feeds), False
         if differs is None:
-            self._leave_out(draw, "the first model does not run on it")
+            self._leave_out(draw, "the first model fails on it")
             return None, False
         self.drawn.add(draw.kind, feeds, draw.sizes)
         if differs:

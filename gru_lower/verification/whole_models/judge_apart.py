@@ -98,7 +98,7 @@ def _difference(pair: ModelPair, feeds: Feeds, models: Sequence[tuple[RunningMod
         try:
             outputs.append(model.run(runtime, feeds))
         except RunFailure as failure:
-            msg = f"the {name} model does not run on it: {failure}"
+            msg = f"the {name} model fails on it: {failure}"
             raise NotTold(msg) from failure
     before = {name: array for name, array in outputs[0].items() if array.size or outputs[1][name].size}
     after = {name: outputs[1][name] for name in before}

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from gru_lower.verification.worker.linked_data import with_real_places
 from gru_lower.verification.worker.memory_limit import default_memory
 from gru_lower.verification.worker.process import Process
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -85,6 +86,8 @@ class Worker:
             raw = model if isinstance(model, bytes) else model.SerializeToString()
         except Exception as error:  # above 2 GB; which type protobuf raises depends on its version
             raise RunFailure("error", f"the model cannot be serialised: {error}") from error
+        if base_dir is not None:
+            raw, base_dir = with_real_places(raw, base_dir)
         self._handles += 1
         folder = None if base_dir is None else str(base_dir.absolute())
         header = {

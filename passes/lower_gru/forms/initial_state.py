@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from onnx import TensorProto
 
+from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.passes.lower_gru.forms.row_choices import sequence_numbers
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def zero_state(e: Emitter, v: Variant, x: Value, like: Value | None = None, widt
 
 def _zero_state(e: Emitter, v: Variant, x: Value, like: Value | None, width: int) -> Value:
     if v.batch_size is not None:
-        return e.tensor("zero_state", np.zeros((v.batch_size, width)))
+        return e.tensor("zero_state", zeros((v.batch_size, width)))
     if e.opset >= EXPAND:
         shape = e.op("Concat", [e.dim(x, 1, "batch"), e.ints("width", [width])], "state_shape", axis=0)
         return e.op("Expand", [e.tensor("zero", [[0.0]]), shape], "zero_state")
     # Neither Expand nor ConstantOfShape is there yet.
     if like is None:
         nothing = e.op("Mul", [sequence_numbers(e, v, x), e.tensor("nothing", 0, TensorProto.INT64)], "first_row_each")
-        return e.op("Gather", [e.tensor("zero_row", np.zeros((1, width))), nothing], "zero_state", axis=0)
+        return e.op("Gather", [e.tensor("zero_row", zeros((1, width))), nothing], "zero_state", axis=0)
     # b xor b is false for any value, NaN and infinities included.
     first = e.op("Gather", [like, e.tensor("first", 0, TensorProto.INT64)], "first_step", axis=0)
     some = e.op("Cast", [first], "some", to=TensorProto.BOOL)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from onnx import TensorProto
 
+from gru_lower.graph.bounded_arrays import counted, zeros
 from gru_lower.passes.lower_gru.forms.count_up import count_up
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def state_or_zero(e: Emitter, state: Value, choice: Value, width: int, name: str
         name: What to call the result.
 
     """
-    return pick(e, e.tensor("zero_row", np.zeros((1, width))), state, choice, name)
+    return pick(e, e.tensor("zero_row", zeros((1, width))), state, choice, name)
 
 
 def zeros_of_steps(e: Emitter, v: Variant, mask: Mask) -> Value:
@@ -65,7 +65,7 @@ def own_or_first_row(e: Emitter, v: Variant, mask: Mask) -> Value:
 def _own_rows(e: Emitter, v: Variant, mask: Mask) -> Value:
     """Return the number of each step's and sequence's row, from 1, [T, B] int64."""
     if v.seq_length is not None and v.batch_size is not None:
-        rows = np.arange(1, v.seq_length * v.batch_size + 1).reshape(v.seq_length, v.batch_size)
+        rows = counted(1, v.seq_length * v.batch_size + 1).reshape(v.seq_length, v.batch_size)
         return e.tensor("own_rows", rows, TensorProto.INT64)
     first = e.op("Mul", [e.unsqueeze(mask.steps, [1], "step_column"), _batch(e, v, mask)], "first_rows")
     return e.op("Add", [first, _numbers_from_1(e, v, mask)], "own_rows")

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.passes.lower_gru.forms import initial_state, scan_unread_states, sequence_lens_masks, shape_outputs
 
 if TYPE_CHECKING:
@@ -124,13 +123,13 @@ def append_last_state(
     if mask is not None and sequence_lens_masks.can_fill_by_index(e) and not reverse:
         rows = e.reshape(before, [-1, width], f"{p}Y_before_rows")
         batch = e.dim(before, 1, f"{p}batch") if v.batch_size is None else e.ints("batch", [v.batch_size])
-        rows = sequence_lens_masks.fill_rows(e, v, mask, [rows, last], np.zeros(width), f"{p}Y_rows", batch)
+        rows = sequence_lens_masks.fill_rows(e, v, mask, [rows, last], zeros((width,)), f"{p}Y_rows", batch)
         return shape_outputs.filled_steps(e, v, x, rows, width, f"{p}Y_valid")
     start, end = (0, -1) if reverse else (1, END)
     rest = before if v.peeled else e.slice(before, start, end, 0, f"{p}Y_rest")
     if mask is not None and sequence_lens_masks.can_fill_by_index(e):
         rows = e.reshape(rest, [-1, width], f"{p}Y_rest_rows")
-        rows = sequence_lens_masks.fill_rows(e, v, mask, [last, rows], np.zeros(width), f"{p}Y_rows")
+        rows = sequence_lens_masks.fill_rows(e, v, mask, [last, rows], zeros((width,)), f"{p}Y_rows")
         return shape_outputs.filled_steps(e, v, x, rows, width, f"{p}Y_valid")
     final = e.unsqueeze(last, [0], f"{p}Y_final")
     y_steps = e.op("Concat", [final, rest] if reverse else [rest, final], f"{p}Y_steps", axis=0)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from onnx import numpy_helper
 
+from gru_lower.graph.bounded_arrays import identity, zeros
 from gru_lower.gru.block_diagonal import block_diagonal
 from gru_lower.gru.spec import GATES
 from gru_lower.passes.lower_gru.forms import scan_packed_directions as directions
@@ -59,7 +60,7 @@ def weights(v: Variant, gates: dict[str, Array]) -> dict[str, Binding]:
     prefixes = [prefix_of(direction) for direction in v.directions]
     z, r, h = (block_diagonal([gates[f"{p}R{gate}"] for p in prefixes]) for gate in GATES)
     size = len(z)
-    twice = np.zeros((2 * size, 2 * size), h.dtype)
+    twice = zeros((2 * size, 2 * size), h.dtype)
     half = slice(0, size) if v.linear_before_reset else slice(size, None)
     twice[:size, half] = twice[size:, half] = h
     wide = {"Rzr": block_diagonal([z, r]), "Rqq" if v.linear_before_reset else "Rnn": twice}
@@ -92,7 +93,7 @@ def _write_body(e: Emitter, v: Variant) -> None:
 
 def _both_from(e: Emitter, v: Variant, half: Literal["first", "second"]) -> Value:
     """Return the matrix that puts the first or the second half of a doubled vector in both places."""
-    one = np.eye(len(v.directions) * v.hidden_size)
+    one = identity(len(v.directions) * v.hidden_size)
     none = np.zeros_like(one)
     row = [one, none] if half == "first" else [none, one]
     return e.tensor(f"{PREFIX}{half}", np.block([row, row]))

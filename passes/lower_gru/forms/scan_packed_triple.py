@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import numpy_helper
 
+from gru_lower.graph.bounded_arrays import identity, take
 from gru_lower.gru.block_diagonal import block_diagonal
 from gru_lower.gru.spec import GATES
 from gru_lower.passes.lower_gru.forms import scan_node, sequence_lens_masks
@@ -117,7 +118,8 @@ def weights(v: Variant, gates: dict[str, Array]) -> dict[str, Binding]:
     """
     prefixes = [prefix_of(direction) for direction in v.directions]
     z, r, h = (block_diagonal([gates[f"{p}R{gate}"] for p in prefixes]) for gate in GATES)
-    one, none = np.eye(len(z), dtype=z.dtype), np.zeros_like(z)
+    take(9 * z.size, z.itemsize)
+    one, none = identity(len(z)).astype(z.dtype), np.zeros_like(z)
     lbr = v.linear_before_reset
     wide = {
         f"{PREFIX}Rzru": _from_state(z, r, -z),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto
 
+from gru_lower.graph.bounded_arrays import counted
 from gru_lower.passes.lower_gru.forms import row_choices
 from gru_lower.passes.lower_gru.forms.count_up import count_up
 from gru_lower.passes.lower_gru.forms.mask import Mask
@@ -56,7 +57,7 @@ def make_mask(e: Emitter, v: Variant, x: Value) -> Mask:
         steps = _step_numbers(e, v, x)
         time = e.unsqueeze(e.op("Cast", [steps], "t_int32", to=TensorProto.INT32), [1], "t_column")
     else:
-        time = e.tensor("t", np.arange(v.seq_length)[:, None], TensorProto.INT32)
+        time = e.tensor("t", counted(0, v.seq_length)[:, None], TensorProto.INT32)
     valid = e.op("Less", [time, lens], "valid")
     nonempty = None
     if needs_nonempty(v):
@@ -80,7 +81,7 @@ def _mask_of_floats(e: Emitter, v: Variant, x: Value) -> Mask:
         time = e.unsqueeze(e.op("Cast", [steps], "t_float", to=TensorProto.FLOAT), [1], "t_column")
     else:
         steps = e.ints("t", range(v.seq_length))
-        time = e.tensor("t_column", np.arange(v.seq_length)[:, None], TensorProto.FLOAT)
+        time = e.tensor("t_column", counted(0, v.seq_length)[:, None], TensorProto.FLOAT)
     nonempty = (
         e.op("Less", [e.tensor("no_step", 0, TensorProto.FLOAT), lens], "nonempty") if needs_nonempty(v) else None
     )

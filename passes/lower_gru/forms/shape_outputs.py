@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks
 from gru_lower.passes.lower_gru.forms.input_projection import as_steps
 from gru_lower.passes.lower_gru.local_names import prefix_of
@@ -44,7 +43,7 @@ def valid_steps(
     if keeps_shape or not sequence_lens_masks.can_fill_by_index(e):
         return e.where(sequence_lens_masks.mask_steps(e, mask), y, 0.0, name)
     rows = e.reshape(y, [-1, v.hidden_size], f"{name}_in")
-    rows = sequence_lens_masks.fill_rows(e, v, mask, [rows], np.zeros(v.hidden_size), f"{name}_rows")
+    rows = sequence_lens_masks.fill_rows(e, v, mask, [rows], zeros((v.hidden_size,)), f"{name}_rows")
     return filled_steps(e, v, x, rows, v.hidden_size, name)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from gru_lower.graph.bounded_arrays import identity
 from gru_lower.gru.step_equations import step
 from gru_lower.passes.lower_gru.forms import activation_nodes
 from gru_lower.passes.lower_gru.forms.sequence_lens_masks import new_or_old
@@ -67,8 +66,8 @@ class StepAlgebra:
         if self._v.fused and self._v.batch_size == 1:
             return self._e.op("Gemm", [self._e.tensor("one", [[1.0]]), right, left], name)
         if self._v.fused:
-            identity = self._e.tensor(f"{self._p}identity", np.eye(self._v.hidden_size))
-            return self._e.gemm(right, identity, left, name)
+            unit = self._e.tensor(f"{self._p}identity", identity(self._v.hidden_size))
+            return self._e.gemm(right, unit, left, name)
         return self._e.op("Add", [left, right], name)
 
     def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
 from onnx import TensorProto
 
 from gru_lower.emission.emitter import AXES_INPUT
+from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.gru.spec import GATES
 from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks, step_nodes
@@ -155,7 +155,7 @@ def epilogue(v: Variant) -> Template:
         for p in prefixes:
             states = [e.value(f"{p}H_{t}") for t in range(length)]
             rows = e.concat(states, 0, f"{p}H_all")
-            rows = sequence_lens_masks.fill_rows(e, v, mask, [rows], np.zeros(v.hidden_size), f"{p}H_valid")
+            rows = sequence_lens_masks.fill_rows(e, v, mask, [rows], zeros((v.hidden_size,)), f"{p}H_valid")
             ys.append(e.reshape(rows, [length, -1, v.hidden_size], f"{p}Y_valid"))
         y = e.stack(ys, 1, "Y_stacked")
     elif "Y" in v.wants and length:
