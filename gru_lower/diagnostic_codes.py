@@ -103,6 +103,11 @@ CODES: dict[str, Code] = {
     "GL306": Code("note", "Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
     "GL307": Code("note", "Kept: it needs an operator that may not be written", "allow it, or use another --form"),
     "GL308": Code("note", "Kept: the target takes no such form", "use --form auto, or another --target"),
+    "GL315": Code(
+        "note",
+        "A lowered graph masks by infinite constants, which int8 does not survive",
+        "before static int8: lower the original with --mask where, or for a --target that is quantised for",
+    ),
     "GL401": Code("error", "There is no such target", "name a profile that ships, or a .toml file"),
     "GL402": Code("error", "The file is no target profile", "compare it with one that ships"),
     "GL403": Code("error", "The target takes only static shapes", "fix the dims with --fix-dim"),

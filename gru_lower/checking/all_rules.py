@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gru_lower.checking.rules import (
     gl1xx_gl2xx_gru_attributes,
     gl109_sequence_lens_type,
+    gl315_infinite_masks,
     gl701_gl706_target,
     gl711_torch_linear_before_reset,
     gl712_baked_sequence_length,
@@ -38,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     *gl713_frozen_state.RULES,
     *gl714_weights_as_inputs.RULES,
     *gl715_missing_rbh.RULES,
+    *gl315_infinite_masks.RULES,
     *gl716_unused_grus.RULES,
     *gl717_duplicate_grus.RULES,
     *gl723_gl724_execution_providers.RULES,

@@ -24,6 +24,12 @@ def has_zero_initial_state(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
     return "initial_h" in spec.inputs and is_zero(facts, scope, spec.inputs["initial_h"])
 
 
+def has_known_lengths(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
+    """Whether a GRU has sequence_lens that are constant, and as many steps as are known beforehand."""
+    known = "sequence_lens" in spec.inputs and facts.constant(scope, spec.inputs["sequence_lens"]) is not None
+    return known and bool(spec.seq_length)
+
+
 def has_full_lengths(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
     """Whether a GRU has sequence_lens that are constant and all T."""
     lens = facts.array(scope, spec.inputs["sequence_lens"]) if "sequence_lens" in spec.inputs else None

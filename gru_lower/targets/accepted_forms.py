@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import diagnostic
-from gru_lower.gru.constant_inputs import has_full_lengths
+from gru_lower.gru.constant_inputs import has_full_lengths, has_known_lengths
 from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import UNVERIFIED, judge
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gru_lower.targets.profile import Profile
 
 RUNS_RIGHT = "the target runs it right"
+STEPWISE = ("step", "unroll")
+"""The forms in which every step is written by itself."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,16 @@ def accepted_forms(
     options = options_at(scope, index, spec, facts)
     lowered = with_options(options, "no_lens") if has_full_lengths(scope, spec, facts) else options
     judgements = {"gru": judge(profile, "gru", options)}
-    judgements |= {form: judge(profile, form, lowered) for form in profile.forms}
+    # Written step by step, constant lengths are a choice of rows that is made beforehand.
+    stepwise = with_options(lowered, "no_lens") if has_known_lengths(scope, spec, facts) else lowered
+    by_form = {form: stepwise if form in STEPWISE else lowered for form in profile.forms}
+    judgements |= {form: judge(profile, form, by_form[form]) for form in profile.forms}
     taken = [form for form in profile.forms if judgements[form].verdict in ("right", "unknown")]
     refused = next((judgements[form].why for form in profile.forms if form not in taken), "")
     keep = judgements["gru"].verdict == "right"
-    quantised = _takes_quantised(profile, scope, spec, facts, {"gru": options} | dict.fromkeys(taken, lowered))
+    quantised = _takes_quantised(
+        profile, scope, spec, facts, {"gru": options} | {form: by_form[form] for form in taken}
+    )
     return AcceptedForms(taken, keep, refused, judgements, profile.label, quantised)
 
 

@@ -1,4 +1,4 @@
-"""Choose how sequence_lens acts: by projections of infinity, which close the gates, or by a Where in each step."""
+"""Choose how sequence_lens acts: by infinite projections that close the gates, a Where in each step, or rows chosen."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ if TYPE_CHECKING:
     from gru_lower.passes.lower_gru.variant import MaskRecipe
 
 
-def choose_mask(spec: GruSpec, wanted: str) -> MaskRecipe:
+def choose_mask(spec: GruSpec, wanted: str, *, known: bool = False) -> MaskRecipe:
     """Choose how sequence_lens acts.
+
+    Args:
+        spec: The GRU.
+        wanted: ``"auto"``, or ``"where"`` for nothing that is not finite.
+        known: Whether the lengths are constants, and every step is written by itself.
 
     Gates closed by infinite projections cost no node in the body, but rest on three things: no clip (it would bound
     the infinities), an f that is exactly 0 and 1 there, and a bounded g that is 0 at 0 (0 times an infinite candidate
@@ -19,4 +24,6 @@ def choose_mask(spec: GruSpec, wanted: str) -> MaskRecipe:
     if "sequence_lens" not in spec.inputs:
         return ""
     closes = all(d.f.saturates and d.g.vanishes for d in spec.directions)
-    return "gate" if closes and spec.clip is None and wanted == "auto" else "where"
+    if closes and spec.clip is None and wanted == "auto":
+        return "gate"
+    return "rows" if known else "where"

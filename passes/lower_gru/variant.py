@@ -13,7 +13,7 @@ from gru_lower.emission.operator_vocabulary import Vocabulary
 if TYPE_CHECKING:
     from gru_lower.gru.spec import Direction, GruSpec
 
-MaskRecipe = Literal["", "gate", "where"]
+MaskRecipe = Literal["", "gate", "where", "rows"]
 FUSED_WITH_GEMM = frozenset(
     {"Elu", "HardSigmoid", "LeakyRelu", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh", "ThresholdedRelu"}
 )
@@ -44,7 +44,8 @@ class Variant:
         dynamic: Which of ``W``, ``R``, ``B`` are computed in the graph rather than constant.
         quantised: Which of ``W``, ``R`` stay quantised constants, each gate behind a DequantizeLinear.
         mask: How sequence_lens acts: ``""`` not at all, ``"gate"`` by projections that close the gates,
-            ``"where"`` by a Where in the body.
+            ``"where"`` by a Where in the body, ``"rows"`` by rows that are chosen beforehand.
+        lens: The lengths with ``"rows"``.
         zero_length_state: What the last state of a sequence of length 0 is, ``"zero"`` or ``"initial"``.
         vocabulary: The operators that may be written.
         peeled: Whether the first step is done outside the Scan.
@@ -70,6 +71,7 @@ class Variant:
     wants: frozenset[str]
     dynamic: frozenset[str]
     mask: MaskRecipe = ""
+    lens: tuple[int, ...] = ()
     zero_length_state: str = "zero"
     quantised: frozenset[str] = frozenset()
     vocabulary: Vocabulary = field(default_factory=Vocabulary)

@@ -12,13 +12,13 @@ from onnx import TensorProto
 from gru_lower.emission.instantiate_template import Assembly
 from gru_lower.emission.operator_vocabulary import vocabulary_of
 from gru_lower.graph import splice, tensor_values
+from gru_lower.graph.fold_constants import fold_constants
 from gru_lower.gru.constant_inputs import constant_inputs
 from gru_lower.passes.lower_gru import quantised_gates
 from gru_lower.passes.lower_gru.choose_form import Choice
 from gru_lower.passes.lower_gru.choose_mask import choose_mask
 from gru_lower.passes.lower_gru.choose_packing import UNPACKED, choose_packing, packed, peels
 from gru_lower.passes.lower_gru.costs import costs
-from gru_lower.passes.lower_gru.fold_constants import fold_constants
 from gru_lower.passes.lower_gru.forms import (
     loop,
     scan,
@@ -104,7 +104,7 @@ def write_replacement(
     node = facts.node(scope, index)
     constants = constant_inputs(scope, spec, facts)
     weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
-    v = _variant(spec, scope.opset, weights, options)
+    v = _variant(spec, scope.opset, weights, options, _known_lengths(spec, form, scope, facts))
     quantised = {key: each for key, each in quantised.items() if quantised_gates.may_stay(each, v.opset, v.vocabulary)}
     v = replace(v, quantised=frozenset(quantised))
     cut_whole = {key: tensor for key, tensor in weights.items() if key not in quantised}
@@ -152,15 +152,28 @@ def write_replacement(
     return Replacement(splice.Edit(scope, [index], nodes, initializers, assembly.value_info), change, op_types.total())
 
 
-def _variant(spec: GruSpec, opset: int, weights: dict[str, TensorProto], options: LowerOptions) -> Variant:
+def _known_lengths(spec: GruSpec, form: str, scope: Scope, facts: Facts) -> tuple[int, ...] | None:
+    """Return constant sequence_lens where every step is written by itself."""
+    name = spec.inputs.get("sequence_lens", "")
+    if form not in ("unroll", "step") or not name or not spec.seq_length:
+        return None
+    lens = facts.array(scope, name)
+    return None if lens is None else tuple(min(max(int(length), 0), spec.seq_length) for length in lens.flat)
+
+
+def _variant(
+    spec: GruSpec, opset: int, weights: dict[str, TensorProto], options: LowerOptions, lens: tuple[int, ...] | None
+) -> Variant:
     dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())
     vocabulary = vocabulary_of(options.vocabulary, options.forbid)
-    v = variant_of(spec, opset, dynamic, choose_mask(spec, options.mask), options.zero_length_state)
+    mask = choose_mask(spec, options.mask, known=lens is not None)
+    v = variant_of(spec, opset, dynamic, mask, options.zero_length_state)
     plain = options.packing == "plain"
     # Preallocated values are for onnxruntime, which a vocabulary without Gemm is not written for.
     for_onnxruntime = not plain and vocabulary.has("Gemm")
     preallocates = for_onnxruntime and costs().preallocates(spec.hidden_size, _batch(spec, options))
-    return replace(v, vocabulary=vocabulary, plain=plain, preallocates=preallocates)
+    rows = lens if mask == "rows" and lens is not None else ()
+    return replace(v, vocabulary=vocabulary, plain=plain, preallocates=preallocates, lens=rows)
 
 
 def _batch(spec: GruSpec, options: LowerOptions) -> int | None:

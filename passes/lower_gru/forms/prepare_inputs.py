@@ -41,7 +41,7 @@ def prepare_inputs(v: Variant) -> tuple[Emitter, Inputs]:
     x = e.value("X")
     if v.layout:
         x = e.transpose(x, [1, 0, 2], "X_time_major")
-    mask = sequence_lens_masks.make_mask(e, v, x) if v.mask else None
+    mask = sequence_lens_masks.make_mask(e, v, x) if v.mask in ("gate", "where") else None
     rows = x if v.projects_inside else as_rows(e, v, x, "X_rows")
     return e, Inputs(x, rows, initial_states(e, v), mask)
 

@@ -19,7 +19,7 @@ from gru_lower.emission.emitter import AXES_INPUT
 from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.gru.spec import GATES
 from gru_lower.gru.step_equations import Projection
-from gru_lower.passes.lower_gru.forms import sequence_lens_masks, step_nodes
+from gru_lower.passes.lower_gru.forms import known_lengths, sequence_lens_masks, step_nodes
 from gru_lower.passes.lower_gru.forms.initial_state import zero_state
 from gru_lower.passes.lower_gru.forms.input_projection import project
 from gru_lower.passes.lower_gru.forms.mask import Mask
@@ -55,13 +55,17 @@ def assemble(assembly: Assembly, v: Variant, bindings: dict[str, Binding], resul
         recurrent = {f"{p}R{part}" for part in (*GATES, "bh", *(f"{gate}T" for gate in GATES))}
         weights = {key: value for key, value in (bindings | head).items() if key in recurrent}
         for t in range(length - 1, -1, -1) if direction.reverse else range(length):
+            valid = known_lengths.valid_rows(v.lens, t)
+            if v.mask == "rows" and not any(valid):
+                continue
             values: dict[str, Binding] = {f"{p}X{gate}t": head[f"{p}X{gate}_{t}"] for gate in GATES}
             if v.mask == "where":
                 values["mask_t"] = head[f"row_mask_{t}"]
             if state is not None:
                 values[f"{p}Ht_1"] = state
             path = f"{p}t{t:0{digits}d}" if length > 1 else p.rstrip("_")
-            made = assembly.add(step_template(one, state is not None), {**weights, **values}, path=path)
+            partly = valid if not all(valid) else ()
+            made = assembly.add(step_template(one, state is not None, partly), {**weights, **values}, path=path)
             state = made["Ht"]
             tail[f"{p}H_{t}"] = state
         if state is None:
@@ -82,7 +86,7 @@ def prologue(v: Variant) -> Template:
         state = zero_state(e, v, given.x) if initial is None and chosen else initial
         if state is not None:
             results[f"{p}state"] = state
-        elif not length:
+        elif not length or (v.mask == "rows" and not any(v.lens)):
             results["zero_state"] = zero_state(e, v, given.x)
         if "R" in v.dynamic:
             suffix = "" if e.vocabulary.has("Gemm") else "T"
@@ -124,15 +128,16 @@ def _steps(e: Emitter, v: Variant, x: Value, rows: Value, width: int | None, nam
 
 
 @lru_cache(maxsize=256)
-def step_template(v: Variant, has_state: bool) -> Template:  # noqa: FBT001 - part of the cache's key
-    """Author one step of the variant's one direction."""
+def step_template(v: Variant, has_state: bool, valid: tuple[bool, ...]) -> Template:  # noqa: FBT001 - part of the cache's key
+    """Author one step of the variant's one direction, which counts for some sequences alone if it says for which."""
     e = v.emitter()
     direction = v.directions[0]
     p = prefix_of(direction)
     xt = Projection(*(e.value(f"{p}X{gate}t") for gate in GATES))
     ht_1 = e.value(f"{p}Ht_1") if has_state else None
     mask = e.value("mask_t") if v.mask == "where" else None
-    return e.template({"Ht": step_nodes.emit_step(e, v, direction, xt, ht_1, mask)})
+    ht = step_nodes.emit_step(e, v, direction, xt, ht_1, mask)
+    return e.template({"Ht": known_lengths.keep_old_rows(e, v, ht, ht_1, valid) if valid else ht})
 
 
 @lru_cache(maxsize=256)
@@ -143,7 +148,7 @@ def epilogue(v: Variant) -> Template:
     prefixes = [prefix_of(direction) for direction in v.directions]
     last = [e.value(f"{p}last") for p in prefixes]
     mask = None
-    if v.mask:
+    if v.mask in ("gate", "where"):
         nonempty = e.value("mask_nonempty") if sequence_lens_masks.needs_nonempty(v) else None
         steps = sequences = None
         if v.opset < sequence_lens_masks.WHERE:
@@ -158,6 +163,10 @@ def epilogue(v: Variant) -> Template:
             rows = sequence_lens_masks.fill_rows(e, v, mask, [rows], zeros((v.hidden_size,)), f"{p}H_valid")
             ys.append(e.reshape(rows, [length, -1, v.hidden_size], f"{p}Y_valid"))
         y = e.stack(ys, 1, "Y_stacked")
+    elif "Y" in v.wants and v.mask == "rows":
+        steps_within = range(max(v.lens, default=0))
+        ys = [known_lengths.all_states(e, v, [e.value(f"{p}H_{t}") for t in steps_within], v.lens, p) for p in prefixes]
+        y = e.stack(ys, 1, "Y_stacked")
     elif "Y" in v.wants and length:
         states = [e.value(f"{p}H_{t}") for t in range(length) for p in prefixes]
         rows = e.concat(states, 0, "H_all")
@@ -165,4 +174,9 @@ def epilogue(v: Variant) -> Template:
     elif "Y" in v.wants:
         lifted = e.unsqueeze(e.stack(last, 0, "empty"), [0], "empty_step")
         y = e.slice(lifted, 0, 0, axis=0, name="Y_all")
+    if sequence_lens_masks.needs_nonempty(v) and v.mask == "rows":
+        last = [
+            known_lengths.empty_to_zero(e, v, state, v.lens, f"{p}last_state")
+            for p, state in zip(prefixes, last, strict=True)
+        ]
     return e.template(node_outputs(e, v, mask, y, last))

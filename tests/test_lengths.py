@@ -1,0 +1,123 @@
+"""sequence_lens that are known beforehand, and masks that a quantiser survives."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, quantize_static
+
+import gru_lower
+from gru_lower.graph.model_tensors import tensors
+from gru_lower.targets import read_profile
+from lowering import op_types, run
+from strategies import WEIGHTS, GruCase, random_case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+Array = np.ndarray[Any, Any]
+G2P = Path(__file__).resolve().parents[1] / "fixtures" / "g2p_encoder"
+RIGHT_IN_FLOATS = 264
+QUANTISED_FOR = [name for name in read_profile.names() if read_profile.load(name).mask == "where"]
+
+
+def case(**knobs: Any) -> GruCase:
+    plain = {"opset": 17, "dtype": np.float32, "static": True, "layout": None, "clip": None, "activations": None}
+    known = {"constants": WEIGHTS | {"sequence_lens"}, "T": 5, "N": 3, "H": 4, "outputs": ("Y", "Y_h")}
+    return random_case(np.random.default_rng(3), **{**plain, **known, **knobs})
+
+
+def infinite(model: onnx.ModelProto) -> list[str]:
+    """Return the names of the float constants that are not finite."""
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in tensors(model)}
+    return [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+
+
+@pytest.mark.parametrize("lens", [(5, 3, 0), (0, 0, 0), (1, 1, 1), (5, 5, 4), (2, 0, 5)])
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize(
+    "knobs", [{"initial_h": True}, {"outputs": ("Y_h",), "layout": 1}, {"clip": 0.5}, {"opset": 13}]
+)
+def test_portable_takes_constant_lengths_without_a_where(
+    lens: tuple[int, ...], direction: str, knobs: dict[str, Any]
+) -> None:
+    made = case(sequence_lens=lens, direction=direction, nan_padding=True, **knobs)
+    model = gru_lower.lower(made.model(), target="portable", verify=False).model
+    assert not op_types(model) & {"Where", "Range", "Less", "Size", "Cast", "GRU"}
+    assert not infinite(model)
+    for name, value in run(model, made.feeds()).items():
+        np.testing.assert_allclose(value, made.expected()[name], atol=2e-5)
+
+
+def test_what_constant_lengths_decide_is_no_node_in_any_form() -> None:
+    made = case(sequence_lens=(5, 3, 1))
+    for form in ("unroll", "scan", "loop"):
+        result = gru_lower.lower(made.model(), form=form)
+        assert result.report.verification.status == "equivalent"
+        assert not op_types(result.model) & {"Where", "Range", "Less"}
+
+
+def test_an_unroll_counts_its_rows_by_constants() -> None:
+    made = case(sequence_lens="ragged", constants=WEIGHTS)
+    result = gru_lower.lower(made.model(), form="unroll")
+    assert result.report.verification.status == "equivalent"
+    assert "Range" not in op_types(result.model)
+
+
+@pytest.mark.parametrize("target", QUANTISED_FOR)
+def test_what_is_quantised_for_has_finite_masks(target: str) -> None:
+    profile = read_profile.load(target)
+    opset = min(max(13, profile.opset[0]), profile.opset[1])
+    for constants in (WEIGHTS, WEIGHTS | {"sequence_lens"}):
+        made = case(sequence_lens="ragged", constants=constants, opset=opset)
+        for form in profile.forms:
+            passes = f"lower-gru{{forms={form} mask={profile.mask} packing=plain vocabulary={profile.vocabulary}}}"
+            if form != "step":
+                assert not infinite(gru_lower.lower(made.model(), passes=passes, verify=False).model)
+
+
+def test_check_names_infinite_masks_and_what_to_do() -> None:
+    made = case(sequence_lens="ragged", constants=WEIGHTS, static=False)
+    for form in ("scan", "loop"):
+        model = gru_lower.lower(made.model(), form=form, verify=False).model
+        (found,) = gru_lower.check(model, select=["GL315"]).diagnostics
+        assert "int8" in found.message
+        assert "--mask where" in str(found.hint)
+        finite = gru_lower.lower(made.model(), form=form, mask="where", verify=False).model
+        assert not gru_lower.check(finite, select=["GL315"]).diagnostics
+
+
+class Calibration(CalibrationDataReader):  # type: ignore[misc] # onnxruntime ships no types
+    """One case to calibrate on."""
+
+    def __init__(self, feeds: Mapping[str, Array]) -> None:
+        self.cases: Iterator[Mapping[str, Array]] = iter([feeds])
+
+    def get_next(self) -> Mapping[str, Array] | None:
+        return next(self.cases, None)
+
+
+def words_right(path: Path, feeds: dict[str, Array], labels: Array) -> int:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return int((session.run(["first_phoneme"], feeds)[0].argmax(-1) == labels).sum())
+
+
+@pytest.mark.parametrize("options", [{"mask": "where", "form": "scan"}, {"target": "openvino", "form": "scan"}])
+def test_a_trained_model_survives_static_int8(options: dict[str, Any], tmp_path: Path) -> None:
+    with np.load(G2P.with_suffix(".npz")) as data:
+        feeds = {key.removeprefix("in__"): data[key] for key in data if key.startswith("in__")}
+        labels = data["out__first_phoneme"]
+    lowered, quantised = tmp_path / "lowered.onnx", tmp_path / "quantised.onnx"
+    gru_lower.lower(G2P.with_suffix(".onnx"), verify=False, **options).save(lowered)
+    logging.getLogger().setLevel(logging.ERROR)
+    quantize_static(lowered, quantised, Calibration(feeds))
+    assert words_right(lowered, feeds, labels) == RIGHT_IN_FLOATS
+    assert words_right(quantised, feeds, labels) > RIGHT_IN_FLOATS - 5
