@@ -64,7 +64,9 @@ def infinite_masks(checked: CheckedModel) -> Iterator[Diagnostic]:
 
 def _is_infinite(tensor: TensorProto) -> bool:
     small = tensor.data_type in FLOAT_TYPES and np.prod(tensor.dims, dtype=np.float64) <= MOST_ELEMENTS
-    return bool(small) and not is_external(tensor) and bool(np.isinf(numpy_helper.to_array(tensor).astype(np.float64)).any())
+    if not small or is_external(tensor):
+        return False
+    return bool(np.isinf(numpy_helper.to_array(tensor).astype(np.float64)).any())
 
 
 def _reaches_steps(node: NodeProto, users: dict[str, list[NodeProto]]) -> bool:
