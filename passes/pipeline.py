@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gru_lower.graph.model import Model
+    from gru_lower.verification.sites.site import Site
 
 
 _SPEC = re.compile(r"\s*([a-z][a-z-]*)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
@@ -85,7 +86,7 @@ def run(passes: Sequence[Pass], model: Model, ctx: Context | None = None) -> Pas
         ctx: What the passes share.
 
     Returns:
-        The results put together: a site's entry is that of the last pass that did something to it.
+        The results put together: a site's entries are those of the last pass that did something to it.
 
     """
     ctx = ctx or Context()
@@ -99,7 +100,17 @@ def run(passes: Sequence[Pass], model: Model, ctx: Context | None = None) -> Pas
         each.ensures(model, result)
         total.modified |= result.modified
         total.diagnostics += [found for found in result.diagnostics if found not in total.diagnostics]
-        by_site = {site.site: site for site in total.sites}
-        by_site.update({site.site: site for site in result.sites if site.site not in by_site or site.action != "kept"})
-        total.sites = list(by_site.values())
+        total.sites = _put_together(total.sites, result.sites)
     return total
+
+
+def _put_together(before: Sequence[Site], after: Sequence[Site]) -> list[Site]:
+    """Return the entries of all sites; a loop that held several GRUs has one for each."""
+    old = {site.site for site in before}
+    told = {site.site for site in after if site.site not in old or site.action != "kept"}
+    places: dict[str, list[Site]] = {site.site: [] for site in [*before, *after]}
+    for site in before:
+        places[site.site] += [] if site.site in told else [site]
+    for site in after:
+        places[site.site] += [site] if site.site in told else []
+    return [site for sites in places.values() for site in sites]

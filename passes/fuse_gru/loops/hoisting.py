@@ -21,7 +21,7 @@ from gru_lower.graph.random_nodes import RandomNodes
 from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs, walk
 from gru_lower.passes.fuse_gru.loops.body_edits import copied, replace_nodes, set_nodes, set_outputs, tensor_type
 from gru_lower.passes.fuse_gru.loops.loop_parts import LoopParts, is_editable, loop_parts
-from gru_lower.passes.fuse_gru.loops.stateless_loops import StackedOutputs, gathers, stateless_loop, stateless_scan
+from gru_lower.passes.fuse_gru.loops.rest_loops import StackedOutputs, gathers, loop_of_nodes, scan_of_nodes
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
@@ -52,7 +52,7 @@ def hoist_inputs(model: Model) -> bool:
         nodes: list[NodeProto] = []
         for node in scope.nodes:
             loop = loop_parts(node, scope, facts)
-            cut = _last_hoistable(loop) if loop is not None and loop.states else []
+            cut = [] if loop is None or not any(map(loop.multiplies, range(loop.states))) else _last_hoistable(loop)
             types = [facts.elem_type(bodies[id(loop.body)], name) for name in cut] if loop is not None else []
             if loop is None or not cut or not all(types) or _draws_twice(loop, cut, random):
                 nodes.append(node)
@@ -115,7 +115,7 @@ def _hoisted(loop: LoopParts, cut: dict[str, int], names: Names) -> list[NodePro
     body = next(graph for _, graph in subgraphs(rest))
     kept = [node for node in body.node if not set(node.output) & cut.keys()]
     if loop.is_scan:
-        front = stateless_scan(loop, made, [], outputs, names)
+        front = scan_of_nodes(loop, made, [], outputs, names)
         rest.input.extend(sequences.values())
         body.input.extend(infos)
         for attribute in rest.attribute:
@@ -124,7 +124,7 @@ def _hoisted(loop: LoopParts, cut: dict[str, int], names: Names) -> list[NodePro
             elif attribute.name in ("scan_input_directions", "scan_input_axes"):
                 attribute.ints.extend([0] * len(cut))
     else:
-        front = stateless_loop(loop, made, outputs, names)
+        front = loop_of_nodes(loop, made, outputs, names)
         kept = [*gathers(loop, sequences, names), *kept]
     set_nodes(body, kept)
     set_outputs(body, list(body.output))

@@ -10,6 +10,7 @@ from onnx import GraphProto, TensorProto, numpy_helper
 from gru_lower.graph.constant_nodes import constant_of
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs, walk
+from gru_lower.passes.fuse_gru.tensors.value_roles import PRODUCTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,6 +77,20 @@ class LoopParts:
     def names_all_outputs(self) -> bool:
         """Whether the node leaves out no output, not even at the end."""
         return len(self.node.output) == self.states + len(self.outputs)
+
+    def is_tensor(self, place: int) -> bool:
+        """Whether a state is a tensor, no sequence of tensors."""
+        return bool(self.body.input[self.heads + place].type.tensor_type.elem_type)
+
+    def multiplies(self, place: int) -> bool:
+        """Whether a product with a matrix, or a call that may have one, lies on the way of a state through the body."""
+        hanging = {self.inner[place]}
+        for node in self.needed_for([self.results[place]]):
+            if hanging & set(node_uses(node)):
+                if node.op_type in PRODUCTS or not is_onnx(node):
+                    return True
+                hanging.update(node.output)
+        return False
 
     def resolved(self, name: str) -> str:
         """Return what a value of the body is a copy of."""

@@ -27,3 +27,7 @@ class MismatchError(Exception):
 
 class CannotWriteError(Exception):
     """A GRU was recognised, but the values that the graph has are not enough to write it."""
+
+
+class FeedsBackError(CannotWriteError):
+    """The input of one of a row of steps hangs on the state of another."""

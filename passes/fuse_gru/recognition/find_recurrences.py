@@ -20,7 +20,8 @@ from gru_lower.passes.fuse_gru.recognition import (
 )
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 from gru_lower.passes.fuse_gru.recognition.replacement_plan import Planner, ReplacementPlan
-from gru_lower.passes.fuse_gru.recognition.states_in_values import places_of_states
+from gru_lower.passes.fuse_gru.recognition.separate_steps import with_separate_steps
+from gru_lower.passes.fuse_gru.recognition.states_in_values import atoms_of_states
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
@@ -51,9 +52,19 @@ class ScopeRecurrences:
     read_inside: dict[int, set[str]] = field(default_factory=dict)
 
     def drop(self, number: int, code: str, message: str) -> None:
-        """Leave a GRU as it is, and enter why."""
+        """Leave a GRU as it is, and enter why; others that read its states read them value by value."""
         self.inputs[number] = None
         self.sites.append(self.site(self.grus[number].name, "kept", code, message))
+        self.read_value_by_value(number)
+
+    def read_value_by_value(self, number: int) -> None:
+        """Let GRUs that read the states of one that stays read these from the graph."""
+        for reader, inputs in enumerate(self.inputs):
+            if inputs is not None and number in inputs.recurrences:
+                try:
+                    self.inputs[reader] = recurrence_inputs.without_recurrence(self.interpreter, inputs, number)
+                except CannotWriteError as error:
+                    self.drop(reader, "GL802", f"a GRU, but {error}")
 
     def site(
         self, name: str, action: Literal["kept", "seen"], code: str | None, message: str, term: str | None = None
@@ -130,9 +141,8 @@ def _found(interpreter: Interpreter, *, shortest: int, assume: str, empty: str) 
     in_loops, rejected_in_loops = loop_recurrences.find_in_loops(interpreter)
     unrolled, rejected = unrolled_recurrences.find_unrolled(interpreter, shortest=shortest)
     grus = [nested_loop_inputs.with_inputs_in_scope(interpreter, recurrence) for recurrence in in_loops + unrolled]
-    found = ScopeRecurrences(interpreter, grus)
-    states = places_of_states(interpreter.algebra, found.grus)
-    places = {poly.atom: place for poly, place in states.items() if poly.atom is not None}
+    found = ScopeRecurrences(interpreter, with_separate_steps(interpreter, grus) if shortest == 1 else grus)
+    places = atoms_of_states(interpreter.algebra, found.grus)
     for number in range(len(found.grus)):
         found.inputs.append(None)
         try:
@@ -145,6 +155,9 @@ def _found(interpreter: Interpreter, *, shortest: int, assume: str, empty: str) 
             needed = empty_axes.preconditions(interpreter, found.grus[number])
             if needed:
                 found.drop(number, "GL802", f"a GRU, but only where {' and '.join(needed)}, and loops are to be kept")
+    for number, inputs in enumerate(found.inputs):
+        if inputs is None:
+            found.read_value_by_value(number)
     recurring = rejected_chains.one_for_each_chain(interpreter, unrolled, rejected)
     for rejection in [*rejected_in_loops, *recurring]:
         entry = _site_of(found, rejection)

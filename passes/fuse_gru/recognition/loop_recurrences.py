@@ -46,6 +46,8 @@ def find_in_loops(interpreter: Interpreter) -> tuple[list[Recurrence], list[Reje
             if state.kind is StateKind.RECURRENT and place in loop.leaves and not (summed and place in summed[1]):
                 recurrences, rejected = _find_in_state(interpreter, loop, state, loop.leaves[place])
                 found += recurrences
+                if not unreadable_recurrences.hangs_on_itself(loop.body, state.inner, state.result):
+                    continue
                 rejected_here += rejected or ([] if recurrences else _unread(interpreter, loop, place))
         rejections += _one_for_each(rejected_here)
     for index in interpreter.unread_loops:

@@ -2,6 +2,7 @@
 
 xs[k, t, b]  with k the outer loop's counter    is x[t, b] where the outer loop's body has x = xs[k]
 xs[t, b] for the first 16 b                     is x[t, b] where the graph has x = xs[:, :16]
+xs[T - 1 - t, b]                                is x[t, b] where the graph has x = xs[::-1]
 """
 
 from __future__ import annotations
@@ -41,14 +42,15 @@ def with_inputs_in_scope(interpreter: Interpreter, recurrence: Recurrence) -> Re
         leaf = interpreter.algebra.atoms[atom]
         if not isinstance(leaf, Leaf):
             continue
-        if outer and any(_reads_at_counter(entry, outer) for entry in leaf.axes):
+        at_counter = bool(outer) and any(_reads_at_counter(entry, outer) for entry in leaf.axes)
+        if at_counter or (recurrence.loop is None and any(map(_reads_from_open_end, leaf.axes))):
             replaced[atom] = _atom_in_scope(interpreter, leaf) or atom
         elif is_cut(leaf) or _is_read_in_part(interpreter, recurrence, leaf):
             replaced[atom] = _atom_in_scope(interpreter, leaf, recurrence.steps) or atom
     if not replaced:
         return recurrence
     initial = replaced.get(initial, initial) if isinstance(initial, int) else initial
-    cells = tuple(_with_inputs(cell, replaced) for cell in recurrence.cells)
+    cells = tuple(with_inputs(cell, replaced) for cell in recurrence.cells)
     return replace(recurrence, cells=cells, initial=initial)
 
 
@@ -68,6 +70,11 @@ def _reads_at_counter(entry: LeafAxis, bodies: frozenset[str]) -> bool:
     return isinstance(index, Affine) and any(
         isinstance(name, Counter) and name.path in bodies for name, _ in index.terms
     )
+
+
+def _reads_from_open_end(entry: LeafAxis) -> bool:
+    """Whether an axis is read at an index that counts from its end, which is not known: where it was turned before."""
+    return isinstance(entry, ReadAt) and isinstance(entry.position, Affine)
 
 
 def is_cut(leaf: Leaf) -> bool:
@@ -152,7 +159,7 @@ def _axes_in(home: NamedTensor, whole: Leaf, leaf: Leaf) -> tuple[LeafAxis, ...]
     return None if axes is None else tuple(axes)
 
 
-def _with_inputs(cell: Cell, replaced: dict[int, int]) -> Cell:
+def with_inputs(cell: Cell, replaced: dict[int, int]) -> Cell:
     """Return a cell with some atoms of its input replaced."""
 
     def gate(given: PreActivation) -> PreActivation:

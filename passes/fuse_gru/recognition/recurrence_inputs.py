@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
-from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
+from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError, FeedsBackError
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState
-from gru_lower.passes.fuse_gru.recognition.input_part import find_part, needs_count
+from gru_lower.passes.fuse_gru.recognition.input_part import InputPart, find_part, needs_count
 from gru_lower.passes.fuse_gru.recognition.nested_loop_inputs import leaf_in_scope
 from gru_lower.passes.fuse_gru.recognition.sequence_lens_of_mask import find_sequence_lens, name_of_lengths
+from gru_lower.passes.fuse_gru.recognition.whole_input import find_whole_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
-    from gru_lower.passes.fuse_gru.recognition.input_part import InputPart
     from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation
     from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
     from gru_lower.passes.fuse_gru.recognition.sequence_lens_of_mask import SequenceLens
     from gru_lower.passes.fuse_gru.recognition.states_in_values import StatePlace
+    from gru_lower.passes.fuse_gru.recognition.whole_input import WholeInput
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class RecurrenceInputs:
         recurrences: The recurrences that are read.
         count_name: The value that is the number of steps, ``""`` for none.
         sequence_lens: Where its sequence_lens comes from, ``None`` if it has none.
+        whole: The value that all of Xt is, where its stretches are read in different directions and there is one.
 
     """
 
@@ -42,13 +44,7 @@ class RecurrenceInputs:
     recurrences: tuple[int, ...] = field(default=())
     count_name: str = ""
     sequence_lens: SequenceLens | None = None
-
-    @property
-    def reverse(self) -> bool:
-        """Whether the GRU runs backwards: as its mask does, or else as the steps do over every part."""
-        if self.sequence_lens is not None:
-            return self.sequence_lens.backwards
-        return all(part.step == -1 for part in self.parts)
+    whole: WholeInput | None = None
 
 
 def find_inputs(
@@ -72,6 +68,7 @@ def find_inputs(
     if any(len(other.x) != count for other in recurrence.cells):
         raise CannotWriteError("the steps do not read as many inputs")
     parts = tuple(find_part(interpreter, recurrences, number, i, places) for i in range(count))
+    whole = find_whole_input(interpreter, recurrence, parts)
     names: dict[str, None] = {}
     others: dict[int, None] = {}
     atoms: list[int] = []
@@ -79,7 +76,9 @@ def find_inputs(
         names[recurrence.initial.name] = None
     elif recurrence.initial is not None:
         atoms.append(recurrence.initial)
-    for part in parts:
+    if whole is not None:
+        names[whole.name] = None
+    for part in parts if whole is None else ():
         if part.recurrence is not None:
             others[part.recurrence] = None
         atoms += part.atoms if part.recurrence is None else ()
@@ -91,9 +90,9 @@ def find_inputs(
     if recurrence.loop is None:
         _check_no_feedback(interpreter, recurrence, parts, names)
     count_name = "" if recurrence.loop is None else recurrence.loop.trips_name
-    if count_name and any(needs_count(interpreter, part) for part in parts):
+    if count_name and whole is None and any(needs_count(interpreter, part) for part in parts):
         names[count_name] = None
-    return RecurrenceInputs(parts, tuple(names), tuple(others), count_name)
+    return RecurrenceInputs(parts, tuple(names), tuple(others), count_name, whole=whole)
 
 
 def with_sequence_lens(interpreter: Interpreter, recurrence: Recurrence, inputs: RecurrenceInputs) -> RecurrenceInputs:
@@ -110,12 +109,36 @@ def with_sequence_lens(interpreter: Interpreter, recurrence: Recurrence, inputs:
     return replace(inputs, names=names, sequence_lens=lens)
 
 
+def without_recurrence(interpreter: Interpreter, inputs: RecurrenceInputs, number: int) -> RecurrenceInputs:
+    """Return what a recurrence reads where another one stays as it is: that one's states, value by value.
+
+    Args:
+        interpreter: The scope.
+        inputs: What it reads, some of which are the states of the other.
+        number: The other.
+
+    Raises:
+        CannotWriteError: One of these is not in the graph.
+
+    """
+    parts, names = [], dict.fromkeys(inputs.names)
+    for part in inputs.parts:
+        if part.recurrence != number:
+            parts.append(part)
+            continue
+        parts.append(InputPart(part.atoms, part.count))
+        for atom in part.atoms:
+            names.update(dict.fromkeys(_names_of(interpreter, atom)))
+    others = tuple(other for other in inputs.recurrences if other != number)
+    return replace(inputs, parts=tuple(parts), names=tuple(names), recurrences=others)
+
+
 def _matrices(interpreter: Interpreter, gate: PreActivation) -> Iterator[str]:
     """Yield the values that are matrices of a gate and no constants."""
     for products in (gate.state, *(p for _, p in gate.inputs)):
         for _, matrix in products:
             if matrix.array is None:
-                name = interpreter.name_of(matrix.source)
+                name = interpreter.name_of(matrix.value)
                 if name is None:
                     raise CannotWriteError("a matrix is computed anew in every step")
                 yield name
@@ -140,7 +163,7 @@ def _check_no_feedback(
     """Check that nothing a recurrence reads hangs on its own states.
 
     Raises:
-        CannotWriteError: Something does.
+        FeedsBackError: Something does.
 
     """
     own = _downstream(interpreter, recurrence)
@@ -152,7 +175,7 @@ def _check_no_feedback(
         for name in _names_of(interpreter, atom)
     ]
     if any(name in own for name in (*names, *states_read)):
-        raise CannotWriteError("the input of a step hangs on the state of another: the loop feeds back")
+        raise FeedsBackError("the input of a step hangs on the state of another: the loop feeds back")
 
 
 def _downstream(interpreter: Interpreter, recurrence: Recurrence) -> set[str]:

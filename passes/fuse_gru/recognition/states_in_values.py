@@ -63,6 +63,12 @@ def places_of_states(algebra: Algebra, recurrences: list[Recurrence]) -> dict[Po
     return found
 
 
+def atoms_of_states(algebra: Algebra, recurrences: list[Recurrence]) -> dict[int, StatePlace]:
+    """Return the place of every atom that is a state."""
+    places = places_of_states(algebra, recurrences)
+    return {poly.atom: place for poly, place in places.items() if poly.atom is not None}
+
+
 def _places_of_masked_states(algebra: Algebra, recurrence: Recurrence, number: int) -> dict[Poly, StatePlace]:
     found = {output: StatePlace(number, time) for time, gate in enumerate(recurrence.masks) for output in gate.outputs}
     if recurrence.last_state is not None:

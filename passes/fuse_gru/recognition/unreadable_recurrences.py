@@ -43,6 +43,18 @@ def where_reading_stops(body: ScopeValues, inner: str, result: str) -> str | Non
     return NO_BLEND
 
 
+def hangs_on_itself(body: ScopeValues, inner: str, result: str) -> bool:
+    """Whether a state after a step hangs on what it was before: else it only hands something to the next step.
+
+    Args:
+        body: The loop's body.
+        inner: The state's name, going in.
+        result: Its name, coming out.
+
+    """
+    return inner == result or bool(_nodes_between(body.scope.proto, inner, result))
+
+
 def multiplies_state(interpreter: Interpreter, index: int) -> bool:
     """Whether a Loop or Scan that was not understood has a state that a matrix multiplies."""
     node = interpreter.scope.nodes[index]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
-from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FIRST, FreeAxis, ReadAlong, ReadAt, whole
+from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FIRST, FreeAxis, ReadAlong, ReadAt
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.algebra.sources import IndexedSource
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import to_int
@@ -43,40 +43,74 @@ def matrix_of(algebra: Algebra, tensor: Tensor, *, out_first: bool) -> Matrix | 
         array = full_array(tensor).reshape([to_int(dim) for dim in dims])
         return algebra.matrices.constant(array if out_first else array.T)
     atom = only_atom(algebra, tensor)
-    if not isinstance(atom, Leaf) or not all(isinstance(dim, int) for dim in dims) or atom.lo:
+    if not isinstance(atom, Leaf) or not all(isinstance(dim, int) for dim in dims):
         return None
     if atom.source in algebra.definitions or atom.source in algebra.non_matrices or len(atom.axes) < 2:
         return None
     lengths = algebra.source_dims.get(atom.source, ())
     if algebra.rows_share_matrix:
-        return _block_of_rows(algebra, tensor, atom, lengths, out_first=out_first)
-    if any(entry == FIRST and length != 1 for entry, length in zip(atom.axes, lengths, strict=False)):
+        return None if atom.lo else _block_of_rows(algebra, tensor, atom, lengths, out_first=out_first)
+    return _block_of_value(algebra, tensor, atom, lengths, out_first=out_first)
+
+
+def _block_of_value(
+    algebra: Algebra, tensor: PolyTensor, atom: Leaf, lengths: Sequence[Count], *, out_first: bool
+) -> Matrix | None:
+    """Return the matrix that is a block of a value known at run time, at one index of the axes in front."""
+    if len(lengths) != len(atom.axes):
+        return None
+    place = _several_matrices(atom, lengths)
+    source = IndexedSource(atom.source, place) if place else atom.source
+    rest = atom.axes[len(place) :]
+    long = tuple(axis for axis in rest if axis != FIRST)
+    own = long if len(long) == 2 else rest[-2:]
+    if len(own) < 2 or (own is not long and any(axis != FIRST for axis in rest[:-2])):
+        return None
+    places = [i for i, axis in enumerate(rest) if axis != FIRST] if own is long else [len(rest) - 2, len(rest) - 1]
+    known = lengths[len(place) :]
+    if any(length != 1 for i, length in enumerate(known) if i not in places):
         return None  # one of several matrices
-    long = tuple(axis for axis in atom.axes if axis != FIRST)
-    own = long if len(long) == 2 else atom.axes[-2:]
-    plain = all(axis in (FEATURES, FIRST) or (isinstance(axis, ReadAlong) and axis.reads_all) for axis in own)
-    if not plain or (own is not long and any(axis != FIRST for axis in atom.axes[:-2])):
-        return None
-    shown = tensor.axes[-2:]
+    blocks = [_range_of(rest[i], atom, known[i]) for i in places]
+    shown, marks = list(tensor.axes[-2:]), [_shown(axis) for axis in own]
     # Whichever of the two axes is not of length 1 tells whether the leaf is transposed.
-    marks = [_read_whole(axis) for axis in shown]
-    transposed = marks != list(own)
-    if transposed and marks[::-1] != list(own):
+    swapped = shown != marks
+    if None in blocks or (swapped and shown[::-1] != marks):
         return None
-    rows, columns = (to_int(dims[0]), to_int(dims[1])) if out_first else (to_int(dims[1]), to_int(dims[0]))
-    return algebra.matrices.symbol(atom.source, rows, columns, transposed=transposed == out_first)
+    transposed = swapped == out_first
+    spans = [span for span in blocks if span is not None]
+    (r0, r1, rows), (c0, c1, columns) = spans[::-1] if transposed else spans
+    if (r1 - r0, c1 - c0) != tuple(to_int(dim) for dim in (tensor.dims[-2:] if out_first else tensor.dims[:-3:-1])):
+        return None
+    whole = algebra.matrices.symbol(source, rows, columns, transposed=transposed)
+    return algebra.matrices.block(whole, r0, r1, c0, c1)
 
 
-def _read_whole(axis: TensorAxis) -> LeafAxis | None:
-    """Return the axis of a leaf that is read from its first index to its last as an axis of a tensor.
+def _several_matrices(atom: Leaf, lengths: Sequence[Count]) -> tuple[int, ...]:
+    """Return the index of the one matrix that is read, where a value holds several; none where it is one matrix."""
+    first, length = atom.axes[0], lengths[0]
+    several = len(atom.axes) == 3 and isinstance(first, ReadAt) and length != 1
+    return (first.position,) if several and isinstance(first, ReadAt) and isinstance(first.position, int) else ()
 
-    Returns:
-        ``None`` for merged axes, and for the outer or inner features.
 
-    """
-    if isinstance(axis, FreeAxis):
-        return whole(axis.label)
-    return FIRST if axis is CONSTANT else FEATURES if axis is FEATURES else None
+def _range_of(axis: LeafAxis, atom: Leaf, total: Count) -> tuple[int, int, int] | None:
+    """Return the first index, the last (exclusive) and the length of an axis that a leaf reads in order."""
+    if not isinstance(total, int):
+        return None
+    if axis is FEATURES:
+        return atom.lo, atom.hi, total
+    if axis == FIRST:
+        return 0, 1, total
+    if not isinstance(axis, ReadAlong) or axis.step != 1 or not isinstance(axis.start, int):
+        return None
+    size = total if axis.size is None else axis.size
+    return (axis.start, axis.start + size, total) if isinstance(size, int) else None
+
+
+def _shown(axis: LeafAxis) -> TensorAxis | None:
+    """Return the axis that a tensor has where a leaf's axis is read; ``None`` for one that is read at a later index."""
+    if isinstance(axis, ReadAlong):
+        return FreeAxis(axis.label)
+    return FEATURES if axis is FEATURES else CONSTANT if axis == FIRST else None
 
 
 def _block_of_rows(

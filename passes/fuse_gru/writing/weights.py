@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
+from gru_lower.passes.fuse_gru.algebra.sources import IndexedSource
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import to_int
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 from gru_lower.passes.fuse_gru.writing.arrange_axes import as_batch_by_features
 
@@ -55,8 +58,31 @@ def write_b(writer: NodeWriter, cell: Cell) -> str | None:
         return None
     if all(not any(mono) for part in parts for mono, _ in part.terms):
         return writer.constant(np.concatenate([_constant_bias(writer, part, hidden) for part in parts])[None], "B")
+    whole = _whole_bias(writer, cell, hidden)
+    if whole:
+        return whole
     names = [_bias(writer, part, hidden) for part in parts]
     return writer.unsqueeze(writer.concat(names, 0, "B"), [0], "B")
+
+
+def _whole_bias(writer: NodeWriter, cell: Cell, hidden: int) -> str:
+    """Return the value of the graph that B is as a whole: Wb + Rb for each gate; ``""`` if there is none."""
+    algebra = writer.algebra
+    assert cell.r is not None
+    recurrent = cell.recurrent_candidate
+    gates = [cell.z.bias, cell.r.bias, cell.h.bias if recurrent is None else algebra.add(cell.h.bias, recurrent.bias)]
+    leaves = [algebra.atoms[mono[0]] for gate in gates for mono, _ in gate.terms if len(mono) == 1]
+    first = leaves[0] if leaves else None
+    name = writer.interpreter.name_of(first.source) if isinstance(first, Leaf) else None
+    if name is None or not isinstance(first, Leaf) or writer.interpreter.dims(name) != (1, 6 * hidden):
+        return ""
+
+    def part(place: int) -> Poly:
+        return algebra.poly_of_atom(first._replace(lo=place * hidden, hi=(place + 1) * hidden))
+
+    wanted = [algebra.add(part(gate), part(gate + 3)) for gate in range(3)]
+    same = all(one is other for one, other in zip(gates, wanted, strict=True))
+    return name if same and (recurrent is None or recurrent.bias is part(5)) else ""
 
 
 def _blocks(
@@ -72,11 +98,29 @@ def _blocks(
             for row in blocks
         ]
         return writer.constant(np.concatenate(lines)[None], local)
+    whole = _whole_value(writer, blocks, height)
+    if whole:
+        return whole
     names = [
         writer.concat([_sum(writer, part, height, w, local) for part, w in zip(row, widths, strict=True)], 1, local)
         for row in blocks
     ]
     return writer.unsqueeze(writer.concat(names, 0, local), [0], local)
+
+
+def _whole_value(writer: NodeWriter, blocks: Sequence[Sequence[tuple[Product, ...]]], height: int) -> str:
+    """Return the value of the graph that blocks are as a whole, ``""`` if there is none."""
+    alone = [row[0][0] for row in blocks if len(row) == len(row[0]) == 1]
+    matrices = [product.matrix for product in alone if product.factor == 1.0]
+    first = matrices[0] if matrices else None
+    if first is None or len(matrices) != len(blocks) or first.array is not None or first.transposed:
+        return ""
+    if isinstance(first.source, IndexedSource) or any(matrix.source != first.source for matrix in matrices):
+        return ""
+    _, _, left, right = first.block
+    in_order = all(m.block == (i * height, (i + 1) * height, left, right) for i, m in enumerate(matrices))
+    name = _name_of(writer, first)
+    return name if in_order and writer.interpreter.dims(name) == (1, len(blocks) * height, right) and not left else ""
 
 
 def _constant_sum(writer: NodeWriter, products: Sequence[Product], height: int, width: int) -> Array:
@@ -121,10 +165,12 @@ def _scaled(writer: NodeWriter, value: str, factor: Coefficient, local: str, *, 
 
 def _matrix(writer: NodeWriter, matrix: Matrix, local: str) -> str:
     """Write a matrix that is a block of a value of the graph, or of its transpose."""
-    name = writer.interpreter.name_of(matrix.source)
-    if name is None:
-        raise CannotWriteError("a matrix is not visible here")
+    name = _name_of(writer, matrix)
     dims = writer.interpreter.dims(name)
+    if isinstance(matrix.source, IndexedSource):
+        for axis, index in enumerate(matrix.source.indices):
+            name = writer.slice(name, axis, to_int(index), to_int(index) + 1, local)
+        dims = (*(1 for _ in matrix.source.indices), *dims[len(matrix.source.indices) :])
     if len(dims) > 2:
         units = [axis for axis, dim in enumerate(dims) if dim == 1][: len(dims) - 2]
         name = writer.squeeze(name, units, local)
@@ -135,6 +181,13 @@ def _matrix(writer: NodeWriter, matrix: Matrix, local: str) -> str:
     for axis, (lo, hi) in enumerate(((r0, r1), (c0, c1))):
         if (lo, hi) != (0, dims[axis]):
             name = writer.slice(name, axis, lo, hi, local)
+    return name
+
+
+def _name_of(writer: NodeWriter, matrix: Matrix) -> str:
+    name = writer.interpreter.name_of(matrix.value)
+    if name is None:
+        raise CannotWriteError("a matrix is not visible here")
     return name
 
 

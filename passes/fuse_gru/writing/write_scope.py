@@ -19,7 +19,7 @@ from gru_lower.passes.fuse_gru.writing.empty_guard import refuse_old_opset, with
 from gru_lower.passes.fuse_gru.writing.gru_node import write_gru
 from gru_lower.passes.fuse_gru.writing.gru_outputs import GruOutputs, write_value
 from gru_lower.passes.fuse_gru.writing.initial_h import write_initial_h
-from gru_lower.passes.fuse_gru.writing.input_x import write_x
+from gru_lower.passes.fuse_gru.writing.input_x import runs_backwards, write_x
 from gru_lower.passes.fuse_gru.writing.masked_outputs import MaskedGru
 from gru_lower.passes.fuse_gru.writing.node_writer import NodeWriter
 from gru_lower.passes.fuse_gru.writing.sequence_lens import write_sequence_lens
@@ -135,15 +135,16 @@ def _write_recurrence(
     elem_type = _elem_type(interpreter, recurrence, facts)
     writer = NodeWriter(interpreter, names, names.prefix(f"{recurrence.name}/GRU"), elem_type)
     batched = bool(writer.algebra.rank_of(recurrence.state))
-    x = write_x(writer, inputs, made)
+    reverse = runs_backwards(inputs, made)
+    x = write_x(writer, inputs, made, reverse=reverse)
     cell = with_chosen_alpha(writer.algebra, recurrence.last_cell)
     initial_h = write_initial_h(writer, recurrence.initial, x, batched=batched)
     lens, mask = "", ""
     if inputs.sequence_lens is not None:
         lens, mask = write_sequence_lens(
-            writer, inputs.sequence_lens, x, recurrence.steps, reverse=inputs.reverse, batched=batched
+            writer, inputs.sequence_lens, x, recurrence.steps, reverse=reverse, batched=batched
         )
-    y, y_h = write_gru(writer, cell, x, initial_h, reverse=inputs.reverse, sequence_lens=lens)
+    y, y_h = write_gru(writer, cell, x, initial_h, reverse=reverse, sequence_lens=lens)
 
     def write_repeated_initial(name: str) -> str | None:
         known = interpreter.value(name) if name else None
@@ -154,14 +155,14 @@ def _write_recurrence(
         return write_initial_h(writer, initial, x, batched=batched)
 
     masked = MaskedGru(lens, mask, initial_h, write_repeated_initial) if lens else None
-    return GruOutputs(writer, y, y_h, recurrence.steps, reverse=inputs.reverse, masked=masked)
+    return GruOutputs(writer, y, y_h, recurrence.steps, reverse=reverse, masked=masked)
 
 
 def _elem_type(interpreter: Interpreter, recurrence: Recurrence, facts: Facts) -> int:
     matrix = recurrence.last_cell.z.state[0].matrix
     if matrix.array is not None:
         return int(helper.np_dtype_to_tensor_dtype(matrix.array.dtype))
-    name = interpreter.name_of(matrix.source)
+    name = interpreter.name_of(matrix.value)
     known = facts.elem_type(interpreter.scope, name) if name is not None else 0
     if not known:
         raise CannotWriteError("its element type is not known")

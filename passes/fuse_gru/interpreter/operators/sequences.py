@@ -9,25 +9,38 @@ from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.tensors.concat import concat
 from gru_lower.passes.fuse_gru.tensors.indexing import take_index
 from gru_lower.passes.fuse_gru.tensors.integer_vectors import int_vector
+from gru_lower.passes.fuse_gru.tensors.slice_and_split import split
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, TensorSequence
 from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import squeeze, transpose, unsqueeze
 
 if TYPE_CHECKING:
+    from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.operators.call import Call
     from gru_lower.passes.fuse_gru.tensors.scope_values import Known
     from gru_lower.passes.fuse_gru.tensors.tensor import Tensor
 
 
 def split_to_sequence_node(call: Call) -> list[Known]:
-    """SplitToSequence into parts of length 1."""
+    """SplitToSequence into parts of length 1, or into a known number of parts whose lengths are known."""
     given, axis = call.tensor(0), int(call.attributes.get("axis", 0))
+    axis %= len(given.dims)
     sizes = call.counts(1)
+    vector = sizes is not None and bool(call.tensor(1).dims)
+    if sizes is not None and set(sizes) != {1}:
+        lengths = sizes if vector else _equal_parts(given.dims[axis], sizes[0])
+        return [TensorSequence(parts=tuple(split(call.algebra, given, axis, lengths)))]
     # The operator says that keepdims does not count where sizes are given; for one size onnxruntime lets it count.
     keepdims = bool(call.attributes.get("keepdims", 1))
-    vector = sizes is not None and bool(call.tensor(1).dims)
-    if not isinstance(given, PolyTensor) or (sizes is not None and set(sizes) != {1}) or (vector and not keepdims):
+    if not isinstance(given, PolyTensor) or (vector and not keepdims):
         raise NotUnderstoodError
-    return [TensorSequence(tensor=given, axis=axis % len(given.dims), keepdims=keepdims)]
+    return [TensorSequence(tensor=given, axis=axis, keepdims=keepdims)]
+
+
+def _equal_parts(length: Count, size: Count) -> list[Count]:
+    """Return the lengths of the parts of an axis that is split into parts of one size, but perhaps for the last."""
+    if not isinstance(length, int) or not isinstance(size, int) or length < 1 or size < 1:
+        raise NotUnderstoodError
+    return [min(size, length - first) for first in range(0, length, size)]
 
 
 def sequence_at_node(call: Call) -> list[Known]:
@@ -36,7 +49,7 @@ def sequence_at_node(call: Call) -> list[Known]:
     if not isinstance(sequence, TensorSequence) or indices is None:
         raise NotUnderstoodError
     if sequence.tensor is None:
-        if not isinstance(indices[0], int):
+        if not isinstance(indices[0], int) or not -len(sequence.parts) <= indices[0] < len(sequence.parts):
             raise NotUnderstoodError
         return [sequence.parts[indices[0]]]
     taken = take_index(call.algebra, sequence.tensor, sequence.axis, indices[0])

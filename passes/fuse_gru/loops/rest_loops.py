@@ -1,4 +1,4 @@
-"""Loops that carry no state: nodes of a Scan's or Loop's body in a loop of their own, with as many steps."""
+"""Loops of what a Scan or Loop computes besides its states: nodes of its body in a loop of their own, as many steps."""
 
 from __future__ import annotations
 
@@ -33,21 +33,23 @@ class ScanInput(NamedTuple):
 
 
 class StackedOutputs(NamedTuple):
-    """What a loop without states stacks.
+    """What a loop of some nodes of another's body gives out.
 
     Attributes:
-        values: The values of the body.
+        values: The values of the body that it stacks.
         outer: Their names outside.
         node_name: The name the node should have.
+        states: The places of the other's states that it carries: what they collect is computed in it.
 
     """
 
     values: Sequence[ValueInfoProto]
     outer: Sequence[str]
     node_name: str
+    states: Sequence[int] = ()
 
 
-def stateless_scan(
+def scan_of_nodes(
     loop: LoopParts,
     nodes: Sequence[NodeProto],
     more_inputs: Iterable[ScanInput],
@@ -61,7 +63,7 @@ def stateless_scan(
         loop: The other Scan.
         nodes: The nodes.
         more_inputs: What they read besides the other's inputs.
-        outputs: What it stacks.
+        outputs: What it gives out.
         names: The names that are taken.
         output_directions: 1 for each output whose last step comes first, else 0.
 
@@ -69,14 +71,29 @@ def stateless_scan(
     used = {name for node in nodes for name in node_uses(node)}
     inputs = [each for each in _scan_inputs(loop) if each.value.name in used]
     inputs += more_inputs
-    body = _body(loop, nodes, [each.value for each in inputs], outputs.values)
+    inner, results, initial, outer = _carried(loop, outputs.states)
+    body = _body(loop, nodes, [*inner, *(each.value for each in inputs)], [*results, *outputs.values])
     attributes: dict[str, Any] = {
         "num_scan_inputs": len(inputs),
         "scan_input_directions": [each.direction for each in inputs],
         "scan_output_directions": output_directions,
     }
     name = names.node(outputs.node_name)
-    return helper.make_node("Scan", [each.outer for each in inputs], list(outputs.outer), name, body=body, **attributes)
+    given = [*initial, *(each.outer for each in inputs)]
+    return helper.make_node("Scan", given, [*outer, *outputs.outer], name, body=body, **attributes)
+
+
+def _carried(
+    loop: LoopParts, states: Sequence[int]
+) -> tuple[list[ValueInfoProto], list[ValueInfoProto], list[str], list[str]]:
+    """Return some of a loop's states: in the body before and after a step, and outside before and after the loop."""
+    first = 0 if loop.is_scan else 1
+    return (
+        [loop.body.input[loop.heads + place] for place in states],
+        [loop.body.output[first + place] for place in states],
+        [loop.initial[place] for place in states],
+        [loop.node.output[place] for place in states],
+    )
 
 
 def _scan_inputs(loop: LoopParts) -> list[ScanInput]:
@@ -90,13 +107,13 @@ def scan_directions(loop: LoopParts, attribute: str) -> list[int] | None:
     return next((list(a.ints) for a in loop.node.attribute if a.name == attribute), None)
 
 
-def stateless_loop(loop: LoopParts, nodes: Sequence[NodeProto], outputs: StackedOutputs, names: Names) -> NodeProto:
+def loop_of_nodes(loop: LoopParts, nodes: Sequence[NodeProto], outputs: StackedOutputs, names: Names) -> NodeProto:
     """Return a Loop of some nodes of another's body.
 
     Args:
         loop: The other Loop.
         nodes: The nodes.
-        outputs: What it stacks.
+        outputs: What it gives out.
         names: The names that are taken.
 
     """
@@ -104,10 +121,12 @@ def stateless_loop(loop: LoopParts, nodes: Sequence[NodeProto], outputs: Stacked
     goes_on = names.value(f"{condition.name}/still")
     identity = helper.make_node("Identity", [condition.name], [goes_on], names.node(goes_on))
     elem_type = condition.type.tensor_type.elem_type or TensorProto.BOOL
-    results = [helper.make_tensor_value_info(goes_on, elem_type, []), *outputs.values]
-    body = _body(loop, [*nodes, identity], [step, condition], results)
+    inner, carried, initial, outer = _carried(loop, outputs.states)
+    results = [helper.make_tensor_value_info(goes_on, elem_type, []), *carried, *outputs.values]
+    body = _body(loop, [*nodes, identity], [step, condition, *inner], results)
     name = names.node(outputs.node_name)
-    return helper.make_node("Loop", list(loop.node.input[:2]), list(outputs.outer), name, body=body)
+    given = [*loop.node.input[:2], *initial]
+    return helper.make_node("Loop", given, [*outer, *outputs.outer], name, body=body)
 
 
 def gathers(loop: LoopParts, sequences: dict[str, str], names: Names) -> list[NodeProto]:

@@ -1,0 +1,215 @@
+"""Cells as exporters leave them in graphs: split into sequences, turned in time, feeding each other, in a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import gru_lower
+from gru_lower.graph.scopes import is_onnx
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+T, B, I, H = 5, 2, 3, 4
+
+
+class Graph:
+    """Collects the nodes and constants of a model, or of a loop's body."""
+
+    def __init__(self) -> None:
+        """Start with the constants that every model here has."""
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, np.ndarray[Any, Any]] = {
+            "sizes": np.array([H] * 3),
+            "four": np.array(H),
+            "zero": np.array(0),
+            "yes": np.ones((), bool),
+            **{f"t{i}": np.array(i) for i in range(T)},
+            "ends": np.array([-(2**31)]),
+            "minus": np.array([-1]),
+            "axes": np.array([0]),
+        }
+
+    def op(self, op: str, given: Sequence[str], made: str, **attributes: Any) -> str:
+        """Append a node with one output and return the output's name."""
+        self.nodes.append(helper.make_node(op, list(given), [made], **attributes))
+        return made
+
+    def weights(self, prefix: str, size: int) -> None:
+        """Add the weights of a cell."""
+        rng = np.random.default_rng(len(self.constants))
+        for name, shape in (("W", (size, 3 * H)), ("R", (H, 3 * H)), ("b", (3 * H,)), ("c", (3 * H,))):
+            self.constants[prefix + name] = rng.uniform(-0.5, 0.5, shape).astype(np.float32)
+
+    def cell(self, prefix: str, x: str, state: str, made: str, *, weights: str = "", sequences: str = "") -> str:
+        """Append a cell: its chunks are outputs of a Split, or of a SplitToSequence by one size or by all sizes."""
+        a = self.op("Add", [self.op("MatMul", [x, f"{weights}W"], f"{prefix}xw"), f"{weights}b"], f"{prefix}xb")
+        b = self.op("Add", [self.op("MatMul", [state, f"{weights}R"], f"{prefix}hr"), f"{weights}c"], f"{prefix}hb")
+        parts: dict[str, list[str]] = {}
+        for given in (a, b):
+            if not sequences:
+                parts[given] = [f"{given}{gate}" for gate in "zrn"]
+                self.nodes.append(helper.make_node("Split", [given, "sizes"], parts[given], axis=1))
+                continue
+            chunks = self.op("SplitToSequence", [given, sequences], f"{given}s", axis=1)
+            parts[given] = [self.op("SequenceAt", [chunks, f"t{i}"], f"{given}{i}") for i in range(3)]
+        (xz, xr, xn), (hz, hr, hn) = parts[a], parts[b]
+        z = self.op("Sigmoid", [self.op("Add", [xz, hz], f"{prefix}pz")], f"{prefix}z")
+        r = self.op("Sigmoid", [self.op("Add", [xr, hr], f"{prefix}pr")], f"{prefix}r")
+        p = self.op("Add", [xn, self.op("Mul", [r, hn], f"{prefix}rn")], f"{prefix}pn")
+        n = self.op("Tanh", [p], f"{prefix}n")
+        d = self.op("Mul", [z, self.op("Sub", [state, n], f"{prefix}d")], f"{prefix}zd")
+        return self.op("Add", [n, d], made)
+
+    def model(self, inputs: dict[str, Sequence[int | str]], *outputs: str) -> onnx.ModelProto:
+        """Return the model."""
+        graph = helper.make_graph(
+            self.nodes,
+            "model",
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, dims) for name, dims in inputs.items()],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+            [numpy_helper.from_array(array, name) for name, array in self.constants.items()],
+        )
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def fused(model: onnx.ModelProto, count: int, **options: Any) -> list[onnx.NodeProto]:
+    """Fuse, verified; return the GRUs."""
+    result = gru_lower.fuse(model, require=count, **options)
+    assert result.report.verification.status == "equivalent"
+    return [node for node in result.model.graph.node if is_onnx(node, "GRU")]
+
+
+def directions(grus: Sequence[onnx.NodeProto]) -> list[str]:
+    return [next((a.s.decode() for a in node.attribute if a.name == "direction"), "forward") for node in grus]
+
+
+@pytest.mark.parametrize("sequences", ["four", "sizes"])
+def test_chunks_in_a_sequence_are_a_split(sequences: str) -> None:
+    graph, state = Graph(), "h0"
+    graph.weights("", I)
+    for t in range(3):
+        state = graph.cell(
+            f"s{t}", graph.op("Gather", ["X", f"t{t}"], f"x{t}"), state, f"h{t + 1}", sequences=sequences
+        )
+    assert len(fused(graph.model({"X": [3, B, I], "h0": [B, H]}, state), 1)) == 1
+
+
+@pytest.mark.parametrize("layers", [2, 3])
+def test_steps_that_feed_each_other_are_grus_of_their_own(layers: int) -> None:
+    graph, state = Graph(), "h0"
+    graph.weights("", H)
+    graph.constants["M"] = np.random.default_rng(1).uniform(-0.5, 0.5, (H, H)).astype(np.float32)
+    for k in range(layers):
+        message = graph.op("MatMul", ["A", graph.op("MatMul", [state, "M"], f"sm{k}")], f"m{k}")
+        state = graph.cell(f"s{k}", message, state, f"h{k + 1}")
+    model = graph.model({"A": [B, B], "h0": [B, H]}, state)
+    assert len(fused(model, layers, steps=True)) == layers
+    assert [site.code for site in gru_lower.fuse(model).report.sites] == ["GL802"]
+
+
+def turned(graph: Graph, value: str, made: str) -> str:
+    return graph.op("Slice", [value, "minus", "ends", "axes", "minus"], made)
+
+
+def unrolled(graph: Graph, prefix: str, x: str) -> str:
+    state = "h0"
+    states = []
+    for t in range(T):
+        read = graph.op("Gather", [x, f"t{t}"], f"{prefix}x{t}")
+        state = graph.cell(f"{prefix}{t}", read, state, f"{prefix}h{t}", weights=prefix)
+        states.append(graph.op("Unsqueeze", [state, "axes"], f"{prefix}u{t}"))
+    return graph.op("Concat", states, f"{prefix}Y", axis=0)
+
+
+@pytest.mark.parametrize("length", [T, "T"])
+def test_unrolled_cells_over_a_turned_input(length: int | str) -> None:
+    graph = Graph()
+    graph.weights("b", I)
+    made = turned(graph, unrolled(graph, "b", turned(graph, "X", "Xr")), "Y")
+    grus = fused(graph.model({"X": [length, B, I], "h0": [B, H]}, made), 1)
+    assert directions(grus) == (["reverse"] if length == T else ["forward"])
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_a_stack_of_both_directions(layers: int) -> None:
+    graph, x = Graph(), "X"
+    for layer in range(layers):
+        for way in "fb":
+            graph.weights(f"{way}{layer}", 2 * H if layer else I)
+        forward = unrolled(graph, f"f{layer}", x)
+        backward = turned(graph, unrolled(graph, f"b{layer}", turned(graph, x, f"Xr{layer}")), f"back{layer}")
+        x = graph.op("Concat", [forward, backward], f"Y{layer}", axis=2)
+    model = graph.model({"X": [T, B, I], "h0": [B, H]}, x)
+    result = gru_lower.fuse(model, require=2 * layers)
+    grus = [node for node in result.model.graph.node if is_onnx(node, "GRU")]
+    assert directions(grus) == ["bidirectional"] * layers
+    assert not [node for node in result.model.graph.node if node.op_type == "Slice"]
+
+
+def loop_over(graph: Graph, x: str, tail: str) -> str:
+    """Append a Loop that collects something in a sequence, as a scripted loop does; return it stacked."""
+    body, info = Graph(), helper.make_tensor_value_info
+    body.op("Gather", [x, "i"], "x")
+    body.cell("c", "x", "h", "Ht", weights="w")
+    kept = body.op("Tanh", [body.op("MatMul", ["Ht", "P"], "y")], "ty") if tail == "layer" else "Ht"
+    body.op("SequenceInsert", ["seen", kept], "seen1")
+    body.op("Identity", ["yes"], "still")
+    states = [
+        info("h", TensorProto.FLOAT, [B, H]),
+        helper.make_tensor_sequence_value_info("seen", TensorProto.FLOAT, None),
+    ]
+    after = [
+        info("Ht", TensorProto.FLOAT, [B, H]),
+        helper.make_tensor_sequence_value_info("seen1", TensorProto.FLOAT, None),
+    ]
+    made = helper.make_graph(
+        body.nodes,
+        "body",
+        [info("i", TensorProto.INT64, []), info("go", TensorProto.BOOL, []), *states],
+        [info("still", TensorProto.BOOL, []), *after],
+    )
+    trips = graph.op("Gather", [graph.op("Shape", [x], "sizes_of_x"), "zero"], "trips")
+    start = graph.op("SequenceEmpty", [], "none")
+    graph.nodes.append(helper.make_node("Loop", [trips, "yes", "h0", start], ["last", "all"], body=made))
+    return graph.op("ConcatFromSequence", ["all"], "Y", axis=0, new_axis=1)
+
+
+@pytest.mark.parametrize("tail", ["states", "layer"])
+@pytest.mark.parametrize("length", [T, "T"])
+def test_a_loop_that_collects_in_a_sequence(tail: str, length: int | str) -> None:
+    graph = Graph()
+    graph.weights("w", I)
+    graph.constants["P"] = np.random.default_rng(1).uniform(-0.5, 0.5, (H, I)).astype(np.float32)
+    model = graph.model({"X": [length, B, I], "h0": [B, H]}, loop_over(graph, "X", tail), "last")
+    result = gru_lower.fuse(model, require=1)
+    assert result.report.verification.status == "equivalent"
+    assert sum(node.op_type == "Loop" for node in result.model.graph.node) == (tail == "layer")
+
+
+def test_a_loop_that_feeds_back_what_it_collects_stays() -> None:
+    """The state is not only collected: the next step adds it to its input."""
+    graph = Graph()
+    graph.weights("w", I)
+    graph.constants["P"] = np.random.default_rng(1).uniform(-0.5, 0.5, (H, I)).astype(np.float32)
+    body, info = Graph(), helper.make_tensor_value_info
+    body.op("Add", [body.op("Gather", ["X", "i"], "g"), "y"], "x")
+    body.cell("c", "x", "h", "Ht", weights="w")
+    body.op("Tanh", [body.op("MatMul", ["Ht", "P"], "yp")], "y1")
+    body.op("Identity", ["go"], "still")
+    before = [info("h", TensorProto.FLOAT, [B, H]), info("y", TensorProto.FLOAT, [B, I])]
+    after = [info("Ht", TensorProto.FLOAT, [B, H]), info("y1", TensorProto.FLOAT, [B, I])]
+    made = helper.make_graph(
+        body.nodes,
+        "body",
+        [info("i", TensorProto.INT64, []), info("go", TensorProto.BOOL, []), *before],
+        [info("still", TensorProto.BOOL, []), *after],
+    )
+    graph.nodes.append(helper.make_node("Loop", ["four", "", "h0", "y0"], ["last", "y"], body=made))
+    result = gru_lower.fuse(graph.model({"X": [H, B, I], "h0": [B, H], "y0": [B, I]}, "last", "y"))
+    assert not any(is_onnx(node, "GRU") for node in result.model.graph.node)
