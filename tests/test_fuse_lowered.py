@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import onnx
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 T, B, I, H = 4, 2, 8, 16
+Form = Literal["unroll", "scan", "loop"]
 
 
 def model_of(
@@ -24,7 +25,8 @@ def model_of(
     """Return a GRU whose weights are of a kind."""
     rng = np.random.default_rng(0)
     shapes = {"W": (directions, 3 * H, I), "R": (directions, 3 * H, H), "B": (directions, 6 * H)}
-    nodes, constants = [], {}
+    nodes: list[onnx.NodeProto] = []
+    constants: dict[str, np.ndarray[Any, Any]] = {}
     inputs = [helper.make_tensor_value_info("X", TensorProto.FLOAT, [*dims, I])]
     for name, shape in shapes.items():
         numbers = rng.integers(-100, 100, shape).astype(np.int8)
@@ -36,7 +38,7 @@ def model_of(
             constants |= {f"{name}8": numbers, "scale": np.array(0.0078125, np.float32)}
             nodes.append(helper.make_node("DequantizeLinear", [f"{name}8", "scale"], [name]))
     way = "bidirectional" if directions > 1 else "forward"
-    own = {"hidden_size": H, "linear_before_reset": linear_before_reset, "direction": way}
+    own: dict[str, Any] = {"hidden_size": H, "linear_before_reset": linear_before_reset, "direction": way}
     nodes.append(helper.make_node("GRU", ["X", "W", "R", "B"], ["Y", "Y_h"], **own))
     graph = helper.make_graph(
         nodes,
@@ -51,7 +53,7 @@ def model_of(
 @pytest.mark.parametrize("form", ["unroll", "scan", "loop"])
 @pytest.mark.parametrize("linear_before_reset", [0, 1])
 @pytest.mark.parametrize("kind", ["constant", "int8", "input"])
-def test_a_lowered_gru_comes_back_and_is_counted(kind: str, linear_before_reset: int, form: str) -> None:
+def test_a_lowered_gru_comes_back_and_is_counted(kind: str, linear_before_reset: int, form: Form) -> None:
     dims = (T, B) if form == "unroll" else ("T", "B")  # a Scan of known small sizes would be packed
     lowered = gru_lower.lower(model_of(kind, linear_before_reset=linear_before_reset, dims=dims), form=form).model
     result = gru_lower.fuse(lowered, require=1)
@@ -63,7 +65,7 @@ def test_a_lowered_gru_comes_back_and_is_counted(kind: str, linear_before_reset:
 
 
 @pytest.mark.parametrize("form", ["loop", "scan"])
-def test_both_directions_of_weights_that_are_no_constants_come_back(form: str) -> None:
+def test_both_directions_of_weights_that_are_no_constants_come_back(form: Form) -> None:
     lowered = gru_lower.lower(model_of("int8", linear_before_reset=1, directions=2), form=form).model
     result = gru_lower.fuse(lowered, require=2)
     assert result.report.verification.status == "equivalent"
