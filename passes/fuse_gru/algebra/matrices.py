@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.passes.fuse_gru.algebra.sources import IndexedSource
-
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
@@ -56,11 +54,6 @@ class Matrix:
         """Whether the first of its numbers that is not 0 is below 0."""
         found = None if self.array is None else self.array[self.array != 0]
         return found is not None and bool(found.size) and bool(found[0] < 0)
-
-    @property
-    def value(self) -> Hashable:
-        """The source of the value that it is read from, which may hold several matrices."""
-        return self.source.source if isinstance(self.source, IndexedSource) else self.source
 
     @property
     def shape(self) -> tuple[int, int]:

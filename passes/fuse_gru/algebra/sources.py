@@ -79,3 +79,8 @@ class IndexedSource(NamedTuple):
 
     source: Hashable
     indices: tuple[Count, ...]
+
+
+def whole_source(source: Hashable) -> Hashable:
+    """Return the source of the tensor that a matrix is read from, which may hold several."""
+    return source.source if isinstance(source, IndexedSource) else source

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
+from gru_lower.passes.fuse_gru.algebra.sources import whole_source
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError, FeedsBackError
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState
 from gru_lower.passes.fuse_gru.recognition.input_part import InputPart, find_part, needs_count
@@ -138,7 +139,7 @@ def _matrices(interpreter: Interpreter, gate: PreActivation) -> Iterator[str]:
     for products in (gate.state, *(p for _, p in gate.inputs)):
         for _, matrix in products:
             if matrix.array is None:
-                name = interpreter.name_of(matrix.value)
+                name = interpreter.name_of(whole_source(matrix.source))
                 if name is None:
                     raise CannotWriteError("a matrix is computed anew in every step")
                 yield name

@@ -8,7 +8,7 @@ import numpy as np
 
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
-from gru_lower.passes.fuse_gru.algebra.sources import IndexedSource
+from gru_lower.passes.fuse_gru.algebra.sources import IndexedSource, whole_source
 from gru_lower.passes.fuse_gru.algebra.symbolic_integers import to_int
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 from gru_lower.passes.fuse_gru.writing.arrange_axes import as_batch_by_features
@@ -185,7 +185,7 @@ def _matrix(writer: NodeWriter, matrix: Matrix, local: str) -> str:
 
 
 def _name_of(writer: NodeWriter, matrix: Matrix) -> str:
-    name = writer.interpreter.name_of(matrix.value)
+    name = writer.interpreter.name_of(whole_source(matrix.source))
     if name is None:
         raise CannotWriteError("a matrix is not visible here")
     return name

@@ -10,6 +10,7 @@ from onnx import NodeProto, TensorProto, helper
 from gru_lower.graph import splice
 from gru_lower.gru.spec import VERSIONS, Direction, GruSpec
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
+from gru_lower.passes.fuse_gru.algebra.sources import whole_source
 from gru_lower.passes.fuse_gru.recognition.empty_axes import batch_size, preconditions
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 from gru_lower.passes.fuse_gru.recognition.hard_sigmoid import with_chosen_alpha
@@ -162,7 +163,7 @@ def _elem_type(interpreter: Interpreter, recurrence: Recurrence, facts: Facts) -
     matrix = recurrence.last_cell.z.state[0].matrix
     if matrix.array is not None:
         return int(helper.np_dtype_to_tensor_dtype(matrix.array.dtype))
-    name = interpreter.name_of(matrix.value)
+    name = interpreter.name_of(whole_source(matrix.source))
     known = facts.elem_type(interpreter.scope, name) if name is not None else 0
     if not known:
         raise CannotWriteError("its element type is not known")
