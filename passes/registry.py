@@ -36,6 +36,7 @@ PASSES = {
         "gru_lower.passes.legalize_gru.legalize_activation_parameters",
         "LegalizeActivationParameters",
     ),
+    "part-biases": ("gru_lower.passes.part_biases", "PartBiases"),
     "lower-gru": ("gru_lower.passes.lower_gru.lower_gru", "LowerGru"),
 }
 """By the name of a pass: its module, which ends in that name with underscores, and its class."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from gru_lower.emission.emitter import Emitter
+from gru_lower.emission.instantiate_template import Assembly
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
@@ -33,6 +35,8 @@ NUMBERS = (
     *(TensorProto.INT32, TensorProto.INT64),
 )
 """Types of which every value times 1 is that value."""
+LAST = (1 << 63) - 1
+"""Where a Slice up to the last entry ends."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,12 @@ class RespellNodes(Pass):
 
     Rules:
         1. What constants and static shapes make - by Expand, ConstantOfShape, Where and their like - is a constant.
+           Where a target takes an operator, but not of constants alone, that is one, too.
         2. A Flatten whose result's shape is known is a Reshape.
-        3. An Expand that repeats nothing is a Reshape, and one of numbers that does is a product with ones.
-        4. ConstantFill, which is no operator of ONNX, is a constant or ConstantOfShape, whatever the target.
-        5. Everything else, outputs of a graph that would be constants and local functions stay.
+        3. A Gather of one entry, known beforehand, is a Slice and, if its index has no axes, a Squeeze.
+        4. An Expand that repeats nothing is a Reshape, and one of numbers that does is a product with ones.
+        5. ConstantFill, which is no operator of ONNX, is a constant or ConstantOfShape, whatever the target.
+        6. Everything else, outputs of a graph that would be constants and local functions stay.
     """
 
     name = "respell-nodes"
@@ -65,7 +71,7 @@ class RespellNodes(Pass):
         """Rewrite every such node in every scope."""
         ctx.progress("respelling nodes", 0, 1)
         target = profile_of(self.options.target)
-        facts = Facts(model)
+        facts = Facts(model, computed=target is not None and bool(target.not_of_constants))
         found = [
             (scope, index)
             for scope in walk(model.proto)
@@ -79,17 +85,25 @@ class RespellNodes(Pass):
         names = Names(model.proto)
         edits = []
         for scope, index in found:
-            value = values.get((scope.path, scope.nodes[index].output[0]))
+            output = scope.nodes[index].output[0]
+            value = values.get((scope.path, output), facts.array(scope, output))
+            if value is None and _is_taken(scope.nodes[index], scope, target, of_constants=False):
+                continue
             edit = _Writer(scope, index, facts, names).edit(value)
             edits += [] if edit is None else [edit]
         return PassResult(modified=splice.apply(model, edits))
 
 
-def _is_taken(node: NodeProto, scope: Scope, target: Profile | None) -> bool:
+def _is_taken(node: NodeProto, scope: Scope, target: Profile | None, *, of_constants: bool = True) -> bool:
+    """Whether a target takes a node, even if all its inputs are constants."""
     op = node.op_type
     if op == CONSTANT_FILL:
         return False
-    return target is None or (op not in target.unwritten(scope.opset) and (not target.allow or op in target.allow))
+    if target is None:
+        return True
+    if of_constants and op in target.not_of_constants:
+        return False
+    return op not in target.unwritten(scope.opset) and (not target.allow or op in target.allow)
 
 
 class _Writer:
@@ -115,6 +129,8 @@ class _Writer:
         if self._node.op_type == "Flatten":
             shape = self._flat_shape()
             return None if shape is None else self._write("Reshape", np.array(shape, np.int64), "shape")
+        if self._node.op_type == "Gather":
+            return self._gather()
         return self._expand() if self._node.op_type == "Expand" else None
 
     def _constant(self, value: np.ndarray[Any, np.dtype[Any]]) -> splice.Edit | None:
@@ -141,6 +157,21 @@ class _Writer:
         if before and after:
             return [before, after]
         return [0, after] if axis == 1 and after else None
+
+    def _gather(self) -> splice.Edit | None:
+        """Return a Gather of one entry as a Slice and, if its index has no axes, a Squeeze."""
+        index = self._facts.array(self._scope, self._node.input[1])
+        rank = self._facts.shape(self._scope, self._node.input[0])
+        if index is None or index.size != 1 or index.ndim > 1 or rank is None:
+            return None
+        axis, start = self._attributes.get("axis", 0) % len(rank), int(index.reshape(()))
+        emitter = Emitter(self._scope.opset, self._facts.elem_type(self._scope, self._node.input[0]))
+        end = start + 1 if start != -1 else LAST
+        row = emitter.slice(emitter.value("x"), start, end, axis, "row")
+        entry = row if index.ndim else emitter.squeeze(row, [axis], "entry")
+        assembly = Assembly(self._scope, self._names, self._names.prefix(self._output))
+        assembly.add(emitter.template({"y": entry}), {"x": self._node.input[0]}, {"y": self._output})
+        return splice.Edit(self._scope, [self._index], assembly.nodes, assembly.initializers)
 
     def _expand(self) -> splice.Edit | None:
         given = self._facts.shape(self._scope, self._node.input[0])

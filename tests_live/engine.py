@@ -46,17 +46,18 @@ class Engine:
         name: The engine's, as in ``run_NAME.py``.
         package: The distribution whose version is the engine's, or the path of a package.json.
         here: Whether the runner keeps something open from model to model.
+        runner: Whose runner it is, where that is another engine's: the one in ``run_RUNNER.py``.
 
     """
 
-    def __init__(self, name: str, package: str, *, here: bool = False) -> None:
+    def __init__(self, name: str, package: str, *, here: bool = False, runner: str = "") -> None:
         """Start the server."""
         self.name = name
         self.version = version(package)
         self._seen: dict[bytes, Outcome] = {}
         self._folder = tempfile.TemporaryDirectory()
-        script = RUNNERS / f"run_{name}.py"
-        command = [sys.executable, "-m", "tests_live.serve", str(script), *(["--here"] if here else [])]
+        self.script = RUNNERS / f"run_{runner or name}.py"
+        command = [sys.executable, "-m", "tests_live.serve", str(self.script), *(["--here"] if here else [])]
         self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
     def run(self, model: onnx.ModelProto, feeds: Arrays) -> Outcome:

@@ -21,6 +21,7 @@ class Kind:
         not_portable: Cells that it does not run as ``--target portable`` writes them.
         random_right: How many of sixty random GRUs have to be right at least.
         here: Whether its runner keeps something open from model to model.
+        runner: Whose runner runs it, where that is another engine's.
 
     """
 
@@ -32,6 +33,7 @@ class Kind:
     not_portable: tuple[str, ...] = ()
     random_right: int = 55
     here: bool = False
+    runner: str = ""
 
 
 PACKAGE_JSON = f"{os.environ.get('ONNXRUNTIME_WEB', 'node_modules/onnxruntime-web')}/package.json"
@@ -39,6 +41,7 @@ AECMOS, PLCMOS, GTCRN = "aecmos_Run_1663829550_Stage_0", "plcmos_v1_nonintrusive
 KINDS = {
     "onnxruntime": Kind("onnxruntime", "onnxruntime"),
     "onnxruntime_web": Kind(PACKAGE_JSON, "onnxruntime", here=True),
+    "onnxruntime_webgpu": Kind(PACKAGE_JSON, "onnxruntime-webgpu", here=True),
     "reference": Kind(
         "onnx", lacks={GTCRN: ("ConvTranspose", "could not broadcast")}, refuses=("sequence_lens",), random_right=20
     ),
@@ -51,6 +54,13 @@ KINDS = {
         static=True,
         not_portable=("large lbr1", "large lbr0"),  # its Tanh is NaN from 45 on
     ),
+    "opencv4": Kind("opencv-python-headless", "opencv4", static=True, runner="opencv"),
+    "ncnn": Kind("ncnn", "ncnn", static=True),
+    "emx": Kind("emx-onnx-cgen", "emx", static=True),
+    "iree": Kind("iree-base-compiler", "iree", static=True),
+    "jaxonnxruntime": Kind("jaxonnxruntime", "jaxonnxruntime", static=True),
+    "onnx2tf": Kind("onnx2tf", "onnx2tf", static=True),
+    "sofie": Kind("sofie", "sofie", static=True),
     "tinygrad": Kind(
         "tinygrad",
         "tinygrad",
@@ -65,4 +75,4 @@ KINDS = {
 def start(name: str) -> Engine:
     """Start an engine."""
     kind = KINDS[name]
-    return Engine(name, kind.package, here=kind.here)
+    return Engine(name, kind.package, here=kind.here, runner=kind.runner)

@@ -1,5 +1,7 @@
 """Write a target's profile anew by probing its engine: ``python -m tests_live.profiles ENGINE [-o FILE]``.
 
+What was chosen stays: the vocabulary, which operators take no constants alone, and that shapes have to be static.
+
 It is ``gru-lower probe`` with a runner that stays up, which is several times quicker.
 """
 
@@ -43,7 +45,14 @@ def main() -> None:
 
         same = engine.version.startswith(held.version)  # 5.0.0 where the package is 5.0.0.93
         found = probe(
-            run, ProbeOptions(target, held.summary, held.version if same else engine.version, pairs=not given.quick)
+            run,
+            ProbeOptions(
+                target,
+                held.summary,
+                held.version if same else engine.version,
+                pairs=not given.quick,
+                kept=held,
+            ),
         )
     text = to_toml(found.profile)
     (given.output or FOLDER / f"{target}.toml").write_text(text, encoding="utf-8")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 
-from tests_live.engine import RUNNERS
 from tests_live.grid import Cell
 from tests_live.rewriting import rewritten
 
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
 
 
 def command(engine: Engine, model: Path, inputs: Path, outputs: Path) -> subprocess.CompletedProcess[str]:
-    script = RUNNERS / f"run_{engine.name}.py"
     return subprocess.run(
-        [sys.executable, str(script), str(model), str(inputs), str(outputs)],
+        [sys.executable, str(engine.script), str(model), str(inputs), str(outputs)],
         capture_output=True,
         text=True,
         check=False,

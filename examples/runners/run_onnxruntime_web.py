@@ -34,9 +34,10 @@ KINDS = {
     ".onnx": "application/octet-stream",
 }
 FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--headless", "--no-sandbox", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+NO_GPU = ("--disable-gpu",)
 LIMIT = 300
 """Seconds a model may take."""
 
@@ -44,8 +45,14 @@ LIMIT = 300
 class Browser:
     """A browser with the page open, which waits for models."""
 
-    def __init__(self) -> None:
-        """Start the server and the browser."""
+    def __init__(self, query: str = "", flags: tuple[str, ...] = NO_GPU) -> None:
+        """Start the server and the browser.
+
+        Args:
+            query: What the page is to know, see ``onnxruntime_web/page.mjs``.
+            flags: Of the browser, besides those it always has.
+
+        """
         self.jobs: queue.Queue[dict[str, Any]] = queue.Queue()
         self.results: queue.Queue[dict[str, Any]] = queue.Queue()
         self.model = b""
@@ -53,14 +60,15 @@ class Browser:
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._folder = tempfile.mkdtemp()
-        address = f"http://127.0.0.1:{self._server.server_address[1]}/page.html"
-        command = [os.environ.get("CHROMIUM", "chromium"), *FLAGS, f"--user-data-dir={self._folder}", address]
+        address = f"http://127.0.0.1:{self._server.server_address[1]}/page.html{query}"
+        command = [os.environ.get("CHROMIUM", "chromium"), *FLAGS, *flags, f"--user-data-dir={self._folder}", address]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def run(self, model: str, feeds: Arrays) -> Arrays:
-        """Run one model."""
+    def run(self, model: str, feeds: Arrays, *, fallback: bool = True) -> Arrays:
+        """Run one model, on the CPU what the page's provider does not take, if that may be."""
         self.model = Path(model).read_bytes()
-        self.jobs.put({"model": "/model.onnx", "feeds": {name: _plain(array) for name, array in feeds.items()}})
+        given = {name: _plain(array) for name, array in feeds.items()}
+        self.jobs.put({"model": "/model.onnx", "feeds": given, "fallback": fallback})
         result = self.results.get(timeout=LIMIT)
         if "error" in result:
             raise RuntimeError(result["error"])
@@ -82,8 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(json.dumps(self.browser.jobs.get()).encode(), "application/json")
         if self.path == "/model.onnx":
             return self._send(self.browser.model, KINDS[".onnx"])
-        folder = PACKAGE / "dist" if self.path.startswith("/dist/") else PAGE
-        file = folder / Path(self.path).name
+        path = self.path.partition("?")[0]
+        folder = PACKAGE / "dist" if path.startswith("/dist/") else PAGE
+        file = folder / Path(path).name
         if not file.is_file():
             return self.send_error(404)
         return self._send(file.read_bytes(), KINDS.get(file.suffix, "application/octet-stream"))

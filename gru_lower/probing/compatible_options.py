@@ -38,7 +38,9 @@ def compatible(options: Options, keep: Options, known: Collection[str] | None = 
     for one, other, instead in (
         ("dynamic_time", "one_step", ("many_steps", "static_time")),
         ("dynamic_batch", "one_sequence", ("many_sequences", "static_batch")),
-        ("told_batch", "no_initial_h", ("initial_h", "static_batch")),
+        ("told_batch", "no_initial_h", ("constant_initial_h", "static_batch")),
+        ("joined_directions", "only_Y_h", ("only_Y", "bidirectional")),
+        ("joined_directions", "blank_Y_h", ("only_Y", "bidirectional")),
     ):
         if {one, other} <= result:
             result = with_options(result, instead[1] if other in keep else instead[0])
@@ -59,14 +61,14 @@ def compatible(options: Options, keep: Options, known: Collection[str] | None = 
         )
         result = with_options(result, *([found] if found else []))
     if "other_functions" in keep:
-        result = with_options(result, "bidirectional")
+        result = result if "joined_directions" in result else with_options(result, "bidirectional")
         if not _has_other_functions(result):
             free = [each for each in sorted(known or ("g_Relu",)) if each[:2] in ("f_", "g_") and each[0] not in held]
             found = next((each for each in free if each not in DEFAULTS.values() and not _kind(each).ambiguous), None)
             result = with_options(result, *([found] if found else []))
     if _has_other_functions(result):
         result = with_options(result, "written_activations")
-    if "bidirectional" not in result or not _has_other_functions(result):
+    if not result & {"bidirectional", "joined_directions"} or not _has_other_functions(result):
         result = with_options(result, "same_functions")
     if any(_kind(option).ambiguous for option in _functions(result)):
         result = with_options(result, "parameters")

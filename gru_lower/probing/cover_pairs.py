@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.probing.compatible_options import compatible
-from gru_lower.targets.option_axes import AXES, AXIS_OF, with_options
+from gru_lower.targets.option_axes import AXES, AXIS_OF, COARSER, with_coarser, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,7 +159,7 @@ class PairCover:
         return sum(frozenset(pair) in self._open for pair in itertools.combinations(options, 2))
 
     def _holds_exception(self, options: Options) -> bool:
-        return any(each <= options for each in self.result.exceptions)
+        return any(each <= with_coarser(options) for each in self.result.exceptions)
 
     def _mark_covered(self, options: Options) -> None:
         self._open = {pair: tries for pair, tries in self._open.items() if not pair <= options}
@@ -179,9 +179,10 @@ class PairCover:
             return
         plain = {AXIS_OF[option]: option for option in self._base}
         failing = wanted
-        for axis in sorted(AXES, key=lambda _axis: self._rng.random()):
-            simpler = compatible(with_options(failing, plain[axis]), frozenset({plain[axis]}), self._known)
-            if simpler is None or simpler == failing or len(simpler - self._base) >= len(failing - self._base):
+        plainer = [plain[axis] for axis in sorted(AXES, key=lambda _axis: self._rng.random())]
+        for option in [*plainer, *(COARSER[option] for option in sorted(wanted & COARSER.keys()))]:
+            simpler = compatible(with_options(failing, option), frozenset({option}), self._known)
+            if simpler is None or not self._is_simpler(simpler, failing):
                 continue
             (found,) = self._run([simpler])
             if found is not None and found[1] != "right":
@@ -190,4 +191,9 @@ class PairCover:
         if len(cause) < 2:  # it would be the option alone, which was right
             cause = failing
         self.result.exceptions[cause] = verdict
-        self._open = {pair: tries for pair, tries in self._open.items() if not cause <= pair}
+        self._open = {pair: tries for pair, tries in self._open.items() if not cause <= with_coarser(pair)}
+
+    def _is_simpler(self, one: Options, other: Options) -> bool:
+        """Whether less of a GRU is not plain than of another, or as much with fewer special cases."""
+        counts = [(len(each - self._base), len(each & COARSER.keys())) for each in (one, other)]
+        return counts[0] < counts[1]

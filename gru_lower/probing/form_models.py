@@ -57,5 +57,8 @@ def model_of(
         forbid="+".join(sorted(profile.unwritten(opset))),
         packing="plain",
     )
-    (site,) = rewrite_model(held, passes, None).report.sites
-    return replace(made, model=held.proto) if site.action == "lowered" and site.form == column else None
+    passes += f",respell-nodes{{target={profile.name}}}" if profile.not_of_constants else ""
+    passes += ",part-biases" if profile.own_biases else ""
+    sites = rewrite_model(held, passes, None).report.sites
+    lowered = all(site.action == "lowered" and site.form == column for site in sites)
+    return replace(made, model=held.proto) if lowered else None

@@ -27,6 +27,8 @@ CLIP = 0.4
 BOUNDED = {"Sigmoid", "Tanh", "HardSigmoid", "ScaledTanh", "Softsign"}
 """Functions whose values stay within fixed limits."""
 ALPHA, BETA = 0.3, 0.7
+TWO_DIRECTIONS = ("bidirectional", "joined_directions")
+OUTPUTS = {"both_outputs": ("Y", "Y_h"), "only_Y": ("Y",), "only_Y_h": ("Y_h",), "blank_Y_h": ("Y", "Y_again")}
 TYPES = {
     "float32": TensorProto.FLOAT,
     "float16": TensorProto.FLOAT16,
@@ -54,7 +56,7 @@ def gru_model(options: frozenset[str], opset: int, seed: int = 0, factor: float 
     o = _option_by_axis(options)
     rng = np.random.default_rng(seed)
     t, b = 1 if o["T"] == "one_step" else T, 1 if o["N"] == "one_sequence" else B
-    d = 2 if o["direction"] == "bidirectional" else 1
+    d = 2 if o["direction"] in TWO_DIRECTIONS else 1
     kind = TYPES[o["type"]]
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind))
     batch_major = o["layout"] == "layout1"
@@ -68,7 +70,7 @@ def gru_model(options: frozenset[str], opset: int, seed: int = 0, factor: float 
     }
     if o["B"] == "B":
         arrays["B"] = rng.uniform(-w, w, (d, 6 * H))
-    if o["initial_h"] == "initial_h":
+    if o["initial_h"] != "no_initial_h":
         arrays["initial_h"] = rng.uniform(-1, 1, (b, d, H) if batch_major else (d, b, H))
     arrays = {name: array.astype(np.float32).astype(dtype) for name, array in arrays.items()}
     if o["sequence_lens"] != "no_lens":
@@ -97,7 +99,7 @@ def _attributes(o: dict[str, str], d: int) -> dict[str, Any]:
         attributes["activation_alpha"] = [ALPHA] * sum(kind.alpha is not None for kind in kinds)
         attributes["activation_beta"] = [BETA] * sum(kind.beta is not None for kind in kinds)
     if o["direction"] != "forward":
-        attributes["direction"] = o["direction"]
+        attributes["direction"] = "bidirectional" if o["direction"] in TWO_DIRECTIONS else o["direction"]
     if o["clip"] == "clip":
         attributes["clip"] = CLIP
     if o["hidden_size"] == "hidden_size":
@@ -110,9 +112,9 @@ def _attributes(o: dict[str, str], d: int) -> dict[str, Any]:
 def _model_of(
     o: dict[str, str], opset: int, arrays: dict[str, Array], attributes: dict[str, Any], kind: int
 ) -> ProbeModel:
-    outputs = {"both_outputs": ("Y", "Y_h"), "only_Y": ("Y",), "only_Y_h": ("Y_h",)}[o["outputs"]]
+    outputs = OUTPUTS[o["outputs"]]
     constants = {"W", "R", "B"} if o["weights"] == "constant_weights" else set()
-    constants |= {"initial_h"} if o["batch"] == "told_batch" else set()
+    constants |= {"initial_h"} if o["initial_h"] == "constant_initial_h" else set()
     hidden = kind == TensorProto.BFLOAT16  # numpy's files cannot hold it
     nodes, inputs = [], []
     for name, array in arrays.items():
@@ -129,21 +131,30 @@ def _model_of(
     while not given[-1]:
         given.pop()
     wanted = ["Y" if "Y" in outputs else "", "Y_h"] if "Y_h" in outputs else ["Y"]
+    wanted += [""] if o["outputs"] == "blank_Y_h" else []
+    joined = o["direction"] == "joined_directions"
+    wanted = [f"{name}_apart" if joined and name == "Y" else name for name in wanted]
     nodes.append(helper.make_node("GRU", given, wanted, name="gru", **attributes))
     values = dict(zip(("Y", "Y_h"), reference.gru(*_operator_inputs(arrays), **attributes), strict=True))
+    if o["outputs"] == "blank_Y_h":
+        nodes.append(helper.make_node("GRU", given, ["Y_again", ""], name="gru_again", **attributes))
+        values["Y_again"] = values["Y"]
+    if joined:
+        values["Y"] = _add_joining(nodes, values["Y"], batch_major=o["layout"] == "layout1")
     infos, expected = [], {}
     for name in outputs:
         shown = f"{name}_float" if hidden else name
         expected[shown] = values[name]
         if hidden:
             nodes.append(helper.make_node("Cast", [name], [shown], to=TensorProto.FLOAT))
-        shape = _dims(o, name, values[name])
+        shape = _dims(o, name.removesuffix("_again"), values[name])
         infos.append(helper.make_tensor_value_info(shown, TensorProto.FLOAT if hidden else kind, shape))
     tensors = [
         numpy_helper.from_array(arrays[name], name)
         for name in ("W", "R", "B", "initial_h")
         if name in constants & arrays.keys()
     ]
+    tensors += [numpy_helper.from_array(np.array([0, 0, -1]), "rows")] if joined else []
     graph = helper.make_graph(nodes, "micro", inputs, infos, tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version(opset))
     feeds = {
@@ -156,6 +167,16 @@ def _model_of(
     return ProbeModel(model, feeds, expected, TOLERANCE[o["type"]], options_of_model(model))
 
 
+def _add_joining(nodes: list[onnx.NodeProto], y: Array, *, batch_major: bool) -> Array:
+    """Add what joins the directions of Y along the features, and return the values."""
+    if batch_major:
+        nodes.append(helper.make_node("Reshape", ["Y_apart", "rows"], ["Y"]))
+        return y.reshape(*y.shape[:2], -1)
+    nodes.append(helper.make_node("Transpose", ["Y_apart"], ["Y_turned"], perm=[0, 2, 1, 3]))
+    nodes.append(helper.make_node("Reshape", ["Y_turned", "rows"], ["Y"]))
+    return y.transpose(0, 2, 1, 3).reshape(y.shape[0], y.shape[2], -1)
+
+
 def _operator_inputs(arrays: dict[str, Array]) -> list[Any]:
     return [arrays.get(name) for name in ("X", "W", "R", "B", "sequence_lens", "initial_h")]
 
@@ -166,6 +187,10 @@ def _dims(o: dict[str, str], name: str, array: Array) -> list[int | str]:
         "X": 1, "Y": 2, "initial_h": 1, "Y_h": 1
     }  # fmt: skip
     batch["sequence_lens"] = 0
+    if o["direction"] == "joined_directions" and o["layout"] == "layout0":
+        batch["Y"] = 1
+    if o["batch"] == "told_batch":
+        del batch["initial_h"]
     dims: list[int | str] = list(array.shape)
     if o["time"] == "dynamic_time" and name in time:
         dims[time[name]] = "T"

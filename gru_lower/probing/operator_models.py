@@ -125,7 +125,7 @@ OPERATORS: dict[str, tuple[int, Callable[[Emitter, Value, Value], Value]]] = {
     "Slice": (7, lambda e, x, _: e.slice(x, 1, 2, 0, "y")),
     "Concat": (7, lambda e, x, _: e.op("Concat", [x, e.op("Neg", [x], "minus")], "y", axis=1)),
     "Gather": (7, lambda e, x, _: e.op("Gather", [x, e.ints("backwards", [1, 0])], "y", axis=0)),
-    "Identity": (7, _one("Identity")),
+    "Identity": (7, lambda e, x, _: e.op("Identity", [e.op("Neg", [x], "minus")], "y")),
     "Cast": (7, lambda e, x, lens: e.op("Mul", [x, e.unsqueeze(e.op("Cast", [lens], "f", to=FLOAT), [1], "c")], "y")),
     "Less": (9, lambda e, x, lens: e.where(_condition(e, lens, "Less"), x, 0.0, "y")),
     "Equal": (9, lambda e, x, lens: e.where(_condition(e, lens, "Equal"), x, 0.0, "y")),

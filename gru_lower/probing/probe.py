@@ -24,7 +24,7 @@ from gru_lower.probing.run_models import ModelRuns
 from gru_lower.probing.runner import NO_ANSWER
 from gru_lower.probing.survey_operators import survey
 from gru_lower.targets.option_axes import DTYPES
-from gru_lower.targets.profile import COLUMNS, FORMS, PREFERRED, Column, Profile
+from gru_lower.targets.profile import COLUMNS, FORMS, PREFERRED, Column, OpLimit, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 OLDEST = 7
 VOCABULARIES = ("gemm", "matmul", "minimal")
-"""Vocabularies that lowered GRUs may be written in, and operators to do without."""
+"""Vocabularies that lowered GRUs may be written in."""
 COMPARED_ON: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("unroll", ()),
     ("unroll", ("lbr0",)),
@@ -62,6 +62,8 @@ class ProbeOptions:
         summary: One line about the target.
         version: The target's version.
         pairs: Whether to run options together.
+        kept: A profile of the same name that ships: its vocabulary stays, which operators take no constants alone, and
+            whether shapes have to be static; and which quantised weights it computes right.
         columns: What to probe, of :data:`gru_lower.targets.profile.COLUMNS`.
         jobs: How many runs at a time.
         seed: Of weights, inputs and draws.
@@ -72,6 +74,7 @@ class ProbeOptions:
     summary: str = ""
     version: str = ""
     pairs: bool = True
+    kept: Profile | None = None
     columns: tuple[str, ...] = COLUMNS
     jobs: int = 1
     seed: int = 0
@@ -165,14 +168,22 @@ class _Probe:
     def _find_operators(self) -> None:
         """Find the operators that are not right, or not in every version of theirs."""
         found = survey(self._profile.opset, self._opset, self._runs, every_version=self._options.pairs)
+        ops = dict(found.limits)
+        for op in self._options.kept.not_of_constants if self._options.kept else ():
+            ops[op] = replace(ops.get(op, OpLimit()), constants=False)
         self._profile = replace(
-            self._profile, forbid=found.forbid, avoid=found.avoid, ops=found.limits, control_flow=found.flow
+            self._profile,
+            forbid=found.forbid,
+            avoid=found.avoid,
+            ops=dict(sorted(ops.items())),
+            control_flow=found.flow,
         )
 
     def _find_vocabulary(self) -> None:
         """Find the vocabulary in which most of a few GRUs are right: with Gemm, without it, or the minimal one."""
         best = -1
-        for vocabulary in VOCABULARIES:
+        kept = self._options.kept
+        for vocabulary in VOCABULARIES if kept is None else (kept.vocabulary,):
             before, self._profile = self._profile, replace(self._profile, vocabulary=vocabulary)
             found = [self._verdict(column, extra) for column, extra in COMPARED_ON]
             score = sum(verdict == "right" for verdict in found)
@@ -180,6 +191,10 @@ class _Probe:
                 best = score
             else:
                 self._profile = before
+        if self._verdict("unroll", ()) != "right":
+            self._profile = replace(self._profile, own_biases=True)
+            if self._verdict("unroll", ()) != "right":
+                self._profile = replace(self._profile, own_biases=False)
         if self._verdict("unroll", ("lens_zero",)) != "right":
             self._profile = replace(self._profile, mask="where")
             if self._verdict("unroll", ("lens_zero",)) != "right":
@@ -202,5 +217,7 @@ class _Probe:
         forms = tuple(form for form in ORDER if form in FORMS and right.get(form, set()) & {"lbr1", "lbr0"})
         every = set().union(*right.values())
         dtypes = tuple(dtype for dtype in DTYPES if dtype in every) or ("float32",)
-        static = not every & {"dynamic_time", "dynamic_batch"}
-        self._profile = replace(p, forms=forms, dtypes=dtypes, static=static)
+        kept = self._options.kept
+        static = not every & {"dynamic_time", "dynamic_batch"} or bool(kept and kept.static)
+        quantised = "any" if kept is None else kept.quantised_weights
+        self._profile = replace(p, quantised_weights=quantised, forms=forms, dtypes=dtypes, static=static)

@@ -31,6 +31,8 @@ BASES: tuple[tuple[str, ...], ...] = (
     ("lbr0", "initial_h"),
     ("lbr1", "one_sequence"),
     ("lbr1", "initial_h", "written_activations"),
+    ("lbr1", "constant_initial_h"),
+    ("lbr1", "constant_initial_h", "only_Y"),
 )
 """Options that every GRU may need for a target to run it, the plainest first."""
 EXPONENTIAL = ("Tanh", "Sigmoid", "ScaledTanh", "Elu", "Softplus")

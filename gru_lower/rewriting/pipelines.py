@@ -32,7 +32,7 @@ def lowering(
     """
     given = _combined(options, {} if wanted is None else wanted.lower_gru)
     steps = _preparing(opset, wanted), _step("lower-gru", form=form, zero_length_state=zero_length_state, **given)
-    return ",".join(filter(None, steps))
+    return ",".join(filter(None, (*steps, _finishing(wanted))))
 
 
 def legalizing(target: str, wanted: TargetOptions, zero_length_state: str, opset: int | None, cast_to: str) -> str:
@@ -48,7 +48,7 @@ def legalizing(target: str, wanted: TargetOptions, zero_length_state: str, opset
     """
     legalize = _step("legalize-gru", target=quoted_target(target), cast_to=cast_to, zero_length_state=zero_length_state)
     lower = _step("lower-gru", form="auto", zero_length_state=zero_length_state, **wanted.lower_gru)
-    return ",".join(filter(None, (_preparing(opset, wanted), legalize, lower)))
+    return ",".join(filter(None, (_preparing(opset, wanted), legalize, lower, _finishing(wanted))))
 
 
 def fusing(*, steps: bool = False, assume: str = "nothing", empty: str = "fuse") -> str:
@@ -77,9 +77,20 @@ def _combined(options: dict[str, str | int], wanted: Mapping[str, str]) -> dict[
 
 def _preparing(opset: int | None, wanted: TargetOptions | None) -> str:
     fold = "fold-shapes" if wanted is not None and wanted.fold_shapes else ""
-    respell = "" if wanted is None else _step("respell-nodes", target=wanted.lower_gru["target"])
     convert = "" if opset is None else _step("convert-opset", to=opset)
-    return ",".join(filter(None, (fold, respell, convert)))
+    return ",".join(filter(None, (fold, _respelling(wanted), convert)))
+
+
+def _respelling(wanted: TargetOptions | None) -> str:
+    return "" if wanted is None else _step("respell-nodes", target=wanted.lower_gru["target"])
+
+
+def _finishing(wanted: TargetOptions | None) -> str:
+    """Return what is done to nodes that were written for a target."""
+    if wanted is None:
+        return ""
+    respell = _respelling(wanted) if wanted.no_constant_nodes else ""
+    return ",".join(filter(None, (respell, "part-biases" if wanted.part_biases else "")))
 
 
 def _step(name: str, **options: str | int) -> str:

@@ -25,12 +25,16 @@ class TargetOptions:
 
     Attributes:
         lower_gru: Options of ``lower-gru``.
+        part_biases: Whether what is added to a product may be read by nothing else.
+        no_constant_nodes: Whether there are operators that it does not take of constants alone.
         fold_shapes: Whether shapes are computed before the model runs, as the target takes static ones only.
 
     """
 
     lower_gru: dict[str, str]
     fold_shapes: bool
+    part_biases: bool = False
+    no_constant_nodes: bool = False
 
 
 def target_options(
@@ -64,7 +68,12 @@ def target_options(
         "target": quoted_target(target),
         **({"mask": "where"} if profile.mask == "where" else {}),
     }
-    return TargetOptions(options, fold_shapes=profile.static)
+    return TargetOptions(
+        options,
+        fold_shapes=profile.static,
+        part_biases=profile.own_biases,
+        no_constant_nodes=bool(profile.not_of_constants),
+    )
 
 
 class _Lack(NamedTuple):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import diagnostic
-from gru_lower.gru.constant_inputs import has_full_lengths, has_known_lengths
+from gru_lower.gru.constant_inputs import has_full_lengths, has_known_lengths, has_zero_initial_state
 from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import UNVERIFIED, judge
@@ -39,6 +39,7 @@ class AcceptedForms:
         label: The target's name and version.
         quantised: As what, the node (``"gru"``) or a form, it runs weights right that a DequantizeLinear makes; any if
             ``None``.
+        named: Whether it runs the node right once the empty name of its Y_h is another.
 
     """
 
@@ -48,6 +49,7 @@ class AcceptedForms:
     judgements: dict[str, Judgement] = field(default_factory=dict)
     label: str = ""
     quantised: frozenset[str] | None = None
+    named: bool = False
 
     def because(self, code: str | None) -> str:
         """Return what to add to the reason a GRU was kept for."""
@@ -79,7 +81,9 @@ def accepted_forms(
     if profile is None:
         return AcceptedForms(forms)
     options = options_at(scope, index, spec, facts)
-    lowered = with_options(options, "no_lens") if has_full_lengths(scope, spec, facts) else options
+    idle = ["no_lens"] if has_full_lengths(scope, spec, facts) else []
+    idle += ["no_initial_h"] if has_zero_initial_state(scope, spec, facts) else []
+    lowered = with_options(options, *idle)
     judgements = {"gru": judge(profile, "gru", options)}
     # Written step by step, constant lengths are a choice of rows that is made beforehand.
     stepwise = with_options(lowered, "no_lens") if has_known_lengths(scope, spec, facts) else lowered
@@ -87,11 +91,14 @@ def accepted_forms(
     judgements |= {form: judge(profile, form, by_form[form]) for form in profile.forms}
     taken = [form for form in profile.forms if judgements[form].verdict in ("right", "unknown")]
     refused = next((judgements[form].why for form in profile.forms if form not in taken), "")
+    named = "blank_Y_h" in options and judgements["gru"].verdict != "right"
+    if named:
+        judgements["gru"] = judge(profile, "gru", with_options(options, "both_outputs"))
     keep = judgements["gru"].verdict == "right"
     quantised = _takes_quantised(
         profile, scope, spec, facts, {"gru": options} | {form: by_form[form] for form in taken}
     )
-    return AcceptedForms(taken, keep, refused, judgements, profile.label, quantised)
+    return AcceptedForms(taken, keep, refused, judgements, profile.label, quantised, named)
 
 
 def _takes_quantised(

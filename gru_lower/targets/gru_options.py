@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.targets.joined_directions import joins_directions
 from gru_lower.targets.option_axes import band
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ def options_of(
     lens: frozenset[int] | None = None,
     *,
     symbolic_batch: bool = False,
+    constant_state: bool = False,
+    joined: bool = False,
+    blank: bool = False,
 ) -> frozenset[str]:
     """Return the options of a GRU.
 
@@ -32,15 +36,18 @@ def options_of(
         computed: Which of ``W``, ``R``, ``B`` are not constant.
         lens: The values in sequence_lens where they are constant.
         symbolic_batch: Whether the batch is no number in the shape of X.
+        constant_state: Whether initial_h is constant.
+        joined: Whether Y is read only to join its directions along the features.
+        blank: Whether Y_h has an empty name, as an output of another node beside it has.
 
     """
     written = {attribute.name for attribute in node.attribute}
     functions = [(direction.f, direction.g) for direction in spec.directions]
     result = {
         "lbr1" if spec.linear_before_reset else "lbr0",
-        spec.direction,
+        "joined_directions" if joined else spec.direction,
         f"layout{spec.layout}",
-        "initial_h" if "initial_h" in spec.inputs else "no_initial_h",
+        _initial_state(spec, constant=constant_state),
         "B" if "B" in spec.inputs else "no_B",
         "no_clip" if spec.clip is None else "clip",
         *(f"f_{f.name}" for f, _ in functions),
@@ -49,7 +56,7 @@ def options_of(
         "parameters" if written & {"activation_alpha", "activation_beta"} else "no_parameters",
         "same_functions" if len(set(functions)) == 1 else "other_functions",
         "hidden_size" if "hidden_size" in written else "no_hidden_size",
-        "both_outputs" if spec.Y and spec.Y_h else "only_Y" if spec.Y else "only_Y_h",
+        "blank_Y_h" if blank else _outputs(spec),
         "computed_weights" if computed else "constant_weights",
         "dynamic_time" if spec.seq_length is None else "static_time",
         "dynamic_batch" if spec.batch_size is None else "told_batch" if symbolic_batch else "static_batch",
@@ -61,6 +68,24 @@ def options_of(
     if "sequence_lens" not in spec.inputs:
         return frozenset(result | {"no_lens"})
     return frozenset(result | {"lens"} | ({"lens_zero"} if lens is None or 0 in lens else set()))
+
+
+def _initial_state(spec: GruSpec, *, constant: bool) -> str:
+    if "initial_h" not in spec.inputs:
+        return "no_initial_h"
+    return "constant_initial_h" if constant else "initial_h"
+
+
+def _outputs(spec: GruSpec) -> str:
+    if spec.Y_h:
+        return "both_outputs" if spec.Y else "only_Y_h"
+    return "only_Y"
+
+
+def _is_blank(scope: Scope, index: int) -> bool:
+    """Whether Y_h has an empty name, and another node beside it an output that has one as well."""
+    own = list(scope.nodes[index].output[1:2]) == [""]
+    return own and any("" in node.output for place, node in enumerate(scope.nodes) if place != index)
 
 
 def options_at(scope: Scope, index: int, spec: GruSpec, facts: Facts) -> frozenset[str]:
@@ -82,4 +107,14 @@ def options_at(scope: Scope, index: int, spec: GruSpec, facts: Facts) -> frozens
         lens = None if values is None else frozenset(int(value) for value in values.flat)
     shape = facts.shape(scope, spec.inputs["X"])
     symbolic = shape is not None and not isinstance(shape[1 - spec.layout], int)
-    return options_of(spec, facts.node(scope, index), scope.opset, computed, lens, symbolic_batch=symbolic)
+    return options_of(
+        spec,
+        facts.node(scope, index),
+        scope.opset,
+        computed,
+        lens,
+        symbolic_batch=symbolic,
+        constant_state=facts.constant(scope, spec.inputs.get("initial_h", "")) is not None,
+        blank=_is_blank(scope, index),
+        joined=spec.num_directions == 2 and joins_directions(scope, spec, facts),
+    )

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gru_lower.targets.option_axes import AXIS_OF, PLAIN, describe, in_order
+from gru_lower.targets.option_axes import AXIS_OF, PLAIN, describe, in_order, with_coarser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,7 @@ def faults(profile: Profile, column: str, options: frozenset[str]) -> list[Judge
     found += [
         (in_order(each.options), each.cell)
         for each in held.together
-        if each.options <= options and not each.options & bad.keys()
+        if each.options <= with_coarser(options) and not each.options & bad.keys()
     ]
     return [
         Judgement(

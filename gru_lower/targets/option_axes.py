@@ -1,6 +1,7 @@
 """The options of a GRU that targets may tell apart: on each axis a GRU takes one option, and runtimes differ by option.
 
-The first option of an axis is the plain one. A profile says of each option whether the target runs it right.
+The first option of an axis is the plain one. A profile says of each option whether the target runs it right; of those
+in :data:`COARSER`, which most targets do not tell from another option, only where one does.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ BANDS = {7: "opset_7", 9: "opset_9", 11: "opset_11", 13: "opset_13", 14: "opset_
 DTYPES = ("float32", "float16", "float64", "bfloat16")
 AXES: dict[str, tuple[str, ...]] = {
     "linear_before_reset": ("lbr1", "lbr0"),
-    "direction": ("forward", "reverse", "bidirectional"),
+    "direction": ("forward", "reverse", "bidirectional", "joined_directions"),
     "layout": ("layout0", "layout1"),
     "sequence_lens": ("no_lens", "lens", "lens_zero"),
-    "initial_h": ("no_initial_h", "initial_h"),
+    "initial_h": ("no_initial_h", "initial_h", "constant_initial_h"),
     "B": ("B", "no_B"),
     "clip": ("no_clip", "clip"),
     "f": ("f_Sigmoid", *(f"f_{name}" for name in FUNCTIONS if name != "Sigmoid")),
@@ -30,7 +31,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "parameters": ("no_parameters", "parameters"),
     "both directions": ("same_functions", "other_functions"),
     "hidden_size": ("hidden_size", "no_hidden_size"),
-    "outputs": ("both_outputs", "only_Y", "only_Y_h"),
+    "outputs": ("both_outputs", "only_Y", "only_Y_h", "blank_Y_h"),
     "weights": ("constant_weights", "computed_weights"),
     "time": ("static_time", "dynamic_time"),
     "batch": ("static_batch", "dynamic_batch", "told_batch"),
@@ -39,6 +40,12 @@ AXES: dict[str, tuple[str, ...]] = {
     "type": DTYPES,
     "opset": tuple(BANDS.values()),
 }
+COARSER = {
+    "joined_directions": "bidirectional",
+    "constant_initial_h": "initial_h",
+    "blank_Y_h": "only_Y",
+}
+"""An option: the one that it is a special case of, whose verdict it has where a profile does not say."""
 AXIS_OF = {option: axis for axis, options in AXES.items() for option in options}
 OPTIONS = tuple(AXIS_OF)
 _ORDER = {option: position for position, option in enumerate(OPTIONS)}
@@ -52,7 +59,9 @@ WORDS = {
     "no_lens": "no sequence_lens",
     "lens": "sequence_lens",
     "lens_zero": "a sequence length of 0",
+    "joined_directions": "bidirectional, whose Y becomes [T, B, 2H] at once",
     "no_initial_h": "no initial_h",
+    "constant_initial_h": "a constant initial_h",
     "no_B": "no B",
     "no_clip": "no clip",
     "default_activations": "activations left to the default",
@@ -65,6 +74,7 @@ WORDS = {
     "both_outputs": "both outputs",
     "only_Y": "only the output Y",
     "only_Y_h": "only the output Y_h",
+    "blank_Y_h": "only the output Y, with an empty name for Y_h as another node has it",
     "constant_weights": "constant weights",
     "computed_weights": "computed weights",
     "static_time": "a static sequence length",
@@ -97,6 +107,11 @@ def describe(option: str) -> str:
             return f"opset {first} and newer"
         return f"opset {first}" if after == first + 1 else f"opset {first} to {after - 1}"
     return WORDS.get(option, option)
+
+
+def with_coarser(options: frozenset[str]) -> frozenset[str]:
+    """Return options and those that they are special cases of."""
+    return options | {COARSER[option] for option in options if option in COARSER}
 
 
 def band(opset: int) -> str:

@@ -121,6 +121,7 @@ class Profile:
         mask: ``"auto"`` or ``"where"``, as ``lower-gru`` takes it.
         quantised_weights: Which weights it computes right that are quantised constants behind a DequantizeLinear:
             ``"any"``, or ``"symmetric"``, those with a zero point of 0.
+        own_biases: Whether what is added to a product may be read by nothing else.
         avoid: Operators that what is written for it does better without, though it takes them.
         forbid: Operators it does not take.
         allow: The only operators it takes, if any are named.
@@ -142,6 +143,7 @@ class Profile:
     vocabulary: str = "gemm"
     mask: str = "auto"
     quantised_weights: str = "any"
+    own_biases: bool = False
     avoid: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
@@ -164,6 +166,11 @@ class Profile:
     def unwritten(self, opset: int) -> frozenset[str]:
         """Return the operators that the profile names and that are not to be written into a model of an opset."""
         return frozenset(self.forbid) | frozenset(self.avoid) | self._late(opset)
+
+    @property
+    def not_of_constants(self) -> frozenset[str]:
+        """The operators that it does not take where all their inputs are constants."""
+        return frozenset(op for op, limit in self.ops.items() if not limit.constants)
 
     def _late(self, opset: int) -> frozenset[str]:
         return frozenset(

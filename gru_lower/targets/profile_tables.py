@@ -139,6 +139,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "vocabulary": profile.vocabulary,
         "mask": profile.mask,
         "quantised_weights": profile.quantised_weights,
+        "own_biases": profile.own_biases,
         "avoid": list(profile.avoid),
         "forbid": list(profile.forbid),
         "allow": list(profile.allow),

@@ -7,6 +7,8 @@ A column lists options under ``right``, ``wrong`` and ``rejected``, and need not
 3. A type outside ``dtypes``, an opset outside ``opset``, a dynamic dim where ``static`` holds, and a Scan that runs
    backwards or whose length is dynamic where ``control_flow`` says otherwise, are rejected; types and opsets inside are
    right where 2. holds.
+4. An option that is a special case of another, see :data:`gru_lower.targets.option_axes.COARSER`, has the verdict of
+   that one unless it is listed.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any
 from gru_lower.emission.operator_vocabulary import NAMES as VOCABULARIES
 from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.nearest_word import did_you_mean
-from gru_lower.targets.option_axes import BANDS, DTYPES, OPTIONS, PLAIN
+from gru_lower.targets.option_axes import BANDS, COARSER, DTYPES, OPTIONS, PLAIN
 from gru_lower.targets.profile import (
     COLUMNS,
     FOLDER,
@@ -47,7 +49,8 @@ from gru_lower.targets.validate_toml import (
 
 REQUIRED = ("name", "summary", "opset", "static", "forms")
 OPTIONAL = (
-    *("version", "evidence", "source", "dtypes", "vocabulary", "mask", "quantised_weights", "avoid", "forbid", "allow"),
+    *("version", "evidence", "source", "dtypes", "vocabulary", "mask", "quantised_weights", "own_biases"),
+    *("avoid", "forbid", "allow"),
     *("control_flow", "ops", *COLUMNS),
 )
 CELL_KEYS = ("evidence", "version", "source")
@@ -109,6 +112,7 @@ def parse(text: str) -> Profile:
         vocabulary=choice_at("vocabulary", data.get("vocabulary", "gemm"), VOCABULARIES),
         mask=choice_at("mask", data.get("mask", "auto"), ("auto", "where")),
         quantised_weights=choice_at("quantised_weights", data.get("quantised_weights", "any"), ("any", "symmetric")),
+        own_biases=flag_at("own_biases", data.get("own_biases", False)),
         avoid=words_at("avoid", data.get("avoid", [])),
         forbid=words_at("forbid", data.get("forbid", [])),
         allow=words_at("allow", data.get("allow", [])),
@@ -147,6 +151,10 @@ def _column(name: str, data: dict[str, Any], profile: Profile) -> Column:
         _together(f"{name}.together", entry, base) for entry in tables_at(f"{name}.together", data.get("together", []))
     )
     _fill(name, cells, profile, base, untried)
+    for option, coarser in COARSER.items():
+        if option not in listed:
+            cells.pop(option, None)
+            cells |= {option: cells[coarser]} if coarser in cells else {}
     ordered = {option: cells[option] for option in OPTIONS if option in cells}
     return Column(ordered, together, flag_at(f"{name}.pairs", data.get("pairs", False)))
 
@@ -159,7 +167,7 @@ def _fill(name: str, cells: dict[str, Cell], profile: Profile, base: Cell, untri
     outside |= {"dynamic_time", "dynamic_batch", "told_batch"} if profile.static else set()
     if name in ("scan", "loop"):
         outside |= set() if flow.dynamic_trip_count else {"dynamic_time"}
-        outside |= {"reverse", "bidirectional"} if name == "scan" and not flow.reverse else set()
+        outside |= {"reverse", "bidirectional", "joined_directions"} if name == "scan" and not flow.reverse else set()
     for option in outside.difference(untried):
         if option not in cells or cells[option].verdict == "right":
             cells[option] = rejected

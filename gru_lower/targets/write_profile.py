@@ -7,7 +7,7 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from gru_lower.targets.option_axes import OPTIONS, in_order
+from gru_lower.targets.option_axes import COARSER, OPTIONS, in_order
 from gru_lower.targets.profile import COLUMNS, VERDICTS
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def to_toml(profile: Profile) -> str:
         f"vocabulary = {_text(profile.vocabulary)}",
         f"mask = {_text(profile.mask)}",
         *([] if profile.quantised_weights == "any" else [f"quantised_weights = {_text(profile.quantised_weights)}"]),
+        *(["own_biases = true"] if profile.own_biases else []),
         *([_list("avoid", profile.avoid)] if profile.avoid else []),
         _list("forbid", profile.forbid),
         *([_list("allow", profile.allow)] if profile.allow else []),
@@ -61,12 +62,17 @@ def to_toml(profile: Profile) -> str:
 def _column(column: Column, profile: Profile) -> Iterable[str]:
     count = Counter(cell.verdict for cell in column.cells.values())
     rest = count.most_common(1)[0][0] if count else ""
-    untried = [option for option in OPTIONS if option not in column.cells]
+    untried = [
+        option for option in OPTIONS if option not in column.cells and COARSER.get(option) in {None, *column.cells}
+    ]
+    told = {option: cell for option, cell in column.cells.items() if column.cells.get(COARSER.get(option, "")) != cell}
     yield from [f"all = {_text(rest)}"] if rest else []
     yield from [_list("untried", untried)] if untried else []
     for verdict in VERDICTS:
-        listed = [option for option, cell in column.cells.items() if cell.verdict == verdict]
-        if listed and verdict != rest:
+        listed = [
+            each for each, cell in told.items() if cell.verdict == verdict and (verdict != rest or each in COARSER)
+        ]
+        if listed:
             yield _list(verdict, listed)
     if column.pairs:
         yield "pairs = true"
@@ -78,7 +84,7 @@ def _column(column: Column, profile: Profile) -> Iterable[str]:
             yield f"  {{ options = [{options}], verdict = {_text(each.cell.verdict)}{source} }},"
         yield "]"
     cited_by: dict[str, list[str]] = {}
-    for option, cell in column.cells.items():
+    for option, cell in told.items():
         if citation := _citation(cell, profile):
             cited_by.setdefault(citation, []).append(option)
     if cited_by:

@@ -55,7 +55,7 @@ class LegalizeInitialState(RewritePass):
             if settings.opset < EXPAND or not settings.may_write(*operators):
                 return None
         fresh = replace(spec, inputs=spec.inputs | {"initial_h": "initial_h"})
-        return [gru.changed("initial_h", spec=fresh)]
+        return [gru.changed("initial_h" if spec.batch_size is None else "constant_initial_h", spec=fresh)]
 
     def is_wanted(self, before: GruTraits, after: list[GruTraits]) -> bool:
         """Whether this is what was asked for."""

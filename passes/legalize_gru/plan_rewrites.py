@@ -24,10 +24,11 @@ from gru_lower.passes.legalize_gru.legalize_reset import LegalizeReset
 from gru_lower.passes.legalize_gru.legalize_reverse import LegalizeReverse
 from gru_lower.passes.legalize_gru.legalize_sequence_lens import LegalizeSequenceLens
 from gru_lower.targets.judge_gru import judge
+from gru_lower.targets.option_axes import with_options
 
 if TYPE_CHECKING:
     from gru_lower.passes.legalize_gru.apply_plans import Rewrite
-    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits, KnownConstant
     from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
     from gru_lower.targets.profile import Profile
 
@@ -46,6 +47,10 @@ REWRITES: tuple[Rewrite, ...] = (
     LegalizeActivations(),
     LegalizeActivationParameters(),
 )
+
+
+IDLE: dict[KnownConstant, str] = {"zero_initial_h": "no_initial_h", "full_lens": "no_lens"}
+"""What is known of a constant input that a lowering leaves out: the option of a GRU without it."""
 
 
 class Cost(NamedTuple):
@@ -115,8 +120,10 @@ class Planner:
         if judge(self.profile, "gru", gru.options).verdict == "right":
             return Cost()
         possible = possible_forms(gru.spec.seq_length, settings.opset)
+        idle = [option for known, option in IDLE.items() if known in gru.known]
+        lowered = with_options(gru.options, *idle)
         can_be_lowered = any(
-            form in possible and judge(self.profile, form, gru.options).verdict in ("right", "unknown")
+            form in possible and judge(self.profile, form, lowered).verdict in ("right", "unknown")
             for form in self.profile.forms
         )
         directions = gru.spec.num_directions

@@ -33,7 +33,9 @@ class KeptConstants:
         self._made: dict[tuple[str, str], str] = {}
         self.edits: list[Edit] = []
 
-    def store(self, scope: Scope, index: int, spec: GruSpec, computed: Collection[str]) -> None:
+    def store(
+        self, scope: Scope, index: int, spec: GruSpec, computed: Collection[str], *, name_y_h: bool = False
+    ) -> None:
         """Store the inputs of one GRU that are computed of constants.
 
         Args:
@@ -41,6 +43,7 @@ class KeptConstants:
             index: Its place among the scope's nodes.
             spec: The GRU.
             computed: Those of its inputs that may stay computed.
+            name_y_h: Whether its Y_h gets a name, though nothing reads it.
 
         """
         node = type(scope.nodes[index])()
@@ -57,5 +60,7 @@ class KeptConstants:
                 self._made[at] = named.name = self._names.value(f"{place.name}/constant")
                 self.edits.append(Edit(place.home, [], [], [named]))
             node.input[INPUTS.index(key)] = self._made[at]
-        if list(node.input) != list(scope.nodes[index].input):
+        if name_y_h:
+            node.output[1] = self._names.value(f"{node.name or spec.Y}/Y_h")
+        if node != scope.nodes[index]:
             self.edits.append(Edit(scope, [index], [node], keeps_documentation=False))

@@ -81,7 +81,8 @@ class LowerGru(Pass):
             quantised = _quantised(scope, read, facts)
             if wish.keep and self.options.form == "auto":
                 site.message = RUNS_RIGHT
-                kept.store(scope, index, read, quantised if wish.takes_quantised("gru") else ())
+                computed = quantised if wish.takes_quantised("gru") else ()
+                kept.store(scope, index, read, computed, name_y_h=wish.named)
                 result.diagnostics += wish.doubts("gru")
                 continue
             choice = choose_form(spec, scope.opset, self.options.form, wish.forms)

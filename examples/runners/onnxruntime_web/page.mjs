@@ -1,5 +1,8 @@
-// Takes models from the server one after the other, runs each by the WASM provider and sends back what came of it.
-import * as ort from "/dist/ort.wasm.min.mjs";
+// Takes models from the server one after the other, runs each by one provider and sends back what came of it.
+// The address says which: page.html?bundle=ort.webgpu.min.mjs&provider=webgpu; by default it is WASM.
+const given = new URLSearchParams(location.search);
+const provider = given.get("provider") ?? "wasm";
+const ort = await import(`/dist/${given.get("bundle") ?? "ort.wasm.min.mjs"}`);
 
 ort.env.wasm.numThreads = 1; // more would need a page that is isolated from other origins
 ort.env.wasm.wasmPaths = "/dist/";
@@ -23,8 +26,11 @@ function plain({ type, dims, data }) {
   return { type, dims, data: btoa(text) };
 }
 
-async function run({ model, feeds }) {
-  const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
+async function run({ model, feeds, fallback }) {
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: [provider],
+    extra: { session: { disable_cpu_ep_fallback: fallback ? "0" : "1" } },
+  });
   try {
     const inputs = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, tensor(value)]));
     const results = await session.run(inputs);

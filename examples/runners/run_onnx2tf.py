@@ -1,0 +1,44 @@
+"""Convert a model to LiteRT by onnx2tf, and run it in the interpreter of ai-edge-litert."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+
+import numpy as np
+import onnx2tf
+from ai_edge_litert.interpreter import Interpreter
+
+from runner import Arrays, main, names
+
+
+def run(model: str, feeds: Arrays) -> Arrays:
+    """Convert the model with its own layout kept, and run it by its signature."""
+    inputs, outputs = names(model)
+    with tempfile.TemporaryDirectory() as folder:
+        with contextlib.chdir(folder):  # it leaves files where it stands
+            onnx2tf.convert(
+                input_onnx_file_path=str(Path(model).resolve()),
+                output_folder_path=folder,
+                keep_shape_absolutely_input_names=inputs,
+                copy_onnx_input_output_names_to_tflite=True,
+                not_use_onnxsim=True,
+                non_verbose=True,
+            )
+        interpreter = Interpreter(str(next(Path(folder).glob("*_float32.tflite"))))
+        interpreter.allocate_tensors()
+        places = {detail["name"].partition(":")[0]: detail["index"] for detail in interpreter.get_input_details()}
+        for name in inputs:
+            interpreter.set_tensor(places[name], feeds[name])
+        interpreter.invoke()
+        shown = {detail["name"]: detail["index"] for detail in interpreter.get_output_details()}
+        return {name: np.array(interpreter.get_tensor(shown[name])) for name in outputs}
+
+
+if __name__ == "__main__":
+    sys.exit(main(run))

@@ -1,0 +1,260 @@
+"""What targets want of single models: how a GRU has to be spelled there, and what may not stand beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import gru_lower
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.model import Model
+from gru_lower.graph.scopes import walk
+from gru_lower.gru.parse_node import parse
+from gru_lower.targets import read_profile
+from gru_lower.targets.gru_options import options_at
+from gru_lower.targets.judge_gru import judge
+from gru_lower.targets.option_axes import COARSER
+from gru_lower.targets.profile import FOLDER
+
+T, N, I, H = 4, 2, 3, 5
+
+
+def weights(directions: int = 1) -> dict[str, np.ndarray[Any, Any]]:
+    rng = np.random.default_rng(3)
+    shapes = {"W": (directions, 3 * H, I), "R": (directions, 3 * H, H), "B": (directions, 6 * H)}
+    return {name: rng.uniform(-0.6, 0.6, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def model(
+    inputs: list[str],
+    outputs: list[str],
+    consts: dict[str, np.ndarray[Any, Any]],
+    more: tuple[onnx.NodeProto, ...] = (),
+    shown: dict[str, list[int]] | None = None,
+    *,
+    opset: int = 13,
+    **attributes: Any,
+) -> onnx.ModelProto:
+    """Return a model of one GRU whose X is [T, N, I], with what follows it."""
+    d = 2 if attributes.get("direction") == "bidirectional" else 1
+    shown = shown or {"Y": [T, d, N, H]}
+    given = {"hidden_size": H, "linear_before_reset": 1} | attributes
+    graph = helper.make_graph(
+        [helper.make_node("GRU", inputs, outputs, name="gru", **given), *more],
+        "g",
+        [helper.make_tensor_value_info("X", TensorProto.FLOAT, [T, N, I])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shown.items()],
+        [numpy_helper.from_array(array, name) for name, array in consts.items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    onnx.checker.check_model(made, full_check=True)
+    return made
+
+
+def rewritten(command: str, proto: onnx.ModelProto, target: str) -> onnx.ModelProto:
+    result = getattr(gru_lower, command)(proto, target=target)
+    if result.model.SerializeToString() != proto.SerializeToString():
+        assert result.report.verification.status == "equivalent"
+    made: onnx.ModelProto = result.model
+    return made
+
+
+def options(proto: onnx.ModelProto) -> frozenset[str]:
+    facts = Facts(Model(proto))
+    scope = next(walk(proto))
+    spec = parse(scope, 0, facts).spec
+    assert spec is not None
+    return options_at(scope, 0, spec, facts)
+
+
+ZEROS = np.zeros((1, N, H), np.float32)
+STATE = np.full((1, N, H), 0.25, np.float32)
+JOINED = (
+    helper.make_node("Transpose", ["Y"], ["turned"], perm=[0, 2, 1, 3]),
+    helper.make_node("Reshape", ["turned", "rows"], ["out"]),
+)
+ROWS = {"rows": np.array([0, 0, -1])}
+
+
+class TestOpenCV4:
+    """Its importer asserts six inputs, and computes a bidirectional GRU's Y as [T, 1, N, 2H]."""
+
+    @pytest.mark.parametrize("state", [ZEROS, STATE], ids=["zeros", "values"])
+    @pytest.mark.parametrize("command", ["lower", "legalize"])
+    def test_six_inputs_stay(self, command: str, state: np.ndarray[Any, Any]) -> None:
+        proto = model(["X", "W", "R", "B", "", "h0"], ["Y"], weights() | {"h0": state})
+        assert rewritten(command, proto, "opencv4").SerializeToString() == proto.SerializeToString()
+        assert not gru_lower.check(proto, target="opencv4", select=["GL72", "GL45"]).diagnostics
+
+    @pytest.mark.parametrize("inputs", [["X", "W", "R", "B"], ["X", "W", "R"], ["X", "W", "R", "B", "lens"]])
+    def test_others_get_a_state_of_zeros(self, inputs: list[str]) -> None:
+        given = {name: array for name, array in weights().items() if name in inputs}
+        given |= {"lens": np.full(N, T, np.int32)} if "lens" in inputs else {}
+        made = rewritten("legalize", model(inputs, ["Y"], given), "opencv4")
+        (node,) = (node for node in made.graph.node if node.op_type == "GRU")
+        assert len(node.input) == 6
+        assert node.input[3]
+        assert not node.input[4]
+        state = next(tensor for tensor in made.graph.initializer if tensor.name == node.input[5])
+        assert not numpy_helper.to_array(state).any()
+
+    def test_the_last_state_is_taken_from_y(self) -> None:
+        made = rewritten(
+            "legalize", model(["X", "W", "R", "B"], ["", "Y_h"], weights(), shown={"Y_h": [1, N, H]}), "opencv4"
+        )
+        (node,) = (node for node in made.graph.node if node.op_type == "GRU")
+        assert list(filter(None, node.output)) == [node.output[0]]
+
+    def test_a_computed_state_is_no_gru_s(self) -> None:
+        proto = model(["X", "W", "R", "B", "", "h0"], ["Y"], weights() | {"h0": STATE})
+        del proto.graph.initializer[-1]
+        proto.graph.input.append(helper.make_tensor_value_info("h0", TensorProto.FLOAT, [1, N, H]))
+        made = rewritten("legalize", proto, "opencv4")
+        assert "GRU" not in {node.op_type for node in made.graph.node}
+
+    @pytest.mark.parametrize("command", ["lower", "legalize"])
+    def test_both_directions_that_are_joined_stay(self, command: str) -> None:
+        given = weights(2) | ROWS | {"h0": np.zeros((2, N, H), np.float32)}
+        names, shown = ["X", "W", "R", "B", "", "h0"], {"out": [T, N, 2 * H]}
+        proto = model(names, ["Y"], given, JOINED, shown, direction="bidirectional")
+        assert rewritten(command, proto, "opencv4").SerializeToString() == proto.SerializeToString()
+
+    def test_both_directions_read_otherwise_do_not(self) -> None:
+        given = weights(2) | ROWS | {"h0": np.zeros((2, N, H), np.float32)}
+        names, shown = ["X", "W", "R", "B", "", "h0"], {"out": [T, N, 2 * H], "Y": [T, 2, N, H]}
+        made = rewritten("legalize", model(names, ["Y"], given, JOINED, shown, direction="bidirectional"), "opencv4")
+        assert all(a.s != b"bidirectional" for node in made.graph.node for a in node.attribute)
+
+    @pytest.mark.parametrize("opset", [7, 13, 17])
+    @pytest.mark.parametrize("target", ["opencv4", "portable"])
+    def test_a_bias_serves_nothing_else(self, target: str, opset: int) -> None:
+        """A Mul of a constant that is the bias of a product, too, is not loaded there."""
+        if target == "portable" and opset < 13:
+            return
+        proto = model(["X", "W", "R", "B", "", "h0"], ["Y"], weights() | {"h0": ZEROS}, opset=opset, clip=2.0)
+        made = rewritten("lower", proto, target)
+        products = {node.output[0] for node in made.graph.node if node.op_type == "MatMul"}
+        biases = {
+            name
+            for node in made.graph.node
+            if node.op_type == "Add" and products.intersection(node.input)
+            for name in set(node.input) - products
+        }
+        biases |= {name for node in made.graph.node if node.op_type == "Gemm" for name in node.input[2:]}
+        constants = {tensor.name for tensor in made.graph.initializer}
+        constants |= {node.output[0] for node in made.graph.node if node.op_type == "Constant"}
+        others = {name for node in made.graph.node if node.op_type in ("Mul", "Sub", "Max") for name in node.input}
+        assert biases & constants
+        assert not biases & constants & others
+
+    @pytest.mark.parametrize("lbr", [0, 1])
+    @pytest.mark.parametrize("layout", [0, 1])
+    def test_nothing_is_computed_of_constants(self, lbr: int, layout: int) -> None:
+        """It takes no MatMul, Squeeze or Transpose of constants alone."""
+        made = rewritten("lower", batch_major(lbr) if layout else stated(lbr), "opencv4")
+        constants = {tensor.name for tensor in made.graph.initializer}
+        for node in made.graph.node:
+            if node.op_type in ("MatMul", "Squeeze", "Transpose"):
+                assert not constants.issuperset(node.input), node.name
+
+
+def stated(lbr: int) -> onnx.ModelProto:
+    shown = {"Y": [T, 1, N, H], "Y_h": [1, N, H]}
+    inputs, outputs = ["X", "W", "R", "B", "", "h0"], ["Y", "Y_h"]
+    return model(inputs, outputs, weights() | {"h0": STATE}, shown=shown, opset=17, linear_before_reset=lbr)
+
+
+def batch_major(lbr: int) -> onnx.ModelProto:
+    made = stated(lbr)
+    made.graph.node[0].attribute.append(helper.make_attribute("layout", 1))
+    made.graph.initializer[-1].CopyFrom(numpy_helper.from_array(np.full((N, 1, H), 0.25, np.float32), "h0"))
+    shapes = [[N, T, I], [N, T, 1, H], [N, 1, H]]
+    for value, shape in zip([*made.graph.input, *made.graph.output], shapes, strict=True):
+        value.type.CopyFrom(helper.make_tensor_type_proto(TensorProto.FLOAT, shape))
+    return made
+
+
+class TestNcnn:
+    """pnnx takes no Gather of the first axis, and no Gemm whose C is computed."""
+
+    @pytest.mark.parametrize("opset", [9, 13, 17])
+    @pytest.mark.parametrize("index", [-1, 2, [0], [-2]])
+    def test_an_entry_taken_out_is_a_slice(self, index: int | list[int], opset: int) -> None:
+        taken = helper.make_node("Gather", ["Y", "index"], ["out"], axis=0)
+        shape = [N, H] if np.ndim(index) == 0 else [1, N, H]
+        shape = [*shape[:-2], 1, *shape[-2:]]
+        given = weights() | {"index": np.array(index)}
+        proto = model(["X", "W", "R", "B"], ["Y"], given, (taken,), {"out": shape}, opset=opset)
+        assert "Gather" not in {node.op_type for node in rewritten("lower", proto, "ncnn").graph.node}
+
+    def test_every_product_is_a_matmul(self) -> None:
+        counts = Counter(
+            node.op_type
+            for node in rewritten("lower", model(["X", "W", "R", "B"], ["Y"], weights()), "ncnn").graph.node
+        )
+        assert counts["MatMul"]
+        assert not counts["Gemm"] + counts["Split"]
+
+
+def two_layers(first: tuple[str, ...], second: tuple[str, ...]) -> onnx.ModelProto:
+    """Return a model of two GRUs with these outputs."""
+    given = weights() | {"R2": weights()["R"], "B2": weights()["B"], "W2": weights()["R"], "one": np.array([1])}
+    more = (
+        helper.make_node("Squeeze", ["Y", "one"], ["between"]),
+        helper.make_node("GRU", ["between", "W2", "R2", "B2"], second, hidden_size=H, linear_before_reset=1),
+    )
+    return model(["X", "W", "R", "B"], list(first), given, more, {"Y2": [T, 1, N, H]})
+
+
+class TestMnn:
+    """Two values with an empty name are one to it, and the model is not loaded."""
+
+    @pytest.mark.parametrize("command", ["lower", "legalize"])
+    def test_names_for_last_states_that_nothing_reads(self, command: str) -> None:
+        made = rewritten(command, two_layers(("Y", ""), ("Y2", "")), "mnn")
+        states = [node.output[1] for node in made.graph.node if node.op_type == "GRU"]
+        assert len(states) == 2
+        assert all(states)
+        assert len(set(states)) == 2
+
+    @pytest.mark.parametrize("command", ["lower", "legalize"])
+    def test_one_alone_stays(self, command: str) -> None:
+        proto = two_layers(("Y",), ("Y2", ""))
+        assert rewritten(command, proto, "mnn").SerializeToString() == proto.SerializeToString()
+
+
+class TestSpecialCases:
+    """Options that are special cases of others have their verdicts where a profile does not tell them apart."""
+
+    def test_what_a_model_has(self) -> None:
+        assert "only_Y" in options(model(["X", "W", "R", "B"], ["Y", ""], weights()))
+        assert "blank_Y_h" in options(two_layers(("Y", ""), ("Y2", "")))
+        assert "only_Y" in options(two_layers(("Y",), ("Y2", "")))
+        constant = model(["X", "W", "R", "B", "", "h0"], ["Y"], weights() | {"h0": STATE})
+        assert {"constant_initial_h", "only_Y"} <= options(constant)
+        given = weights(2) | ROWS
+        joined = model(["X", "W", "R", "B"], ["Y"], given, JOINED, {"out": [T, N, 2 * H]}, direction="bidirectional")
+        assert "joined_directions" in options(joined)
+        plain = model(["X", "W", "R", "B"], ["Y"], weights(2), direction="bidirectional")
+        assert "bidirectional" in options(plain)
+
+    @pytest.mark.parametrize("name", read_profile.names())
+    def test_a_profile_that_does_not_tell_them_apart(self, name: str) -> None:
+        text = (FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+        for column, held in read_profile.load(name).columns.items():
+            for option, coarser in COARSER.items():
+                if f'"{option}"' not in text:
+                    assert held.cells.get(option) == held.cells.get(coarser), f"{column}: {option}"
+
+    def test_what_fails_together_fails_in_the_special_case(self) -> None:
+        """MNN computes initial_h wrongly where there is one step, constant or not."""
+        profile = read_profile.load("mnn")
+        proto = model(["X", "W", "R", "B", "", "h0"], ["Y", "Y_h"], weights() | {"h0": STATE})
+        taken = options(proto) - {"many_steps"} | {"one_step"}
+        assert "constant_initial_h" in taken
+        assert judge(profile, "gru", taken).verdict == "wrong"
