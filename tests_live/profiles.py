@@ -1,6 +1,7 @@
 """Write a target's profile anew by probing its engine: ``python -m tests_live.profiles ENGINE [-o FILE]``.
 
-What was chosen stays: the vocabulary, which operators take no constants alone, and that shapes have to be static.
+What was chosen stays: the vocabulary, the mask, which operators take no constants alone, and that shapes have to be
+static.
 
 It is ``gru-lower probe`` with a runner that stays up, which is several times quicker.
 """

@@ -62,8 +62,8 @@ class ProbeOptions:
         summary: One line about the target.
         version: The target's version.
         pairs: Whether to run options together.
-        kept: A profile of the same name that ships: its vocabulary stays, which operators take no constants alone, and
-            whether shapes have to be static; and which quantised weights it computes right.
+        kept: A profile of the same name that ships. Its vocabulary and mask stay, and what it says of operators of
+            constants alone, of static shapes and of quantised weights.
         columns: What to probe, of :data:`gru_lower.targets.profile.COLUMNS`.
         jobs: How many runs at a time.
         seed: Of weights, inputs and draws.
@@ -195,7 +195,9 @@ class _Probe:
             self._profile = replace(self._profile, own_biases=True)
             if self._verdict("unroll", ()) != "right":
                 self._profile = replace(self._profile, own_biases=False)
-        if self._verdict("unroll", ("lens_zero",)) != "right":
+        if kept is not None:
+            self._profile = replace(self._profile, mask=kept.mask)
+        elif self._verdict("unroll", ("lens_zero",)) != "right":
             self._profile = replace(self._profile, mask="where")
             if self._verdict("unroll", ("lens_zero",)) != "right":
                 self._profile = replace(self._profile, mask="auto")
