@@ -228,6 +228,45 @@ CODES: dict[str, Code] = {
         "Nodes stand in front of what they use",
         "gru-lower check --fix writes them in order; other tools may refuse the model, or read it wrongly",
     ),
+    "GL734": Code(
+        "error",
+        "A value that nothing makes",
+        "no runtime loads such a model: see which tool wrote it last, or export it again",
+    ),
+    "GL735": Code(
+        "warning",
+        "X's batch is open, and that of another input is fixed",
+        "export with the batch of every input named as dynamic: dynamic_axes, or dynamic_shapes",
+    ),
+    "GL736": Code(
+        "warning",
+        "Batch and time are one axis in front of a GRU",
+        "keep the batch an axis of its own: [T, B, I] for the GRU, not [T * B, 1, I]",
+    ),
+    "GL737": Code(
+        "warning",
+        "An input for lengths that no node reads",
+        "connect it as the GRU's sequence_lens, or take it out of the inputs",
+    ),
+    "GL738": Code(
+        "warning",
+        "The final states of a lower layer are lost",
+        "export the layers one by one, or concatenate the Y_h of all of them",
+    ),
+    "GL739": Code(
+        "warning", "An output declares another shape than the graph gives it", "declare the shape that the graph gives"
+    ),
+    "GL740": Code("error", "Element types that clash", "cast one of them; no runtime loads such a model"),
+    "GL741": Code(
+        "error",
+        "An operator that ONNX does not have at the model's opset",
+        "export the model again, with a newer exporter or opset",
+    ),
+    "GL742": Code(
+        "note",
+        "A state that is an output and is read inside, too",
+        "nothing, unless the model goes through a float16 converter that keeps the types of outputs",
+    ),
     "GL801": Code("note", "A recurrence that is no GRU", "nothing, if it is not meant to be one; else mend the term"),
     "GL802": Code("note", "A decomposed GRU that cannot be fused", "see the reason; inspect lists what was seen"),
     "GL803": Code("warning", "A decomposed GRU that differs when it is fused", "please report it with the model"),

@@ -11,6 +11,7 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import external_data
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.undefined_values import UNDEFINED, undefined_values
 from gru_lower.gru.parse_node import parse
 from gru_lower.passes.base import Context
 from gru_lower.passes.fuse_gru.fuse_gru import FuseGru, FuseOptions
@@ -51,7 +52,12 @@ def inspect_source(source: interop.Source) -> Report:
     )
     report.diagnostics += model.notes
     _add_nodes(report, model)
-    _add_decomposed(report, model)
+    undefined = [
+        diagnostic(UNDEFINED, each.message, scope=each.scope, node=each.node) for each in undefined_values(model.proto)
+    ]
+    report.diagnostics += undefined
+    if not undefined:  # else it is not known what hangs on what
+        _add_decomposed(report, model)
     return report
 
 

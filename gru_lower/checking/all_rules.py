@@ -22,6 +22,14 @@ from gru_lower.checking.rules import (
     gl725_scan_outputs,
     gl731_gl732_fusable_grus,
     gl733_node_order,
+    gl734_undefined_values,
+    gl735_fixed_state_batch,
+    gl736_batch_in_time,
+    gl737_unread_lengths,
+    gl738_gl739_declared_outputs,
+    gl740_type_clashes,
+    gl741_unknown_operators,
+    gl742_states_read_inside,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +37,9 @@ if TYPE_CHECKING:
 
 RULES: tuple[Rule, ...] = (
     *gl733_node_order.RULES,
+    *gl734_undefined_values.RULES,
+    *gl741_unknown_operators.RULES,
+    *gl740_type_clashes.RULES,
     *gl1xx_gl2xx_gru_attributes.RULES,
     *gl109_sequence_lens_type.RULES,
     *gl722_hidden_size.RULES,
@@ -43,6 +54,11 @@ RULES: tuple[Rule, ...] = (
     *gl716_unused_grus.RULES,
     *gl717_duplicate_grus.RULES,
     *gl723_gl724_execution_providers.RULES,
+    *gl735_fixed_state_batch.RULES,
+    *gl736_batch_in_time.RULES,
+    *gl737_unread_lengths.RULES,
+    *gl738_gl739_declared_outputs.RULES,
+    *gl742_states_read_inside.RULES,
     *gl731_gl732_fusable_grus.RULES,
     *gl701_gl706_target.RULES,
 )

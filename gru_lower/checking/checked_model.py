@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.undefined_values import undefined_values
 from gru_lower.gru.parse_node import Parsed, parse
 from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
 from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences, find_recurrences
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from gru_lower.graph.scopes import Scope
     from gru_lower.targets.profile import Profile
 
+MOST_NODES_OF_STEP = 300
+"""A model of more nodes is not searched for single steps."""
 MOST_NODES = 3000
 """A model of more nodes is not searched for decomposed GRUs: it would take seconds."""
 
@@ -91,6 +94,19 @@ class CheckedModel:
     @cached_property
     def recurrences(self) -> list[ScopeRecurrences]:
         """The recurrences of every scope that are not GRU nodes; none in a model of too many nodes."""
-        if self.nodes > MOST_NODES:
+        if self.nodes > MOST_NODES or self.is_undefined:
             return []
         return [find_recurrences(interpreter) for interpreter in interpret_scopes(self.model, self.facts)]
+
+    @cached_property
+    def is_undefined(self) -> bool:
+        """Whether some value is used that nothing makes; then it is not known what hangs on what."""
+        return next(undefined_values(self.model.proto), None) is not None
+
+    @cached_property
+    def steps(self) -> list[ScopeRecurrences]:
+        """Single steps of GRUs, of a model that holds nothing but a few nodes and no other recurrence."""
+        others = bool(self.grus) or any(found.grus for found in self.recurrences)
+        if self.nodes > MOST_NODES_OF_STEP or others or self.is_undefined:
+            return []
+        return [find_recurrences(each, shortest=1) for each in interpret_scopes(self.model, self.facts)]

@@ -9,6 +9,7 @@ from gru_lower.errors import InvalidModel
 from gru_lower.graph import annotate_shapes, external_data, fixed_dims
 from gru_lower.graph import model as graph_model
 from gru_lower.graph.names import value_names
+from gru_lower.graph.undefined_values import refuse_undefined_values
 from gru_lower.passes import pipeline
 from gru_lower.passes.base import Context, Pass
 from gru_lower.report.run_report import Report, count_ops, file_of
@@ -51,6 +52,7 @@ def rewrite_model(
     """
     todo = pipeline.parse(passes)
     external_data.check(model.proto, model.base_dir, model_file=model.path)
+    refuse_undefined_values(model.proto)
     progress = progress or _no_progress
     if options is not None:
         options = replace(options, padding="right" if _promises_padding(todo) else None)

@@ -7,19 +7,28 @@ with the dim of a GRU's sequence, and the axes of input and shape that surely ar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import NodeProto, numpy_helper
 
 from gru_lower.checking.rule import Rule
-from gru_lower.diagnostics import diagnostic
+from gru_lower.diagnostics import Fix, diagnostic
+from gru_lower.graph import splice
+from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from onnx import TensorProto
 
     from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.scopes import Scope
     from gru_lower.graph.tensor_types import Dims
+    from gru_lower.passes.base import Context
 
 VIEWS = ("Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast")
 
@@ -42,6 +51,7 @@ def reshapes(checked: CheckedModel) -> Iterator[Diagnostic]:
             if baked is None:
                 continue
             dim, size = baked
+            instead = _open_place(dims, shape, size)
             held = "[" + ", ".join("?" if each is None else str(each) for each in shape) + "]"
             name = f"the dynamic dim {dim!r}" if dim else "a dynamic dim"
             yield diagnostic(
@@ -49,6 +59,7 @@ def reshapes(checked: CheckedModel) -> Iterator[Diagnostic]:
                 f"Reshape to {held} holds {size} where its input of shape {_in_words(dims)} has {name}",
                 scope=scope.path,
                 node=scope.site(index),
+                fix=None if instead is None else Fix(safe=False, message=f"{instead[1]} written in place of {size}"),
             )
 
 
@@ -111,8 +122,91 @@ def _baked_dim(dims: Dims, shape: list[int | None]) -> tuple[str, int] | None:
     return None
 
 
+def _open_place(dims: Dims, shape: list[int | None], size: int) -> tuple[int, int] | None:
+    """Return the place of a baked number in a Reshape's shape, and what leaves it open there.
+
+    Args:
+        dims: The shape of its input.
+        shape: What it is reshaped to.
+        size: The number.
+
+    Returns:
+        The place with 0, where the axis stays in its place, or with -1, where nothing else is left open; ``None`` where
+        neither can be written.
+
+    """
+    fixed = [dim for dim in dims if isinstance(dim, int)]
+    places = [place for place, entry in enumerate(shape) if entry == size]
+    by_place = [place for place in places if place < len(dims) and not isinstance(dims[place], int)]
+    closed = -1 not in shape and None not in shape
+    if by_place and (not closed or len(shape) == len(dims)):
+        return by_place[0], 0
+    if not closed or not places:
+        return None
+    return places[0 if size not in fixed or len(places) == 1 else -1], -1
+
+
+def leave_open(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
+    """Write 0 or -1 in place of the lengths that Reshapes hold."""
+    del ctx
+    wanted = {each.node: each for each in found}
+    names, edits, sites = Names(checked.model.proto), [], []
+    for scope in checked.scopes:
+        for index, node in enumerate(scope.nodes):
+            finding = wanted.get(scope.site(index))
+            shape = _shape(checked, scope, node.input[1]) if finding is not None else []
+            dims = checked.facts.shape(scope, node.input[0]) if shape else None
+            baked = None if dims is None else _baked_dim(dims, shape)
+            instead = None if dims is None or baked is None else _open_place(dims, shape, baked[1])
+            if finding is None or finding.fix is None or instead is None:
+                continue
+            edits.append(_with_open_place(checked, scope, index, *instead, names))
+            sites.append(
+                Site(finding.node, scope.path, node.name, None, "fixed", code="GL712", message=finding.fix.message)
+            )
+    splice.apply(checked.model, edits)
+    return sites
+
+
+def _with_open_place(
+    checked: CheckedModel, scope: Scope, index: int, place: int, entry: int, names: Names
+) -> splice.Edit:
+    """Return the edit that writes one entry of a Reshape's shape anew: of a constant, or of a piece of a Concat."""
+    node = NodeProto()
+    node.CopyFrom(scope.nodes[index])
+    whole = checked.facts.array(scope, node.input[1])
+    if whole is not None:
+        fresh = _with_entry(whole.reshape(-1), place, entry, names.value(f"{node.output[0]}/shape"))
+        node.input[1] = fresh.name
+        return splice.Edit(scope, [index], [node], [fresh])
+    joined = NodeProto()
+    joined.CopyFrom(scope.nodes[scope.producers[node.input[1]]])
+    joined.name, joined.output[0] = names.node(f"{node.output[0]}/shape"), names.value(f"{node.output[0]}/shape")
+    node.input[1] = joined.output[0]
+    tensors = []
+    for number, piece in enumerate(joined.input):
+        values = checked.facts.array(scope, piece)
+        length = len(values) if values is not None else _length(checked, scope, piece)
+        if 0 <= place < length and values is not None:
+            tensors.append(_with_entry(values, place, entry, names.value(f"{node.output[0]}/piece")))
+            joined.input[number] = tensors[0].name
+        place -= length
+    return splice.Edit(scope, [index], [joined, node], tensors)
+
+
+def _length(checked: CheckedModel, scope: Scope, piece: str) -> int:
+    dims = checked.facts.shape(scope, piece)
+    return dims[0] if dims and isinstance(dims[0], int) else 0
+
+
+def _with_entry(values: np.ndarray[Any, np.dtype[Any]], place: int, entry: int, name: str) -> TensorProto:
+    changed = np.array(values, np.int64)
+    changed[place] = entry
+    return numpy_helper.from_array(changed, name)
+
+
 def _in_words(dims: Dims) -> str:
     return "[" + ", ".join("?" if dim is None else str(dim) for dim in dims) + "]"
 
 
-RULES = (Rule(("GL712",), reshapes),)
+RULES = (Rule(("GL712",), reshapes, leave_open, keeps_results=False),)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import diagnostic
+from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.scopes import Scope
     from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences
+    from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
 VARIABLE = "ReadVariableOp"
 
@@ -42,15 +44,20 @@ def _in_loops(checked: CheckedModel, found: ScopeRecurrences) -> Iterator[Diagno
         if recurrence.loop is None:
             continue
         for place in recurrence.loop.leaves:
-            state = recurrence.loop.states[place]
+            state, leaf = recurrence.loop.states[place], recurrence.loop.leaves[place]
             if state.kind is StateKind.RECURRENT:
-                yield from _finding(checked, scope, state.initial, scope.site(recurrence.loop.index), 0)
+                yield from _finding(checked, scope, state.initial, scope.site(recurrence.loop.index), _batch_axis(leaf))
 
 
-def _finding(checked: CheckedModel, scope: Scope, name: str, site: str, axis: int) -> Iterator[Diagnostic]:
+def _batch_axis(leaf: PolyTensor) -> int | None:
+    """Return the axis along which a loop's state holds sequences: none, where it has no other than its features."""
+    return next((axis for axis, kind in enumerate(leaf.axes) if kind is not FEATURES), None)
+
+
+def _finding(checked: CheckedModel, scope: Scope, name: str, site: str, axis: int | None) -> Iterator[Diagnostic]:
     tensor = checked.facts.constant(scope, name)
     values = None if tensor is None else checked.facts.array(scope, name)
-    if tensor is None or values is None or values.ndim <= axis:
+    if tensor is None or values is None or axis is None or values.ndim <= axis:
         return
     if _is_frozen(values, axis, read=VARIABLE in name or VARIABLE in tensor.name):
         yield diagnostic(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
 
 PRODUCTS = ("MatMul", "Gemm")
+MOVING = ("Identity", "Slice", "Concat", "Split", "Unsqueeze", "Squeeze", "Reshape", "Transpose", "Cast", "Flatten")
+"""Operators that move the elements of weights, as exporters cut and join them."""
 GATES = (1, 2, 3)
 """Of how many gates a matrix may hold the rows."""
 LISTED = Fix(safe=False, message="the weights no longer listed as inputs")
@@ -37,8 +39,8 @@ def weights(checked: CheckedModel) -> Iterator[Diagnostic]:
         spec = gru.parsed.spec
         if spec is not None:
             keys = [key for key in ("W", "R", "B") if key in spec.inputs]
-            homes = {key: _model_input(gru.scope, spec.inputs[key]) for key in keys}
-            yield from _finding(checked, gru.scope, gru.site, [name for name in homes.values() if name])
+            names = [name for key in keys for name in _model_inputs(gru.scope, spec.inputs[key])]
+            yield from _finding(checked, gru.scope, gru.site, list(dict.fromkeys(names)))
     for found in checked.recurrences:
         scope = found.interpreter.scope
         for recurrence in found.grus:
@@ -58,17 +60,31 @@ def _finding(checked: CheckedModel, scope: Scope, site: str, names: Sequence[str
 
 
 def _model_input(scope: Scope, name: str) -> str:
-    """Return the main graph's input that a value is, ``""`` if it is none."""
-    home = scope.find(name)
-    while home is not None and name in home.producers:
-        node = home.nodes[home.producers[name]]
-        if not is_onnx(node, "Identity"):
-            return ""
-        name = node.input[0]
-        home = home.find(name)
-    if home is None or home.path != "main" or name not in home.inputs:
-        return ""
-    return "" if name in home.initializers and home.ir_version < FREE_INITIALIZERS_IR_VERSION else name
+    """Return the main graph's input that a value is, or is a part of, ``""`` if it is none."""
+    return next(iter(_model_inputs(scope, name)), "")
+
+
+def _model_inputs(scope: Scope, name: str) -> list[str]:
+    """Return the main graph's inputs that a value is made of by nothing but moving elements."""
+    found: dict[str, None] = {}
+    pending = [(scope, name)]
+    while pending:
+        here, each = pending.pop()
+        home = here.find(each) if each else None
+        if home is None:
+            continue
+        if each in home.producers:
+            node = home.nodes[home.producers[each]]
+            if is_onnx(node) and node.op_type in MOVING:
+                data = node.input if node.op_type == "Concat" else node.input[:1]
+                pending += [(home, given) for given in reversed(data)]
+        elif home.path == "main" and each in home.inputs and _is_free(home, each):
+            found[each] = None
+    return list(found)
+
+
+def _is_free(main: Scope, name: str) -> bool:
+    return name not in main.initializers or main.ir_version >= FREE_INITIALIZERS_IR_VERSION
 
 
 def _is_listed(checked: CheckedModel, name: str) -> bool:
@@ -102,7 +118,8 @@ def unlist(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context) -> 
     sites = []
     for gru in checked.grus:
         if gru.site in wanted and gru.parsed.spec is not None:
-            names |= {_model_input(gru.scope, gru.parsed.spec.inputs.get(key, "")) for key in ("W", "R", "B")}
+            for key in ("W", "R", "B"):
+                names.update(_model_inputs(gru.scope, gru.parsed.spec.inputs.get(key, "")))
             sites.append(Site(gru.site, gru.scope.path, gru.node.name, gru.parsed.spec, "fixed", code="GL714"))
     graph = checked.model.proto.graph
     for place in reversed(range(len(graph.input))):

@@ -1,0 +1,90 @@
+"""GL742: a state that is an output of the model and is read inside as well; fixed by an Identity between.
+
+onnxconverter-common's float16 with keep_io_types casts such an output back to float32 under its own name, and leaves
+its readers inside with the wrong type: the model it writes does not load.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnx import helper
+
+from gru_lower.checking.rule import Rule
+from gru_lower.diagnostics import Fix, diagnostic
+from gru_lower.graph.names import Names
+from gru_lower.graph.scopes import is_onnx, subgraphs
+from gru_lower.verification.sites.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from onnx import GraphProto
+
+    from gru_lower.checking.checked_model import CheckedModel
+    from gru_lower.diagnostics import Diagnostic
+    from gru_lower.passes.base import Context
+
+FIX = Fix(safe=True, message="an Identity put between the state and the output")
+RECURRENT = ("GRU", "LSTM", "RNN", "Loop", "Scan")
+
+
+def read_states(checked: CheckedModel) -> Iterator[Diagnostic]:
+    """Find outputs of the model that are states, and that nodes read, too."""
+    main, states = checked.scopes[0], set(_states(checked))
+    for name in dict.fromkeys(main.outputs):
+        if name in states and main.uses[name] > main.outputs.count(name):
+            yield diagnostic(
+                "GL742",
+                f"the state {name!r} is an output of the model, and is read inside of it, too",
+                scope="main",
+                node=name,
+                fix=FIX,
+            )
+
+
+def _states(checked: CheckedModel) -> Iterator[str]:
+    """Yield the states that the main graph makes: outputs of recurrent nodes, and the last states of unrolled cells."""
+    main = checked.scopes[0]
+    for node in main.nodes:
+        if is_onnx(node) and node.op_type in RECURRENT:
+            yield from filter(None, node.output)
+    for found in [*checked.recurrences, *checked.steps]:
+        if found.interpreter.scope.path == main.path:
+            for recurrence in found.grus:
+                named = found.interpreter.named_tensors
+                yield from (named[cell.state].name for cell in recurrence.cells if cell.state in named)
+
+
+def put_identity(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
+    """Give each such state a name of its own inside, and the output its name by an Identity."""
+    del ctx
+    names, graph = Names(checked.model.proto), checked.model.proto.graph
+    sites = []
+    for each in found:
+        inner = names.value(f"{each.node}/state")
+        _rename(graph, each.node, inner)
+        graph.node.append(helper.make_node("Identity", [inner], [each.node], names.node(f"{each.node}/output")))
+        sites.append(Site(each.node, "main", "", None, "fixed", code="GL742", message=FIX.message))
+        checked.model.modified = True
+    return sites
+
+
+def _rename(graph: GraphProto, old: str, new: str) -> None:
+    """Give a value of a graph another name, in the bodies inside as well; the graph's outputs keep theirs."""
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for place, name in enumerate(names):
+                if name == old:
+                    names[place] = new
+        for _, body in subgraphs(node):
+            own = {value.name for value in body.input} | {tensor.name for tensor in body.initializer}
+            own.update(name for inside in body.node for name in inside.output)
+            if old in own:
+                continue
+            _rename(body, old, new)
+            for value in body.output:
+                value.name = new if value.name == old else value.name
+
+
+RULES = (Rule(("GL742",), read_states, put_identity),)
