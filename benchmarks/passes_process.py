@@ -15,7 +15,8 @@ from pathlib import Path
 
 import onnx_graphsurgeon  # noqa: F401 - imported late by the passes; counts as an import here
 
-from gru_lower.graph.model import load, save
+from gru_lower.graph.model import load
+from gru_lower.graph.write_model import save
 from gru_lower.passes import pipeline
 from gru_lower.rewriting.rewrite_model import rewrite_model
 

@@ -80,7 +80,7 @@ def _to(module: ModuleType, o: dict[str, Any]) -> int:
     if piped:
         write_result.write_stdout(data)
         return 0
-    weight_files.write(output, data)
+    weight_files.write(output, data, overwrite=o["overwrite"])
     if not o["quiet"]:
         for name, array in weights.items():
             click.echo(f"{name}  {array.dtype} {list(array.shape)}")
@@ -92,7 +92,8 @@ def _from(module: ModuleType, o: dict[str, Any]) -> int:
     from gru_lower.api.inspect import inspect
     from gru_lower.frameworks.descriptions.all_frameworks import FRAMEWORKS
     from gru_lower.frameworks.weights import weight_files
-    from gru_lower.graph.model import Model, save
+    from gru_lower.graph.model import Model
+    from gru_lower.graph.write_model import save
 
     path = o["source"]
     weights, said = weight_files.read(path, FRAMEWORKS[o["origin"]])

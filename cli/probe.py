@@ -40,7 +40,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.cli.render_targets import show_probed
     from gru_lower.cli.terminal import Terminal
     from gru_lower.graph.atomic_file import AtomicFile
-    from gru_lower.graph.model import check_target
+    from gru_lower.graph.write_model import check_target
     from gru_lower.probing.probe import ProbeOptions, probe
     from gru_lower.probing.runner import CommandRunner
     from gru_lower.targets.write_profile import to_toml
@@ -57,7 +57,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     )
     with progress_bar(terminal) as progress:
         found = probe(CommandRunner(o["runner"], o["timeout"]), how, progress)
-    with AtomicFile(o["output"]) as file:
+    with AtomicFile(o["output"], overwrite=o["overwrite"]) as file:
         file.handle.write(to_toml(found.profile).encode("utf-8"))
     show_probed(terminal, found, str(o["output"]))
     return 0

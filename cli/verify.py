@@ -75,7 +75,7 @@ def _reduced_files(o: dict[str, Any]) -> ReducedFiles | None:
     """Return the files that ``--reduce`` writes, once it is sure that they may be written."""
     if o["reduce_to"] is None:
         return None
-    from gru_lower.graph.model import check_target
+    from gru_lower.graph.write_model import check_target
 
     if o["reduce_to"] == BESIDE:
         stem = Path("reduced") if str(o["b"]) == "-" else o["b"].with_name(f"{o['b'].stem}.reduced")
@@ -91,14 +91,15 @@ def _reduced_files(o: dict[str, Any]) -> ReducedFiles | None:
 
 def _write_reduced(found: Reduced | None, files: ReducedFiles, terminal: Terminal, *, overwrite: bool) -> None:
     """Write what is left of two models that differ."""
-    from gru_lower.graph.model import Model, save
+    from gru_lower.graph.model import Model
+    from gru_lower.graph.write_model import save
 
     if found is None:
         terminal.remark("Nothing reduced: the two do not differ on any inputs by themselves; see the reason above.")
         return
     save(Model(found.a, modified=True), files.a, overwrite=overwrite)
     save(Model(found.b, modified=True), files.b, overwrite=overwrite)
-    found.save_inputs(files.inputs)
+    found.save_inputs(files.inputs, overwrite=overwrite)
     nodes = ", ".join(
         f"{len(each.graph.node)} node{'s' if len(each.graph.node) > 1 else ''}" for each in (found.a, found.b)
     )

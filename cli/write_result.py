@@ -88,7 +88,7 @@ def refuse_output(path: Path, output: Path, *, overwrite: bool) -> None:
         Unsupported: So it is.
 
     """
-    from gru_lower.graph.model import check_target
+    from gru_lower.graph.write_model import check_target
 
     refuse_same(path, output, overwrite=overwrite)
     check_target(output, overwrite=overwrite)
@@ -109,7 +109,7 @@ def refuse_same(path: Path, output: Path, *, overwrite: bool) -> None:
 
 def write_result(o: dict[str, Any], outputs: Outputs, result: Result) -> Report:
     """Write the result, unless that is not wanted or it differs; return the report, with the file that was written."""
-    from gru_lower.graph.model import save
+    from gru_lower.graph.write_model import save
     from gru_lower.rewriting.result import with_output
 
     different = result.report.verification.status == "different"
@@ -118,9 +118,8 @@ def write_result(o: dict[str, Any], outputs: Outputs, result: Result) -> Report:
         return result.report
     if outputs.piped:
         write_stdout(result.held.to_bytes())
-    else:
-        save(result.held, output, overwrite=o["overwrite"])
-    return with_output(result.report, str(output), result.held)
+        return with_output(result.report, "-", result.held.sha256())
+    return with_output(result.report, str(output), save(result.held, output, overwrite=o["overwrite"]))
 
 
 def write_stdout(data: bytes) -> None:

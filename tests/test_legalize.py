@@ -17,6 +17,7 @@ from gru_lower.graph import model as graph_model
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model
 from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.write_model import save
 from gru_lower.passes import pipeline, registry
 from gru_lower.targets import read_profile
 from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
@@ -182,7 +183,7 @@ class TestRewrites:
         assert len(weights) == 4
         for tensor in weights:
             assert {entry.key: entry.value for entry in tensor.external_data}["location"] == "weights.bin"
-        graph_model.save(held, tmp_path / "split.onnx")
+        save(held, tmp_path / "split.onnx")
         hold(case, onnx.load(tmp_path / "split.onnx"))
 
     def test_a_gru_in_a_body(self) -> None:

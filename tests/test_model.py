@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import pickle
 import random
+import re
 import stat
 import zipfile
 from pathlib import Path
@@ -24,9 +26,12 @@ import zoo
 from gru_lower.diagnostic_codes import CODES
 from gru_lower.errors import GruLowerError, InvalidModel, Unsupported
 from gru_lower.graph import model as held_model
+from gru_lower.graph.external_data import is_external, view
 from gru_lower.graph.facts import Facts
-from gru_lower.graph.model import Model, check_target, load, parse, save
+from gru_lower.graph.model import Model, load, parse
+from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.write_model import check_target, save
 from gru_lower.gru.parse_node import parse as parse_gru
 
 if TYPE_CHECKING:
@@ -407,6 +412,14 @@ def arrays(path: Path) -> list[bytes]:
     return [numpy_helper.to_array(tensor).tobytes() for tensor in onnx.load(path).graph.initializer]
 
 
+def data_of(path: Path) -> Path:
+    """Return the file of external data that was written for a model."""
+    found = [each for each in path.parent.iterdir() if re.fullmatch(rf"{path.name}\.[0-9a-f]{{16}}\.data", each.name)]
+    model = onnx.load(path, load_external_data=False)
+    locations = {view(tensor).location for tensor in filter(is_external, tensors(model))}
+    return next(each for each in found if each.name in locations)
+
+
 BYTES = np.random.default_rng(3).integers(1, 255, 10_000, np.uint8).tobytes()
 
 
@@ -426,35 +439,107 @@ class TestExternalData:
     def files(self) -> dict[str, bytes]:
         return {"w.bin": BYTES, "sub/dir/v.bin": BYTES[:50], "unrelated.bin": b"not the model's"}
 
-    def test_only_what_is_referred_to_is_carried_at_the_same_offsets(self, tmp_path: Path) -> None:
+    def test_only_what_is_referred_to_is_carried_into_one_file(self, tmp_path: Path) -> None:
+        held = with_external(tmp_path / "a", self.tensors(), self.files())
+        before = held.proto.SerializeToString()
+        (tmp_path / "b").mkdir()
+        digest = save(held, tmp_path / "b" / "out.onnx")
+        copy = data_of(tmp_path / "b" / "out.onnx")
+        assert set(contents(tmp_path / "b")) == {"out.onnx", copy.name}
+        assert digest == hashlib.sha256((tmp_path / "b" / "out.onnx").read_bytes()).hexdigest()
+        assert arrays(tmp_path / "b" / "out.onnx") == arrays(tmp_path / "a" / "model.onnx")
+        raw = copy.read_bytes()
+        assert copy.name == f"out.onnx.{hashlib.sha256(raw).hexdigest()[:16]}.data"
+        assert BYTES[16:56] in raw
+        assert BYTES[8000:8600] in raw  # tensors that overlap are carried once
+        assert len(raw) < 3 * 4096  # a range begins as far into a page as it did
+        assert (tmp_path / "a" / "w.bin").read_bytes() == BYTES
+        assert held.proto.SerializeToString() == before
+
+    def test_the_same_input_gives_the_same_bytes(self, tmp_path: Path) -> None:
+        held = with_external(tmp_path / "a", self.tensors(), self.files())
+        for folder in ("b", "c"):
+            (tmp_path / folder).mkdir()
+            save(held, tmp_path / folder / "out.onnx")
+        assert contents(tmp_path / "b") == contents(tmp_path / "c")
+        save(held, tmp_path / "b" / "out.onnx", overwrite=True)
+        assert contents(tmp_path / "b") == contents(tmp_path / "c")
+
+    def test_a_link_out_of_the_folder_is_copied_in_the_same_folder_too(self, tmp_path: Path) -> None:
+        held = with_external(tmp_path / "a", self.tensors(), self.files())
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "a" / "w.bin").rename(tmp_path / "cache" / "blob")
+        (tmp_path / "a" / "w.bin").symlink_to(tmp_path / "cache" / "blob")
+        save(held, tmp_path / "a" / "out.onnx")
+        there = {
+            view(tensor).location
+            for tensor in onnx.load(tmp_path / "a" / "out.onnx", load_external_data=False).graph.initializer
+        }
+        assert there == {data_of(tmp_path / "a" / "out.onnx").name, "sub/dir/v.bin"}
+        assert (tmp_path / "cache" / "blob").read_bytes() == BYTES
+
+    def test_older_data_of_the_same_output_goes_and_no_other_file(self, tmp_path: Path) -> None:
+        old = with_external(tmp_path / "old", self.tensors(), self.files())
+        new = with_external(tmp_path / "new", self.tensors(), self.files() | {"w.bin": BYTES[::-1]})
+        out = tmp_path / "b"
+        out.mkdir()
+        save(old, out / "out.onnx")
+        older = data_of(out / "out.onnx")
+        written(out, b"not read by it", f"out.onnx.{'0' * 16}.data")
+        written(out, b"not read by it", "w.bin")
+        save(new, out / "out.onnx", overwrite=True)
+        assert not older.exists()
+        assert data_of(out / "out.onnx").exists()
+        assert {each.name for each in out.iterdir()} == {
+            "out.onnx",
+            "w.bin",
+            f"out.onnx.{'0' * 16}.data",
+            data_of(out / "out.onnx").name,
+        }
+
+    def test_what_a_pair_is_replaced_by_belongs_together_whenever_it_ends(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        old = with_external(tmp_path / "old", self.tensors(), self.files())
+        new = with_external(tmp_path / "new", self.tensors(), self.files() | {"w.bin": BYTES[::-1]})
+        (tmp_path / "b").mkdir()
+        save(old, tmp_path / "b" / "out.onnx")
+        expected = [arrays(tmp_path / "b" / "out.onnx")]
+        seen = []
+        real = Path.replace
+
+        def rename(source: Path, target: Path) -> Path:
+            seen.append(arrays(tmp_path / "b" / "out.onnx"))
+            moved = real(source, target)
+            seen.append(arrays(tmp_path / "b" / "out.onnx"))
+            return moved
+
+        monkeypatch.setattr(Path, "replace", rename)
+        save(new, tmp_path / "b" / "out.onnx", overwrite=True)
+        expected.append(arrays(tmp_path / "b" / "out.onnx"))
+        assert len(seen) == 4
+        assert all(each in expected for each in seen)
+
+    def test_a_file_that_appears_meanwhile_is_left_alone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         held = with_external(tmp_path / "a", self.tensors(), self.files())
         (tmp_path / "b").mkdir()
-        save(held, tmp_path / "b" / "out.onnx")
-        assert set(contents(tmp_path / "b")) == {"out.onnx", "w.bin", "sub", "sub/dir", "sub/dir/v.bin"}
-        assert (tmp_path / "b" / "out.onnx").read_bytes() == held.raw
-        assert arrays(tmp_path / "b" / "out.onnx") == arrays(tmp_path / "a" / "model.onnx")
-        copy = (tmp_path / "b" / "w.bin").read_bytes()
-        assert copy == b"\0" * 16 + BYTES[16:56] + b"\0" * (8000 - 56) + BYTES[8000:8600]
-        assert (tmp_path / "a" / "w.bin").read_bytes() == BYTES
+        real = os.fsync
+
+        def fsync(descriptor: int) -> None:
+            real(descriptor)
+            written(tmp_path / "b", b"another job's", "out.onnx")
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        with pytest.raises(Unsupported, match="has appeared in the meantime") as caught:
+            save(held, tmp_path / "b" / "out.onnx")
+        assert caught.value.code == "GL004"
+        assert contents(tmp_path / "b") == {"out.onnx": b"another job's"}
 
     def test_in_the_same_folder_nothing_is_copied(self, tmp_path: Path) -> None:
         held = with_external(tmp_path, self.tensors(), self.files(), modified=True)
         before = contents(tmp_path)
         save(held, tmp_path / "sub" / ".." / "out.onnx")
         assert contents(tmp_path) == before | {"out.onnx": held.to_bytes()}
-
-    def test_two_spellings_of_a_location_are_one_file(self, tmp_path: Path) -> None:
-        held = with_external(
-            tmp_path / "a",
-            [
-                zoo.external_tensor("one", [2], location="w.bin", offset=0, length=8),
-                zoo.external_tensor("two", [2], location="./w.bin", offset=8, length=8),
-            ],
-            {"w.bin": BYTES[:16]},
-        )
-        (tmp_path / "b").mkdir()
-        save(held, tmp_path / "b" / "out.onnx")
-        assert (tmp_path / "b" / "w.bin").read_bytes() == BYTES[:16]
 
     def test_tensors_are_found_wherever_they_are(self, tmp_path: Path) -> None:
         names = iter(range(100))
@@ -495,7 +580,11 @@ class TestExternalData:
         for name, raw in files.items():
             written(tmp_path / "a", raw, name)
         save(load(written(tmp_path / "a", model.SerializeToString())), tmp_path / "b" / "model.onnx")
-        assert contents(tmp_path / "b") == contents(tmp_path / "a")
+        copied = load(tmp_path / "b" / "model.onnx").proto
+        raw = data_of(tmp_path / "b" / "model.onnx").read_bytes()
+        for here, there in zip(*(filter(is_external, tensors(each)) for each in (copied, model)), strict=True):
+            where = view(here)
+            assert raw[where.offset : where.offset + where.length] == files[view(there).location]
 
     @pytest.mark.parametrize("kind", ["INT4", "UINT4", "FLOAT4E2M1", "FLOAT16", "BFLOAT16", "FLOAT8E4M3FN", "DOUBLE"])
     def test_a_length_left_out_is_that_of_the_shape(self, tmp_path: Path, kind: str) -> None:
@@ -505,21 +594,20 @@ class TestExternalData:
         held = with_external(tmp_path / "a", [tensor], {"w.bin": BYTES[: 16 + size]})
         (tmp_path / "b").mkdir()
         save(held, tmp_path / "b" / "model.onnx")
-        assert (tmp_path / "b" / "w.bin").read_bytes() == b"\0" * 16 + BYTES[16 : 16 + size]
+        assert data_of(tmp_path / "b" / "model.onnx").read_bytes() == b"\0" * 16 + BYTES[16 : 16 + size]
 
-    def test_a_file_in_the_way_is_replaced_only_where_that_is_allowed(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("overwrite", [False, True])
+    def test_a_model_chooses_no_name(self, tmp_path: Path, *, overwrite: bool) -> None:
         held = with_external(tmp_path / "a", self.tensors(), self.files())
         (tmp_path / "b").mkdir()
         written(tmp_path / "b", b"precious", "w.bin")
-        with pytest.raises(Unsupported, match=r"w\.bin: already exists") as caught:
-            save(held, tmp_path / "b" / "out.onnx")
-        assert caught.value.code == "GL004"
-        assert contents(tmp_path / "b") == {"w.bin": b"precious"}
-        save(held, tmp_path / "b" / "out.onnx", overwrite=True)
+        save(held, tmp_path / "b" / "out.onnx", overwrite=overwrite)
+        assert (tmp_path / "b" / "w.bin").read_bytes() == b"precious"
         assert arrays(tmp_path / "b" / "out.onnx") == arrays(tmp_path / "a" / "model.onnx")
 
     @pytest.mark.parametrize(
-        ("call", "count"), [(c, n) for c in ("fsync", "write") for n in (1, 2, 3)] + [("replace", 1)]
+        ("call", "count"),
+        [("fsync", 1), ("fsync", 2), *(("write", n) for n in (1, 2, 3)), ("replace", 1), ("replace", 2)],
     )
     @pytest.mark.parametrize("before", [{}, {"out.onnx": b"old model", "w.bin": b"old data"}])
     def test_a_failed_write_leaves_everything_as_it_was(
@@ -539,12 +627,11 @@ class TestExternalData:
     def test_a_model_is_not_written_over_its_own_data(self, tmp_path: Path, *, overwrite: bool) -> None:
         held = with_external(tmp_path / "a", self.tensors(), self.files())
         (tmp_path / "b").mkdir()
-        for folder in ("a", "b"):
-            before = contents(tmp_path / folder)
-            with pytest.raises(Unsupported, match=r"w\.bin: ") as caught:
-                save(held, tmp_path / folder / "w.bin", overwrite=overwrite)
-            assert caught.value.code == "GL004"
-            assert contents(tmp_path / folder) == before
+        before = contents(tmp_path / "a")
+        with pytest.raises(Unsupported, match=r"w\.bin: ") as caught:
+            save(held, tmp_path / "a" / "w.bin", overwrite=overwrite)
+        assert caught.value.code == "GL004"
+        assert contents(tmp_path / "a") == before
 
     def test_data_that_is_not_there_is_missed(self, tmp_path: Path) -> None:
         held = with_external(tmp_path / "a", [zoo.external_tensor("w", [2], location="w.bin")], {})

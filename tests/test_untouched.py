@@ -187,7 +187,7 @@ def test_a_model_of_everything_without_a_gru(tmp_path: Path) -> None:
     del model.graph.node[3]
     source, target = tmp_path / "a.onnx", tmp_path / "b.onnx"
     source.write_bytes(model.SerializeToString())
-    from gru_lower.graph.model import save
+    from gru_lower.graph.write_model import save
 
     result: Any = gru_lower.lower(source)
     save(result.held, target)

@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-import tempfile
-from contextlib import contextmanager, suppress
-from pathlib import Path
+import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from gru_lower.errors import Unsupported
 
-COPY_BLOCK = 1 << 22
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PREFIX_LENGTH = 32
 """How much of its target's name a temporary file's name has: that name may already be as long as it can be."""
+
+_unfinished: set[Path] = set()
 
 
 class AtomicFile:
     """A binary file that gets its name when the ``with`` block ends without an error, and is removed otherwise.
 
+    Args:
+        target: The name.
+        overwrite: Whether a file that has the name by then is replaced.
+
     Attributes:
         handle: What to write to, within the block.
+        temporary: The file, until it has its name.
+
+    Raises:
+        Unsupported: At the end of the block, a file has the name that had not when it was asked for.
+        OSError: The file cannot be written.
 
     """
 
     handle: BinaryIO
+    temporary: Path
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, *, overwrite: bool) -> None:
         """Remember the target; nothing is created before the block is entered."""
         self.target = target
+        self._overwrite = overwrite
+        self._placed = False
 
     def __enter__(self) -> Self:
         """Open a temporary file beside the target."""
-        prefix = f".{self.target.name[:PREFIX_LENGTH]}."
-        descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=self.target.parent)
-        self._temporary = Path(name)
-        self.handle = os.fdopen(descriptor, "wb")
+        name = f".{self.target.name[:PREFIX_LENGTH]}.{secrets.token_hex(4)}.tmp"
+        self.temporary = self.target.with_name(name)
+        _unfinished.add(self.temporary)  # before it is there: a signal may come at any time
+        self.handle = os.fdopen(os.open(self.temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
         return self
 
     def seal(self) -> None:
@@ -50,31 +65,69 @@ class AtomicFile:
             os.fsync(self.handle.fileno())
             self.handle.close()
 
+    def place(self, target: Path | None = None) -> None:
+        """Give the file its name now, or another one than it was made for, in the same folder.
+
+        Raises:
+            Unsupported: Another file has the name, and must not be replaced.
+            OSError: The disk is full or broken.
+
+        """
+        self.target = target or self.target
+        self.seal()
+        self.temporary.chmod(_mode(self.target))
+        if self._overwrite:
+            self.temporary.replace(self.target)
+        else:
+            try:
+                _give_free_name(self.temporary, self.target)
+            except FileExistsError as error:
+                raise Unsupported(
+                    f"{self.target}: has appeared in the meantime, and was left alone",
+                    code="GL004",
+                    hint="choose another -o, or allow it with --overwrite",
+                ) from error
+        self._placed = True
+
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        """Rename the file to its target, or remove it."""
+        """Give the file its name, or remove it."""
         try:
-            if kind is None:
-                self.seal()
-                self._temporary.chmod(_mode(self.target))
-                self._temporary.replace(self.target)
+            if kind is None and not self._placed:
+                self.place()
         finally:
-            with suppress(OSError):  # of a file that goes anyway
-                self.handle.close()
-            self._temporary.unlink(missing_ok=True)
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what has got no name."""
+        with suppress(OSError):  # of a file that goes anyway
+            self.handle.close()
+        self.temporary.unlink(missing_ok=True)
+        _unfinished.discard(self.temporary)
 
 
-@contextmanager
-def folder(path: Path) -> Iterator[None]:
-    """Make a folder, with those around it; remove what was made if the ``with`` block raises."""
-    missing = [each for each in (path, *path.parents) if not each.exists()]
-    path.mkdir(parents=True, exist_ok=True)
+def _give_free_name(temporary: Path, target: Path) -> None:
+    """Give a file a name that no other has.
+
+    Raises:
+        FileExistsError: Another file has it.
+
+    """
     try:
-        yield
-    except BaseException:
-        for each in missing:
-            with suppress(OSError):  # somebody else put a file there in the meantime
-                each.rmdir()
+        os.link(temporary, target)
+    except FileExistsError:
         raise
+    except OSError:  # a file system without links
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL))
+        temporary.replace(target)
+
+
+@atexit.register
+def remove_unfinished() -> None:
+    """Remove the temporary files of this process: a signal may have come where no ``with`` block could."""
+    for path in [*_unfinished]:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        _unfinished.discard(path)
 
 
 def _mode(target: Path) -> int:

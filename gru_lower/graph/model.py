@@ -1,13 +1,13 @@
-"""Reading and writing of models: a model holds the bytes as they were read and the ModelProto as it is now.
+"""Reading of models: a model holds the bytes as they were read and the ModelProto as it is now.
 
 The ModelProto is what passes edit; it is never built anew from another representation. Where nothing
-was edited, :func:`save` writes the very bytes that were read.
+was edited, :func:`gru_lower.graph.write_model.save` writes the very bytes that were read.
 """
 
 from __future__ import annotations
 
 import hashlib
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +17,7 @@ from google.protobuf.message import DecodeError, EncodeError
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.graph import bounded_read, external_data, file_kinds, model_tensors
-from gru_lower.graph.atomic_file import AtomicFile
-from gru_lower.graph.copy_external_data import copied_external_data
+from gru_lower.graph import bounded_read, file_kinds, model_tensors
 from gru_lower.graph.node_order import is_in_order, sort_scopes
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.validation.validate_model import validate_model
@@ -89,8 +87,15 @@ class Model:
             Unsupported: The model is larger than a protobuf message may be (2 GiB).
 
         """
-        if not self.modified and self.raw is not None:
-            return self.raw
+        return self.raw if not self.modified and self.raw is not None else self.serialized()
+
+    def serialized(self) -> bytes:
+        """Serialise the model as it is now, edited or not.
+
+        Raises:
+            Unsupported: The model is larger than a protobuf message may be (2 GiB).
+
+        """
         try:
             return bytes(self.proto.SerializeToString())
         except (EncodeError, ValueError) as error:
@@ -202,74 +207,3 @@ def _unsorted(disorder: Sequence[Disorder]) -> Diagnostic:
     if count == 1:
         said = f"{where}, stands in front of what makes it"
     return diagnostic(UNSORTED, said, scope=first.scope)
-
-
-def save(model: Model, target: Path, *, overwrite: bool = False) -> None:
-    """Write a model atomically: external data first, the model last; on failure nothing is left behind.
-
-    Args:
-        model: What to write.
-        target: Path of the file; its external data goes beside it.
-        overwrite: Whether an existing target may be replaced.
-
-    Raises:
-        InvalidModel: External data is missing, too short or out of place.
-        Unsupported: The target exists and ``overwrite`` is false, is the model's own external data, or cannot be
-            written.
-
-    """
-    check_target(target, overwrite=overwrite)
-    raw = model.to_bytes()
-    _check_place(model, target)
-    elsewhere = model.base_dir is not None and model.base_dir.resolve() != target.parent.resolve()
-    try:
-        with ExitStack() as stack:
-            file = stack.enter_context(AtomicFile(target))  # entered first, so that it is put in place last
-            if model.base_dir is not None and elsewhere:
-                stack.enter_context(
-                    copied_external_data(model.proto, model.base_dir, target.parent, overwrite=overwrite)
-                )
-            file.handle.write(raw)
-            file.seal()
-    except OSError as error:
-        raise _cannot_write(target, error) from error
-
-
-def _check_place(model: Model, target: Path) -> None:
-    """Refuse to write a model where its external data lies, or has to go."""
-    place, folders = target.resolve(), {target.parent.resolve(), (model.base_dir or target.parent).resolve()}
-    for tensor in model_tensors.tensors(model.proto):
-        if external_data.is_external(tensor):
-            location = external_data.view(tensor).location
-            if any(folder / location == place for folder in folders):
-                raise Unsupported(
-                    f"{target}: is the place of the model's external data", code="GL004", hint="choose another -o"
-                )
-
-
-def _cannot_write(target: Path, error: OSError) -> Unsupported:
-    return Unsupported(
-        f"{target}: cannot be written ({error.strerror or error})", code="GL004", hint="choose another -o"
-    )
-
-
-def check_target(target: Path, *, overwrite: bool) -> None:
-    """Refuse a target that cannot or must not be written, before any work is done.
-
-    Raises:
-        Unsupported: The target exists and ``overwrite`` is false, is no regular file, or its folder does not exist.
-
-    """
-    try:
-        if target.is_dir():
-            raise Unsupported(f"{target}: is a folder", code="GL004", hint="name a file with -o")
-        if target.exists() and not target.is_file():
-            raise Unsupported(f"{target}: is no regular file", code="GL004", hint="name a file with -o, or -")
-        if target.exists() and not overwrite:
-            raise Unsupported(
-                f"{target}: already exists", code="GL004", hint="choose another -o, or allow it with --overwrite"
-            )
-        if not target.parent.is_dir():
-            raise Unsupported(f"{target.parent}: no such folder", code="GL004", hint="create it, or choose another -o")
-    except OSError as error:
-        raise _cannot_write(target, error) from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gru_lower.graph.model import save
+from gru_lower.graph.write_model import save
 from gru_lower.report.run_report import File, Report
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ class Result:
     held: Model = field(repr=False)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model to a file, atomically; external data goes beside it.
+        """Write the model to a file, whole or not at all.
+
+        External data that is not found from there goes into one file beside it, ``PATH.DIGEST.data``.
 
         Args:
             path: Where to.
@@ -67,13 +69,13 @@ def kept_grus(report: Report) -> list[Site]:
     return [site for site in report.sites if site.action == "kept" and site.code]
 
 
-def with_output(report: Report, path: str, model: Model) -> Report:
+def with_output(report: Report, path: str, sha256: str) -> Report:
     """Return the report with the file that was written.
 
     Args:
         report: What was done.
         path: The file, ``"-"`` for stdout.
-        model: What was written.
+        sha256: The digest of what was written.
 
     """
-    return replace(report, output=File(path, model.sha256()))
+    return replace(report, output=File(path, sha256))

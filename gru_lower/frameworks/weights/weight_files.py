@@ -57,9 +57,9 @@ def to_bytes(weights: Weights, framework: str, config: Mapping[str, Any], suffix
     return buffer.getvalue()
 
 
-def write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes, *, overwrite: bool) -> None:
     """Write a file completely, or not at all."""
-    with AtomicFile(path) as file:
+    with AtomicFile(path, overwrite=overwrite) as file:
         file.handle.write(data)
 
 

@@ -42,17 +42,21 @@ class Reduced:
     b: onnx.ModelProto
     feeds: Feeds
 
-    def save_inputs(self, path: Path) -> None:
+    def save_inputs(self, path: Path, *, overwrite: bool) -> None:
         """Write the inputs as an .npz that verification takes.
 
+        Args:
+            path: The file.
+            overwrite: Whether an existing file may be replaced.
+
         Raises:
-            Unsupported: The file cannot be written.
+            Unsupported: The file exists and may not be replaced, or cannot be written.
 
         """
         held = io.BytesIO()
         np.savez(held, **{f"in__{name}": array for name, array in self.feeds.items()})  # type: ignore[arg-type]
         try:
-            with AtomicFile(path) as file:
+            with AtomicFile(path, overwrite=overwrite) as file:
                 file.handle.write(held.getvalue())
         except OSError as error:
             message = f"{path}: cannot be written ({error.strerror or error})"
