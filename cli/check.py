@@ -70,7 +70,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     ctx = click.get_current_context()
     _refuse(o)
     piped = o["fix"] and "-" in (str(o["output"]), *(str(path) for path in o["models"] if o["output"] is None))
-    terminal = Terminal(o, to_stderr=piped)
+    terminal = Terminal(o, to_stderr=piped, aside=True)
     runs, failed = [], False
     for path in o["models"]:
         mine = {**o, **option_precedence.overrides_for(ctx, str(path)), "model": path}

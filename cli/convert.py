@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gru_lower.cli import exclusive_options, parse_values, write_result
+from gru_lower.cli.standard_streams import say_aside, write_bytes
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -73,18 +74,18 @@ def _to(module: ModuleType, o: dict[str, Any]) -> int:
         write_result.refuse_output(path, output, overwrite=o["overwrite"])
     read = parse_values.read_model(path).model
     for note in read.notes:
-        click.echo(f"{note.severity} {note.code}: {note.message}\n  hint: {note.hint}", err=True)
+        say_aside(f"{note.severity} {note.code}: {note.message}\n  hint: {note.hint}", err=True)
     model = read.path or read.to_bytes()
     weights, config = module.to_weights(model, node=o["node"]), module.to_config(model, node=o["node"])
     data = weight_files.to_bytes(weights, o["target"], config, weight_files.SAFETENSORS if piped else output.suffix)
     if piped:
-        write_result.write_stdout(data)
+        write_bytes(data)
         return 0
     weight_files.write(output, data, overwrite=o["overwrite"])
     if not o["quiet"]:
         for name, array in weights.items():
-            click.echo(f"{name}  {array.dtype} {list(array.shape)}")
-        click.echo(f"Configuration: {json.dumps(config)}")
+            say_aside(f"{name}  {array.dtype} {list(array.shape)}")
+        say_aside(f"Configuration: {json.dumps(config)}")
     return 0
 
 
@@ -113,12 +114,12 @@ def _from(module: ModuleType, o: dict[str, Any]) -> int:
     config = {**said.get("config", {}), **o["config"]}
     model = module.to_onnx(weights, config=config, initial_state=o["initial_state"], opset=o["opset"], **lengths)
     if piped:
-        write_result.write_stdout(model.SerializeToString())
+        write_bytes(model.SerializeToString())
         return 0
     save(Model(model, modified=True), output, overwrite=o["overwrite"])
     if not o["quiet"]:
         for site in inspect(model).sites:
-            click.echo(f"{site.site}  {site.spec.describe()}")
+            say_aside(f"{site.site}  {site.spec.describe()}")
     return 0
 
 

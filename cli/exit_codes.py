@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gru_lower.cli.command_group import DEFAULT
+from gru_lower.cli.standard_streams import give_up, say_aside
 from gru_lower.errors import GruLowerError, InternalError, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-INTERRUPTED, NO_READER = 130, 141
-"""What a shell says of a program that SIGINT or SIGPIPE ended."""
+INTERRUPTED = 130
+"""What a shell says of a program that SIGINT ended."""
 
 
 def exit_code_of(command: Callable[[], Any], *, plain: bool) -> int:
@@ -30,20 +30,21 @@ def exit_code_of(command: Callable[[], Any], *, plain: bool) -> int:
         code = command()
         sys.stdout.flush()
     except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
+        say_aside("interrupted", err=True)
         return INTERRUPTED
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
-    except SystemExit:  # how click and rich leave when nobody reads their output any more
-        return NO_READER
+    except SystemExit:  # how click and rich leave when nobody reads their text any more, which is no error
+        give_up(sys.stdout)
+        return 0
     except click.ClickException as error:
         return _wrong_usage(error, plain)
     except GruLowerError as error:
         _print_error(error, plain)
         return error.exit_code
     except OSError as error:
-        _give_up_stdout()
-        name = "the output" if error.filename is None else error.filename
+        give_up(sys.stdout)
+        name = "stdout" if error.filename is None else error.filename
         hint = "check the disk's space and the permissions"
         _print_error(Unsupported(f"{name}: {error.strerror or error}", code="GL004", hint=hint), plain)
         return Unsupported.exit_code
@@ -55,14 +56,6 @@ def exit_code_of(command: Callable[[], Any], *, plain: bool) -> int:
         _print_error(InternalError(f"{type(error).__name__}: {error}", code="GL901", hint=hint), plain)
         return InternalError.exit_code
     return code if isinstance(code, int) else 0
-
-
-def _give_up_stdout() -> None:
-    """Forget what stdout could not take: the interpreter would try again when it ends, and exit with 120."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _wrong_usage(error: click.ClickException, plain: bool) -> int:
@@ -82,6 +75,6 @@ def _print_error(error: GruLowerError, plain: bool) -> None:
     color = False if plain else None
     code = f" {error.code}" if error.code else ""
     where = f" {error.node}:" if error.node else ""
-    click.echo(f"{click.style(f'error{code}:', fg='red', bold=True)}{where} {error.message}", err=True, color=color)
+    say_aside(f"{click.style(f'error{code}:', fg='red', bold=True)}{where} {error.message}", err=True, color=color)
     if error.hint:
-        click.echo(f"  {click.style('hint:', bold=True)} {error.hint}", err=True, color=color)
+        say_aside(f"  {click.style('hint:', bold=True)} {error.hint}", err=True, color=color)

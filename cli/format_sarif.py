@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -102,4 +103,4 @@ def _uri(path: str) -> str:
     if path == "-":
         return "stdin"
     here, there = Path.cwd(), Path(path).resolve()
-    return quote(there.relative_to(here).as_posix()) if there.is_relative_to(here) else there.as_uri()
+    return quote(os.fsencode(there.relative_to(here).as_posix())) if there.is_relative_to(here) else there.as_uri()

@@ -11,6 +11,8 @@ import click
 
 from gru_lower.cli.command_group import Commands
 from gru_lower.cli.exit_codes import exit_code_of
+from gru_lower.cli.standard_streams import open_closed_streams
+from gru_lower.cli.termination import Terminated, end_by, raise_when_asked_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,10 +54,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: The arguments, the process's own by default.
 
     """
+    open_closed_streams()
+    raise_when_asked_to_end()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a redirected stdout may be ASCII: what it cannot spell becomes "?"
             stream.reconfigure(errors="replace")
-    sys.exit(run(argv))
+    try:
+        code = run(argv)
+    except Terminated as terminated:
+        from gru_lower.graph.atomic_file import remove_unfinished
+
+        remove_unfinished()
+        end_by(terminated.signal)
+    sys.exit(code)
 
 
 def run(argv: Sequence[str] | None = None) -> int:

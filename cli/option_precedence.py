@@ -67,7 +67,7 @@ def give_defaults(
     if path is not None:
         ctx.obj = read(Path(path), commands, named=True)
     else:
-        ctx.obj = find(Path(model) if model != "-" and Path(model).exists() else Path.cwd(), commands)
+        ctx.obj = find(Path.cwd(), commands)  # not beside the model: who wrote that need not be who runs this
     if ctx.obj is not None and command.name is not None:
         one = models is not None and models.nargs == 1  # of several, each has its own: see overrides_for
         ctx.default_map = {

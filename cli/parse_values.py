@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gru_lower.errors import InvalidModel
 from gru_lower.nearest_word import nearest
 
 if TYPE_CHECKING:
@@ -44,7 +45,11 @@ def read_model(path: Path) -> Source:
     from gru_lower import interop
     from gru_lower.graph.bounded_read import read_bounded
 
-    return interop.read(read_bounded(sys.stdin.buffer, "stdin") if str(path) == "-" else path)
+    try:
+        return interop.read(read_bounded(sys.stdin.buffer, "stdin") if str(path) == "-" else path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InvalidModel(f"stdin: cannot be read ({reason})", code="GL001", hint="name a file") from error
 
 
 def shapes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:

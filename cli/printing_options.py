@@ -35,7 +35,7 @@ def _printing(command: Callable[P, R], formats: Sequence[str]) -> Callable[P, R]
             "--config",
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help="Where [tool.gru-lower] stands.  [default: the pyproject.toml around the model]",
+            help="Where [tool.gru-lower] stands.  [default: the pyproject.toml of this folder, or one above]",
         ),
         click.option("--no-color", is_flag=True, help="Print without colour (as does NO_COLOR)."),
         click.option("-v", "--verbose", count=True, help="Say what versions ran and how long it took; -vv: each step."),

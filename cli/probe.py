@@ -46,7 +46,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.targets.write_profile import to_toml
 
     check_target(o["output"], overwrite=o["overwrite"])
-    terminal = Terminal(o)
+    terminal = Terminal(o, aside=True)
     how = ProbeOptions(
         name=o["name"] or o["output"].stem,
         summary=o["summary"],

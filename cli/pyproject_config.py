@@ -5,7 +5,7 @@
 [tool.gru-lower.files."old/*.onnx"]   both of these again, for models whose path matches
 
 The later one wins, and the command line over all; but codes to ignore add up. The file is found by walking up from the
-model, or from here where there is none, to the first pyproject.toml with such a table.
+current folder to the first pyproject.toml with such a table; what lies beside a model sets nothing.
 """
 
 from __future__ import annotations
@@ -178,12 +178,13 @@ def read(path: Path, commands: Mapping[str, click.Command], *, named: bool) -> C
     import tomllib
 
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get(TABLE)
+        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise Unsupported(f"{path}: cannot be read ({reason})", code="GL013", hint="check --config") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, or numbers and tables beyond what Python reads
         raise Unsupported(f"{path}: is no TOML: {error}", code="GL013", hint="mend the line") from error
+    table = tools.get(TABLE) if isinstance(tools, dict) else None
     if table is None and named:
         raise Unsupported(f"{path}: has no [tool.{TABLE}]", code="GL013", hint="add the table, or leave out --config")
     if table is not None and not isinstance(table, dict):
@@ -192,7 +193,7 @@ def read(path: Path, commands: Mapping[str, click.Command], *, named: bool) -> C
 
 
 def find(start: Path, commands: Mapping[str, click.Command]) -> Config | None:
-    """Return the configuration around a file or folder, ``None`` where there is none."""
+    """Return the configuration of a folder or of one around it, ``None`` where there is none."""
     folder = start.resolve()
     for each in (folder, *folder.parents):
         path = each / "pyproject.toml"

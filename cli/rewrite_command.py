@@ -85,7 +85,7 @@ def rewrite(o: dict[str, Any], kind: str, options: type[O], call: Callable[[Mode
     exclusive_options.refuse_overruled()
     model = parse_values.read_model(o["model"]).model
     outputs = write_result.choose_outputs(o, kind)
-    terminal = Terminal(o, to_stderr=outputs.piped)
+    terminal = Terminal(o, to_stderr=outputs.piped, aside=True)
     with progress_bar(terminal) as progress:
         result = call(model, library_options(options, o, model.proto, progress=progress))
     remains = bool(remaining_in(result.report))

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gru_lower.cli.report_formats import TEXT, report_in
+from gru_lower.cli.standard_streams import Forgiving, write_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ class Terminal:
     Args:
         o: The command's option values: output_format, quiet, verbose, no_color.
         to_stderr: Whether stdout is taken by a model.
+        aside: Whether the result is a file or the exit code, so that a text which cannot be printed is no error.
 
     Attributes:
         output_format: What stands on stdout.
@@ -36,14 +38,16 @@ class Terminal:
 
     """
 
-    def __init__(self, o: dict[str, Any], *, to_stderr: bool = False) -> None:
+    def __init__(self, o: dict[str, Any], *, to_stderr: bool = False, aside: bool = False) -> None:
         """Set up the two consoles."""
         self.output_format: str = o["output_format"]
         self.quiet: bool = o["quiet"]
         self.verbose: int = o["verbose"]
         self.plain: bool = o["no_color"] or bool(os.environ.get("NO_COLOR"))
-        self.out = _console(sys.stderr if to_stderr else sys.stdout, self.plain)
-        self.err = _console(sys.stderr, self.plain)
+        remarks = Forgiving(sys.stderr)
+        self.out = _console(remarks if to_stderr else Forgiving(sys.stdout) if aside else sys.stdout, self.plain)
+        self.err = _console(remarks, self.plain)
+        self._to_stderr = to_stderr
 
     @property
     def for_person(self) -> bool:
@@ -66,8 +70,11 @@ class Terminal:
 
     def write(self, document: str) -> None:
         """Write what a program reads."""
-        self.out.file.write(document)
-        self.out.file.flush()
+        if self._to_stderr:
+            self.out.file.write(document)
+            self.out.file.flush()
+        else:
+            write_document(document)
 
     def show(self, what: str | Text) -> None:
         """Print a line, with --quiet too."""

@@ -50,7 +50,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
 
     exclusive_options.refuse_overruled()
     o["ignore"] = option_precedence.overrides_for(click.get_current_context(), str(o["a"])).get("ignore", o["ignore"])
-    terminal = Terminal(o)
+    terminal = Terminal(o, aside=True)
     files = _reduced_files(o)
     left, right = parse_values.read_model(o["a"]).model, parse_values.read_model(o["b"]).model
     options = library_options(VerifyingOptions, o, left.proto)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from gru_lower.cli.standard_streams import write_bytes
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -117,12 +117,6 @@ def write_result(o: dict[str, Any], outputs: Outputs, result: Result) -> Report:
     if o["dry_run"] or (different and (outputs.piped or not o["keep_different"])):
         return result.report
     if outputs.piped:
-        write_stdout(result.held.to_bytes())
+        write_bytes(result.held.to_bytes())
         return with_output(result.report, "-", result.held.sha256())
     return with_output(result.report, str(output), save(result.held, output, overwrite=o["overwrite"]))
-
-
-def write_stdout(data: bytes) -> None:
-    """Write a file's bytes to stdout."""
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()

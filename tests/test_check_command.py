@@ -286,16 +286,22 @@ form = "unroll"
     assert any(node.op_type == "Scan" for node in onnx.load("mine.lowered.onnx").graph.node)
 
 
-def test_the_nearest_configuration_around_the_model_counts(call: Callable[..., Said]) -> None:
+def test_the_nearest_configuration_around_the_current_folder_counts(
+    call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
     configure('[tool.gru-lower]\nignore = ["GL722"]\n')
     configure("[project]\nname = 'another'\n", "inner/pyproject.toml")
     configure("[tool.gru-lower]\n", "own/pyproject.toml")
     assert call("check", gru("inner/m.onnx"))[0] == 0
-    assert call("check", gru("own/m.onnx"))[0] == 1
+    assert call("check", gru("own/m.onnx"))[0] == 0
     assert call("check", "inner/m.onnx", "--config", "own/pyproject.toml")[0] == 1
     configure('[tool.gru-lower.files."inner/*"]\nignore = ["GL722"]\n', "named.toml")
     assert call("check", "inner/m.onnx", "own/m.onnx", "--config", "named.toml")[0] == 1
     assert call("check", "inner/m.onnx", "--config", "named.toml")[0] == 0
+    monkeypatch.chdir("inner")
+    assert call("check", "m.onnx")[0] == 0
+    monkeypatch.chdir("../own")
+    assert call("check", "m.onnx")[0] == 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -807,32 +806,3 @@ def test_the_program_by_itself() -> None:
     again = subprocess_run("model.onnx")
     assert (again.returncode, again.stdout) == (2, b"")
     assert again.stderr.startswith(b"error GL004: model.lowered.onnx: already exists")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="pipes there break otherwise")
-@pytest.mark.parametrize(
-    "words", [["inspect", "model.onnx"], ["model.onnx", "-o", "-"], ["--output-format=json", "model.onnx"]]
-)
-def test_a_reader_that_left(words: list[str]) -> None:
-    gru("model.onnx")
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "wb") as gone:
-        done = subprocess_run(*words, stdout=gone, stderr=subprocess.PIPE)
-    assert done.returncode == 128 + signal.SIGPIPE
-    assert b"Traceback" not in done.stderr
-    assert b"Exception" not in done.stderr
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no full device to write to")
-@pytest.mark.parametrize(
-    "words", [["inspect", "model.onnx"], ["model.onnx", "-o", "-"], ["--output-format=json", "model.onnx"]]
-)
-def test_a_full_disk_behind_stdout(words: list[str]) -> None:
-    gru("model.onnx")
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess_run(*words, stdout=full, stderr=subprocess.PIPE)
-    assert done.returncode == 2
-    assert b"Traceback" not in done.stderr
-    assert b"No space left on device" in done.stderr
-    assert b"Exception" not in done.stderr

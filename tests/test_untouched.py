@@ -144,7 +144,15 @@ def the_lot() -> onnx.ModelProto:
     graph.input.append(helper.make_tensor_value_info("X", TensorProto.FLOAT, [3, 1, 2]))
     graph.output.append(helper.make_tensor_value_info("gru_Y", TensorProto.FLOAT, [3, 1, 1, 2]))
     graph.node.insert(3, helper.make_node("GRU", ["X", "gru_W", "gru_R"], ["gru_Y"], name="rnn", hidden_size=2))
-    sizes = {"INT4": 1, "UINT4": 1, "FLOAT8E4M3FN": 2, "FLOAT8E4M3FNUZ": 2, "FLOAT8E5M2": 2, "BFLOAT16": 4, "FLOAT16": 4}
+    sizes = {
+        "INT4": 1,
+        "UINT4": 1,
+        "FLOAT8E4M3FN": 2,
+        "FLOAT8E4M3FNUZ": 2,
+        "FLOAT8E5M2": 2,
+        "BFLOAT16": 4,
+        "FLOAT16": 4,
+    }
     for kind, size in (sizes | {"COMPLEX64": 16}).items():
         raw, data_type = bytes(range(1, size + 1)), getattr(TensorProto, kind)
         graph.initializer.append(TensorProto(name=f"rare_{kind}", data_type=data_type, dims=[2], raw_data=raw))
