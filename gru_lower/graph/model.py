@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError, EncodeError
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.graph import bounded_read, file_kinds, model_tensors
+from gru_lower.graph import bounded_read, external_data, file_kinds, model_tensors
 from gru_lower.graph.node_order import is_in_order, sort_scopes
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.validation.validate_model import validate_model
