@@ -194,6 +194,7 @@ def test_a_model_of_everything_without_a_gru(tmp_path: Path) -> None:
     """Nothing to do: the file that is written is the file that was read."""
     model = the_lot()
     del model.graph.node[3]
+    model.graph.output.remove(next(each for each in model.graph.output if each.name == "gru_Y"))
     source, target = tmp_path / "a.onnx", tmp_path / "b.onnx"
     source.write_bytes(model.SerializeToString())
     from gru_lower.graph.write_model import save
