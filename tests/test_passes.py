@@ -44,6 +44,8 @@ class TestRegistry:
             "forbid": "",
             "forms": "",
             "target": "",
+            "state_rank": 2,
+            "steps": "auto",
             "zero_length_state": "initial",
         }
 

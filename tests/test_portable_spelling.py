@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import onnx
 import pytest
 
 import gru_lower
@@ -15,8 +16,6 @@ from strategies import WEIGHTS, random_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import onnx
 
     from strategies import GruCase
 
@@ -83,6 +82,31 @@ def test_other_functions_and_clip_are_spelled_so_for_portable_too(knobs: dict[st
     hold(case, result.model)
 
 
+@pytest.mark.parametrize("rank", [2, 3])
+@pytest.mark.parametrize("steps", ["auto", "gather"])
+@pytest.mark.parametrize("layout", [0, 1])
+@pytest.mark.parametrize("direction", [None, "reverse", "bidirectional"])
+@pytest.mark.parametrize("length", [1, 4])
+def test_states_of_two_or_three_axes(rank: int, steps: str, layout: int, direction: str | None, length: int) -> None:
+    options = f"form=unroll,vocabulary=minimal,state_rank={rank},steps={steps}"
+    for initial_h, batch in ((False, BATCH), (True, BATCH), (True, 1)):
+        case = plain(layout=layout, direction=direction, T=length, initial_h=initial_h, N=batch)
+        for model in (case.model(), with_open_batch(case.model())):
+            lowered, _ = lower(model, f"lower-gru{{{options}}}")
+            assert_spelled(lowered)
+            hold(case, lowered)
+            indices = {
+                tensor.data_type
+                for node in nodes(lowered)
+                if node.op_type == "Gather"
+                for tensor in lowered.graph.initializer
+                if tensor.name == node.input[1]
+            }
+            assert steps == "auto" or indices <= {onnx.TensorProto.INT32}
+            if layout and rank == 2:
+                assert not any(node.op_type == "Transpose" for node in nodes(lowered))
+
+
 @pytest.mark.parametrize("opset", [13, 17, 18, 21])
 @pytest.mark.parametrize("open_batch", [False, True])
 @pytest.mark.parametrize("knobs", [{}, {"direction": "bidirectional", "initial_h": True}, {"constants": frozenset()}])
@@ -126,3 +150,19 @@ def with_open_batch(model: onnx.ModelProto) -> onnx.ModelProto:
             if dim.dim_value == BATCH:
                 dim.dim_param = "N"
     return model
+
+
+@pytest.mark.parametrize("options", ["state_rank=2", "state_rank=3", "steps=gather"])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("direction", [None, "reverse", "bidirectional"])
+def test_what_is_written_so_is_fused_again(options: str, direction: str | None, *, batch_first: bool) -> None:
+    case = plain(direction=direction, outputs=("Y", "Y_h"))
+    model = case.model()
+    if batch_first:
+        model.graph.node.insert(0, onnx.helper.make_node("Transpose", ["X_first"], ["X"], perm=[1, 0, 2]))
+        t, n, i = (dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim)
+        model.graph.input[0].CopyFrom(onnx.helper.make_tensor_value_info("X_first", onnx.TensorProto.FLOAT, [n, t, i]))
+    lowered, _ = lower(model, f"lower-gru{{form=unroll,vocabulary=minimal,{options}}}")
+    fused = gru_lower.fuse(lowered, verify=False).model
+    assert sum(node.op_type == "GRU" for node in nodes(fused)) == 1
+    assert not {"MatMul", "Sigmoid"} & {node.op_type for node in nodes(fused)}

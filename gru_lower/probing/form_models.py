@@ -54,6 +54,8 @@ def model_of(
         forms=column,
         vocabulary=profile.vocabulary,
         mask=profile.mask,
+        state_rank=profile.state_rank,
+        steps=profile.steps,
         forbid="+".join(sorted(profile.unwritten(opset))),
         packing="plain",
     )

@@ -63,6 +63,8 @@ def target_options(
     options = {
         "forms": "+".join(profile.forms),
         "vocabulary": profile.vocabulary,
+        "state_rank": str(profile.state_rank),
+        "steps": profile.steps,
         "forbid": "+".join(sorted(forbidden)),
         "packing": "plain",
         "target": quoted_target(target),

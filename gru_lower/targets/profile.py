@@ -118,6 +118,8 @@ class Profile:
         dtypes: The float types it takes, as numpy spells them.
         forms: What a GRU may become, the best first.
         vocabulary: ``"gemm"``, ``"matmul"`` or ``"minimal"``.
+        state_rank: How many axes the states of an unrolled GRU have, 2 or 3, as ``lower-gru`` takes it.
+        steps: ``"auto"`` or ``"gather"``, as ``lower-gru`` takes it.
         mask: ``"auto"`` or ``"where"``, as ``lower-gru`` takes it.
         quantised_weights: Which weights it computes right that are quantised constants behind a DequantizeLinear:
             ``"any"``, or ``"symmetric"``, those with a zero point of 0.
@@ -141,6 +143,8 @@ class Profile:
     source: str = ""
     dtypes: tuple[str, ...] = ("float32",)
     vocabulary: str = "gemm"
+    state_rank: int = 2
+    steps: str = "auto"
     mask: str = "auto"
     quantised_weights: str = "any"
     own_biases: bool = False

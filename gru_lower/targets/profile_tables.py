@@ -137,6 +137,8 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "dtypes": list(profile.dtypes),
         "forms": list(profile.forms),
         "vocabulary": profile.vocabulary,
+        "state_rank": profile.state_rank,
+        "steps": profile.steps,
         "mask": profile.mask,
         "quantised_weights": profile.quantised_weights,
         "own_biases": profile.own_biases,

@@ -49,8 +49,8 @@ from gru_lower.targets.validate_toml import (
 
 REQUIRED = ("name", "summary", "opset", "static", "forms")
 OPTIONAL = (
-    *("version", "evidence", "source", "dtypes", "vocabulary", "mask", "quantised_weights", "own_biases"),
-    *("avoid", "forbid", "allow"),
+    *("version", "evidence", "source", "dtypes", "vocabulary", "state_rank", "steps", "mask", "quantised_weights"),
+    *("own_biases", "avoid", "forbid", "allow"),
     *("control_flow", "ops", *COLUMNS),
 )
 CELL_KEYS = ("evidence", "version", "source")
@@ -110,6 +110,8 @@ def parse(text: str) -> Profile:
         dtypes=words_at("dtypes", data.get("dtypes", ["float32"]), DTYPES),
         forms=words_at("forms", data["forms"], FORMS),
         vocabulary=choice_at("vocabulary", data.get("vocabulary", "gemm"), VOCABULARIES),
+        state_rank=int(choice_at("state_rank", str(data.get("state_rank", 2)), ("2", "3"))),
+        steps=choice_at("steps", data.get("steps", "auto"), ("auto", "gather")),
         mask=choice_at("mask", data.get("mask", "auto"), ("auto", "where")),
         quantised_weights=choice_at("quantised_weights", data.get("quantised_weights", "any"), ("any", "symmetric")),
         own_biases=flag_at("own_biases", data.get("own_biases", False)),

@@ -37,6 +37,8 @@ def to_toml(profile: Profile) -> str:
         _list("dtypes", profile.dtypes),
         _list("forms", profile.forms),
         f"vocabulary = {_text(profile.vocabulary)}",
+        f"state_rank = {profile.state_rank}",
+        f"steps = {_text(profile.steps)}",
         f"mask = {_text(profile.mask)}",
         *([] if profile.quantised_weights == "any" else [f"quantised_weights = {_text(profile.quantised_weights)}"]),
         *(["own_biases = true"] if profile.own_biases else []),

@@ -15,6 +15,7 @@ from gru_lower.gru.constant_inputs import constant_inputs, has_full_lengths, has
 from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.passes.base import Context, Pass, PassResult, visit_grus
 from gru_lower.passes.lower_gru.choose_form import FORMS, Choice, choose_form
+from gru_lower.passes.lower_gru.fold_views import fold_views
 from gru_lower.passes.lower_gru.kept_constants import KeptConstants
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
 from gru_lower.passes.lower_gru.shared_weights import SharedWeights
@@ -59,6 +60,8 @@ class LowerGru(Pass):
         7. What the replaced node alone used goes with it.
         8. A Scan over a dynamic T states that T has to be 1 or more; a Loop takes 0 as well.
         9. For a target, a GRU it runs right is kept, without a code.
+        10. Without Gemm in the vocabulary, what stands next to the GRU and only views it otherwise is folded away, see
+            :mod:`gru_lower.passes.lower_gru.fold_views`; an output that nothing else reads goes with it.
     """
 
     name = "lower-gru"
@@ -107,6 +110,8 @@ class LowerGru(Pass):
             result.diagnostics += wish.doubts(choice.form)
             edits.append(replacement.edit)
         result.modified = splice.apply(model, (edits and [*edits, *shared.edits]) + kept.edits, keeps_order=True)
+        if edits and self.options.vocabulary != "gemm" and not model.proto.training_info:
+            fold_views(model, {name for edit in edits for node in edit.nodes for name in node.output if name})
         if cloned and original is not None and not result.modified:
             model.proto.CopyFrom(original)  # clones serve what is lowered; where nothing is, not a byte changes
             there = {scope.path for scope in walk(model.proto)}

@@ -33,6 +33,9 @@ class LowerOptions:
         forbid: Operators not to write, joined by ``+``: ``Split+Sub``.
         forms: The forms a target takes, joined by ``+``, the best first; all if empty.
         target: A profile's name or path: a GRU the target runs right is kept, and none becomes what it runs wrongly.
+        state_rank: Without Gemm, how many axes the states of an unrolled GRU have: 2, [B, H], or 3 with one for time.
+        steps: How an unrolled GRU without Gemm is cut into steps: ``auto`` by Slices, ``gather`` by Gathers with int32
+            indices.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
 
     """
@@ -45,6 +48,8 @@ class LowerOptions:
     forbid: str = ""
     forms: str = ""
     target: str = ""
+    state_rank: int = field(default=2, metadata={"choices": ("2", "3")})
+    steps: str = field(default="auto", metadata={"choices": ("auto", "gather")})
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
 
     def __post_init__(self) -> None:

@@ -53,6 +53,10 @@ class Variant:
         projects_inside: Whether a Scan's body computes the projection of its step.
         preallocates: Whether all that a Scan's body computes is a state of it, see
             :mod:`gru_lower.passes.lower_gru.forms.scan_unread_states`.
+        state_rank: How many axes the states of an unrolled GRU have: [B, H], or 3 with one of length 1 for time.
+        batch_major: Whether sequences come before time in an unrolled GRU, see
+            :mod:`gru_lower.passes.lower_gru.forms.step_axes`.
+        gathers: Whether an unrolled GRU is cut into steps by Gather, with int32 indices.
         plain: Whether a Scan's body outputs the state and, for Y, a copy of it, which every runtime with a Scan takes.
 
     """
@@ -80,6 +84,9 @@ class Variant:
     plain: bool = False
     fused: bool = False
     peeled: bool = False
+    state_rank: int = 2
+    batch_major: bool = False
+    gathers: bool = False
 
     @property
     def can_be_fused(self) -> bool:

@@ -15,6 +15,7 @@ from gru_lower.graph import splice, tensor_values
 from gru_lower.graph.fold_constants import fold_constants
 from gru_lower.gru.constant_inputs import constant_inputs
 from gru_lower.passes.lower_gru import quantised_gates
+from gru_lower.passes.lower_gru.batch_first import is_batch_first
 from gru_lower.passes.lower_gru.choose_form import Choice
 from gru_lower.passes.lower_gru.choose_mask import choose_mask
 from gru_lower.passes.lower_gru.choose_packing import UNPACKED, choose_packing, packed, peels
@@ -105,6 +106,8 @@ def write_replacement(
     constants = constant_inputs(scope, spec, facts)
     weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
     v = _variant(spec, scope.opset, weights, options, _known_lengths(spec, form, scope, facts))
+    if form in ("unroll", "step"):
+        v = _with_axes(v, options, batch_first=is_batch_first(scope, spec.inputs["X"]))
     quantised = {key: each for key, each in quantised.items() if quantised_gates.may_stay(each, v.opset, v.vocabulary)}
     v = replace(v, quantised=frozenset(quantised))
     cut_whole = {key: tensor for key, tensor in weights.items() if key not in quantised}
@@ -174,6 +177,14 @@ def _variant(
     preallocates = for_onnxruntime and costs().preallocates(spec.hidden_size, _batch(spec, options))
     rows = lens if mask == "rows" and lens is not None else ()
     return replace(v, vocabulary=vocabulary, plain=plain, preallocates=preallocates, lens=rows)
+
+
+def _with_axes(v: Variant, options: LowerOptions, *, batch_first: bool) -> Variant:
+    """Return the variant of an unrolled GRU with the axes of its states: lengths and Gemm leave no choice."""
+    if v.mask or not v.seq_length or v.vocabulary.name == "gemm" or v.batch_size == 0:
+        return v
+    gathers = options.steps == "gather" and v.seq_length > 1
+    return replace(v, state_rank=options.state_rank, batch_major=bool(v.layout) or batch_first, gathers=gathers)
 
 
 def _batch(spec: GruSpec, options: LowerOptions) -> int | None:

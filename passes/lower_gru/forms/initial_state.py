@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from gru_lower.graph.bounded_arrays import zeros
+from gru_lower.passes.lower_gru.forms import step_axes
 from gru_lower.passes.lower_gru.forms.row_choices import sequence_numbers
 
 if TYPE_CHECKING:
@@ -18,13 +19,13 @@ EXPAND = 8
 
 
 def initial_states(e: Emitter, v: Variant) -> list[Value | None]:
-    """Return the initial state of each direction, [B, H]; ``None`` for zeros."""
+    """Return the initial state of each direction, with the axes that states have; ``None`` for zeros."""
     if "initial_h" not in v.has:
         return [None] * len(v.directions)
     axis = 1 if v.layout else 0
     names = ["initial", "reverse_initial"][: len(v.directions)]
     parts = e.split(e.value("initial_h"), 1, [f"{name}_h_slice" for name in names], axis)
-    return [e.squeeze(part, [axis], f"{name}_state") for part, name in zip(parts, names, strict=True)]
+    return [step_axes.initial_in_order(e, v, name, part) for part, name in zip(parts, names, strict=True)]
 
 
 def zero_state(e: Emitter, v: Variant, x: Value, like: Value | None = None, width: int = 0) -> Value:

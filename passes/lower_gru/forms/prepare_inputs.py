@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower.gru.spec import GATES
-from gru_lower.passes.lower_gru.forms import sequence_lens_masks
+from gru_lower.passes.lower_gru.forms import sequence_lens_masks, step_axes
 from gru_lower.passes.lower_gru.forms.initial_state import initial_states
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
@@ -21,8 +21,8 @@ class Inputs:
     """What a recurrence starts from.
 
     Attributes:
-        x: X with time first, [T, B, I].
-        rows: The same as [T·B, I]; X itself where a Scan's body computes the projection.
+        x: X with time first, [T, B, I]; with sequences first where the variant is batch-major.
+        rows: The same as [T·B, I]; X itself where a Scan's body computes the projection, or states have three axes.
         states: The initial state of each direction, [B, H]; ``None`` for zeros.
         mask: The mask, or ``None`` without sequence_lens.
 
@@ -38,11 +38,9 @@ def prepare_inputs(v: Variant) -> tuple[Emitter, Inputs]:
     """Start a template: bring the node's inputs into the shape the recurrence wants."""
     e = v.emitter()
     _cut_computed_weights(e, v)
-    x = e.value("X")
-    if v.layout:
-        x = e.transpose(x, [1, 0, 2], "X_time_major")
+    x = step_axes.x_in_order(e, v)
     mask = sequence_lens_masks.make_mask(e, v, x) if v.mask in ("gate", "where") else None
-    rows = x if v.projects_inside else as_rows(e, v, x, "X_rows")
+    rows = x if v.projects_inside or v.state_rank > step_axes.TWO else as_rows(e, v, x, "X_rows")
     return e, Inputs(x, rows, initial_states(e, v), mask)
 
 

@@ -4,6 +4,7 @@
     H_t = step(H_t-1, Xz[t], Xr[t], Xh[t])   T instances of one template
     Y = Reshape(Concat(H_0 … H_T-1), [T, D, B, H])
 
+Which axes X, the steps and the states have is up to :mod:`gru_lower.passes.lower_gru.forms.step_axes`.
 Without initial_h the first step is specialised to a state of zeros: no recurrent product, and no
 zero tensor whose batch size would have to be computed.
 """
@@ -13,13 +14,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from onnx import TensorProto
-
-from gru_lower.emission.emitter import AXES_INPUT
 from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.gru.spec import GATES
 from gru_lower.gru.step_equations import Projection
-from gru_lower.passes.lower_gru.forms import known_lengths, sequence_lens_masks, step_nodes
+from gru_lower.passes.lower_gru.forms import known_lengths, sequence_lens_masks, step_axes, step_nodes
 from gru_lower.passes.lower_gru.forms.initial_state import zero_state
 from gru_lower.passes.lower_gru.forms.input_projection import project
 from gru_lower.passes.lower_gru.forms.mask import Mask
@@ -28,7 +26,7 @@ from gru_lower.passes.lower_gru.forms.shape_outputs import node_outputs
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
-    from gru_lower.emission.emitter import Emitter, Value
+    from gru_lower.emission.emitter import Value
     from gru_lower.emission.instantiate_template import Assembly
     from gru_lower.emission.template import Binding, Template
     from gru_lower.passes.lower_gru.variant import Variant
@@ -97,7 +95,7 @@ def prologue(v: Variant) -> Template:
             continue
         rows = project(e, v, direction, given)
         for gate, value in zip(GATES, (rows.z, rows.r, rows.h), strict=True):
-            steps = _steps(e, v, given.x, value, v.hidden_size, [f"{p}X{gate}_{t}" for t in range(length)])
+            steps = step_axes.cut_steps(e, v, given.x, value, v.hidden_size, [f"{p}X{gate}_{t}" for t in range(length)])
             results |= {f"{p}X{gate}_{t}": step for t, step in enumerate(steps)}
     if given.mask is not None:
         results |= {"mask_valid": given.mask.valid}
@@ -106,25 +104,9 @@ def prologue(v: Variant) -> Template:
         if v.mask == "where" and length:
             choices = sequence_lens_masks.choices_of_rows(e, v, given.mask)
             width = 1 if v.opset >= sequence_lens_masks.WHERE else None
-            steps = _steps(e, v, given.x, choices, width, [f"row_mask_{t}" for t in range(length)])
+            steps = step_axes.cut_steps(e, v, given.x, choices, width, [f"row_mask_{t}" for t in range(length)])
             results |= {f"row_mask_{t}": step for t, step in enumerate(steps)}
     return e.template(results)
-
-
-def _steps(e: Emitter, v: Variant, x: Value, rows: Value, width: int | None, names: list[str]) -> list[Value]:
-    """Cut [T·B, width], or [T·B] without a width, into T steps.
-
-    Where B is known when the model runs only, a target gets Gathers: few take a Split whose lengths are computed, and
-    some read one without lengths as two halves.
-    """
-    if len(names) == 1 or v.batch_size is not None:
-        return e.split(rows, v.batch_size, names)
-    if e.vocabulary.has("Split") and (e.opset < AXES_INPUT or not v.plain):
-        return e.split(rows, e.dim(x, 1, "batch") if e.opset >= AXES_INPUT else None, names)
-    steps = e.reshape(rows, [len(names), -1] + ([] if width is None else [width]), f"{rows.name}_steps")
-    return [
-        e.op("Gather", [steps, e.tensor("step", t, TensorProto.INT64)], name, axis=0) for t, name in enumerate(names)
-    ]
 
 
 @lru_cache(maxsize=256)
@@ -147,6 +129,10 @@ def epilogue(v: Variant) -> Template:
     length = v.seq_length or 0
     prefixes = [prefix_of(direction) for direction in v.directions]
     last = [e.value(f"{p}last") for p in prefixes]
+    if length and not v.mask:
+        states = [[e.value(f"{p}H_{t}") for t in range(length)] for p in prefixes]
+        joined = {"Y": step_axes.join_states(e, v, states)} if "Y" in v.wants else {}
+        return e.template(joined | ({"Y_h": step_axes.join_last(e, v, last)} if "Y_h" in v.wants else {}))
     mask = None
     if v.mask in ("gate", "where"):
         nonempty = e.value("mask_nonempty") if sequence_lens_masks.needs_nonempty(v) else None
@@ -167,10 +153,6 @@ def epilogue(v: Variant) -> Template:
         steps_within = range(max(v.lens, default=0))
         ys = [known_lengths.all_states(e, v, [e.value(f"{p}H_{t}") for t in steps_within], v.lens, p) for p in prefixes]
         y = e.stack(ys, 1, "Y_stacked")
-    elif "Y" in v.wants and length:
-        states = [e.value(f"{p}H_{t}") for t in range(length) for p in prefixes]
-        rows = e.concat(states, 0, "H_all")
-        y = e.reshape(rows, [length, len(prefixes), v.batch_size or -1, v.hidden_size], "Y_all")
     elif "Y" in v.wants:
         lifted = e.unsqueeze(e.stack(last, 0, "empty"), [0], "empty_step")
         y = e.slice(lifted, 0, 0, axis=0, name="Y_all")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gru_lower.passes.fuse_gru.algebra.errors import NotUnderstoodError
 from gru_lower.passes.fuse_gru.tensors.broadcasting import expand
 from gru_lower.passes.fuse_gru.tensors.reshape import reshape
+from gru_lower.passes.fuse_gru.tensors.steps_in_columns import reshape_steps
 from gru_lower.passes.fuse_gru.tensors.transpose_and_squeeze import squeeze, transpose, unsqueeze
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def reshape_node(call: Call) -> list[Known]:
     if shape is None:
         raise NotUnderstoodError
     copied = not call.attributes.get("allowzero", 0)
-    return [reshape(call.algebra, call.tensor(0), shape, zero_is_copied=copied)]
+    return [reshape_steps(call.algebra, call.tensor(0), shape, zero_is_copied=copied)]
 
 
 def flatten_node(call: Call) -> list[Known]:
