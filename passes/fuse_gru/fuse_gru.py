@@ -12,6 +12,7 @@ from gru_lower.errors import InternalError
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
+from gru_lower.graph.scan_outputs import corrupted_outputs
 from gru_lower.graph.scopes import count_nodes
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.fuse_gru.algebra.errors import READING_FAILS
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences
     from gru_lower.passes.fuse_gru.writing.batch_axes import BatchAxis
+    from gru_lower.verification.result import Verification
 
 
 @dataclass(frozen=True)
@@ -181,11 +183,9 @@ class FuseGru(Pass):
                 if pair is None or ctx.judge is None:
                     continue
                 site.verified = ctx.judge(pair)
-                if site.verified.status == "different":
-                    found.drop(number, "GL803", f"as a GRU it computes something else: {site.verified.message}")
-                    different = True
-                elif site.verified.status == "inconclusive" and site.verified.chaotic:
-                    found.drop(number, "GL802", f"a GRU, but running it cannot tell: {site.verified.message}")
+                why = _why_not_committed(found, number, site.verified)
+                if why is not None:
+                    found.drop(number, *why)
                     different = True
             if not different:
                 return written
@@ -206,6 +206,19 @@ class FuseGru(Pass):
         there = count_nodes(model.proto, "GRU")
         if there < fused:
             raise InternalError(f"{fused} GRUs were fused, {there} are there", code="GL901")
+
+
+def _why_not_committed(found: ScopeRecurrences, number: int, verified: Verification) -> tuple[str, str] | None:
+    """Return the code and the sentence for a GRU that does not compute what its nodes do; ``None`` if it does."""
+    loop = found.grus[number].loop
+    corrupted = {} if loop is None else corrupted_outputs(found.interpreter.scope.nodes[loop.index])
+    if corrupted:  # whatever the memory held: it may have been right this time
+        return "GL725", f"a GRU, but {next(iter(corrupted.values()))}, so that there is nothing to compare with"
+    if verified.status == "inconclusive" and verified.chaotic:
+        return "GL802", f"a GRU, but running it cannot tell: {verified.message}"
+    if verified.status == "different":
+        return "GL803", f"as a GRU it computes something else: {verified.message}"
+    return None
 
 
 @contextmanager
