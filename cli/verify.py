@@ -22,7 +22,7 @@ BESIDE = "."
 @click.command("verify", short_help="Tell whether two models compute the same.")
 @click.argument("a", type=parse_values.MODEL)
 @click.argument("b", type=parse_values.MODEL)
-@library_flags(VerifyingOptions, "prove", "search", "providers", "zero_length_state", "ignore")
+@library_flags(VerifyingOptions, "match", "prove", "search", "providers", "zero_length_state", "ignore")
 @click.option(
     "--reduce",
     "reduce_to",

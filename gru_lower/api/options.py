@@ -278,6 +278,10 @@ class PairOptions(ComparisonOptions, kw_only=True):
         Sequence[str],
         Doc("Codes of findings, or their beginnings, not to look for.", flag="Do not look for these findings."),
     ] = ()
+    match: Annotated[
+        Literal["name", "position"],
+        Doc("How inputs and outputs are paired; by position where a tool has renamed them."),
+    ] = "name"
 
     def how_to_verify(self) -> "VerifyOptions":
         """Return how to verify the two.
@@ -296,6 +300,7 @@ class PairOptions(ComparisonOptions, kw_only=True):
             providers=tuple(self.providers),
             zero_length_state=self.zero_length_state,
             ignore=CodeSelection(ignore=tuple(self.ignore)).ignore,
+            match=self.match,
         )
 
 

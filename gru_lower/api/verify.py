@@ -11,11 +11,14 @@ from gru_lower.api.prove_pair import prove_pair
 from gru_lower.api.public_call import public_call
 from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import external_data
+from gru_lower.graph.model import Model
 from gru_lower.report.run_report import Report, count_ops, file_of
+from gru_lower.verification.comparing.match_by_position import matched_by_position, renamed_throughout
 from gru_lower.verification.differences.differing_pair import DifferingPair
 from gru_lower.verification.differences.locate import locate
 from gru_lower.verification.differences.reduce import reduce_models
 from gru_lower.verification.noise.hand_in_noise import hand_in_noise
+from gru_lower.verification.result import Verification
 from gru_lower.verification.sites.gru_by_gru import verify_gru_by_gru
 from gru_lower.verification.whole_models.verify_models import verify_models
 from gru_lower.verification.worker.execution_providers import worker_for
@@ -23,11 +26,9 @@ from gru_lower.verification.worker.execution_providers import worker_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gru_lower.graph.model import Model
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.differences.reduce import Reduced
     from gru_lower.verification.options import VerifyOptions
-    from gru_lower.verification.result import Verification
     from gru_lower.verification.sites.site import Site
     from gru_lower.verification.worker.client import Worker
 
@@ -74,16 +75,27 @@ def verify_pair(
     """
     for model in (left, right):
         external_data.check(model.proto, model.base_dir, model_file=model.path)
-    verification = _compare(left, right, options, progress or _no_progress)
+    written, (right, unmatched) = file_of(right), _matched(left, right, options)
+    if unmatched:
+        verification = Verification("different", "model", message=unmatched)
+    else:
+        verification = _compare(left, right, options, progress or _no_progress)
+        if (
+            options.match == "name"
+            and verification.status == "different"
+            and renamed_throughout(left.proto, right.proto)
+        ):
+            hint = "--match position pairs inputs and outputs in their order"
+            verification = replace(verification, message=f"{verification.message}; {hint}")
     sites: list[Site] = []
-    if prove:
+    if prove and not unmatched:
         sites = prove_pair(left, right, options.zero_length_state or "zero")
         verification = replace(verification, proved=bool(sites) and all(site.code is None for site in sites))
     return Report(
         "verify",
         file_of(left),
         verification,
-        output=file_of(right),
+        output=written,
         op_counts={"before": count_ops(left.proto), "after": count_ops(right.proto)},
         sites=sites,
         diagnostics=left.notes
@@ -95,6 +107,14 @@ def verify_pair(
             if site.code is not None
         ],
     )
+
+
+def _matched(left: Model, right: Model, options: VerifyOptions) -> tuple[Model, str]:
+    """Return the second model as it is compared, and what keeps it from being so."""
+    if options.match == "name":
+        return right, ""
+    proto, unmatched = matched_by_position(left.proto, right.proto)
+    return Model(proto, path=right.path, modified=True, notes=right.notes), unmatched
 
 
 def _compare(left: Model, right: Model, options: VerifyOptions, progress: Callable[[str], None]) -> Verification:
@@ -137,6 +157,7 @@ def reduce_pair(left: Model, right: Model, found: Verification, options: VerifyO
     """
     if found.status != "different" or found.counterexample is None:
         return None
+    right, _ = _matched(left, right, options)
     with worker_for(options) as worker:
         pair = _pair(left, right, found.counterexample, options, worker)
         return reduce_models(pair, locate(pair))

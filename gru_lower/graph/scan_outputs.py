@@ -1,7 +1,7 @@
 """Outputs of Scans that onnxruntime corrupts: those whose value is an input of the body, or another output of it, too.
 
-onnxruntime gives a Scan body's outputs the memory of the Scan's own. Such an output is then never written, or twice: the
-result is whatever the memory held, without an error. Seen on 1.31.1, for states and scan outputs alike.
+onnxruntime gives a Scan body's outputs the memory of the Scan's own. Such an output is then never written, or twice:
+the result is whatever the memory held, without an error. Seen on 1.31.1, for states and scan outputs alike.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def scan_body(node: NodeProto) -> GraphProto | None:
 
 
 def corrupted_outputs(node: NodeProto) -> dict[int, str]:
-    """Return the places of a Scan's outputs that onnxruntime corrupts, each with a sentence; nothing for other nodes."""
+    """Return the places of a Scan's outputs that onnxruntime corrupts, each with a sentence; other nodes have none."""
     body = scan_body(node)
     if body is None:
         return {}

@@ -40,6 +40,7 @@ class VerifyOptions:
         padding: Where sequences are padded whose masks become the rewrite's sequence_lens; None leaves masks to chance.
         ignore: Codes of findings, or their beginnings, that are not looked for.
         fixed_dims: Dims of the original that were asked to be fixed in the rewrite: symbol, or "INPUT:AXIS", to size.
+        match: Whether inputs and outputs are paired by their names or by their positions.
         providers: onnxruntime's execution providers, in order of preference ("cuda"); its CPU's if empty.
 
     """
@@ -61,6 +62,7 @@ class VerifyOptions:
     ignore: tuple[str, ...] = ()
     fixed_dims: Mapping[str, int] = field(default_factory=dict)
     providers: tuple[str, ...] = ()
+    match: Literal["name", "position"] = "name"
 
     def looks_for(self, code: str) -> bool:
         """Whether findings of a code are wanted."""

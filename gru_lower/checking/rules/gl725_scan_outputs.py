@@ -1,4 +1,4 @@
-"""GL725: Scan outputs that onnxruntime corrupts (:mod:`gru_lower.graph.scan_outputs`); fixed by an Identity before each."""
+"""GL725: outputs of Scans that onnxruntime corrupts, see :mod:`gru_lower.graph.scan_outputs`; fixed by an Identity."""
 
 from __future__ import annotations
 

@@ -13,13 +13,12 @@ from onnx import helper
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
 from gru_lower.graph.names import Names
-from gru_lower.graph.scopes import is_onnx, subgraphs
+from gru_lower.graph.rename_values import rename_values
+from gru_lower.graph.scopes import is_onnx
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from onnx import GraphProto
 
     from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
@@ -63,28 +62,13 @@ def put_identity(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Contex
     sites = []
     for each in found:
         inner = names.value(f"{each.node}/state")
-        _rename(graph, each.node, inner)
+        rename_values(graph, {each.node: inner})
+        for value in graph.output:
+            value.name = each.node if value.name == inner else value.name
         graph.node.append(helper.make_node("Identity", [inner], [each.node], names.node(f"{each.node}/output")))
         sites.append(Site(each.node, "main", "", None, "fixed", code="GL742", message=FIX.message))
         checked.model.modified = True
     return sites
-
-
-def _rename(graph: GraphProto, old: str, new: str) -> None:
-    """Give a value of a graph another name, in the bodies inside as well; the graph's outputs keep theirs."""
-    for node in graph.node:
-        for names in (node.input, node.output):
-            for place, name in enumerate(names):
-                if name == old:
-                    names[place] = new
-        for _, body in subgraphs(node):
-            own = {value.name for value in body.input} | {tensor.name for tensor in body.initializer}
-            own.update(name for inside in body.node for name in inside.output)
-            if old in own:
-                continue
-            _rename(body, old, new)
-            for value in body.output:
-                value.name = new if value.name == old else value.name
 
 
 RULES = (Rule(("GL742",), read_states, put_identity),)
