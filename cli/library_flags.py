@@ -29,6 +29,8 @@ TEXT_FORMS: dict[str, dict[str, Any]] = {
     "forbid": {"multiple": True, "metavar": "OP+OP", "callback": parse_values.operators},
     "ignore": {"multiple": True, "metavar": "CODE", "callback": parse_values.codes},
     "inputs": {"type": click.Path(path_type=Path), "metavar": "NPZ|DIR"},
+    "chunk": {"metavar": "K"},
+    "context": {"metavar": "N"},
     "opset": {"metavar": "N"},
     "passes": {"metavar": "SPEC"},
     "providers": {"flag": "--provider", "multiple": True, "metavar": "NAME"},
@@ -37,6 +39,7 @@ TEXT_FORMS: dict[str, dict[str, Any]] = {
     "select": {"multiple": True, "metavar": "CODE", "callback": parse_values.codes},
     "shapes": {"flag": "--shape", "multiple": True, "metavar": "NAME=2,7,64", "callback": parse_values.shapes},
     "target": {"metavar": "NAME|FILE"},
+    "time": {"multiple": True, "metavar": "NAME:AXIS", "callback": parse_values.axes},
     "verify": {"flag": "--verify/--no-verify"},
 }
 """How the command line spells an option, where that does not follow from its type."""

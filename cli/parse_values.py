@@ -77,6 +77,17 @@ def fixed_dims(_ctx: click.Context, _parameter: click.Parameter, values: tuple[s
     return dims
 
 
+def axes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
+    """Read INPUT:AXIS."""
+    found = {}
+    for value in values:
+        name, _, axis = value.rpartition(":")
+        if not name or not axis.removeprefix("-").isdecimal():
+            raise click.BadParameter(f"{value!r}: write it like X:1")
+        found[name] = int(axis)
+    return found
+
+
 def codes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Read GL711,GL72."""
     return tuple(code.strip().upper() for value in values for code in value.split(",") if code.strip())

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gru_lower.cli.render_findings import show_diagnostics
+from gru_lower.cli.render_stream import show_streaming
 from gru_lower.cli.run import Run
 
 if TYPE_CHECKING:
@@ -23,13 +24,15 @@ def show_inspected(terminal: Terminal, path: str, report: Report) -> None:
         terminal.out.print(gru_table(report))
     else:
         terminal.line("There is no GRU in this model.")
+    if report.streaming is not None:
+        show_streaming(terminal, report.streaming)
     show_diagnostics(terminal, report)
 
 
 def gru_table(report: Report) -> Table:
     """Return a row for each GRU; of a rewrite, what became of it too."""
     table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
-    rewritten = report.command in ("lower", "fuse", "legalize")
+    rewritten = report.command in ("lower", "fuse", "legalize", "stream")
     for name in ("site", "variant", *(("became", "nodes") if rewritten else ()), "remark"):
         table.add_column(name, overflow="fold", justify="right" if name == "nodes" else "left")
     for site in report.sites:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.cli.render_findings import show_diagnostics
 from gru_lower.cli.render_grus import gru_table, operator_counts
+from gru_lower.cli.render_stream import show_stream
 from gru_lower.cli.render_verdict import show_verdict
 from gru_lower.cli.run import Run
 from gru_lower.rewriting.remaining_nodes import remaining_in
@@ -22,7 +23,11 @@ def show_rewritten(terminal: Terminal, path: str, report: Report, *, changed: bo
     """Print what became of a model, which was changed or not."""
     if terminal.write_report([Run(path, report)]):
         return
-    if not report.sites:
+    if report.stream is not None:
+        if report.sites and not terminal.quiet:
+            terminal.out.print(gru_table(report))
+        show_stream(terminal, report.stream)
+    elif not report.sites:
         what = "decomposed GRU" if report.command == "fuse" else "GRU"
         terminal.line(f"There is no {what} in this model{'.' if changed else ': it stays as it is, byte for byte.'}")
     elif not terminal.quiet:
@@ -33,7 +38,7 @@ def show_rewritten(terminal: Terminal, path: str, report: Report, *, changed: bo
     show_diagnostics(terminal, report)
     if any(site.action == "lowered" and "T >= 1" in site.preconditions for site in report.sites):
         terminal.line("A Scan needs one step at least (T >= 1); where sequences may be empty: --form loop.", "dim")
-    if any(site.form for site in report.sites if site.action not in ("kept", "seen")):
+    if report.stream is None and any(site.form for site in report.sites if site.action not in ("kept", "seen")):
         terminal.line(
             "onnxruntime's own GRU kernel is faster than any lowered form: lower for runtimes without one.", "dim"
         )

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gru_lower import frameworks
+    from gru_lower import frameworks, streaming
     from gru_lower.api.bench import bench
     from gru_lower.api.check import check
     from gru_lower.api.fix import fix
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gru_lower.api.inspect import inspect
     from gru_lower.api.legalize import legalize
     from gru_lower.api.lower import lower
+    from gru_lower.api.stream import stream
     from gru_lower.api.verify import verify
     from gru_lower.errors import GruLowerError, InternalError, InvalidModel, NotEquivalent, Remaining, Unsupported
     from gru_lower.gru import reference
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_MODULES = {"frameworks": "gru_lower.frameworks", "reference": "gru_lower.gru.reference"}
+_MODULES = {
+    "frameworks": "gru_lower.frameworks",
+    "streaming": "gru_lower.streaming",
+    "reference": "gru_lower.gru.reference",
+}
 """Public names of modules."""
 _DEFINED_IN = {
     **{
         name: f"gru_lower.api.{name}"
-        for name in ("bench", "check", "fix", "fuse", "inspect", "legalize", "lower", "verify")
+        for name in ("bench", "check", "fix", "fuse", "inspect", "legalize", "lower", "stream", "verify")
     },
     **dict.fromkeys(
         ("GruLowerError", "InternalError", "InvalidModel", "NotEquivalent", "Remaining", "Unsupported"),
@@ -58,6 +63,8 @@ __all__ = [
     "legalize",
     "lower",
     "reference",
+    "stream",
+    "streaming",
     "verify",
 ]
 

@@ -12,7 +12,7 @@ GL4xx  targets
 GL5xx  verification
 GL6xx  frameworks
 GL7xx  check: what a model would meet
-GL8xx  fusing: what was seen and is no GRU, or was not fused
+GL8xx  fusing: what was seen and is no GRU, or was not fused; from GL851 on streaming
 GL9xx  gru-lower itself
 ====== ====================================================
 """
@@ -289,5 +289,44 @@ CODES: dict[str, Code] = {
         "Empty sequences or batches that a loop took are taken no more",
         "nothing where none occur; else add --empty guard, or --empty keep",
     ),
+    "GL851": Code(
+        "error",
+        "A node needs every frame before it can give the first",
+        "put a running mean or norm in its place; or accept a window with --chunk K --context N",
+    ),
+    "GL852": Code(
+        "error", "Every frame meets every other", "attention over time cannot be streamed; or --chunk K --context N"
+    ),
+    "GL853": Code(
+        "error",
+        "A value is different for each frame, and is no part of the stream",
+        "make it an input that takes frames, or compute it from one; or --chunk K --context N",
+    ),
+    "GL854": Code(
+        "error",
+        "Time is read from the end",
+        "train a forward one; or accept a window with --chunk K --context N",
+    ),
+    "GL855": Code("error", "Time is taken apart", "export the model with time left whole; or --chunk K --context N"),
+    "GL856": Code("error", "The chunk is no multiple of a stride", "hand in more frames at once with --chunk"),
+    "GL857": Code("error", "Padding along time that a stream cannot have", "export it with zeros as padding"),
+    "GL858": Code("error", "Branches that do not run at the same pace meet", "make them equally fast and long"),
+    "GL859": Code("error", "What a node does along time is not known", "accept a window with --chunk K --context N"),
+    "GL860": Code(
+        "error",
+        "A Loop, Scan or If over time",
+        "gru-lower inspect says why it is no GRU; or accept a window with --chunk K --context N",
+    ),
+    "GL861": Code("error", "It is not known which axis is time", "say it with --time NAME:AXIS"),
+    "GL862": Code("error", "There is no such axis", "write it like --time INPUT:1"),
+    "GL863": Code("error", "The model is streamed already", "stream the model it was made of"),
+    "GL864": Code("warning", "The model is streamed by windows", "nothing, if the difference is small enough"),
+    "GL865": Code(
+        "warning",
+        "A state is lost between frames",
+        "gru-lower stream makes the state an input and an output",
+    ),
+    "GL866": Code("warning", "sequence_lens is gone", "hand in the frames of a sequence only, and none of its padding"),
+    "GL869": Code("error", "What a streamed model says of itself cannot be read", "stream the model again"),
     "GL901": Code("error", "gru-lower itself failed", "please report it with the model, or a part of it"),
 }

@@ -53,7 +53,7 @@ def parse(spec: str) -> list[Pass]:
 def _value(kind: type[Pass], key: str, wanted: Any, value: str) -> Any:  # noqa: ANN401 - a field's type and value
     if wanted not in (int, "int"):
         return value
-    if not value.isdigit():
+    if not value.removeprefix("-").isdigit():
         raise Unsupported(f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint="a whole number is wanted")
     return int(value)
 

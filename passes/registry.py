@@ -37,6 +37,7 @@ PASSES = {
         "LegalizeActivationParameters",
     ),
     "part-biases": ("gru_lower.passes.part_biases", "PartBiases"),
+    "stream": ("gru_lower.passes.stream.stream", "Stream"),
     "lower-gru": ("gru_lower.passes.lower_gru.lower_gru", "LowerGru"),
 }
 """By the name of a pass: its module, which ends in that name with underscores, and its class."""

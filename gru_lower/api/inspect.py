@@ -15,6 +15,7 @@ from gru_lower.graph.undefined_values import UNDEFINED, undefined_values
 from gru_lower.gru.parse_node import parse
 from gru_lower.passes.base import Context
 from gru_lower.passes.fuse_gru.fuse_gru import FuseGru, FuseOptions
+from gru_lower.passes.stream.survey import survey
 from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.site import Site
@@ -32,7 +33,8 @@ class InspectArguments(OneModel):
 def inspect(given: InspectArguments) -> Report:
     """List every GRU of a model, decomposed ones included: where it stands, which variant it is, what is doubtful.
 
-    A recurrence that is no GRU is listed with the term that does not fit.
+    A recurrence that is no GRU is listed with the term that does not fit. ``streaming`` says whether the model could
+    run frame by frame, and what stands in the way.
 
     Raises:
         InvalidModel: The model cannot be read.
@@ -57,7 +59,8 @@ def inspect_source(source: interop.Source) -> Report:
     ]
     report.diagnostics += undefined
     if not undefined:  # else it is not known what hangs on what
-        _add_decomposed(report, model)
+        fused = _add_decomposed(report, model)
+        report.streaming = survey(model if fused is None else fused)
     return report
 
 
@@ -76,23 +79,31 @@ def _add_nodes(report: Report, model: Model) -> None:
             report.diagnostics += parsed.diagnostics
 
 
-def _add_decomposed(report: Report, model: Model) -> None:
-    """Add the recurrences that are not GRU nodes; single steps only where there is nothing else."""
-    found = _fused(model)
-    report.diagnostics += [each for each in found.diagnostics if each.code == "GL018"]
-    for site in found.sites:
+def _add_decomposed(report: Report, model: Model) -> Model | None:
+    """Add the recurrences that are not GRU nodes; single steps only where there is nothing else.
+
+    Returns:
+        The model with those that could be fused as GRU nodes, ``None`` where there are none.
+
+    """
+    fused = model.copy()
+    result = _fuse(fused)
+    found = fused if any(site.action == "fused" for site in result.sites) else None
+    report.diagnostics += [each for each in result.diagnostics if each.code == "GL018"]
+    for site in result.sites:
         if site.action == "fused":
             site.action, site.message = "seen", f"decomposed ({site.message}): gru-lower fuse makes a GRU of it"
         elif site.code is not None:
             report.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
         report.sites.append(site)
     if report.sites:
-        return
+        return found
     for site in find_decomposed(model, steps=True):
         if site.action == "fused":
             site.action = "seen"
             site.message = "one step, decomposed: gru-lower fuse --steps makes a GRU of sequence length 1 of it"
             report.sites.append(site)
+    return found
 
 
 def find_decomposed(model: Model, *, steps: bool = False) -> list[Site]:
@@ -103,9 +114,9 @@ def find_decomposed(model: Model, *, steps: bool = False) -> list[Site]:
         steps: Whether single steps are listed, too.
 
     """
-    return _fused(model, steps=steps).sites
+    return _fuse(model.copy(), steps=steps).sites
 
 
-def _fused(model: Model, *, steps: bool = False) -> PassResult:
+def _fuse(model: Model, *, steps: bool = False) -> PassResult:
     options = FuseOptions(steps="yes" if steps else "no")
-    return FuseGru(options).run(model.copy(), Context(keep_changes=False))
+    return FuseGru(options).run(model, Context(keep_changes=False))

@@ -220,6 +220,32 @@ class LegalizingOptions(RewritingOptions, kw_only=True):
     opset: Opset = None
 
 
+class StreamingOptions(RewritingOptions, kw_only=True):
+    """Options of :func:`gru_lower.stream`."""
+
+    chunk: Annotated[
+        int, Doc("How many frames each push takes: a multiple of what the model strides over.", least=1)
+    ] = 1
+    context: Annotated[
+        int | None,
+        Doc(
+            "Give the whole model so many earlier frames beside each chunk instead of streaming it exactly, where "
+            "something needs all of a sequence and a window is near enough.",
+            flag="Run the whole model on each chunk and so many frames before it: where a window is near enough.",
+            least=0,
+        ),
+    ] = None
+    time: Annotated[
+        Mapping[str, int] | None,
+        Doc(
+            "The axis of time by input, where it is not to be found from the model's GRUs and convolutions.",
+            flag="An axis of the inputs that is time, where it is not to be found: INPUT:1; repeatable.",
+        ),
+    ] = None
+    fix_dims: FixDims = None
+    opset: Opset = None
+
+
 class CheckingOptions(Options, kw_only=True):
     """Options of :func:`gru_lower.check`."""
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
+    from gru_lower.streaming.description import StreamDescription
+    from gru_lower.streaming.streaming import Streaming
     from gru_lower.verification.result import Verification
 
 SCHEMA_VERSION = 1
@@ -68,6 +70,9 @@ class Report:
         op_counts: Nodes by operator over every scope, ``before`` and ``after``.
         verification: The verdict.
         diagnostics: Everything else there is to say.
+        stream: Of a streamed model: chunk, lag, inputs, outputs and states; ``None`` for any other.
+        streaming: Of a model that is inspected: whether it could run frame by frame, ``None`` where that is not asked
+            or it is not known which axis is time.
 
     """
 
@@ -78,6 +83,8 @@ class Report:
     sites: list[Any] = field(default_factory=list)
     op_counts: dict[str, dict[str, int]] = field(default_factory=lambda: {"before": {}, "after": {}})
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    stream: StreamDescription | None = None
+    streaming: Streaming | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON report, version 1."""
@@ -92,6 +99,8 @@ class Report:
             "op_counts": self.op_counts,
             "verification": self.verification.to_json(),
             "diagnostics": [found.to_json() for found in self.diagnostics],
+            **({} if self.stream is None else {"stream": self.stream.to_json()}),
+            **({} if self.streaming is None else {"streaming": self.streaming.to_json()}),
         }
 
 

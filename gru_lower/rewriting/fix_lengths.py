@@ -10,6 +10,7 @@ from gru_lower.graph import fixed_dims
 from gru_lower.graph.declared_shapes import mend_declared_shapes
 from gru_lower.passes.fold_shapes import fold
 from gru_lower.rewriting.contradictions import find_contradictions
+from gru_lower.rewriting.lost_states import lost_states, single_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,13 +31,13 @@ def fix_lengths(model: Model, wanted: Mapping[str, int], ctx: Context) -> list[D
         ctx: What passes share.
 
     Returns:
-        What is to be said of outputs that declared other lengths (GL014).
+        What is to be said of states that are lost (GL865), and of outputs that declared other lengths (GL014).
 
     Raises:
         Unsupported: There is no such symbol or axis, or the model holds something that contradicts its length.
 
     """
-    before = find_contradictions(model)
+    before, steps = find_contradictions(model), single_steps(model) if 1 in wanted.values() else None
     fixed_dims.fix(model, wanted)
     fold(model, ctx, declared=False)
     mended = mend_declared_shapes(model)
@@ -50,7 +51,8 @@ def fix_lengths(model: Model, wanted: Mapping[str, int], ctx: Context) -> list[D
             code="GL008",
             hint="give the length that the model was exported with, or export it with that dim dynamic",
         )
-    return [
+    lost = [] if steps is None else lost_states(model, steps)
+    return lost + [
         diagnostic(
             "GL014", f"output {each.name} declared {_spell(each.declared)}, and has {_spell(each.shape)}", scope="main"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from gru_lower.emission.operator_vocabulary import NAMES as VOCABULARIES
 from gru_lower.targets.target_option import quoted_target
@@ -73,6 +74,21 @@ def _combined(options: dict[str, str | int], wanted: Mapping[str, str]) -> dict[
         forbidden = {op for each in (options, wanted) for op in str(each.get("forbid", "")).split("+") if op}
         given["forbid"] = "+".join(sorted(forbidden))
     return given
+
+
+def streaming(chunk: int, context: int | None, time: Mapping[str, int], opset: int | None) -> str:
+    """Return the pipeline of :func:`gru_lower.stream`.
+
+    Args:
+        chunk: How many frames each push takes.
+        context: How many earlier frames the whole model is given beside each chunk, ``None`` to stream it exactly.
+        time: The axis of time by input, empty to find it.
+        opset: The opset to convert the whole model to first.
+
+    """
+    axes = "+".join(quote(f"{name}:{axis}", safe="/:._-") for name, axis in time.items())
+    stream = _step("stream", chunk=chunk, context=-1 if context is None else context, time=axes)
+    return ",".join(filter(None, (_preparing(opset, None), fusing(), stream)))
 
 
 def _preparing(opset: int | None, wanted: TargetOptions | None) -> str:

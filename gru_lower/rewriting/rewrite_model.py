@@ -16,6 +16,8 @@ from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.rewriting.fix_lengths import fix_lengths
 from gru_lower.rewriting.remaining_nodes import find_remaining
 from gru_lower.rewriting.result import Result
+from gru_lower.streaming.description import describe
+from gru_lower.streaming.verify_streamed import verify_streamed
 from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.verify_site import site_verifier
 from gru_lower.verification.verify_rewrite import left_padding_diagnostics, verdict_diagnostics, verify_rewrite
@@ -67,6 +69,8 @@ def rewrite_model(
     if model.modified and static:
         annotate_shapes.annotate(model, names)
     report.sites, report.diagnostics = result.sites, model.notes + said + result.diagnostics
+    if any(each.name == "stream" for each in todo):
+        report.stream = describe(model.proto)
     if target is not None:
         report.diagnostics += find_remaining(model, target, result.diagnostics)
     report.op_counts = {"before": counts, "after": count_ops(model.proto)}
@@ -76,7 +80,10 @@ def rewrite_model(
         report.verification = not_run("not asked for")
     else:
         options = replace(options, zero_length_state=_zero_length_state(todo), fixed_dims=fix_dims or {})
-        report.verification = verify_rewrite(original(), model, result.sites, options, progress)
+        if report.stream is not None:
+            report.verification = verify_streamed(original(), model, options, progress)
+        else:
+            report.verification = verify_rewrite(original(), model, result.sites, options, progress)
         report.diagnostics += verdict_diagnostics(report.verification)
         if options.padding is not None and options.inputs is None:
             report.diagnostics += left_padding_diagnostics(original(), model, options)

@@ -1,0 +1,1 @@
+"""What each family of operators means for a model that runs by frames."""

@@ -1,0 +1,229 @@
+"""Concat and Pad: what stands beside a value, in front of it and behind it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gru_lower.passes.stream.operators.elementwise import one_frame, refuse_latest
+from gru_lower.passes.stream.refusal import Refused
+from gru_lower.passes.stream.writer import dtype_of
+
+if TYPE_CHECKING:
+    from gru_lower.passes.stream.node import Node
+    from gru_lower.passes.stream.streamer import Array, Streamer
+    from gru_lower.passes.stream.timing import Timed
+
+
+def concat(streamer: Streamer, node: Node) -> None:
+    """Stream a Concat."""
+    timed = node.timed(streamer)
+    first = next(iter(timed.values()))
+    axis = node.attributes.get("axis", 0) % len(first.dims)
+    if any(each.axis != first.axis for each in timed.values()):
+        raise Refused("GL852", "time runs along different axes of what it joins")
+    if axis == first.axis:
+        _along_time(streamer, node, timed, axis)
+        return
+    if len({(each.before, each.after) for each in timed.values()}) > 1:
+        raise Refused("GL859", "it joins values in which time is merged with other dims in different ways")
+    ready = {index: streamer.ready(each, node.local) for index, each in timed.items()}
+    joined = dict(zip(ready, streamer.aligned(list(ready.values()), node.local), strict=True))
+    like = next(iter(joined.values()))
+    inputs = [joined[i].name if i in joined else _beside(streamer, name, like) for i, name in enumerate(node.inputs)]
+    node.copied(streamer, inputs)
+    tame = all(each.tame for each in joined.values())
+    zero = len(joined) == len(node.inputs) and all(each.fill == 0 for each in joined.values())
+    streamer.put(node.output(0), like, first.axis, tame=tame, fill=0.0 if zero else None)
+
+
+def _beside(streamer: Streamer, name: str, like: Timed) -> str:
+    """Return a value that is the same for each frame, with as many frames as come in one push."""
+    refuse_latest(streamer, name)
+    chunk = like.before * streamer.frames(like) * like.after
+    if name in streamer.uniform:
+        dims = list(streamer.shape(name))
+        known = streamer.known.dims(name)
+        if known is None or any(not isinstance(dim, int) for dim in known):
+            raise Refused("GL859", f"{name} has open dims", "make them static with --fix-dim")
+        dims[like.axis] = chunk
+        value = np.broadcast_to(streamer.uniform[name].reshape([1] * len(dims)), dims)
+        return streamer.write.constant(np.array(value), f"{name}_frames")
+    known_value = streamer.value(name)
+    shape = streamer.shape(name)
+    if known_value is None:
+        if shape[like.axis] == 1 and streamer.frames_at(like) != 1:
+            raise Refused("GL853", f"{name} has one frame along axis {like.axis}")
+        raise Refused(
+            "GL853", f"{name} has {shape[like.axis]} frames along axis {like.axis} that are no part of the stream"
+        )
+    one_frame(streamer, known_value, like.axis, name)
+    frame = np.take(known_value, [0], axis=like.axis)
+    return streamer.write.constant(np.repeat(frame, chunk, axis=like.axis), f"{name}_frames")
+
+
+def _along_time(streamer: Streamer, node: Node, timed: dict[int, Timed], axis: int) -> None:
+    """Stream a Concat along time: constants in front of a value and behind it are frames of it."""
+    if len(timed) > 1:
+        raise Refused("GL855", f"it puts one sequence behind the other along axis {axis}, which is time")
+    ((index, found),) = timed.items()
+    found = streamer.plain(found, node.local)
+    if found.axis != axis or found.merged:
+        raise Refused("GL855", f"it puts frames beside others along axis {axis}")
+    front = [_frames(streamer, name, found, axis) for name in node.inputs[:index]]
+    behind = [_frames(streamer, name, found, axis) for name in node.inputs[index + 1 :]]
+    left, right = (sum(part.shape[axis] for part in parts) for parts in (front, behind))
+    values = np.concatenate([part.reshape(-1) for part in [*front, *behind]]) if front or behind else np.zeros(1)
+    if values.size and bool((values == values[0]).all()):
+        padded(streamer, node, found, left, right, float(values[0]))
+        return
+    if behind or found.delay != 0:
+        raise Refused(
+            "GL855", f"it puts frames of its own along axis {axis}, which is time, beside a stream that is late"
+        )
+    history = np.concatenate(front, axis=axis)
+    streamer.put(
+        node.output(0),
+        found,
+        axis,
+        name=found.name,
+        delay=-left,
+        length=found.length.plus(left),
+        history=history,
+        tame=found.tame,
+    )
+
+
+def _frames(streamer: Streamer, name: str, found: Timed, axis: int) -> Array:
+    refuse_latest(streamer, name)
+    value = streamer.known.at.value(name)
+    if value is None or streamer.known.follows_time(name) or streamer.known.differs_by_content(name):
+        raise Refused("GL855", f"{name} stands beside the stream along axis {axis}, which is time, and is no constant")
+    keep = tuple(
+        slice(0, 1) if not isinstance(dim, int) and place != axis else slice(None)
+        for place, dim in enumerate(found.dims)
+    )
+    return value[keep]
+
+
+def pad(streamer: Streamer, node: Node) -> None:
+    """Stream a Pad."""
+    if set(node.timed(streamer)) != {0}:
+        raise Refused("GL853", "how much it pads is different for each frame")
+    found = streamer.timed[node.inputs[0]]
+    pads, fill = _pads(streamer, node, len(found.dims))
+    rank = len(found.dims)
+    left, right = pads[found.axis], pads[found.axis + rank]
+    mode = node.text("mode", "constant")
+    others = list(pads)
+    others[found.axis] = others[found.axis + rank] = 0
+    if (left or right) and mode != "constant":
+        raise Refused(
+            "GL857",
+            f"it pads axis {found.axis}, which is time, with mode {mode}",
+            "pad with zeros in front (mode constant), and train or fine-tune with that",
+        )
+    if any(others):
+        found = streamer.ready(found, node.local)
+        found = replace(
+            found,
+            name=_pad_others(streamer, node, found, others, fill),
+            fill=found.fill if found.fill == fill else None,
+        )
+        dims = list(found.dims)
+        for axis in range(rank):
+            dim, more = dims[axis], others[axis] + others[axis + rank]
+            if more and not isinstance(dim, int):
+                raise Refused("GL859", f"it pads axis {axis}, whose length is open", "make it static with --fix-dim")
+            if more and isinstance(dim, int):
+                dims[axis] = dim + more
+        found = replace(found, dims=tuple(dims))
+    if not (left or right):
+        streamer.put(
+            node.output(0),
+            found,
+            found.axis,
+            name=found.name,
+            fill=found.fill,
+            tame=found.tame,
+            history=found.history,
+            delay=found.delay,
+        )
+        return
+    plain = streamer.plain(found, node.local)
+    if plain.axis != found.axis or plain.merged:
+        raise Refused("GL855", f"it pads axis {found.axis}, in which time is merged with other dims")
+    if left < 0 or right < 0:
+        plain = replace(
+            streamer.ready(plain, node.local),
+            delay=plain.delay + max(-left, 0),
+            length=plain.length.plus(min(left, 0) + min(right, 0)),
+        )
+    padded(streamer, node, plain, max(left, 0), max(right, 0), fill)
+
+
+def padded(streamer: Streamer, node: Node, found: Timed, left: int, right: int, fill: float) -> None:
+    """Note that a value has so many frames more in front and behind, all of the same number."""
+    if left or right:
+        found = streamer.masked(found, fill, node.local, begin=left > 0, end=right > 0)
+    history = None
+    delay = found.delay - left
+    if delay < 0:
+        shape = [dim if isinstance(dim, int) else 1 for dim in found.dims]
+        shape[found.axis] = left if found.history is not None else -delay
+        history = np.full(shape, fill, dtype_of(found.elem_type))
+        if found.history is not None:
+            history = np.concatenate([history, found.history], axis=found.axis)
+    length = found.length.plus(left + right)
+    inside = fill if found.fill == fill else None
+    streamer.put(
+        node.output(0),
+        found,
+        found.axis,
+        name=found.name,
+        delay=delay,
+        length=length,
+        history=history,
+        fill=inside,
+        tame=found.tame,
+    )
+
+
+def _pads(streamer: Streamer, node: Node, rank: int) -> tuple[list[int], float]:
+    """Return the pads of every axis, and what they hold."""
+    if "pads" in node.attributes:
+        return list(node.attributes["pads"]), float(node.attributes.get("value", 0.0))
+    given = streamer.value(node.input(1))
+    if given is None:
+        raise Refused("GL859", "how much it pads is not constant")
+    fill = 0.0
+    if node.input(2):
+        value = streamer.value(node.input(2))
+        if value is None:
+            raise Refused("GL859", "what it pads with is not constant")
+        fill = float(value.reshape(-1)[0]) if value.size else 0.0
+    pads = [int(each) for each in given.reshape(-1)]
+    if node.input(3):
+        axes = streamer.value(node.input(3))
+        if axes is None:
+            raise Refused("GL859", "its axes are not constant")
+        whole = [0] * 2 * rank
+        for place, axis in enumerate(axes.reshape(-1)):
+            whole[int(axis) % rank], whole[int(axis) % rank + rank] = pads[place], pads[place + len(axes)]
+        pads = whole
+    return pads, fill
+
+
+def _pad_others(streamer: Streamer, node: Node, found: Timed, pads: list[int], fill: float) -> str:
+    output = streamer.write.names.value(f"{node.local}_other_axes")
+    if "pads" in node.attributes:
+        node.copied(streamer, [found.name], [output], pads=pads)
+        return output
+    given = streamer.write.constant(np.array(pads, np.int64), f"{node.local}_pads")
+    inputs = [found.name, given]
+    if node.text("mode", "constant") == "constant":
+        inputs.append(streamer.write.constant(np.array(fill, dtype_of(found.elem_type)), f"{node.local}_fill"))
+    node.copied(streamer, inputs, [output])
+    return output

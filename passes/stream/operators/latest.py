@@ -1,0 +1,41 @@
+"""The last frame of a sequence: in a stream, the latest one there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gru_lower.passes.stream.streamer import least_frames
+
+if TYPE_CHECKING:
+    from gru_lower.passes.stream.node import Node
+    from gru_lower.passes.stream.streamer import Streamer
+    from gru_lower.passes.stream.timing import Timed
+
+
+def latest_frame(streamer: Streamer, node: Node, timed: Timed, *, keepdims: bool) -> None:
+    """Write the latest frame of a value in place of its last one."""
+    timed = streamer.foreseen(streamer.ready(timed, node.local), node.local)
+    chunk, axis, output = streamer.frames(timed), timed.axis, node.output(0)
+    name = timed.name
+    if chunk > 1:
+        name = _last_of_chunk(streamer, timed, chunk, node.local)
+    if keepdims:
+        streamer.write.emit("Identity", [name], node.local, output)
+    else:
+        streamer.write.axes_node("Squeeze", name, [axis], node.local, output)
+    streamer.latest.add(output)
+    streamer.lags[output] = timed
+
+
+def _last_of_chunk(streamer: Streamer, timed: Timed, chunk: int, local: str) -> str:
+    """Return the last frame of a chunk that is one of the stream."""
+    ends = [least_frames(timed.length, j - timed.delay + 1) for j in range(1, chunk)]
+    valid = streamer.counters.valid(None, ends, 0, streamer.counters.elem_type)
+    write = streamer.write
+    places = write.constant(np.arange(1, chunk, dtype=streamer.counters.dtype), f"{local}_places")
+    reached = write.emit("Mul", [valid, places], f"{local}_reached")
+    place = write.emit("ReduceMax", [reached], f"{local}_place", keepdims=1)
+    index = write.emit("Cast", [place], f"{local}_index", to=7)
+    return write.emit("Gather", [timed.name, index], f"{local}_latest", axis=timed.axis)

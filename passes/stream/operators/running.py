@@ -1,0 +1,96 @@
+"""Sums and counts over all frames so far: CumSum along time, and the numbers of frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gru_lower.passes.stream.refusal import Refused
+from gru_lower.passes.stream.writer import dtype_of
+
+if TYPE_CHECKING:
+    from gru_lower.passes.stream.node import Node
+    from gru_lower.passes.stream.streamer import Streamer
+
+FLOAT = 1
+"""``TensorProto.FLOAT``: running sums and unbounded counts are carried in it."""
+
+
+def cumsum(streamer: Streamer, node: Node) -> None:
+    """Stream a CumSum: along time, the sum so far is a state."""
+    found = streamer.ready(streamer.timed[node.inputs[0]], node.local)
+    value = streamer.value(node.input(1))
+    if value is None:
+        raise Refused("GL859", "its axis is not constant")
+    axis = int(value.reshape(-1)[0]) % len(found.dims)
+    if axis != found.axis:
+        node.copied(streamer, [found.name, streamer.name(node.inputs[1])])
+        streamer.put(node.output(0), found, found.axis, tame=found.tame)
+        return
+    if node.attributes.get("reverse", 0):
+        raise Refused("GL854", f"it sums axis {axis}, which is time, from the end")
+    if found.merged:
+        raise Refused("GL855", f"it sums along axis {axis}, in which time is merged with other dims")
+    streamer.works.append(node.site)
+    write, local = streamer.write, node.local
+    found = streamer.masked(found, 0.0, local, begin=True, end=False)
+    kind = found.elem_type
+    wide = kind if dtype_of(kind).itemsize >= 4 else FLOAT
+    x = found.name if wide == kind else write.emit("Cast", [found.name], f"{local}_wide", to=wide)
+    dims = [*found.dims]
+    dims[axis] = 1
+    if not np.issubdtype(dtype_of(wide), np.floating):
+        raise Refused("GL859", "it sums whole numbers, which grow without bound")
+    total, following = write.state(f"{local}_sum", wide, dims, 0.0, "sum")
+    chunk, exclusive = streamer.frames(found), bool(node.attributes.get("exclusive", 0))
+    if chunk == 1:
+        summed = write.emit("Add", [x, total], f"{local}_so_far", following)
+        out = total if exclusive else summed
+    else:
+        inside = write.emit("CumSum", [x, streamer.name(node.inputs[1])], f"{local}_inside")
+        summed = write.emit("Add", [inside, total], f"{local}_so_far")
+        write.slice(summed, axis, chunk - 1, None, f"{local}_keep", following)
+        out = summed
+        if exclusive:
+            out = write.concat(
+                [total, write.slice(summed, axis, 0, chunk - 1, f"{local}_early")], axis, f"{local}_exclusive"
+            )
+    if wide == kind:
+        write.emit("Identity", [out], local, node.output(0))
+    else:
+        write.emit("Cast", [out], local, node.output(0), to=kind)
+    streamer.put(node.output(0), found, axis)
+
+
+def numbers(streamer: Streamer, node: Node) -> None:
+    """Stream a Range as long as the sequence: the numbers of the frames, from a count without end in float32."""
+    pairs = [streamer.known.pair(name) for name in node.inputs]
+    if any(pair is None for pair in pairs):
+        raise Refused("GL859", "what it counts is not constant")
+    starts, limits, steps = (pair for pair in pairs if pair is not None)
+    start, step = float(starts[0]), float(steps[0])
+    if float(starts[1]) != start or float(steps[1]) != step:
+        raise Refused("GL853", "where it begins depends on how many frames there are")
+    frames = streamer.known.frames
+    counts = [int(np.ceil((float(limit) - start) / step)) for limit in limits]
+    if counts[1] - counts[0] != frames:
+        raise Refused("GL853", "it counts something else than frames")
+    write, local, chunk = streamer.write, node.local, streamer.chunk
+    seen, following = streamer.number()
+    del following
+    kind = streamer.known.elem_type(node.output(0))
+    offset = write.constant((start + step * np.arange(chunk)).astype(np.float32), f"{local}_within")
+    scaled = (
+        seen
+        if step == 1
+        else write.emit("Mul", [seen, write.constant(np.array([step], np.float32), f"{local}_step")], f"{local}_scaled")
+    )
+    if kind == FLOAT:
+        write.emit("Add", [scaled, offset], local, node.output(0))
+    else:
+        write.emit("Cast", [write.emit("Add", [scaled, offset], f"{local}_float")], local, node.output(0), to=kind)
+    like = streamer.clock()
+    length = like.length.plus(counts[0] - frames)
+    streamer.put(node.output(0), replace(like, dims=()), 0, delay=0, length=length, tame=True)

@@ -1,0 +1,158 @@
+"""The shape of every value at concrete sizes, and the small values that are computed from shapes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import defs, helper, numpy_helper, shape_inference
+from onnx.reference import ReferenceEvaluator
+
+from gru_lower.graph.scopes import is_onnx, subgraphs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from onnx import NodeProto
+
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SMALL = 1 << 17
+"""Elements up to which a value is computed that follows from shapes and constants."""
+UNTOUCHED = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
+
+
+class Sizes:
+    """Shapes, element types and computed small values of the main graph, with every dim of the inputs known.
+
+    Attributes:
+        shapes: The dims of each value, where they could be worked out.
+        types: Its ``TensorProto.DataType``.
+        values: What each value always is at these sizes: constants, and what follows from them and from shapes.
+        failed: The index of the first node that the sizes do not fit, ``None`` if they fit all.
+
+    """
+
+    def __init__(self, scope: Scope, facts: Facts, inputs: Mapping[str, tuple[int, ...]]) -> None:
+        """Work through the nodes, in order."""
+        self.shapes: dict[str, tuple[int, ...]] = dict(inputs)
+        self.types: dict[str, int] = {}
+        self.values: dict[str, Array] = {}
+        self.failed: int | None = None
+        self._scope, self._facts = scope, facts
+        self._opsets = [helper.make_opsetid(domain, version) for domain, version in scope.opsets.items()]
+        for name, info in scope.inputs.items():
+            if info is not None:
+                self.types[name] = info.type.tensor_type.elem_type
+        for name, tensor in scope.initializers.items():
+            if name not in inputs:
+                self.shapes[name] = tuple(tensor.dims)
+                self.types[name] = tensor.data_type
+        for index, node in enumerate(scope.nodes):
+            self._visit(index, node)
+
+    def value(self, name: str) -> Array | None:
+        """Return what a value always is at these sizes, however large, or ``None``."""
+        known = self.values.get(name)
+        return known if known is not None else self._facts.array(self._scope, name)
+
+    def _small(self, name: str) -> Array | None:
+        known = self.values.get(name)
+        if known is not None:
+            return known
+        tensor = self._facts.constant(self._scope, name)
+        if tensor is None or int(np.prod(tensor.dims, dtype=np.int64)) > SMALL:
+            return None
+        return self._facts.array(self._scope, name)
+
+    def _visit(self, index: int, node: NodeProto) -> None:
+        if is_onnx(node, "Constant"):
+            value = self._facts.array(self._scope, node.output[0])
+            if value is not None:
+                self._keep(node.output[0], value)
+            return
+        inputs = [self._small(name) if name else None for name in node.input]
+        whole = all(value is not None for value, name in zip(inputs, node.input, strict=True) if name)
+        if is_onnx(node, "Shape") and node.input[0] in self.shapes:
+            self._keep(node.output[0], _shape(node, self.shapes[node.input[0]]))
+            return
+        self._infer(index, node, inputs)
+        wanted = [name for name in node.output if name]
+        small = all(np.prod(self.shapes.get(name, (SMALL + 1,)), dtype=np.float64) <= SMALL for name in wanted)
+        plain = is_onnx(node) and node.op_type not in UNTOUCHED and not any(subgraphs(node))
+        if whole and small and plain and node.input:
+            self._compute(node, [value for value in inputs if value is not None])
+
+    def _keep(self, name: str, value: Array) -> None:
+        self.values[name] = value
+        self.shapes[name] = value.shape
+        self.types[name] = helper.np_dtype_to_tensor_dtype(value.dtype)
+
+    def _infer(self, index: int, node: NodeProto, inputs: Sequence[Array | None]) -> None:
+        if not is_onnx(node) or any(name and name not in self.shapes for name in node.input):
+            return
+        types = {
+            name: helper.make_tensor_type_proto(self.types.get(name, 1), self.shapes[name])
+            for name in node.input
+            if name
+        }
+        data = {
+            name: numpy_helper.from_array(value, name)
+            for name, value in zip(node.input, inputs, strict=True)
+            if value is not None
+        }
+        try:
+            schema = defs.get_schema(node.op_type, self._scope.opset, "")
+            found = shape_inference.infer_node_outputs(
+                schema, node, types, data, opset_imports=self._opsets, ir_version=self._scope.ir_version
+            )
+        except (RuntimeError, ValueError, TypeError, KeyError, defs.SchemaError, shape_inference.InferenceError):
+            self.failed = index if self.failed is None else self.failed
+            return
+        for name, kind in found.items():
+            if kind.HasField("tensor_type"):
+                self.types[name] = kind.tensor_type.elem_type
+                dims = kind.tensor_type.shape.dim
+                if kind.tensor_type.HasField("shape") and all(dim.HasField("dim_value") for dim in dims):
+                    self.shapes[name] = tuple(dim.dim_value for dim in dims)
+
+    def _compute(self, node: NodeProto, values: Sequence[Array]) -> None:
+        results = compute(node, values, self._scope.opsets)
+        if results is not None:
+            for name, value in zip(node.output, results, strict=False):
+                if name:
+                    self._keep(name, value)
+
+
+def _shape(node: NodeProto, dims: tuple[int, ...]) -> Array:
+    given = {attribute.name: attribute.i for attribute in node.attribute}
+    return np.array(dims[given.get("start", 0) : given.get("end", len(dims))], np.int64)
+
+
+def compute(node: NodeProto, values: Sequence[Array], opsets: Mapping[str, int]) -> list[Array] | None:
+    """Compute one node by onnx's reference implementation, ``None`` where it cannot be.
+
+    Args:
+        node: The node.
+        values: Its inputs, without those left out.
+        opsets: The model's.
+
+    """
+    names = [name for name in node.input if name]
+    feeds = dict(zip(names, values, strict=True))
+    graph = helper.make_graph(
+        [node],
+        "node",
+        [onnx.ValueInfoProto(name=name) for name in feeds],
+        [onnx.ValueInfoProto(name=name) for name in node.output if name],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in opsets.items()])
+    try:
+        with np.errstate(all="ignore"):
+            results = ReferenceEvaluator(model).run(None, feeds)
+    except Exception:  # noqa: BLE001 - whatever the reference raises, the node is then left to run
+        return None
+    return [np.asarray(result) for result in results]

@@ -1,0 +1,309 @@
+"""Write a main graph again, node by node, as one that takes some frames at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import TensorProto, numpy_helper
+
+from gru_lower.graph.scopes import is_onnx, node_uses
+from gru_lower.passes.stream.counters import TooFar
+from gru_lower.passes.stream.known import Known
+from gru_lower.passes.stream.names import names_of
+from gru_lower.passes.stream.node import Node
+from gru_lower.passes.stream.open_dim import Open
+from gru_lower.passes.stream.operators.registry import ELEMENTWISE, HANDLERS
+from gru_lower.passes.stream.operators.running import numbers
+from gru_lower.passes.stream.refusal import Refused, WantsChunk
+from gru_lower.passes.stream.sizes import compute
+from gru_lower.passes.stream.state_pairs import state_pairs
+from gru_lower.passes.stream.streamer import Streamer
+from gru_lower.passes.stream.timing import Timed
+from gru_lower.passes.stream.writer import Writer
+from gru_lower.streaming.description import State, StreamDescription, StreamedOutput, TimedInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gru_lower.graph.facts import Facts
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.stream.input_dims import InputDims
+
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """A node that cannot run frame by frame.
+
+    Attributes:
+        code: The code of the reason.
+        message: The node, the axis and the reason.
+        site: The node.
+        hint: What would help, where the code's own hint does not say it.
+        multiple: What the chunk would have to be a multiple of, 1 if it is not about the chunk.
+
+    """
+
+    code: str
+    message: str
+    site: str
+    hint: str | None = None
+    multiple: int = 1
+
+
+@dataclass
+class StreamedGraph:
+    """What came of a main graph.
+
+    Attributes:
+        obstacles: What stands in the way, in order; with any there is no description.
+        streamer: What was written.
+        description: What the streamed model says of itself.
+        timed_outputs: How each output comes that does so frame by frame.
+
+    """
+
+    streamer: Streamer
+    obstacles: list[Obstacle] = field(default_factory=list)
+    description: StreamDescription | None = None
+    timed_outputs: dict[str, Timed] = field(default_factory=dict)
+
+    @property
+    def works(self) -> list[str]:
+        """The nodes that read more than one frame, by site."""
+        return self.streamer.works
+
+    @property
+    def steps(self) -> list[str]:
+        """The recurrences that step along time, or would if they could."""
+        return self.streamer.steps
+
+
+def stream_graph(scope: Scope, facts: Facts, dims: InputDims, times: Mapping[str, int], chunk: int) -> StreamedGraph:
+    """Stream a main graph; nothing is edited.
+
+    Args:
+        scope: The main graph.
+        facts: What is known of it.
+        dims: The dims of its inputs.
+        times: The axis of time, by input.
+        chunk: How many frames a push takes.
+
+    """
+    known = Known(scope, facts, dims, times)
+    kind = _float_type(scope, known, times)
+    try:
+        return _Visit(scope, known, Writer(scope.opset, names_of(scope)), times, chunk, kind).run()
+    except TooFar:
+        return _Visit(scope, known, Writer(scope.opset, names_of(scope)), times, chunk, TensorProto.FLOAT).run()
+
+
+def _float_type(scope: Scope, known: Known, times: Mapping[str, int]) -> int:
+    """Return the model's float type: that of its inputs by frame, or else of its weights."""
+    inputs = [known.elem_type(name) for name in times]
+    weights = [tensor.data_type for tensor in scope.initializers.values()]
+    return next((kind for kind in [*inputs, *weights] if kind in FLOATS), TensorProto.FLOAT)
+
+
+class _Visit:
+    def __init__(
+        self, scope: Scope, known: Known, write: Writer, times: Mapping[str, int], chunk: int, kind: int
+    ) -> None:
+        self.scope, self.known, self.times = scope, known, times
+        self.streamer = Streamer(scope, known, write, chunk, kind)
+        self.result = StreamedGraph(self.streamer)
+        self.blocked: set[str] = set()
+        self.from_time: set[str] = set()
+
+    def run(self) -> StreamedGraph:
+        streamer = self.streamer
+        for name, axis in self.times.items():
+            dims = self.known.dims(name)
+            if dims is None:
+                self._refuse(Refused("GL859", f"the shape of {name} is not known"), name)
+                return self.result
+            kind = self.known.elem_type(name)
+            streamer.timed[name] = Timed(name, tuple(dims), kind, axis, fill=0.0)
+        streamer.kept_states, streamer.pairs = state_pairs(self.scope, self.known, self.times)
+        for source, output in streamer.pairs.items():
+            self._keep_pair(source, output)
+        for index, proto in enumerate(self.scope.nodes):
+            self._visit(Node(proto, self.scope.site(index)))
+        if not self.result.obstacles:
+            self._finish()
+        return self.result
+
+    def _keep_pair(self, source: str, output: str) -> None:
+        first: Any = 0.0
+        default = self.scope.initializers.get(source)
+        if default is not None:
+            first = numpy_helper.to_array(default)
+        dims = self.known.dims(source) or []
+        self.streamer.write.state(
+            source, self.known.elem_type(source), dims, first, "recurrent", names=(source, output)
+        )
+
+    def _refuse(self, why: Refused, site: str, op_type: str = "") -> None:
+        multiple = why.multiple if isinstance(why, WantsChunk) else 1
+        text = f"{op_type} {site}: {why.reason}" if op_type else f"{site}: {why.reason}"
+        self.result.obstacles.append(Obstacle(why.code, text, site, why.hint, multiple))
+
+    def _visit(self, node: Node) -> None:
+        uses = set(node_uses(node.proto))
+        if uses & self.blocked:
+            self.blocked.update(filter(None, node.outputs))
+            return
+        before = len(self.streamer.write.nodes)
+        try:
+            self._stream(node, uses)
+        except Refused as why:
+            del self.streamer.write.nodes[before:]
+            self._refuse(why, node.site, node.op_type)
+            self.blocked.update(filter(None, node.outputs))
+
+    def _stream(self, node: Node, uses: set[str]) -> None:
+        streamer, outputs = self.streamer, [name for name in node.outputs if name]
+        timed = uses & streamer.timed.keys()
+        if is_onnx(node.proto) and node.op_type in {"Shape", "Size"} and timed:
+            self.from_time.update(outputs)
+            node.copied(streamer)
+            return
+        if timed:
+            self._by_frame(node, uses)
+        elif uses & (self.from_time | streamer.uniform.keys()):
+            self._from_lengths(node, outputs)
+        else:
+            node.copied(streamer)
+            late = [streamer.lags[name] for name in uses & streamer.latest]
+            if late:
+                if any(
+                    (each.delay, each.rate, each.length) != (late[0].delay, late[0].rate, late[0].length)
+                    for each in late
+                ):
+                    raise Refused("GL858", "it joins the last frames of branches that are not equally late")
+                streamer.latest.update(outputs)
+                streamer.lags.update(dict.fromkeys(outputs, late[0]))
+
+    def _by_frame(self, node: Node, uses: set[str]) -> None:
+        streamer = self.streamer
+        if node.op_type in {"Loop", "Scan"} and is_onnx(node.proto):
+            raise Refused("GL860", f"it is a {node.op_type} over frames, and no GRU that gru-lower fuse knows")
+        if set(node.inputs) & streamer.timed.keys() != uses & streamer.timed.keys():
+            raise Refused("GL860", "its bodies read frames")
+        handler = HANDLERS.get(node.op_type) if is_onnx(node.proto) else None
+        if handler is None:
+            raise Refused("GL859", "what it does along time is not known")
+        latest = set(node.inputs) & streamer.latest
+        if latest and node.op_type not in {"GRU", "LSTM", "RNN"}:
+            raise Refused("GL851", f"{min(latest)} is known at the end of the sequence only, and every frame needs it")
+        handler(streamer, node)
+
+    def _from_lengths(self, node: Node, outputs: list[str]) -> None:
+        """Copy what is computed from dims; what depends on the number of frames is left to what reads it."""
+        streamer, known = self.streamer, self.known
+        grown = [name for name in outputs if known.grows(name)]
+        if node.op_type == "Range" and grown:
+            numbers(streamer, node)
+            return
+        if grown:
+            self._uniform(node, outputs)
+            return
+        if all(name in known.at.values for name in outputs):
+            self.from_time.update(outputs)
+            if any(known.follows_time(name) or known.follows_others(name) for name in outputs):
+                node.copied(streamer)
+            else:
+                for name in outputs:
+                    streamer.write.initializers.append(numpy_helper.from_array(known.at.values[name], name))
+            return
+        if any(known.follows_time(name) for name in node.inputs):
+            raise Refused("GL853", "it is computed from how many frames there are")
+        node.copied(streamer)
+
+    def _uniform(self, node: Node, outputs: list[str]) -> None:
+        """Note a value as long as the sequence that is the same everywhere: it is broadcast where it is used."""
+        streamer = self.streamer
+        value: np.ndarray[Any, Any] | None = None
+        if node.op_type == "ConstantOfShape":
+            given = node.attributes.get("value")
+            value = np.zeros(1, np.float32) if given is None else numpy_helper.to_array(given)
+        elif node.op_type in {
+            "Expand",
+            "Slice",
+            "Transpose",
+            "Unsqueeze",
+            "Squeeze",
+            "Reshape",
+            "Identity",
+            "Gather",
+            "Split",
+            "Tile",
+        }:
+            found = streamer.uniform.get(node.inputs[0])
+            found = streamer.value(node.inputs[0]) if found is None else found
+            value = (
+                found.reshape(-1)[:1]
+                if found is not None and found.size and bool((found == found.reshape(-1)[0]).all())
+                else None
+            )
+        elif node.op_type in ELEMENTWISE:
+            values = [streamer.uniform.get(name, streamer.value(name)) for name in node.inputs if name]
+            flat = [each for each in values if each is not None and each.size]
+            if len(flat) == len(values) and all(bool((each == each.reshape(-1)[0]).all()) for each in flat):
+                results = compute(node.proto, [each.reshape(-1)[:1] for each in flat], self.scope.opsets)
+                value = None if results is None else results[0]
+        if value is None or len(outputs) != 1:
+            raise Refused("GL853", "it makes frames that are no part of the stream")
+        rank = len(streamer.shape(outputs[0]))
+        streamer.uniform[outputs[0]] = value.reshape([1] * rank)
+        streamer.renamed[outputs[0]] = streamer.write.constant(value.reshape([1] * rank), f"{node.local}_everywhere")
+
+    def _finish(self) -> None:
+        streamer = self.streamer
+        outputs: list[StreamedOutput] = []
+        for name in self.scope.outputs:
+            try:
+                described = self._output(name)
+            except Refused as why:
+                self._refuse(why, name, "output")
+                continue
+            if described is not None:
+                outputs.append(described)
+        if self.result.obstacles:
+            return
+        end = streamer.counters.finish()
+        lag = max((ceil(Fraction(each.lag) * streamer.chunk / each.chunk) for each in outputs if each.chunk), default=0)
+        inputs = tuple(TimedInput(name, axis) for name, axis in self.times.items())
+        states: tuple[State, ...] = tuple(written.state for written in streamer.write.states)
+        self.result.description = StreamDescription(streamer.chunk, lag, inputs, tuple(outputs), states, end)
+
+    def _output(self, name: str) -> StreamedOutput | None:
+        streamer = self.streamer
+        if name in streamer.pairs.values():
+            return None
+        if name in streamer.latest:
+            late = streamer.lags[name]
+            return StreamedOutput(name, None, streamer.frames(late), late.delay, late.length.steps)
+        found = streamer.timed.get(name)
+        if found is None:
+            if name in self.from_time or name in streamer.uniform:
+                raise Refused("GL853", "it is computed from how many frames there are")
+            return StreamedOutput(name, None, 0, 0)
+        if found.before == 1 and found.merged and isinstance(found.dims[found.axis], int):
+            found = streamer.as_faster(found)
+        if found.after != 1:
+            raise Refused("GL855", f"time is merged with other dims along axis {found.axis}")
+        found = streamer.foreseen(streamer.ready(found, name), name)
+        if found.name != name:
+            streamer.write.emit("Identity", [found.name], f"{name}_out", name)
+        self.result.timed_outputs[name] = found
+        before: int | str = 1
+        if found.before != 1:
+            part = self.known.part(found.dims[found.axis], found.before)
+            before = str(part) if isinstance(part, Open) else part
+        return StreamedOutput(name, found.axis, streamer.frames(found), found.delay, found.length.steps, before)

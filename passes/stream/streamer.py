@@ -1,0 +1,435 @@
+"""What the handlers of operators stand on: values by frame, delays, windows, and what lies outside a stream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gru_lower.passes.stream.counters import Counters
+from gru_lower.passes.stream.refusal import Refused, WantsChunk
+from gru_lower.passes.stream.timing import LONG, SPAN, Length, Timed
+from gru_lower.passes.stream.writer import Writer, dtype_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.stream.known import Known
+    from gru_lower.passes.stream.open_dim import Open
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Streamer:
+    """The streamed model as far as it is written.
+
+    Attributes:
+        known: What is known of the whole model.
+        write: Writes nodes, constants and states.
+        chunk: K, how many frames of the inputs each push takes.
+        timed: The values that come frame by frame, by their name in the whole model.
+        latest: Values without time that are as of the latest frame.
+        lags: The values whose latest frame these are of.
+        uniform: Constants that stand for a value of other dims, by name: they have to be broadcast.
+        counters: How many frames there were, and how many there will be.
+        kept_states: By the name of a first state the model's own input that it comes from.
+        pairs: By such an input the model's own output that is its next value.
+        works: What reads more than one frame, by the site: whether anything streams at all.
+        steps: The recurrences that step along time, or would if they could, by the site.
+        states_of: The first state of each recurrence that steps along time: its input and its output.
+        gone: Inputs that nothing asks for any more.
+        notes: What there is to say, as ``(code, message, node)``.
+
+    """
+
+    def __init__(self, scope: Scope, known: Known, write: Writer, chunk: int, counter_type: int) -> None:
+        """Begin with nothing written."""
+        self.scope, self.known, self.write, self.chunk = scope, known, write, chunk
+        self.timed: dict[str, Timed] = {}
+        self.latest: set[str] = set()
+        self.lags: dict[str, Timed] = {}
+        self.uniform: dict[str, Array] = {}
+        self.renamed: dict[str, str] = {}
+        self.counters = Counters(write, chunk, counter_type)
+        self.works: list[str] = []
+        self.steps: list[str] = []
+        self.states_of: dict[str, tuple[str, str]] = {}
+        self.gone: set[str] = set()
+        self.notes: list[tuple[str, str, str]] = []
+        self.kept_states: dict[str, str] = {}
+        self.pairs: dict[str, str] = {}
+        self._delayed: dict[tuple[str, int], Timed] = {}
+        self._masked: dict[tuple[str, float, bool, bool], Timed] = {}
+        self._plain: dict[str, Timed] = {}
+        self._number: tuple[str, str] | None = None
+
+    # -- values ---------------------------------------------------------------------------------------------------
+
+    def name(self, name: str) -> str:
+        """Return what a value is called in the streamed model."""
+        found = self.timed.get(name)
+        return found.name if found is not None else self.renamed.get(name, name)
+
+    def value(self, name: str) -> Array | None:
+        """Return what a value always is, or ``None``."""
+        return self.known.value(name) if name else None
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the dims of a value at the sizes that were worked out.
+
+        Raises:
+            Refused: They are not known.
+
+        """
+        found = self.known.shape(name)
+        if found is None:
+            raise Refused("GL859", f"the shape of {name} cannot be worked out")
+        return found
+
+    def shape_of(self, timed: Timed) -> tuple[int, ...]:
+        """Return the dims of a timed value at the sizes that were worked out."""
+        return tuple(dim if isinstance(dim, int) else self.known.size(dim) for dim in timed.dims)
+
+    def frames(self, timed: Timed) -> int:
+        """Return how many frames of a value come with each push.
+
+        Raises:
+            WantsChunk: Not a whole number.
+
+        """
+        found = self.chunk * timed.rate
+        if found.denominator != 1:
+            raise WantsChunk(found.denominator, f"it has one frame for every {1 / timed.rate} frames of the inputs")
+        return int(found)
+
+    def frames_at(self, timed: Timed) -> int:
+        """Return how many frames a value has at the sizes that were worked out."""
+        return timed.length.of(self.known.frames)
+
+    def put(self, output: str, like: Timed, axis: int, **changes: Any) -> Timed:  # noqa: ANN401 - attributes of Timed
+        """Note that an output of the whole model comes frame by frame.
+
+        Args:
+            output: Its name, in the whole model and the streamed one.
+            like: Whose timing it has.
+            axis: Its axis of time.
+            changes: What else is different.
+
+        Raises:
+            Refused: Its shape is not known, or is not what the timing says.
+
+        """
+        dims = self.known.dims(output)
+        if dims is None:
+            raise Refused("GL859", f"the shape of {output} cannot be worked out")
+        name = changes.pop("name", output)
+        found = like.named(name, axis=axis, dims=tuple(dims), elem_type=self.known.elem_type(output), **changes)
+        if found.delay < 0 and found.history is None:
+            raise Refused("GL859", f"what comes before the first frame of {output} is not known")
+        size = self.shape(output)[axis]
+        wanted = found.before * self.frames_at(found) * found.after
+        if size != wanted:
+            raise Refused("GL859", f"axis {axis} of {output} has {size} entries where {wanted} were expected")
+        self.frames(found)
+        self.timed[output] = found
+        return found
+
+    def clock(self) -> Timed:
+        """Return a value that has the timing of the model's inputs."""
+        return Timed("", (), 1, 0)
+
+    def number(self) -> tuple[str, str]:
+        """Return a count of the frames before a push that never stops, in float32, and its next value."""
+        if self._number is None:
+            self._number = self.write.state("frames_counted", 1, [1], 0.0, "count")
+            step = self.write.constant(np.array([self.chunk], np.float32), "counted_step")
+            self.write.emit("Add", [self._number[0], step], "counted_next", self._number[1])
+        return self._number
+
+    def sources(self, name: str) -> set[str]:
+        """Return the inputs of the whole model that a value is computed from."""
+        found: set[str] = set()
+        pending = [name]
+        while pending:
+            name = pending.pop()
+            index = self.scope.producers.get(name)
+            if index is not None:
+                pending += list(self.scope.nodes[index].input)
+            elif name in self.scope.inputs:
+                found.add(name)
+        return found
+
+    # -- merged axes ----------------------------------------------------------------------------------------------
+
+    def plain(self, timed: Timed, local: str) -> Timed:
+        """Return a value with an axis that is time alone."""
+        if not timed.merged:
+            return timed
+        if timed.before == 1 and isinstance(timed.dims[timed.axis], int):
+            return self.as_faster(timed)
+        if timed.name in self._plain:
+            return self._plain[timed.name]
+        if timed.history is not None:
+            raise Refused("GL859", f"frames from before the stream are merged with other dims on axis {timed.axis}")
+        whole = timed.dims[timed.axis]
+        before, after = self.known.part(whole, timed.before), self.known.part(whole, timed.after)
+        parts: list[int | Open] = (
+            [before] * (timed.before != 1) + [self.frames_at(timed)] + [after] * (timed.after != 1)
+        )
+        dims = (*timed.dims[: timed.axis], *parts, *timed.dims[timed.axis + 1 :])
+        axis = timed.axis + (timed.before != 1)
+        result = replace(timed, dims=dims, axis=axis, before=1, after=1)
+        result = replace(result, name=self.reshaped(timed.name, result, f"{local}_frames"))
+        self._plain[timed.name] = result
+        return result
+
+    def as_faster(self, timed: Timed) -> Timed:
+        """Return a value whose axis is time and so many entries for each frame as one with so many times the frames."""
+        times = timed.after
+        return replace(
+            timed, rate=timed.rate * times, delay=timed.delay * times, length=timed.length.then(times, 0, 1), after=1
+        )
+
+    def merged(self, timed: Timed, like: Timed, output: str, local: str) -> Timed:
+        """Return a plain value in the merged form of another."""
+        result = replace(timed, dims=like.dims, axis=like.axis, before=like.before, after=like.after)
+        return replace(result, name=self.reshaped(timed.name, result, local, output))
+
+    def reshaped(self, name: str, into: Timed, local: str, output: str | None = None) -> str:
+        """Write a Reshape to the dims of a timed value."""
+        return self.write.reshape(name, self.target(into, local), local, output)
+
+    def target(self, into: Timed, local: str) -> list[int]:
+        """Return the dims of a value as a Reshape in the streamed model takes them, with one -1 at most.
+
+        Raises:
+            Refused: More than one dim is open.
+
+        """
+        found: list[int] = []
+        for axis, dim in enumerate(into.dims):
+            if not isinstance(dim, int):
+                found.append(-1)
+            elif axis == into.axis:
+                found.append(into.before * self.frames(into) * into.after)
+            else:
+                found.append(dim)
+        if found.count(-1) > 1:
+            raise Refused("GL859", f"{local} has more than one open dim", "make other dims static with --fix-dim")
+        return found
+
+    # -- frames kept for later ------------------------------------------------------------------------------------
+
+    def keep(self, timed: Timed, frames: int, first: Array | float, local: str) -> tuple[str, str]:
+        """Add a state of so many frames of a value; return its input, and the output its next value goes to."""
+        dims = [*timed.dims]
+        dims[timed.axis] = frames
+        return self.write.state(local, timed.elem_type, dims, first)
+
+    def first_frames(self, timed: Timed, begin: int, frames: int, fill: float) -> Array | float:
+        """Return what the frames from a number on are before the first push: history, and ``fill`` below 0."""
+        if timed.history is None:
+            return fill
+        outside = max(0, -begin)
+        axis = timed.axis
+        known = np.take(timed.history, range(max(begin, 0), begin + frames), axis=axis)
+        shape = list(known.shape)
+        shape[axis] = outside
+        return np.concatenate([np.full(shape, fill, known.dtype), known], axis=axis) if outside else known
+
+    def delayed(self, timed: Timed, to: int, local: str) -> Timed:
+        """Return a value that is ``to`` frames late, by a cache of what is missing to that."""
+        more = to - timed.delay
+        if more == 0:
+            return timed
+        key = timed.name, to
+        if key in self._delayed:
+            return self._delayed[key]
+        whole, timed = timed, self.plain(timed, local)
+        more *= int(timed.rate / whole.rate)
+        chunk, axis = self.frames(timed), timed.axis
+        fill = 0.0 if timed.fill is None else timed.fill
+        cached = self.cast_for_state(timed, local)
+        first = self.first_frames(timed, -timed.delay - more, more, fill)
+        cache, following = self.keep(cached, more, first, f"{local}_delay")
+        if more == chunk:
+            out = cache
+            self.write.emit("Identity", [cached.name], f"{local}_keep", following)
+        elif more < chunk:
+            out = self.write.concat(
+                [cache, self.write.slice(cached.name, axis, 0, chunk - more, f"{local}_now")], axis, f"{local}_late"
+            )
+            self.write.slice(cached.name, axis, chunk - more, None, f"{local}_keep", following)
+        else:
+            out = self.write.slice(cache, axis, 0, chunk, f"{local}_late")
+            kept = self.write.slice(cache, axis, chunk, None, f"{local}_old")
+            self.write.concat([kept, cached.name], axis, f"{local}_keep", following)
+        out = self.cast_from_state(out, timed, local)
+        late = replace(
+            timed,
+            name=out,
+            delay=timed.delay + more,
+            history=None,
+            fill=timed.fill if timed.delay >= 0 and timed.history is None else None,
+        )
+        if whole.merged and timed.rate == whole.rate:
+            late = self.merged(late, whole, self.write.names.value(f"{local}_merged"), f"{local}_merged")
+        elif whole.merged:
+            late = replace(late, rate=whole.rate, delay=to, length=whole.length, after=whole.after)
+        self._delayed[key] = late
+        return late
+
+    def cast_for_state(self, timed: Timed, local: str) -> Timed:
+        """Return a value of truths as numbers: states are of the model's float type."""
+        if dtype_of(timed.elem_type) != np.dtype(bool):
+            return timed
+        kind = self.counters.elem_type
+        return replace(timed, name=self.write.emit("Cast", [timed.name], f"{local}_as_number", to=kind), elem_type=kind)
+
+    def cast_from_state(self, name: str, like: Timed, local: str) -> str:
+        """Return what comes out of a cache in the type of the value that went in."""
+        if dtype_of(like.elem_type) != np.dtype(bool):
+            return name
+        return self.write.emit("Cast", [name], f"{local}_as_truth", to=like.elem_type)
+
+    def ready(self, timed: Timed, local: str) -> Timed:
+        """Return a value all of whose frames come: one whose first frames lie before the stream is delayed."""
+        return self.delayed(timed, 0, local) if timed.delay < 0 else timed
+
+    def aligned(self, values: Sequence[Timed], local: str) -> list[Timed]:
+        """Return values that are equally late, each delayed to the latest.
+
+        Raises:
+            Refused: They are not equally fast or long.
+
+        """
+        first = values[0]
+        for other in values[1:]:
+            if other.rate != first.rate:
+                raise Refused("GL858", f"it joins frames of {first.rate} and {other.rate} for each frame of the inputs")
+            if not other.length.agrees(first.length):
+                raise Refused("GL858", f"it joins {first.length.of(LONG)} and {other.length.of(LONG)} frames of {LONG}")
+        late = max(each.delay for each in values)
+        return [
+            each if each.delay == late else self.delayed(each, late, f"{local}_{number}" if len(values) > 2 else local)
+            for number, each in enumerate(values)
+        ]
+
+    # -- what lies outside ----------------------------------------------------------------------------------------
+
+    def masked(self, timed: Timed, fill: float, local: str, *, begin: bool, end: bool) -> Timed:
+        """Return a plain value with ``fill`` before its begin and from its end on, as far as asked for."""
+        if not ((begin and timed.delay > 0) or end) or timed.fill == fill:
+            return timed
+        timed = self.foreseen(timed, local) if end else timed
+        begin = begin and timed.delay > 0
+        key = timed.name, fill, begin, end
+        if key in self._masked:
+            return self._masked[key]
+        kind, c = timed.elem_type, self.frames(timed)
+        trailing = len(timed.dims) - 1 - timed.axis
+        valid = self.counters.valid(
+            self.begins(timed, c) if begin else None, self.ends(timed, c) if end else None, trailing, kind
+        )
+        name = self.choose(valid, timed, fill, f"{local}_inside")
+        result = replace(timed, name=name, fill=fill if begin == (timed.delay > 0) and end else None)
+        self._masked[key] = result
+        return result
+
+    def foreseen(self, timed: Timed, local: str) -> Timed:
+        """Return a value so late that no frame beyond its end has come before the end is known."""
+        early = max(self.ends(timed, self.frames(timed))) - self.chunk
+        return timed if early <= 0 else self.delayed(timed, timed.delay + ceil(early * timed.rate), local)
+
+    def choose(self, valid: str, timed: Timed, fill: float, local: str) -> str:
+        """Write what gives a value where a mask is 1 and ``fill`` where it is 0."""
+        dtype = dtype_of(timed.elem_type)
+        if not timed.tame or not np.isfinite(fill) or not np.issubdtype(dtype, np.floating):
+            truth = self.write.emit("Cast", [valid], f"{local}_mask", to=9)
+            return self.write.emit(
+                "Where", [truth, timed.name, self.write.constant(np.array(fill, dtype), f"{local}_fill")], local
+            )
+        kept = self.write.emit("Mul", [timed.name, valid], f"{local}_kept" if fill else local)
+        if not fill:
+            return kept
+        one = self.write.constant(np.array(1, dtype), f"{local}_one")
+        outside = self.write.emit("Sub", [one, valid], f"{local}_outside")
+        filled = self.write.emit(
+            "Mul", [outside, self.write.constant(np.array(fill, dtype), f"{local}_fill")], f"{local}_filled"
+        )
+        return self.write.emit("Add", [kept, filled], local)
+
+    def begins(self, timed: Timed, count: int) -> list[int]:
+        """Return for each frame of a push how many have to have been before the push for it to be of the stream."""
+        return [ceil(Fraction(timed.delay - j) / timed.rate) for j in range(count)]
+
+    def ends(self, timed: Timed, count: int) -> list[int]:
+        """Return for each frame of a push how many have to be left, this push included, for it to be one."""
+        return [least_frames(timed.length, j - timed.delay + 1) for j in range(count)]
+
+    # -- windows --------------------------------------------------------------------------------------------------
+
+    def window(
+        self, timed: Timed, reach: int, stride: int, left: int, right: int, fill: float, local: str, unused: int = 0
+    ) -> tuple[Timed, Timed]:
+        """Return the frames that an operator over windows of frames reads in one push, and the timing of its output.
+
+        The operator is then to be run without padding along time. Its output frame ``i`` reads the frames
+        ``i * stride - left`` up to and with ``i * stride - left + reach``.
+
+        Args:
+            timed: The value.
+            reach: How many frames behind the first one a window goes.
+            stride: How many frames one window is behind the other.
+            left: The padding in front.
+            right: The padding behind.
+            fill: What padding holds.
+            local: What to call what is written.
+            unused: How many of the last frames of the output nobody reads.
+
+        """
+        timed = self.plain(timed, local)
+        rate, length = timed.rate / stride, timed.length.then(1, left + right - reach - 1, stride).plus(1)
+        if (self.chunk * rate).denominator != 1:
+            raise WantsChunk((self.chunk * rate).denominator, f"it takes one frame in {stride} along axis {timed.axis}")
+        delay = -((timed.delay + reach - left - stride + 1) // -stride)
+        if delay < 0:
+            timed = self.delayed(timed, timed.delay - delay * stride, local)
+            delay = 0
+        beyond = any(
+            (length.of(t) - unused - 1) * stride - left + reach >= timed.length.of(t) for t in range(LONG, LONG + SPAN)
+        )
+        source = self.masked(timed, fill, local, begin=left > 0, end=beyond)
+        chunk, axis = self.frames(timed), timed.axis
+        kept = delay * stride + left - timed.delay
+        name = source.name
+        if kept < 0:
+            name = self.write.slice(name, axis, -kept, None, f"{local}_from")
+        elif kept > 0:
+            first = self.first_frames(timed, -timed.delay - kept, kept, fill)
+            cache, following = self.keep(source, kept, first, f"{local}_past")
+            name = self.write.concat([cache, name], axis, f"{local}_window")
+            self.write.slice(name, axis, chunk, chunk + kept, f"{local}_keep", following)
+        read = replace(source, name=name, fill=None, history=None)
+        out = replace(timed, rate=rate, delay=delay, length=length, fill=None, history=None)
+        return read, out
+
+
+def least_frames(length: Length, wanted: int) -> int:
+    """Return the least number of frames of the inputs, below 0 too, for which a value has at least so many."""
+    low, high = -LONG, LONG
+    while length.of(high) < wanted:
+        high *= 2
+    while length.of(low) >= wanted:
+        low *= 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        if length.of(middle) >= wanted:
+            high = middle
+        else:
+            low = middle
+    return high
