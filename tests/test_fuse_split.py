@@ -153,6 +153,18 @@ def test_a_condition_that_is_false_stops_a_loop() -> None:
     assert not any(is_onnx(node, "GRU") for node in gru_lower.fuse(model).model.graph.node)
 
 
+def test_a_loop_that_asks_for_no_second_step_is_one_step() -> None:
+    """Keras writes a GRU over a sequence of length 1 like this."""
+    model = model_of("Loop", "states")
+    (loop,) = (node for node in model.graph.node if node.op_type == "Loop")
+    (body,) = (graph for _, graph in subgraphs(loop))
+    no = numpy_helper.from_array(np.zeros((), bool), "no")
+    model.graph.initializer.append(no)
+    next(node for node in body.node if node.output[0] == "still").input[0] = "no"
+    result = gru_lower.fuse(model, require=1)
+    assert result.report.verification.status == "equivalent"
+
+
 def test_a_loop_that_is_no_gru_stays_to_the_byte() -> None:
     model = model_of("Scan", "projection")
     body = next(graph for node in model.graph.node for _, graph in subgraphs(node))

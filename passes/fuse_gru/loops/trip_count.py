@@ -56,15 +56,10 @@ def loop_trip_count(outside: ScopeValues, node: NodeProto, body: ScopeValues, co
         ``None`` if it is not known.
 
     """
-    limits = _trip_count_input(outside, node)
-    conditions = None if limits is None else _conditions(body)
-    if limits is None or conditions is None:
+    limits, allowed = _trip_count_input(outside, node), _steps_of_conditions(body, counter)
+    if limits is None or allowed is None:
         return None
-    for condition in conditions:
-        steps = _steps_while(condition, counter)
-        if steps is None:
-            return None
-        limits.append(StepLimit(steps, ""))
+    limits += [StepLimit(steps, "") for steps in allowed]
     finite = [limit for limit in limits if not isinstance(limit.steps, int) or limit.steps < UNBOUNDED]
     counts = list(dict.fromkeys(limit.steps for limit in finite))
     fewest = [one for one in counts if all(is_negative(other - one) is False for other in counts)]
@@ -85,17 +80,20 @@ def _trip_count_input(outside: ScopeValues, node: NodeProto) -> list[StepLimit] 
     return [StepLimit(symbol(TripCount(name)), name)] if isinstance(given, PolyTensor) else None
 
 
-def _conditions(body: ScopeValues) -> tuple[Condition, ...] | None:
-    """Return the conditions under which a body asks for another step, ``None`` if they are not understood."""
+def _steps_of_conditions(body: ScopeValues, counter: Affine) -> list[Count] | None:
+    """Return how many steps each condition allows for which a body asks for another, ``None`` if that is not known."""
     goes_on = body.value(body.scope.outputs[0])
     if not isinstance(goes_on, ConstTensor) or goes_on.array.size != 1:
         return None
     entry = goes_on.array.reshape(-1)[0]
     if isinstance(entry, (bool, np.bool_)):
-        return () if entry else None
-    if isinstance(entry, Condition):
-        return (entry,)
-    return entry if isinstance(entry, tuple) and entry else None
+        return [] if entry else [1]  # no step but the first
+    conditions = (entry,) if isinstance(entry, Condition) else entry
+    if not isinstance(conditions, tuple) or not conditions:
+        return None
+    steps = [_steps_while(condition, counter) for condition in conditions]
+    known = [each for each in steps if each is not None]
+    return known if len(known) == len(steps) else None
 
 
 def _steps_while(condition: Condition, counter: Affine) -> Count | None:
