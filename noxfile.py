@@ -62,6 +62,13 @@ def extents(session: nox.Session) -> None:
     session.run("pytest", "-q", "-m", "extents", "tests/test_extents.py", *session.posargs)
 
 
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Make each system call of a write fail, and kill the process at each; needs strace."""
+    session.install(".[test]")
+    session.run("pytest", "-q", "-m", "faults", "tests/test_write_faults.py", *session.posargs)
+
+
 ENGINES = {
     "onnxruntime": [],  # comes with the package
     "reference": [],
