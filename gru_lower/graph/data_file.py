@@ -6,47 +6,25 @@ input gives the same bytes, and no model that is read chooses the name of a file
 
 from __future__ import annotations
 
-import hashlib
 import re
-from concurrent.futures import ThreadPoolExecutor
 from filecmp import cmp
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 import onnx
 from google.protobuf.message import DecodeError
 
 from gru_lower.errors import InvalidModel
 from gru_lower.graph.atomic_file import AtomicFile
-from gru_lower.graph.external_data import View, is_external, open_file, resolve, set_view, view
+from gru_lower.graph.copy_plan import CopyPlan
+from gru_lower.graph.external_data import View, dims_before, is_external, resolve, set_view, view
 from gru_lower.graph.model_tensors import tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from onnx import TensorProto
 
-BLOCK = 1 << 22
-PAGE = 4096
-"""A range lies as far behind a page's begin as it did: runtimes map what begins a page into memory."""
 DIGITS = 16
-
-
-class Range(NamedTuple):
-    """Bytes of a file that is read, and where they go.
-
-    Attributes:
-        source: The file.
-        start: Their first byte there.
-        end: The byte behind them.
-        target: Where the first byte goes.
-
-    """
-
-    source: Path
-    start: int
-    end: int
-    target: int
 
 
 class DataFile:
@@ -60,7 +38,7 @@ class DataFile:
         base_dir: The folder that its locations are relative to; ``None`` for a model without one, of which nothing is
             copied.
         target: The file that the model will be written to. Data that is found from there, too, in a file that is no
-            link out of the folder, is not copied.
+            link out of the folder, is not copied; transposed views always are.
 
     Raises:
         InvalidModel: A data file is missing, too short or outside the folder.
@@ -71,16 +49,19 @@ class DataFile:
     def __init__(self, proto: onnx.ModelProto, base_dir: Path | None, target: Path) -> None:
         """See what has to be copied."""
         self._target = target
-        self._views: list[tuple[TensorProto, View]] = []
+        self._views: list[tuple[TensorProto, TensorProto]] = []
         if base_dir is not None:
             stays: dict[str, bool] = {}
             for tensor in filter(is_external, tensors(proto)):
                 where = view(tensor)
                 if where.location not in stays:
                     stays[where.location] = _stays(resolve(where.location, base_dir, tensor.name), where, target)
-                if not stays[where.location]:
-                    self._views.append((tensor, where))
-            self._ranges = _ranges(base_dir, (where for _, where in self._views))
+                if not stays[where.location] or dims_before(tensor) is not None:
+                    before = onnx.TensorProto(data_type=tensor.data_type, data_location=tensor.data_location)
+                    before.dims.extend(tensor.dims)
+                    before.external_data.extend(tensor.external_data)
+                    self._views.append((tensor, before))
+            self._plan = CopyPlan(base_dir, [before for _, before in self._views])
         self._file: AtomicFile | None = None
         self._placed: Path | None = None
 
@@ -94,18 +75,13 @@ class DataFile:
             return self
         self._file = AtomicFile(self._target, overwrite=True).__enter__()
         try:
-            self._name = f"{self._target.name}.{_copied(self._ranges, self._file.handle)[:DIGITS]}.data"
+            self._name = f"{self._target.name}.{self._plan.copy_to(self._file.handle)[:DIGITS]}.data"
             self._file.seal()
         except BaseException as error:
             self._file.__exit__(type(error), error, None)
             raise
-        for tensor, where in self._views:
-            found = next(
-                each
-                for each in self._ranges[where.location]
-                if each.start <= where.offset and where.offset + where.length <= each.end
-            )
-            set_view(tensor, View(self._name, found.target + where.offset - found.start, where.length))
+        for tensor, before in self._views:
+            set_view(tensor, View(self._name, self._plan.place_of(before), view(before).length))
         return self
 
     def place(self) -> None:
@@ -120,8 +96,9 @@ class DataFile:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Let the model refer to what it was read with; remove the copy if there was an error."""
-        for tensor, where in self._views:
-            set_view(tensor, where)
+        for tensor, before in self._views:
+            del tensor.external_data[:]
+            tensor.external_data.extend(before.external_data)
         if self._file is not None:
             self._file.discard()
         if kind is not None and self._placed is not None:
@@ -145,57 +122,3 @@ def _stays(found: Path, where: View, target: Path) -> bool:
     """Whether a data file is the one that the location names from the target's folder, and is really there."""
     there, folder = target.parent / where.location, target.parent.resolve()
     return there.exists() and there.samefile(found) and there.resolve().is_relative_to(folder)
-
-
-def _ranges(base_dir: Path, views: Iterable[View]) -> dict[str, list[Range]]:
-    """Return what to copy of each location: ranges that overlap or touch are one, and are copied once."""
-    by_location: dict[str, list[View]] = {}
-    for where in views:
-        by_location.setdefault(where.location, []).append(where)
-    found: dict[str, list[Range]] = {}
-    position = 0
-    for location, parts in by_location.items():
-        merged: list[list[int]] = []
-        for part in sorted(parts, key=lambda each: each.offset):
-            if merged and part.offset <= merged[-1][1]:
-                merged[-1][1] = max(merged[-1][1], part.offset + part.length)
-            else:
-                merged.append([part.offset, part.offset + part.length])
-        found[location] = []
-        for start, end in merged:
-            position += (start - position) % PAGE
-            found[location].append(Range(base_dir / location, start, end, position))
-            position += end - start
-    return found
-
-
-def _copied(ranges: dict[str, list[Range]], writer: BinaryIO) -> str:
-    """Copy the ranges; return the hexadecimal SHA-256 of what was written, gaps included."""
-    digest, position = hashlib.sha256(), 0
-    buffers = [bytearray(BLOCK), bytearray(BLOCK)]
-    with ThreadPoolExecutor(1) as pool:  # hashing, which takes as long as copying
-        hashed = pool.submit(digest.update, b"")
-        for parts in ranges.values():
-            for part in parts:
-                with open_file(part.source) as reader:
-                    reader.seek(part.start)
-                    gap = bytes(part.target - position)
-                    writer.write(gap)
-                    hashed = pool.submit(digest.update, gap)
-                    left = part.end - part.start
-                    while left:
-                        buffers.reverse()
-                        block = memoryview(buffers[0])[: min(left, BLOCK)]
-                        count = reader.readinto(block)  # type: ignore[attr-defined]
-                        if not count:
-                            raise InvalidModel(
-                                f"{part.source}: too short: the model refers to bytes up to {part.end}",
-                                code="GL006",
-                                hint="copy the data file again",
-                            )
-                        writer.write(block[:count])
-                        hashed.result()
-                        hashed = pool.submit(digest.update, block[:count])
-                        left -= count
-                position = part.target + part.end - part.start
-    return digest.hexdigest()

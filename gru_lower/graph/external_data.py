@@ -1,7 +1,8 @@
 """External data: where in which file beside the model a tensor's bytes are, read and validated.
 
 A slice of rows of a tensor never copies external bytes: it becomes a view (location, offset,
-length) of the file that is already there.
+length) of the file that is already there. A transposed matrix is one, too, until it is written: a mark says that the
+bytes are those of the matrix before. No such mark leaves the project.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from gru_lower.graph.tensor_size import byte_size
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+TRANSPOSED = "gru_lower.transposed"
+"""The mark of a view whose bytes are those of the matrix before it is transposed."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,29 @@ def set_view(tensor: onnx.TensorProto, where: View) -> None:
     tensor.data_location = onnx.TensorProto.EXTERNAL
     for key, value in (("location", where.location), ("offset", where.offset), ("length", where.length)):
         tensor.external_data.add(key=key, value=str(value))
+
+
+def transposed_view(matrix: onnx.TensorProto) -> onnx.TensorProto:
+    """Return the transposed of an external matrix without reading it: a view that is marked as such.
+
+    Args:
+        matrix: [rows, columns], external and not marked itself.
+
+    """
+    rows, columns = matrix.dims
+    found = onnx.TensorProto(dims=(columns, rows), data_type=matrix.data_type)
+    set_view(found, view(matrix))
+    found.external_data.add(key=TRANSPOSED, value=f"{rows},{columns}")
+    return found
+
+
+def dims_before(tensor: onnx.TensorProto) -> tuple[int, int] | None:
+    """Return [rows, columns] of the matrix that a marked view is the transposed of, ``None`` for any other tensor."""
+    for entry in tensor.external_data if is_external(tensor) else ():
+        if entry.key == TRANSPOSED:
+            rows, _, columns = entry.value.partition(",")
+            return int(rows), int(columns)
+    return None
 
 
 def resolve(location: str, base_dir: Path | None, tensor: str) -> Path:

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError, EncodeError
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel, Unsupported
-from gru_lower.graph import bounded_read, external_data, file_kinds, model_tensors
+from gru_lower.graph import bounded_read, external_data, file_kinds, model_tensors, tensor_values
 from gru_lower.graph.node_order import is_in_order, sort_scopes
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.validation.validate_model import validate_model
@@ -90,12 +90,14 @@ class Model:
         return self.raw if not self.modified and self.raw is not None else self.serialized()
 
     def serialized(self) -> bytes:
-        """Serialise the model as it is now, edited or not.
+        """Serialise the model as it is now, edited or not; transposed views are read into it first.
 
         Raises:
+            InvalidModel: External data is missing, too short, or outside the model's folder.
             Unsupported: The model is larger than a protobuf message may be (2 GiB).
 
         """
+        tensor_values.read_transposed(self.proto, self.base_dir)
         try:
             return bytes(self.proto.SerializeToString())
         except (EncodeError, ValueError) as error:

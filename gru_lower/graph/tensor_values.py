@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,15 @@ import onnx
 from onnx import numpy_helper
 
 from gru_lower.errors import InvalidModel
-from gru_lower.graph.external_data import View, is_external, open_file, resolve, set_view, view
+from gru_lower.graph.external_data import View, dims_before, is_external, open_file, resolve, set_view, view
+from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.tensor_size import byte_size, itemsize
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+BLOCK = 1 << 22
 
 
 def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any, np.dtype[Any]]:
@@ -39,7 +44,8 @@ def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any,
     with open_file(path) as handle:
         handle.seek(where.offset)
         raw = handle.read(where.length)
-    inline = onnx.TensorProto(dims=tensor.dims, data_type=tensor.data_type, raw_data=raw, name=tensor.name)
+    before = dims_before(tensor)
+    inline = onnx.TensorProto(dims=before or tensor.dims, data_type=tensor.data_type, raw_data=raw, name=tensor.name)
     if len(raw) != where.length:
         raise InvalidModel(
             f"tensor {tensor.name!r}: its external data {path} is too short: "
@@ -47,7 +53,41 @@ def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any,
             code="GL006",
             hint="copy the data file again",
         )
-    return to_array(inline, None)
+    array = to_array(inline, None)
+    return array if before is None else array.T
+
+
+def read_transposed(proto: onnx.ModelProto, base_dir: Path | None) -> None:
+    """Read every transposed view of a model into the model.
+
+    Raises:
+        InvalidModel: As :func:`to_array` does.
+
+    """
+    for tensor in tensors(proto):
+        if dims_before(tensor) is not None:
+            read = numpy_helper.from_array(np.ascontiguousarray(to_array(tensor, base_dir)), tensor.name)
+            read.doc_string = tensor.doc_string
+            tensor.CopyFrom(read)
+
+
+def digest(tensor: onnx.TensorProto, base_dir: Path | None) -> bytes:
+    """Return a digest of a tensor's bytes, of which external ones are read block by block.
+
+    Raises:
+        InvalidModel: As :func:`to_array` does.
+
+    """
+    if not is_external(tensor):
+        return hashlib.sha256(to_array(tensor, base_dir).tobytes()).digest()
+    where, found = view(tensor), hashlib.sha256()
+    with open_file(resolve(where.location, base_dir, tensor.name)) as handle:
+        handle.seek(where.offset)
+        left = where.length
+        while left and (block := handle.read(min(left, BLOCK))):
+            found.update(block)
+            left -= len(block)
+    return found.digest()
 
 
 def cut(tensor: onnx.TensorProto, count: int, shape: tuple[int, ...]) -> list[onnx.TensorProto]:

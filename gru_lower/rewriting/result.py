@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gru_lower.graph.tensor_values import read_transposed
 from gru_lower.graph.write_model import save
 from gru_lower.report.run_report import File, Report
 
@@ -60,6 +61,7 @@ class Result:
 
 def restore_kind(result: Result, source: Source) -> Result:
     """Give a result's model the kind that was handed in."""
+    read_transposed(result.held.proto, result.held.base_dir)
     result.model = source.restore(result.model)
     return result
 

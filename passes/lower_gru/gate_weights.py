@@ -14,6 +14,8 @@ import numpy as np
 from onnx import TensorProto, numpy_helper
 
 from gru_lower.graph import tensor_values
+from gru_lower.graph.external_data import is_external, transposed_view
+from gru_lower.graph.tensor_size import byte_size
 from gru_lower.gru.spec import GATES, GruSpec
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gru_lower.emission.template import Binding
+
+LARGE = 1 << 20
+"""Bytes of an external matrix from which on it is not read to be transposed."""
 
 
 def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Path | None) -> dict[str, Binding]:
@@ -51,19 +56,26 @@ def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Pat
     return result
 
 
-def transposed(gates: dict[str, Binding], base_dir: Path | None) -> dict[str, Binding]:
-    """Transpose the matrices among the gates' tensors: ``WzT`` [I, H], ``RzT`` [H, H] and so on; these are read.
+def transposed(gates: dict[str, Binding], base_dir: Path | None, *, read: bool) -> dict[str, Binding]:
+    """Transpose the matrices among the gates' tensors: ``WzT`` [I, H], ``RzT`` [H, H] and so on.
 
     Args:
         gates: What :func:`gate_tensors` gave.
         base_dir: Where external data lies.
+        read: Whether large external ones are read, too; else they are transposed when the model is written.
 
     """
     return {
-        f"{name}T": numpy_helper.from_array(np.ascontiguousarray(tensor_values.to_array(tensor, base_dir).T))
+        f"{name}T": _transposed(tensor, base_dir, read=read)
         for name, tensor in gates.items()
         if isinstance(tensor, TensorProto) and len(tensor.dims) == 2
     }
+
+
+def _transposed(matrix: TensorProto, base_dir: Path | None, *, read: bool) -> TensorProto:
+    if not read and is_external(matrix) and byte_size(matrix) >= LARGE:
+        return transposed_view(matrix)
+    return numpy_helper.from_array(np.ascontiguousarray(tensor_values.to_array(matrix, base_dir).T))
 
 
 def _biases(spec: GruSpec, biases: np.ndarray[Any, np.dtype[Any]], p: str) -> dict[str, Binding]:

@@ -97,7 +97,17 @@ class LowerGru(Pass):
             if not wish.takes_quantised(choice.form):
                 stays = {}
             replacement = write_replacement(
-                model, scope, index, spec, choice.form, self.options, facts, names, shared, quantised=stays
+                model,
+                scope,
+                index,
+                spec,
+                choice.form,
+                self.options,
+                facts,
+                names,
+                shared,
+                quantised=stays,
+                runs=ctx.keep_changes,
             )
             if isinstance(replacement, Choice):
                 site.code, site.message = replacement.code, replacement.reason

@@ -83,6 +83,7 @@ def write_replacement(
     shared: SharedWeights,
     *,
     quantised: Mapping[str, QuantisedWeights],
+    runs: bool = True,
 ) -> Replacement | Choice:
     """Write what replaces one GRU.
 
@@ -97,6 +98,7 @@ def write_replacement(
         names: The model's names.
         shared: The weights that several GRUs share.
         quantised: Those of W and R that stay quantised.
+        runs: Whether the replacement is run by itself: then large external matrices that it has transposed are read.
 
     Returns:
         The replacement, or why there is none: it needs an operator that may not be written.
@@ -114,7 +116,7 @@ def write_replacement(
     bindings: dict[str, Binding] = dict(gate_tensors(spec, cut_whole, model.base_dir))
     turns = not v.vocabulary.has("Gemm")
     if turns:
-        bindings |= transposed(bindings, model.base_dir)
+        bindings |= transposed(bindings, model.base_dir, read=runs)
     gates = {
         gate: tensors
         for key, each in quantised.items()

@@ -8,12 +8,14 @@ from onnx import helper
 
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
-from gru_lower.graph import splice
+from gru_lower.graph import splice, tensor_values
 from gru_lower.graph.names import Names
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+
+    from onnx import TensorProto
 
     from gru_lower.checking.checked_model import CheckedModel, GruNode
     from gru_lower.diagnostics import Diagnostic
@@ -35,24 +37,34 @@ def duplicates(checked: CheckedModel) -> Iterator[Diagnostic]:
 
 
 def _pairs(checked: CheckedModel) -> Iterator[tuple[GruNode, GruNode]]:
-    firsts: dict[Hashable, GruNode] = {}
+    alike: dict[Hashable, list[GruNode]] = {}
     for gru in checked.grus:
-        spec = gru.parsed.spec
-        if spec is not None:
-            values = tuple(_identity_of(checked, gru, name) for name in spec.inputs.values())
-            key = gru.scope.path, tuple(spec.inputs), values, repr(spec.attributes())
-            if key in firsts:
-                yield firsts[key], gru
-            firsts.setdefault(key, gru)
+        if gru.parsed.spec is not None:
+            alike.setdefault(_key(checked, gru, _kind_of), []).append(gru)
+    for grus in alike.values():
+        firsts: dict[Hashable, GruNode] = {}
+        for gru in grus if len(grus) > 1 else ():  # the weights of one alone are not read
+            first = firsts.setdefault(_key(checked, gru, _digest_of), gru)
+            if first is not gru:
+                yield first, gru
 
 
-def _identity_of(checked: CheckedModel, gru: GruNode, name: str) -> Hashable:
-    """Return what is equal for equal values: a constant's numbers, else the name."""
-    tensor = checked.facts.constant(gru.scope, name)
-    if tensor is None:
-        return name
-    values = checked.facts.array(gru.scope, name)
-    return name if values is None else (tensor.data_type, values.shape, hash(values.tobytes()), values.tobytes())
+def _key(checked: CheckedModel, gru: GruNode, of: Callable[[CheckedModel, TensorProto], Hashable]) -> Hashable:
+    """Return what is equal for GRUs of the same inputs and attributes; of constants, what a function says of them."""
+    spec = gru.parsed.spec
+    if spec is None:
+        return None
+    constants = ((name, checked.facts.constant(gru.scope, name)) for name in spec.inputs.values())
+    values = tuple(name if tensor is None else of(checked, tensor) for name, tensor in constants)
+    return gru.scope.path, tuple(spec.inputs), values, repr(spec.attributes())
+
+
+def _kind_of(_checked: CheckedModel, tensor: TensorProto) -> Hashable:
+    return tensor.data_type, tuple(tensor.dims)
+
+
+def _digest_of(checked: CheckedModel, tensor: TensorProto) -> Hashable:
+    return tensor.data_type, tuple(tensor.dims), tensor_values.digest(tensor, checked.model.base_dir)
 
 
 def _has_outputs_of(first: GruNode, second: GruNode) -> bool:

@@ -1,0 +1,81 @@
+"""Large external matrices that a lowering wants transposed are transposed when the model is written, as a stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import gru_lower
+from gru_lower.cli.main import run
+from gru_lower.graph import copy_plan
+from gru_lower.graph.external_data import TRANSPOSED, is_external, view
+from gru_lower.graph.model_tensors import tensors
+from gru_lower.passes.lower_gru import gate_weights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+T, B, I, H = 4, 2, 5, 7
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write a bidirectional GRU with its weights beside it; every matrix counts as large, every block as full."""
+    monkeypatch.setattr(gate_weights, "LARGE", 1)
+    monkeypatch.setattr(copy_plan, "TRANSPOSED_BLOCK", 3 * H * 4)
+    rng = np.random.default_rng(0)
+    weights = [
+        numpy_helper.from_array(rng.uniform(-0.5, 0.5, (2, 3 * H, width)).astype(np.float32), name)
+        for name, width in (("W", I), ("R", H))
+    ]
+    node = helper.make_node("GRU", ["X", "W", "R"], ["Y"], hidden_size=H, direction="bidirectional")
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("X", [T, B, I]), ("Y", [T, 2, B, H]))
+    ]
+    graph = helper.make_graph([node], "g", values[:1], values[1:], weights)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, tmp_path / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=0)
+    return tmp_path / "m.onnx"
+
+
+def output(path: Path) -> np.ndarray:
+    X = np.random.default_rng(1).standard_normal((T, B, I)).astype(np.float32)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"X": X})[0])
+
+
+@pytest.mark.parametrize("form", ["scan", "loop", "unroll"])
+@pytest.mark.parametrize("words", [["--no-verify"], []])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_is_written_is_transposed(model: Path, form: str, words: list[str], *, elsewhere: bool) -> None:
+    folder = model.parent / ("elsewhere" if elsewhere else ".")
+    folder.mkdir(exist_ok=True)
+    out = folder / "out.onnx"
+    assert run([str(model), "-o", str(out), "--vocabulary", "minimal", "--form", form, "-q", *words]) == 0
+    np.testing.assert_allclose(output(out), output(model), atol=1e-6)
+    written = onnx.load(out, load_external_data=False)
+    outside = [tensor for tensor in tensors(written) if is_external(tensor)]
+    assert all(entry.key != TRANSPOSED for tensor in outside for entry in tensor.external_data)
+    assert not words or outside
+    assert all(view(tensor).location.startswith("out.onnx.") for tensor in outside)
+
+
+def test_a_library_call_gives_a_model_that_needs_no_other_file(model: Path) -> None:
+    result = gru_lower.lower(model, vocabulary="minimal", verify=False)
+    assert all(entry.key != TRANSPOSED for tensor in tensors(result.model) for entry in tensor.external_data)
+    out = model.with_name("saved.onnx")
+    result.save(out)
+    np.testing.assert_allclose(output(out), output(model), atol=1e-6)
+
+
+def test_a_model_on_stdout_has_its_matrices_in_itself(model: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    words = [str(model), "-o", "-", "--vocabulary", "minimal", "--no-verify", "-q"]
+    assert run(words) == 0
+    made = onnx.ModelProto.FromString(capfdbinary.readouterr().out)
+    assert not any(is_external(tensor) for tensor in tensors(made))
