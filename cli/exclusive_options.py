@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 OVERRULED: dict[str, tuple[str, ...]] = {
     "passes": (
         *("form", "zero_length_state", "opset", "mask", "batch_hint", "target", "vocabulary", "forbid"),
-        *("steps", "assume", "empty"),
+        *("steps", "projected", "assume", "empty"),
     ),
     "inputs": ("shapes",),
     "output": ("in_place",),

@@ -289,6 +289,11 @@ CODES: dict[str, Code] = {
         "Empty sequences or batches that a loop took are taken no more",
         "nothing where none occur; else add --empty guard, or --empty keep",
     ),
+    "GL809": Code(
+        "note",
+        "A decomposed GRU whose gates are projected ahead",
+        "add --projected for a GRU that reads what is projected, with a W that only selects features",
+    ),
     "GL851": Code(
         "error",
         "A node needs every frame before it can give the first",

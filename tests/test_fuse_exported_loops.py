@@ -213,3 +213,75 @@ def test_a_loop_that_feeds_back_what_it_collects_stays() -> None:
     graph.nodes.append(helper.make_node("Loop", ["four", "", "h0", "y0"], ["last", "y"], body=made))
     result = gru_lower.fuse(graph.model({"X": [H, B, I], "h0": [B, H], "y0": [B, I]}, "last", "y"))
     assert not any(is_onnx(node, "GRU") for node in result.model.graph.node)
+
+
+def projected(graph: Graph, how: str) -> tuple[str, dict[str, Sequence[int | str]]]:
+    """Append what projects the input to the gates ahead; return it, and the model's inputs."""
+    rng = np.random.default_rng(3)
+    sizes: dict[str, tuple[int, ...]] = {"W": (I, 3 * H), "scale": (3 * H,), "mean": (3 * H,), "K": (3 * H, I, 1)}
+    for name, shape in sizes.items():
+        graph.constants[name] = rng.uniform(-0.5, 0.5, shape).astype(np.float32)
+    graph.constants["var"] = rng.uniform(0.5, 2, (3 * H,)).astype(np.float32)
+    graph.constants |= {"flat": np.array([-1, 3 * H]), "back": np.array([T, -1, 3 * H])}
+    dims: Sequence[int | str] = [T, "B", 3 * H if how == "caller" else I]
+    if how == "caller":
+        return "X", {"X": dims, "h0": ["B", H]}
+    made = graph.op("MatMul", ["X", "W"], "P0")
+    if how == "batch normalization":
+        flat = graph.op("Reshape", [made, "flat"], "P1")
+        made = graph.op("BatchNormalization", [flat, "scale", "c", "mean", "var"], "P2")
+        made = graph.op("Reshape", [made, "back"], "P")
+    elif how == "convolution":
+        made = graph.op("Conv", [graph.op("Transpose", ["X"], "P1", perm=[1, 2, 0]), "K", "b"], "P2")
+        made = graph.op("Transpose", [made], "P", perm=[2, 0, 1])
+    elif how == "layer normalization":
+        made = graph.op("LayerNormalization", [made, "scale", "b"], "P", axis=-1)
+    else:
+        made = graph.op("Relu", [made], "P")
+    return made, {"X": dims, "h0": ["B", H]}
+
+
+def projected_model(how: str, *, peephole: bool = False) -> onnx.ModelProto:
+    """Return unrolled steps of a GRU whose gates read what is projected as it is."""
+    graph, state = Graph(), "h0"
+    graph.weights("", I)
+    p, inputs = projected(graph, how)
+    for t in range(T):
+        a = graph.op("Gather", [p, f"t{t}"], f"a{t}")
+        b = graph.op("Add", [graph.op("MatMul", [state, "R"], f"hr{t}"), "c"], f"b{t}")
+        graph.nodes += [
+            helper.make_node("Split", [each, "sizes"], [f"{each}{gate}" for gate in "zrn"], axis=1) for each in (a, b)
+        ]
+        pz = graph.op("Add", [f"{a}z", f"{b}z"], f"pz{t}")
+        if peephole:
+            pz = graph.op("Add", [pz, graph.op("Tanh", [state], f"peep{t}")], f"pp{t}")
+        z = graph.op("Sigmoid", [pz], f"z{t}")
+        r = graph.op("Sigmoid", [graph.op("Add", [f"{a}r", f"{b}r"], f"pr{t}")], f"r{t}")
+        n = graph.op("Tanh", [graph.op("Add", [f"{a}n", graph.op("Mul", [r, f"{b}n"], f"rn{t}")], f"pn{t}")], f"n{t}")
+        d = graph.op("Mul", [z, graph.op("Sub", [state, n], f"d{t}")], f"zd{t}")
+        state = graph.op("Add", [n, d], f"h{t + 1}")
+    return graph.model(inputs, state)
+
+
+@pytest.mark.parametrize("how", ["layer normalization", "rectified", "caller"])
+def test_gates_that_are_projected_ahead_are_a_gru_where_that_is_asked_for(how: str) -> None:
+    model = projected_model(how)
+    result = gru_lower.fuse(model)
+    assert [(site.action, site.code) for site in result.report.sites] == [("kept", "GL809")]
+    (gru,) = fused(model, 1, projected=True)
+    result = gru_lower.fuse(model, projected=True)
+    w = next(tensor for tensor in result.model.graph.initializer if tensor.name == gru.input[1])
+    assert np.array_equal(numpy_helper.to_array(w)[0], np.eye(3 * H, dtype=np.float32))
+
+
+@pytest.mark.parametrize("how", ["batch normalization", "convolution"])
+def test_what_scales_or_multiplies_ahead_folds_into_w(how: str) -> None:
+    (gru,) = fused(projected_model(how), 1)
+    assert gru.input[0] == "X"
+
+
+def test_a_gate_that_reads_the_state_by_itself_is_not_projected_ahead() -> None:
+    model = projected_model("caller", peephole=True)
+    result = gru_lower.fuse(model, projected=True)
+    assert not any(is_onnx(node, "GRU") for node in result.model.graph.node)
+    assert [site.code for site in result.report.sites] == ["GL801"]

@@ -53,7 +53,8 @@ def fuse_model(model: Model, options: FusingOptions) -> Result:
 
     """
     given = options.passes
-    passes = fusing(steps=options.steps, assume=options.assume, empty=options.empty) if given is None else given
+    wanted = {"steps": options.steps, "projected": options.projected}
+    passes = fusing(**wanted, assume=options.assume, empty=options.empty) if given is None else given
     return rewrite_model(model, passes, options.how_to_verify(), options.progress, command="fuse")
 
 

@@ -184,6 +184,14 @@ class FusingOptions(RewritingOptions, kw_only=True):
         ),
     ] = None
     steps: Annotated[bool, Doc("Make a GRU of sequence length 1 of a single step, too.")] = False
+    projected: Annotated[
+        bool,
+        Doc(
+            "Make GRUs of those whose gates something else than a matrix projects ahead, too - a normalisation, a "
+            "rectified layer, or the caller: X is what is projected, and W selects features of it.",
+            flag="Fuse GRUs whose gates are projected ahead, too: W only selects features.",
+        ),
+    ] = False
     assume: Annotated[
         Literal["nothing", "right-padded"],
         Doc(

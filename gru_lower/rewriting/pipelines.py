@@ -52,16 +52,18 @@ def legalizing(target: str, wanted: TargetOptions, zero_length_state: str, opset
     return ",".join(filter(None, (_preparing(opset, wanted), legalize, lower, _finishing(wanted))))
 
 
-def fusing(*, steps: bool = False, assume: str = "nothing", empty: str = "fuse") -> str:
+def fusing(*, steps: bool = False, projected: bool = False, assume: str = "nothing", empty: str = "fuse") -> str:
     """Return the pipeline of :func:`gru_lower.fuse`.
 
     Args:
         steps: Whether a single step becomes a GRU of sequence length 1, too.
+        projected: Whether GRUs are fused whose gates are projected ahead by something else than a matrix.
         assume: ``"right-padded"`` or ``"nothing"``.
         empty: What becomes of loops that take empty sequences or batches: ``"fuse"``, ``"guard"`` or ``"keep"``.
 
     """
-    return f"{_step('fuse-gru', steps='yes' if steps else 'no', assume=assume, empty=empty)},join-directions"
+    chosen = {name: "yes" for name, wanted in (("steps", steps), ("projected", projected)) if wanted}
+    return f"{_step('fuse-gru', **chosen, assume=assume, empty=empty)},join-directions"
 
 
 def _combined(options: dict[str, str | int], wanted: Mapping[str, str]) -> dict[str, str | int]:

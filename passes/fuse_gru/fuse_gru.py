@@ -50,12 +50,14 @@ class FuseOptions:
         assume: ``right-padded`` promises that masks are true up to each sequence's length and false from there on.
         empty: What becomes of loops that took empty sequences or batches, as runtimes' GRUs do not: ``fuse`` makes GRUs
             of them, ``guard`` puts an If around each, ``keep`` leaves the loops.
+        projected: ``yes`` fuses GRUs whose gates something else than a matrix projects, too: W only selects features.
 
     """
 
     steps: str = field(default="no", metadata={"choices": ("no", "yes")})
     assume: str = field(default="nothing", metadata={"choices": ("nothing", "right-padded")})
     empty: str = field(default="fuse", metadata={"choices": EMPTY})
+    projected: str = field(default="no", metadata={"choices": ("no", "yes")})
 
 
 class FuseGru(Pass):
@@ -122,7 +124,13 @@ class FuseGru(Pass):
             algebra = self.algebra(model, facts)
             interpreters = list(interpret_scopes(model, facts, algebra))
             everywhere = [
-                find_recurrences(interpreter, shortest=shortest, assume=self.options.assume, empty=self.options.empty)
+                find_recurrences(
+                    interpreter,
+                    shortest=shortest,
+                    assume=self.options.assume,
+                    empty=self.options.empty,
+                    projected=self.options.projected == "yes",
+                )
                 for interpreter in interpreters
             ]
         read_by_inner_grus(everywhere)

@@ -42,6 +42,7 @@ class Algebra(FunctionIdentities):
         matrices: The matrices.
         constants: Constants that are leaves, by source.
         source_dims: The lengths of the axes of the tensors that leaves read, by source.
+        loop_states: The sources of what loops carry from step to step.
         non_matrices: Sources that are never used as matrices, such as inputs and states.
         atom_of: The atom of each polynomial that has one of its own, as a polynomial.
         definitions: The polynomials that such atoms are, by source; what loops output is defined as its own leaf.
@@ -64,6 +65,7 @@ class Algebra(FunctionIdentities):
         self.constants: dict[Hashable, Array] = {}
         self.source_dims: dict[Hashable, tuple[Count, ...]] = {}
         self.non_matrices: set[Hashable] = set()
+        self.loop_states: set[Hashable] = set()
         self.atom_of: dict[Poly, Poly] = {}
         self.definitions: dict[Hashable, Poly] = {}
         self.body_values: dict[Hashable, Poly] = {}

@@ -29,6 +29,7 @@ class Matrix:
         transposed: Whether the source's first axis is in.
         block: First and last (exclusive) row and column in the source, as (out, in).
         serial: Its number; those made first have the lower ones.
+        selects: Whether it was made up: rows of an identity, for features that are read as they are.
 
     """
 
@@ -37,6 +38,7 @@ class Matrix:
     transposed: bool = False
     block: tuple[int, int, int, int] = (0, 0, 0, 0)
     serial: int = 0
+    selects: bool = False
 
     @cached_property
     def is_zero(self) -> bool:
@@ -99,6 +101,15 @@ class Matrices:
             assert matrix.array is not None
             self._made[key] = self.constant((matrix.array * factors).astype(matrix.array.dtype))
         return self._made[key]
+
+    def selection(self, lo: int, hi: int, width: int) -> Matrix:
+        """Return the matrix that reads features lo to hi of so many."""
+        key = ("selection", lo, hi, width)
+        if key not in self._by_content:
+            array = np.eye(width, dtype=np.float32)[lo:hi]
+            whole = (0, hi - lo, 0, width)
+            self._by_content[key] = Matrix(array, block=whole, serial=len(self._by_content), selects=True)
+        return self._by_content[key]
 
     def product(self, left: Matrix, right: Matrix) -> Matrix | None:
         """Return the product of two constant matrices, ``None`` if one is not known."""

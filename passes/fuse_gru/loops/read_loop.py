@@ -192,6 +192,7 @@ class LoopReader:
         ]
         made = leaf_tensor(self.outside.algebra, NamedValue(self.scope.path, state.inner), dims)
         self.outside.algebra.non_matrices.add(NamedValue(self.scope.path, state.inner))
+        self.outside.algebra.loop_states.add(NamedValue(self.scope.path, state.inner))
         if isinstance(initial, PolyTensor) and FEATURES in initial.axes and initial.width > 0:
             try:
                 return with_feature_axis(self.outside.algebra, made, initial.axes.index(FEATURES), initial.width)

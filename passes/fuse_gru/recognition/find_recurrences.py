@@ -12,6 +12,7 @@ from gru_lower.passes.fuse_gru.recognition import (
     inputs_computed_in_loop,
     loop_recurrences,
     nested_loop_inputs,
+    projected_input,
     recurrence_inputs,
     rejected_chains,
     rejection_reason,
@@ -116,7 +117,12 @@ def _loop_stays(recurrence: Recurrence, plan: ReplacementPlan) -> bool:
 
 
 def find_recurrences(
-    interpreter: Interpreter, *, shortest: int = 2, assume: str = "nothing", empty: str = "fuse"
+    interpreter: Interpreter,
+    *,
+    shortest: int = 2,
+    assume: str = "nothing",
+    empty: str = "fuse",
+    projected: bool = False,
 ) -> ScopeRecurrences:
     """Find the recurrences of a scope.
 
@@ -125,19 +131,20 @@ def find_recurrences(
         shortest: How many steps unrolled cells have at least.
         assume: What is promised of masks.
         empty: What becomes of loops that take empty sequences or batches, one of :data:`empty_axes.EMPTY`.
+        projected: Whether GRUs are fused whose W is made up, since something else projects their gates.
 
     Returns:
         None at all where looking for them failed, which is entered in the algebra's ``unread``.
 
     """
     try:
-        return _found(interpreter, shortest=shortest, assume=assume, empty=empty)
+        return _found(interpreter, shortest=shortest, assume=assume, empty=empty, projected=projected)
     except READING_FAILS as error:
         interpreter.algebra.note_unread(interpreter.scope.path, "looking for recurrences", error)
         return ScopeRecurrences(interpreter, [])
 
 
-def _found(interpreter: Interpreter, *, shortest: int, assume: str, empty: str) -> ScopeRecurrences:
+def _found(interpreter: Interpreter, *, shortest: int, assume: str, empty: str, projected: bool) -> ScopeRecurrences:
     in_loops, rejected_in_loops = loop_recurrences.find_in_loops(interpreter)
     unrolled, rejected = unrolled_recurrences.find_unrolled(interpreter, shortest=shortest)
     grus = [nested_loop_inputs.with_inputs_in_scope(interpreter, recurrence) for recurrence in in_loops + unrolled]
@@ -151,6 +158,8 @@ def _found(interpreter: Interpreter, *, shortest: int, assume: str, empty: str) 
             found.inputs[number] = _inputs_multiplied_out(found, number, places)
             if found.inputs[number] is None:
                 found.drop(number, "GL802", f"a GRU, but {error}")
+        if found.inputs[number] is not None and not projected and projected_input.is_projected(found.grus[number]):
+            found.drop(number, "GL809", projected_input.why_it_stays(interpreter, found.grus[number]))
         if found.inputs[number] is not None and empty == "keep" and found.grus[number].loop is not None:
             needed = empty_axes.preconditions(interpreter, found.grus[number])
             if needed:

@@ -14,7 +14,7 @@ from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.reasons.explain_step import is_lstm
 from gru_lower.passes.fuse_gru.reasons.recurrent_step import RecurrentStep
 from gru_lower.passes.fuse_gru.reasons.update_share import NO_BLEND
-from gru_lower.passes.fuse_gru.recognition import summed_state, unreadable_recurrences
+from gru_lower.passes.fuse_gru.recognition import projected_input, summed_state, unreadable_recurrences
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState, is_zeros
 from gru_lower.passes.fuse_gru.recognition.masked_step import read_masked_step
@@ -78,6 +78,8 @@ def _find_in_state(
         masked = read_masked_step(loop.body, poly, previous)
         cells, mismatches = read_cells(algebra, poly) if masked is None else (masked.cells, masked.mismatches)
         fitting = [cell for cell in cells if cell.previous == previous]
+        if any(projected_input.hangs_on_states(loop, algebra, cell) for cell in fitting):
+            mismatches, fitting, cells = [*mismatches, MismatchError("what the gates read hangs on the state")], [], []
         if not _same_axes(given, known):
             mismatches, fitting = [*mismatches, MismatchError("the state's axes move from step to step")], []
         name = _name(interpreter, loop)

@@ -9,6 +9,8 @@ from gru_lower.passes.fuse_gru.algebra.atoms import Leaf, MatrixProduct
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
     from gru_lower.passes.fuse_gru.algebra.polynomials import Coefficient, Monomial, Poly
@@ -37,7 +39,9 @@ class PreActivation:
     bias: Poly
 
 
-def read_pre_activation(algebra: Algebra, poly: Poly, state: int | None, where: str) -> PreActivation:
+def read_pre_activation(
+    algebra: Algebra, poly: Poly, state: int | None, where: str, may_read: Callable[[int], bool] | None = None
+) -> PreActivation:
     """Sort the terms of a polynomial into products of inputs, products of the state, and bias.
 
     Args:
@@ -45,11 +49,13 @@ def read_pre_activation(algebra: Algebra, poly: Poly, state: int | None, where: 
         poly: The polynomial.
         state: The atom of the state, ``None`` for a state of zeros that was folded away.
         where: The part of the step this is, for the error.
+        may_read: Tells of an atom that no matrix multiplies whether it may be an input; ``None`` if none may.
 
     Raises:
         MismatchError: A term is none of these.
 
     """
+    from_outside = may_read or (lambda _: False)
     inputs: dict[int, list[Product]] = {}
     recurrent: list[Product] = []
     bias: dict[Monomial, Coefficient] = {}
@@ -57,6 +63,9 @@ def read_pre_activation(algebra: Algebra, poly: Poly, state: int | None, where: 
         atom = algebra.atoms[mono[0]] if len(mono) == 1 else None
         if not any(mono) or (isinstance(atom, Leaf) and algebra.ranks[mono[0]] == 0 and mono[0] != state):
             bias[mono] = factor
+        elif isinstance(atom, Leaf) and from_outside(mono[0]):
+            selection = algebra.matrices.selection(0, atom.hi - atom.lo, atom.hi - atom.lo)
+            inputs.setdefault(mono[0], []).append(Product(factor, selection))
         elif not isinstance(atom, MatrixProduct):
             raise MismatchError(where, poly, mono)
         elif atom.atom == state:

@@ -16,6 +16,7 @@ from gru_lower.passes.fuse_gru.recognition.cell import Cell
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.gate_functions import Activated, read_candidate, read_gate
 from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation, read_pre_activation
+from gru_lower.passes.fuse_gru.recognition.projected_input import may_be_input, with_shared_inputs
 from gru_lower.passes.fuse_gru.recognition.reset_gate import ResetReading, reset_readings
 from gru_lower.passes.fuse_gru.recognition.step_polynomial import step_polynomial
 from gru_lower.passes.fuse_gru.recognition.update_gate import Blend, blends, gates_in, unblended_terms
@@ -76,7 +77,9 @@ def _cells_of(algebra: Algebra, state: Poly, blend: Blend) -> list[Cell]:
     """
     previous = blend.previous.atom
     update = read_gate(algebra, blend.update, "the update gate")
-    z = read_pre_activation(algebra, update.pre_activation, previous, "the update gate")
+    z = read_pre_activation(
+        algebra, update.pre_activation, previous, "the update gate", lambda atom: may_be_input(algebra, atom, previous)
+    )
     if previous is not None and not z.state:
         raise MismatchError("the update gate does not read the state")
     candidate = read_candidate(algebra, blend.candidate)
@@ -93,12 +96,16 @@ def _cells_of(algebra: Algebra, state: Poly, blend: Blend) -> list[Cell]:
             _check_gates_differ(algebra, reading.gate, blend.update)
             r = _reset_pre_activation(algebra, reading.gate, previous, update)
             h, recurrent = _candidate_pre_activation(algebra, reading, previous, [z, r or z])
+            shared = with_shared_inputs(algebra, [z, h] if r is None else [z, h, r])
         except MismatchError as other:
             mismatch = other
             mismatch.depth = 2
             continue
         linear = reading.linear_before_reset
-        cell = Cell(state, previous, update.function, candidate.function, bound, linear, z, r, h, recurrent)
+        own_r = None if r is None else shared[2]
+        cell = Cell(
+            state, previous, update.function, candidate.function, bound, linear, shared[0], own_r, shared[1], recurrent
+        )
         if step_polynomial(algebra, cell) is state:
             found.append(cell)
     if not found:
@@ -125,10 +132,17 @@ def _reset_pre_activation(
     reset = read_gate(algebra, gate, "the reset gate")
     if reset.function != update.function or reset.clip != update.clip:
         raise MismatchError("the reset gate's function is not the update gate's")
-    r = read_pre_activation(algebra, reset.pre_activation, previous, "the reset gate")
+    r = read_pre_activation(
+        algebra, reset.pre_activation, previous, "the reset gate", lambda atom: may_be_input(algebra, atom, previous)
+    )
     if previous is not None and not r.state:
         raise MismatchError("the reset gate does not read the state")
     return r
+
+
+def _multiplied(gate: PreActivation) -> set[int]:
+    """Return the inputs of a gate that a matrix of the model multiplies: those of one GRU's gates are the same."""
+    return {atom for atom, products in gate.inputs if not all(product.matrix.selects for product in products)}
 
 
 def _candidate_pre_activation(
@@ -151,7 +165,13 @@ def _candidate_pre_activation(
     if linear is False:
         assert reading.multiplied is not None
         state = algebra.as_atom(reading.multiplied)
-    h = read_pre_activation(algebra, reading.rest, state, "the candidate")
+    h = read_pre_activation(
+        algebra,
+        reading.rest,
+        state,
+        "the candidate",
+        lambda atom: atom != previous and may_be_input(algebra, atom, previous),
+    )
     recurrent = None
     if linear:
         assert reading.multiplied is not None
@@ -160,7 +180,7 @@ def _candidate_pre_activation(
         recurrent = read_pre_activation(algebra, reading.multiplied, previous, "what the reset gate multiplies")
         if recurrent.inputs or (previous is not None and not recurrent.state):
             raise MismatchError("what the reset gate multiplies")
-    if not h.inputs or any({a for a, _ in gate.inputs} != {a for a, _ in h.inputs} for gate in gates):
+    if not h.inputs or any(_multiplied(gate) != _multiplied(h) for gate in gates):
         raise MismatchError("the gates do not read the same input")
     if not linear and previous is not None and (not h.state or any(atom == previous for atom, _ in h.inputs)):
         raise MismatchError("the candidate does not read the state through the reset gate")

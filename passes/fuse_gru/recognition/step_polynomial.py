@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from gru_lower.gru import step_equations
 from gru_lower.gru.spec import Direction
+from gru_lower.passes.fuse_gru.algebra.views import feature_range
 from gru_lower.passes.fuse_gru.recognition.gate_functions import GATE_FUNCTIONS
 
 if TYPE_CHECKING:
     from gru_lower.gru.activations import Activation
     from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
+    from gru_lower.passes.fuse_gru.algebra.matrices import Matrix
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
     from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation, Product
@@ -66,8 +68,14 @@ class _CellStep(StepOnPolynomials):
     def _product(self, products: tuple[Product, ...], of: Poly) -> Poly:
         whole = self.algebra.atom_of.get(of, of)
         return self.algebra.add(
-            *(self.algebra.scale(self.algebra.matrix_product(matrix, whole), factor) for factor, matrix in products)
+            *(self.algebra.scale(self._times(matrix, whole), factor) for factor, matrix in products)
         )
+
+    def _times(self, matrix: Matrix, whole: Poly) -> Poly:
+        if not matrix.selects or matrix.array is None:
+            return self.algebra.matrix_product(matrix, whole)
+        first = int(matrix.array[0].argmax())
+        return feature_range(self.algebra, whole, first, first + matrix.shape[0], matrix.shape[1])
 
     def recurrent(self, gate: str, state: Poly, plus: Poly) -> Poly:
         pre_activation = {"z": self.cell.z, "r": self.cell.r, "h": self.cell.h}[gate]

@@ -18,6 +18,7 @@ from gru_lower.passes.fuse_gru.interpreter.operators import (
     comparisons,
     convolutions,
     indexing,
+    normalizations,
     products,
     reductions,
     reshaping,
@@ -78,6 +79,7 @@ HANDLERS: dict[str, Callable[[Call], list[Known]]] = {
     "FusedGemm": products.gemm_node,
     "FusedMatMul": products.fused_matmul_node,
     "Einsum": products.einsum_node,
+    "BatchNormalization": normalizations.batch_normalization_node,
     "Conv": convolutions.conv_node,
     "FusedConv": convolutions.fused_conv_node,
     # the same numbers
