@@ -15,7 +15,6 @@ from gru_lower.passes.fuse_gru.algebra.atoms import Broadcast, Function, Leaf, M
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
 from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
 from gru_lower.passes.fuse_gru.loops.loop_parts import needed_nodes
-from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation, Product
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
+    from gru_lower.passes.fuse_gru.recognition.pre_activation import PreActivation, Product
     from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
 
 
@@ -39,8 +39,8 @@ def why_it_stays(interpreter: Interpreter, recurrence: Recurrence) -> str:
     found = [interpreter.name_of(leaf.source) for leaf in leaves if isinstance(leaf, Leaf)]
     names = ", ".join(dict.fromkeys(name for name in found if name)) or "an input"
     return (
-        f"a GRU, but its gates are projected ahead, in {names}, by nothing that folds into W; fuse with --projected for "
-        "one that reads what is projected, with a W that only selects features"
+        f"a GRU, but its gates are projected ahead, in {names}, by nothing that folds into W; fuse with --projected "
+        "for one that reads what is projected, with a W that only selects features"
     )
 
 
