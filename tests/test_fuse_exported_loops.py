@@ -285,3 +285,55 @@ def test_a_gate_that_reads_the_state_by_itself_is_not_projected_ahead() -> None:
     result = gru_lower.fuse(model, projected=True)
     assert not any(is_onnx(node, "GRU") for node in result.model.graph.node)
     assert [site.code for site in result.report.sites] == ["GL801"]
+
+
+def on_learned_state(*, linear_before_reset: bool, off: float = 0.0) -> onnx.ModelProto:
+    """Return unrolled steps whose first one has a learned state of it folded in, as optimizers leave them."""
+    graph, rng = Graph(), np.random.default_rng(5)
+    graph.weights("", I)
+    learned = rng.uniform(-1, 1, (H,)).astype(np.float32)
+    own = graph.constants
+    folded = (learned @ own["R"] + own["c"] + np.float32(off)).astype(np.float32)
+    own |= {"learned": learned, "one": np.array(1, np.float32)}
+    for place, gate in enumerate("zrn"):
+        stretch = slice(place * H, (place + 1) * H)
+        own |= {f"k{gate}": folded[stretch], f"W{gate}": own["W"][:, stretch], f"R{gate}": own["R"][:, stretch]}
+        own |= {f"b{gate}": own["b"][stretch], f"c{gate}": own["c"][stretch]}
+    state = ""
+    for t in range(T):
+        x = graph.op("Gather", ["X", f"t{t}"], f"x{t}")
+        a = {
+            gate: graph.op("Add", [graph.op("MatMul", [x, f"W{gate}"], f"w{gate}{t}"), f"b{gate}"], f"a{gate}{t}")
+            for gate in "zrn"
+        }
+        u = {
+            gate: graph.op("Add", [graph.op("MatMul", [state, f"R{gate}"], f"m{gate}{t}"), f"c{gate}"], f"u{gate}{t}")
+            if state
+            else f"k{gate}"
+            for gate in "zrn"
+        }
+        z, r = (graph.op("Sigmoid", [graph.op("Add", [a[g], u[g]], f"p{g}{t}")], f"{g}{t}") for g in "zr")
+        if linear_before_reset:
+            reset = graph.op("Mul", [r, u["n"]], f"rn{t}")
+        else:
+            reset = graph.op("MatMul", [graph.op("Mul", [r, state or "learned"], f"rh{t}"), "Rn"], f"rn{t}")
+        n = graph.op("Tanh", [graph.op("Add", [a["n"], reset], f"pn{t}")], f"n{t}")
+        kept = graph.op("Mul", [z, state or "learned"], f"zh{t}")
+        new = graph.op("Mul", [graph.op("Sub", ["one", z], f"iz{t}"), n], f"zn{t}")
+        state = graph.op("Add", [kept, new], f"h{t + 1}")
+    return graph.model({"X": [T, "B", I]}, state)
+
+
+@pytest.mark.parametrize("linear_before_reset", [False, True])
+def test_a_learned_first_state_that_was_folded_is_initial_h(linear_before_reset: bool) -> None:  # noqa: FBT001
+    model = on_learned_state(linear_before_reset=linear_before_reset)
+    result = gru_lower.fuse(model, require=1)
+    assert result.report.verification.status == "equivalent"
+    (gru,) = fused(model, 1)
+    assert len(gru.input) > 5
+    assert not any(node.op_type == "Sigmoid" for node in result.model.graph.node)
+
+
+def test_another_constant_in_the_first_step_is_no_state_of_the_others() -> None:
+    result = gru_lower.fuse(on_learned_state(linear_before_reset=True, off=0.01), require=1)
+    assert any(node.op_type == "Sigmoid" for node in result.model.graph.node)  # the first step stays

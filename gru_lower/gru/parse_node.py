@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from onnx import AttributeProto, TensorProto, defs, helper
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
+from gru_lower.graph.axis_lengths import axis_length
 from gru_lower.gru.activations import KINDS, SIGMOID, TANH, Activation
 from gru_lower.gru.spec import FLOAT_TYPES, INPUTS, VERSIONS, Direction, GruSpec
 
@@ -302,6 +303,9 @@ class _Reader:
         }
         for key, wanted in expected.items():
             shape = self.shape(inputs, key, len(wanted))
+            if key == "X" and (shape is None or not all(isinstance(dim, int) for dim in shape)):
+                # A loop's body does not see the axes that its Unsqueezes take from around it.
+                shape = tuple(axis_length(self.scope, self.facts, inputs[key], axis, 3) for axis in range(3))
             for axis, (have, want) in enumerate(zip(shape or (), wanted, strict=False)):
                 if not isinstance(have, int):
                     continue

@@ -44,10 +44,17 @@ class StepOnPolynomials:
         return self.algebra.add(ht, self.algebra.scale(self.algebra.mul(zt, difference), -1.0))
 
 
-def step_polynomial(algebra: Algebra, cell: Cell) -> Poly:
-    """Return the new state that a cell computes."""
+def step_polynomial(algebra: Algebra, cell: Cell, state: Poly | None = None) -> Poly:
+    """Return the new state that a cell computes.
+
+    Args:
+        algebra: The tables.
+        cell: The cell.
+        state: The state before, if it is another one than the cell's.
+
+    """
     step = _CellStep(algebra, cell)
-    previous = None if cell.previous is None else algebra.poly_of(cell.previous)
+    previous = state if cell.previous is None else algebra.poly_of(cell.previous)
     xt = step_equations.Projection(z=step.projection(cell.z), r=step.projection(cell.r), h=step.projection(cell.h))
     direction = Direction(0, reverse=False, f=cell.f, g=cell.g)
     return step_equations.step(step, direction, xt, previous, linear_before_reset=bool(cell.linear_before_reset))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
+from gru_lower.passes.fuse_gru.recognition.constant_first_state import first_step_on_constant
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 from gru_lower.passes.fuse_gru.recognition.masked_step import read_masked_step
 from gru_lower.passes.fuse_gru.recognition.read_cell import read_cells
@@ -57,13 +58,16 @@ def find_unrolled(interpreter: Interpreter, *, shortest: int = 2) -> tuple[list[
             cells.append(following)
             used.add(following.state)
         cells[:0] = [first for first in own if first.previous is None and is_from_zeros(first, cell)][:1]
+        learned = first_step_on_constant(algebra, cell) if cells[0] is cell else None
+        cells[:0] = [learned.cell] if learned else []
         if len(cells) >= shortest:
             last = cells[-1].state
             masks = steps.masks_of(cells)
             if len(masks) in (0, len(cells)):
                 last_state = last if last in steps.masks else None
                 name = interpreter.named_tensors[last].name
-                found.append(Recurrence(tuple(cells), len(cells), cells[0].previous, name, None, masks, last_state))
+                initial = learned.initial if learned else cells[0].previous
+                found.append(Recurrence(tuple(cells), len(cells), initial, name, None, masks, last_state))
             else:
                 mismatch = MismatchError("some of its steps have a mask, others have none")
                 steps.rejections.append(Rejection(last, (mismatch,)))
