@@ -31,6 +31,7 @@ TEXT_FORMS: dict[str, dict[str, Any]] = {
     "inputs": {"type": click.Path(path_type=Path), "metavar": "NPZ|DIR"},
     "chunk": {"metavar": "K"},
     "context": {"metavar": "N"},
+    "max_nodes": {"metavar": "N", "show_default": False},
     "opset": {"metavar": "N"},
     "passes": {"metavar": "SPEC"},
     "providers": {"flag": "--provider", "multiple": True, "metavar": "NAME"},

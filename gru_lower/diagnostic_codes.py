@@ -69,6 +69,7 @@ CODES: dict[str, Code] = {
         "nothing: what it declares was put right; it had the length of the exporter's trace",
     ),
     "GL015": Code("error", "The model breaks ONNX's rules", "export it again; onnx.checker.check_model says more"),
+    "GL016": Code("error", "Unrolling would add too many nodes", "use --form scan or loop, or allow more: --max-nodes"),
     "GL017": Code("error", "Too much would be computed from constants", "compute it beforehand, or export it smaller"),
     "GL018": Code("note", "A node was left alone, as reading it failed", "check the node; report it if it is right"),
     "GL101": Code("error", "GRU: an input or output is missing", "export the model again"),

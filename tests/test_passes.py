@@ -46,6 +46,7 @@ class TestRegistry:
             "target": "",
             "state_rank": 2,
             "steps": "auto",
+            "max_nodes": 0,
             "zero_length_state": "initial",
         }
 

@@ -57,7 +57,7 @@ def legalize_model(model: Model, options: LegalizingOptions) -> Result:
     wanted = target_options(model, options.target, options.fix_dims, options.opset)
     result = rewrite_model(
         model,
-        legalizing(options.target, wanted, options.zero_length_state, options.opset, cast_to),
+        legalizing(options.target, wanted, options.zero_length_state, options.opset, cast_to, options.max_nodes),
         options.how_to_verify(),
         options.progress,
         fix_dims=options.fix_dims,

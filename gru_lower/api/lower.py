@@ -64,6 +64,7 @@ def lower_model(model: Model, options: LoweringOptions) -> Result:
             batch_hint=options.batch_hint,
             vocabulary=options.vocabulary,
             forbid=options.forbid if isinstance(options.forbid, str) else "+".join(options.forbid),
+            **({} if options.max_nodes is None else {"max_nodes": options.max_nodes}),
         )
     return rewrite_model(
         model,

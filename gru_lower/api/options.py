@@ -36,6 +36,14 @@ FixDims = Annotated[
         flag="Make a dim of the inputs static first: batch=1, or X:0=1; repeatable.",
     ),
 ]
+MaxNodes = Annotated[
+    int | None,
+    Doc(
+        "How many nodes unrolling may add to the model, all its GRUs together.",
+        default="20000, or the target's",
+        least=1,
+    ),
+]
 Seed = Annotated[int, Doc("Seed of generated inputs.")]
 Shapes = Annotated[
     Mapping[str, tuple[int, ...]] | None,
@@ -169,6 +177,7 @@ class LoweringOptions(RewritingOptions, kw_only=True):
         ),
     ] = None
     opset: Opset = None
+    max_nodes: MaxNodes = None
     passes: Annotated[str | None, Doc('Run these passes instead: "normalize-gru,lower-gru{form=scan}".')] = None
 
 
@@ -226,6 +235,7 @@ class LegalizingOptions(RewritingOptions, kw_only=True):
     zero_length_state: ZeroLengthState = "zero"
     fix_dims: FixDims = None
     opset: Opset = None
+    max_nodes: MaxNodes = None
 
 
 class StreamingOptions(RewritingOptions, kw_only=True):

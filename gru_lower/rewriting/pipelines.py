@@ -36,7 +36,14 @@ def lowering(
     return ",".join(filter(None, (*steps, _finishing(wanted))))
 
 
-def legalizing(target: str, wanted: TargetOptions, zero_length_state: str, opset: int | None, cast_to: str) -> str:
+def legalizing(
+    target: str,
+    wanted: TargetOptions,
+    zero_length_state: str,
+    opset: int | None,
+    cast_to: str,
+    max_nodes: int | None = None,
+) -> str:
     """Return the pipeline of :func:`gru_lower.legalize`.
 
     Args:
@@ -45,10 +52,13 @@ def legalizing(target: str, wanted: TargetOptions, zero_length_state: str, opset
         zero_length_state: What Y_h is for a sequence of length 0.
         opset: The opset to convert the whole model to first.
         cast_to: The type to compute GRUs in whose own type the target does not take, ``""`` for none.
+        max_nodes: How many nodes unrolling may add, ``None`` for the target's number, or the default.
 
     """
     legalize = _step("legalize-gru", target=quoted_target(target), cast_to=cast_to, zero_length_state=zero_length_state)
-    lower = _step("lower-gru", form="auto", zero_length_state=zero_length_state, **wanted.lower_gru)
+    own: dict[str, str | int] = {} if max_nodes is None else {"max_nodes": max_nodes}
+    given = _combined(own, wanted.lower_gru)
+    lower = _step("lower-gru", form="auto", zero_length_state=zero_length_state, **given)
     return ",".join(filter(None, (_preparing(opset, wanted), legalize, lower, _finishing(wanted))))
 
 
@@ -68,7 +78,7 @@ def fusing(*, steps: bool = False, projected: bool = False, assume: str = "nothi
 
 def _combined(options: dict[str, str | int], wanted: Mapping[str, str]) -> dict[str, str | int]:
     """Return options with those of a target: what either forbids is forbidden, and the narrower vocabulary holds."""
-    given = {**options, **wanted}
+    given = {**options, **wanted, **{key: value for key, value in options.items() if key == "max_nodes"}}
     spelled = [str(each["vocabulary"]) for each in (options, wanted) if "vocabulary" in each]
     if spelled:
         given["vocabulary"] = max(spelled, key=VOCABULARIES.index)

@@ -69,6 +69,7 @@ def target_options(
         "packing": "plain",
         "target": quoted_target(target),
         **({"mask": "where"} if profile.mask == "where" else {}),
+        **({} if profile.max_nodes is None else {"max_nodes": str(profile.max_nodes)}),
     }
     return TargetOptions(
         options,

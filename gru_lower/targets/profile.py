@@ -124,6 +124,7 @@ class Profile:
         quantised_weights: Which weights it computes right that are quantised constants behind a DequantizeLinear:
             ``"any"``, or ``"symmetric"``, those with a zero point of 0.
         own_biases: Whether what is added to a product may be read by nothing else.
+        max_nodes: How many nodes unrolling may add to a model for it, ``None`` for the default.
         avoid: Operators that what is written for it does better without, though it takes them.
         forbid: Operators it does not take.
         allow: The only operators it takes, if any are named.
@@ -148,6 +149,7 @@ class Profile:
     mask: str = "auto"
     quantised_weights: str = "any"
     own_biases: bool = False
+    max_nodes: int | None = None
     avoid: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()

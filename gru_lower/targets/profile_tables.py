@@ -142,6 +142,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "mask": profile.mask,
         "quantised_weights": profile.quantised_weights,
         "own_biases": profile.own_biases,
+        "max_nodes": profile.max_nodes,
         "avoid": list(profile.avoid),
         "forbid": list(profile.forbid),
         "allow": list(profile.allow),

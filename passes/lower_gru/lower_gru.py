@@ -12,6 +12,7 @@ from gru_lower.graph.local_functions import Functions
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import Scope, count_nodes, is_onnx, walk
 from gru_lower.gru.constant_inputs import constant_inputs, has_full_lengths, has_zero_initial_state
+from gru_lower.gru.possible_forms import possible_forms
 from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.passes.base import Context, Pass, PassResult, visit_grus
 from gru_lower.passes.lower_gru.choose_form import FORMS, Choice, choose_form
@@ -19,19 +20,21 @@ from gru_lower.passes.lower_gru.fold_views import fold_views
 from gru_lower.passes.lower_gru.kept_constants import KeptConstants
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
 from gru_lower.passes.lower_gru.shared_weights import SharedWeights
+from gru_lower.passes.lower_gru.unrolled_nodes import UnrolledNodes
 from gru_lower.passes.lower_gru.write_replacement import write_replacement
 from gru_lower.targets.accepted_forms import RUNS_RIGHT, accepted_forms
 from gru_lower.targets.target_option import profile_of
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
-    from onnx import NodeProto
+    from onnx import ModelProto, NodeProto
 
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.quantised_weights import QuantisedWeights
     from gru_lower.gru.spec import GruSpec
+    from gru_lower.passes.lower_gru.write_replacement import Replacement
     from gru_lower.verification.sites.site import Site
 
 SOME_STEPS = "T >= 1"
@@ -62,6 +65,7 @@ class LowerGru(Pass):
         9. For a target, a GRU it runs right is kept, without a code.
         10. Without Gemm in the vocabulary, what stands next to the GRU and only views it otherwise is folded away, see
             :mod:`gru_lower.passes.lower_gru.fold_views`; an output that nothing else reads goes with it.
+        11. Unrolling adds no more nodes than ``max_nodes`` to the model, all its GRUs together (GL016).
     """
 
     name = "lower-gru"
@@ -76,6 +80,7 @@ class LowerGru(Pass):
         edits: list[splice.Edit] = []
         shared = SharedWeights(model, facts, names)
         kept = KeptConstants(facts, names)
+        unrolled, forms = UnrolledNodes(self.options, facts), set[str]()
         allowed = self.options.forms.split("+") if self.options.forms else FORMS[1:]
         target = profile_of(self.options.target)
         for scope, index, read, site in visit_grus(model, facts, ctx, result, "lowering"):
@@ -88,10 +93,15 @@ class LowerGru(Pass):
                 kept.store(scope, index, read, computed, name_y_h=wish.named)
                 result.diagnostics += wish.doubts("gru")
                 continue
+            forms.update(form for form in wish.forms if form in possible_forms(spec.seq_length, scope.opset))
             choice = choose_form(spec, scope.opset, self.options.form, wish.forms)
             site.code, site.message = choice.code, choice.reason + wish.because(choice.code)
             if not choice.form:
                 result.diagnostics.append(_kept(site))
+                continue
+            if choice.form == "unroll":
+                unrolled.expect(scope, index, spec)
+            if unrolled.too_many:
                 continue
             stays = {key: each for key, each in quantised.items() if key != "B"}
             if not wish.takes_quantised(choice.form):
@@ -113,20 +123,17 @@ class LowerGru(Pass):
                 site.code, site.message = replacement.code, replacement.reason
                 result.diagnostics.append(_kept(site))
                 continue
-            site.action, site.form, site.nodes_after = "lowered", choice.form, replacement.node_count
-            site.change = replacement.change if ctx.keep_changes else None
-            if choice.form == "scan" and spec.seq_length is None:
-                site.preconditions = (SOME_STEPS,)
+            _enter(site, choice.form, spec, replacement, ctx)
+            if choice.form == "unroll":
+                unrolled.add(spec, replacement.node_count)
             result.diagnostics += wish.doubts(choice.form)
             edits.append(replacement.edit)
+        unrolled.refuse_too_many(forms)
         result.modified = splice.apply(model, (edits and [*edits, *shared.edits]) + kept.edits, keeps_order=True)
         if edits and self.options.vocabulary != "gemm" and not model.proto.training_info:
             fold_views(model, {name for edit in edits for node in edit.nodes for name in node.output if name})
         if cloned and original is not None and not result.modified:
-            model.proto.CopyFrom(original)  # clones serve what is lowered; where nothing is, not a byte changes
-            there = {scope.path for scope in walk(model.proto)}
-            result.sites = [site for site in result.sites if site.scope in there]
-            result.diagnostics = [found for found in result.diagnostics if found.scope in there]
+            _take_clones_back(model, original, result)
         return result
 
     def ensures(self, model: Model, result: PassResult) -> None:
@@ -135,6 +142,22 @@ class LowerGru(Pass):
         kept = sum(site.action == "kept" for site in result.sites)
         if left != kept:
             raise InternalError(f"{left} GRU nodes are left, {kept} were to be kept", code="GL901")
+
+
+def _enter(site: Site, form: str, spec: GruSpec, replacement: Replacement, ctx: Context) -> None:
+    """Enter what became of a GRU."""
+    site.action, site.form, site.nodes_after = "lowered", form, replacement.node_count
+    site.change = replacement.change if ctx.keep_changes else None
+    if form == "scan" and spec.seq_length is None:
+        site.preconditions = (SOME_STEPS,)
+
+
+def _take_clones_back(model: Model, original: ModelProto, result: PassResult) -> None:
+    """Undo the cloning of functions: clones serve what is lowered; where nothing is, not a byte changes."""
+    model.proto.CopyFrom(original)
+    there = {scope.path for scope in walk(model.proto)}
+    result.sites = [site for site in result.sites if site.scope in there]
+    result.diagnostics = [found for found in result.diagnostics if found.scope in there]
 
 
 def _is_gru(node: NodeProto) -> bool:

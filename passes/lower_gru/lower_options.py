@@ -36,6 +36,7 @@ class LowerOptions:
         state_rank: Without Gemm, how many axes the states of an unrolled GRU have: 2, [B, H], or 3 with one for time.
         steps: How an unrolled GRU without Gemm is cut into steps: ``auto`` by Slices, ``gather`` by Gathers with int32
             indices.
+        max_nodes: How many nodes unrolling may add to the model, all its GRUs together; 0 for 20,000.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
 
     """
@@ -50,6 +51,7 @@ class LowerOptions:
     target: str = ""
     state_rank: int = field(default=2, metadata={"choices": ("2", "3")})
     steps: str = field(default="auto", metadata={"choices": ("auto", "gather")})
+    max_nodes: int = 0
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
 
     def __post_init__(self) -> None:

@@ -166,6 +166,23 @@ def _known_lengths(spec: GruSpec, form: str, scope: Scope, facts: Facts) -> tupl
     return None if lens is None else tuple(min(max(int(length), 0), spec.seq_length) for length in lens.flat)
 
 
+def unrolled_variant(scope: Scope, spec: GruSpec, options: LowerOptions, facts: Facts) -> Variant:
+    """Return what is unrolled of a GRU, as its templates are authored for; without lengths that are known.
+
+    Args:
+        scope: Where the GRU stands.
+        spec: The GRU, without inputs that change nothing.
+        options: The pass's.
+        facts: The side table of the model.
+
+    """
+    constants = constant_inputs(scope, spec, facts)
+    weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
+    lens = _known_lengths(spec, "unroll", scope, facts)
+    v = _variant(spec, scope.opset, weights, options, lens)
+    return replace(v, mask="", lens=(), seq_length=max(v.lens, default=0)) if v.mask == "rows" else v
+
+
 def _variant(
     spec: GruSpec, opset: int, weights: dict[str, TensorProto], options: LowerOptions, lens: tuple[int, ...] | None
 ) -> Variant:
