@@ -103,7 +103,7 @@ CODES: dict[str, Code] = {
     "GL304": Code("note", "Kept: the form needs a newer opset", "use another --form, or convert the model: --opset 17"),
     "GL306": Code("note", "Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
     "GL307": Code("note", "Kept: it needs an operator that may not be written", "allow it, or use another --form"),
-    "GL308": Code("note", "Kept: the target takes no such form", "use --form auto, or another --target"),
+    "GL308": Code("note", "Kept: the target takes no such form", "use another --target"),
     "GL315": Code(
         "note",
         "A lowered graph masks by infinite constants, which int8 does not survive",

@@ -47,8 +47,8 @@ def assert_spelled(model: onnx.ModelProto) -> None:
         assert node.op_type not in ("GRU", "Gemm", "Split"), node.op_type
         assert len(node.input) <= 7, node
         assert len(node.output) <= 7, node
-        if node.op_type == "Add" and products.intersection(node.input) and not constants.intersection(node.input):
-            assert node.input[1] in products, "Add(product, Xz) is folded into a Gemm with a computed C"
+        if node.op_type == "Add" and not constants.intersection(node.input):
+            assert node.input[0] not in products, "Add(product, Xz) is folded into a Gemm with a computed C"
         if node.op_type == "Slice" and len(node.input) > 4:
             assert (np.frombuffer(values[node.input[4]].raw_data, np.int64) > 0).all()
 
@@ -105,6 +105,15 @@ def test_states_of_two_or_three_axes(rank: int, steps: str, layout: int, directi
             assert steps == "auto" or indices <= {onnx.TensorProto.INT32}
             if layout and rank == 2:
                 assert not any(node.op_type == "Transpose" for node in nodes(lowered))
+
+
+@pytest.mark.parametrize("lbr", [0, 1])
+@pytest.mark.parametrize("layout", [0, 1])
+def test_a_step_without_biases_adds_no_two_products(lbr: int, layout: int) -> None:
+    case = plain(T=1, bias=False, initial_h=True, linear_before_reset=lbr, layout=layout)
+    lowered, _ = lower(case.model(), "lower-gru{vocabulary=minimal}")
+    assert_spelled(lowered)
+    hold(case, lowered)
 
 
 @pytest.mark.parametrize("opset", [13, 17, 18, 21])

@@ -12,11 +12,16 @@ from gru_lower.graph.tensor_types import is_known
 from gru_lower.nearest_word import did_you_mean, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     import onnx
 
     from gru_lower.graph.model import Model
+
+
+def flags(names: Collection[str]) -> str:
+    """Return the flags that fix dims, with a placeholder for each length."""
+    return " ".join(f"--fix-dim {name}={'LENGTH' if name == 'N' else 'N'}" for name in names)
 
 
 def fix(model: Model, wanted: Mapping[str, int]) -> None:

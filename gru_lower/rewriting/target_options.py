@@ -94,8 +94,8 @@ def _lacking(model: Model, profile: Profile, fix_dims: Mapping[str, int], opset:
             fixed_dims.fix(fixed, fix_dims)
         still_open = fixed_dims.open_dims(fixed)
         if still_open:
-            flags = " ".join(f"--fix-dim {name}=N" for name in still_open)
-            yield _Lack("GL403", f"takes static shapes only; open: {', '.join(still_open)}", flags)
+            message = f"takes static shapes only; open: {', '.join(still_open)}"
+            yield _Lack("GL403", message, fixed_dims.flags(still_open))
     oldest, newest = profile.opset
     if not oldest <= opset <= newest:
         message = f"takes opset {oldest} to {newest}; this one is {opset}"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gru_lower.targets.judge_gru import Judgement
     from gru_lower.targets.profile import OpLimit, Profile
 
+ANOTHER = "remove it from the model, or use another target"
 SCAN_DIRECTIONS = ("scan_input_directions", "scan_output_directions")
 
 
@@ -65,12 +66,13 @@ def find_unsupported_nodes(model: Model, profile: Profile, facts: Facts) -> Iter
         facts: What is known of the model's values.
 
     """
+    open_dims = fixed_dims.open_dims(model)
     for scope in walk(model.proto):
         for index, node in enumerate(scope.nodes):
             if is_onnx(node, "GRU"):
-                yield from _gru(scope, index, profile, facts, fixed_dims.open_dims(model))
+                yield from _gru(scope, index, profile, facts, open_dims)
             elif is_onnx(node):
-                for message, hint in _operator(scope, node, profile, facts):
+                for message, hint in _operator(scope, node, profile, facts, open_dims):
                     yield UnsupportedNode("operator", scope.path, scope.site(index), f"{node.op_type}: {message}", hint)
 
 
@@ -88,8 +90,8 @@ def _gru(
     if found.verdict != "right":
         dims = facts.shape(scope, spec.inputs["X"]) or ()
         names = [dim or f"{spec.inputs['X']}:{axis}" for axis, dim in enumerate(dims) if not isinstance(dim, int)]
-        flags = [f"--fix-dim {name}=N" for name in names if name in open_dims]
-        hint = _helpful_flag(options, found, profile, " ".join(flags or (f"--fix-dim {name}=N" for name in open_dims)))
+        near = [name for name in names if name in open_dims]
+        hint = _helpful_flag(options, found, profile, fixed_dims.flags(near or open_dims))
         yield UnsupportedNode(found.verdict, scope.path, scope.site(index), found.why, hint)
 
 
@@ -102,27 +104,31 @@ def _helpful_flag(options: frozenset[str], found: Judgement, profile: Profile, f
     static_batch = options & {"dynamic_batch", "told_batch"} and found.verdict != "unknown"
     if fix_dims and ("dynamic_time" in options or static_batch):
         return f"add {fix_dims}"
-    return "leave the form to --form auto, or use another target"
+    return "use another target: gru-lower targets lists them"
 
 
-def _operator(scope: Scope, node: NodeProto, profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:
+def _operator(
+    scope: Scope, node: NodeProto, profile: Profile, facts: Facts, open_dims: Collection[str]
+) -> Iterator[tuple[str, str]]:
     op = node.op_type
-    another = "remove it from the model, or use another target"
     if not onnx.defs.has(op) and scope.opset <= onnx.defs.onnx_opset_version():
         yield "ONNX has no such operator, and runtimes refuse it", "export the model again, with a newer exporter"
         return
     if op in profile.forbid or (profile.allow and op not in profile.allow):
-        yield f"{profile.label} does not take it", another
+        yield f"{profile.label} does not take it", ANOTHER
         return
     if op in ("Scan", "Loop"):
-        yield from _control_flow(scope, node, profile, facts)
+        static = f"add {fixed_dims.flags(open_dims)}" if open_dims else ANOTHER
+        yield from _control_flow(scope, node, profile, facts, static)
     limit = profile.ops.get(op)
     if limit is not None:
         yield from _limit(scope, node, limit, profile, facts)
 
 
-def _control_flow(scope: Scope, node: NodeProto, profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:
-    flow, static = profile.control_flow, "make the sequence length static with --fix-dim"
+def _control_flow(
+    scope: Scope, node: NodeProto, profile: Profile, facts: Facts, static: str
+) -> Iterator[tuple[str, str]]:
+    flow = profile.control_flow
     if not (flow.scan if node.op_type == "Scan" else flow.loop):
         yield f"{profile.label} does not take it", static
         return
@@ -145,7 +151,7 @@ def _limit(scope: Scope, node: NodeProto, limit: OpLimit, profile: Profile, fact
     if limit.opset and not limit.opset[0] <= scope.opset <= limit.opset[1]:
         oldest, newest = limit.opset
         helps = oldest <= profile.best_opset <= newest
-        raised = f"add --opset {profile.best_opset}" if helps else "remove it from the model, or use another target"
+        raised = f"add --opset {profile.best_opset}" if helps else ANOTHER
         yield f"{profile.label} takes it at opset {oldest} to {newest}; this one is {scope.opset}", raised
     kind = facts.elem_type(scope, names[0]) if names else 0
     spelled = TensorProto.DataType.Name(kind).lower() if kind else ""

@@ -143,6 +143,15 @@ class Variant:
         """
         return not self.plain and self.mask != "where" and "Y" in self.wants
 
+    @property
+    def adds_products(self) -> bool:
+        """Whether a step would add two products of matrices, without a bias or a Slice between.
+
+        Optimisers make a Gemm of that, with one of the products as its C, which the vocabularies without Gemm avoid.
+        """
+        bare = "B" not in self.has and "initial_h" in self.has and self.seq_length == 1
+        return bare and self.vocabulary.name != "gemm"
+
     def emitter(self, around: Emitter | None = None) -> Emitter:
         """Return an emitter for it, or for a body of another emitter's node."""
         return Emitter(self.opset, self.elem_type, self.vocabulary, around)

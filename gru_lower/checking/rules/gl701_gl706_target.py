@@ -86,7 +86,7 @@ def shapes(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
     """Find dims without a length where the target takes static shapes only."""
     del facts
     for name in fixed_dims.open_dims(model) if target.static else ():
-        hint = f"lower or legalize with --fix-dim {name}=N"
+        hint = f"lower or legalize with {fixed_dims.flags([name])}"
         yield diagnostic("GL706", f"{target.label} takes static shapes only, and {name} is open", hint=hint)
 
 

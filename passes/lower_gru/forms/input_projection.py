@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
+from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.gru.spec import GATES
 from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks
@@ -34,6 +35,8 @@ def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Proj
     parts: dict[str, Value] = {}
     for gate in GATES:
         bias = e.value(f"{p}b{gate}") if "B" in v.has else None
+        if bias is None and v.adds_products:
+            bias = e.tensor("no_bias", zeros((v.hidden_size,)))
         value = e.gemm(given.rows, e.value(f"{p}W{gate}"), bias, f"{p}X{gate}", computed="B" in v.dynamic)
         if v.mask == "gate" and given.mask is not None:
             padding = np.full(v.hidden_size, CLOSED[gate])
