@@ -58,7 +58,7 @@ KINDS = {
     "ncnn": Kind("ncnn", "ncnn", static=True),
     "emx": Kind("emx-onnx-cgen", "emx", static=True),
     "iree": Kind("iree-base-compiler", "iree", static=True),
-    "jaxonnxruntime": Kind("jaxonnxruntime", "jaxonnxruntime", static=True),
+    "jaxonnxruntime": Kind("jaxonnxruntime", "jaxonnxruntime", static=True, here=True),
     "onnx2tf": Kind("onnx2tf", "onnx2tf", static=True),
     "sofie": Kind("sofie", "sofie", static=True),
     "tinygrad": Kind(
