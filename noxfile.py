@@ -73,14 +73,36 @@ ENGINES = {
     "onnxruntime": [],  # comes with the package
     "reference": [],
     "onnxruntime_web": [],
+    "onnxruntime_webgpu": [],
     "openvino": ["openvino"],
     "tract": ["tract"],
     "mnn": ["MNN"],
     "opencv": ["opencv-python-headless>=5"],
+    "opencv4": ["opencv-python-headless<5"],
+    "ncnn": ["ncnn"],
+    "emx": ["emx-onnx-cgen"],
+    "iree": ["iree-base-compiler[onnx]", "iree-base-runtime"],
+    "jaxonnxruntime": ["jaxonnxruntime", "absl-py"],  # which it imports and does not name
+    "onnx2tf": ["onnx2tf", "ai-edge-litert"],
+    "sofie": ["sofie", "scipy-openblas32"],
     "tinygrad": ["tinygrad"],
     "onnx2torch": ["torch==2.13.0"],  # a plain torch brings gigabytes of CUDA
     "tvm": ["apache-tvm"],
 }
+
+
+BROWSERS = ("onnxruntime_web", "onnxruntime_webgpu")
+PROGRAMS = {
+    **dict.fromkeys(BROWSERS, ("npm", os.environ.get("CHROMIUM", "chromium"))),
+    "emx": (os.environ.get("CC", "cc"),),
+    "sofie": (os.environ.get("CXX", "c++"),),
+}
+"""What has to be installed besides."""
+ALONE = {
+    "onnx2torch": ["onnx2torch"],  # it would bring a torchvision that does not load beside this torch
+    "ncnn": ["pnnx"],  # it would bring a torch with gigabytes of CUDA, which its program does not need
+}
+"""Packages to install without what they ask for."""
 
 
 def live(engine: str, packages: list[str]) -> None:
@@ -88,19 +110,15 @@ def live(engine: str, packages: list[str]) -> None:
 
     @nox.session(name=f"live_{engine}")
     def run(session: nox.Session) -> None:
-        if engine == "onnxruntime_web":
-            lacking = [
-                command for command in ("npm", os.environ.get("CHROMIUM", "chromium")) if not shutil.which(command)
-            ]
-            if lacking:
-                session.error(f"needs {' and '.join(lacking)}; CHROMIUM may name the command of a browser of its kind")
+        needed = PROGRAMS.get(engine, ())
+        lacking = [command for command in needed if not shutil.which(command)]
+        if lacking:
+            session.error(f"needs {' and '.join(lacking)}; CHROMIUM, CC and CXX may name other commands of their kind")
         session.install(".[test]", *packages)
-        if engine == "onnx2torch":
-            session.install(
-                "--no-deps", "onnx2torch"
-            )  # it would bring a torchvision that does not load beside this torch
+        if engine in ALONE:
+            session.install("--no-deps", *ALONE[engine])
         env = {}
-        if engine == "onnxruntime_web":
+        if engine in BROWSERS:
             folder = session.create_tmp()
             session.run("npm", "install", "--prefix", folder, "--no-save", "onnxruntime-web", external=True)
             env = {"ONNXRUNTIME_WEB": str(Path(folder, "node_modules", "onnxruntime-web").resolve())}

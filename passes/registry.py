@@ -36,7 +36,7 @@ PASSES = {
         "gru_lower.passes.legalize_gru.legalize_activation_parameters",
         "LegalizeActivationParameters",
     ),
-    "part-biases": ("gru_lower.passes.part_biases", "PartBiases"),
+    "part-constants": ("gru_lower.passes.part_constants", "PartConstants"),
     "stream": ("gru_lower.passes.stream.stream", "Stream"),
     "lower-gru": ("gru_lower.passes.lower_gru.lower_gru", "LowerGru"),
 }

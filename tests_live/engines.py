@@ -21,6 +21,7 @@ class Kind:
         not_portable: Cells that it does not run as ``--target portable`` writes them.
         random_right: How many of sixty random GRUs have to be right at least.
         here: Whether its runner keeps something open from model to model.
+        constant_outputs: Whether it takes models with an output that no input reaches.
         runner: Whose runner runs it, where that is another engine's.
 
     """
@@ -33,6 +34,7 @@ class Kind:
     not_portable: tuple[str, ...] = ()
     random_right: int = 55
     here: bool = False
+    constant_outputs: bool = True
     runner: str = ""
 
 
@@ -54,7 +56,21 @@ KINDS = {
         static=True,
         not_portable=("large lbr1", "large lbr0"),  # its Tanh is NaN from 45 on
     ),
-    "opencv4": Kind("opencv-python-headless", "opencv4", static=True, runner="opencv"),
+    "opencv4": Kind(
+        "opencv-python-headless",
+        "opencv4",
+        static=True,
+        lacks={
+            AECMOS: ("Concat", "(onnx_node!Concat_49) parse error"),
+            PLCMOS: ("Squeeze", "(onnx_node!Squeeze_48) parse error"),
+            GTCRN: ("ConvTranspose", "'total(os[i])' is -3696"),
+        },
+        refuses=("sequence_lens", "computed weights", "inputs W R B"),
+        not_portable=("inputs W R B",),
+        random_right=15,
+        constant_outputs=False,
+        runner="opencv",
+    ),
     "ncnn": Kind("ncnn", "ncnn", static=True),
     "emx": Kind("emx-onnx-cgen", "emx", static=True),
     "iree": Kind("iree-base-compiler", "iree", static=True),

@@ -60,7 +60,7 @@ def model_of(
         packing="plain",
     )
     passes += f",respell-nodes{{target={profile.name}}}" if profile.not_of_constants else ""
-    passes += ",part-biases" if profile.own_biases else ""
+    passes += ",part-constants" if profile.own_constants else ""
     sites = rewrite_model(held, passes, None).report.sites
     lowered = all(site.action == "lowered" and site.form == column for site in sites)
     return replace(made, model=held.proto) if lowered else None

@@ -192,9 +192,9 @@ class _Probe:
             else:
                 self._profile = before
         if self._verdict("unroll", ()) != "right":
-            self._profile = replace(self._profile, own_biases=True)
+            self._profile = replace(self._profile, own_constants=True)
             if self._verdict("unroll", ()) != "right":
-                self._profile = replace(self._profile, own_biases=False)
+                self._profile = replace(self._profile, own_constants=False)
         if kept is not None:
             self._profile = replace(self._profile, mask=kept.mask)
         elif self._verdict("unroll", ("lens_zero",)) != "right":

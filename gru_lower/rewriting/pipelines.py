@@ -118,7 +118,7 @@ def _finishing(wanted: TargetOptions | None) -> str:
     if wanted is None:
         return ""
     respell = _respelling(wanted) if wanted.no_constant_nodes else ""
-    return ",".join(filter(None, (respell, "part-biases" if wanted.part_biases else "")))
+    return ",".join(filter(None, (respell, "part-constants" if wanted.part_constants else "")))
 
 
 def _step(name: str, **options: str | int) -> str:

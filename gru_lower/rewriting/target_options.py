@@ -25,7 +25,7 @@ class TargetOptions:
 
     Attributes:
         lower_gru: Options of ``lower-gru``.
-        part_biases: Whether what is added to a product may be read by nothing else.
+        part_constants: Whether a constant may serve one purpose only.
         no_constant_nodes: Whether there are operators that it does not take of constants alone.
         fold_shapes: Whether shapes are computed before the model runs, as the target takes static ones only.
 
@@ -33,7 +33,7 @@ class TargetOptions:
 
     lower_gru: dict[str, str]
     fold_shapes: bool
-    part_biases: bool = False
+    part_constants: bool = False
     no_constant_nodes: bool = False
 
 
@@ -74,7 +74,7 @@ def target_options(
     return TargetOptions(
         options,
         fold_shapes=profile.static,
-        part_biases=profile.own_biases,
+        part_constants=profile.own_constants,
         no_constant_nodes=bool(profile.not_of_constants),
     )
 

@@ -123,7 +123,7 @@ class Profile:
         mask: ``"auto"`` or ``"where"``, as ``lower-gru`` takes it.
         quantised_weights: Which weights it computes right that are quantised constants behind a DequantizeLinear:
             ``"any"``, or ``"symmetric"``, those with a zero point of 0.
-        own_biases: Whether what is added to a product may be read by nothing else.
+        own_constants: Whether a constant may serve one purpose only, see ``part-constants``.
         max_nodes: How many nodes unrolling may add to a model for it, ``None`` for the default.
         avoid: Operators that what is written for it does better without, though it takes them.
         forbid: Operators it does not take.
@@ -148,7 +148,7 @@ class Profile:
     steps: str = "auto"
     mask: str = "auto"
     quantised_weights: str = "any"
-    own_biases: bool = False
+    own_constants: bool = False
     max_nodes: int | None = None
     avoid: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()

@@ -141,7 +141,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "steps": profile.steps,
         "mask": profile.mask,
         "quantised_weights": profile.quantised_weights,
-        "own_biases": profile.own_biases,
+        "own_constants": profile.own_constants,
         "max_nodes": profile.max_nodes,
         "avoid": list(profile.avoid),
         "forbid": list(profile.forbid),

@@ -50,7 +50,7 @@ from gru_lower.targets.validate_toml import (
 REQUIRED = ("name", "summary", "opset", "static", "forms")
 OPTIONAL = (
     *("version", "evidence", "source", "dtypes", "vocabulary", "state_rank", "steps", "mask", "quantised_weights"),
-    *("own_biases", "max_nodes", "avoid", "forbid", "allow"),
+    *("own_constants", "max_nodes", "avoid", "forbid", "allow"),
     *("control_flow", "ops", *COLUMNS),
 )
 CELL_KEYS = ("evidence", "version", "source")
@@ -114,7 +114,7 @@ def parse(text: str) -> Profile:
         steps=choice_at("steps", data.get("steps", "auto"), ("auto", "gather")),
         mask=choice_at("mask", data.get("mask", "auto"), ("auto", "where")),
         quantised_weights=choice_at("quantised_weights", data.get("quantised_weights", "any"), ("any", "symmetric")),
-        own_biases=flag_at("own_biases", data.get("own_biases", False)),
+        own_constants=flag_at("own_constants", data.get("own_constants", False)),
         max_nodes=count_at("max_nodes", data["max_nodes"]) if "max_nodes" in data else None,
         avoid=words_at("avoid", data.get("avoid", [])),
         forbid=words_at("forbid", data.get("forbid", [])),

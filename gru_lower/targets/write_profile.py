@@ -41,7 +41,7 @@ def to_toml(profile: Profile) -> str:
         f"steps = {_text(profile.steps)}",
         f"mask = {_text(profile.mask)}",
         *([] if profile.quantised_weights == "any" else [f"quantised_weights = {_text(profile.quantised_weights)}"]),
-        *(["own_biases = true"] if profile.own_biases else []),
+        *(["own_constants = true"] if profile.own_constants else []),
         *([] if profile.max_nodes is None else [f"max_nodes = {profile.max_nodes}"]),
         *([_list("avoid", profile.avoid)] if profile.avoid else []),
         _list("forbid", profile.forbid),

@@ -1,8 +1,7 @@
-"""The pass ``part-biases``: a constant that is a bias serves nothing else."""
+"""The pass ``part-constants``: a constant serves one purpose."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,32 +20,37 @@ if TYPE_CHECKING:
 
 Reader = tuple[int, int]
 """The index of a node and the place among its inputs."""
+Purpose = tuple[int, int, int]
+"""What constants are read for: those that may share one are equal."""
 
 
 @dataclass(frozen=True)
-class PartBiasesOptions:
-    """``part-biases`` has no options."""
+class PartConstantsOptions:
+    """``part-constants`` has no options."""
 
 
-class PartBiases(Pass):
-    """Give all that reads a bias besides a copy of it.
+class PartConstants(Pass):
+    """Give a constant that serves several purposes a copy for each but the first.
 
         Mul(r, c), Gemm(h, R, c)               →  Mul(r, c_1), Gemm(h, R, c)
         Mul(r, c), Add(MatMul(h, R), c)        →  Mul(r, c_1), Add(MatMul(h, R), c)
+        Concat(x, c), Concat(c, x)             →  Concat(x, c), Concat(c_1, x)
 
-    OpenCV 4 makes a layer of a constant that an element-wise operator reads; a Gemm that has the same constant for its
-    C, or a MatMul with the Add behind it, then has one input more than it takes, and the model is not loaded.
+    OpenCV 4 makes a layer of a constant that an element-wise operator reads. A Gemm that has the same constant for its
+    C, or a MatMul with the Add behind it, then has one input more than it takes; and a Concat makes a layer of it for
+    itself, of which there cannot be two. Neither model is loaded.
 
     Rules:
         1. Only initializers and Constant nodes of the graph whose nodes read them.
-        2. Those for which a constant is a bias keep it; all others share one copy.
+        2. All that add a constant to a product share it, and so do all others but Concats.
+        3. Each place among the inputs of a Concat has its own.
     """
 
-    name = "part-biases"
-    Options = PartBiasesOptions
+    name = "part-constants"
+    Options = PartConstantsOptions
 
     def run(self, model: Model, ctx: Context) -> PassResult:
-        """Part every bias of every graph."""
+        """Part the constants of every graph."""
         del ctx
         names = Names(model.proto)
         edits = [edit for scope in walk(model.proto) for edit in _edits(scope, names)]
@@ -57,24 +61,29 @@ def _edits(scope: Scope, names: Names) -> Iterator[splice.Edit]:
     """Yield the edits of one scope, one for each node that reads a copy from now on."""
     if isinstance(scope.proto, FunctionProto):
         return
-    biases: dict[str, list[Reader]] = defaultdict(list)
-    others: dict[str, list[Reader]] = defaultdict(list)
+    readers: dict[str, dict[Purpose, list[Reader]]] = {}
     for index, node in enumerate(scope.nodes):
         for place, name in enumerate(node.input):
             if _is_constant(scope, name):
-                (biases if _is_bias(scope, node, place) else others)[name].append((index, place))
-    shared = {name: names.value(name) for name in biases if others[name]}
+                purposes = readers.setdefault(name, {})
+                purposes.setdefault(_purpose(scope, index, place), []).append((index, place))
+    copies = [
+        (name, names.value(name), purposes[purpose])
+        for name, purposes in readers.items()
+        for purpose in sorted(purposes)[1:]
+    ]
     changed: dict[int, NodeProto] = {}
-    for name, new in shared.items():
-        for index, place in others[name]:
+    for _, new, places in copies:
+        for index, place in places:
             changed.setdefault(index, _copy(scope.nodes[index])).input[place] = new
-    for index in sorted(changed):
-        first = [name for name, new in shared.items() if new in changed[index].input]
-        tensors = [_renamed(scope.initializers[name], shared[name]) for name in first if name in scope.initializers]
-        nodes = [_remade(scope, name, shared[name], names) for name in first if name not in scope.initializers]
-        for name in first:
-            del shared[name]
-        yield splice.Edit(scope, [index], [*nodes, changed[index]], tensors, keeps_documentation=False)
+    first: dict[int, list[tuple[str, str]]] = {}
+    for name, new, places in copies:
+        first.setdefault(min(places)[0], []).append((name, new))
+    for index, node in changed.items():
+        made = first.get(index, [])
+        tensors = [_renamed(scope.initializers[name], new) for name, new in made if name in scope.initializers]
+        nodes = [_remade(scope, name, new, names) for name, new in made if name not in scope.initializers]
+        yield splice.Edit(scope, [index], [*nodes, node], tensors, keeps_documentation=False)
 
 
 def _is_constant(scope: Scope, name: str) -> bool:
@@ -82,6 +91,14 @@ def _is_constant(scope: Scope, name: str) -> bool:
     if name in scope.initializers:
         return name not in scope.inputs
     return name in scope.producers and is_onnx(scope.nodes[scope.producers[name]], "Constant")
+
+
+def _purpose(scope: Scope, index: int, place: int) -> Purpose:
+    """Return what an input is for: what is added to a product first, what a Concat joins last, each for itself."""
+    node = scope.nodes[index]
+    if is_onnx(node, "Concat"):
+        return 2, index, place
+    return (0 if _is_bias(scope, node, place) else 1), 0, 0
 
 
 def _is_bias(scope: Scope, node: NodeProto, place: int) -> bool:
