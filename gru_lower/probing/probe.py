@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 OLDEST = 7
 VOCABULARIES = ("gemm", "matmul", "minimal")
 """Vocabularies that lowered GRUs may be written in."""
+CHOSEN = ("quantised_weights", "state_rank", "steps", "max_nodes")
+"""What a probe does not find out."""
 COMPARED_ON: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("unroll", ()),
     ("unroll", ("lbr0",)),
@@ -62,8 +64,8 @@ class ProbeOptions:
         summary: One line about the target.
         version: The target's version.
         pairs: Whether to run options together.
-        kept: A profile of the same name that ships. Its vocabulary and mask stay, and what it says of operators of
-            constants alone, of static shapes and of quantised weights.
+        kept: A profile of the same name that ships. What was chosen for it stays, such as the vocabulary and the mask, and
+            what is not probed: operators of constants alone, quantised weights.
         columns: What to probe, of :data:`gru_lower.targets.profile.COLUMNS`.
         jobs: How many runs at a time.
         seed: Of weights, inputs and draws.
@@ -221,5 +223,5 @@ class _Probe:
         dtypes = tuple(dtype for dtype in DTYPES if dtype in every) or ("float32",)
         kept = self._options.kept
         static = not every & {"dynamic_time", "dynamic_batch"} or bool(kept and kept.static)
-        quantised = "any" if kept is None else kept.quantised_weights
-        self._profile = replace(p, quantised_weights=quantised, forms=forms, dtypes=dtypes, static=static)
+        chosen = {} if kept is None else {key: getattr(kept, key) for key in CHOSEN}
+        self._profile = replace(p, **chosen, forms=forms, dtypes=dtypes, static=static)
