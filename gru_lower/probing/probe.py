@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -64,8 +64,8 @@ class ProbeOptions:
         summary: One line about the target.
         version: The target's version.
         pairs: Whether to run options together.
-        kept: A profile of the same name that ships. What was chosen for it stays, such as the vocabulary and the mask, and
-            what is not probed: operators of constants alone, quantised weights.
+        kept: A profile of the same name that ships. What was chosen for it stays, such as the vocabulary and the mask,
+            and what is not probed: operators of constants alone, quantised weights.
         columns: What to probe, of :data:`gru_lower.targets.profile.COLUMNS`.
         jobs: How many runs at a time.
         seed: Of weights, inputs and draws.
@@ -223,5 +223,5 @@ class _Probe:
         dtypes = tuple(dtype for dtype in DTYPES if dtype in every) or ("float32",)
         kept = self._options.kept
         static = not every & {"dynamic_time", "dynamic_batch"} or bool(kept and kept.static)
-        chosen = {} if kept is None else {key: getattr(kept, key) for key in CHOSEN}
+        chosen: dict[str, Any] = {} if kept is None else {key: getattr(kept, key) for key in CHOSEN}
         self._profile = replace(p, **chosen, forms=forms, dtypes=dtypes, static=static)
