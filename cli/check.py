@@ -83,7 +83,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
             show_error(error, terminal.err)
         runs.append(run)
         failed |= bad
-    show_checked(terminal, runs, unsafe=o["unsafe_fixes"], fixed=o["fix"])
+    show_checked(terminal, runs, unsafe=o["unsafe_fixes"], fixed=o["fix"], tried=o["fix"] and not o["dry_run"])
     broken = max((run.error.exit_code for run in runs if run.error), default=0)
     return broken or int(failed and not o["exit_zero"])
 

@@ -19,27 +19,29 @@ if TYPE_CHECKING:
     from gru_lower.report.run_report import Report
 
 
-def show_checked(terminal: Terminal, runs: Sequence[Run], *, unsafe: bool, fixed: bool) -> None:
+def show_checked(terminal: Terminal, runs: Sequence[Run], *, unsafe: bool, fixed: bool, tried: bool) -> None:
     """Print what was found in models.
 
     Args:
         terminal: Where to.
         runs: The models.
         unsafe: Whether unsafe fixes are asked for.
-        fixed: Whether fixes were tried.
+        fixed: Whether fixes were asked for.
+        tried: Whether they were to be written, too, so that what is left could not be.
 
     """
     if terminal.write_report(runs):
         return
+    flags = ("--fix",) * tried + ("--unsafe-fixes",) * (tried and unsafe)
     for run in runs:
         if len(runs) > 1:
             terminal.line(run.path, "bold")
         if run.report is not None:
-            _show_model(terminal, run.report, fixed=fixed)
-    terminal.line(_count([found for run in runs for found in run.diagnostics], unsafe=unsafe))
+            _show_model(terminal, run.report, fixed=fixed, flags=flags)
+    terminal.line(_count([found for run in runs for found in run.diagnostics], tried=tried, unsafe=unsafe))
 
 
-def _show_model(terminal: Terminal, report: Report, *, fixed: bool) -> None:
+def _show_model(terminal: Terminal, report: Report, *, fixed: bool, flags: tuple[str, ...]) -> None:
     if report.sites and not terminal.quiet:
         terminal.out.print(gru_table(report))
     if fixed and any(site.action == "fixed" for site in report.sites):
@@ -50,7 +52,7 @@ def _show_model(terminal: Terminal, report: Report, *, fixed: bool) -> None:
             text.append(f"{found.code}: {found.node}: {found.fix.message}", style="default")
             terminal.show(text)
         elif found.severity != "note" or not terminal.quiet:
-            show_finding(found, terminal.out)
+            show_finding(found, terminal.out, tried=flags)
     if report.output is not None and report.output.path != "-":
         terminal.line(f"Wrote {report.output.path}")
     elif report.output is None and fixed:
@@ -58,17 +60,19 @@ def _show_model(terminal: Terminal, report: Report, *, fixed: bool) -> None:
         terminal.line("Nothing written" + (": the result differs; see --keep-different." if differs else "."))
 
 
-def _count(found: Sequence[Diagnostic], *, unsafe: bool) -> str:
+def _count(found: Sequence[Diagnostic], *, tried: bool, unsafe: bool) -> str:
     """Return how many findings there are, and how many of them can be mended."""
     left = [each for each in found if not (each.fix and each.fix.applied)]
     if not left:
         return f"{len(found)} fixed, nothing left." if found else "Nothing found."
     safe = sum(each.fix is not None and each.fix.safe for each in left)
     risky = sum(each.fix is not None and not each.fix.safe for each in left)
-    fixed = f"{len(found) - len(left)} fixed, " if len(left) < len(found) else ""
-    text = f"{fixed}{len(left)} finding{'' if len(left) == 1 else 's'}{' left' if fixed else ''}"
-    if unsafe and safe + risky:
-        text += f", {safe + risky} fixable with --fix --unsafe-fixes"
+    done = f"{len(found) - len(left)} fixed, " if len(left) < len(found) else ""
+    text = f"{done}{len(left)} finding{'' if len(left) == 1 else 's'}{' left' if done else ''}"
+    if tried:  # what is left of them could not be mended
+        text += f", {risky} fixable with --unsafe-fixes" if risky and not unsafe else ""
+    elif unsafe and safe + risky:
+        text += f", {safe + risky} fixable with --fix"
     elif safe:
         text += f", {safe} fixable with --fix" + (f" ({risky} more with --unsafe-fixes)" if risky else "")
     elif risky:

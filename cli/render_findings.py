@@ -27,8 +27,15 @@ def show_diagnostics(terminal: Terminal, report: Report) -> None:
             show_finding(found, terminal.err)
 
 
-def show_finding(found: Diagnostic, to: Console) -> None:
-    """Print one finding."""
+def show_finding(found: Diagnostic, to: Console, *, tried: tuple[str, ...] = ()) -> None:
+    """Print one finding.
+
+    Args:
+        found: The finding.
+        to: Where to.
+        tried: The flags that are in use already.
+
+    """
     text = Text(f"{found.severity} {found.code}: ", style=STYLES[found.severity])
     text.append(f"{found.node}: " if found.node else "", style="default")
     text.append(found.message, style="default")
@@ -36,8 +43,9 @@ def show_finding(found: Diagnostic, to: Console) -> None:
     if found.hint:
         to.print(Text(f"  hint: {found.hint}"), soft_wrap=True)
     if found.fix:
-        flags = "--fix" if found.fix.safe else "--fix --unsafe-fixes"
-        to.print(Text(f"  fix: {found.fix.message} ({flags})"), soft_wrap=True)
+        wanted = ("--fix",) if found.fix.safe else ("--fix", "--unsafe-fixes")
+        flags = " ".join(flag for flag in wanted if flag not in tried)
+        to.print(Text(f"  fix: {found.fix.message} ({flags or 'could not be made'})"), soft_wrap=True)
 
 
 def show_error(error: GruLowerError, to: Console) -> None:

@@ -103,7 +103,7 @@ CODES: dict[str, Code] = {
     "GL304": Code("note", "Kept: the form needs a newer opset", "use another --form, or convert the model: --opset 17"),
     "GL306": Code("note", "Kept: the element type is unknown", "run onnx.shape_inference, or add value_info"),
     "GL307": Code("note", "Kept: it needs an operator that may not be written", "allow it, or use another --form"),
-    "GL308": Code("note", "Kept: the target takes no such form", "use another --target"),
+    "GL308": Code("note", "Kept: the target takes no such form", "use another target"),
     "GL315": Code(
         "note",
         "A lowered graph masks by infinite constants, which int8 does not survive",
@@ -128,26 +128,22 @@ CODES: dict[str, Code] = {
     "GL503": Code("error", "A model cannot be timed", "only what onnxruntime runs is timed"),
     "GL504": Code("note", "A GRU could not be proved", "running the models still compares them; see the reason"),
     "GL505": Code("error", "There is no such execution provider", "name one that the installed onnxruntime has"),
-    "GL506": Code(
-        "warning", "An input's dim is fixed", "export it as dynamic again; or take this out with --ignore GL506"
-    ),
-    "GL507": Code(
-        "warning", "The inputs come in another order", "feed inputs by name; or take this out with --ignore GL507"
-    ),
+    "GL506": Code("warning", "An input's dim is fixed", "export it as dynamic again"),
+    "GL507": Code("warning", "The inputs come in another order", "feed inputs by name"),
     "GL508": Code(
         "warning",
         "An input with a default is gone",
-        "keep the initializer as an input; or take this out with --ignore GL508",
+        "keep the initializer as an input",
     ),
     "GL509": Code(
         "warning",
         "An input with a default is without effect",
-        "connect what it should act on; or take this out with --ignore GL509",
+        "connect what it should act on",
     ),
     "GL510": Code(
         "warning",
         "Only one of two models draws noise",
-        "draw it in both, with the same operator in the same place; or take this out with --ignore GL510",
+        "draw it in both, with the same operator in the same place",
     ),
     "GL601": Code("error", "What was handed in is no GRU layer", "hand in the recurrent layer alone"),
     "GL602": Code(
@@ -280,7 +276,7 @@ CODES: dict[str, Code] = {
     "GL806": Code(
         "note",
         "A decomposed GRU with a mask that is only known at run time",
-        "where sequences are only ever padded at their end, add --assume right-padded",
+        "where sequences are only ever padded at their end: gru-lower fuse --assume right-padded",
     ),
     "GL807": Code(
         "note", "What padding at the beginning would do", "make sure that sequences are only ever padded at their end"

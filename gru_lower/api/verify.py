@@ -87,6 +87,10 @@ def verify_pair(
         ):
             hint = "--match position pairs inputs and outputs in their order"
             verification = replace(verification, message=f"{verification.message}; {hint}")
+    findings = [
+        replace(each, hint=f"{each.hint}; or take this out with --ignore {each.code}") for each in verification.findings
+    ]
+    verification = replace(verification, findings=findings)
     sites: list[Site] = []
     if prove and not unmatched:
         sites = prove_pair(left, right, options.zero_length_state or "zero")

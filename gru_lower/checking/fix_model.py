@@ -101,7 +101,7 @@ def fix_model(
             beside = f"compared with the model as {codes} left it, which computes something else, on purpose"
             said = "; ".join(filter(None, (report.verification.message, beside)))
             report.verification = replace(report.verification, message=said)
-        report.diagnostics += verdict_diagnostics(report.verification)
+        report.diagnostics += verdict_diagnostics(report.verification, given=options.inputs is not None)
     for site in sites:
         site.change = None
     return Result(held.result(), report, held)

@@ -9,7 +9,7 @@ from gru_lower.errors import Remaining
 from gru_lower.graph.facts import Facts
 from gru_lower.rewriting.target_options import opset_of
 from gru_lower.targets import read_profile
-from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
+from gru_lower.targets.find_unsupported_nodes import NOTHING_ELSE, find_unsupported_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,8 @@ def find_remaining(model: Model, target: str, said: Sequence[Diagnostic]) -> lis
                 convert = f"--opset {profile.best_opset}"
                 hint = f"add {convert}" if reason and reason.code == "GL307" else hint
                 hint = f"{hint} {convert}" if hint.startswith("add --fix-dim") else hint
+            if reason and reason.code in ("GL303", "GL308") and hint == NOTHING_ELSE:
+                hint = reason.hint
         found.append(diagnostic(code, message, scope=each.scope, node=each.site, hint=hint))
     return found
 

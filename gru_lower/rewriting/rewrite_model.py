@@ -84,7 +84,7 @@ def rewrite_model(
             report.verification = verify_streamed(original(), model, options, progress)
         else:
             report.verification = verify_rewrite(original(), model, result.sites, options, progress)
-        report.diagnostics += verdict_diagnostics(report.verification)
+        report.diagnostics += verdict_diagnostics(report.verification, given=options.inputs is not None)
         if options.padding is not None and options.inputs is None:
             report.diagnostics += left_padding_diagnostics(original(), model, options)
         for site in result.sites:

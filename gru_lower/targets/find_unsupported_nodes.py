@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gru_lower.targets.judge_gru import Judgement
     from gru_lower.targets.profile import OpLimit, Profile
 
+NOTHING_ELSE = "use another target: gru-lower targets lists them"
 ANOTHER = "remove it from the model, or use another target"
 SCAN_DIRECTIONS = ("scan_input_directions", "scan_output_directions")
 
@@ -104,7 +105,7 @@ def _helpful_flag(options: frozenset[str], found: Judgement, profile: Profile, f
     static_batch = options & {"dynamic_batch", "told_batch"} and found.verdict != "unknown"
     if fix_dims and ("dynamic_time" in options or static_batch):
         return f"add {fix_dims}"
-    return "use another target: gru-lower targets lists them"
+    return NOTHING_ELSE
 
 
 def _operator(
@@ -130,20 +131,36 @@ def _control_flow(
 ) -> Iterator[tuple[str, str]]:
     flow = profile.control_flow
     if not (flow.scan if node.op_type == "Scan" else flow.loop):
-        yield f"{profile.label} does not take it", static
+        yield f"{profile.label} does not take it", ANOTHER
         return
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     if not flow.reverse and any(direction for key in SCAN_DIRECTIONS for direction in attributes.get(key, ())):
-        yield f"{profile.label} takes none that runs backwards", "use legalize with the same --target"
+        yield f"{profile.label} takes none that runs backwards", ANOTHER
     if flow.dynamic_trip_count:
         return
     if node.op_type == "Loop":
         known = bool(node.input[0]) and facts.constant(scope, node.input[0]) is not None
+        static = static if _is_made_of_sizes(scope, node.input[0]) else ANOTHER
     else:
         shape = facts.shape(scope, node.input[-1])
         known = shape is not None and all(isinstance(dim, int) for dim in shape)
     if not known:
         yield f"{profile.label} takes none whose number of turns is dynamic", static
+
+
+def _is_made_of_sizes(scope: Scope, name: str) -> bool:
+    """Whether the length of some axis is in a value."""
+    seen, pending = set[str](), [name]
+    while pending:
+        each = pending.pop()
+        home = scope.find(each) if each and each not in seen else None
+        seen.add(each)
+        if home is not None and each in home.producers:
+            node = home.nodes[home.producers[each]]
+            if node.op_type in ("Shape", "Size"):
+                return True
+            pending += node.input
+    return False
 
 
 def _limit(scope: Scope, node: NodeProto, limit: OpLimit, profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:

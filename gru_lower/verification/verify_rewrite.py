@@ -109,11 +109,19 @@ def left_padding_diagnostics(original: Model, rewritten: Model, options: VerifyO
     return [diagnostic("GL807", f"where sequences are padded at their beginning instead, {how}")]
 
 
-def verdict_diagnostics(verification: Verification) -> list[Diagnostic]:
-    """Return what the verdict adds to the report's diagnostics."""
+def verdict_diagnostics(verification: Verification, *, given: bool = False) -> list[Diagnostic]:
+    """Return what the verdict adds to the report's diagnostics.
+
+    Args:
+        verification: The verdict.
+        given: Whether inputs were handed in, so that no hint asks for some.
+
+    """
     found = list(verification.findings)
     if verification.status == "inconclusive":
-        found.append(diagnostic("GL501", f"the rewritten model could not be verified: {verification.message}"))
+        hint = "see the reason" if given else None
+        message = f"the rewritten model could not be verified: {verification.message}"
+        found.append(diagnostic("GL501", message, hint=hint))
     elif verification.scope == "site" and verification.status == "equivalent":
         found.append(diagnostic("GL502", verification.message))
     return found

@@ -97,7 +97,7 @@ class LowerGru(Pass):
             choice = choose_form(spec, scope.opset, self.options.form, wish.forms)
             site.code, site.message = choice.code, choice.reason + wish.because(choice.code)
             if not choice.form:
-                result.diagnostics.append(_kept(site, self.options.form))
+                result.diagnostics.append(_kept(site, self.options))
                 continue
             if choice.form == "unroll":
                 unrolled.expect(scope, index, spec)
@@ -121,7 +121,7 @@ class LowerGru(Pass):
             )
             if isinstance(replacement, Choice):
                 site.code, site.message = replacement.code, replacement.reason
-                result.diagnostics.append(_kept(site, self.options.form))
+                result.diagnostics.append(_kept(site, self.options))
                 continue
             _enter(site, choice.form, spec, replacement, ctx)
             if choice.form == "unroll":
@@ -180,6 +180,11 @@ def _quantised(scope: Scope, spec: GruSpec, facts: Facts) -> dict[str, Quantised
     return {key: each for key, each in found.items() if each is not None and key in known}
 
 
-def _kept(site: Site, wanted: str) -> Diagnostic:
-    hint = "use --form auto, or another --target" if site.code == "GL308" and wanted != "auto" else None
+def _kept(site: Site, options: LowerOptions) -> Diagnostic:
+    """Return why a GRU was kept, with a hint at an option that is not in use."""
+    hint = None
+    if site.code == "GL308" and options.form != "auto":
+        hint = "use --form auto, or another target"
+    elif site.code == "GL307" and options.form == "auto" and options.target:
+        hint = "use another target"
     return diagnostic(site.code or "GL901", site.message, scope=site.scope, node=site.site, hint=hint)
