@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 MODULES = {"torch": "pytorch", "keras": "keras", "tensorflow": "tensorflow", "mlx": "mlx"}
 
+ACCEPTING = {"packed": ("torch",), "flipped": ("keras", "tensorflow")}
+"""What is accepted where the caller of the layer does the rest, and by which frameworks."""
+CALLER_DOES = {
+    "packed": "the model has lengths, the layer has none: call it with what torch.nn.utils.rnn.pack_padded_sequence "
+    "makes of x and the lengths (enforce_sorted=False), and hand what it gives to pad_packed_sequence",
+    "flipped": "the layer returns its sequence last step first: turn it round along time",
+}
+
 
 @click.command("convert", short_help="Take a GRU's weights to a framework, or from one.")
 @click.argument("source", metavar="MODEL|WEIGHTS", type=parse_values.MODEL)
@@ -41,6 +49,14 @@ MODULES = {"torch": "pytorch", "keras": "keras", "tensorflow": "tensorflow", "ml
     callback=parse_values.layer_config,
     help="What the layer was made with, where WEIGHTS do not say: activation=relu; repeatable.",
 )
+@click.option(
+    "--packed", is_flag=True, help="With --to torch: take a GRU with lengths; call the layer with pack_padded_sequence."
+)
+@click.option(
+    "--flipped",
+    is_flag=True,
+    help="With --to keras: take a reverse GRU whose Y is used; turn what the layer gives round.",
+)
 @click.option("--initial-state", is_flag=True, help="Give the model inputs for the initial states.")
 @click.option("--lengths", is_flag=True, help="Give the model an input sequence_lens.")
 @click.option("--opset", type=click.IntRange(1), metavar="N", help="The model's opset.  [default: 17]")
@@ -61,6 +77,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     if o["target"] is not None:
         exclusive_options.refuse_both("target", ("config", "initial_state", "lengths", "opset"))
         return _to(module, o)
+    exclusive_options.refuse_both("origin", tuple(ACCEPTING))
     return _from(module, o)
 
 
@@ -76,7 +93,15 @@ def _to(module: ModuleType, o: dict[str, Any]) -> int:
     for note in read.notes:
         say_aside(f"{note.severity} {note.code}: {note.message}\n  hint: {note.hint}", err=True)
     model = read.path or read.to_bytes()
-    weights, config = module.to_weights(model, node=o["node"]), module.to_config(model, node=o["node"])
+    accepted = {name: True for name in ACCEPTING if o[name]}
+    for name in accepted:
+        if o["target"] not in ACCEPTING[name]:
+            flag, served = f"--{name}", ACCEPTING[name][0]
+            raise Unsupported(
+                f"{flag} is for {served}", code="GL008", hint=f"leave out {flag}, or convert --to {served}"
+            )
+    how = {"node": o["node"], **accepted}
+    weights, config = module.to_weights(model, **how), module.to_config(model, **how)
     data = weight_files.to_bytes(weights, o["target"], config, weight_files.SAFETENSORS if piped else output.suffix)
     if piped:
         write_bytes(data)
@@ -86,6 +111,8 @@ def _to(module: ModuleType, o: dict[str, Any]) -> int:
         for name, array in weights.items():
             say_aside(f"{name}  {array.dtype} {list(array.shape)}")
         say_aside(f"Configuration: {json.dumps(config)}")
+    for name in accepted:
+        say_aside(f"Note: {CALLER_DOES[name]}", err=True)
     return 0
 
 

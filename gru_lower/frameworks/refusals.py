@@ -62,7 +62,7 @@ def _inexpressible(
     if gru.lens and not packed:
         hint = "drop the input where all are of full length"
         if framework.key == "torch":
-            hint = "from_onnx(..., packed=True) if you will call it with pack_padded_sequence"
+            hint = "--packed, or packed=True, if the layer will be called with pack_padded_sequence"
         yield "sequence_lens", "below T", hint
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from gru_lower.frameworks.keras_layers.activations import activation as as_activation
 from gru_lower.frameworks.keras_layers.activations import activations_of, kind_of
-from gru_lower.frameworks.keras_layers.read_layers import arrays_of
-from gru_lower.frameworks.refusals import unfit
+from gru_lower.frameworks.keras_layers.read_layers import TAKES, arrays_of
+from gru_lower.frameworks.refusals import not_a_layer, unfit
 from gru_lower.frameworks.weights.weight_layouts import weights_of_cell
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _made_layer(framework: Framework, keras: Any, gru: Gru, config: dict[str, An
         if kind == "RNN":
             layer = keras.layers.RNN(layer, **arguments)
     layer.build((None, I) if kind == "GRUCell" else (None, None, I))
-    for cell, each in zip(_cells(layer), gru.cells(), strict=True):
+    for cell, each in zip(_cells(framework, layer), gru.cells(), strict=True):
         _fill(framework, cell, each.cell)
     return layer
 
@@ -83,25 +83,32 @@ def _keras_activation(keras: Any, name: str) -> Any:  # noqa: ANN401
     return keras.layers.LeakyReLU(**{slope: alpha})
 
 
-def _cells(layer: Any) -> list[Any]:  # noqa: ANN401
+def _cells(framework: Framework, layer: Any) -> list[Any]:  # noqa: ANN401
     """Return the GRUCells of a layer, in order."""
     kind = kind_of(layer)
     if kind == "GRUCell":
         return [layer]
     if kind == "Sequential":
-        return [cell for part in layer.layers for cell in _cells(part)]
+        return [cell for part in layer.layers for cell in _cells(framework, part)]
     if kind == "StackedRNNCells":
-        return [cell for part in layer.cells for cell in _cells(part)]
+        odd = next((part for part in layer.cells if kind_of(part) not in ("GRUCell", "StackedRNNCells")), None)
+        if odd is not None:
+            raise not_a_layer(framework, odd, TAKES)
+        return [cell for part in layer.cells for cell in _cells(framework, part)]
     if kind == "Bidirectional":
-        return [*_cells(layer.forward_layer), *_cells(layer.backward_layer)]
-    return _cells(layer.cell) if kind in ("GRU", "RNN") else []
+        return [*_cells(framework, layer.forward_layer), *_cells(framework, layer.backward_layer)]
+    return _cells(framework, layer.cell) if kind in ("GRU", "RNN") else []
 
 
 def _fill_into(framework: Framework, layer: Any, found: tuple[ConfiguredGru, ...]) -> Any:  # noqa: ANN401
-    cells = _cells(layer)
+    cells = _cells(framework, layer)
     wanted = [each for gru, _ in found for each in gru.cells()]
     if len(cells) != len(wanted):
-        raise unfit(framework, f"{len(cells)} cells to fill, {len(wanted)} in the model", "name one GRU with node=...")
+        raise unfit(
+            framework,
+            f"{len(cells)} cells to fill, {len(wanted)} in the model",
+            "name one GRU with --node, or node=...",
+        )
     known = activations_of(framework, cells[0])
     for cell, each in zip(cells, wanted, strict=True):
         _check_cell(framework, cell, each.cell, known)
