@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import defs, helper, numpy_helper, shape_inference
+from onnx import checker, defs, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from gru_lower.graph.scopes import is_onnx, subgraphs
@@ -23,6 +23,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 SMALL = 1 << 17
 """Elements up to which a value is computed that follows from shapes and constants."""
 UNTOUCHED = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
+
+REFUSALS = (
+    *(RuntimeError, ValueError, TypeError, KeyError),
+    *(defs.SchemaError, shape_inference.InferenceError, checker.ValidationError),
+)
+"""What onnx raises where an operator does not take what it is given."""
 
 
 class Sizes:
@@ -109,7 +115,7 @@ class Sizes:
             found = shape_inference.infer_node_outputs(
                 schema, node, types, data, opset_imports=self._opsets, ir_version=self._scope.ir_version
             )
-        except (RuntimeError, ValueError, TypeError, KeyError, defs.SchemaError, shape_inference.InferenceError):
+        except REFUSALS:
             self.failed = index if self.failed is None else self.failed
             return
         for name, kind in found.items():
