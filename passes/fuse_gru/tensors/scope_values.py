@@ -34,6 +34,25 @@ if TYPE_CHECKING:
 
 SHAPED_BY_VALUE = {"ConstantOfShape", "Expand", "Pad", "Range", "Reshape", "Resize", "Slice", "Tile"}
 """Operators that an input tells the shape of their output."""
+TAKING_SOME_SIZES = {
+    "Expand",
+    "Reshape",
+    "Concat",
+    "Where",
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Pow",
+    "Max",
+    "Min",
+    "Mean",
+    "Sum",
+    "And",
+    "Or",
+    "Xor",
+}
+"""Operators that only some of the sizes that their inputs may have go through."""
 
 WIDE_TYPES = {TensorProto.INT32, TensorProto.INT64, TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.BOOL}
 """Types of which shape inference knows all the numbers."""
@@ -142,13 +161,13 @@ class ScopeValues:
     def _may_be_shaped_otherwise(self, name: str) -> bool:
         """Whether a value may have another shape than inference says, or none, since its node was not understood.
 
-        Inference passes over casts that wrap, and Expand takes only some of the sizes that its input may have.
+        Inference passes over casts that wrap, and says of what only some sizes go through which size comes out.
         """
         index = self.scope.producers.get(name)
         if index is None:
             return False
         op_type = self.scope.nodes[index].op_type
-        return op_type == "Expand" or (
+        return op_type in TAKING_SOME_SIZES or (
             op_type in SHAPED_BY_VALUE and any(here.has_narrow_casts for here in self.outwards())
         )
 
