@@ -12,7 +12,9 @@ from gru_lower.cli.rewrite_command import rewrite, rewrite_flags
 
 @click.command("legalize", short_help="Rewrite GRU nodes into those a target takes.")
 @rewrite_flags(
-    LegalizingOptions, "legalized", "target", "allow_cast", "zero_length_state", "fix_dims", "opset", "max_nodes"
+    LegalizingOptions,
+    "legalized",
+    *("target", "allow_cast", "zero_length_state", "fix_dims", "set", "assume", "opset", "max_nodes"),
 )
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Rewrite every GRU of MODEL into GRUs that the target runs right, lower only what is left, and verify the result.

@@ -38,6 +38,7 @@ TEXT_FORMS: dict[str, dict[str, Any]] = {
     "require": {"metavar": "N"},
     "search": {"metavar": "SECONDS"},
     "select": {"multiple": True, "metavar": "CODE", "callback": parse_values.codes},
+    "set": {"multiple": True, "metavar": "NAME=VALUE", "callback": parse_values.set_inputs},
     "shapes": {"flag": "--shape", "multiple": True, "metavar": "NAME=2,7,64", "callback": parse_values.shapes},
     "target": {"metavar": "NAME|FILE"},
     "time": {"multiple": True, "metavar": "NAME:AXIS", "callback": parse_values.axes},

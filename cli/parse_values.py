@@ -88,6 +88,27 @@ def axes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ..
     return found
 
 
+def set_inputs(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """Read NAME=VALUE; VALUE is JSON, numbers with commas between, a file's path or a dim's name."""
+    import json
+
+    found: dict[str, Any] = {}
+    for value in values:
+        name, _, text = value.partition("=")
+        if not name or not text:
+            raise click.BadParameter(
+                f"{value!r}: write it like lengths=5, lengths=[5,3], lengths=time or lengths=x.npy"
+            )
+        found[name] = text
+        for spelled in (text, f"[{text}]" if "," in text else text):
+            try:
+                found[name] = json.loads(spelled)
+                break
+            except ValueError:
+                continue
+    return found
+
+
 def codes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Read GL711,GL72."""
     return tuple(code.strip().upper() for value in values for code in value.split(",") if code.strip())

@@ -14,6 +14,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
 import gru_lower
+from gru_lower.cli.main import run as command
 from gru_lower.graph.model_tensors import tensors
 from gru_lower.targets import read_profile
 from lowering import op_types, run
@@ -121,3 +122,86 @@ def test_a_trained_model_survives_static_int8(options: dict[str, Any], tmp_path:
     quantize_static(lowered, quantised, Calibration(feeds))
     assert words_right(lowered, feeds, labels) == RIGHT_IN_FLOATS
     assert words_right(quantised, feeds, labels) > RIGHT_IN_FLOATS - 5
+
+
+def with_open_dims() -> onnx.ModelProto:
+    """Return a GRU of open dims whose lengths are an input."""
+    return case(sequence_lens="ragged", constants=WEIGHTS, static=False, hidden_size=4, initial_h=False).model()
+
+
+SETTINGS: list[tuple[Any, dict[str, int], list[int]]] = [
+    ("T", {"T": 4, "N": 2}, [4, 4]),
+    ("X:0", {"X:0": 4, "X:1": 2}, [4, 4]),
+    (3, {"T": 4, "N": 2}, [3, 3]),
+    ([4, 1], {"T": 4}, [4, 1]),
+    (np.array([4, 0], np.int64), {"T": 4, "N": 2}, [4, 0]),
+]
+
+
+@pytest.mark.parametrize(("value", "dims", "lens"), SETTINGS)
+@pytest.mark.parametrize("target", ["portable", None])
+def test_an_input_that_is_set_leaves_the_interface(
+    value: Any, dims: dict[str, int], lens: list[int], target: str | None
+) -> None:
+    model = with_open_dims()
+    result = gru_lower.lower(model, set={"sequence_lens": value}, fix_dims=dims, target=target)
+    assert result.report.verification.status == "equivalent"
+    assert "sequence_lens" not in [each.name for each in result.model.graph.input]
+    features = model.graph.input[0].type.tensor_type.shape.dim[2].dim_value
+    feeds = {"X": np.random.default_rng(1).standard_normal((4, 2, features)).astype(np.float32)}
+    expected = run(model, feeds | {"sequence_lens": np.array(lens, np.int32)})
+    for name, array in run(result.model, feeds).items():
+        np.testing.assert_allclose(array, expected[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("value", ["T", 2])
+def test_a_value_of_open_dims_is_computed_of_another_inputs_shape(value: Any) -> None:
+    result = gru_lower.lower(with_open_dims(), set={"sequence_lens": value})
+    assert result.report.verification.status == "equivalent"
+    assert [each.name for each in result.model.graph.input] == ["X"]
+
+
+def test_the_command_line_sets_inputs_from_files_and_lists(tmp_path: Path) -> None:
+    onnx.save(with_open_dims(), tmp_path / "model.onnx")
+    np.save(tmp_path / "lens.npy", np.array([4, 2]))
+    for text in ("4,2", "[4, 2]", str(tmp_path / "lens.npy")):
+        words = [str(tmp_path / "model.onnx"), "--fix-dim", "T=4", "--target", "portable", "-q", "--overwrite"]
+        assert command([*words, "--set", f"sequence_lens={text}", "-o", str(tmp_path / "out.onnx")]) == 0
+        assert [each.name for each in onnx.load(tmp_path / "out.onnx").graph.input] == ["X"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"sequence_len": 3}, "did you mean sequence_lens"),
+        ({"sequence_lens": "TT"}, "did you mean T"),
+        ({"sequence_lens": 2.5}, "int32"),
+        ({"sequence_lens": [[1]]}, "shape"),
+        ({"sequence_lens": "no.npy"}, "no.npy"),
+        ({"sequence_lens": [9, 9]}, "contradicts"),
+        ({"sequence_lens": ["a"]}, "numbers"),
+    ],
+)
+def test_what_does_not_fit_an_input_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(gru_lower.Unsupported) as refused:
+        gru_lower.lower(with_open_dims(), set=settings, fix_dims={"T": 4})
+    assert said in f"{refused.value} {refused.value.hint}"
+
+
+def test_a_promise_of_full_lengths_drops_them() -> None:
+    portable: dict[str, Any] = {"target": "portable", "fix_dims": {"T": 4, "N": 2}}
+    for options in ({}, portable):
+        result = gru_lower.lower(with_open_dims(), assume="full-length", **options)
+        assert result.report.verification.status == "equivalent"
+        assert not op_types(result.model) & {"Where", "Less"}
+    legal = gru_lower.legalize(with_open_dims(), target="mnn", assume="full-length", fix_dims={"N": 2})
+    assert not op_types(legal.model) & {"Where", "Less"}
+
+
+def test_tensorrt_keeps_a_gru_whose_lengths_are_promised_to_be_positive() -> None:
+    model = case(sequence_lens="ragged", constants=WEIGHTS, linear_before_reset=1).model()
+    assert "Where" in op_types(gru_lower.legalize(model, target="tensorrt").model)
+    kept = gru_lower.legalize(model, target="tensorrt", assume="positive-lengths").model
+    assert op_types(kept) == {"GRU"}
+    with pytest.raises(gru_lower.Unsupported, match="positive"):
+        gru_lower.legalize(model, target="tensorrt", assume="positive")  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gru_lower import interop
 from gru_lower.api.options import LoweringOptions, OneModel
 from gru_lower.api.public_call import public_call
+from gru_lower.rewriting.assumed_lengths import promised_to_passes
 from gru_lower.rewriting.pipelines import lowering
 from gru_lower.rewriting.remaining_nodes import refuse_remaining
 from gru_lower.rewriting.result import restore_kind
@@ -52,7 +53,7 @@ def lower_model(model: Model, options: LoweringOptions) -> Result:
     """
     wanted = None
     if options.target is not None:
-        wanted = target_options(model, options.target, options.fix_dims, options.opset)
+        wanted = target_options(model, options.target, options.fix_dims, options.opset, options.set)
     passes = options.passes
     if passes is None:
         passes = lowering(
@@ -60,6 +61,7 @@ def lower_model(model: Model, options: LoweringOptions) -> Result:
             options.zero_length_state,
             options.opset,
             wanted,
+            **promised_to_passes(options.assume),
             mask=options.mask,
             batch_hint=options.batch_hint,
             vocabulary=options.vocabulary,
@@ -72,5 +74,7 @@ def lower_model(model: Model, options: LoweringOptions) -> Result:
         options.how_to_verify(),
         options.progress,
         fix_dims=options.fix_dims,
+        inputs=options.set,
+        assume=options.assume,
         target=options.target,
     )

@@ -44,6 +44,22 @@ MaxNodes = Annotated[
         least=1,
     ),
 ]
+SetInputs = Annotated[
+    Mapping[str, Any] | None,
+    Doc(
+        "Inputs that become constants, by name: a number for all elements, a list or an array, the path of an .npy "
+        "file, or the name of a dim for its length (``time``, ``X:0``).",
+        flag="Make an input a constant: a number, a list, an .npy file, or a dim's name for its length; repeatable.",
+    ),
+]
+AssumedLengths = Annotated[
+    Literal["nothing", "positive-lengths", "full-length"],
+    Doc(
+        "What is promised of sequence_lens: ``positive-lengths`` that each is 1 or more, ``full-length`` that each is "
+        "the whole sequence, so that they are dropped.",
+        flag="Promise that lengths are 1 or more, or all the whole sequence.",
+    ),
+]
 Seed = Annotated[int, Doc("Seed of generated inputs.")]
 Shapes = Annotated[
     Mapping[str, tuple[int, ...]] | None,
@@ -157,6 +173,8 @@ class LoweringOptions(RewritingOptions, kw_only=True):
     ] = "auto"
     batch_hint: Annotated[int, Doc("Batch size to expect where it is dynamic; only speed depends on it.", least=0)] = 0
     fix_dims: FixDims = None
+    set: SetInputs = None
+    assume: AssumedLengths = "nothing"
     vocabulary: Annotated[
         Literal["gemm", "matmul", "minimal"],
         Doc(
@@ -234,6 +252,8 @@ class LegalizingOptions(RewritingOptions, kw_only=True):
     allow_cast: Annotated[bool, Doc("Compute GRUs of a type the target does not take in the first it does.")] = False
     zero_length_state: ZeroLengthState = "zero"
     fix_dims: FixDims = None
+    set: SetInputs = None
+    assume: AssumedLengths = "nothing"
     opset: Opset = None
     max_nodes: MaxNodes = None
 

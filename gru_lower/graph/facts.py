@@ -37,14 +37,18 @@ class Facts:
     Args:
         model: The model; edits made to it later are not seen.
         declared: Whether the shapes that the model declares are believed; those of its inputs always are.
+        positive_lengths: Whether sequence_lens are promised to be 1 or more.
         computed: Whether what nodes compute from constants alone counts as a constant, see
             :mod:`gru_lower.graph.computed_constants`.
 
     """
 
-    def __init__(self, model: Model, *, declared: bool = True, computed: bool = False) -> None:
+    def __init__(
+        self, model: Model, *, declared: bool = True, computed: bool = False, positive_lengths: bool = False
+    ) -> None:
         """Keep the model; everything is worked out when it is first asked for."""
         self._model = model
+        self.positive_lengths = positive_lengths
         self._computed = ComputedConstants(self.stored, self._read) if computed else None
         self._believes_declared = declared
         self._functions: Functions | None = None

@@ -43,6 +43,7 @@ def legalizing(
     opset: int | None,
     cast_to: str,
     max_nodes: int | None = None,
+    **promised: str,
 ) -> str:
     """Return the pipeline of :func:`gru_lower.legalize`.
 
@@ -53,12 +54,13 @@ def legalizing(
         opset: The opset to convert the whole model to first.
         cast_to: The type to compute GRUs in whose own type the target does not take, ``""`` for none.
         max_nodes: How many nodes unrolling may add, ``None`` for the target's number, or the default.
+        promised: What passes are told of sequence_lens, see :mod:`gru_lower.rewriting.assumed_lengths`.
 
     """
-    legalize = _step("legalize-gru", target=quoted_target(target), cast_to=cast_to, zero_length_state=zero_length_state)
+    both = {"zero_length_state": zero_length_state, **promised}
+    legalize = _step("legalize-gru", target=quoted_target(target), cast_to=cast_to, **both)
     own: dict[str, str | int] = {} if max_nodes is None else {"max_nodes": max_nodes}
-    given = _combined(own, wanted.lower_gru)
-    lower = _step("lower-gru", form="auto", zero_length_state=zero_length_state, **given)
+    lower = _step("lower-gru", form="auto", **both, **_combined(own, wanted.lower_gru))
     return ",".join(filter(None, (_preparing(opset, wanted), legalize, lower, _finishing(wanted))))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import Remaining
 from gru_lower.graph.facts import Facts
+from gru_lower.rewriting.assumed_lengths import POSITIVE
 from gru_lower.rewriting.target_options import opset_of
 from gru_lower.targets import read_profile
 from gru_lower.targets.find_unsupported_nodes import NOTHING_ELSE, find_unsupported_nodes
@@ -26,19 +27,21 @@ KEPT = ("GL301", "GL302", "GL303", "GL304", "GL306", "GL307", "GL308")
 """Why a GRU was not lowered."""
 
 
-def find_remaining(model: Model, target: str, said: Sequence[Diagnostic]) -> list[Diagnostic]:
+def find_remaining(model: Model, target: str, said: Sequence[Diagnostic], assume: str = "nothing") -> list[Diagnostic]:
     """Return what a target does not take of a model, each node with the limit and what would help.
 
     Args:
         model: The model, rewritten.
         target: The name of a profile, or the path of one.
         said: What was said so far; of GRUs that were kept, why.
+        assume: What is promised of sequence_lens.
 
     """
     profile = read_profile.load(target)
     kept = {(each.scope, output_of(each.node)): each for each in said if each.code in KEPT}
     found: list[Diagnostic] = []
-    for each in find_unsupported_nodes(model, profile, Facts(model)):
+    facts = Facts(model, positive_lengths=assume == POSITIVE)
+    for each in find_unsupported_nodes(model, profile, facts):
         message, hint, code = each.message, each.hint, OPERATOR
         if each.kind != "operator":
             code, reason = GRU, kept.get((each.scope, output_of(each.site)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gru_lower.errors import InvalidModel
 from gru_lower.graph import annotate_shapes, external_data, fixed_dims
@@ -13,9 +13,11 @@ from gru_lower.graph.undefined_values import refuse_undefined_values
 from gru_lower.passes import pipeline
 from gru_lower.passes.base import Context, Pass
 from gru_lower.report.run_report import Report, count_ops, file_of
-from gru_lower.rewriting.fix_lengths import fix_lengths
+from gru_lower.rewriting.assumed_lengths import FULL, drop_lengths
+from gru_lower.rewriting.fix_lengths import Fixed, fix_lengths
 from gru_lower.rewriting.remaining_nodes import find_remaining
 from gru_lower.rewriting.result import Result
+from gru_lower.rewriting.set_inputs import apply_settings
 from gru_lower.streaming.description import describe
 from gru_lower.streaming.verify_streamed import verify_streamed
 from gru_lower.verification.result import not_run
@@ -23,10 +25,11 @@ from gru_lower.verification.sites.verify_site import site_verifier
 from gru_lower.verification.verify_rewrite import left_padding_diagnostics, verdict_diagnostics, verify_rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gru_lower.graph.model import Model
     from gru_lower.passes.base import PassResult
+    from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.options import VerifyOptions
 
 
@@ -37,6 +40,8 @@ def rewrite_model(
     progress: Callable[[str, int, int], None] | None = None,
     *,
     fix_dims: Mapping[str, int] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    assume: str = "nothing",
     target: str | None = None,
     command: str = "lower",
 ) -> Result:
@@ -48,6 +53,8 @@ def rewrite_model(
         options: How to verify, ``None`` not to.
         progress: Called with ``(what, done, total)``.
         fix_dims: Static lengths to write into the model first; what follows from them is folded.
+        inputs: What inputs are set to, by name; they become constants.
+        assume: What is promised of sequence_lens: ``"nothing"``, ``"positive-lengths"`` or ``"full-length"``.
         target: The profile to hold the result to: what it does not take is in the report (GL452, GL453).
         command: What the report is to say was done.
 
@@ -60,30 +67,42 @@ def rewrite_model(
         options = replace(options, padding="right" if _promises_padding(todo) else None)
     report = Report(command, file_of(model), not_run("nothing was changed"))
     original = _original_of(model) if options is not None else None
-    static = bool(fix_dims) or not fixed_dims.open_dims(model)
-    counts, names = count_ops(model.proto), value_names(model.proto) if static and not fix_dims else None
-    said = fix_lengths(model, fix_dims, Context(progress=progress)) if fix_dims else []
+    changes = bool(fix_dims or inputs)
+    static = changes or not fixed_dims.open_dims(model)
+    counts, names = count_ops(model.proto), value_names(model.proto) if static and not changes else None
+    fixed = Fixed([], [])
+    if changes:
+        fixed = fix_lengths(model, fix_dims or {}, inputs or {}, Context(progress=progress))
+    if assume == FULL:
+        drop_lengths(model)
     with site_verifier(options) as judge:
         result = pipeline.run(todo, model, Context(keep_changes=options is not None, judge=judge, progress=progress))
     _refuse_invalid(result)
     if model.modified and static:
         annotate_shapes.annotate(model, names)
-    report.sites, report.diagnostics = result.sites, model.notes + said + result.diagnostics
+    report.sites, report.diagnostics = result.sites, model.notes + fixed.said + result.diagnostics
     if any(each.name == "stream" for each in todo):
         report.stream = describe(model.proto)
     if target is not None:
-        report.diagnostics += find_remaining(model, target, result.diagnostics)
+        report.diagnostics += find_remaining(model, target, result.diagnostics, assume)
     report.op_counts = {"before": counts, "after": count_ops(model.proto)}
     if not model.modified:
         return Result(model.result(), report, model)
     if options is None or original is None:
         report.verification = not_run("not asked for")
     else:
-        options = replace(options, zero_length_state=_zero_length_state(todo), fixed_dims=fix_dims or {})
+        lengths = fixed.lengths(fix_dims or {})
+        options = replace(options, zero_length_state=_zero_length_state(todo), fixed_dims=lengths)
+        if inputs and options.inputs is not None:
+            options = replace(options, inputs=[_without(case, inputs) for case in options.inputs])
+        before = original()
+        apply_settings(before, fixed.settings)
+        if assume == FULL:
+            drop_lengths(before)
         if report.stream is not None:
-            report.verification = verify_streamed(original(), model, options, progress)
+            report.verification = verify_streamed(before, model, options, progress)
         else:
-            report.verification = verify_rewrite(original(), model, result.sites, options, progress)
+            report.verification = verify_rewrite(before, model, result.sites, options, progress)
         report.diagnostics += verdict_diagnostics(report.verification, given=options.inputs is not None)
         if options.padding is not None and options.inputs is None:
             report.diagnostics += left_padding_diagnostics(original(), model, options)
@@ -99,6 +118,11 @@ def _original_of(model: Model) -> Callable[[], Model]:
         return lambda: graph_model.parse(raw, path=path, checked=True)
     copy = model.copy()
     return lambda: copy
+
+
+def _without(case: Feeds, gone: Collection[str]) -> Feeds:
+    """Return the inputs of a case that are still there."""
+    return {name: array for name, array in case.items() if name not in gone}
 
 
 def _zero_length_state(passes: Sequence[Pass]) -> Literal["zero", "initial"]:

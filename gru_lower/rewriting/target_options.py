@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_lower.emission.operator_vocabulary import EMITTED
 from gru_lower.errors import Unsupported
 from gru_lower.graph import fixed_dims
 from gru_lower.graph.scopes import ONNX_DOMAINS
+from gru_lower.rewriting.set_inputs import write_interface
 from gru_lower.targets import read_profile
 from gru_lower.targets.target_option import quoted_target
 
@@ -38,7 +39,11 @@ class TargetOptions:
 
 
 def target_options(
-    model: Model, target: str, fix_dims: Mapping[str, int] | None = None, opset: int | None = None
+    model: Model,
+    target: str,
+    fix_dims: Mapping[str, int] | None = None,
+    opset: int | None = None,
+    inputs: Mapping[str, Any] | None = None,
 ) -> TargetOptions:
     """Return what a target asks for.
 
@@ -47,6 +52,7 @@ def target_options(
         target: The name of a profile, or the path of one.
         fix_dims: The dims that are about to be fixed.
         opset: The opset that the model is about to be converted to.
+        inputs: What inputs are about to be set to.
 
     Raises:
         Unsupported: There is no such target, or the model would still have a dim or an opset it does not take.
@@ -55,7 +61,7 @@ def target_options(
     """
     profile = read_profile.load(target)
     current = opset or opset_of(model)
-    lacking = list(_lacking(model, profile, fix_dims or {}, current))
+    lacking = list(_lacking(model, profile, fix_dims or {}, inputs or {}, current))
     if lacking:
         message, flags = "; and it ".join(one.message for one in lacking), " ".join(one.flags for one in lacking)
         raise Unsupported(f"{profile.name} {message}", code=lacking[0].code, hint=f"add {flags}")
@@ -87,11 +93,13 @@ class _Lack(NamedTuple):
     flags: str
 
 
-def _lacking(model: Model, profile: Profile, fix_dims: Mapping[str, int], opset: int) -> Iterator[_Lack]:
+def _lacking(
+    model: Model, profile: Profile, fix_dims: Mapping[str, int], inputs: Mapping[str, Any], opset: int
+) -> Iterator[_Lack]:
     if profile.static:
         fixed = model.copy()
-        if fix_dims:
-            fixed_dims.fix(fixed, fix_dims)
+        if fix_dims or inputs:
+            write_interface(fixed, fix_dims, inputs)
         still_open = fixed_dims.open_dims(fixed)
         if still_open:
             message = f"takes static shapes only; open: {', '.join(still_open)}"

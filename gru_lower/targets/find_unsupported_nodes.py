@@ -21,6 +21,7 @@ from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import judge
+from gru_lower.targets.option_axes import with_options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -102,10 +103,21 @@ def _helpful_flag(options: frozenset[str], found: Judgement, profile: Profile, f
         return f"allow computing in {profile.dtypes[0]} with legalize --allow-cast"
     if "lens" in options and options & {"opset_7", "opset_9"}:
         return f"add --opset {profile.best_opset}"
+    if _lengths_are_in_the_way(options, profile):
+        flag = "give the lengths beforehand with --set NAME=VALUE, or promise them with --assume full-length"
+        return f"add {fix_dims}, and {flag}" if fix_dims else flag
     static_batch = options & {"dynamic_batch", "told_batch"} and found.verdict != "unknown"
     if fix_dims and ("dynamic_time" in options or static_batch):
         return f"add {fix_dims}"
     return NOTHING_ELSE
+
+
+def _lengths_are_in_the_way(options: frozenset[str], profile: Profile) -> bool:
+    """Whether a target would run a GRU right, as the node or lowered, if only its lengths were known or all of X's."""
+    known = with_options(options, "no_lens", "static_time", "static_batch")
+    helps = any(judge(profile, form, known).verdict == "right" for form in ("gru", *profile.forms))
+    still = with_options(options, "static_time", "static_batch")
+    return "lens" in options and helps and all(judge(profile, f, still).verdict != "right" for f in profile.forms)
 
 
 def _operator(

@@ -104,7 +104,10 @@ def options_at(scope: Scope, index: int, spec: GruSpec, facts: Facts) -> frozens
     lens = None
     if "sequence_lens" in spec.inputs:
         values = facts.array(scope, spec.inputs["sequence_lens"])
-        lens = None if values is None else frozenset(int(value) for value in values.flat)
+        if values is not None:
+            lens = frozenset(int(value) for value in values.flat)
+        elif facts.positive_lengths:
+            lens = frozenset({1})
     shape = facts.shape(scope, spec.inputs["X"])
     symbolic = shape is not None and not isinstance(shape[1 - spec.layout], int)
     return options_of(

@@ -87,6 +87,8 @@ def apply_plans(
     plan_for: Callable[[GruTraits, RewriteSettings], Plan | None],
     settings_for: Callable[[Scope], RewriteSettings],
     otherwise: str,
+    *,
+    positive_lengths: bool = False,
 ) -> PassResult:
     """Rewrite the GRUs of a model by a plan for each.
 
@@ -96,10 +98,11 @@ def apply_plans(
         plan_for: Gives the plan, ``None`` for none.
         settings_for: Gives what may be written in a scope.
         otherwise: What to say of a GRU without a plan.
+        positive_lengths: Whether sequence_lens are promised to be 1 or more.
 
     """
     result = PassResult(modified=False)
-    facts, names = Facts(model, computed=True), Names(model.proto)
+    facts, names = Facts(model, computed=True, positive_lengths=positive_lengths), Names(model.proto)
     edits: list[splice.Edit] = []
     for found in visit_grus(model, facts, ctx, result, "legalizing"):
         scope, index, spec, site = found

@@ -27,12 +27,14 @@ class LegalizeOptions:
     Attributes:
         target: The name or path of a profile.
         cast_to: The type to compute in where the GRU's own is not taken; nothing is cast if empty.
+        assume: What is promised of sequence_lens: ``nothing``, or ``positive-lengths`` that each is 1 or more.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
 
     """
 
     target: str = ""
     cast_to: str = field(default="", metadata={"choices": ("", *DTYPES)})
+    assume: str = field(default="nothing", metadata={"choices": ("nothing", "positive-lengths")})
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
 
 
@@ -73,4 +75,5 @@ class LegalizeGru(Pass):
                 self.options.zero_length_state,
             )
 
-        return apply_plans(model, ctx, planner.plan, settings, LEFT_ALONE)
+        positive = self.options.assume == "positive-lengths"
+        return apply_plans(model, ctx, planner.plan, settings, LEFT_ALONE, positive_lengths=positive)

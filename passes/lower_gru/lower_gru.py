@@ -76,7 +76,8 @@ class LowerGru(Pass):
         result = PassResult(modified=False)
         original = model.copy().proto if model.proto.functions else None
         cloned = Functions(model.proto, _is_gru).specialise()
-        facts, names = Facts(model, computed=True), Names(model.proto)
+        positive = self.options.assume == "positive-lengths"
+        facts, names = Facts(model, computed=True, positive_lengths=positive), Names(model.proto)
         edits: list[splice.Edit] = []
         shared = SharedWeights(model, facts, names)
         kept = KeptConstants(facts, names)

@@ -37,6 +37,7 @@ class LowerOptions:
         steps: How an unrolled GRU without Gemm is cut into steps: ``auto`` by Slices, ``gather`` by Gathers with int32
             indices.
         max_nodes: How many nodes unrolling may add to the model, all its GRUs together; 0 for 20,000.
+        assume: What is promised of sequence_lens: ``nothing``, or ``positive-lengths`` that each is 1 or more.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
 
     """
@@ -52,6 +53,7 @@ class LowerOptions:
     state_rank: int = field(default=2, metadata={"choices": ("2", "3")})
     steps: str = field(default="auto", metadata={"choices": ("auto", "gather")})
     max_nodes: int = 0
+    assume: str = field(default="nothing", metadata={"choices": ("nothing", "positive-lengths")})
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
 
     def __post_init__(self) -> None:
