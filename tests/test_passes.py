@@ -47,6 +47,7 @@ class TestRegistry:
             "state_rank": 2,
             "steps": "auto",
             "max_nodes": 0,
+            "assume": "nothing",
             "zero_length_state": "initial",
         }
 
