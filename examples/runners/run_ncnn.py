@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ncnn
 import numpy as np
+import onnx
 
 from runner import Arrays, main, names
 
@@ -43,6 +44,9 @@ def run(model: str, feeds: Arrays) -> Arrays:
         if status:
             raise RuntimeError(f"ncnn computes no {name}")
         found[name] = np.array(value)
+    for value in onnx.load(model, load_external_data=False).graph.output:
+        if not value.type.tensor_type.shape.dim and found[value.name].size == 1:
+            found[value.name] = found[value.name].reshape(())  # ncnn has no scalars
     return found
 
 
