@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
-from gru_lower.graph.scopes import is_onnx
+from gru_lower.graph.scopes import is_onnx, walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,36 @@ def test_both_directions_of_weights_that_are_no_constants_come_back(form: Form) 
     result = gru_lower.fuse(lowered, require=2)
     assert result.report.verification.status == "equivalent"
     assert sum(is_onnx(node, "GRU") for node in result.model.graph.node) == 1
+
+
+@pytest.mark.parametrize("batch", [1, 2, "B"])
+@pytest.mark.parametrize("packing", ["block", "block-fused"])
+@pytest.mark.parametrize("linear_before_reset", [0, 1])
+def test_both_directions_in_one_body_come_back(linear_before_reset: int, packing: str, batch: int | str) -> None:
+    """Small ones are lowered like that: their states lie side by side."""
+    model = model_of("constant", linear_before_reset=linear_before_reset, directions=2, dims=("T", batch))
+    lowered = gru_lower.lower(model, passes=f"lower-gru{{form=scan,packing={packing}}}").model
+    assert sum(node.op_type == "Scan" for node in lowered.graph.node) == 1
+    result = gru_lower.fuse(lowered, require=2)
+    assert result.report.verification.status == "equivalent"
+    (gru,) = [node for node in result.model.graph.node if is_onnx(node, "GRU")]
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in result.model.graph.initializer}
+    given = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    for name, place in (("W", 1), ("R", 2)):
+        np.testing.assert_array_equal(weights[gru.input[place]], given[name])
+
+
+def test_half_a_state_that_reads_the_other_half_is_no_gru() -> None:
+    """Recurrent weights have to be zeros around the blocks."""
+    lowered = gru_lower.lower(
+        model_of("constant", linear_before_reset=1, directions=2), passes="lower-gru{form=scan,packing=block}"
+    ).model
+    tensors = [each for scope in walk(lowered) for each in scope.initializers.values()]
+    tensor = next(each for each in tensors if list(each.dims) == [2 * H, 2 * H])
+    mixed = numpy_helper.to_array(tensor).copy()
+    mixed[0, -1] = 0.25
+    tensor.CopyFrom(numpy_helper.from_array(mixed, tensor.name))
+    assert not any(is_onnx(node, "GRU") for node in gru_lower.fuse(lowered).model.graph.node)
 
 
 @pytest.mark.parametrize("linear_before_reset", [0, 1])

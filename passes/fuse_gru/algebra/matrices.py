@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,6 +75,7 @@ class Matrices:
         self._kept: list[Array] = []
         self._made: dict[Hashable, Matrix] = {}
         self._parts: dict[tuple[Matrix, int, int, int, int], Matrix] = {}
+        self._diagonal: dict[tuple[Matrix, tuple[int, ...]], bool] = {}
 
     def constant(self, array: Array) -> Matrix:
         """Return the matrix of an array of two axes, (out, in)."""
@@ -120,6 +122,19 @@ class Matrices:
             product = left.array.astype(np.float64) @ right.array.astype(np.float64)
             self._made[key] = self.constant(product.astype(left.array.dtype))
         return self._made[key]
+
+    def is_block_diagonal(self, matrix: Matrix, widths: tuple[int, ...]) -> bool:
+        """Whether a matrix is known to have zeros around square blocks of these widths on its diagonal."""
+        if matrix.array is None or matrix.shape != (sum(widths), sum(widths)):
+            return False
+        key = (matrix, widths)
+        if key not in self._diagonal:
+            ends = zip(widths, accumulate(widths), strict=True)
+            self._diagonal[key] = not any(
+                matrix.array[end - width : end, : end - width].any() or matrix.array[end - width : end, end:].any()
+                for width, end in ends
+            )
+        return self._diagonal[key]
 
     def block(self, matrix: Matrix, r0: int, r1: int, c0: int, c1: int) -> Matrix:
         """Return rows r0 to r1 and columns c0 to c1."""

@@ -11,6 +11,7 @@ from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Affine
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.tensors.constant_size import check_entries
 from gru_lower.passes.fuse_gru.tensors.integer_vectors import POSITION, int_vector
+from gru_lower.passes.fuse_gru.tensors.stretches import in_stretches
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import count_constant
 from gru_lower.passes.fuse_gru.tensors.tensor import UNKNOWN, ConstTensor, PolyTensor, TensorSequence
 
@@ -116,7 +117,8 @@ def _last(outside: ScopeValues, loop: InterpretedLoop, name: str, before: PolyTe
     if not isinstance(known, PolyTensor) or before is None or known.width == UNKNOWN:
         return None
     last = _leaves(outside, loop, name, known, known.axes, known.dims, stacked=False, reverse=False)
-    found: Known = outside.algebra.record_final_state(before, last)
+    widths = [width for width, _ in last.pieces]
+    found: Known = outside.algebra.record_final_state(in_stretches(outside.algebra, before, widths), last)
     return found
 
 

@@ -23,6 +23,7 @@ from gru_lower.passes.fuse_gru.loops.step_buffers import read_step_buffer
 from gru_lower.passes.fuse_gru.loops.trip_count import loop_trip_count, scan_trip_count
 from gru_lower.passes.fuse_gru.tensors.feature_axis import with_feature_axis
 from gru_lower.passes.fuse_gru.tensors.indexing import take_index
+from gru_lower.passes.fuse_gru.tensors.stretches import in_stretches
 from gru_lower.passes.fuse_gru.tensors.symbolic_constants import count_constant, is_count
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, leaf_tensor
 
@@ -69,6 +70,7 @@ class LoopReader:
 
     Attributes:
         settled: Whether all that was assumed of the states has turned out to be so.
+        stretches: How wide the parts are that lie side by side in a state, by its place; none for one part.
 
     """
 
@@ -90,6 +92,7 @@ class LoopReader:
         self.outputs: list[ScanOutput] = []
         self.trips: Count | None = None
         self.trips_name = ""
+        self.stretches: dict[int, tuple[int, ...]] = {}
         self.counter = symbol(Counter(self.scope.path, None))
 
     def read(self) -> InterpretedLoop:
@@ -177,6 +180,7 @@ class LoopReader:
             given[state.inner] = known = self.leaf_of(state, place)
             if isinstance(known, PolyTensor):
                 leaves[place] = known
+                given[state.inner] = in_stretches(self.outside.algebra, known, self.stretches.get(place, ()))
         return self._interpret(self.scope, given), leaves
 
     def leaf_of(self, state: LoopState, place: int) -> Known:
@@ -208,7 +212,19 @@ class LoopReader:
             self._learn_trip_count(body)
         for place in leaves:
             self.carried.bind_duplicate(place, body)
-        return (len(self.carried.bound), self.trips) != before
+        return self._learn_stretches(body, leaves) or (len(self.carried.bound), self.trips) != before
+
+    def _learn_stretches(self, body: ScopeValues, leaves: dict[int, PolyTensor]) -> bool:
+        """Carry side by side what the steps make side by side: both directions of a GRU, say."""
+        found = {}
+        for place, leaf in leaves.items():
+            made = body.value(self.carried.states[place].result)
+            if place in self.stretches or not isinstance(made, PolyTensor) or len(made.pieces) < 2:
+                continue
+            if made.axes == leaf.axes and made.width == leaf.width:
+                found[place] = tuple(width for width, _ in made.pieces)
+        self.stretches |= found
+        return bool(found)
 
     def _learn_trip_count(self, body: ScopeValues) -> None:
         found = loop_trip_count(self.outside, self.node, body, self.counter)

@@ -40,7 +40,7 @@ def find_in_loops(interpreter: Interpreter) -> tuple[list[Recurrence], list[Reje
     rejections: list[Rejection] = []
     for loop in interpreter.loops.values():
         summed = summed_state.find_summed_state(interpreter, loop, _name(interpreter, loop))
-        found += [summed[0]] if summed else []
+        found += summed[0] if summed else []
         rejected_here: list[Rejection] = []
         for place, state in enumerate(loop.states):
             if state.kind is StateKind.RECURRENT and place in loop.leaves and not (summed and place in summed[1]):

@@ -152,18 +152,26 @@ def multiply_features(algebra: Algebra, matrix: Matrix, tensor: PolyTensor, axis
     tensor = with_feature_axis(algebra, tensor, axis, columns)
     if tensor.width != columns:
         raise NotUnderstoodError
-    height = algebra.feature_block if algebra.feature_block and rows % algebra.feature_block == 0 else rows
-    pieces = []
-    for row in range(0, rows, height):
+    pieces, row = [], 0
+    for height in _stretches_made(algebra, matrix, tuple(width for width, _ in tensor.pieces)):
         total, edge = [], 0
         for width, poly in tensor.pieces:
             part = algebra.matrices.block(matrix, row, row + height, edge, edge + width)
             total.append(algebra.matrix_product(part, algebra.atom_of.get(poly, poly)))
             edge += width
         pieces.append((height, algebra.add(*total)))
+        row += height
     position = tensor.axes.index(FEATURES)
     dims = (*tensor.dims[:position], rows, *tensor.dims[position + 1 :])
     return PolyTensor(tensor.axes, dims, tuple(pieces))
+
+
+def _stretches_made(algebra: Algebra, matrix: Matrix, given: tuple[int, ...]) -> tuple[int, ...]:
+    """Return how wide the stretches are that a product comes in: those given where each makes one of its own."""
+    rows, wide = matrix.shape[0], algebra.feature_block
+    if wide and rows % wide == 0:
+        return (wide,) * (rows // wide)
+    return given if len(given) > 1 and algebra.matrices.is_block_diagonal(matrix, given) else (rows,)
 
 
 def is_zero(tensor: Tensor) -> bool:
