@@ -11,7 +11,7 @@ from gru_lower.cli.rewrite_command import rewrite, rewrite_flags
 
 
 @click.command("fuse", short_help="Replace decomposed GRUs by GRU nodes.")
-@rewrite_flags(FusingOptions, "fused", "require", "steps", "projected", "assume", "empty", "passes")
+@rewrite_flags(FusingOptions, "fused", "require", "steps", "projected", "assume", "empty", "name_outputs", "passes")
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Replace every decomposed GRU of MODEL by a GRU node, and verify the result.
 

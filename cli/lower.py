@@ -14,9 +14,8 @@ from gru_lower.cli.rewrite_command import rewrite, rewrite_flags
 @rewrite_flags(
     LoweringOptions,
     "lowered",
-    *("form", "zero_length_state", "mask", "batch_hint", "fix_dims", "set", "assume"),
-    *("vocabulary", "forbid", "target", "opset", "max_nodes"),
-    "passes",
+    *("form", "zero_length_state", "mask", "batch_hint", "fix_dims", "set", "assume", "name_outputs"),
+    *("vocabulary", "forbid", "target", "opset", "max_nodes", "passes"),
 )
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Replace every GRU of MODEL by Scan, Loop, unrolled or single-step subgraphs, and verify the result.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PASSES = {
     "normalize-gru": ("gru_lower.passes.normalize_gru", "NormalizeGru"),
+    "name-outputs": ("gru_lower.passes.name_outputs", "NameOutputs"),
     "merge-gru": ("gru_lower.passes.merge_gru", "MergeGru"),
     "convert-opset": ("gru_lower.passes.convert_opset.convert_opset", "ConvertOpset"),
     "respell-nodes": ("gru_lower.passes.respell_nodes", "RespellNodes"),

@@ -76,3 +76,30 @@ def test_a_loops_states_have_types_that_other_tools_can_cut_at(knobs: dict[str, 
     onnx.utils.extract_model(tmp_path / "lowered.onnx", behind, cut, list(last))
     onnx.checker.check_model(onnx.load(behind), full_check=True)
     run(lowered, made.feeds())
+
+
+def outputs_of_grus(model: onnx.ModelProto) -> list[list[str]]:
+    return [list(node.output) for scope in walk(model) for node in scope.nodes if node.op_type == "GRU"]
+
+
+@pytest.mark.parametrize("call", [gru_lower.lower, gru_lower.legalize, gru_lower.fuse])
+def test_outputs_that_are_left_out_get_names_if_asked(call: Any) -> None:
+    target = {} if call is gru_lower.fuse else {"target": "onnxruntime"}
+    plain: dict[str, Any] = {"direction": "forward", "sequence_lens": None, "initial_h": False}
+    made = case(static=True, hidden_size=4, outputs=("Y_h",), **plain)
+    model = made.model()
+    if call is gru_lower.fuse:
+        model = gru_lower.lower(model, form="unroll", verify=False).model
+    assert [names[0] for names in outputs_of_grus(call(model, **target).model)] == [""]
+    result = call(model, **target, name_outputs=True)
+    assert result.report.verification.status == "equivalent"
+    (names,) = outputs_of_grus(result.model)
+    assert all(names)
+    assert names[1] == "Y_h"
+
+
+def test_an_empty_name_at_the_end_is_left_out_for_mnn() -> None:
+    model = case(static=True, outputs=("Y",), direction="forward", linear_before_reset=1, bias=True).model()
+    model.graph.node[0].output[:] = ["Y", ""]
+    legal = gru_lower.legalize(model, target="mnn", verify=False).model
+    assert all(all(names) for names in outputs_of_grus(legal))

@@ -8,7 +8,7 @@ from gru_lower import interop
 from gru_lower.api.options import FusingOptions, OneModel
 from gru_lower.api.public_call import public_call
 from gru_lower.errors import Remaining
-from gru_lower.rewriting.pipelines import fusing
+from gru_lower.rewriting.pipelines import fusing, naming_outputs
 from gru_lower.rewriting.result import restore_kind
 from gru_lower.rewriting.rewrite_model import rewrite_model
 
@@ -55,6 +55,7 @@ def fuse_model(model: Model, options: FusingOptions) -> Result:
     given = options.passes
     wanted = {"steps": options.steps, "projected": options.projected}
     passes = fusing(**wanted, assume=options.assume, empty=options.empty) if given is None else given
+    passes = naming_outputs(passes, asked=options.name_outputs)
     return rewrite_model(model, passes, options.how_to_verify(), options.progress, command="fuse")
 
 

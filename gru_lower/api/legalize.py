@@ -9,7 +9,7 @@ from gru_lower import interop
 from gru_lower.api.options import LegalizingOptions, OneModel
 from gru_lower.api.public_call import public_call
 from gru_lower.rewriting.assumed_lengths import promised_to_passes
-from gru_lower.rewriting.pipelines import legalizing
+from gru_lower.rewriting.pipelines import legalizing, naming_outputs
 from gru_lower.rewriting.remaining_nodes import output_of, refuse_remaining
 from gru_lower.rewriting.result import restore_kind
 from gru_lower.rewriting.rewrite_model import rewrite_model
@@ -57,11 +57,12 @@ def legalize_model(model: Model, options: LegalizingOptions) -> Result:
     cast_to = read_profile.load(options.target).dtypes[0] if options.allow_cast else ""
     wanted = target_options(model, options.target, options.fix_dims, options.opset, options.set)
     promised = promised_to_passes(options.assume)
+    passes = legalizing(
+        options.target, wanted, options.zero_length_state, options.opset, cast_to, options.max_nodes, **promised
+    )
     result = rewrite_model(
         model,
-        legalizing(
-            options.target, wanted, options.zero_length_state, options.opset, cast_to, options.max_nodes, **promised
-        ),
+        naming_outputs(passes, asked=options.name_outputs, wanted=wanted),
         options.how_to_verify(),
         options.progress,
         fix_dims=options.fix_dims,

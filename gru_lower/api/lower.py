@@ -8,7 +8,7 @@ from gru_lower import interop
 from gru_lower.api.options import LoweringOptions, OneModel
 from gru_lower.api.public_call import public_call
 from gru_lower.rewriting.assumed_lengths import promised_to_passes
-from gru_lower.rewriting.pipelines import lowering
+from gru_lower.rewriting.pipelines import lowering, naming_outputs
 from gru_lower.rewriting.remaining_nodes import refuse_remaining
 from gru_lower.rewriting.result import restore_kind
 from gru_lower.rewriting.rewrite_model import rewrite_model
@@ -70,7 +70,7 @@ def lower_model(model: Model, options: LoweringOptions) -> Result:
         )
     return rewrite_model(
         model,
-        passes,
+        naming_outputs(passes, asked=options.name_outputs, wanted=wanted),
         options.how_to_verify(),
         options.progress,
         fix_dims=options.fix_dims,

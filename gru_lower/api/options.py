@@ -60,6 +60,9 @@ AssumedLengths = Annotated[
         flag="Promise that lengths are 1 or more, or all the whole sequence.",
     ),
 ]
+NameOutputs = Annotated[
+    bool, Doc("Give Y a name where Y_h alone is used: some tools take an omitted output for a value without a name.")
+]
 Seed = Annotated[int, Doc("Seed of generated inputs.")]
 Shapes = Annotated[
     Mapping[str, tuple[int, ...]] | None,
@@ -175,6 +178,7 @@ class LoweringOptions(RewritingOptions, kw_only=True):
     fix_dims: FixDims = None
     set: SetInputs = None
     assume: AssumedLengths = "nothing"
+    name_outputs: NameOutputs = False
     vocabulary: Annotated[
         Literal["gemm", "matmul", "minimal"],
         Doc(
@@ -236,6 +240,7 @@ class FusingOptions(RewritingOptions, kw_only=True):
             flag="Loops that took empty sequences or batches: make a GRU, with an If around it, or leave the loop.",
         ),
     ] = "fuse"
+    name_outputs: NameOutputs = False
     passes: Annotated[str | None, Doc('Run these passes instead: "fuse-gru,normalize-gru".')] = None
 
 
@@ -254,6 +259,7 @@ class LegalizingOptions(RewritingOptions, kw_only=True):
     fix_dims: FixDims = None
     set: SetInputs = None
     assume: AssumedLengths = "nothing"
+    name_outputs: NameOutputs = False
     opset: Opset = None
     max_nodes: MaxNodes = None
 

@@ -78,6 +78,18 @@ def fusing(*, steps: bool = False, projected: bool = False, assume: str = "nothi
     return f"{_step('fuse-gru', **chosen, assume=assume, empty=empty)},join-directions"
 
 
+def naming_outputs(passes: str, *, asked: bool, wanted: TargetOptions | None = None) -> str:
+    """Return a pipeline that ends with a name for every output of a GRU, where that is asked for or a target wants it.
+
+    Args:
+        passes: The pipeline.
+        asked: Whether it is asked for.
+        wanted: What the target asks for.
+
+    """
+    return f"{passes},name-outputs" if asked or (wanted is not None and wanted.name_outputs) else passes
+
+
 def _combined(options: dict[str, str | int], wanted: Mapping[str, str]) -> dict[str, str | int]:
     """Return options with those of a target: what either forbids is forbidden, and the narrower vocabulary holds."""
     given = {**options, **wanted, **{key: value for key, value in options.items() if key == "max_nodes"}}

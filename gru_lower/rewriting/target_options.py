@@ -28,6 +28,7 @@ class TargetOptions:
         lower_gru: Options of ``lower-gru``.
         part_constants: Whether a constant may serve one purpose only.
         no_constant_nodes: Whether there are operators that it does not take of constants alone.
+        name_outputs: Whether every output of a GRU needs a name.
         fold_shapes: Whether shapes are computed before the model runs, as the target takes static ones only.
 
     """
@@ -36,6 +37,7 @@ class TargetOptions:
     fold_shapes: bool
     part_constants: bool = False
     no_constant_nodes: bool = False
+    name_outputs: bool = False
 
 
 def target_options(
@@ -82,6 +84,7 @@ def target_options(
         fold_shapes=profile.static,
         part_constants=profile.own_constants,
         no_constant_nodes=bool(profile.not_of_constants),
+        name_outputs=profile.name_outputs,
     )
 
 

@@ -125,6 +125,7 @@ class Profile:
             ``"any"``, or ``"symmetric"``, those with a zero point of 0.
         own_constants: Whether a constant may serve one purpose only, see ``part-constants``.
         max_nodes: How many nodes unrolling may add to a model for it, ``None`` for the default.
+        name_outputs: Whether every output of a GRU that is left to it needs a name.
         avoid: Operators that what is written for it does better without, though it takes them.
         forbid: Operators it does not take.
         allow: The only operators it takes, if any are named.
@@ -150,6 +151,7 @@ class Profile:
     quantised_weights: str = "any"
     own_constants: bool = False
     max_nodes: int | None = None
+    name_outputs: bool = False
     avoid: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()

@@ -50,7 +50,7 @@ from gru_lower.targets.validate_toml import (
 REQUIRED = ("name", "summary", "opset", "static", "forms")
 OPTIONAL = (
     *("version", "evidence", "source", "dtypes", "vocabulary", "state_rank", "steps", "mask", "quantised_weights"),
-    *("own_constants", "max_nodes", "avoid", "forbid", "allow"),
+    *("name_outputs", "own_constants", "max_nodes", "avoid", "forbid", "allow"),
     *("control_flow", "ops", *COLUMNS),
 )
 CELL_KEYS = ("evidence", "version", "source")
@@ -116,6 +116,7 @@ def parse(text: str) -> Profile:
         quantised_weights=choice_at("quantised_weights", data.get("quantised_weights", "any"), ("any", "symmetric")),
         own_constants=flag_at("own_constants", data.get("own_constants", False)),
         max_nodes=count_at("max_nodes", data["max_nodes"]) if "max_nodes" in data else None,
+        name_outputs=flag_at("name_outputs", data.get("name_outputs", False)),
         avoid=words_at("avoid", data.get("avoid", [])),
         forbid=words_at("forbid", data.get("forbid", [])),
         allow=words_at("allow", data.get("allow", [])),

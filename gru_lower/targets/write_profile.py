@@ -43,6 +43,7 @@ def to_toml(profile: Profile) -> str:
         *([] if profile.quantised_weights == "any" else [f"quantised_weights = {_text(profile.quantised_weights)}"]),
         *(["own_constants = true"] if profile.own_constants else []),
         *([] if profile.max_nodes is None else [f"max_nodes = {profile.max_nodes}"]),
+        *(["name_outputs = true"] if profile.name_outputs else []),
         *([_list("avoid", profile.avoid)] if profile.avoid else []),
         _list("forbid", profile.forbid),
         *([_list("allow", profile.allow)] if profile.allow else []),
