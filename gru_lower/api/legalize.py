@@ -55,7 +55,7 @@ def legalize_model(model: Model, options: LegalizingOptions) -> Result:
 
     """
     cast_to = read_profile.load(options.target).dtypes[0] if options.allow_cast else ""
-    wanted = target_options(model, options.target, options.fix_dims, options.opset, options.set)
+    wanted = target_options(model, options.target, options.fix_dims, options.opset, options.set, options.assume)
     promised = promised_to_passes(options.assume)
     passes = legalizing(
         options.target, wanted, options.zero_length_state, options.opset, cast_to, options.max_nodes, **promised

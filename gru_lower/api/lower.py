@@ -53,7 +53,7 @@ def lower_model(model: Model, options: LoweringOptions) -> Result:
     """
     wanted = None
     if options.target is not None:
-        wanted = target_options(model, options.target, options.fix_dims, options.opset, options.set)
+        wanted = target_options(model, options.target, options.fix_dims, options.opset, options.set, options.assume)
     passes = options.passes
     if passes is None:
         passes = lowering(

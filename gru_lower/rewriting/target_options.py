@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_lower.emission.operator_vocabulary import EMITTED
 from gru_lower.errors import Unsupported
 from gru_lower.graph import fixed_dims
-from gru_lower.graph.scopes import ONNX_DOMAINS
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.scopes import ONNX_DOMAINS, is_onnx, walk
+from gru_lower.rewriting.assumed_lengths import FULL, LENS
 from gru_lower.rewriting.set_inputs import write_interface
 from gru_lower.targets import read_profile
 from gru_lower.targets.target_option import quoted_target
@@ -46,6 +49,7 @@ def target_options(
     fix_dims: Mapping[str, int] | None = None,
     opset: int | None = None,
     inputs: Mapping[str, Any] | None = None,
+    assume: str = "nothing",
 ) -> TargetOptions:
     """Return what a target asks for.
 
@@ -55,6 +59,7 @@ def target_options(
         fix_dims: The dims that are about to be fixed.
         opset: The opset that the model is about to be converted to.
         inputs: What inputs are about to be set to.
+        assume: What is promised of sequence_lens.
 
     Raises:
         Unsupported: There is no such target, or the model would still have a dim or an opset it does not take.
@@ -65,6 +70,7 @@ def target_options(
     current = opset or opset_of(model)
     lacking = list(_lacking(model, profile, fix_dims or {}, inputs or {}, current))
     if lacking:
+        lacking += _open_lengths(model, profile, inputs or {}, assume)
         message, flags = "; and it ".join(one.message for one in lacking), " ".join(one.flags for one in lacking)
         raise Unsupported(f"{profile.name} {message}", code=lacking[0].code, hint=f"add {flags}")
     forbidden = profile.unwritten(current) | (EMITTED - set(profile.allow) if profile.allow else set())
@@ -111,6 +117,27 @@ def _lacking(
     if not oldest <= opset <= newest:
         message = f"takes opset {oldest} to {newest}; this one is {opset}"
         yield _Lack("GL404", message, f"--opset {profile.best_opset}")
+
+
+def _open_lengths(model: Model, profile: Profile, inputs: Mapping[str, Any], assume: str) -> list[_Lack]:
+    """Return what has to be given of lengths that are known when the model runs only, where the target takes none."""
+    takes = any(
+        (cell := column.cells.get("lens")) is not None and cell.verdict == "right"
+        for column in profile.columns.values()
+    )
+    if takes or assume == FULL:
+        return []
+    facts, flags = Facts(model, computed=True), list[str]()
+    for scope in walk(model.proto):
+        for node in scope.nodes:
+            name = node.input[LENS] if is_onnx(node, "GRU") and len(node.input) > LENS else ""
+            if not name or name in inputs or facts.constant(scope, name) is not None:
+                continue
+            place = facts.stored(scope, name)
+            handed_in = place.home is not None and place.home.parent is None and place.name in place.home.inputs
+            flags.append(f"--set {shlex.quote(f'{place.name}=N')}" if handed_in else "--assume full-length")
+    message = "takes lengths that are known beforehand only"
+    return [_Lack("GL403", message, " ".join(dict.fromkeys(flags)))] if flags else []
 
 
 def opset_of(model: Model) -> int:
