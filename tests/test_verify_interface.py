@@ -190,7 +190,10 @@ def test_the_command_line_exits_with_1_unless_the_code_is_ignored(
         verify(parsed(SCALED), parsed(FROZEN), ignore=["GL999"])
 
 
-def test_the_configuration_ignores_codes_and_the_command_line_adds_to_them(tmp_path: Path) -> None:
+def test_the_configuration_ignores_codes_and_the_command_line_adds_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     a = parsed("(float[N] X, float[N] H, float[1] s = {2}) => (float[N] Y) { Z = Mul(X, s) Y = Sub(Z, H) }")
     b = parsed("(float[N] H, float[N] X) => (float[N] Y) <float[1] s = {2}> { Z = Mul(X, s) Y = Sub(Z, H) }")
     paths = files(tmp_path, a, b)

@@ -114,6 +114,12 @@ def _given(model: Model) -> frozenset[tuple[str, str]]:
     )
 
 
+def _made_without_grus(model: Model) -> frozenset[NamedValue]:
+    """Return what a model's other nodes make: where they are the same in both models, so are the sizes they take."""
+    nodes = ((scope, node) for scope in walk(model.proto) for node in scope.nodes if not is_onnx(node, "GRU"))
+    return frozenset(NamedValue(scope.path, name) for scope, node in nodes for name in node.output if name)
+
+
 def _has_node(scope: Scope, node: Any) -> bool:  # noqa: ANN401 - a NodeProto
     return any(each == node for each in scope.nodes)
 
@@ -124,6 +130,7 @@ class _Rewritten:
     def __init__(self, model: Model, original: Model) -> None:
         self.model, self.facts, self.given = model, Facts(model), _given(original)
         self.lengths = equal_lengths(original, model, self.facts)
+        self._shared = _made_without_grus(original)
         self._found: dict[int, dict[str, Interpreter]] = {}
 
     def scopes(self, block: int) -> dict[str, Interpreter]:
@@ -135,6 +142,7 @@ class _Rewritten:
                 else (MaskedAlgebra(self.given), FilledRowsInterpreter)
             )
             algebra.same_lengths.update(self.lengths)
+            algebra.shared_values.update(self._shared)
             made = interpret_scopes(self.model, self.facts, algebra, kind)
             self._found[block] = {interpreter.scope.path: interpreter for interpreter in made}
         return self._found[block]

@@ -39,6 +39,8 @@ class Algebra(FunctionIdentities):
         exact_lengths: Whether values are only combined where their axes are equally long whatever the unknown lengths
             are; else those of one batch may be unknown by several names.
         same_lengths: Lengths that are given to be others, or known: for values that are read, by the length's name.
+        shared_values: Values that nodes make that are in both of two models that are compared: what sizes they take is
+            given.
         matrices: The matrices.
         constants: Constants that are leaves, by source.
         source_dims: The lengths of the axes of the tensors that leaves read, by source.
@@ -71,6 +73,7 @@ class Algebra(FunctionIdentities):
         self.body_values: dict[Hashable, Poly] = {}
         self.trip_counts: dict[str, Count] = {}
         self.same_lengths: dict[Unknown, Count] = {}
+        self.shared_values: set[Hashable] = set()
         self.unread: dict[str, str] = {}
         self.axis_views: dict[tuple[int, AtIndex | AlongAxis], Poly] = {}
         self.feature_views: dict[tuple[int, FeatureRange], Poly] = {}

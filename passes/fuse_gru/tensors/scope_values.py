@@ -164,7 +164,7 @@ class ScopeValues:
         Inference passes over casts that wrap, and says of what only some sizes go through which size comes out.
         """
         index = self.scope.producers.get(name)
-        if index is None:
+        if index is None or NamedValue(self.scope.path, name) in self.algebra.shared_values:
             return False
         op_type = self.scope.nodes[index].op_type
         return op_type in TAKING_SOME_SIZES or (
