@@ -42,6 +42,16 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def javascript(session: nox.Session) -> None:
+    """Run the JavaScript loop of docs/stream.md in node, with onnxruntime-web."""
+    session.install(".[test]")
+    folder = session.create_tmp()
+    session.run("npm", "install", "--prefix", folder, "onnxruntime-web", external=True)
+    env = {"GRU_LOWER_NODE_MODULES": f"{folder}/node_modules"}
+    session.run("pytest", "-q", "tests/test_stream_loops.py", *session.posargs, env=env)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Hold verification to 500 lowered models with one thing changed, and to 50 pairs that are equal."""
     session.install(".[test]")

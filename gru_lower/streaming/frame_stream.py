@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -189,7 +190,11 @@ class FrameStream:
             if name in self._given:
                 found[name] = self._given[name].astype(dtype)
             else:
-                found[name] = state.first_value(dtype, self._sizes)
+                declared = self._inputs[name][1]  # dims may have been made static since
+                shape = [
+                    fixed if isinstance(fixed, int) else dim for dim, fixed in zip(state.shape, declared, strict=True)
+                ]
+                found[name] = replace(state, shape=tuple(shape)).first_value(dtype, self._sizes)
         return found
 
     def _arrays(self, frames: Any, named: Mapping[str, Any]) -> dict[str, Array]:  # noqa: ANN401 - see push

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.passes.stream.operators.running import progression
 from gru_lower.passes.stream.refusal import Refused
 from gru_lower.passes.stream.sizes import compute
 
@@ -39,12 +40,12 @@ def elementwise(streamer: Streamer, node: Node) -> None:
     if early and history is None:
         timed = {index: streamer.ready(each, node.local) for index, each in timed.items()}
     joined = dict(zip(timed, streamer.aligned(list(timed.values()), node.local), strict=True))
+    like = next(iter(joined.values()))
     inputs = [
-        joined[index].name if index in joined else beside(streamer, node, index, rank, axis)
+        joined[index].name if index in joined else beside(streamer, node, index, rank, axis, like)
         for index in range(len(node.inputs))
     ]
     node.copied(streamer, inputs)
-    like = next(iter(joined.values()))
     zero = len(timed) == 1 and like.fill == 0 and node.op_type in KEEP_ZERO
     tame = all(each.tame for each in joined.values()) and not _is_wild(streamer, node)
     for output in filter(None, node.outputs):
@@ -54,8 +55,8 @@ def elementwise(streamer: Streamer, node: Node) -> None:
 def _is_wild(streamer: Streamer, node: Node) -> bool:
     """Whether ordinary numbers may become infinite, or no numbers."""
     if node.op_type == "Div":
-        by = streamer.value(node.input(1))
-        return by is None or bool((by == 0).any())
+        by = streamer.value(node.input(1))  # one that is counted is 0 somewhere before the begin
+        return by is None or by.ndim > 1 or bool((by == 0).any())
     if node.op_type == "Pow":
         power = streamer.value(node.input(1))
         return power is None or bool((power < 0).any() or (power != np.round(power)).any())
@@ -107,7 +108,7 @@ def _history(streamer: Streamer, node: Node, timed: dict[int, Timed]) -> Array |
     return None if results is None else results[0]
 
 
-def beside(streamer: Streamer, node: Node, index: int, rank: int, axis: int) -> str:
+def beside(streamer: Streamer, node: Node, index: int, rank: int, axis: int, like: Timed | None = None) -> str:
     """Return a value without time as it can be joined with one that has it.
 
     Args:
@@ -116,9 +117,10 @@ def beside(streamer: Streamer, node: Node, index: int, rank: int, axis: int) -> 
         index: Which input.
         rank: The rank of what is joined.
         axis: The axis of time there.
+        like: What it is joined with, where its frames may be counted.
 
     Raises:
-        Refused: It is different for each frame, or is only known at the end.
+        Refused: It is different for each frame, and not counted, or is only known at the end.
 
     """
     name = node.inputs[index]
@@ -134,6 +136,10 @@ def beside(streamer: Streamer, node: Node, index: int, rank: int, axis: int) -> 
     value = streamer.value(name)
     if value is None:
         raise Refused("GL853", f"{name} has {shape[own]} frames along axis {own} that are no part of the stream")
+    if like is not None and like.rate == 1 and not like.merged:
+        counted = progression(streamer, value, own, like.delay, name)
+        if counted is not None:
+            return counted
     return one_frame(streamer, value, own, name)
 
 

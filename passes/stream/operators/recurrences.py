@@ -117,7 +117,7 @@ def _steps(streamer: Streamer, streamed: _Recurrence) -> None:
         inputs[SEQUENCE_LENS] = ""
     if batch_major:
         inputs[0] = write.emit("Transpose", [inputs[0]], f"{node.local}_time_major", perm=[1, 0, 2])
-    exposed = any(_is_read(streamer, node, first, output) for first, output, _ in STATES[node.op_type])
+    exposed = any(streamer.scope.uses[node.output(output)] for _, output, _ in STATES[node.op_type])
     held = HeldStates(streamer, node.local, replace(found, axis=0), exposed=exposed)
     y = node.output(0)
     inside = write.names.value(f"{node.local}_Y") if batch_major and y else y
@@ -177,11 +177,6 @@ def _hand_on(streamer: Streamer, streamed: _Recurrence, held: HeldStates, state:
             streamer.write.emit("Transpose", [value], local, state.exposed, perm=[1, 0, 2])
         else:
             streamer.write.emit("Identity", [value], local, state.exposed)
-
-
-def _is_read(streamer: Streamer, node: Node, first: int, output: int) -> bool:
-    """Whether a last state is read by more than the state it is the next value of."""
-    return streamer.scope.uses[node.output(output)] > 0 and node.input(first) not in streamer.kept_states
 
 
 def _time_major(streamer: Streamer, streamed: _Recurrence, name: str, local: str) -> str:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from onnx import helper
 
 from gru_lower.passes.stream.refusal import Refused
 from gru_lower.passes.stream.writer import dtype_of
 
 if TYPE_CHECKING:
     from gru_lower.passes.stream.node import Node
-    from gru_lower.passes.stream.streamer import Streamer
+    from gru_lower.passes.stream.streamer import Array, Streamer
 
 FLOAT = 1
 """``TensorProto.FLOAT``: running sums and unbounded counts are carried in it."""
@@ -62,6 +63,35 @@ def cumsum(streamer: Streamer, node: Node) -> None:
     else:
         write.emit("Cast", [out], local, node.output(0), to=kind)
     streamer.put(node.output(0), found, axis)
+
+
+def progression(streamer: Streamer, value: Array, axis: int, delay: int, name: str) -> str | None:
+    """Return a constant that grows by the same from frame to frame as one that is counted; ``None`` for any other.
+
+    Args:
+        streamer: The streamed model.
+        value: The constant.
+        axis: Its axis of time.
+        delay: How late what it is joined with is, at the pace of the model's inputs.
+        name: Its name.
+
+    """
+    if value.shape[axis] < 3 or not np.issubdtype(value.dtype, np.number):
+        return None
+    first = np.take(value, [0], axis=axis).astype(np.float64)
+    step = np.take(value, [1], axis=axis).astype(np.float64) - first
+    places = np.arange(value.shape[axis]).reshape([-1 if place == axis else 1 for place in range(value.ndim)])
+    if not np.allclose(first + step * places, value, rtol=1e-6, atol=0):
+        return None
+    write, chunk = streamer.write, streamer.chunk
+    seen, _ = streamer.number()
+    own = [-1 if place == axis else 1 for place in range(value.ndim)]
+    within = write.constant((np.arange(chunk) - delay).astype(np.float32).reshape(own), f"{name}_within")
+    place = write.emit("Add", [seen, within], f"{name}_place")
+    scaled = write.emit("Mul", [place, write.constant(step.astype(np.float32), f"{name}_step")], f"{name}_scaled")
+    counted = write.emit("Add", [scaled, write.constant(first.astype(np.float32), f"{name}_first")], f"{name}_counted")
+    kind = int(helper.np_dtype_to_tensor_dtype(value.dtype))
+    return counted if kind == FLOAT else write.emit("Cast", [counted], f"{name}_cast", to=kind)
 
 
 def numbers(streamer: Streamer, node: Node) -> None:
