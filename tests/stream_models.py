@@ -248,6 +248,26 @@ def padded(d: Drawing, v: Value) -> Value:
     return Value(d.op("Slice", [name, d.ints(back), end, d.ints(2)]), v.channels, v.level)
 
 
+def stacked(d: Drawing, v: Value) -> Value:
+    """Each frame beside those around it: the value padded, cut in different places, and joined."""
+    front, back = d.upto(0, 2), d.upto(0, 2)
+    name = d.op("Pad", [v.name, d.ints(0, 0, front, 0, 0, back), d.const(0.0)])
+    if d.rng.random() < 0.3:
+        name = d.op("Sigmoid", [name])
+    total = front + back
+    places = [d.upto(0, total) for _ in range(d.upto(2, 3))]
+    ends = [d.ints(place - total if place < total else END) for place in places]
+    parts = [d.op("Slice", [name, d.ints(at), end, d.ints(2)]) for at, end in zip(places, ends, strict=True)]
+    return Value(d.op("Concat", parts, axis=1), v.channels * len(parts), v.level)
+
+
+def shifted(d: Drawing, v: Value) -> Value:
+    """Earlier or later by some frames: what is cut off one end is padded at the other, by one Pad."""
+    by = d.upto(-3, 3)
+    name = d.op("Pad", [v.name, d.ints(0, 0, by, 0, 0, -by), d.const([0.0, 0.5][d.upto(0, 1)])])
+    return Value(name, v.channels, v.level)
+
+
 def pooled(d: Drawing, v: Value) -> Value:
     """A pool over frames that keeps their number."""
     kernel = d.upto(2, 4)
@@ -281,7 +301,7 @@ def function(d: Drawing, v: Value) -> Value:
 
 LAYERS: tuple[Callable[[Drawing, Value], Value], ...] = (
     *(conv, conv, conv, chomped, recurrence, recurrence, skip, skip, skip, norm, slower, faster, padded, pooled),
-    *(flattened, running, function),
+    *(flattened, running, function, stacked, shifted),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,7 @@ class _Visit:
         self.result = StreamedGraph(self.streamer)
         self.blocked: set[str] = set()
         self.from_time: set[str] = set()
+        self.moved: dict[str, str] = {}
 
     def run(self) -> StreamedGraph:
         streamer = self.streamer
@@ -294,12 +295,14 @@ class _Visit:
             if name in self.from_time or name in streamer.uniform:
                 raise Refused("GL853", "it is computed from how many frames there are")
             return StreamedOutput(name, None, 0, 0)
+        found = replace(found, name=self.moved.get(found.name, found.name))
         if found.before == 1 and found.merged and isinstance(found.dims[found.axis], int):
             found = streamer.as_faster(found)
         if found.after != 1:
             raise Refused("GL855", f"time is merged with other dims along axis {found.axis}")
         found = streamer.foreseen(streamer.ready(found, name), name)
         if found.name != name:
+            self.moved[name] = streamer.write.make_room(name)
             streamer.write.emit("Identity", [found.name], f"{name}_out", name)
         self.result.timed_outputs[name] = found
         before: int | str = 1

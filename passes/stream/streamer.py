@@ -62,9 +62,9 @@ class Streamer:
         self.notes: list[tuple[str, str, str]] = []
         self.kept_states: dict[str, str] = {}
         self.pairs: dict[str, str] = {}
-        self._delayed: dict[tuple[str, int], Timed] = {}
-        self._masked: dict[tuple[str, float, bool, bool], Timed] = {}
-        self._plain: dict[str, Timed] = {}
+        self._delayed: dict[tuple[Any, ...], Timed] = {}
+        self._masked: dict[tuple[Any, ...], Timed] = {}
+        self._plain: dict[tuple[Any, ...], Timed] = {}
         self._number: tuple[str, str] | None = None
 
     # -- values ---------------------------------------------------------------------------------------------------
@@ -171,8 +171,9 @@ class Streamer:
             return timed
         if timed.before == 1 and isinstance(timed.dims[timed.axis], int):
             return self.as_faster(timed)
-        if timed.name in self._plain:
-            return self._plain[timed.name]
+        key = timed.identity
+        if key in self._plain:
+            return self._plain[key]
         if timed.history is not None:
             raise Refused("GL859", f"frames from before the stream are merged with other dims on axis {timed.axis}")
         whole = timed.dims[timed.axis]
@@ -184,7 +185,7 @@ class Streamer:
         axis = timed.axis + (timed.before != 1)
         result = replace(timed, dims=dims, axis=axis, before=1, after=1)
         result = replace(result, name=self.reshaped(timed.name, result, f"{local}_frames"))
-        self._plain[timed.name] = result
+        self._plain[key] = result
         return result
 
     def as_faster(self, timed: Timed) -> Timed:
@@ -246,15 +247,15 @@ class Streamer:
         more = to - timed.delay
         if more == 0:
             return timed
-        key = timed.name, to
+        key = *timed.identity, to
         if key in self._delayed:
             return self._delayed[key]
         whole, timed = timed, self.plain(timed, local)
         more *= int(timed.rate / whole.rate)
         chunk, axis = self.frames(timed), timed.axis
-        fill = 0.0 if timed.fill is None else timed.fill
+        outside = 0.0 if timed.fill is None else timed.fill
         cached = self.cast_for_state(timed, local)
-        first = self.first_frames(timed, -timed.delay - more, more, fill)
+        first = self.first_frames(timed, -timed.delay - more, more, outside)
         cache, following = self.keep(cached, more, first, f"{local}_delay")
         if more == chunk:
             out = cache
@@ -269,13 +270,11 @@ class Streamer:
             kept = self.write.slice(cache, axis, chunk, None, f"{local}_old")
             self.write.concat([kept, cached.name], axis, f"{local}_keep", following)
         out = self.cast_from_state(out, timed, local)
-        late = replace(
-            timed,
-            name=out,
-            delay=timed.delay + more,
-            history=None,
-            fill=timed.fill if timed.delay >= 0 and timed.history is None else None,
-        )
+        early = None
+        if timed.history is not None and timed.delay + more < 0:
+            early = np.take(timed.history, range(-timed.delay - more), axis=axis)
+        fill = timed.fill if timed.delay >= 0 and timed.history is None else None
+        late = replace(timed, name=out, delay=timed.delay + more, history=early, fill=fill)
         if whole.merged and timed.rate == whole.rate:
             late = self.merged(late, whole, self.write.names.value(f"{local}_merged"), f"{local}_merged")
         elif whole.merged:
@@ -295,6 +294,14 @@ class Streamer:
         if dtype_of(like.elem_type) != np.dtype(bool):
             return name
         return self.write.emit("Cast", [name], f"{local}_as_truth", to=like.elem_type)
+
+    @staticmethod
+    def cropped(timed: Timed, first: int, last: int) -> Timed:
+        """Return a value without some of its first frames and of its last ones: these lie outside now."""
+        delay, history = timed.delay + first, None
+        if timed.history is not None and delay < 0:
+            history = np.take(timed.history, range(first, first - delay), axis=timed.axis)
+        return replace(timed, delay=delay, length=timed.length.plus(-first - last), history=history, fill=None)
 
     def ready(self, timed: Timed, local: str) -> Timed:
         """Return a value all of whose frames come: one whose first frames lie before the stream is delayed."""
@@ -327,7 +334,7 @@ class Streamer:
             return timed
         timed = self.foreseen(timed, local) if end else timed
         begin = begin and timed.delay > 0
-        key = timed.name, fill, begin, end
+        key = *timed.identity, fill, begin, end
         if key in self._masked:
             return self._masked[key]
         kind, c = timed.elem_type, self.frames(timed)
@@ -396,13 +403,15 @@ class Streamer:
         rate, length = timed.rate / stride, timed.length.then(1, left + right - reach - 1, stride).plus(1)
         if (self.chunk * rate).denominator != 1:
             raise WantsChunk((self.chunk * rate).denominator, f"it takes one frame in {stride} along axis {timed.axis}")
+        beyond = any(
+            (length.of(t) - unused - 1) * stride - left + reach >= timed.length.of(t) for t in range(LONG, LONG + SPAN)
+        )
+        if beyond and timed.fill != fill:
+            timed = self.foreseen(timed, local)
         delay = -((timed.delay + reach - left - stride + 1) // -stride)
         if delay < 0:
             timed = self.delayed(timed, timed.delay - delay * stride, local)
             delay = 0
-        beyond = any(
-            (length.of(t) - unused - 1) * stride - left + reach >= timed.length.of(t) for t in range(LONG, LONG + SPAN)
-        )
         source = self.masked(timed, fill, local, begin=left > 0, end=beyond)
         chunk, axis = self.frames(timed), timed.axis
         kept = delay * stride + left - timed.delay

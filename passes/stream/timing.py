@@ -99,6 +99,11 @@ class Timed:
         """Whether other dims stand in the same axis."""
         return self.before != 1 or self.after != 1
 
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What tells it from other values of the same name: views along time are written as no node of their own."""
+        return self.name, self.delay, self.length, self.rate, None if self.history is None else self.history.tobytes()
+
     def named(self, name: str, **changes: Any) -> Timed:  # noqa: ANN401 - whatever the attributes hold
         """Return another value of the same timing; what its frames outside hold is not known."""
         return replace(self, **{"name": name, "fill": None, "history": None, **changes})

@@ -81,6 +81,16 @@ class Writer:
             self.initializers.append(numpy_helper.from_array(array, self._constants[key]))
         return self._constants[key]
 
+    def make_room(self, name: str) -> str:
+        """Give a value that was written another name, so that its own can be a later output's; return the new one."""
+        other = self.names.value(f"{name}_early")
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                for place, each in enumerate(names):
+                    if each == name:
+                        names[place] = other
+        return other
+
     def slice(
         self, value: str, axis: int, start: int, end: int | None, local: str, output: str | None = None, step: int = 1
     ) -> str:

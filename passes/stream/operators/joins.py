@@ -156,11 +156,7 @@ def pad(streamer: Streamer, node: Node) -> None:
     if plain.axis != found.axis or plain.merged:
         raise Refused("GL855", f"it pads axis {found.axis}, in which time is merged with other dims")
     if left < 0 or right < 0:
-        plain = replace(
-            streamer.ready(plain, node.local),
-            delay=plain.delay + max(-left, 0),
-            length=plain.length.plus(min(left, 0) + min(right, 0)),
-        )
+        plain = streamer.cropped(plain, max(-left, 0), max(-right, 0))
     padded(streamer, node, plain, max(left, 0), max(right, 0), fill)
 
 

@@ -99,7 +99,7 @@ def slice_(streamer: Streamer, node: Node) -> None:
         if timed.merged and cut.start == (0, 0) and cut.stop == cut.size and cut.step == 1:
             cut = None
         else:
-            timed = streamer.ready(streamer.plain(timed, node.local), node.local)
+            timed = streamer.plain(timed, node.local)
             if timed.merged or timed.axis != streamer.timed[node.inputs[0]].axis:
                 raise Refused("GL855", f"it cuts axis {timed.axis}, in which time is merged with other dims")
     timed = streamer.ready(timed, node.local) if others and timed.history is not None else timed
@@ -145,17 +145,10 @@ def _along_time(streamer: Streamer, node: Node, timed: Timed, cut: Cut) -> None:
         )
     first, last = cut.start[0], cut.size[0] - cut.stop[0]
     if cut.step == 1:
-        streamer.put(
-            output,
-            timed,
-            axis,
-            name=timed.name,
-            delay=timed.delay + first,
-            length=timed.length.plus(-first - last),
-            tame=timed.tame,
-        )
+        kept = streamer.cropped(timed, first, last)
+        streamer.put(output, kept, axis, name=kept.name, history=kept.history, tame=timed.tame)
         return
-    timed = replace(timed, delay=timed.delay + first, length=timed.length.plus(-first - last))
+    timed = streamer.cropped(timed, first, last)
     streamer.works.append(node.site)
     read, out = streamer.window(timed, 0, cut.step, 0, 0, 0.0, node.local)
     streamer.write.slice(read.name, axis, 0, None, node.local, output, cut.step)
