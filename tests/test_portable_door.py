@@ -135,10 +135,12 @@ def given(hint: str) -> dict[str, Any]:
     assert hint.startswith("add --"), hint
     words = hint.removeprefix("add ").split()
     flags = list(zip(words[::2], words[1::2], strict=True))
-    fixed = {value.rpartition("=")[0]: 2 for flag, value in flags if flag == "--fix-dim"}
-    other = {flag.removeprefix("--").replace("-", "_"): value for flag, value in flags if flag != "--fix-dim"}
+    dims = {value.rpartition("=")[0]: 2 for flag, value in flags if flag == "--fix-dim"}
+    set_to = {value.rpartition("=")[0]: 2 for flag, value in flags if flag == "--set"}
+    fixed: dict[str, Any] = ({"fix_dims": dims} if dims else {}) | ({"set": set_to} if set_to else {})
+    other = {flag.removeprefix("--"): value for flag, value in flags if flag not in ("--fix-dim", "--set")}
     numbers = {key: int(value) if re.fullmatch(r"\d+", value) else value for key, value in other.items()}
-    return {**numbers, **({"fix_dims": fixed} if fixed else {})}
+    return {**numbers, **fixed}
 
 
 @pytest.mark.parametrize("target", read_profile.names())
@@ -170,3 +172,23 @@ def test_weights_beside_the_model_are_no_obstacle(tmp_path: Path) -> None:
     assert refused.value.hint == "add --fix-dim batch=N --opset 17"
     result = gru_lower.lower(path, target="portable", fix_dims={"batch": 1}, opset=17)
     assert result.report.verification.status == "equivalent"
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT32, TensorProto.INT64])
+@pytest.mark.parametrize("target", ["portable", "ncnn", "opencv4"])
+def test_lengths_are_said_with_the_rest(target: str, kind: int) -> None:
+    cast = ["l = Cast <to = 6> (lengths)"] if kind == TensorProto.INT64 else []
+    model = policy(before=cast, opset=18, shape=("time", "batch", I))
+    gru = model.graph.node[len(cast)]
+    gru.input[4:] = ["l" if cast else "lengths"]
+    model.graph.input.append(helper.make_tensor_value_info("lengths", kind, ["batch"]))
+    with pytest.raises(gru_lower.Unsupported) as refused:
+        gru_lower.lower(model, target=target)
+    hint = str(refused.value.hint)
+    assert hint.startswith("add --fix-dim time=N --fix-dim batch=N ")
+    assert hint.endswith("--set lengths=N")
+    assert ("--opset 17" in hint) == (read_profile.load(target).opset[1] < 18)
+    result = gru_lower.lower(model, target=target, **given(hint))
+    assert result.report.verification.status == "equivalent"
+    promised = gru_lower.lower(model, target=target, fix_dims={"time": 3, "batch": 2}, opset=17, assume="full-length")
+    assert promised.report.verification.status == "equivalent"

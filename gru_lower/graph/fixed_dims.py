@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from onnx import GraphProto
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 
 def flags(names: Collection[str]) -> str:
-    """Return the flags that fix dims, with a placeholder for each length."""
-    return " ".join(f"--fix-dim {name}={'LENGTH' if name == 'N' else 'N'}" for name in names)
+    """Return the flags that fix dims as a shell takes them, with a placeholder for each length."""
+    given = (f"{name}={'LENGTH' if name == 'N' else 'N'}" for name in names)
+    return " ".join(f"--fix-dim {shlex.quote(each)}" for each in given)
 
 
 def fix(model: Model, wanted: Mapping[str, int]) -> None:

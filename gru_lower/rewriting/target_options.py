@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gru_lower.emission.operator_vocabulary import EMITTED
+from gru_lower.emission.operator_vocabulary import EMITTED, VIEWS
 from gru_lower.errors import Unsupported
 from gru_lower.graph import fixed_dims
 from gru_lower.graph.facts import Facts
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
     from gru_lower.targets.profile import Profile
 
 
@@ -105,8 +106,9 @@ class _Lack(NamedTuple):
 def _lacking(
     model: Model, profile: Profile, fix_dims: Mapping[str, int], inputs: Mapping[str, Any], opset: int
 ) -> Iterator[_Lack]:
+    still_open: list[str] = []
     if profile.static:
-        fixed = model.copy()
+        fixed = model.copy() if fix_dims or inputs else model
         if fix_dims or inputs:
             write_interface(fixed, fix_dims, inputs)
         still_open = fixed_dims.open_dims(fixed)
@@ -116,6 +118,12 @@ def _lacking(
     oldest, newest = profile.opset
     if not oldest <= opset <= newest:
         message = f"takes opset {oldest} to {newest}; this one is {opset}"
+        yield _Lack("GL404", message, f"--opset {profile.best_opset}")
+        return
+    late = profile.unwritten(opset) - profile.unwritten(profile.best_opset)
+    needed = late & (VIEWS | {node.op_type for scope in walk(model.proto) for node in scope.nodes})
+    if still_open and needed:
+        message = f"takes {', '.join(sorted(needed))} in other opsets than {opset}"
         yield _Lack("GL404", message, f"--opset {profile.best_opset}")
 
 
@@ -133,11 +141,20 @@ def _open_lengths(model: Model, profile: Profile, inputs: Mapping[str, Any], ass
             name = node.input[LENS] if is_onnx(node, "GRU") and len(node.input) > LENS else ""
             if not name or name in inputs or facts.constant(scope, name) is not None:
                 continue
-            place = facts.stored(scope, name)
+            place = facts.stored(scope, _before_casts(scope, name))
             handed_in = place.home is not None and place.home.parent is None and place.name in place.home.inputs
+            if place.name in inputs:
+                continue
             flags.append(f"--set {shlex.quote(f'{place.name}=N')}" if handed_in else "--assume full-length")
     message = "takes lengths that are known beforehand only"
     return [_Lack("GL403", message, " ".join(dict.fromkeys(flags)))] if flags else []
+
+
+def _before_casts(scope: Scope, name: str) -> str:
+    """Return the value that another is the Cast of in the same scope."""
+    while name in scope.producers and is_onnx(node := scope.nodes[scope.producers[name]], "Cast"):
+        name = node.input[0]
+    return name
 
 
 def opset_of(model: Model) -> int:
