@@ -188,7 +188,9 @@ def _variant(
 ) -> Variant:
     dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())
     vocabulary = vocabulary_of(options.vocabulary, options.forbid)
-    mask = choose_mask(spec, options.mask, known=lens is not None)
+    # For a target, no operator is written for lengths that are known.
+    finite = lens is not None and options.packing == "plain"
+    mask = choose_mask(spec, "where" if finite else options.mask, known=lens is not None)
     v = variant_of(spec, opset, dynamic, mask, options.zero_length_state)
     plain = options.packing == "plain"
     # Preallocated values are for onnxruntime, which a vocabulary without Gemm is not written for.

@@ -10,6 +10,7 @@ No Where, and nothing that is not finite: what stands in the padding, NaN includ
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,12 +38,13 @@ def keep_old_rows(e: Emitter, v: Variant, new: Value, old: Value | None, valid: 
         valid: For each sequence whether the step counts.
 
     """
-    batch = len(valid)
-    if old is None:
-        old = e.tensor("zero_state", np.zeros((batch, v.hidden_size)))
-    rows = e.op("Concat", [old, new], "Ht_old_and_new", axis=0)
-    index = e.ints("Ht_rows", [row + batch * is_new for row, is_new in enumerate(valid)])
-    return e.op("Gather", [rows, index], "Ht_kept", axis=0)
+    picks = [(NEW if is_new else OLD if old is not None else None, row) for row, is_new in enumerate(valid)]
+    return _choose(e, v, [new] if old is None else [new, old], picks, "Ht_kept")
+
+
+NEW, OLD = 0, 1
+Pick = tuple["int | None", int]
+"""A row: which of several values it is of, ``None`` for zeros, and its place there."""
 
 
 def all_states(e: Emitter, v: Variant, states: Sequence[Value], lens: Sequence[int], p: str) -> Value:
@@ -57,22 +59,38 @@ def all_states(e: Emitter, v: Variant, states: Sequence[Value], lens: Sequence[i
 
     """
     length, batch = v.seq_length or 0, len(lens)
-    rows = list(states)
-    places = np.arange(length * batch).reshape(length, batch)
-    valid = np.array([valid_rows(lens, step) for step in range(length)]).reshape(length, batch)
-    if not valid.all():
-        rows.append(e.tensor("zero_row", np.zeros((1, v.hidden_size))))
-        places[~valid] = len(states) * batch
-    joined = e.concat(rows, 0, f"{p}H_all")
-    if not valid.all():
-        joined = e.op("Gather", [joined, e.ints(f"{p}H_rows", places.reshape(-1).tolist())], f"{p}H_valid", axis=0)
-    return e.reshape(joined, [length, batch, v.hidden_size], f"{p}Y_valid")
+    picks: list[Pick] = [
+        (step if is_valid else None, row)
+        for step in range(length)
+        for row, is_valid in enumerate(valid_rows(lens, step))
+    ]
+    return e.reshape(_choose(e, v, states, picks, f"{p}H_valid"), [length, batch, v.hidden_size], f"{p}Y_valid")
 
 
 def empty_to_zero(e: Emitter, v: Variant, state: Value, lens: Sequence[int], name: str) -> Value:
     """Return the last states [B, H] with zeros for the sequences of length 0."""
-    if all(lens):
-        return state
-    rows = e.op("Concat", [e.tensor("zero_row", np.zeros((1, v.hidden_size))), state], f"{name}_from", axis=0)
-    index = e.ints(f"{name}_rows", [row + 1 if length else 0 for row, length in enumerate(lens)])
-    return e.op("Gather", [rows, index], name, axis=0)
+    return _choose(e, v, [state], [(0 if length else None, row) for row, length in enumerate(lens)], name)
+
+
+def _choose(e: Emitter, v: Variant, values: Sequence[Value], picks: Sequence[Pick], name: str) -> Value:
+    """Return rows of several values, [B, H] each, and of zeros: by a Gather, or by Slices where there is none."""
+    batch = v.batch_size or 0
+    if list(picks) == [(number, row) for number in range(len(values)) for row in range(batch)]:
+        return e.concat(list(values), 0, name)
+    if e.vocabulary.has("Gather"):
+        zeros = [e.tensor("zero_row", np.zeros((1, v.hidden_size)))] if any(of is None for of, _ in picks) else []
+        index = [len(values) * batch if of is None else of * batch + row for of, row in picks]
+        rows = e.concat([*values, *zeros], 0, f"{name}_from")
+        return e.op("Gather", [rows, e.ints(f"{name}_rows", index)], name, axis=0)
+    parts: list[Value] = []
+    for of, run in groupby(picks, key=lambda pick: pick[0]):
+        rows = [row for _, row in run]
+        if of is None:
+            parts.append(e.tensor("zero_rows", np.zeros((len(rows), v.hidden_size))))
+            continue
+        for _, places in groupby(enumerate(rows), key=lambda each: each[1] - each[0]):
+            first, *rest = [row for _, row in places]
+            end = first + len(rest) + 1
+            whole = (first, end) == (0, batch)
+            parts.append(values[of] if whole else e.slice(values[of], first, end, 0, f"{name}_part"))
+    return e.concat(parts, 0, name)
