@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gru_lower.cli import exclusive_options, parse_values, write_result
+from gru_lower.cli.memory_option import memory_option
 from gru_lower.cli.standard_streams import say_aside, write_bytes
 from gru_lower.errors import Unsupported
 
@@ -62,6 +63,7 @@ CALLER_DOES = {
 @click.option("--opset", type=click.IntRange(1), metavar="N", help="The model's opset.  [default: 17]")
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
+@memory_option
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Take the weights of a GRU, or of a stack of GRUs, from ONNX to a framework or back; no framework is needed.
 

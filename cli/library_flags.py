@@ -32,6 +32,7 @@ TEXT_FORMS: dict[str, dict[str, Any]] = {
     "chunk": {"metavar": "K"},
     "context": {"metavar": "N"},
     "max_nodes": {"metavar": "N", "show_default": False},
+    "memory": {"metavar": "SIZE", "type": str, "callback": parse_values.size},
     "opset": {"metavar": "N"},
     "passes": {"metavar": "SPEC"},
     "providers": {"flag": "--provider", "multiple": True, "metavar": "NAME"},

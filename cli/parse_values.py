@@ -109,6 +109,22 @@ def set_inputs(_ctx: click.Context, _parameter: click.Parameter, values: tuple[s
     return found
 
 
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def size(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """Read 8GB, 512MB, or a number of bytes."""
+    if value is None:
+        return None
+    text = value.strip().upper().removesuffix("B")
+    unit = text[-1:] if text[-1:] in UNITS else ""
+    number = text.removesuffix(unit).strip()
+    whole, _, rest = number.partition(".")
+    if not whole.isdecimal() or not (rest or "0").isdecimal() or not float(number):
+        raise click.BadParameter(f"{value!r}: write it like 8GB or 512MB")
+    return int(float(number) * UNITS[unit])
+
+
 def codes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Read GL711,GL72."""
     return tuple(code.strip().upper() for value in values for code in value.split(",") if code.strip())

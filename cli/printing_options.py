@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import click
 
 from gru_lower.cli import parse_values
+from gru_lower.cli.memory_option import memory_option
 from gru_lower.cli.report_formats import FORMATS, FORMATS_WITHOUT_MODELS, TEXT
 
 if TYPE_CHECKING:
@@ -56,4 +57,4 @@ def _printing(command: Callable[P, R], formats: Sequence[str]) -> Callable[P, R]
             click.get_current_context().color = False
         return command(*args, **kwargs)
 
-    return wrapped
+    return memory_option(wrapped)

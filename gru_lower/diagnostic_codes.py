@@ -72,6 +72,7 @@ CODES: dict[str, Code] = {
     "GL016": Code("error", "Unrolling would add too many nodes", "use --form scan or loop, or allow more: --max-nodes"),
     "GL017": Code("error", "Too much would be computed from constants", "compute it beforehand, or export it smaller"),
     "GL018": Code("note", "A node was left alone, as reading it failed", "check the node; report it if it is right"),
+    "GL019": Code("note", "Something was not computed or inferred", "declare it in value_info, or allow --memory"),
     "GL101": Code("error", "GRU: an input or output is missing", "export the model again"),
     "GL102": Code("error", "GRU: an attribute is unknown or mistyped", "check the model's opset against the attribute"),
     "GL103": Code("error", "GRU: the direction is unknown", "use forward, reverse or bidirectional"),

@@ -19,6 +19,7 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InvalidModel
 from gru_lower.graph import budget
 from gru_lower.graph import model as graph_model
+from gru_lower.isolation.chosen_memory import note_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,8 @@ class Source:
         """Take the parts from :func:`read`."""
         self.model = model
         held = weakref.ref(model)
-        budget.begin(lambda: 0 if (model := held()) is None else model.data_size())
+        for enter in (budget.begin, note_model):
+            enter(lambda: 0 if (model := held()) is None else model.data_size())
         self._back = back
 
     def restore(self, proto: onnx.ModelProto) -> Any:  # noqa: ANN401 - whatever kind was handed in

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
-from gru_lower.api.options import OneModel
+from gru_lower.api.options import MemoryOption, OneModel
 from gru_lower.api.public_call import public_call
 from gru_lower.diagnostics import diagnostic
-from gru_lower.graph import external_data
+from gru_lower.graph import budget, external_data
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.graph.undefined_values import UNDEFINED, undefined_values
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.base import PassResult
 
 
-class InspectArguments(OneModel):
+class InspectArguments(MemoryOption, OneModel):
     """The arguments of :func:`inspect`."""
 
 
@@ -61,6 +61,7 @@ def inspect_source(source: interop.Source) -> Report:
     if not undefined:  # else it is not known what hangs on what
         fused = _add_decomposed(report, model)
         report.streaming = survey(model if fused is None else fused)
+    report.diagnostics += budget.notes()
     return report
 
 

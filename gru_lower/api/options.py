@@ -86,6 +86,20 @@ Search = Annotated[
 LineProgress = Annotated[Callable[[str], None] | None, Doc("Called with a line on what is going on.")]
 
 
+class MemoryOption(Options, kw_only=True):
+    """How much memory the processes of a call may take."""
+
+    memory: Annotated[
+        int | None,
+        Doc(
+            "Bytes that the process may take that runs models, and calls onnx on graphs it might not survive.",
+            flag="What the process may take that runs models: 8GB, 512MB.",
+            default="4 GB, or five times the model if that is more",
+            least=1,
+        ),
+    ] = None
+
+
 class OneModel(Options):
     """The model a call is about."""
 
@@ -106,7 +120,7 @@ class OneOrTwoModels(Options):
     b: Annotated[Any, Doc("The model to compare with it; without one, ``a`` lowered by ``auto``.")] = None
 
 
-class VerificationOptions(Options, kw_only=True):
+class VerificationOptions(MemoryOption, kw_only=True):
     """How models are compared."""
 
     rtol: Annotated[
@@ -290,7 +304,7 @@ class StreamingOptions(RewritingOptions, kw_only=True):
     opset: Opset = None
 
 
-class CheckingOptions(Options, kw_only=True):
+class CheckingOptions(MemoryOption, kw_only=True):
     """Options of :func:`gru_lower.check`."""
 
     target: Annotated[
@@ -388,7 +402,7 @@ class VerifyingOptions(PairOptions, kw_only=True):
     progress: LineProgress = None
 
 
-class TimingOptions(Options, kw_only=True):
+class TimingOptions(MemoryOption, kw_only=True):
     """Options of :func:`gru_lower.bench`."""
 
     seconds: Annotated[float, Doc("How long to time both together.", above=0)] = 3.0

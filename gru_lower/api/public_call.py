@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ForwardRef, ParamSpec, TypeVar, cast
 
 from gru_lower.api.declared_options import declared_options
 from gru_lower.errors import Unsupported
+from gru_lower.isolation.chosen_memory import asked_memory
 from gru_lower.nearest_word import did_you_mean
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
                 raise TypeError(f"{function.__name__}() {error}") from None
             given = arguments(*args, **kwargs)
             _refuse_unknown_words(options, given)
-            return function(given)
+            with asked_memory(getattr(given, "memory", None)):
+                return function(given)
 
         annotations = {option.name: option.type for option in options}
         vars(call).update(__signature__=signature, __annotations__=annotations | {"return": returned})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.checking.all_rules import RULES
 from gru_lower.checking.checked_model import CheckedModel
-from gru_lower.graph import external_data
+from gru_lower.graph import budget, external_data
 from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.targets import read_profile
 from gru_lower.verification.result import not_run
@@ -48,6 +48,7 @@ def check_model(held: Model, target: str | None = None, wanted: CodeSelection | 
     report.diagnostics += [note for note in held.notes if note.code not in ruled]
     for rule in RULES:
         report.diagnostics += [each for each in found(rule, checked, wanted) if each not in report.diagnostics]
+    report.diagnostics += [each for each in budget.notes() if wanted is None or each.code in wanted]
     return report
 
 

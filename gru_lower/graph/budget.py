@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ MOST_ELEMENTS = 1 << 28
 """How many elements one result may have."""
 
 
-BEYOND = MOST_ELEMENTS + 1
-"""More elements than any budget has."""
-
-
 class OverBudgetError(Exception):
     """A result would take more than may be computed."""
 
@@ -42,6 +39,7 @@ class Budget:
 
     Attributes:
         exceeded: What was not computed, a line each.
+        ended: What calls of onnx in a process of its own ended with, where they did not come back.
 
     """
 
@@ -51,6 +49,7 @@ class Budget:
         self._room = ROOM
         self._seconds = SECONDS
         self.exceeded: list[str] = []
+        self.ended: list[str] = []
 
     def spend(self, elements: int, itemsize: int = 8, what: str = "a value") -> None:
         """Take the bytes of a result, before it is made.
@@ -101,3 +100,11 @@ def over_budget(error: Exception, where: str | None = None) -> Unsupported:
         node=where,
         hint="compute it beforehand (onnxruntime, onnxsim), or export the model smaller",
     )
+
+
+def notes() -> list[Diagnostic]:
+    """Return what was not computed or inferred of the model at hand, to be said in its report."""
+    spent = current()
+    too_large = [f"{what}: not computed beforehand" for what in dict.fromkeys(spent.exceeded)]
+    unknown = [f"{what}: what the model declares is all that is known" for what in dict.fromkeys(spent.ended)]
+    return [diagnostic("GL019", said) for said in (*too_large, *unknown)]

@@ -47,7 +47,7 @@ class Functions:
         """Index functions and calls."""
         self.by_key = {key_of(function): function for function in model.functions}
         self.calls: dict[Key, list[tuple[Scope, NodeProto]]] = defaultdict(list)
-        self._callees: dict[Key, set[Key]] = defaultdict(set)
+        self._calls_made: dict[Key, list[Key]] = defaultdict(list)
         self._bindings: dict[Key, Bindings] = {}
         self._model = model
         self._needed: dict[Key, set[str]] = defaultdict(set)
@@ -57,7 +57,7 @@ class Functions:
                 if key_of(node) in self.by_key:
                     self.calls[key_of(node)].append((scope, node))
                     if scope.function is not None:
-                        self._callees[key_of(scope.function)].add(key_of(node))
+                        self._calls_made[key_of(scope.function)].append(key_of(node))
         self.callers_first()
         self._find_needed(scopes, wants)
 
@@ -74,12 +74,16 @@ class Functions:
             }
         return self._bindings[key]
 
+    def called_directly(self, key: Key) -> list[Key]:
+        """Return the functions that a function's own nodes call, once for each call."""
+        return self._calls_made[key]
+
     def called_by(self, key: Key) -> list[FunctionProto]:
         """Return the functions that a function calls, by way of others or not."""
         found: dict[Key, None] = {}
         pending = [key]
         while pending:
-            fresh = sorted(self._callees[pending.pop()] - found.keys())
+            fresh = sorted(set(self._calls_made[pending.pop()]) - found.keys())
             found.update(dict.fromkeys(fresh))
             pending += fresh
         return [self.by_key[each] for each in found]

@@ -50,13 +50,19 @@ def evaluate_node(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in opsets.items()])
     spent = budget.current()
     try:
-        elements = result_elements(node, inputs)
-        spent.spend(elements if elements <= limit else budget.BEYOND, what=f"what {node.op_type} puts out")
+        spent.spend(_elements_within(node, inputs, limit), what=f"what {node.op_type} puts out")
         with spent.timed():
             results: Any = ReferenceEvaluator(model).run(None, feeds)
     except (*FOREIGN_FAILURES, budget.OverBudgetError) as error:
         raise CannotComputeError(f"{node.op_type} cannot be computed: {' '.join(str(error).split())}") from error
     return [np.asarray(result) for result in results]
+
+
+def _elements_within(node: NodeProto, inputs: Sequence[Array | None], limit: int) -> int:
+    elements = result_elements(node, inputs)
+    if elements > limit:
+        raise ValueError(f"it would put out {elements} elements")
+    return elements
 
 
 def run_node(node: NodeProto, inputs: Sequence[Array | None], opsets: Mapping[str, int]) -> list[Array] | None:

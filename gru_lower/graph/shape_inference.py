@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import onnx
 from onnx import FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 
-from gru_lower.graph import external_data
+from gru_lower.graph import external_data, onnx_calls
 from gru_lower.graph.local_functions import Functions
 from gru_lower.graph.scopes import Scope, function_path, walk
 from gru_lower.graph.tensor_types import declared_types, dims_of
+from gru_lower.graph.validation.plain_graphs import has_few_calls, is_plain
 
 if TYPE_CHECKING:
     from gru_lower.graph.local_functions import Key
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 Table = dict[str, dict[str, ValueInfoProto]]
 """By scope path, the types of values by name."""
 UNKNOWN_DOMAIN = "gru_lower.unknown"
+MOST_ENTERED, DEEPEST_ENTERED = 20_000, 64
+"""How many nodes functions may be, written out at every call, and how deep calls may be nested."""
+MOST_IN_PROCESSES = 16
+"""How many functions may be inferred one by one in a process each."""
 SMALL_BYTES = 1024
 """Initializers up to this size stay in the copy that shapes are inferred on: they may be shapes themselves."""
 
@@ -37,6 +42,8 @@ def infer(proto: onnx.ModelProto, *, declared: bool = True) -> Table:
 
     """
     skeleton = _skeleton(proto)
+    if skeleton.functions and not _can_be_entered(skeleton):
+        del skeleton.functions[:]
     if not declared:
         _forget_declared_shapes(skeleton)
     table = _infer_main(skeleton)
@@ -49,10 +56,16 @@ def infer(proto: onnx.ModelProto, *, declared: bool = True) -> Table:
 def inference_errors(proto: onnx.ModelProto) -> list[str]:
     """Return what ONNX's shape inference finds to contradict itself in a model, a line each."""
     try:
-        onnx.shape_inference.infer_shapes(_skeleton(proto), strict_mode=True, data_prop=True)
-    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError) as error:
+        onnx_calls.call("infer strictly", _skeleton(proto))
+    except onnx_calls.OnnxRefusalError as error:
         return [line.strip() for line in str(error).splitlines() if line.strip()]
     return []
+
+
+def _can_be_entered(skeleton: onnx.ModelProto) -> bool:
+    """Whether inference gets to the end of a model's functions: it goes into each of them at every call."""
+    few = has_few_calls(skeleton, MOST_ENTERED, DEEPEST_ENTERED)
+    return few and (len(skeleton.functions) <= MOST_IN_PROCESSES or is_plain(skeleton))
 
 
 def _forget_declared_shapes(skeleton: onnx.ModelProto) -> None:
@@ -132,8 +145,8 @@ def _is_inferred_wrong(node: NodeProto) -> bool:
 
 def _infer_main(skeleton: onnx.ModelProto) -> Table:
     try:
-        inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=True)
-    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError):
+        inferred = onnx_calls.call("infer", skeleton)
+    except onnx_calls.OnnxRefusalError:
         # A model whose shapes contradict each other still has declarations; what they say is all there is to know.
         inferred = skeleton
     return {

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from gru_lower.errors import InvalidModel
-from gru_lower.graph import annotate_shapes, external_data, fixed_dims
+from gru_lower.graph import annotate_shapes, budget, external_data, fixed_dims
 from gru_lower.graph import model as graph_model
 from gru_lower.graph.names import value_names
 from gru_lower.graph.undefined_values import refuse_undefined_values
@@ -81,6 +81,7 @@ def rewrite_model(
     if model.modified and static:
         annotate_shapes.annotate(model, names)
     report.sites, report.diagnostics = result.sites, model.notes + fixed.said + result.diagnostics
+    report.diagnostics += budget.notes()
     if any(each.name == "stream" for each in todo):
         report.stream = describe(model.proto)
     if target is not None:

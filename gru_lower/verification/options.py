@@ -30,7 +30,7 @@ class VerifyOptions:
         corners: Whether to add one long, one wide and one empty case where no further inputs are wanted.
         seed: Of the generated inputs: the same seed gives the same inputs.
         timeout: Seconds for one load or one run.
-        memory: Bytes the worker's data may take; about 80 % of the machine's (or its container's) if None.
+        memory: Bytes the worker's data may take; 4 GB, or five times the model if that is more, if None.
         shapes: Input name -> the shape to generate for it.
         inputs: Given inputs, one dict per case, instead of generated ones.
         expected: Output name -> what is right, one dict per case of `inputs`: integer labels or values.

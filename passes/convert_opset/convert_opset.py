@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import onnx
-from onnx import TensorProto, helper, version_converter
-from onnx.shape_inference import InferenceError
+from onnx import TensorProto, helper
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import Unsupported
-from gru_lower.graph import model_tensors
+from gru_lower.graph import model_tensors, onnx_calls
 from gru_lower.graph.scopes import walk
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.convert_opset.set_aside_nodes import SetAsideNodes
@@ -65,8 +64,8 @@ class ConvertOpset(Pass):
         before = _count_droppable(model.proto)
         nodes, tensors = SetAsideNodes(model, self.options.to), SetAsideTensors(model.proto, model.base_dir)
         try:
-            converted = version_converter.convert_version(model.proto, self.options.to)
-        except (RuntimeError, ValueError, version_converter.ConvertError, InferenceError) as error:
+            converted = onnx_calls.call("convert", model.proto, self.options.to)
+        except onnx_calls.OnnxRefusalError as error:
             reason = re.sub(r"\s+", " ", str(error)).split("Assertion `false` failed: ")[-1]
             raise Unsupported(
                 f"onnx cannot convert the model from opset {main.opset} to {self.options.to}: {reason}",

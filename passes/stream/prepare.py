@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onnx import inliner
-
 from gru_lower.graph.constant_ifs import resolve_constant_ifs
 from gru_lower.graph.facts import Facts
+from gru_lower.graph.onnx_calls import inlined
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
@@ -21,8 +20,7 @@ def prepare(model: Model) -> None:
 
     """
     if model.proto.functions:
-        inlined = inliner.inline_local_functions(model.proto)
-        model.proto.CopyFrom(inlined)
+        model.proto.CopyFrom(inlined(model.proto))
         model.modified = True
     while resolve_constant_ifs(model, Facts(model)):
         model.modified = True

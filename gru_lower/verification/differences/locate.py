@@ -11,13 +11,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import onnx
-
+from gru_lower.graph import onnx_calls
 from gru_lower.verification.differences.restore_grus import Restore
 from gru_lower.verification.sites.cut_model import Part, cut, gru_sites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import onnx
 
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.differences.differing_pair import DifferingPair
@@ -146,7 +147,10 @@ def _differing_grus(pair: DifferingPair, value: str, parts: tuple[Part, Part], f
 
 def _computed_tensors(model: onnx.ModelProto) -> set[str]:
     """Return the values of a main graph that are tensors for all that can be told, each computed by one node."""
-    inferred = onnx.shape_inference.infer_shapes(model)
+    try:
+        inferred = onnx_calls.call("infer", model)
+    except onnx_calls.OnnxRefusalError:
+        inferred = model
     kinds = {value.name: value.type.WhichOneof("value") for value in (*inferred.graph.value_info, *model.graph.output)}
     made = Counter(name for node in model.graph.node for name in node.output if name)
     return {name for name, count in made.items() if count == 1 and kinds.get(name) == "tensor_type"}

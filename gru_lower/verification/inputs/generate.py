@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from gru_lower.isolation.memory_limit import default_memory
 from gru_lower.verification.inputs.bind_dims import Sizes, bind_dims
 from gru_lower.verification.inputs.choose_sizes import BEYOND_LADDER, choose_sizes, on_ladder
 from gru_lower.verification.inputs.draw_values import Wanted, draw_values
@@ -20,7 +21,6 @@ from gru_lower.verification.inputs.model_inputs import Dim, Input, inputs_of
 from gru_lower.verification.inputs.pad_sequences import pad_sequences
 from gru_lower.verification.inputs.roles import Role, Roles
 from gru_lower.verification.inputs.sequence_lengths import are_lengths, counted_dim
-from gru_lower.verification.worker.memory_limit import default_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

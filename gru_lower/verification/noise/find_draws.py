@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import onnx
-import onnx.inliner
 
+from gru_lower.graph import onnx_calls
 from gru_lower.graph.scopes import is_onnx, walk
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def without_drawing_functions(model: onnx.ModelProto) -> onnx.ModelProto:
         if scope.function is not None
         for node in scope.nodes
     )
-    inlined: onnx.ModelProto = onnx.inliner.inline_local_functions(model) if drawing else model
-    return inlined
+    return onnx_calls.inlined(model) if drawing else model
 
 
 def _draws(node: onnx.NodeProto, scope: Scope) -> bool:

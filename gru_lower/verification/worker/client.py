@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from gru_lower.isolation.chosen_memory import chosen_memory
 from gru_lower.verification.worker.linked_data import with_real_places
-from gru_lower.verification.worker.memory_limit import default_memory
 from gru_lower.verification.worker.process import Process
 from gru_lower.verification.worker.run_failure import RunFailure
 
@@ -37,7 +37,7 @@ class Worker:
 
     Args:
         timeout: Seconds for one load or one run.
-        memory: Bytes of data the process may hold; about 80 % of the machine's or the container's if None.
+        memory: Bytes of data the process may hold; by default what :func:`chosen_memory` says when it starts.
         providers: onnxruntime's execution providers, in order of preference; its CPU's if empty.
 
     """
@@ -46,7 +46,7 @@ class Worker:
         """Start nothing yet."""
         self.timeout = timeout
         self.providers = tuple(providers)
-        self._memory = default_memory() if memory is None else memory
+        self._memory = memory
         self._process: Process | None = None
         self._resident: set[int] = set()
         self._loaded: dict[int, _Loaded] = {}
@@ -188,5 +188,5 @@ class Worker:
     def _living(self) -> Process:
         if self._process is None or not self._process.alive:
             self.close()
-            self._process = Process(self._memory, self.timeout)
+            self._process = Process(chosen_memory() if self._memory is None else self._memory, self.timeout)
         return self._process

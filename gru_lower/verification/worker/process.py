@@ -10,9 +10,9 @@ import tempfile
 import threading
 import weakref
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from gru_lower.isolation.environment import environment
 from gru_lower.verification.worker.frames import Frame, read_frame, write_frame
 from gru_lower.verification.worker.run_failure import RunFailure
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from io import BufferedReader, BufferedWriter
 
     from gru_lower.verification.arrays import Array
+
+_environment = environment
 
 
 class Process:
@@ -132,15 +134,3 @@ def _end(popen: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
         if stream is not None:
             with suppress(BrokenPipeError):  # what was not sent cannot be sent any more
                 stream.close()
-
-
-def _environment() -> dict[str, str]:
-    """Return an environment in which a new interpreter imports exactly what this one does, from any folder."""
-    root = str(Path(__file__).absolute().parents[3])
-    paths = [str(Path(entry).absolute()) for entry in sys.path if entry]
-    if root not in paths:
-        paths.insert(0, root)
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    # From 1.29 on, onnxruntime reports each session, with names and hashes of the model, to its maker.
-    private = {"ORT_DISABLE_TELEMETRY": "1"}
-    return os.environ | one_thread | private | {"PYTHONPATH": os.pathsep.join(paths)}

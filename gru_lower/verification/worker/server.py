@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from gru_lower.isolation.memory_limit import limit_memory
 from gru_lower.verification.worker.frames import Frame, read_frame, write_frame
-from gru_lower.verification.worker.memory_limit import limit_memory
 from gru_lower.verification.worker.timing import in_turn
 
 if TYPE_CHECKING:

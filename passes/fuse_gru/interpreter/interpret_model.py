@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import walk
+from gru_lower.passes.fuse_gru.interpreter.function_calls import functions_by_key
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
 from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
 
@@ -32,10 +33,12 @@ def interpret_scopes(
     known: dict[str, Interpreter] = {}
     scopes = list(walk(model.proto))
     by_proto = {id(scope.proto): scope for scope in scopes}
+    functions = functions_by_key(by_proto)
     for scope in scopes:
         if scope.path not in known:
             parent = known.get(scope.parent.path) if scope.parent is not None else None
             known[scope.path] = kind(algebra, facts, scope, by_proto, parent)
+            known[scope.path].functions = functions
             known[scope.path].run()
         known.update(known[scope.path].children)
         yield known[scope.path]
