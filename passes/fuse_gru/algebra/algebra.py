@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 CONDITIONS = {"Less", "LessOrEqual", "Equal", "Or", "Mod"}
 """Functions that say of indices whether something holds."""
 
+MOST_CALLS = 4096
+"""How many calls of functions one analysis goes into: each call by itself, and those inside it again."""
+
 
 class Algebra(FunctionIdentities):
     """The polynomials of one analysis, and what is known of the sources of their leaves.
@@ -52,6 +55,7 @@ class Algebra(FunctionIdentities):
         trip_counts: How many steps a loop takes, by the path of its body.
         axis_views: Views of atoms along free axes that were computed before, by serial number.
         feature_views: Views of atoms' features that were computed before, by serial number.
+        calls_left: How many more calls of functions are interpreted.
         unread: Nodes and scopes whose readers failed, and on what: they are left alone.
 
     """
@@ -75,6 +79,7 @@ class Algebra(FunctionIdentities):
         self.same_lengths: dict[Unknown, Count] = {}
         self.shared_values: set[Hashable] = set()
         self.unread: dict[str, str] = {}
+        self.calls_left = MOST_CALLS
         self.axis_views: dict[tuple[int, AtIndex | AlongAxis], Poly] = {}
         self.feature_views: dict[tuple[int, FeatureRange], Poly] = {}
 

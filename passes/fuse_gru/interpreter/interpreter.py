@@ -151,9 +151,10 @@ class Interpreter(ScopeValues):
     # -- functions of the model ------------------------------------------------------------------------
 
     def _function_call(self, node: NodeProto, function: Scope) -> list[Known] | None:
-        """Interpret the nodes of a function for one call, ``None`` where calls are nested too deep."""
-        if self.call_depth >= function_calls.DEEPEST:
+        """Interpret the nodes of a function for one call, ``None`` where they are nested too deep or too many."""
+        if self.call_depth >= function_calls.DEEPEST or not self.algebra.calls_left:
             return None
+        self.algebra.calls_left -= 1
         scope, nodes = function_calls.bind(node, function, f"{self.scope.path}/{next(iter(node.output), '')}")
         inside = type(self)(self.algebra, self.facts, scope, self.scopes)
         inside.functions, inside.call_depth = self.functions, self.call_depth + 1
