@@ -31,13 +31,8 @@ def run(model: str, feeds: Arrays) -> Arrays:
                 non_verbose=True,
             )
         interpreter = Interpreter(str(next(Path(folder).glob("*_float32.tflite"))))
-        interpreter.allocate_tensors()
-        places = {detail["name"].partition(":")[0]: detail["index"] for detail in interpreter.get_input_details()}
-        for name in inputs:
-            interpreter.set_tensor(places[name], feeds[name])
-        interpreter.invoke()
-        shown = {detail["name"]: detail["index"] for detail in interpreter.get_output_details()}
-        return {name: np.array(interpreter.get_tensor(shown[name])) for name in outputs}
+        results = interpreter.get_signature_runner()(**{name: feeds[name] for name in inputs})
+        return {name: np.array(results[name]) for name in outputs}
 
 
 if __name__ == "__main__":
