@@ -19,13 +19,14 @@ what `gru-lower legalize --target NAME` or `lower --target NAME` makes of it: th
 Where neither can be, it is →– and the command refuses, naming what is in the way; often `--fix-dim`, `--opset` or
 `legalize --allow-cast` (float16 or float64 computed in float32) is what helps. ✓ alone is right either way.
 
-tract, MNN, OpenCV 4 and 5, ncnn, tinygrad, OpenVINO, onnx2torch, TVM, emx, IREE, jaxonnxruntime, SOFIE, onnxruntime and
-onnxruntime-web, on the CPU and on the GPU, are held to their profiles by [live tests](../tests_live/README.md): the whole
-grid of GRU features, random GRUs and trained models.
+tract, MNN, OpenCV 4 and 5, ncnn, tinygrad, OpenVINO, onnx2torch, TVM, emx, IREE, jaxonnxruntime, SOFIE, onnxruntime
+and onnxruntime-web, on the CPU and on the GPU, are held to their profiles by [live tests](../tests_live/README.md): the
+whole grid of GRU features, random GRUs and trained models.
 
 OpenCV 5's Tanh is NaN from 45 on: for `opencv5` it is written with Sigmoid. A Tanh of the model's own stays as it
 is, and so
-do those that `--target portable` writes; sequence_lens, which needs Where, is not to be had in portable models.
+do those that `--target portable` writes. sequence_lens that are not constant
+need Where, and are not to be had in portable models.
 
 What was read is no promise: each use prints "unverified: run `gru-lower probe`". The probe makes a profile by running
 small models through a command of yours:
