@@ -47,10 +47,10 @@ def find_and_stream(
         times = in_order(dims, named_axes(dims, wanted))
         return stream_graph(scope, facts, dims, times, chunk), times
     tried: list[tuple[StreamedGraph, dict[str, int]]] = []
-    for number, found in enumerate(candidate_axes(scope, facts, dims)):
+    for number, (found, stepped) in enumerate(candidate_axes(scope, facts, dims)):
         times = in_order(dims, found)
         result = stream_graph(scope, facts, dims, times, chunk)
-        if result.steps:
+        if result.steps or stepped:
             return result, times
         tried.append((result, times))
         if number == MAX_TRIED:

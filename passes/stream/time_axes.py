@@ -50,16 +50,17 @@ def named_axes(dims: InputDims, wanted: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-def candidate_axes(scope: Scope, facts: Facts, dims: InputDims) -> Iterator[dict[str, int]]:
-    """Yield what time may be, the likeliest first: the axis by input."""
+def candidate_axes(scope: Scope, facts: Facts, dims: InputDims) -> Iterator[tuple[dict[str, int], bool]]:
+    """Yield what time may be, the likeliest first: the axis by input, and whether a recurrence steps along it."""
     seen: list[dict[str, int]] = []
-    for found in (*_open_candidates(scope, facts, dims), *_static_candidates(dims)):
+    static = ((found, False) for found in _static_candidates(dims))
+    for found, stepped in (*_open_candidates(scope, facts, dims), *static):
         if found and found not in seen:
             seen.append(found)
-            yield found
+            yield found, stepped
 
 
-def _open_candidates(scope: Scope, facts: Facts, dims: InputDims) -> Iterator[dict[str, int]]:
+def _open_candidates(scope: Scope, facts: Facts, dims: InputDims) -> Iterator[tuple[dict[str, int], bool]]:
     symbols = dims.symbols()
     base = {symbol: LONG * (2 + place) for place, symbol in enumerate(symbols)}
     at = Sizes(scope, facts, dims.shapes({}, 0, base))
@@ -70,7 +71,8 @@ def _open_candidates(scope: Scope, facts: Facts, dims: InputDims) -> Iterator[di
         (stepped if _steps_differ(scope, at, longer) else others).append(group)
     ranked = sorted(others, key=lambda group: _likelihood(group, dims))
     for group in [*stepped, *ranked]:
-        yield {name: axis for symbol in group for name, axis in reversed(list(dims.axes_of(symbol)))}
+        axes = {name: axis for symbol in group for name, axis in reversed(list(dims.axes_of(symbol)))}
+        yield axes, group in stepped
 
 
 def _groups(
