@@ -34,7 +34,7 @@ class FoldShapes(Pass):
     asked for are static, all of it is a constant.
 
     Rules:
-        1. Only values that a Shape, Size or ConstantOfShape stands behind are computed: weights are not folded.
+        1. Only values that a Shape, Size, ConstantOfShape or TopK stands behind are computed: weights are not folded.
         2. A value used by a node that stays becomes an initializer of the same name; the nodes behind it go if
            nothing else uses them.
         3. Outputs of a graph stay as they are, and functions, whose shapes are those of each call.
@@ -66,7 +66,7 @@ def fold(model: Model, ctx: Context, *, declared: bool = True) -> bool:
     modified = False
     for turn in range(MAX_ROUNDS):
         ctx.progress("folding shapes", turn, MAX_ROUNDS)
-        while resolve_constant_ifs(model, facts := Facts(model, declared=declared)):
+        while resolve_constant_ifs(model, facts := Facts(model, declared=declared, computed=True)):
             modified = True
         edits = [
             edit

@@ -60,8 +60,9 @@ class RespellNodes(Pass):
         2. A Flatten whose result's shape is known is a Reshape.
         3. A Gather of one entry, known beforehand, is a Slice and, if its index has no axes, a Squeeze.
         4. An Expand that repeats nothing is a Reshape, and one of numbers that does is a product with ones.
-        5. ConstantFill, which is no operator of ONNX, is a constant or ConstantOfShape, whatever the target.
-        6. Everything else, outputs of a graph that would be constants and local functions stay.
+        5. A Where that always chooses the same input is that input, expanded.
+        6. ConstantFill, which is no operator of ONNX, is a constant or ConstantOfShape, whatever the target.
+        7. Everything else, outputs of a graph that would be constants and local functions stay.
     """
 
     name = "respell-nodes"
@@ -81,7 +82,11 @@ class RespellNodes(Pass):
         ]
         if not found:
             return PassResult(modified=False)
-        values = known_values([(scope, scope.nodes[index].output[0]) for scope, index in found], facts)
+        wanted = [(scope, scope.nodes[index].output[0]) for scope, index in found]
+        wanted += [
+            (scope, scope.nodes[index].input[0]) for scope, index in found if scope.nodes[index].op_type == "Where"
+        ]
+        values = known_values(wanted, facts)
         names = Names(model.proto)
         edits = []
         for scope, index in found:
@@ -89,7 +94,12 @@ class RespellNodes(Pass):
             value = values.get((scope.path, output), facts.array(scope, output))
             if value is None and _is_taken(scope.nodes[index], scope, target, of_constants=False):
                 continue
-            edit = _Writer(scope, index, facts, names).edit(value)
+            writer = _Writer(scope, index, facts, names)
+            if value is None and scope.nodes[index].op_type == "Where":
+                condition = scope.nodes[index].input[0]
+                edit = writer.choose(values.get((scope.path, condition), facts.array(scope, condition)))
+            else:
+                edit = writer.edit(value)
             edits += [] if edit is None else [edit]
         return PassResult(modified=splice.apply(model, edits))
 
@@ -131,19 +141,33 @@ class _Writer:
             return None if shape is None else self._write("Reshape", np.array(shape, np.int64), "shape")
         if self._node.op_type == "Gather":
             return self._gather()
-        return self._expand() if self._node.op_type == "Expand" else None
+        return self._expand(self._node.input[0]) if self._node.op_type == "Expand" else None
+
+    def choose(self, condition: np.ndarray[Any, np.dtype[Any]] | None) -> splice.Edit | None:
+        """Return the edit that makes a Where the input it always chooses, or ``None`` where it chooses among both.
+
+        Args:
+            condition: Its condition, if that is known.
+
+        """
+        if condition is None or not condition.size or condition.any() != condition.all():
+            return None
+        return self._expand(self._node.input[1 if condition.all() else 2])
 
     def _constant(self, value: np.ndarray[Any, np.dtype[Any]]) -> splice.Edit | None:
         if self._output in self._scope.outputs:
             return None
         return splice.Edit(self._scope, [self._index], [], [numpy_helper.from_array(np.array(value), self._output)])
 
-    def _write(self, op_type: str, constant: np.ndarray[Any, np.dtype[Any]], local: str) -> splice.Edit | None:
-        """Return the edit that makes the node an operator of its first input and a constant."""
+    def _write(
+        self, op_type: str, constant: np.ndarray[Any, np.dtype[Any]], local: str, source: str = ""
+    ) -> splice.Edit | None:
+        """Return the edit that makes the node an operator of an input, its first without a name, and a constant."""
         if self._scope.opset < RESHAPE_INPUT:
             return None
         tensor = numpy_helper.from_array(constant, self._names.value(f"{self._output}/{local}"))
-        fresh = helper.make_node(op_type, [self._node.input[0], tensor.name], [self._output], self._node.name)
+        inputs = [source or self._node.input[0], tensor.name]
+        fresh = helper.make_node(op_type, inputs, [self._output], self._node.name)
         return splice.Edit(self._scope, [self._index], [fresh], [tensor])
 
     def _flat_shape(self) -> list[int] | None:
@@ -173,20 +197,20 @@ class _Writer:
         assembly.add(emitter.template({"y": entry}), {"x": self._node.input[0]}, {"y": self._output})
         return splice.Edit(self._scope, [self._index], assembly.nodes, assembly.initializers)
 
-    def _expand(self) -> splice.Edit | None:
-        given = self._facts.shape(self._scope, self._node.input[0])
+    def _expand(self, source: str) -> splice.Edit | None:
+        given = self._facts.shape(self._scope, source)
         made = self._facts.shape(self._scope, self._output)
-        kind = self._facts.elem_type(self._scope, self._node.input[0])
+        kind = self._facts.elem_type(self._scope, source)
         if given is None or made is None or not _product(given) or not _product(made):
             return None
         lengths = [int(dim or 0) for dim in made]
         old = [1] * (len(made) - len(given)) + [int(dim or 0) for dim in given]
         if old == lengths:
-            return self._write("Reshape", np.array(lengths, np.int64), "shape")
+            return self._write("Reshape", np.array(lengths, np.int64), "shape", source)
         if kind not in NUMBERS:
             return None
         ones = [new if length != new else 1 for length, new in zip(old, lengths, strict=True)]
-        return self._write("Mul", np.ones(ones, helper.tensor_dtype_to_np_dtype(kind)), "ones")
+        return self._write("Mul", np.ones(ones, helper.tensor_dtype_to_np_dtype(kind)), "ones", source)
 
     def _constant_fill(self) -> splice.Edit | None:
         """Return ConstantFill as a constant where its shape is known, else as ConstantOfShape."""

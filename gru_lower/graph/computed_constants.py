@@ -37,8 +37,9 @@ OTHERS = {
     *("Constant", "ConstantOfShape", "DequantizeLinear", "MatMul", "QuantizeLinear", "ReduceL2", "ReduceMean"),
     *("ReduceProd", "ReduceSum"),
 }
-FOLDED = VIEWS | ELEMENTWISE | OTHERS
-"""The operators that are computed: those that weights are put together with."""
+LENGTHS = {"GreaterOrEqual", "LessOrEqual", "Range", "ReduceMax", "ReduceMin", "ScatterElements", "TopK"}
+FOLDED = VIEWS | ELEMENTWISE | OTHERS | LENGTHS
+"""The operators that are computed: those that weights are put together with, and that lengths are sorted with."""
 OLDEST_RUN = {"DequantizeLinear": 19, "QuantizeLinear": 19}
 """Operators of which onnx's reference implementation lacks older versions that mean the same, and its oldest opset."""
 LIMIT = 1 << 18

@@ -29,12 +29,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 LIMIT = 1 << 18
 """A value of more elements than this is not computed: as a constant it would make the model larger."""
 LARGEST = 2**63 - 1
-ROOTS = {"Shape", "Size", "ConstantOfShape"}
+ROOTS = {"Shape", "Size", "ConstantOfShape", "TopK"}
+"""What values have to follow from to be computed: sizes, and the order of lengths that are known."""
 ARITHMETIC = {
     *("Add", "Sub", "Mul", "Div", "Mod", "Neg", "Abs", "Floor", "Ceil", "Sqrt", "Pow", "Min", "Max", "CumSum"),
     *("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Not", "Where", "Cast", "Identity"),
     *("Gather", "Slice", "Split", "Concat", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose"),
-    *("Expand", "Tile", "Range", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum"),
+    *("Expand", "Tile", "Range", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ScatterElements", "TopK"),
 }
 """Operators through which sizes are computed."""
 
@@ -47,7 +48,7 @@ def shape_values(scope: Scope, facts: Facts) -> dict[str, Array]:
         facts: What is known of the model's values.
 
     Returns:
-        Values by name: those computed from a Shape, Size or ConstantOfShape, where every element is known.
+        Values by name: those computed from one of ROOTS, where every element is known.
 
     """
     return _Evaluator(scope, facts).run()

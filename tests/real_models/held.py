@@ -32,7 +32,7 @@ def hold_portable(
         path: The model.
         feeds: Inputs of the original, those that an option makes constants among them.
         close: Relative and absolute tolerance.
-        options: Those of gru_lower.lower: set_inputs, fix_dims and opset.
+        options: Those of gru_lower.lower: set, fix_dims and opset.
     """
     result = gru_lower.lower(path, target="portable", **options)
     assert not [d for d in result.report.diagnostics if d.severity == "error"], result.report.diagnostics

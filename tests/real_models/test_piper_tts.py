@@ -30,4 +30,4 @@ def test_portable(lengths: str | int, path: Path) -> None:
         "diac_inputs": rng.integers(0, 15, (1, 12)),
         "input_lengths": np.array([12 if lengths == "seq" else lengths]),
     }
-    hold_portable(path, feeds, fix_dims={"batch": 1, "seq": 12}, set_inputs={"input_lengths": lengths})
+    hold_portable(path, feeds, fix_dims={"batch": 1, "seq": 12}, set={"input_lengths": lengths})
