@@ -107,7 +107,7 @@ def write_replacement(
     node = facts.node(scope, index)
     constants = constant_inputs(scope, spec, facts)
     weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
-    v = _variant(spec, scope.opset, weights, options, _known_lengths(spec, form, scope, facts))
+    v = _variant(spec, scope.opset, weights, options, _known_lengths(spec, form, options, scope, facts))
     if form in ("unroll", "step"):
         v = _with_axes(v, options, batch_first=is_batch_first(scope, spec.inputs["X"]))
     quantised = {key: each for key, each in quantised.items() if quantised_gates.may_stay(each, v.opset, v.vocabulary)}
@@ -144,7 +144,8 @@ def write_replacement(
         assembly.add(loop.template(v), bindings, results)
     else:
         unroll.assemble(assembly, v, bindings, results)
-    given = {spec.inputs[key]: tensor for key, tensor in constants.items()}
+    # What is made of the model's own constants is folded for targets; onnxruntime does that itself, and proofs read it.
+    given = {spec.inputs[key]: tensor for key, tensor in constants.items()} if v.plain else {}
     nodes, initializers = fold_constants(assembly.nodes, assembly.initializers, given, results.values(), scope.opsets)
     op_types = assembly.op_types - Counter(node.op_type for node in assembly.nodes)
     op_types += Counter(node.op_type for node in nodes)
@@ -157,10 +158,12 @@ def write_replacement(
     return Replacement(splice.Edit(scope, [index], nodes, initializers, assembly.value_info), change, op_types.total())
 
 
-def _known_lengths(spec: GruSpec, form: str, scope: Scope, facts: Facts) -> tuple[int, ...] | None:
-    """Return constant sequence_lens where every step is written by itself."""
+def _known_lengths(
+    spec: GruSpec, form: str, options: LowerOptions, scope: Scope, facts: Facts
+) -> tuple[int, ...] | None:
+    """Return constant sequence_lens where every step is written by itself, for a target."""
     name = spec.inputs.get("sequence_lens", "")
-    if form not in ("unroll", "step") or not name or not spec.seq_length:
+    if options.packing != "plain" or form not in ("unroll", "step") or not name or not spec.seq_length:
         return None
     lens = facts.array(scope, name)
     return None if lens is None else tuple(min(max(int(length), 0), spec.seq_length) for length in lens.flat)
@@ -178,7 +181,7 @@ def unrolled_variant(scope: Scope, spec: GruSpec, options: LowerOptions, facts: 
     """
     constants = constant_inputs(scope, spec, facts)
     weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
-    lens = _known_lengths(spec, "unroll", scope, facts)
+    lens = _known_lengths(spec, "unroll", options, scope, facts)
     v = _variant(spec, scope.opset, weights, options, lens)
     return replace(v, mask="", lens=(), seq_length=max(v.lens, default=0)) if v.mask == "rows" else v
 
