@@ -183,3 +183,25 @@ def test_all_but_the_last_state_is_no_y() -> None:
     model.graph.output[1].name = "rest"
     result = gru_lower.fuse(model, require=1)
     assert result.report.verification.status == "equivalent"
+
+
+def test_a_convolution_that_leaves_one_column_is_read_along_its_rows() -> None:
+    """Its Reshape to (batch, steps, channels) leaves out an axis that was taken for the features."""
+    model = model_of("Scan", "states")
+    constants = {
+        "K": np.random.default_rng(3).standard_normal((I, 1, 1, 4)).astype(np.float32),
+        "to": np.array([B, -1, I]),
+    }
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in constants.items())
+    ahead = [
+        helper.make_node("Conv", ["image", "K"], ["columns"], kernel_shape=[1, 4]),
+        helper.make_node("Transpose", ["columns"], ["rows"], perm=[0, 2, 3, 1]),
+        helper.make_node("Reshape", ["rows", "to"], ["sequence"]),
+        helper.make_node("Transpose", ["sequence"], ["X"], perm=[1, 0, 2]),
+    ]
+    nodes = [*ahead, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("image", TensorProto.FLOAT, [B, 1, "rows", 4]))
+    result = gru_lower.fuse(model, require=1)
+    assert result.report.verification.status == "equivalent"

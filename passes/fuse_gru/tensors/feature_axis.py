@@ -132,6 +132,10 @@ def _with_features_exchanged(algebra: Algebra, tensor: PolyTensor, atom: Leaf, p
         unit = tensor.dims[old] == 1
         entries[was] = ReadAt(atom.lo) if unit else features_along(algebra, atom, OLD)
         axes[old] = CONSTANT if unit else FreeAxis(OLD)
+    elif was is not None:  # an axis of length 1 that a Reshape has left out
+        if atom.hi - atom.lo != 1:
+            raise NotUnderstoodError
+        entries[was] = ReadAt(atom.lo)
     # Labels count the free axes in the order of the leaf's own.
     entries, fresh = with_labels_in_order(entries)
     axes = [FreeAxis(fresh[axis.label]) if isinstance(axis, FreeAxis) else axis for axis in axes]
