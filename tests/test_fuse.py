@@ -389,8 +389,8 @@ def test_other_weights_in_one_step_split_the_row() -> None:
     [
         ("two", "do not come to 1"),
         ("same gate", "the reset gate and the update gate are the same gate"),
-        ("no reset", "does not read the state through the reset gate"),
-        ("extra", "the reset gate"),
+        ("no reset", "a UGRNN: it has no reset gate"),
+        ("extra", "is added behind the candidate's function"),
     ],
 )
 def test_what_does_not_fit_is_named(wrong: str, words: str) -> None:
@@ -417,6 +417,7 @@ def test_what_does_not_fit_is_named(wrong: str, words: str) -> None:
     assert not grus(fused(model).model)
     seen = [site for site in gru_lower.inspect(model).sites if site.action == "seen"]
     assert any(words in site.message for site in seen), [site.message for site in seen]
+    assert not any("a constant is added" in site.message for site in seen)
 
 
 def test_require_counts_what_was_fused() -> None:

@@ -155,8 +155,10 @@ def _candidate_part(step: RecurrentStep, candidate: Poly) -> Part | str:
         listed = " + ".join(words.term(step.values, mono, factor) for mono, factor in sums.items())
         return f"the candidate is a sum of several functions, {listed}"
     if alone and len(candidate.terms) > 1:
-        rest = next((mono, factor) for mono, factor in candidate.terms if mono != (alone[0],))
-        return f"{words.term(step.values, *rest)} is added behind the candidate's function"
+        rest = [(mono, factor) for mono, factor in candidate.terms if mono != (alone[0],)]
+        rest = [each for each in rest if any(each[0])] or rest
+        listed = " + ".join(words.term(step.values, *each) for each in rest)
+        return f"{listed} is added behind the candidate's function"
     if len(activated) > 1 and len(candidate.terms) == 1:
         first, *others = sorted(activated, key=lambda serial: _op(step, serial) == "Sigmoid")
         named = " · ".join(words.name(step.values, serial) for serial in others)
