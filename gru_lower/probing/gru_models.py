@@ -135,7 +135,9 @@ def _model_of(
     joined = o["direction"] == "joined_directions"
     wanted = [f"{name}_apart" if joined and name == "Y" else name for name in wanted]
     nodes.append(helper.make_node("GRU", given, wanted, name="gru", **attributes))
-    values = dict(zip(("Y", "Y_h"), reference.gru(*_operator_inputs(arrays), **attributes), strict=True))
+    values: dict[str, Any] = dict(
+        zip(("Y", "Y_h"), reference.gru(*_operator_inputs(arrays), **attributes), strict=True)
+    )
     if o["outputs"] == "blank_Y_h":
         nodes.append(helper.make_node("GRU", given, ["Y_again", ""], name="gru_again", **attributes))
         values["Y_again"] = values["Y"]

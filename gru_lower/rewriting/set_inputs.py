@@ -132,7 +132,8 @@ def apply_settings(model: Model, settings: list[SetInput]) -> None:
     """
     graph, names = model.proto.graph, Names(model.proto)
     gone = {each.name for each in settings}
-    for container in (graph.input, graph.initializer):
+    containers: tuple[Any, ...] = graph.input, graph.initializer  # protobuf's repeated containers
+    for container in containers:
         kept = [each for each in container if each.name not in gone]
         del container[:]
         container.extend(kept)

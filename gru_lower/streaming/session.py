@@ -93,7 +93,8 @@ class Session:
         return self._own.states
 
     def _run(self, feeds: dict[str, Array]) -> dict[str, Array]:
-        return dict(zip(self._outputs, self._session.run(None, feeds), strict=True))
+        outputs: list[Any] = list(self._session.run(None, feeds))
+        return dict(zip(self._outputs, outputs, strict=True))
 
 
 def _read(model: Any) -> tuple[Any, onnx.ModelProto]:  # noqa: ANN401 - whatever holds a model

@@ -14,4 +14,5 @@ if TYPE_CHECKING:
 
 def names_of(scope: Scope) -> Names:
     """Return what hands out names that the main graph does not use."""
-    return Names(onnx.ModelProto(graph=scope.proto))
+    graph = scope.proto
+    return Names(onnx.ModelProto(graph=graph) if isinstance(graph, onnx.GraphProto) else onnx.ModelProto())

@@ -97,14 +97,14 @@ def _what_was_said(text: str, path: Path) -> dict[str, Any]:
         said = json.loads(text)
     except (ValueError, RecursionError):
         said = None
-    config = said.get("config", {}) if isinstance(said, dict) else None
-    if not isinstance(config, dict) or not isinstance(said.get("framework", ""), str):
+    found: dict[str, Any] = dict(said) if isinstance(said, dict) else {"config": None}
+    if not isinstance(found.get("config", {}), dict) or not isinstance(found.get("framework", ""), str):
         raise InvalidModel(
             f"{path}: the configuration in it ({KEY}) is damaged",
             code="GL604",
             hint="write the weights again, or without it and name what it said with --config",
         )
-    return dict(said)
+    return found
 
 
 def under(weights: Weights, layer: str | None) -> Weights:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from onnx import FunctionProto
+from onnx import FunctionProto, GraphProto
 
 from gru_lower.graph.validation.broken_rule import broken_rule
 
@@ -40,13 +40,16 @@ def check_definitions(scope: Scope) -> None:
 
 def _initializers(scope: Scope) -> list[str]:
     """Return the names of a graph's initializers."""
-    names = [tensor.name for tensor in scope.proto.initializer]
-    names += [sparse.values.name for sparse in scope.proto.sparse_initializer]
+    graph = scope.proto
+    if not isinstance(graph, GraphProto):
+        return []
+    names = [tensor.name for tensor in graph.initializer]
+    names += [sparse.values.name for sparse in graph.sparse_initializer]
     if len(set(names)) == len(names):
         return names
     double = _first_double(names)
-    alike = {t.SerializeToString(deterministic=True) for t in scope.proto.initializer if t.name == double}
-    if len(alike) > 1 or any(sparse.values.name == double for sparse in scope.proto.sparse_initializer):
+    alike = {t.SerializeToString(deterministic=True) for t in graph.initializer if t.name == double}
+    if len(alike) > 1 or any(sparse.values.name == double for sparse in graph.sparse_initializer):
         raise _twice(scope, double)
     return names
 

@@ -6,7 +6,7 @@ same, where onnx's evaluator would take longer to import than they take to run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -50,7 +50,10 @@ def guard_grus(model: onnx.ModelProto) -> onnx.ModelProto | None:
             ]
             outputs = {name: rank for name, rank in zip(gru.output, (4, 3), strict=False) if name}
             gru.output[:] = [_inner(name) for name in gru.output]
-            branches = {"then_branch": _branch(result, outputs, R), "else_branch": _branch([gru], outputs, R)}
+            branches: dict[str, Any] = {
+                "then_branch": _branch(result, outputs, R),
+                "else_branch": _branch([gru], outputs, R),
+            }
             scope.nodes[index].CopyFrom(helper.make_node("If", [empty], list(outputs), gru.name, **branches))
             scope.nodes.extend(test)
         if places:

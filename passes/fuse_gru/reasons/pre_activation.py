@@ -153,7 +153,7 @@ def read_sum(step: RecurrentStep, poly: Poly, where: str, candidate: Poly | None
             inputs.add(atom.atom)
         elif any(step.hangs(serial) for serial in mono):
             fault = fault or _strange(step, mono, where)
-        elif len(mono) > 1 or algebra.ranks[mono[0]]:
+        elif len(mono) > 1 or any(algebra.ranks[serial] for serial in mono):
             inputs.update(mono)
             ahead = ahead or mono
     return Reading(fault, state, frozenset(inputs), ahead)

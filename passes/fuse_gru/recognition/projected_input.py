@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from onnx import GraphProto
+
 from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse_gru.algebra.atoms import Broadcast, Function, Leaf, MatrixProduct, Stack
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
@@ -78,6 +80,8 @@ def hangs_on_states(loop: InterpretedLoop, algebra: Algebra, cell: Cell) -> bool
 
     """
     body = loop.body.scope
+    if not isinstance(body.proto, GraphProto):
+        return False
     producers = {name: node for node in body.nodes for name in node.output if name}
     sources = (
         getattr(algebra.atoms[s], "source", None) for a in selected_inputs(cell) for s in _atoms_behind(algebra, a)
