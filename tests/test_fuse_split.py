@@ -205,3 +205,31 @@ def test_a_convolution_that_leaves_one_column_is_read_along_its_rows() -> None:
     model.graph.input[0].CopyFrom(helper.make_tensor_value_info("image", TensorProto.FLOAT, [B, 1, "rows", 4]))
     result = gru_lower.fuse(model, require=1)
     assert result.report.verification.status == "equivalent"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_mask_that_is_the_same_in_every_step_is_none(kept: bool) -> None:  # noqa: FBT001 - pytest hands it in
+    """A scan input of constants: torchrl's mask of ones; where a step is left out, it decides."""
+    model = model_of("Scan", "states")
+    (scan,) = (node for node in model.graph.node if node.op_type == "Scan")
+    (body,) = (graph for _, graph in subgraphs(scan))
+    for node in body.node:
+        node.output[:] = ["Ht_new" if name == "Ht" else name for name in node.output]
+        node.input[:] = ["Ht_new" if name == "Ht" else name for name in node.input]
+    mask = np.ones((T, B), bool)
+    mask[2] = kept
+    model.graph.initializer.append(numpy_helper.from_array(mask, "mask"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1]), "last_axis"))
+    scan.input.append("mask")
+    body.input.append(helper.make_tensor_value_info("m", TensorProto.BOOL, None))
+    body.node.extend(
+        [
+            helper.make_node("Unsqueeze", ["m", "last_axis"], ["m1"]),
+            helper.make_node("Where", ["m1", "Ht_new", "Ht_1"], ["Ht"]),
+        ]
+    )
+    next(attribute for attribute in scan.attribute if attribute.name == "num_scan_inputs").i = 2
+    result = gru_lower.fuse(model)
+    assert any(is_onnx(node, "GRU") for node in result.model.graph.node) == kept
+    if kept:
+        assert result.report.verification.status == "equivalent"

@@ -240,6 +240,8 @@ def _slice(algebra: Algebra, tensor: Tensor, axis: int, at: Count) -> Known:
             return take_index(algebra, tensor, axis, at)
         except NotUnderstoodError:
             return None
-    if tensor.array.shape[axis] == 1 and tensor.array.dtype != object:
-        return ConstTensor(np.take(tensor.array, 0, axis), (*tensor.dims[:axis], *tensor.dims[axis + 1 :]))
+    if tensor.array.dtype != object and tensor.array.shape[axis]:
+        first = np.take(tensor.array, [0], axis)
+        if np.array_equal(tensor.array, np.broadcast_to(first, tensor.array.shape)):  # the same in every step
+            return ConstTensor(np.take(first, 0, axis), (*tensor.dims[:axis], *tensor.dims[axis + 1 :]))
     return None
