@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
+from gru_lower.passes.fuse_gru.loops.equal_stretches import ZEROS, stretches_at_first
 from gru_lower.passes.fuse_gru.loops.read_loop import LoopReader
 from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor, PolyTensor, feature_pieces, leaf_tensor
 
@@ -79,31 +80,8 @@ class PackedReader(LoopReader):
 
     def _parts(self, state: LoopState) -> list[Hashable] | None:
         """Return what each stretch is at first, ``None`` if there are none."""
-        initial, block = self.carried.initial(state), self.outside.algebra.feature_block
-        if not isinstance(initial, (PolyTensor, ConstTensor)) or len(initial.dims) < 2:
-            return None
-        width = initial.dims[-1]
-        if not isinstance(width, int) or width % block or not width:
-            return None
-        edges = range(0, width, block)
-        if isinstance(initial, ConstTensor):
-            if initial.array.dtype.kind not in "fV":
-                return None
-            if not initial.array.any():
-                return ["zeros" for _ in edges]
-            if not initial.is_full:
-                return None
-            parts = [initial.array[..., edge : edge + block] for edge in edges]
-            return [part.tobytes() if part.any() else "zeros" for part in parts]
-        if initial.axes[-1] is not FEATURES:
-            return None
-        found: list[Hashable] = []
-        for edge in edges:
-            pieces = feature_pieces(self.outside.algebra, initial, edge, edge + block)
-            found.append(
-                pieces[0][1] if len(pieces) == 1 and pieces[0][1].terms else "zeros" if len(pieces) == 1 else edge
-            )
-        return found
+        algebra = self.outside.algebra
+        return stretches_at_first(algebra, self.carried.initial(state), algebra.feature_block)
 
     def _equal_at_first(self) -> dict[tuple[int, int], tuple[int, int]]:
         first: dict[Hashable, tuple[int, int]] = {}
@@ -127,7 +105,7 @@ class PackedReader(LoopReader):
                 if len(pieces) == 1:
                     made = (pieces[0][1], known.axes)
             elif isinstance(known, ConstTensor) and not known.array.any():
-                made = "zeros"
+                made = ZEROS
             refined[place, stretch] = first.setdefault((of, made), (place, stretch))
         return refined
 

@@ -24,6 +24,7 @@ from gru_lower.passes.fuse_gru.loops.loop_parts import has_loops
 from gru_lower.passes.fuse_gru.recognition.empty_axes import EMPTY, what_was_taken
 from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
 from gru_lower.passes.fuse_gru.recognition.inner_scopes import RemovedScopes, read_by_inner_grus
+from gru_lower.passes.fuse_gru.unpacking.unpack_scans import MOST_WIDTHS, has_scans, unpack_scans
 from gru_lower.passes.fuse_gru.writing.batch_axes import declare_equal
 from gru_lower.passes.fuse_gru.writing.shared_weights import share_weights
 from gru_lower.passes.fuse_gru.writing.verification_pair import VerificationPairs
@@ -91,29 +92,59 @@ class FuseGru(Pass):
 
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Fuse in every scope; in loops that are split first, where that fuses more."""
-        if not has_loops(model):
+        if not has_loops(model) and not has_scans(model):
             return self._fused(model, ctx)
         whole = model.copy()
         tried, apart = [(whole, self._fused(whole, ctx))], model
+        unpacked = self._unpacked(model, tried[0][1], ctx)
+        if unpacked is not None:
+            apart, trial, result = unpacked
+            tried.append((trial, result))
         for take_apart in (split_loops, hoist_inputs):
             if not any(site.code == "GL802" for site in tried[-1][1].sites):
                 break
             apart = apart.copy()
             if take_apart(apart):
                 trial = apart.copy()
-                tried.append((trial, self._fused(trial, ctx)))
-        chosen, result = max(tried, key=lambda each: sum(site.action == "fused" for site in each[1].sites))
+                tried.append((trial, self._fused(trial, ctx, unpacked=unpacked is not None)))
+        chosen, result = max(tried, key=lambda each: _fused_sites(each[1]))
         if result.modified:
             model.proto.CopyFrom(chosen.proto)
             model.modified = True
         return result
+
+    def _unpacked(self, model: Model, result: PassResult, ctx: Context) -> tuple[Model, Model, PassResult] | None:
+        """Unpack the Scans that are no GRU as they are, but are when they are unpacked.
+
+        Returns:
+            The model with unpacked Scans, the same fused, and what became of it; ``None`` if no more is fused.
+
+        """
+        best: tuple[Model, Model, PassResult] | None = None
+        for attempt in range(MOST_WIDTHS):
+            apart, packed = model.copy(), {site.site for site in result.sites if site.code == "GL801"}
+            made = unpack_scans(apart, packed, attempt) if packed else {}
+            if not made:
+                break
+            trial = apart.copy()
+            found = self._fused(trial, ctx, unpacked=True)
+            stay = {site.site.rpartition(":")[2] for site in found.sites if site.action != "fused"}
+            right = {site for site, outputs in made.items() if not outputs & stay}
+            if right and len(right) < len(made):
+                apart = model.copy()
+                unpack_scans(apart, right, attempt)
+                trial = apart.copy()
+                found = self._fused(trial, ctx, unpacked=True)
+            if _fused_sites(found) > _fused_sites(result):
+                best = model, _, result = apart, trial, found
+        return best
 
     def algebra(self, model: Model, facts: Facts) -> Algebra:
         """Return the tables that are filled when a model is interpreted."""
         del model, facts
         return LoopAlgebra()
 
-    def _fused(self, model: Model, ctx: Context) -> PassResult:
+    def _fused(self, model: Model, ctx: Context, *, unpacked: bool = False) -> PassResult:
         result = PassResult(modified=False)
         edits: list[splice.Edit] = []
         batches: list[list[BatchAxis]] = []
@@ -122,6 +153,7 @@ class FuseGru(Pass):
         shortest = 1 if self.options.steps == "yes" else 2
         with _without_garbage_collection():
             algebra = self.algebra(model, facts)
+            algebra.negates_matrices = unpacked
             interpreters = list(interpret_scopes(model, facts, algebra))
             everywhere = [
                 find_recurrences(
@@ -214,6 +246,10 @@ class FuseGru(Pass):
         there = count_nodes(model.proto, "GRU")
         if there < fused:
             raise InternalError(f"{fused} GRUs were fused, {there} are there", code="GL901")
+
+
+def _fused_sites(result: PassResult) -> int:
+    return sum(site.action == "fused" for site in result.sites)
 
 
 def _why_not_committed(found: ScopeRecurrences, number: int, verified: Verification) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ tanh(-v) = -tanh(v), and likewise Softsign              likewise
 HardSigmoid(α, β)(v) = HardSigmoid(1, ½)(αv + β - ½)
 ½ tanh(v) + ½ = σ(2v), 2σ(v) - 1 = tanh(½v)
 σ(Clip(v, -c, c)) = σ(v) where σ is saturated at c
+Clip(-v, -c, c) = -Clip(v, -c, c)                       where asked for: if there is the other, with negated matrices
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.arithmetic import Arithmetic
-from gru_lower.passes.fuse_gru.algebra.atoms import Function
+from gru_lower.passes.fuse_gru.algebra.atoms import Function, MatrixProduct
 from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
 
 if TYPE_CHECKING:
+    from gru_lower.passes.fuse_gru.algebra.matrices import Matrices
     from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
 
 SATURATED = 128.0
@@ -25,7 +27,15 @@ ODD = ("Tanh", "Softsign")
 
 
 class FunctionIdentities(Arithmetic):
-    """Polynomials that functions are applied to."""
+    """Polynomials that functions are applied to.
+
+    Attributes:
+        negates_matrices: Whether (-M)v is seen to be -(Mv) in what functions are applied to, where both matrices are.
+
+    """
+
+    negates_matrices = False
+    matrices: Matrices
 
     def function(self, op: str, *arguments: Poly, parameters: tuple[float, ...] = ()) -> Poly:
         """Return a function of polynomials. Of f(v) and f(-v) = 1 - f(v), or -f(v), only one is ever an atom."""
@@ -35,12 +45,36 @@ class FunctionIdentities(Arithmetic):
         complements = op in ("Sigmoid", "HardSigmoid")
         if complements or op == "Tanh":
             arguments = (self._without_wide_clip(arguments[0]),)
+        if self.negates_matrices and (complements or op == "Clip"):
+            other = self._negative_that_is_there(op, arguments[0], parameters)
+            if other is not None:
+                return self.complement(other) if complements else self.scale(other, -1.0)
         if complements and self._is_negative(arguments[0]):
             flipped = self.poly_of_atom(Function(op, parameters, (self.scale(arguments[0], -1.0),)))
             return self.complement(flipped)
         if op in ODD and self._is_negative(arguments[0]):
             return self.scale(self.poly_of_atom(Function(op, parameters, (self.scale(arguments[0], -1.0),))), -1.0)
         return self.poly_of_atom(Function(op, parameters, arguments))
+
+    def _negative_that_is_there(self, op: str, poly: Poly, parameters: tuple[float, ...]) -> Poly | None:
+        """Return a function of -v that is there already, where negatives of matrices make it one."""
+        if op == "Clip" and parameters[0] != -parameters[1]:
+            return None
+        terms: list[Poly] = []
+        replaced = False
+        for mono, factor in poly.terms:
+            atom = self.atoms[mono[0]] if len(mono) == 1 else None
+            negative = self.matrices.negative(atom.matrix) if isinstance(atom, MatrixProduct) else None
+            if isinstance(atom, MatrixProduct) and negative is not None:
+                terms.append(self.scale(self.poly_of_atom(MatrixProduct(negative, atom.atom)), factor))
+                replaced = True
+            else:
+                terms.append(self.scale(self.poly({mono: factor}), -1.0))
+        if not replaced:
+            return None
+        negated = self.add(*terms)
+        there = (Function(op, parameters, (each,)) for each in (negated, self.scale(negated, -1.0)))
+        return self.function(op, negated, parameters=parameters) if any(map(self.has_atom, there)) else None
 
     def as_function(self, poly: Poly, *ops: str) -> Function | None:
         """Return the function that a polynomial is, if it is one of these, ``None`` for anything else."""

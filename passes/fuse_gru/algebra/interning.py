@@ -91,6 +91,10 @@ class InternTables:
         """Return the atom that a polynomial is, ``None`` if it is anything else."""
         return None if poly.atom is None else self.atoms[poly.atom]
 
+    def has_atom(self, atom: Atom) -> bool:
+        """Whether an atom is there already."""
+        return atom in self._serials
+
     def serial_of(self, atom: Atom) -> int:
         """Return an atom's serial number."""
         found = self._serials.get(atom)

@@ -76,6 +76,7 @@ class Matrices:
         self._made: dict[Hashable, Matrix] = {}
         self._parts: dict[tuple[Matrix, int, int, int, int], Matrix] = {}
         self._diagonal: dict[tuple[Matrix, tuple[int, ...]], bool] = {}
+        self._negatives: dict[Matrix, Hashable] = {}
 
     def constant(self, array: Array) -> Matrix:
         """Return the matrix of an array of two axes, (out, in)."""
@@ -95,6 +96,14 @@ class Matrices:
         if key not in self._by_content:
             self._by_content[key] = Matrix(None, source, transposed, (0, rows, 0, columns), len(self._by_content))
         return self._by_content[key]
+
+    def negative(self, matrix: Matrix) -> Matrix | None:
+        """Return the negative of a constant matrix, if that is one of the matrices."""
+        if matrix.array is None:
+            return None
+        if matrix not in self._negatives:
+            self._negatives[matrix] = (matrix.array.dtype.str, matrix.array.shape, digest(-matrix.array))
+        return self._by_content.get(self._negatives[matrix])
 
     def scaled(self, matrix: Matrix, factors: Array) -> Matrix:
         """Return a constant matrix with its columns multiplied by numbers."""

@@ -39,11 +39,12 @@ def find_in_loops(interpreter: Interpreter) -> tuple[list[Recurrence], list[Reje
     found: list[Recurrence] = []
     rejections: list[Rejection] = []
     for loop in interpreter.loops.values():
-        summed = summed_state.find_summed_state(interpreter, loop, _name(interpreter, loop))
-        found += summed[0] if summed else []
+        summed = summed_state.find_summed_states(interpreter, loop, _name(interpreter, loop))
+        found += [recurrence for each in summed for recurrence in each.recurrences]
+        summands = {place for each in summed for place in each.places}
         rejected_here: list[Rejection] = []
         for place, state in enumerate(loop.states):
-            if state.kind is StateKind.RECURRENT and place in loop.leaves and not (summed and place in summed[1]):
+            if state.kind is StateKind.RECURRENT and place in loop.leaves and place not in summands:
                 recurrences, rejected = _find_in_state(interpreter, loop, state, loop.leaves[place])
                 found += recurrences
                 if not unreadable_recurrences.hangs_on_itself(loop.body, state.inner, state.result):

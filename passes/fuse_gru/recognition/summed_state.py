@@ -1,4 +1,4 @@
-"""Find the recurrences of a loop whose state is the sum of two of the loop's states.
+"""Find the recurrences of a loop whose states are the sums of two of the loop's states each.
 
 Ht_1 = a + b
 a, b = ht, zt ∘ (Ht_1 - ht)
@@ -27,42 +27,60 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
 
 
-def find_summed_state(
-    interpreter: Interpreter, loop: InterpretedLoop, name: str
-) -> tuple[list[Recurrence], tuple[int, int]] | None:
-    """Find the GRUs whose state is the sum of two of a loop's; one for each stretch that lies side by side in them.
+class SummedStates(NamedTuple):
+    """GRUs whose states are the sum of two of a loop's.
+
+    Attributes:
+        recurrences: One for each stretch that lies side by side in the two.
+        places: The places of the two.
+
+    """
+
+    recurrences: list[Recurrence]
+    places: tuple[int, int]
+
+
+def find_summed_states(interpreter: Interpreter, loop: InterpretedLoop, name: str) -> list[SummedStates]:
+    """Find the GRUs whose state is the sum of two of a loop's, for every two states that are the summands of one.
 
     Args:
         interpreter: The scope the loop stands in.
         loop: The loop.
         name: What it is called in reports.
 
-    Returns:
-        The recurrences and the places of the two states, ``None`` if there is none.
-
     """
-    places = [
-        place for place, state in enumerate(loop.states) if state.kind is StateKind.RECURRENT and place in loop.leaves
-    ]
-    for pair in combinations(places, 2):
-        one, other = (_summand(interpreter, loop, place) for place in pair)
-        states = (loop.states[place] for place in pair)
-        given = [state for state in states if not is_zeros(interpreter.value(state.initial))]
-        if one is None or other is None or len(given) > 1:
-            continue
-        if (one.axis, len(one.stretches)) != (other.axis, len(other.stretches)):
-            continue
-        found, edge = [], 0
-        for a, b in zip(one.stretches, other.stretches, strict=True):
-            cell = _cell_of_sum(interpreter.algebra, a, b)
-            if cell is None:
-                break
-            initial = InitialState(given[0].initial, edge, edge + a.width, one.axis) if given else None
-            found.append(Recurrence((cell,), loop.trips, initial, name, loop))
-            edge += a.width
-        if found and len(found) == len(one.stretches):
-            return found, pair
-    return None
+    summands = {
+        place: _summand(interpreter, loop, place)
+        for place, state in enumerate(loop.states)
+        if state.kind is StateKind.RECURRENT and place in loop.leaves
+    }
+    found: list[SummedStates] = []
+    for pair in combinations(summands, 2):
+        one, other = (summands[place] for place in pair)
+        taken = any(place in each.places for each in found for place in pair)
+        if one is not None and other is not None and not taken:
+            recurrences = _grus_of_sum(interpreter, loop, name, pair, one, other)
+            found += [SummedStates(recurrences, pair)] if recurrences else []
+    return found
+
+
+def _grus_of_sum(
+    interpreter: Interpreter, loop: InterpretedLoop, name: str, pair: tuple[int, int], one: _Summand, other: _Summand
+) -> list[Recurrence]:
+    """Return the GRUs whose state is the sum of two states, none if a stretch of it is no GRU's."""
+    states = (loop.states[place] for place in pair)
+    given = [state for state in states if not is_zeros(interpreter.value(state.initial))]
+    if len(given) > 1 or (one.axis, len(one.stretches)) != (other.axis, len(other.stretches)):
+        return []
+    found, edge = [], 0
+    for a, b in zip(one.stretches, other.stretches, strict=True):
+        cell = _cell_of_sum(interpreter.algebra, a, b)
+        if cell is None:
+            return []
+        initial = InitialState(given[0].initial, edge, edge + a.width, one.axis) if given else None
+        found.append(Recurrence((cell,), loop.trips, initial, name, loop))
+        edge += a.width
+    return found
 
 
 def _cell_of_sum(algebra: Algebra, one: _Stretch, other: _Stretch) -> Cell | None:

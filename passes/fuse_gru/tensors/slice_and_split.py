@@ -52,7 +52,8 @@ def slice_axis(algebra: Algebra, tensor: Tensor, axis: int, start: Count, step: 
         other = with_features_on_last_free_axis(algebra, tensor)
         if other is not None:
             return slice_axis(algebra, other, axis, start, step, size)
-    if kind is FEATURES and size == 1 and (not isinstance(start, int) or len(tensor.labels) > 1):
+    one_leaf = len(tensor.pieces) == 1
+    if kind is FEATURES and size == 1 and one_leaf and (not isinstance(start, int) or len(tensor.labels) > 1):
         return _slice_of_one(algebra, tensor, axis, start)  # a step rather than a feature
     if kind is FEATURES and step == 1 and isinstance(start, int) and isinstance(size, int) and tensor.width != UNKNOWN:
         return PolyTensor(tensor.axes, dims, feature_pieces(algebra, tensor, start, start + size))
