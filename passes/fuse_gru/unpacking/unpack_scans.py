@@ -24,6 +24,7 @@ from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scop
 from gru_lower.passes.fuse_gru.loops.body_edits import copied, set_nodes, set_outputs, state_type, tensor_type
 from gru_lower.passes.fuse_gru.loops.equal_stretches import ZEROS
 from gru_lower.passes.fuse_gru.loops.loop_parts import LoopParts
+from gru_lower.passes.fuse_gru.tensors.tensor import ConstTensor
 from gru_lower.passes.fuse_gru.unpacking.stretch_width import PARTS, stretch_widths
 from gru_lower.passes.fuse_gru.unpacking.unpacked_states import UnpackedStates
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.fuse_gru.algebra.matrices import Array
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.loops.interpreted_loop import InterpretedLoop
@@ -203,13 +205,21 @@ class _UnpackedScan:
                     name, first = part, first - edge
                     break
                 edge = edge + own
+        known = self.states.outside.value(name)
+        if isinstance(known, ConstTensor) and known.is_full:
+            return self._constant(known.array[..., first : first + width], f"{name}/{first}")
         bounds, nodes = [], []
         for number in (first, first + width, 1):
-            bounds.append(self.names.value(f"{name}/bound"))
-            tensor = numpy_helper.from_array(np.array([number], np.int64), bounds[-1])
-            nodes.append(helper.make_node("Constant", [], [bounds[-1]], self.names.node(bounds[-1]), value=tensor))
-        made = self.names.value(f"{name}/{first}")
-        return made, [*nodes, helper.make_node("Slice", [name, *bounds], [made], self.names.node(made))]
+            bound, made = self._constant(np.array([number], np.int64), f"{name}/bound")
+            bounds.append(bound)
+            nodes += made
+        cut = self.names.value(f"{name}/{first}")
+        return cut, [*nodes, helper.make_node("Slice", [name, *bounds], [cut], self.names.node(cut))]
+
+    def _constant(self, array: Array, wanted: str) -> tuple[str, list[NodeProto]]:
+        name = self.names.value(wanted)
+        tensor = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        return name, [helper.make_node("Constant", [], [name], self.names.node(name), value=tensor)]
 
     def _put_together(self, place: int, ends: dict[Hashable, str]) -> list[NodeProto]:
         """Return the nodes that put the stretches of a state after the last step side by side."""
