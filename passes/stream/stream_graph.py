@@ -14,11 +14,13 @@ from gru_lower.graph.scopes import is_onnx, node_uses
 from gru_lower.passes.stream.counters import TooFar
 from gru_lower.passes.stream.known import Known
 from gru_lower.passes.stream.names import names_of
+from gru_lower.passes.stream.needed_nodes import SHAPES, needed_contents
 from gru_lower.passes.stream.node import Node
 from gru_lower.passes.stream.open_dim import Open
 from gru_lower.passes.stream.operators.registry import ELEMENTWISE, HANDLERS
 from gru_lower.passes.stream.operators.running import numbers
 from gru_lower.passes.stream.refusal import Refused, WantsChunk
+from gru_lower.passes.stream.shapes_of_dims import write_shape
 from gru_lower.passes.stream.sizes import compute
 from gru_lower.passes.stream.state_pairs import state_pairs
 from gru_lower.passes.stream.streamer import Streamer
@@ -98,9 +100,9 @@ def stream_graph(scope: Scope, facts: Facts, dims: InputDims, times: Mapping[str
     known = Known(scope, facts, dims, times)
     kind = _float_type(scope, known, times)
     try:
-        return _Visit(scope, known, Writer(scope.opset, names_of(scope)), times, chunk, kind).run()
+        return _Visit(scope, known, dims, times, chunk, kind).run()
     except TooFar:
-        return _Visit(scope, known, Writer(scope.opset, names_of(scope)), times, chunk, TensorProto.FLOAT).run()
+        return _Visit(scope, known, dims, times, chunk, TensorProto.FLOAT).run()
 
 
 def _float_type(scope: Scope, known: Known, times: Mapping[str, int]) -> int:
@@ -112,10 +114,12 @@ def _float_type(scope: Scope, known: Known, times: Mapping[str, int]) -> int:
 
 class _Visit:
     def __init__(
-        self, scope: Scope, known: Known, write: Writer, times: Mapping[str, int], chunk: int, kind: int
+        self, scope: Scope, known: Known, dims: InputDims, times: Mapping[str, int], chunk: int, kind: int
     ) -> None:
-        self.scope, self.known, self.times = scope, known, times
-        self.streamer = Streamer(scope, known, write, chunk, kind)
+        self.scope, self.known, self.dims, self.times = scope, known, dims, times
+        self.streamer = Streamer(scope, known, Writer(scope.opset, names_of(scope)), chunk, kind)
+        self.streamer.read = needed_contents(scope.nodes, scope.outputs)
+        self.shapes_only: set[str] = set()
         self.result = StreamedGraph(self.streamer)
         self.blocked: set[str] = set()
         self.from_time: set[str] = set()
@@ -159,13 +163,25 @@ class _Visit:
         if uses & self.blocked:
             self.blocked.update(filter(None, node.outputs))
             return
+        outputs = [name for name in node.outputs if name]
         before = len(self.streamer.write.nodes)
         try:
-            self._stream(node, uses)
+            if uses & self.shapes_only and is_onnx(node.proto) and node.op_type in SHAPES:
+                self._shape(node)
+            elif all(self.streamer.skips(name) for name in outputs):
+                self.shapes_only.update(outputs)
+            else:
+                self._stream(node, uses)
+                self.shapes_only.update(name for name in outputs if self.streamer.skips(name))
         except Refused as why:
             del self.streamer.write.nodes[before:]
             self._refuse(why, node.site, node.op_type)
             self.blocked.update(filter(None, node.outputs))
+
+    def _shape(self, node: Node) -> None:
+        """Write the dims of a value that is not written itself, as nothing reads its entries."""
+        self.from_time.update(node.outputs)
+        write_shape(self.streamer, node, self.dims)
 
     def _stream(self, node: Node, uses: set[str]) -> None:
         streamer, outputs = self.streamer, [name for name in node.outputs if name]
@@ -292,7 +308,7 @@ class _Visit:
             return StreamedOutput(name, None, streamer.frames(late), late.delay, late.length.steps)
         found = streamer.timed.get(name)
         if found is None:
-            if name in self.from_time or name in streamer.uniform:
+            if (name in self.from_time and self.known.follows_time(name)) or name in streamer.uniform:
                 raise Refused("GL853", "it is computed from how many frames there are")
             return StreamedOutput(name, None, 0, 0)
         found = replace(found, name=self.moved.get(found.name, found.name))

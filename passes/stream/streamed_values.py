@@ -38,6 +38,7 @@ class StreamedValues:
         steps: The recurrences that step along time, or would if they could, by the site.
         states_of: The first state of each recurrence that steps along time: its input and its output.
         gone: Inputs that nothing asks for any more.
+        read: The values whose entries an output comes of.
         notes: What there is to say, as ``(code, message, node)``.
 
     """
@@ -55,6 +56,7 @@ class StreamedValues:
         self.steps: list[str] = []
         self.states_of: dict[str, tuple[str, str]] = {}
         self.gone: set[str] = set()
+        self.read: set[str] = set()
         self.notes: list[tuple[str, str, str]] = []
         self.kept_states: dict[str, str] = {}
         self.pairs: dict[str, str] = {}
@@ -73,6 +75,10 @@ class StreamedValues:
     def value(self, name: str) -> Array | None:
         """Return what a value always is, or ``None``."""
         return self.known.value(name) if name else None
+
+    def skips(self, name: str) -> bool:
+        """Whether a value need not be written, as its dims alone are read, and do not follow time."""
+        return name not in self.read and not self.known.grows(name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the dims of a value at the sizes that were worked out.

@@ -10,10 +10,11 @@ from onnx import helper
 from gru_lower.graph.constant_nodes import constant_nodes
 from gru_lower.graph.facts import FREE_INITIALIZERS_IR_VERSION
 from gru_lower.graph.scopes import node_uses
+from gru_lower.passes.stream.needed_nodes import needed_nodes
 from gru_lower.streaming import description
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     import onnx
 
@@ -64,7 +65,7 @@ def put_in_place(model: Model, written: WrittenModel) -> None:
     own = {value.name for value in graph.output}
     states = [each for each in write.states if each.state.output not in own]
     wanted = [*own, *(each.state.output for each in states)]
-    nodes = _reached(nodes, wanted)
+    nodes = needed_nodes(nodes, wanted)
     used = {name for node in nodes for name in node_uses(node)} | set(wanted)
     del graph.node[:]
     graph.node.extend(nodes)
@@ -84,17 +85,6 @@ def put_in_place(model: Model, written: WrittenModel) -> None:
         graph.output.append(helper.make_tensor_value_info(each.state.output, each.elem_type, each.dims))
     description.write(written.description, model.proto)
     model.modified = True
-
-
-def _reached(nodes: list[onnx.NodeProto], wanted: Iterable[str]) -> list[onnx.NodeProto]:
-    """Return the nodes that something wanted comes of, in order."""
-    needed = set(wanted)
-    kept: list[onnx.NodeProto] = []
-    for node in reversed(nodes):
-        if needed.intersection(node.output):
-            kept.append(node)
-            needed.update(node_uses(node))
-    return kept[::-1]
 
 
 def _keep(container: Any, condition: Callable[[Any], bool]) -> None:  # noqa: ANN401 - protobuf's repeated container

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.passes.stream.needed_nodes import SHAPES
 from gru_lower.passes.stream.operators.slices import read_slice
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 def cropped_at_end(streamer: Streamer, name: str) -> int:
     """Return how many of a value's last frames nobody reads: all that read it are Slices that end before them."""
     users = [node for node in streamer.scope.nodes if name in node.input]
-    if streamer.scope.uses[name] != len(users) or not users:
+    if streamer.scope.uses[name] != len(users):
+        return 0
+    users = [node for node in users if not (is_onnx(node) and node.op_type in SHAPES)]
+    if not users:
         return 0
     grown = streamer.known.grows(name)
     crops: list[int] = []

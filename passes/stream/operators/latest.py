@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from gru_lower.passes.stream.timing import Timed
 
 
-def latest_frame(streamer: Streamer, node: Node, timed: Timed, *, keepdims: bool) -> None:
+def latest_frame(streamer: Streamer, node: Node, timed: Timed, output: str, *, keepdims: bool) -> None:
     """Write the latest frame of a value in place of its last one."""
     timed = streamer.foreseen(streamer.ready(timed, node.local), node.local)
-    chunk, axis, output = streamer.frames(timed), timed.axis, node.output(0)
+    chunk, axis = streamer.frames(timed), timed.axis
     name = timed.name
     if chunk > 1:
         name = _last_of_chunk(streamer, timed, chunk, node.local)

@@ -107,7 +107,7 @@ def slice_(streamer: Streamer, node: Node) -> None:
     if cut is None:
         streamer.put(node.output(0), timed, timed.axis, name=name, fill=timed.fill, tame=timed.tame)
         return
-    _along_time(streamer, node, replace(timed, name=name), cut)
+    _along_time(streamer, node, replace(timed, name=name), cut, node.output(0))
 
 
 def _other_axes(streamer: Streamer, node: Node, timed: Timed, cuts: dict[int, Cut]) -> str:
@@ -125,15 +125,15 @@ def _other_axes(streamer: Streamer, node: Node, timed: Timed, cuts: dict[int, Cu
     return name
 
 
-def _along_time(streamer: Streamer, node: Node, timed: Timed, cut: Cut) -> None:
-    axis, output = timed.axis, node.output(0)
+def _along_time(streamer: Streamer, node: Node, timed: Timed, cut: Cut, output: str) -> None:
+    axis = timed.axis
     begins = cut.start[0] == cut.start[1]
     ends = cut.size[0] - cut.stop[0] == cut.size[1] - cut.stop[1]
     behind = [size - start for size, start in zip(cut.size, cut.start, strict=True)]
     if cut.step < 0:
         raise Refused("GL854", f"it turns axis {axis}, which is time, around")
     if behind == [1, 1] and cut.stop == cut.size:
-        latest_frame(streamer, node, timed, keepdims=True)
+        latest_frame(streamer, node, timed, output, keepdims=True)
         return
     if not begins and ends and behind[0] == behind[1]:
         raise Refused(
@@ -180,17 +180,19 @@ def gather(streamer: Streamer, node: Node) -> None:
         places = [int(index.reshape(-1)[0]) for index in pair]
         behind = [size[axis] - (place % size[axis]) for place, size in zip(places, sizes, strict=True)]
         if behind == [1, 1] and not found.merged:
-            latest_frame(streamer, node, found, keepdims=pair[0].ndim == 1)
+            latest_frame(streamer, node, found, node.output(0), keepdims=pair[0].ndim == 1)
             return
     raise Refused("GL855", f"it takes single frames out of axis {axis}, which is time")
 
 
 def split(streamer: Streamer, node: Node) -> None:
-    """Stream a Split along another axis than time."""
-    timed = streamer.ready(streamer.timed[node.inputs[0]], node.local)
+    """Stream a Split: along time each part is a Slice."""
+    timed = streamer.timed[node.inputs[0]]
     axis = node.attributes.get("axis", 0) % len(timed.dims)
     if axis == timed.axis:
-        raise Refused("GL855", f"it cuts axis {axis}, which is time, into pieces")
+        _split_time(streamer, node, timed)
+        return
+    timed = streamer.ready(timed, node.local)
     if node.input(1) and streamer.value(node.input(1)) is None:
         raise Refused("GL859", "the lengths of its parts are not constant")
     lengths = [streamer.shape(name)[axis] if name else 0 for name in node.outputs]
@@ -201,3 +203,19 @@ def split(streamer: Streamer, node: Node) -> None:
         node.copied(streamer, [timed.name])
     for output in filter(None, node.outputs):
         streamer.put(output, timed, timed.axis, fill=timed.fill, tame=timed.tame)
+
+
+def _split_time(streamer: Streamer, node: Node, timed: Timed) -> None:
+    axis = timed.axis
+    sizes = streamer.known.pair_of_shapes(node.inputs[0])
+    parts = [streamer.known.pair_of_shapes(name) for name in node.outputs if name]
+    if sizes is None or len(parts) != len(node.outputs) or timed.merged:
+        raise Refused("GL855", f"it cuts axis {axis}, which is time, into pieces")
+    begin = 0, 0
+    for output, part in zip(node.outputs, parts, strict=True):
+        if part is None:
+            raise Refused("GL859", "the lengths of its parts are not constant")
+        end = begin[0] + part[0][axis], begin[1] + part[1][axis]
+        if not streamer.skips(output):
+            _along_time(streamer, node, timed, Cut(begin, end, 1, (sizes[0][axis], sizes[1][axis])), output)
+        begin = end

@@ -1,0 +1,63 @@
+"""Which nodes of a graph something comes of, and dropping the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnx import defs
+
+from gru_lower.graph.scopes import is_onnx, node_uses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from onnx import GraphProto, NodeProto
+
+SHAPES = {"Shape", "Size"}
+"""What reads of a value its dims alone."""
+RECURRENCES = {"GRU", "LSTM", "RNN"}
+OPTIONAL = defs.OpSchema.FormalParameterOption.Optional
+
+
+def needed_nodes(nodes: Sequence[NodeProto], wanted: Iterable[str]) -> list[NodeProto]:
+    """Return the nodes that something wanted comes of, in order."""
+    needed = set(wanted)
+    kept: list[NodeProto] = []
+    for node in reversed(nodes):
+        if needed.intersection(node.output):
+            kept.append(node)
+            needed.update(node_uses(node))
+    return kept[::-1]
+
+
+def needed_contents(nodes: Sequence[NodeProto], wanted: Iterable[str]) -> set[str]:
+    """Return the values whose entries something wanted comes of: those of which only dims are read are none of them."""
+    needed = set(wanted)
+    for node in reversed(nodes):
+        if needed.intersection(node.output) and not (is_onnx(node) and node.op_type in SHAPES):
+            needed.update(node_uses(node))
+    return needed
+
+
+def drop_unused(graph: GraphProto) -> bool:
+    """Drop the nodes, and the last outputs of nodes, that nothing uses; return whether there were any.
+
+    Args:
+        graph: A main graph, edited in place.
+
+    """
+    wanted = {value.name for value in graph.output}
+    kept = needed_nodes(list(graph.node), wanted)
+    dropped = len(kept) != len(graph.node)
+    if dropped:
+        del graph.node[:]
+        graph.node.extend(kept)
+    used = {name for node in graph.node for name in node_uses(node)} | wanted
+    for node in graph.node:
+        if is_onnx(node) and node.op_type not in RECURRENCES and len(node.output) > 1 and defs.has(node.op_type):
+            declared = defs.get_schema(node.op_type).outputs
+            least = sum(each.option != OPTIONAL for each in declared) if len(declared) >= len(node.output) else 0
+            while least and len(node.output) > least and node.output[-1] not in used:
+                del node.output[-1]
+                dropped = True
+    return dropped
