@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onnx import defs
+from onnx import TensorProto, defs, helper
 
 from gru_lower.graph.scopes import is_onnx, node_uses
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SHAPES = {"Shape", "Size"}
 """What reads of a value its dims alone."""
 RECURRENCES = {"GRU", "LSTM", "RNN"}
+NOTHING = TensorProto(data_type=TensorProto.FLOAT, dims=[0])
 OPTIONAL = defs.OpSchema.FormalParameterOption.Optional
 
 
@@ -42,18 +43,22 @@ def needed_contents(nodes: Sequence[NodeProto], wanted: Iterable[str]) -> set[st
 def drop_unused(graph: GraphProto) -> bool:
     """Drop the nodes, and the last outputs of nodes, that nothing uses; return whether there were any.
 
+    A constant of nothing stands in the place of each such node, so that messages count the others as the model does.
+
     Args:
         graph: A main graph, edited in place.
 
     """
-    wanted = {value.name for value in graph.output}
-    kept = needed_nodes(list(graph.node), wanted)
-    dropped = len(kept) != len(graph.node)
-    if dropped:
-        del graph.node[:]
-        graph.node.extend(kept)
+    wanted, nodes = {value.name for value in graph.output}, list(graph.node)
+    kept = {id(node) for node in needed_nodes(nodes, wanted)}
+    dropped = False
+    for node in nodes:
+        if id(node) not in kept and node.op_type != "Constant":
+            outputs = [name for name in node.output if name][:1]
+            node.CopyFrom(helper.make_node("Constant", [], outputs, node.name, value=NOTHING))
+            dropped = True
     used = {name for node in graph.node for name in node_uses(node)} | wanted
-    for node in graph.node:
+    for node in nodes:
         if is_onnx(node) and node.op_type not in RECURRENCES and len(node.output) > 1 and defs.has(node.op_type):
             declared = defs.get_schema(node.op_type).outputs
             least = sum(each.option != OPTIONAL for each in declared) if len(declared) >= len(node.output) else 0
