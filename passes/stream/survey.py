@@ -23,12 +23,13 @@ def survey(model: Model) -> Streaming | None:
     """Return whether a model could run frame by frame; ``None`` where it is not known which axis is time.
 
     Args:
-        model: The model; it is not changed.
+        model: The model; one that was handed over in memory is not changed, one that was read is used up.
 
     """
     if describe(model.proto) is not None:
         return None
-    model = model.copy()
+    if model.raw is None:
+        model = model.copy()
     try:
         prepare(model)
         scope, facts = next(iter(walk(model.proto))), Facts(model)
