@@ -76,3 +76,61 @@ def test_a_split_along_time_is_slices(chunk: int) -> None:
     result = streamed(body, chunk)
     assert result.report.stream is not None
     assert result.report.stream.lag == 0
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+@pytest.mark.parametrize("pads", ["2, 0", "1, 1", "0, 2"])
+def test_an_average_that_leaves_padding_out_divides_by_what_is_inside(pads: str, chunk: int) -> None:
+    whole = text_model(f"""<ir_version: 8, opset_import: ["": 17]>
+      g (float["B", 3, "T"] x, float[3, 3, 3] w_a, float[3, 3, 3] w_b) => (float["B", 3, "U"] y) {{
+        a = Conv <pads = [1, 1]> (x, w_a)
+        m = AveragePool <kernel_shape = [3], pads = [{pads}]> (a)
+        y = Conv <pads = [1, 1]> (m, w_b)
+      }}""")
+    result = gru_lower.stream(whole, chunk=chunk, verify=False)
+    frames = np.random.default_rng(0).standard_normal((2, 3, 17)).astype(np.float32)
+    assert streamed_error(whole, result.model, {"x": frames}, (1, 2, 7)) < 1e-5
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_whole_numbers_are_summed_along_time(chunk: int) -> None:
+    body = """axis = Constant <value_int = 0> () half = Constant <value_float = 0.5> () above = Greater (x, half)
+      n = Cast <to = 7> (above) s = CumSum (n, axis) xt = Cast <to = 1> (s) """
+    streamed(body, chunk)
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_frames_that_a_model_hands_on_itself_stay_its_own_state(chunk: int) -> None:
+    whole = text_model("""<ir_version: 8, opset_import: ["": 17]>
+      g (float[1, 3, "T"] x, float[2, 1, 3, 4] cache, float[3, 3, 3] w_a, float[3, 3, 3] w_b)
+        => (float[1, 3, "T"] y, float[2, 1, 3, 4] cache_out) {
+        begin = Constant <value = int64[1] {-4}> ()
+        end = Constant <value = int64[1] {9223372036854775807}> ()
+        axis = Constant <value = int64[1] {2}> ()
+        zero = Constant <value = int64[1] {0}> ()
+        one = Constant <value = int64[1] {1}> ()
+        first, second = Split <axis = 0> (cache)
+        cache_a = Squeeze (first, zero)
+        cache_b = Squeeze (second, zero)
+        a = Concat <axis = 2> (cache_a, x)
+        r = Conv <dilations = [2]> (a, w_a)
+        last_a = Slice (a, begin, end, axis)
+        t = Tanh (r)
+        b = Concat <axis = 2> (cache_b, t)
+        s = Conv <dilations = [2]> (b, w_b)
+        y = Add (s, x)
+        last_b = Slice (b, begin, end, axis)
+        out_a = Unsqueeze (last_a, zero)
+        out_b = Unsqueeze (last_b, zero)
+        cache_out = Concat <axis = 0> (out_a, out_b)
+      }""")
+    result = gru_lower.stream(whole, chunk=chunk, verify=False)
+    stream = result.report.stream
+    assert stream is not None
+    assert stream.lag == 0
+    assert (stream.states[0].input, stream.states[0].output) == ("cache", "cache_out")
+    assert [each.kind for each in stream.states if each.kind != "count"] == ["recurrent"]
+    rng = np.random.default_rng(0)
+    feeds = {"x": rng.standard_normal((1, 3, 17)), "cache": rng.standard_normal((2, 1, 3, 4))}
+    feeds = {name: value.astype(np.float32) for name, value in feeds.items()}
+    assert streamed_error(whole, result.model, feeds, (1, 2, 7)) < 1e-5

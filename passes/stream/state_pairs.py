@@ -11,7 +11,7 @@ from gru_lower.passes.stream.operators.recurrences import STATES
 from gru_lower.passes.stream.sizes import compute
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from gru_lower.graph.scopes import Scope
     from gru_lower.passes.stream.known import Known
@@ -47,6 +47,9 @@ def state_pairs(scope: Scope, known: Known, inputs: Mapping[str, int]) -> tuple[
             if first < len(node.input) and node.input[first] and last < len(node.output) and node.output[last]:
                 firsts.setdefault(node.input[first], walker.roots(node.input[first]) or set())
                 lasts[node.output[last]] = node.input[first]
+    for front, following in _pasts(scope, known):
+        firsts.setdefault(front, walker.roots(front) or set())
+        lasts[following] = front
     found: dict[str, str] = {}
     pairs: dict[str, str] = {}
     for source in scope.inputs:
@@ -69,6 +72,21 @@ def state_pairs(scope: Scope, known: Known, inputs: Mapping[str, int]) -> tuple[
                 found.update(dict.fromkeys(mine, source))
                 break
     return found, pairs
+
+
+def _pasts(scope: Scope, known: Known) -> Iterator[tuple[str, str]]:
+    """Yield what stands in front of frames, and the Slice that takes as many of the last ones of both."""
+    for node in scope.nodes:
+        if not is_onnx(node, "Concat") or len(node.input) != 2:
+            continue
+        front, both = node.input[0], node.output[0]
+        shape = known.shape(front)
+        axes = known.grows(both)
+        if shape is None or known.grows(front) or len(axes) != 1:
+            continue
+        for user in scope.nodes:
+            if is_onnx(user, "Slice") and user.input[0] == both and known.shape(user.output[0]) == shape:
+                yield front, user.output[0]
 
 
 class _Views:

@@ -50,6 +50,9 @@ class Streamer(StreamedValues):
         key = *timed.identity, to
         if key in self._delayed:
             return self._delayed[key]
+        if timed.past is not None:
+            self._delayed[key] = self._delayed_by_past(timed, more, local)
+            return self._delayed[key]
         whole, timed = timed, self.plain(timed, local)
         more *= int(timed.rate / whole.rate)
         chunk, axis = self.frames(timed), timed.axis
@@ -82,6 +85,27 @@ class Streamer(StreamedValues):
         self._delayed[key] = late
         return late
 
+    def past_frames(self, timed: Timed, frames: int, local: str) -> str:
+        """Return so many frames before those of a push, of a value that has a state of the model's own.
+
+        Raises:
+            Refused: The state holds fewer.
+
+        """
+        held = -timed.delay
+        if timed.past is None or frames > held:
+            raise Refused("GL859", f"it reads {frames} frames back, and {timed.past} holds {held}")
+        return timed.past if frames == held else self.write.slice(timed.past, timed.axis, held - frames, None, local)
+
+    def _delayed_by_past(self, timed: Timed, more: int, local: str) -> Timed:
+        """Return a value later by some of the frames that its state holds."""
+        past = self.past_frames(timed, more, f"{local}_past")
+        both = self.write.concat([past, timed.name], timed.axis, f"{local}_window")
+        name = self.write.slice(both, timed.axis, 0, self.frames(timed), f"{local}_late")
+        if timed.delay + more < 0:
+            raise Refused("GL859", f"it reads {-timed.delay - more} frames of {timed.past} alone")
+        return replace(timed, name=name, delay=timed.delay + more, past=None, fill=None)
+
     def cast_for_state(self, timed: Timed, local: str) -> Timed:
         """Return a value of truths as numbers: states are of the model's float type."""
         if dtype_of(timed.elem_type) != np.dtype(bool):
@@ -101,7 +125,9 @@ class Streamer(StreamedValues):
         delay, history = timed.delay + first, None
         if timed.history is not None and delay < 0:
             history = np.take(timed.history, range(first, first - delay), axis=timed.axis)
-        return replace(timed, delay=delay, length=timed.length.plus(-first - last), history=history, fill=None)
+        return replace(
+            timed, delay=delay, length=timed.length.plus(-first - last), history=history, past=None, fill=None
+        )
 
     def ready(self, timed: Timed, local: str) -> Timed:
         """Return a value all of whose frames come: one whose first frames lie before the stream is delayed."""
@@ -218,13 +244,15 @@ class Streamer(StreamedValues):
         name = source.name
         if kept < 0:
             name = self.write.slice(name, axis, -kept, None, f"{local}_from")
+        elif kept > 0 and timed.past is not None:
+            name = self.write.concat([self.past_frames(timed, kept, f"{local}_past"), name], axis, f"{local}_window")
         elif kept > 0:
             first = self.first_frames(timed, -timed.delay - kept, kept, fill)
             cache, following = self.keep(source, kept, first, f"{local}_past")
             name = self.write.concat([cache, name], axis, f"{local}_window")
             self.write.slice(name, axis, chunk, chunk + kept, f"{local}_keep", following)
-        read = replace(source, name=name, fill=None, history=None)
-        out = replace(timed, rate=rate, delay=delay, length=length, fill=None, history=None)
+        read = replace(source, name=name, fill=None, history=None, past=None)
+        out = replace(timed, rate=rate, delay=delay, length=length, fill=None, history=None, past=None)
         return read, out
 
 

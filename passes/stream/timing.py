@@ -76,6 +76,7 @@ class Timed:
         before: The product of the dims merged into the axis in front of time, at the sizes that were worked out.
         after: That of those merged in behind time.
         history: The frames that come before the first push, where ``delay`` is below 0; 1 along open dims.
+        past: The name of a state of the model's own that holds the ``-delay`` frames before those of each push.
         fill: What the frames before the begin and from the end on hold, where that is known.
         tame: Whether frames made of zeros are finite in it.
 
@@ -91,6 +92,7 @@ class Timed:
     before: int = 1
     after: int = 1
     history: Array | None = None
+    past: str | None = None
     fill: float | None = None
     tame: bool = True
 
@@ -102,11 +104,12 @@ class Timed:
     @property
     def identity(self) -> tuple[Any, ...]:
         """What tells it from other values of the same name: views along time are written as no node of their own."""
-        return self.name, self.delay, self.length, self.rate, None if self.history is None else self.history.tobytes()
+        history = None if self.history is None else self.history.tobytes()
+        return self.name, self.delay, self.length, self.rate, history, self.past
 
     def named(self, name: str, **changes: Any) -> Timed:  # noqa: ANN401 - whatever the attributes hold
         """Return another value of the same timing; what its frames outside hold is not known."""
-        return replace(self, **{"name": name, "fill": None, "history": None, **changes})
+        return replace(self, **{"name": name, "fill": None, "history": None, "past": None, **changes})
 
     def same_clock(self, other: Timed) -> bool:
         """Whether frames of both stand for the same time."""

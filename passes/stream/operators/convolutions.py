@@ -62,12 +62,6 @@ def _windowed(streamer: Streamer, node: Node, kernel: list[int], fill: float) ->
             raise Refused("GL857", f"ceil_mode along axis {timed.axis}, which is time", "export it with ceil_mode=0")
         right = full = stride - 1
     unused = min(cropped_at_end(streamer, node.output(0)), right) if stride == 1 else 0
-    if node.op_type == "AveragePool" and (left or right) and not node.attributes.get("count_include_pad", 0):
-        raise Refused(
-            "GL857",
-            f"an average along axis {timed.axis}, which is time, that leaves padding out",
-            "export it with count_include_pad=1",
-        )
     if reach or stride > 1:
         streamer.works.append(node.site)
     read, out = streamer.window(timed, reach, stride, left, full, fill, node.local, unused)
@@ -78,10 +72,47 @@ def _windowed(streamer: Streamer, node: Node, kernel: list[int], fill: float) ->
     pads = _all_pads(streamer, node, timed, kernel, at)
     if any(pads) or "pads" in node.attributes or changes:
         changes["pads"] = pads
-    node.copied(streamer, [read.name, *rest], **changes)
+    leaves_out = node.op_type == "AveragePool" and (left or right) and not node.attributes.get("count_include_pad", 0)
+    if leaves_out:
+        window = reach, stride, left, full, unused
+        _average_without_padding(streamer, node, timed, read.name, window, changes)
+    else:
+        node.copied(streamer, [read.name, *rest], **changes)
     # What lies outside is the least number there is: whatever is computed of it may be infinite.
     tame = timed.tame and (node.op_type != "MaxPool" or not (left or right))
     streamer.put(node.output(0), out, timed.axis, tame=tame)
+
+
+def _average_without_padding(
+    streamer: Streamer,
+    node: Node,
+    timed: Timed,
+    read: str,
+    window: tuple[int, int, int, int, int],
+    changes: dict[str, Any],
+) -> None:
+    """Write an average as one with padding, over the average of what is 1 inside and 0 in the padding."""
+    write, local = streamer.write, node.local
+    reach, stride, left, right, unused = window
+    plain = streamer.plain(timed, local)
+    dims = [1, 1, *plain.dims[2:]]
+    shape = [streamer.frames(plain) if axis == plain.axis else dim for axis, dim in enumerate(dims)]
+    if any(not isinstance(dim, int) for dim in shape):
+        raise Refused("GL859", "it averages over an axis that is open beside time", "make it static with --fix-dim")
+    ones = write.constant(np.ones([int(str(dim)) for dim in shape], dtype_of(timed.elem_type)), f"{local}_ones")
+    inside = replace(plain, name=ones, dims=tuple(dims), fill=None, history=None, tame=True)
+    if plain.delay < 0:
+        raise Refused(
+            "GL857", f"an average along axis {timed.axis}, which is time, that leaves padding out behind a Pad"
+        )
+    counted, _ = streamer.window(inside, reach, stride, left, right, 0.0, f"{local}_inside", unused)
+    names = [write.names.value(f"{local}_{what}") for what in ("padded", "share")]
+    for source, name in zip((read, counted.name), names, strict=True):
+        node.copied(streamer, [source], [name], **{**changes, "count_include_pad": 1})
+    # Before the begin there may be nothing inside: what comes of that is not read, and has to be a number all the same.
+    least = np.array(0.5 / np.prod(node.attributes["kernel_shape"]), dtype_of(timed.elem_type))
+    share = write.emit("Max", [names[1], write.constant(least, f"{local}_least")], f"{local}_at_least")
+    write.emit("Div", [names[0], share], local, node.output(0))
 
 
 def _refuse_ceil_elsewhere(node: Node, at: int, spatial: int) -> None:

@@ -72,6 +72,10 @@ def _along_time(streamer: Streamer, node: Node, timed: dict[int, Timed], axis: i
     found = streamer.plain(found, node.local)
     if found.axis != axis or found.merged:
         raise Refused("GL855", f"it puts frames beside others along axis {axis}")
+    if index == 1 and node.inputs[0] in streamer.kept_states and len(node.inputs) == 2:
+        _behind_past(streamer, node, found)
+        return
+    found = streamer.ready(found, node.local) if found.past is not None else found
     front = [_frames(streamer, name, found, axis) for name in node.inputs[:index]]
     behind = [_frames(streamer, name, found, axis) for name in node.inputs[index + 1 :]]
     left, right = (sum(part.shape[axis] for part in parts) for parts in (front, behind))
@@ -96,6 +100,23 @@ def _along_time(streamer: Streamer, node: Node, timed: dict[int, Timed], axis: i
     )
 
 
+def _behind_past(streamer: Streamer, node: Node, found: Timed) -> None:
+    """Note frames behind those that a state of the model's own holds."""
+    if found.delay or found.rate != 1:
+        raise Refused("GL855", f"{node.inputs[0]} stands along axis {found.axis} beside a stream that is late")
+    held = streamer.shape(node.inputs[0])[found.axis]
+    streamer.put(
+        node.output(0),
+        found,
+        found.axis,
+        name=found.name,
+        delay=-held,
+        length=found.length.plus(held),
+        past=streamer.name(node.inputs[0]),
+        tame=found.tame,
+    )
+
+
 def _frames(streamer: Streamer, name: str, found: Timed, axis: int) -> Array:
     refuse_latest(streamer, name)
     value = streamer.known.at.value(name)
@@ -113,6 +134,7 @@ def pad(streamer: Streamer, node: Node) -> None:
     if set(node.timed(streamer)) != {0}:
         raise Refused("GL853", "how much it pads is different for each frame")
     found = streamer.timed[node.inputs[0]]
+    found = streamer.ready(found, node.local) if found.past is not None else found
     pads, fill = _pads(streamer, node, len(found.dims))
     rank = len(found.dims)
     left, right = pads[found.axis], pads[found.axis + rank]
@@ -120,6 +142,7 @@ def pad(streamer: Streamer, node: Node) -> None:
     others = list(pads)
     others[found.axis] = others[found.axis + rank] = 0
     if (left or right) and mode != "constant":
+        streamer.works.append(node.site)
         raise Refused(
             "GL857",
             f"it pads axis {found.axis}, which is time, with mode {mode}",

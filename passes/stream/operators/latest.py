@@ -39,3 +39,24 @@ def _last_of_chunk(streamer: Streamer, timed: Timed, chunk: int, local: str) -> 
     place = write.emit("ReduceMax", [reached], f"{local}_place", keepdims=1)
     index = write.emit("Cast", [place], f"{local}_index", to=7)
     return write.emit("Gather", [timed.name, index], f"{local}_latest", axis=timed.axis)
+
+
+def following_past(streamer: Streamer, node: Node, timed: Timed, output: str) -> None:
+    """Write the next value of a state of the model's own that holds past frames: the last ones there are."""
+    write, local, axis, held = streamer.write, node.local, timed.axis, -timed.delay
+    both = write.concat([str(timed.past), timed.name], axis, f"{local}_window")
+    chunk = streamer.frames(timed)
+    if chunk == 1:
+        write.slice(both, axis, 1, None, local, output)
+        return
+    counters = streamer.counters
+    valid = counters.valid(None, [j + 1 for j in range(chunk)], 0, counters.elem_type)
+    first = np.arange(held, dtype=counters.dtype)
+    if write.opset < 13:
+        total = write.emit("ReduceSum", [valid], f"{local}_valid", axes=[0], keepdims=1)
+    else:
+        axes = write.constant(np.array([0], np.int64), f"{local}_axis")
+        total = write.emit("ReduceSum", [valid, axes], f"{local}_valid", keepdims=1)
+    places = write.emit("Add", [total, write.constant(first, f"{local}_places")], f"{local}_kept")
+    index = write.emit("Cast", [places], f"{local}_index", to=7)
+    write.emit("Gather", [both, index], local, output, axis=axis)

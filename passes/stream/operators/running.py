@@ -38,12 +38,11 @@ def cumsum(streamer: Streamer, node: Node) -> None:
     write, local = streamer.write, node.local
     found = streamer.masked(found, 0.0, local, begin=True, end=False)
     kind = found.elem_type
-    wide = kind if dtype_of(kind).itemsize >= 4 else FLOAT
+    is_float = np.issubdtype(dtype_of(kind), np.floating)
+    wide = kind if is_float and dtype_of(kind).itemsize >= 4 else FLOAT
     x = found.name if wide == kind else write.emit("Cast", [found.name], f"{local}_wide", to=wide)
     dims = [*found.dims]
     dims[axis] = 1
-    if not np.issubdtype(dtype_of(wide), np.floating):
-        raise Refused("GL859", "it sums whole numbers, which grow without bound")
     total, following = write.state(f"{local}_sum", wide, dims, 0.0, "sum")
     chunk, exclusive = streamer.frames(found), bool(node.attributes.get("exclusive", 0))
     if chunk == 1:

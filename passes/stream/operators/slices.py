@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import helper
 
-from gru_lower.passes.stream.operators.latest import latest_frame
+from gru_lower.passes.stream.operators.latest import following_past, latest_frame
 from gru_lower.passes.stream.refusal import Refused
 
 if TYPE_CHECKING:
@@ -132,6 +132,9 @@ def _along_time(streamer: Streamer, node: Node, timed: Timed, cut: Cut, output: 
     behind = [size - start for size, start in zip(cut.size, cut.start, strict=True)]
     if cut.step < 0:
         raise Refused("GL854", f"it turns axis {axis}, which is time, around")
+    if timed.past is not None and behind == [-timed.delay] * 2 and cut.stop == cut.size and cut.step == 1:
+        following_past(streamer, node, timed, output)
+        return
     if behind == [1, 1] and cut.stop == cut.size:
         latest_frame(streamer, node, timed, output, keepdims=True)
         return

@@ -37,7 +37,7 @@ def _moved_history(streamer: Streamer, node: Node, timed: Timed) -> Array | None
 
 def _view(streamer: Streamer, node: Node, timed: Timed) -> tuple[Timed, Array | None]:
     history = _moved_history(streamer, node, timed)
-    if timed.history is not None and history is None:
+    if timed.past is not None or (timed.history is not None and history is None):
         timed = streamer.ready(timed, node.local)
     return timed, history
 
