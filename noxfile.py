@@ -79,6 +79,17 @@ def faults(session: nox.Session) -> None:
     session.run("pytest", "-q", "-m", "faults", "tests/test_write_faults.py", *session.posargs)
 
 
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz all commands with 20,000 models drawn over structure, and files over bytes; arguments: COUNT SEED."""
+    session.install(".[test]")
+    session.chdir("tests")
+    session.run("python", "-m", "fuzzing", *session.posargs)
+    session.install("atheris>=3", success_codes=[0, 1])  # not every Python and platform has a wheel of it
+    if not session.run("python", "-c", "import atheris", success_codes=[0, 1], silent=True):
+        session.run("python", "-m", "fuzzing.over_bytes", "-runs=20000", "-max_total_time=600")
+
+
 ENGINES = {
     "onnxruntime": [],  # comes with the package
     "reference": [],

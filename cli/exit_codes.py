@@ -48,14 +48,25 @@ def exit_code_of(command: Callable[[], Any], *, plain: bool) -> int:
         hint = "check the disk's space and the permissions"
         _print_error(Unsupported(f"{name}: {error.strerror or error}", code="GL004", hint=hint), plain)
         return Unsupported.exit_code
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is a bug of ours and has to say so
-        import traceback
-
-        traceback.print_exc()
-        hint = "please report it with the model"
-        _print_error(InternalError(f"{type(error).__name__}: {error}", code="GL901", hint=hint), plain)
-        return InternalError.exit_code
+    except Exception as error:  # noqa: BLE001 - whatever it is, the model is odd, or it is a bug of ours
+        return _unexpected(error, plain)
     return code if isinstance(code, int) else 0
+
+
+def _unexpected(error: Exception, plain: bool) -> int:
+    """Refuse a model that is odd; for any other, what happened is a bug of ours and has to say so."""
+    from gru_lower.graph.odd_models import refusal_of
+
+    refusal = refusal_of(error)
+    if refusal is not None:
+        _print_error(refusal, plain)
+        return refusal.exit_code
+    import traceback
+
+    traceback.print_exception(error)
+    hint = "please report it with the model"
+    _print_error(InternalError(f"{type(error).__name__}: {error}", code="GL901", hint=hint), plain)
+    return InternalError.exit_code
 
 
 def _wrong_usage(error: click.ClickException, plain: bool) -> int:

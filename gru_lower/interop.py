@@ -17,7 +17,7 @@ import onnx
 
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InvalidModel
-from gru_lower.graph import budget
+from gru_lower.graph import budget, odd_models
 from gru_lower.graph import model as graph_model
 from gru_lower.isolation.chosen_memory import note_model
 
@@ -41,6 +41,7 @@ class Source:
     def __init__(self, model: Model, back: Callable[[onnx.ModelProto], Any]) -> None:
         """Take the parts from :func:`read`."""
         self.model = model
+        odd_models.enter(model)
         held = weakref.ref(model)
         for enter in (budget.begin, note_model):
             enter(lambda: 0 if (model := held()) is None else model.data_size())

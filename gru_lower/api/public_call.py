@@ -53,7 +53,7 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
             given = arguments(*args, **kwargs)
             _refuse_unknown_words(options, given)
             with asked_memory(getattr(given, "memory", None)):
-                return function(given)
+                return _or_refusal(function, given)
 
         annotations = {option.name: option.type for option in options}
         vars(call).update(__signature__=signature, __annotations__=annotations | {"return": returned})
@@ -61,6 +61,25 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
         return call
 
     return decorate
+
+
+def _or_refusal(function: Callable[[A], R], given: A) -> R:
+    """Call a function; what fails unexpectedly on a model that is odd is a refusal.
+
+    Raises:
+        InvalidModel: The model is odd.
+
+    """
+    __tracebackhide__ = True
+    try:
+        return function(given)
+    except Exception as error:
+        from gru_lower.graph.odd_models import refusal_of
+
+        refusal = refusal_of(error)
+        if refusal is None:
+            raise
+        raise refusal from error
 
 
 def _refuse_unknown_words(options: list[Option], given: object) -> None:

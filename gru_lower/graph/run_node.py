@@ -51,7 +51,7 @@ def evaluate_node(
     spent = budget.current()
     try:
         spent.spend(_elements_within(node, inputs, limit), what=f"what {node.op_type} puts out")
-        with spent.timed():
+        with spent.timed(), np.errstate(all="ignore"):
             results: Any = ReferenceEvaluator(model).run(None, feeds)
     except (*FOREIGN_FAILURES, budget.OverBudgetError) as error:
         raise CannotComputeError(f"{node.op_type} cannot be computed: {' '.join(str(error).split())}") from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import helper
 
+from gru_lower.errors import FOREIGN_FAILURES
 from gru_lower.graph.element_order import ElementOrder, order_of
 from gru_lower.graph.scopes import is_onnx
 
@@ -60,7 +61,10 @@ class ViewReader:
         for index, node in enumerate(self._scope.nodes):
             if not is_onnx(node) or not node.input or len(node.output) != 1 or not self._scope.defines(node.input[0]):
                 continue
-            view = self._view(node)
+            try:
+                view = self._view(node)
+            except FOREIGN_FAILURES:  # axes beyond the rank, or twice: no view
+                continue
             if view is not None:
                 self.views[node.output[0]] = view
                 yield index, node, view

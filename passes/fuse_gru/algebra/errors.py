@@ -9,5 +9,7 @@ class NotUnderstoodError(Exception):
     """An operator does something that the algebra cannot express; its outputs become leaves."""
 
 
-READING_FAILS = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+READING_FAILS = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError),
+)
 """What a reader raises that meets a node its operator's rules do not allow, such as an axis beyond the rank."""

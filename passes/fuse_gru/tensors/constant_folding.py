@@ -106,7 +106,8 @@ def fold(op: str, given: Sequence[ConstTensor]) -> ConstTensor:
     shape = np.broadcast_shapes(*(tensor.array.shape for tensor in given))
     check_size(shape, max(tensor.array.itemsize for tensor in given))
     try:
-        array = np.asarray(function(*(tensor.array for tensor in given)))
+        with np.errstate(all="ignore"):
+            array = np.asarray(function(*(tensor.array for tensor in given)))
     except (TypeError, ValueError) as error:  # unknown numbers where only known ones will do
         raise NotUnderstoodError from error
     rank = max(len(tensor.dims) for tensor in given)

@@ -1,0 +1,1 @@
+"""Fuzzing of all commands: models drawn over structure, and files over bytes."""
