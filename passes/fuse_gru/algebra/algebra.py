@@ -46,6 +46,7 @@ class Algebra(FunctionIdentities):
             given.
         matrices: The matrices.
         constants: Constants that are leaves, by source.
+        constant_states: The numbers of constants that are looked at as values, since they may be states, by source.
         source_dims: The lengths of the axes of the tensors that leaves read, by source.
         loop_states: The sources of what loops carry from step to step.
         non_matrices: Sources that are never used as matrices, such as inputs and states.
@@ -69,6 +70,7 @@ class Algebra(FunctionIdentities):
         super().__init__()
         self.matrices = Matrices()
         self.constants: dict[Hashable, Array] = {}
+        self.constant_states: dict[Hashable, Array] = {}
         self.source_dims: dict[Hashable, tuple[Count, ...]] = {}
         self.non_matrices: set[Hashable] = set()
         self.loop_states: set[Hashable] = set()

@@ -64,7 +64,11 @@ def first_step_on_constant(algebra: Algebra, cell: Cell) -> FirstStep | None:
     state = algebra.definitions.get(atom.source) if isinstance(atom, Leaf) else None
     if state is None or cell.clip is not None:
         return None
-    for update, constant in _constant_blends(algebra, state):
+    try:
+        folded = _with_numbers(algebra, state)
+    except TooLargeError:
+        return None
+    for update, constant in _constant_blends(algebra, folded):
         try:
             read = read_gate(algebra, update, "the update gate")
             z = read_pre_activation(algebra, read.pre_activation, None, "the update gate")
@@ -72,11 +76,53 @@ def first_step_on_constant(algebra: Algebra, cell: Cell) -> FirstStep | None:
             if own.keys() != {known for known, _ in cell.z.inputs} or z.state:
                 continue
             first = replace(with_inputs(cell, own), state=state, previous=None)
-            if _is_near(algebra, step_polynomial(algebra, first, constant), state):
+            if _is_near(algebra, step_polynomial(algebra, first, constant), folded):
                 return FirstStep(first, _leaf_of(algebra, constant, algebra.width_of(state), cell))
         except (MismatchError, TooLargeError):
             continue
     return None
+
+
+def _with_numbers(algebra: Algebra, poly: Poly) -> Poly:
+    """Return a polynomial with the numbers of constants that are leaves: only a part of a step may have been folded.
+
+    Raises:
+        TooLargeError: It has too many terms then.
+
+    """
+    terms = []
+    for mono, factor in poly.terms:
+        term = algebra.constant(factor)
+        for serial in filter(None, mono):
+            term = algebra.mul(term, _atom_with_numbers(algebra, serial))
+        terms.append(term)
+    return algebra.add(*terms)
+
+
+def _atom_with_numbers(algebra: Algebra, serial: int) -> Poly:
+    match algebra.atoms[serial]:
+        case Leaf() as leaf if leaf.source in algebra.constant_states:
+            array = algebra.constant_states[leaf.source]
+            if array.size == array.shape[-1]:
+                return algebra.constant(algebra.coefficient(array.reshape(-1)[leaf.lo : leaf.hi]))
+        case Leaf() as leaf if leaf.source in algebra.definitions:
+            definition = algebra.definitions[leaf.source]
+            made = _with_numbers(algebra, definition) if _holds_constant(algebra, definition) else definition
+            return algebra.poly_of(serial) if made is definition else made
+        case Function() as function:
+            arguments = [_with_numbers(algebra, each) for each in function.arguments]
+            return algebra.function(function.op, *arguments, parameters=function.parameters)
+        case MatrixProduct() as product:
+            inner = _atom_with_numbers(algebra, product.atom)
+            if inner is not algebra.poly_of(product.atom):
+                return algebra.matrix_product(product.matrix, inner)
+    return algebra.poly_of(serial)
+
+
+def _holds_constant(algebra: Algebra, poly: Poly) -> bool:
+    """Whether a constant that is a leaf is a factor of a polynomial: r ∘ c."""
+    atoms = [algebra.atoms[serial] for mono, _ in poly.terms for serial in mono]
+    return any(isinstance(atom, Leaf) and atom.source in algebra.constant_states for atom in atoms)
 
 
 def _constant_blends(algebra: Algebra, state: Poly) -> Iterator[tuple[Poly, Poly]]:

@@ -14,7 +14,7 @@ from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.recognition.states_in_loop_outputs import states_in_loop_outputs, states_read_backwards
-from gru_lower.passes.fuse_gru.recognition.states_in_values import places_of_states, states_in
+from gru_lower.passes.fuse_gru.recognition.states_in_values import places_of_states, states_in, states_side_by_side
 from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class ReplacementPlan:
     """What becomes of a scope.
 
     Attributes:
-        served: The values that come from GRUs: which states each stretch of their features is.
+        served: The values that come from GRUs: which states each stretch of their features is, or, where there are more
+            of them than stretches, each index of an axis behind that of the steps.
         aliases: Values that are others under a new name.
         recurrences: The recurrences that are asked for.
         removed: The nodes nobody asks for any more.
@@ -134,7 +135,11 @@ class Planner:
         if not isinstance(known, PolyTensor) or not _has_plain_axes(known):
             return None
         algebra = self.interpreter.algebra
-        found = []
+        found: list[StateSelection] = []
+        if known.poly is not None:
+            side_by_side = states_side_by_side(algebra, self.unrolled_states, known.poly)
+            if side_by_side is not None:
+                return side_by_side
         for _, poly in known.pieces:
             selection = self.loop_outputs.get(poly) or states_in(algebra, self.unrolled_states, poly)
             selection = selection or states_read_backwards(algebra, self.loop_outputs, self.recurrences, poly)

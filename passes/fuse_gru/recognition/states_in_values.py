@@ -99,3 +99,27 @@ def states_in(algebra: Algebra, places: dict[Poly, StatePlace], poly: Poly) -> S
         return None
     times = tuple(part.time for part in parts if part is not None)
     return None if LAST in times else StateSelection(number, times, stacked=True)
+
+
+def states_side_by_side(
+    algebra: Algebra, places: dict[Poly, StatePlace], poly: Poly
+) -> tuple[StateSelection, ...] | None:
+    """Return the states of unrolled cells that a polynomial is along an axis behind that of the steps: of directions.
+
+    Args:
+        algebra: The tables.
+        places: The place of every state.
+        poly: The polynomial.
+
+    Returns:
+        One for each index of that axis, ``None`` if the polynomial is anything else.
+
+    """
+    steps = algebra.atom_in(poly)
+    inner = [algebra.atom_in(part) for part in steps.parts] if isinstance(steps, Stack) else []
+    rows = [atom.parts for atom in inner if isinstance(atom, Stack)]
+    if not rows or len(rows) < len(inner) or len({len(parts) for parts in rows}) > 1:
+        return None
+    found = [states_in(algebra, places, algebra.stack(column)) for column in zip(*rows, strict=True)]
+    kept = tuple(selection for selection in found if selection is not None and selection.stacked)
+    return kept if len(kept) == len(found) else None

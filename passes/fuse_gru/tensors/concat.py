@@ -110,6 +110,8 @@ def _stack_along_new_axis(algebra: Algebra, given: Sequence[Tensor], axis: int, 
     if made is not None:
         return made
     if not isinstance(total, int):
+        if all(isinstance(each, PolyTensor) and isinstance(each.axes[axis], FreeAxis) for each in given):
+            return _concat_equal_lengths(algebra, given, axis, total)  # such as a batch of which the length is open
         raise NotUnderstoodError
     slices: list[Tensor] = []
     for tensor in given:
@@ -171,7 +173,7 @@ def _is_stacked(algebra: Algebra, tensor: PolyTensor, axis: int) -> bool:
     return isinstance(only_atom(algebra, tensor), Stack) and tensor.axes[axis] == FreeAxis(0)
 
 
-def _concat_equal_lengths(algebra: Algebra, given: Sequence[Tensor], axis: int, total: int) -> PolyTensor:
+def _concat_equal_lengths(algebra: Algebra, given: Sequence[Tensor], axis: int, total: Count) -> PolyTensor:
     """Concatenate tensors of one length along an axis that each has: it is merged with a new one of the tensors."""
     length = given[0].dims[axis]
     if any(tensor.dims[axis] != length for tensor in given):

@@ -23,7 +23,7 @@ from gru_lower.passes.fuse_gru.tensors.tensor import (
 from gru_lower.passes.fuse_gru.tensors.value_roles import find_roles
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable, Iterator, Sequence
 
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
@@ -120,7 +120,7 @@ class ScopeValues:
     def keep(self, name: str, result: Known) -> None:
         """Enter a value."""
         if name in self._roles.constant_states and isinstance(result, ConstTensor) and _may_be_state(result.array):
-            result = leaf_tensor(self.algebra, NamedValue(self.scope.path, name), result.dims)
+            result = self._constant_state(name, result.array, result.dims)
         if name in self._roles.atomic and isinstance(result, PolyTensor):
             for _, poly in result.pieces:
                 if poly.degree > 1:
@@ -136,14 +136,22 @@ class ScopeValues:
         if not self.scope.defines(name) and self.parent is not None:
             outer = self.parent.value(name)
             if isinstance(outer, ConstTensor) and name in self._roles.constant_states and _may_be_state(outer.array):
-                outer = self.values[name] = leaf_tensor(self.algebra, NamedValue(self.scope.path, name), outer.dims)
+                outer = self.values[name] = self._constant_state(name, outer.array, outer.dims)
             return outer
         result: Known
         array = self.facts.array(self.scope, name)
         state = array is not None and name in self._roles.constant_states and _may_be_state(array)
         result = self.opaque(name) if array is None or state else const_tensor(array)
+        if state and array is not None:
+            self.algebra.constant_states[NamedValue(self.scope.path, name)] = array
         self.values[name] = result
         return result
+
+    def _constant_state(self, name: str, array: Array, dims: Sequence[Count]) -> PolyTensor:
+        """Return the leaf that a constant is which may be a state."""
+        source = NamedValue(self.scope.path, name)
+        self.algebra.constant_states[source] = array
+        return leaf_tensor(self.algebra, source, dims)
 
     def opaque(self, name: str) -> Known:
         """Return a leaf for a value, ``None`` where not even its rank is known."""

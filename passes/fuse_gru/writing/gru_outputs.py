@@ -86,6 +86,20 @@ class GruOutputs:
         return w.reverse(y, last + 1 - first, "Y_turned") if steps == {-1} else y
 
 
+def write_side_by_side(writer: NodeWriter, name: str, parts: Sequence[str], value: PolyTensor) -> None:
+    """Write a value of the graph that holds the states of several GRUs along an axis behind that of the steps.
+
+    Args:
+        writer: Where to.
+        name: What it is called.
+        parts: The states of each, (times, B, H).
+        value: How its axes lie.
+
+    """
+    states = writer.concat([writer.unsqueeze(part, [1], "direction") for part in parts], 1, "directions")
+    _write_arranged(writer, name, states, value, 2)
+
+
 def write_value(writer: NodeWriter, name: str, parts: Sequence[str], value: PolyTensor, *, stacked: bool) -> None:
     """Write a value of the graph that holds states, in the layout the graph has it in.
 
@@ -98,7 +112,11 @@ def write_value(writer: NodeWriter, name: str, parts: Sequence[str], value: Poly
 
     """
     lead = 1 if stacked else 0
-    states = writer.concat(parts, lead + 1, "joined")
+    _write_arranged(writer, name, writer.concat(parts, lead + 1, "joined"), value, lead)
+
+
+def _write_arranged(writer: NodeWriter, name: str, states: str, value: PolyTensor, lead: int) -> None:
+    """Write states, whose batch lies behind as many axes as lead, in the layout of a value."""
     kinds = varying(value.axes)
     given: list[TensorAxis] = [*map(FreeAxis, range(lead + 1)), FEATURES]
     if FreeAxis(lead) not in kinds:  # a batch of one, which the model has no axis for

@@ -18,7 +18,7 @@ from gru_lower.passes.fuse_gru.recognition.initial_state import InitialState, is
 from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 from gru_lower.passes.fuse_gru.writing.empty_guard import refuse_old_opset, with_guard
 from gru_lower.passes.fuse_gru.writing.gru_node import write_gru
-from gru_lower.passes.fuse_gru.writing.gru_outputs import GruOutputs, write_value
+from gru_lower.passes.fuse_gru.writing.gru_outputs import GruOutputs, write_side_by_side, write_value
 from gru_lower.passes.fuse_gru.writing.initial_h import write_initial_h
 from gru_lower.passes.fuse_gru.writing.input_x import runs_backwards, write_x
 from gru_lower.passes.fuse_gru.writing.masked_outputs import MaskedGru
@@ -181,7 +181,10 @@ def _write_served(
     current = [
         made[selection.recurrence].writer.current(part) for selection, part in zip(selections, parts, strict=True)
     ]
-    write_value(writer, name, current, value, stacked=selections[0].stacked)
+    if len(selections) > len(value.pieces):
+        write_side_by_side(writer, name, current, value)
+    else:
+        write_value(writer, name, current, value, stacked=selections[0].stacked)
 
 
 def _collected(
