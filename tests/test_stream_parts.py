@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gru_lower
+from gru_lower.errors import GruLowerError
 from stream_models import streamed_error, text_model
 
 HEAD = """<ir_version: 8, opset_import: ["": 17]>
@@ -134,3 +135,25 @@ def test_frames_that_a_model_hands_on_itself_stay_its_own_state(chunk: int) -> N
     feeds = {"x": rng.standard_normal((1, 3, 17)), "cache": rng.standard_normal((2, 1, 3, 4))}
     feeds = {name: value.astype(np.float32) for name, value in feeds.items()}
     assert streamed_error(whole, result.model, feeds, (1, 2, 7)) < 1e-5
+
+
+AHEAD = """<ir_version: 8, opset_import: ["": 17]>
+  g (float[1, 3, "T"] x, float[3, 3, 3] w_a, float[1, 6, 3] W, float[1, 6, 2] R) => (float["T", 1, 1, 2] y) {
+    a = Conv <pads = [1, 1]> (x, w_a)
+    t = Transpose <perm = [2, 0, 1]> (a)
+    y, y_h = GRU <hidden_size = 2> (t, W, R)
+  }"""
+
+
+def test_lengths_in_a_stream_are_never_promised_away() -> None:
+    four = gru_lower.stream(text_model(AHEAD), chunk=4, verify=False).model
+    with pytest.raises(GruLowerError, match="cannot be promised") as caught:
+        gru_lower.lower(four, assume="full-length")
+    assert caught.value.code == "GL867"
+    with pytest.raises(GruLowerError) as caught:
+        gru_lower.lower(four, target="portable")
+    assert "--chunk 1" in str(caught.value.hint)
+    one = gru_lower.stream(text_model(AHEAD), verify=False).model
+    lowered = gru_lower.lower(one, target="portable", assume="full-length").model
+    frames = np.random.default_rng(0).standard_normal((1, 3, 17)).astype(np.float32)
+    assert streamed_error(text_model(AHEAD), lowered, {"x": frames}, (1, 4)) < 1e-5

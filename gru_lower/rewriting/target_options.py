@@ -13,6 +13,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import ONNX_DOMAINS, is_onnx, walk
 from gru_lower.rewriting.assumed_lengths import FULL, LENS
 from gru_lower.rewriting.set_inputs import write_interface
+from gru_lower.streaming.description import describe
 from gru_lower.targets import read_profile
 from gru_lower.targets.target_option import quoted_target
 
@@ -133,7 +134,7 @@ def _open_lengths(model: Model, profile: Profile, inputs: Mapping[str, Any], ass
         (cell := column.cells.get("lens")) is not None and cell.verdict == "right"
         for column in profile.columns.values()
     )
-    if takes or assume == FULL:
+    if takes or assume == FULL or describe(model.proto) is not None:
         return []
     facts, flags = Facts(model, computed=True), list[str]()
     for scope in walk(model.proto):
