@@ -157,3 +157,35 @@ def test_lengths_in_a_stream_are_never_promised_away() -> None:
     lowered = gru_lower.lower(one, target="portable", assume="full-length").model
     frames = np.random.default_rng(0).standard_normal((1, 3, 17)).astype(np.float32)
     assert streamed_error(text_model(AHEAD), lowered, {"x": frames}, (1, 4)) < 1e-5
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+@pytest.mark.parametrize(
+    "between",
+    ["b = Identity (a)", "b = Tanh (a)", "c = Transpose <perm = [0, 2, 1]> (a) b = Transpose <perm = [0, 2, 1]> (c)"],
+)
+def test_frames_that_a_model_hands_on_reach_what_reads_them(between: str, chunk: int) -> None:
+    whole = text_model(f"""<ir_version: 8, opset_import: ["": 17]>
+      g (float[1, 3, "T"] x, float[1, 3, 4] cache, float[3, 3, 3] w_a, float[3, 3, 5] w_b)
+        => (float[1, 3, "T"] y, float[1, 3, 4] cache_out) {{
+        begin = Constant <value = int64[1] {{-4}}> ()
+        end = Constant <value = int64[1] {{9223372036854775807}}> ()
+        axis = Constant <value = int64[1] {{2}}> ()
+        two = Constant <value = int64[1] {{2}}> ()
+        a = Concat <axis = 2> (cache, x)
+        {between}
+        near = Slice (b, two, end, axis)
+        short = Conv (near, w_a)
+        long = Conv (b, w_b)
+        y = Add (short, long)
+        cache_out = Slice (a, begin, end, axis)
+      }}""")
+    result = gru_lower.stream(whole, chunk=chunk, verify=False)
+    stream = result.report.stream
+    assert stream is not None
+    assert stream.lag == 0
+    assert [each.input for each in stream.states if each.kind != "count"] == ["cache"]
+    rng = np.random.default_rng(0)
+    feeds = {"x": rng.standard_normal((1, 3, 17)), "cache": rng.standard_normal((1, 3, 4))}
+    feeds = {name: value.astype(np.float32) for name, value in feeds.items()}
+    assert streamed_error(whole, result.model, feeds, (1, 2, 7)) < 1e-5

@@ -86,3 +86,10 @@ class Node:
             made.attribute.extend([*kept, *added])
         streamer.write.nodes.append(made)
         return made
+
+    def of_past(self, streamer: Streamer, timed: Timed) -> str:
+        """Write the node again for the frames that a state of the model's own holds; return what comes of them."""
+        output = streamer.write.names.value(f"{self.local}_of_past")
+        names = [streamer.name(name) for name in self.inputs]
+        self.copied(streamer, [str(timed.past) if name == timed.name else name for name in names], [output])
+        return output

@@ -98,7 +98,14 @@ class Streamer(StreamedValues):
         return timed.past if frames == held else self.write.slice(timed.past, timed.axis, held - frames, None, local)
 
     def _delayed_by_past(self, timed: Timed, more: int, local: str) -> Timed:
-        """Return a value later by some of the frames that its state holds."""
+        """Return a value later by some of the frames that its state holds.
+
+        Raises:
+            Refused: A push may end in the middle, and the state is then not of its last frames.
+
+        """
+        if self.chunk > 1:
+            raise Refused("GL859", f"it reads frames of {timed.past} one by one", "take one frame at a time: --chunk 1")
         past = self.past_frames(timed, more, f"{local}_past")
         both = self.write.concat([past, timed.name], timed.axis, f"{local}_window")
         name = self.write.slice(both, timed.axis, 0, self.frames(timed), f"{local}_late")

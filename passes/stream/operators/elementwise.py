@@ -35,6 +35,8 @@ def elementwise(streamer: Streamer, node: Node) -> None:
     _same_axis(axes)
     timed = _same_merging(streamer, timed)
     axis = next(iter(axes.values()))
+    if len(timed) == 1 and _passes_past(streamer, node, next(iter(timed.values()))):
+        return
     early = any(each.delay < 0 for each in timed.values())
     history = _history(streamer, node, timed) if early else None
     if early and history is None:
@@ -50,6 +52,20 @@ def elementwise(streamer: Streamer, node: Node) -> None:
     tame = all(each.tame for each in joined.values()) and not _is_wild(streamer, node)
     for output in filter(None, node.outputs):
         streamer.put(output, like, axis, tame=tame, history=history, fill=0.0 if zero else None)
+
+
+def _passes_past(streamer: Streamer, node: Node, only: Timed) -> bool:
+    """Stream a function of one value whose past a state holds: of frames and past alike; return whether it is one."""
+    others = [name for name in node.inputs if name and name not in streamer.timed]
+    scalars = all((value := streamer.value(name)) is not None and value.size == 1 for name in others)
+    if only.past is None or not scalars or sum(name in streamer.timed for name in node.inputs) != 1:
+        return False
+    if len(node.outputs) != 1 or len(streamer.shape(node.output(0))) != len(only.dims):
+        return False
+    past = node.of_past(streamer, only)
+    node.copied(streamer, [only.name if name in streamer.timed else streamer.name(name) for name in node.inputs])
+    streamer.put(node.output(0), only, only.axis, past=past, tame=only.tame and not _is_wild(streamer, node))
+    return True
 
 
 def _is_wild(streamer: Streamer, node: Node) -> bool:

@@ -149,7 +149,9 @@ def _along_time(streamer: Streamer, node: Node, timed: Timed, cut: Cut, output: 
     first, last = cut.start[0], cut.size[0] - cut.stop[0]
     if cut.step == 1:
         kept = streamer.cropped(timed, first, last)
-        streamer.put(output, kept, axis, name=kept.name, history=kept.history, tame=timed.tame)
+        past = timed.past and streamer.write.slice(timed.past, axis, first, None, f"{node.local}_past")
+        past = past if kept.delay < 0 else None
+        streamer.put(output, kept, axis, name=kept.name, history=kept.history, past=past, tame=timed.tame)
         return
     timed = streamer.cropped(timed, first, last)
     streamer.works.append(node.site)

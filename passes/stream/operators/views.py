@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +38,11 @@ def _moved_history(streamer: Streamer, node: Node, timed: Timed) -> Array | None
 
 def _view(streamer: Streamer, node: Node, timed: Timed) -> tuple[Timed, Array | None]:
     history = _moved_history(streamer, node, timed)
-    if timed.past is not None or (timed.history is not None and history is None):
+    if timed.past is not None:
+        if node.op_type == "Squeeze" and _axes(streamer, node) is None:
+            return streamer.ready(timed, node.local), None
+        return replace(timed, past=node.of_past(streamer, timed)), None
+    if timed.history is not None and history is None:
         timed = streamer.ready(timed, node.local)
     return timed, history
 
@@ -47,7 +52,7 @@ def transpose(streamer: Streamer, node: Node) -> None:
     timed, history = _view(streamer, node, _only(streamer, node))
     perm = list(node.attributes.get("perm", range(len(timed.dims))[::-1]))
     node.copied(streamer, [timed.name])
-    streamer.put(node.output(0), timed, perm.index(timed.axis), history=history, fill=timed.fill)
+    streamer.put(node.output(0), timed, perm.index(timed.axis), history=history, past=timed.past, fill=timed.fill)
 
 
 def squeeze(streamer: Streamer, node: Node) -> None:
@@ -62,7 +67,7 @@ def squeeze(streamer: Streamer, node: Node) -> None:
         raise Refused("GL853", f"it takes axis {timed.axis} away, which is time")
     streamer.write.axes_node("Squeeze", timed.name, axes, node.local, node.output(0))
     axis = timed.axis - sum(each < timed.axis for each in axes)
-    streamer.put(node.output(0), timed, axis, history=history, fill=timed.fill)
+    streamer.put(node.output(0), timed, axis, history=history, past=timed.past, fill=timed.fill)
 
 
 def unsqueeze(streamer: Streamer, node: Node) -> None:
@@ -72,7 +77,7 @@ def unsqueeze(streamer: Streamer, node: Node) -> None:
     added = {axis % rank for axis in _axes(streamer, node) or ()}
     node.copied(streamer, [timed.name, *[streamer.name(name) for name in node.inputs[1:]]])
     axis = [axis for axis in range(rank) if axis not in added][timed.axis]
-    streamer.put(node.output(0), timed, axis, history=history, fill=timed.fill)
+    streamer.put(node.output(0), timed, axis, history=history, past=timed.past, fill=timed.fill)
 
 
 def _axes(streamer: Streamer, node: Node) -> list[int] | None:
