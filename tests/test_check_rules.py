@@ -17,7 +17,7 @@ from strategies import WEIGHTS, random_case
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gru_lower.api.options import Form
+    from gru_lower.api.shared_options import Form
     from gru_lower.rewriting.result import Result
     from strategies import GruCase
 

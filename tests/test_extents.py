@@ -20,7 +20,7 @@ from strategies import WEIGHTS, random_case
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gru_lower.api.options import Form
+    from gru_lower.api.shared_options import Form
     from gru_lower.verification.sites.site import Site
 
 Array = np.ndarray[Any, np.dtype[Any]]

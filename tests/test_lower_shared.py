@@ -15,7 +15,7 @@ from lowering import holds_gru, lower, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gru_lower.api.options import Form
+    from gru_lower.api.shared_options import Form
 
 Array = np.ndarray[Any, Any]
 

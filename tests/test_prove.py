@@ -18,7 +18,7 @@ from lowering import run
 from strategies import UNBOUNDED, WEIGHTS, random_case
 
 if TYPE_CHECKING:
-    from gru_lower.api.options import Form, ZeroLengthState
+    from gru_lower.api.shared_options import Form, ZeroLengthState
     from gru_lower.proving.prove import Proof
 
 PACKINGS = ("none", "inside", "fused", "double", "triple", "block", "block-fused")

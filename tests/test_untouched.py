@@ -19,7 +19,7 @@ from zoo import everything, exact
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.api.options import Form
+    from gru_lower.api.shared_options import Form
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from gru_lower.api.options import Form
+    from gru_lower.api.shared_options import Form
 
 I, H = 3, 4
 

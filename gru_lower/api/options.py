@@ -8,6 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from gru_lower.api.declared_options import Doc, Options
+from gru_lower.api.shared_options import (
+    AnyModel,
+    AssumedLengths,
+    FixDims,
+    Form,
+    Inputs,
+    LineProgress,
+    MaxNodes,
+    NameOutputs,
+    Opset,
+    Search,
+    Seed,
+    SetInputs,
+    Shapes,
+    ZeroLengthState,
+)
 
 if TYPE_CHECKING:
     from gru_lower.verification.arrays import Feeds
@@ -15,75 +31,6 @@ if TYPE_CHECKING:
 
 SEARCH = 2.0
 """Seconds for which two models that agree at first are searched for inputs on which they differ."""
-
-AnyModel = Annotated[
-    Any,
-    Doc("A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed."),
-]
-Form = Annotated[Literal["auto", "scan", "loop", "unroll", "step"], Doc("What a GRU becomes.")]
-ZeroLengthState = Annotated[
-    Literal["zero", "initial"],
-    Doc("What Y_h is for a sequence of length 0; onnxruntime gives zeros.", flag="Y_h of a sequence of length 0."),
-]
-Opset = Annotated[
-    int | None,
-    Doc("Convert the whole model to this opset first.", least=1),
-]
-FixDims = Annotated[
-    Mapping[str, int] | None,
-    Doc(
-        "Static lengths to write into the model first, by symbol (``batch``) or input and axis (``X:0``).",
-        flag="Make a dim of the inputs static first: batch=1, or X:0=1; repeatable.",
-    ),
-]
-MaxNodes = Annotated[
-    int | None,
-    Doc(
-        "How many nodes unrolling may add to the model, all its GRUs together.",
-        default="20000, or the target's",
-        least=1,
-    ),
-]
-SetInputs = Annotated[
-    Mapping[str, Any] | None,
-    Doc(
-        "Inputs that become constants, by name: a number for all elements, a list or an array, the path of an .npy "
-        "file, or the name of a dim for its length (``time``, ``X:0``).",
-        flag="Make an input a constant: a number, a list, an .npy file, or a dim's name for its length; repeatable.",
-    ),
-]
-AssumedLengths = Annotated[
-    Literal["nothing", "positive-lengths", "full-length"],
-    Doc(
-        "What is promised of sequence_lens: ``positive-lengths`` that each is 1 or more, ``full-length`` that each is "
-        "the whole sequence, so that they are dropped.",
-        flag="Promise that lengths are 1 or more, or all the whole sequence.",
-    ),
-]
-NameOutputs = Annotated[
-    bool, Doc("Give Y a name where Y_h alone is used: some tools take an omitted output for a value without a name.")
-]
-Seed = Annotated[int, Doc("Seed of generated inputs.")]
-Shapes = Annotated[
-    Mapping[str, tuple[int, ...]] | None,
-    Doc("Shapes to generate for inputs, by name.", flag="Shape to generate for an input; repeatable."),
-]
-Inputs = Annotated[
-    "Sequence[Feeds] | None",
-    Doc(
-        "Inputs to compare on instead of generated ones, a dict of arrays by input name each.",
-        flag="Compare on these inputs; with labels (out__NAME) accuracy is reported.",
-    ),
-]
-Search = Annotated[
-    float,
-    Doc(
-        "Seconds to go on for with further inputs, wilder ones, and to look for some on which the two differ.",
-        flag="How long to go on with wilder inputs, and look for some on which the two differ.",
-        least=0,
-    ),
-]
-LineProgress = Annotated[Callable[[str], None] | None, Doc("Called with a line on what is going on.")]
 
 
 class MemoryOption(Options, kw_only=True):

@@ -107,7 +107,7 @@ class StretchWriter:
             return None
         if known.dims[-1] == 1:
             self._flat.add(name)
-            return [name] * count
+            return [*[name] * count]
         if known.axes[-1] is not FEATURES or known.width != count * self.width:
             return None
         return [self._slice(name, known, place * self.width) for place in range(count)]
@@ -233,9 +233,7 @@ class StretchWriter:
 
     def _node(self, op: str, operands: Sequence[Stretch], node: NodeProto | None = None) -> str:
         """Return the value of an operator, with the attributes of a node."""
-        given = [
-            self._tensor(np.array(each, self._dtype), op) if isinstance(each, float) else each for each in operands
-        ]
+        given = [each if isinstance(each, str) else self._tensor(np.array(each, self._dtype), op) for each in operands]
         attributes = list(node.attribute) if node is not None else []
         key = (
             op,
@@ -267,9 +265,9 @@ class StretchWriter:
         array = full_array(known)
         if array.size == 1:
             if array.dtype == self._dtype:
-                return [float(array.item())] * count
+                return [*[float(array.item())] * count]
             self._flat.add(name)
-            return [name] * count
+            return [*[name] * count]
         if array.dtype.kind not in "fV" or array.shape[-1] != count * self.width or array.size != array.shape[-1]:
             return None
         parts = np.split(array, count, axis=-1)
