@@ -42,6 +42,9 @@ def exit_code_of(command: Callable[[], Any], *, plain: bool) -> int:
     except GruLowerError as error:
         _print_error(error, plain)
         return error.exit_code
+    except BrokenPipeError:  # the same, of a text that was still to be flushed
+        give_up(sys.stdout)
+        return 0
     except OSError as error:
         give_up(sys.stdout)
         name = "stdout" if error.filename is None else error.filename
