@@ -27,6 +27,8 @@ TABLE = "gru-lower"
 FILES = "files"
 NOT_CONFIGURABLE = ("config", "output", "explain", "help")
 """Options that make no sense as a default."""
+LARGEST = 1 << 24
+"""How many bytes a configuration may have."""
 CODE_OPTIONS = ("select", "ignore")
 """Options that take codes."""
 
@@ -178,7 +180,7 @@ def read(path: Path, commands: Mapping[str, click.Command], *, named: bool) -> C
     import tomllib
 
     try:
-        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+        tools = tomllib.loads(_text_of(path)).get("tool", {})
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise Unsupported(f"{path}: cannot be read ({reason})", code="GL013", hint="check --config") from error
@@ -190,6 +192,21 @@ def read(path: Path, commands: Mapping[str, click.Command], *, named: bool) -> C
     if table is not None and not isinstance(table, dict):
         raise Unsupported(f"{path}: tool.{TABLE} has to be a table", code="GL013", hint=f"write [tool.{TABLE}]")
     return None if table is None else Config(path, table, commands)
+
+
+def _text_of(path: Path) -> str:
+    """Return a file's text, which may come from a device or a pipe that has no end.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is too large, or no text.
+
+    """
+    with path.open("rb") as stream:
+        raw = stream.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST} bytes")
+    return raw.decode()
 
 
 def find(start: Path, commands: Mapping[str, click.Command]) -> Config | None:

@@ -144,7 +144,7 @@ def functions_that_call(length: int, calls: int) -> ModelProto:
     return model
 
 
-@pytest.mark.parametrize(("length", "calls"), [(1000, 1), (60, 2), (15, 9)])
+@pytest.mark.parametrize(("length", "calls"), [(1000, 1), (18, 2), (5, 12)])
 def test_functions_that_would_be_entered_without_end_are_not_inferred(
     length: int, calls: int, started: list[str]
 ) -> None:

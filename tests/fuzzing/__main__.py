@@ -7,14 +7,7 @@ import os
 import sys
 import time
 
-from fuzzing.run import fuzz
-
-BATCH = 250
-
-
-def _batch(start: int) -> tuple[int, int, int, int, list[str]]:
-    shares, failures = fuzz(BATCH, start, lambda line: print(line, flush=True))
-    return shares.inputs, shares.parsed, shares.reached, shares.caught, failures
+from fuzzing.run import BATCH, batch
 
 
 def main(count: int = 20_000, start: int = 0) -> int:
@@ -23,7 +16,7 @@ def main(count: int = 20_000, start: int = 0) -> int:
     inputs = parsed = reached = caught = bad = 0
     with multiprocessing.get_context("spawn").Pool(os.cpu_count(), maxtasksperchild=8) as pool:
         seeds = range(start * 10**6, start * 10**6 + -(-count // BATCH))
-        for done in pool.imap_unordered(_batch, seeds):
+        for done in pool.imap_unordered(batch, seeds):
             inputs, parsed, reached = inputs + done[0], parsed + done[1], reached + done[2]
             caught, bad = caught + done[3], bad + len(done[4])
             print(f"{inputs} inputs, {bad} failures", flush=True)

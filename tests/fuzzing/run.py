@@ -92,3 +92,13 @@ def fuzz(count: int, start: int, say: Callable[[str], None], *, running: bool = 
 
         judged()
     return shares, failures
+
+
+BATCH = 250
+"""How many inputs one process takes at a time."""
+
+
+def batch(start: int) -> tuple[int, int, int, int, list[str]]:
+    """Draw one batch; return how many inputs there were, parsed, reached a pass, were caught, and what went wrong."""
+    shares, failures = fuzz(BATCH, start, lambda line: print(line, flush=True))
+    return shares.inputs, shares.parsed, shares.reached, shares.caught, failures

@@ -84,7 +84,7 @@ MOST_CALLED, DEEPEST = 5000, 16
 def is_plain(model: onnx.ModelProto) -> bool:
     """Whether all of a model is plain."""
     try:
-        if model.functions and not has_few_calls(model):
+        if model.functions and not has_few_calls(model, MOST_CALLED, DEEPEST):
             return False
         keys = {key_of(function) for function in model.functions}
         for bodies, scope in enumerate(walk(model)):
@@ -95,13 +95,13 @@ def is_plain(model: onnx.ModelProto) -> bool:
     return True
 
 
-def has_few_calls(model: onnx.ModelProto, most: int = MOST_CALLED, deepest: int = DEEPEST) -> bool:
+def has_few_calls(model: onnx.ModelProto, most: int = MOST_CALLED, deepest: int | None = None) -> bool:
     """Whether a model's functions, written out wherever they are called, are no more nodes than that.
 
     Args:
         model: A model whose functions do not call themselves.
         most: How many nodes they may be in all.
-        deepest: How deep calls may be nested.
+        deepest: How deep calls may be nested, ``None`` for any depth.
 
     """
     functions = Functions(model, lambda _node: False)
@@ -112,7 +112,7 @@ def has_few_calls(model: onnx.ModelProto, most: int = MOST_CALLED, deepest: int 
         sizes[key] = len(functions.by_key[key].node) + sum(sizes[each] for each in called)
         depths[key] = 1 + max((depths[each] for each in called), default=0)
     calls = (key for key, each in functions.calls.items() for scope, _ in each if scope.function is None)
-    return max(depths.values(), default=0) <= deepest and sum(sizes[key] for key in calls) <= most
+    return (deepest is None or max(depths.values(), default=0) <= deepest) and sum(sizes[key] for key in calls) <= most
 
 
 def _is_plain_scope(scope: Scope, functions: set[Key]) -> bool:

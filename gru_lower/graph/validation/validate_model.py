@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.graph.local_functions import Functions, key_of
+from gru_lower.graph.local_functions import key_of
 from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.scopes import ONNX_DOMAINS, Scope, walk
 from gru_lower.graph.validation.broken_rule import broken_rule
@@ -18,6 +18,7 @@ from gru_lower.graph.validation.check_graphs import check_definitions
 from gru_lower.graph.validation.check_names import check_names, not_text
 from gru_lower.graph.validation.check_nodes import check_nodes
 from gru_lower.graph.validation.check_tensors import check_tensors
+from gru_lower.graph.validation.plain_graphs import has_few_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 DEEPEST = 32
 """How deep bodies may be nested: protobuf reads no message of more than 100 levels, of which each body takes three."""
+MOST_CALLED = 10**6
+"""How many nodes local functions may be, written out wherever they are called, as runtimes do."""
 NEWEST_OPSET = 2**31 - 1
 
 
@@ -80,4 +83,5 @@ def _check_functions(model: onnx.ModelProto) -> None:
         if key in keys:
             raise broken_rule(f"the function {function.domain}::{function.name} is there twice")
         keys.add(key)
-    Functions(model, lambda _node: False)  # which refuses functions that call themselves
+    if not has_few_calls(model, MOST_CALLED):  # which refuses functions that call themselves, too
+        raise broken_rule(f"its functions are more than {MOST_CALLED} nodes, written out at every call")

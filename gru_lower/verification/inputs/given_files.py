@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import onnx
 from google.protobuf.message import DecodeError
 
-from gru_lower.errors import InvalidModel
+from gru_lower.errors import InvalidModel, Unsupported
+from gru_lower.graph.bounded_read import read_file
 from gru_lower.graph.tensor_values import to_array
 from gru_lower.verification.inputs.errors import BadInputs
 from gru_lower.verification.inputs.given_arrays import fitted
@@ -78,6 +79,8 @@ def _from_npz(path: Path, model: onnx.ModelProto) -> tuple[Feeds, Feeds]:
 
 
 def _arrays(path: Path) -> dict[str, Array]:
+    if not path.is_file():  # a device or a pipe: an archive is read from its end
+        raise BadInputs(f"{path}: is no regular file", hint=HINT)
     try:
         with path.open("rb") as file:
             head = file.read(8)
@@ -128,8 +131,8 @@ def _numbered(folder: Path, kind: str, names: list[str]) -> Feeds:
 
 def _tensor(path: Path) -> Array:
     try:
-        return to_array(onnx.TensorProto.FromString(path.read_bytes()), path.parent)
-    except (DecodeError, OSError, InvalidModel, MemoryError) as error:
+        return to_array(onnx.TensorProto.FromString(read_file(path)), path.parent)
+    except (DecodeError, OSError, InvalidModel, Unsupported, MemoryError) as error:
         raise BadInputs(f"{path}: not a readable tensor ({_reason(error)})", hint=HINT) from error
 
 
