@@ -22,12 +22,8 @@ Feeds = dict[str, "Array"]
 CLOSE = (1e-4, 2e-5)
 """Relative and absolute: steps of float32 in another order, some hundred of them."""
 
-BACK = {
-    "scan": {"bidirectional": 2},
-    "loop": {"bidirectional": 2},
-    "unroll": {"forward": 2, "reverse": 2},  # equal, but steps of both directions that alternate are not joined
-}
-"""What a stack of two bidirectional layers comes back as, by the form it was lowered to."""
+FORMS = ("scan", "loop", "unroll")
+"""What a stack is lowered to, and comes back from."""
 
 
 def hold_portable(

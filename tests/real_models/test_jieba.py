@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from lowering import Array, run
-from real_models.held import BACK, hold_portable, hold_there_and_back
+from real_models.held import FORMS, hold_portable, hold_there_and_back
 from real_models.stacks import Direction, Graph
 from real_models.wheels import unpacked
 
@@ -108,8 +108,8 @@ def test_portable(sentence: str, path: Path) -> None:
     assert [tag.removesuffix("-B") for tag in firsts] == own["tags"]
 
 
-@pytest.mark.parametrize("form", BACK)
+@pytest.mark.parametrize("form", FORMS)
 def test_there_and_back(form: str, path: Path) -> None:
     ids = np.array(next(iter(OWN.values()))["ids"])
     fixed = {"time": len(ids)} if form == "unroll" else {}
-    hold_there_and_back(path, {"ids": ids}, BACK[form], form=form, fix_dims=fixed)
+    hold_there_and_back(path, {"ids": ids}, {"bidirectional": 2}, form=form, fix_dims=fixed)
