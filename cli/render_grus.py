@@ -32,7 +32,7 @@ def show_inspected(terminal: Terminal, path: str, report: Report) -> None:
 def gru_table(report: Report) -> Table:
     """Return a row for each GRU; of a rewrite, what became of it too."""
     table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
-    rewritten = report.command in ("lower", "fuse", "legalize", "stream")
+    rewritten = report.command in ("lower", "fuse", "legalize", "quantize", "stream")
     for name in ("site", "variant", *(("became", "nodes") if rewritten else ()), "remark"):
         table.add_column(name, overflow="fold", justify="right" if name == "nodes" else "left")
     for site in report.sites:

@@ -39,7 +39,9 @@ def show_rewritten(terminal: Terminal, path: str, report: Report, *, changed: bo
     scans = any(site.action == "lowered" and "T >= 1" in site.preconditions for site in report.sites)
     if scans and report.command == "lower":  # the other commands have no --form
         terminal.line("A Scan needs one step at least (T >= 1); where sequences may be empty: --form loop.", "dim")
-    if report.stream is None and any(site.form for site in report.sites if site.action not in ("kept", "seen")):
+    if report.command not in ("stream", "quantize") and any(
+        site.form for site in report.sites if site.action not in ("kept", "seen")
+    ):
         terminal.line(
             "onnxruntime's own GRU kernel is faster than any lowered form: lower for runtimes without one.", "dim"
         )

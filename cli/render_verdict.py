@@ -45,6 +45,8 @@ def show_verdict(terminal: Terminal, found: Verification) -> None:
         where = "" if found.worst is None else f", at {found.worst.output}{list(found.worst.index)}"
         relative = "-" if found.max_rel_error is None else f"{found.max_rel_error:.2g}"
         terminal.show(f"  largest error: {found.max_abs_error:.2g} absolute, {relative} relative{where}")
+    for output in found.fidelity:
+        terminal.show(f"  {output.output}: {output.spelled}")
     for each in found.accuracy:
         before, after, count = each.before, each.after, each.count
         terminal.show(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gru_lower.api.inspect import inspect
     from gru_lower.api.legalize import legalize
     from gru_lower.api.lower import lower
+    from gru_lower.api.quantize import quantize
     from gru_lower.api.stream import stream
     from gru_lower.api.verify import verify
     from gru_lower.errors import GruLowerError, InternalError, InvalidModel, NotEquivalent, Remaining, Unsupported
@@ -35,7 +36,7 @@ _MODULES = {
 _DEFINED_IN = {
     **{
         name: f"gru_lower.api.{name}"
-        for name in ("bench", "check", "fix", "fuse", "inspect", "legalize", "lower", "stream", "verify")
+        for name in ("bench", "check", "fix", "fuse", "inspect", "legalize", "lower", "quantize", "stream", "verify")
     },
     **dict.fromkeys(
         ("GruLowerError", "InternalError", "InvalidModel", "NotEquivalent", "Remaining", "Unsupported"),
@@ -62,6 +63,7 @@ __all__ = [
     "inspect",
     "legalize",
     "lower",
+    "quantize",
     "reference",
     "stream",
     "streaming",

@@ -39,6 +39,7 @@ PASSES = {
     ),
     "part-constants": ("gru_lower.passes.part_constants", "PartConstants"),
     "stream": ("gru_lower.passes.stream.stream", "Stream"),
+    "quantize-gru": ("gru_lower.passes.quantize_gru.quantize_gru", "QuantizeGru"),
     "lower-gru": ("gru_lower.passes.lower_gru.lower_gru", "LowerGru"),
 }
 """By the name of a pass: its module, which ends in that name with underscores, and its class."""

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
 DIGITS, G2P = FIXTURES / "digits_gru.onnx", FIXTURES / "g2p_encoder.onnx"
 VALIDATOR = Draft202012Validator(json.loads((ROOT / "gru_lower/schema/report-1.json").read_text(encoding="utf-8")))
-COMMANDS = ("lower", "inspect", "verify", "bench", "legalize", "check", "targets", "probe", "stream")
+COMMANDS = ("lower", "inspect", "verify", "bench", "legalize", "check", "targets", "probe", "quantize", "stream")
 TAKE_A_MODEL = ("lower", "inspect", "verify", "bench", "legalize", "check")
 PLAIN = '<ir_version: 8, opset_import: ["": 17]> g (float[n] x) => (float[n] y) { y = Add(x, x) }'
 
@@ -172,8 +172,8 @@ def test_a_file_named_like_a_command_is_reached_by_its_path(call: Callable[..., 
         ("inspekt", "did you mean inspect?"),
         ("verfy", "did you mean verify?"),
         ("model", "did you mean model.onnx?"),
-        ("nonsense", "commands: lower, fuse, stream, inspect, verify"),
-        ("help", "commands: lower, fuse, stream, inspect, verify"),
+        ("nonsense", "commands: lower, fuse, quantize, stream, inspect, verify"),
+        ("help", "commands: lower, fuse, quantize, stream, inspect, verify"),
     ],
 )
 def test_a_word_that_is_neither_command_nor_file(call: Callable[..., Said], word: str, hint: str) -> None:

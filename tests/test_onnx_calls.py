@@ -190,7 +190,9 @@ def test_what_is_no_size_is_refused(text: str, tmp_path: Path, capsys: pytest.Ca
     assert "write it like 8GB" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["lower", "fuse", "check", "inspect", "verify", "legalize", "bench", "stream"])
+@pytest.mark.parametrize(
+    "command", ["lower", "fuse", "check", "inspect", "verify", "legalize", "bench", "quantize", "stream"]
+)
 def test_every_command_takes_memory(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     assert "--memory SIZE" in capsys.readouterr().out

@@ -16,7 +16,7 @@ from gru_lower.testing import assert_equivalent
 
 CALLS = {
     name: getattr(gru_lower, name)
-    for name in ("bench", "check", "fix", "fuse", "inspect", "legalize", "lower", "stream", "verify")
+    for name in ("bench", "check", "fix", "fuse", "inspect", "legalize", "lower", "quantize", "stream", "verify")
 } | {"assert_equivalent": assert_equivalent}
 COMMANDS = {
     "bench": options.TimingOptions,
@@ -24,6 +24,7 @@ COMMANDS = {
     "fuse": options.FusingOptions,
     "legalize": options.LegalizingOptions,
     "lower": options.LoweringOptions,
+    "quantize": options.QuantizingOptions,
     "stream": options.StreamingOptions,
     "verify": options.VerifyingOptions,
 }

@@ -123,12 +123,23 @@ def labelled(count: int = 200) -> dict[str, Any]:
 
 def test_labels_decide_where_one_side_is_quantised() -> None:
     given: dict[str, Any] = labelled()
-    found = verify(scores(1, quantised=False), scores(1, quantised=True), inputs=given["inputs"])
-    assert found.status == "different"
     far = verify(scores(1, quantised=False), scores(0.5, quantised=True), **given)
     assert far.status == "different"
     assert "the accuracy decides" in far.message
     assert far.accuracy[0].after < 0.99
+
+
+def test_noise_decides_without_labels_where_one_side_is_quantised() -> None:
+    inputs = labelled()["inputs"]
+    found = verify(scores(1, quantised=False), scores(1, quantised=True), inputs=inputs)
+    assert found.status == "equivalent"
+    (output,) = found.fidelity
+    assert 20 < (output.snr_db or 0) < 60
+    assert 0.99 < (output.cosine or 0) < 1
+    assert verify(scores(1, quantised=False), scores(1, quantised=True), inputs=inputs, atol=1e-3).status == "different"
+    far = verify(scores(1, quantised=False), scores(0.5, quantised=True), inputs=inputs)
+    assert far.status == "different"
+    assert (far.fidelity[0].snr_db or 0) < 20
 
 
 def test_a_quantised_model_of_the_same_accuracy_is_equivalent() -> None:

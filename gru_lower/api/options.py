@@ -251,6 +251,26 @@ class StreamingOptions(RewritingOptions, kw_only=True):
     opset: Opset = None
 
 
+class QuantizingOptions(RewritingOptions, kw_only=True):
+    """Options of :func:`gru_lower.quantize`."""
+
+    reduce_range: Annotated[
+        bool,
+        Doc(
+            "Whether weights keep to seven bits, which every CPU adds up rightly; all eight are for CPUs known to have "
+            "a dot product of bytes (VNNI).",
+            flag="Keep weights to seven bits, which every CPU adds up rightly; all eight need VNNI or the like.",
+        ),
+    ] = True
+    all: Annotated[bool, Doc("Quantise every GRU, those too that are not faster then: for size.")] = False
+    form: Form = "auto"
+    zero_length_state: ZeroLengthState = "zero"
+    batch_hint: Annotated[int, Doc("Batch size to expect where it is dynamic; only speed depends on it.", least=0)] = 0
+    fix_dims: FixDims = None
+    opset: Opset = None
+    max_nodes: MaxNodes = None
+
+
 class CheckingOptions(MemoryOption, kw_only=True):
     """Options of :func:`gru_lower.check`."""
 

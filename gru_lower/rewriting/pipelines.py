@@ -117,6 +117,25 @@ def streaming(chunk: int, context: int | None, time: Mapping[str, int], opset: i
     return ",".join(filter(None, (_preparing(opset, None), fusing(), stream)))
 
 
+def quantizing(
+    mode: str, *, opset: int | None, form: str, zero_length_state: str, every: bool, **options: str | int
+) -> str:
+    """Return the pipeline of :func:`gru_lower.quantize`.
+
+    Args:
+        mode: One of :data:`gru_lower.passes.quantize_gru.quantize_options.MODES`.
+        opset: The opset to convert the whole model to first.
+        form: What a GRU becomes.
+        zero_length_state: What Y_h is for a sequence of length 0.
+        every: Whether GRUs are quantised that are no faster then.
+        options: More options of ``quantize-gru``.
+
+    """
+    both = {"form": form, "zero_length_state": zero_length_state}
+    quantize = _step("quantize-gru", mode=mode, **both, all="yes" if every else "no", **options)
+    return ",".join(filter(None, (_preparing(opset, None), quantize)))
+
+
 def _preparing(opset: int | None, wanted: TargetOptions | None) -> str:
     fold = "fold-shapes" if wanted is not None and wanted.fold_shapes else ""
     convert = "" if opset is None else _step("convert-opset", to=opset)

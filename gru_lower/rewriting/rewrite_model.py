@@ -64,7 +64,7 @@ def rewrite_model(
     refuse_undefined_values(model.proto)
     progress = progress or _no_progress
     if options is not None:
-        options = replace(options, padding="right" if _promises_padding(todo) else None)
+        options = _for_passes(options, todo)
     report = Report(command, file_of(model), not_run("nothing was changed"))
     original = _original_of(model) if options is not None else None
     changes = bool(fix_dims or inputs)
@@ -132,6 +132,12 @@ def _zero_length_state(passes: Sequence[Pass]) -> Literal["zero", "initial"]:
     """Return what the pipeline's lowering takes the last state of an empty sequence to be."""
     chosen = {getattr(each.options, "zero_length_state", "zero") for each in passes}
     return "initial" if "initial" in chosen else "zero"
+
+
+def _for_passes(options: VerifyOptions, passes: Sequence[Pass]) -> VerifyOptions:
+    """Return how to verify what a pipeline makes: by its noise where that quantises."""
+    padding: Literal["right"] | None = "right" if _promises_padding(passes) else None
+    return replace(options, padding=padding, by_fidelity=any(each.name == "quantize-gru" for each in passes) or None)
 
 
 def _promises_padding(passes: Sequence[Pass]) -> bool:

@@ -41,6 +41,8 @@ class VerifyOptions:
         ignore: Codes of findings, or their beginnings, that are not looked for.
         fixed_dims: Dims of the original that were asked to be fixed in the rewrite: symbol, or "INPUT:AXIS", to size.
         match: Whether inputs and outputs are paired by their names or by their positions.
+        by_fidelity: Whether noise decides rather than tolerances; if None, where one of the models alone is quantised
+            and no tolerance is given.
         providers: onnxruntime's execution providers, in order of preference ("cuda"); its CPU's if empty.
 
     """
@@ -61,8 +63,14 @@ class VerifyOptions:
     padding: PaddedSide | None = None
     ignore: tuple[str, ...] = ()
     fixed_dims: Mapping[str, int] = field(default_factory=dict)
+    by_fidelity: bool | None = None
     providers: tuple[str, ...] = ()
     match: Literal["name", "position"] = "name"
+
+    @property
+    def has_tolerance(self) -> bool:
+        """Whether a tolerance is given, which decides then."""
+        return self.rtol is not None or self.atol is not None
 
     def looks_for(self, code: str) -> bool:
         """Whether findings of a code are wanted."""

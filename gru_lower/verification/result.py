@@ -35,6 +35,38 @@ class Accuracy:
     count: int
 
 
+@dataclass(frozen=True)
+class Fidelity:
+    """How faithful one output of a quantised model is, over all cases.
+
+    Attributes:
+        output: Its name.
+        snr_db: The power of what is right beside that of the error, in decibels; infinite without an error, ``None``
+            for an output that is no float.
+        cosine: The cosine of the two as vectors, ``None`` likewise.
+        same: The share of values that are the same, of an output that is no float.
+
+    """
+
+    output: str
+    snr_db: float | None
+    cosine: float | None
+    same: float | None = None
+
+    def is_faithful(self, least_snr: float, least_share: float) -> bool:
+        """Whether the noise is small enough, or enough values are the same."""
+        if self.snr_db is None:
+            return (self.same or 0.0) >= least_share
+        return self.snr_db >= least_snr
+
+    @property
+    def spelled(self) -> str:
+        """The figures, as a person reads them."""
+        if self.snr_db is None or self.cosine is None:
+            return f"{self.same or 0.0:.2%} of its values the same"
+        return f"signal to noise {self.snr_db:.1f} dB, cosine {self.cosine:.6f}"
+
+
 @dataclass
 class Verification:
     """The verdict on one pair.
@@ -50,6 +82,7 @@ class Verification:
         message: One line for people: why not equivalent, or what to know about the verdict.
         proved: A symbolic proof holds too.
         accuracy: One entry per labelled output.
+        fidelity: One entry per output, where a quantised model was judged by its noise rather than by a tolerance.
         chaotic: The original itself moves as much when its inputs change in the last bits.
         least_atol: The least absolute tolerance, in two digits, that passes on the inputs compared, the relative one
             being as it is; infinite if none does, None if nothing was compared.
@@ -72,6 +105,7 @@ class Verification:
     message: str = ""
     proved: bool = False
     accuracy: list[Accuracy] = field(default_factory=list)
+    fidelity: list[Fidelity] = field(default_factory=list)
     chaotic: bool = False
     least_atol: float | None = None
     least_rtol: float | None = None
@@ -109,7 +143,17 @@ class Verification:
                 {"output": a.output, "before": _finite(a.before), "after": _finite(a.after), "count": a.count}
                 for a in self.accuracy
             ],
+            **({"fidelity": [_fidelity_to_json(each) for each in self.fidelity]} if self.fidelity else {}),
         }
+
+
+def _fidelity_to_json(each: Fidelity) -> dict[str, Any]:
+    return {
+        "output": each.output,
+        "snr_db": _finite(each.snr_db),
+        "cosine": _finite(each.cosine),
+        "same": _finite(each.same),
+    }
 
 
 def not_run(why: str) -> Verification:

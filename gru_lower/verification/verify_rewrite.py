@@ -54,6 +54,8 @@ def verify_rewrite(
                 by_site.append((site, site.verified))
                 continue
             zero = options.zero_length_state or "zero"
+            if options.by_fidelity:
+                continue
             pair = site_pair(site, original.ir_version, original.base_dir, zero)
             if pair is not None:
                 by_site.append((site, verify_site(pair, options.for_sites(), worker)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InternalError
@@ -19,6 +19,7 @@ from gru_lower.passes.lower_gru.choose_form import FORMS, Choice, choose_form
 from gru_lower.passes.lower_gru.fold_views import fold_views
 from gru_lower.passes.lower_gru.kept_constants import KeptConstants
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
+from gru_lower.passes.lower_gru.products import FLOAT
 from gru_lower.passes.lower_gru.shared_weights import SharedWeights
 from gru_lower.passes.lower_gru.unrolled_nodes import UnrolledNodes
 from gru_lower.passes.lower_gru.write_replacement import write_replacement
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.quantised_weights import QuantisedWeights
     from gru_lower.gru.spec import GruSpec
+    from gru_lower.passes.lower_gru.products import Products
     from gru_lower.passes.lower_gru.write_replacement import Replacement
-    from gru_lower.verification.sites.site import Site
+    from gru_lower.verification.sites.site import Action, Site
 
 SOME_STEPS = "T >= 1"
 """What a Scan rests on where T is dynamic: onnxruntime's refuses a sequence of no steps."""
@@ -69,6 +71,7 @@ class LowerGru(Pass):
     """
 
     name = "lower-gru"
+    action: ClassVar[Action] = "lowered"
     Options = LowerOptions
 
     def run(self, model: Model, ctx: Context) -> PassResult:
@@ -107,24 +110,29 @@ class LowerGru(Pass):
             stays = {key: each for key, each in quantised.items() if key != "B"}
             if not wish.takes_quantised(choice.form):
                 stays = {}
-            replacement = write_replacement(
-                model,
-                scope,
-                index,
-                spec,
-                choice.form,
-                self.options,
-                facts,
-                names,
-                shared,
-                quantised=stays,
-                runs=ctx.keep_changes,
+            replacement = (
+                products
+                if isinstance(products := self.products_for(scope, spec, facts), Choice)
+                else write_replacement(
+                    model,
+                    scope,
+                    index,
+                    spec,
+                    choice.form,
+                    self.options,
+                    facts,
+                    names,
+                    shared,
+                    quantised=stays,
+                    products=products,
+                    runs=ctx.keep_changes,
+                )
             )
             if isinstance(replacement, Choice):
                 site.code, site.message = replacement.code, replacement.reason
                 result.diagnostics.append(_kept(site, self.options))
                 continue
-            _enter(site, choice.form, spec, replacement, ctx)
+            _enter(site, self.action, choice.form, spec, replacement, ctx)
             if choice.form == "unroll":
                 unrolled.add(spec, replacement.node_count)
             result.diagnostics += wish.doubts(choice.form)
@@ -137,6 +145,11 @@ class LowerGru(Pass):
             _take_clones_back(model, original, result)
         return result
 
+    def products_for(self, scope: Scope, spec: GruSpec, facts: Facts) -> Products | Choice:
+        """Return how the products of one GRU are computed, or why it is kept."""
+        del scope, spec, facts
+        return FLOAT
+
     def ensures(self, model: Model, result: PassResult) -> None:
         """Check that a GRU is left exactly where a site says it was kept."""
         left = count_nodes(model.proto, "GRU")
@@ -145,9 +158,9 @@ class LowerGru(Pass):
             raise InternalError(f"{left} GRU nodes are left, {kept} were to be kept", code="GL901")
 
 
-def _enter(site: Site, form: str, spec: GruSpec, replacement: Replacement, ctx: Context) -> None:
+def _enter(site: Site, action: Action, form: str, spec: GruSpec, replacement: Replacement, ctx: Context) -> None:
     """Enter what became of a GRU."""
-    site.action, site.form, site.nodes_after = "lowered", form, replacement.node_count
+    site.action, site.form, site.nodes_after = action, form, replacement.node_count
     site.change = replacement.change if ctx.keep_changes else None
     if form == "scan" and spec.seq_length is None:
         site.preconditions = (SOME_STEPS,)

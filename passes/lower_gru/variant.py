@@ -9,6 +9,8 @@ from onnx import TensorProto
 
 from gru_lower.emission.emitter import Emitter
 from gru_lower.emission.operator_vocabulary import Vocabulary
+from gru_lower.gru.spec import GATES
+from gru_lower.passes.lower_gru.products import FLOAT, Products
 
 if TYPE_CHECKING:
     from gru_lower.gru.spec import Direction, GruSpec
@@ -47,6 +49,7 @@ class Variant:
             ``"where"`` by a Where in the body, ``"rows"`` by rows that are chosen beforehand.
         lens: The lengths with ``"rows"``.
         zero_length_state: What the last state of a sequence of length 0 is, ``"zero"`` or ``"initial"``.
+        products: How matrix products are computed.
         vocabulary: The operators that may be written.
         peeled: Whether the first step is done outside the Scan.
         fused: Whether a Scan's body adds right before g by a product with the identity.
@@ -78,6 +81,7 @@ class Variant:
     lens: tuple[int, ...] = ()
     zero_length_state: str = "zero"
     quantised: frozenset[str] = frozenset()
+    products: Products = FLOAT
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     projects_inside: bool = False
     preallocates: bool = False
@@ -89,10 +93,16 @@ class Variant:
     gathers: bool = False
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """What a projection consists of: a value for each gate, or one for the gates that are computed together."""
+        return ("zr", "h") if self.products.joins_gates else GATES
+
+    @property
     def can_be_fused(self) -> bool:
         """Whether onnxruntime would run a sum before g, spelled as a product, in one kernel with g; every g bounded."""
         return (
             self.linear_before_reset
+            and not self.products.joins_gates
             and self.elem_type == TensorProto.FLOAT
             and self.clip is None
             and self.vocabulary.has("Gemm")
@@ -108,7 +118,8 @@ class Variant:
     def can_be_packed(self) -> bool:
         """Whether its Scan can be packed: constant R and Rbh, one pair of activations, no Where in the body."""
         return (
-            not {"R", "B"} & (self.dynamic | self.quantised)
+            not self.products.joins_gates
+            and not {"R", "B"} & (self.dynamic | self.quantised)
             and self.vocabulary.has("Gemm")
             and len({(d.f, d.g) for d in self.directions}) == 1
             and self.mask != "where"

@@ -29,6 +29,8 @@ from gru_lower.passes.lower_gru.forms import (
     unroll,
 )
 from gru_lower.passes.lower_gru.gate_weights import gate_tensors, transposed
+from gru_lower.passes.lower_gru.integer_weights import integer_tensors
+from gru_lower.passes.lower_gru.products import FLOAT
 from gru_lower.passes.lower_gru.shared_weights import WeightsOfSite
 from gru_lower.passes.lower_gru.variant import variant_of
 from gru_lower.verification.sites.site import Change
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from gru_lower.gru.quantised_weights import QuantisedWeights
     from gru_lower.gru.spec import GruSpec
     from gru_lower.passes.lower_gru.lower_options import LowerOptions
+    from gru_lower.passes.lower_gru.products import Products
     from gru_lower.passes.lower_gru.shared_weights import SharedWeights
     from gru_lower.passes.lower_gru.variant import Variant
 
@@ -83,6 +86,7 @@ def write_replacement(
     shared: SharedWeights,
     *,
     quantised: Mapping[str, QuantisedWeights],
+    products: Products = FLOAT,
     runs: bool = True,
 ) -> Replacement | Choice:
     """Write what replaces one GRU.
@@ -98,6 +102,7 @@ def write_replacement(
         names: The model's names.
         shared: The weights that several GRUs share.
         quantised: Those of W and R that stay quantised.
+        products: How products are computed; in whole numbers only with constant weights.
         runs: Whether the replacement is run by itself: then large external matrices that it has transposed are read.
 
     Returns:
@@ -110,11 +115,20 @@ def write_replacement(
     v = _variant(spec, scope.opset, weights, options, _known_lengths(spec, form, options, scope, facts))
     if form in ("unroll", "step"):
         v = _with_axes(v, options, batch_first=is_batch_first(scope, spec.inputs["X"]))
-    quantised = {key: each for key, each in quantised.items() if quantised_gates.may_stay(each, v.opset, v.vocabulary)}
-    v = replace(v, quantised=frozenset(quantised))
+    quantised = {
+        key: each
+        for key, each in quantised.items()
+        if not products.joins_gates and quantised_gates.may_stay(each, v.opset, v.vocabulary)
+    }
+    v = replace(v, quantised=frozenset(quantised), products=products)
     cut_whole = {key: tensor for key, tensor in weights.items() if key not in quantised}
-    bindings: dict[str, Binding] = dict(gate_tensors(spec, cut_whole, model.base_dir))
-    turns = not v.vocabulary.has("Gemm")
+    bindings: dict[str, Binding]
+    if products.joins_gates:
+        v = replace(v, preallocates=False)
+        bindings = dict(integer_tensors(spec, weights, model.base_dir, products))
+    else:
+        bindings = dict(gate_tensors(spec, cut_whole, model.base_dir))
+    turns = not v.vocabulary.has("Gemm") and not products.joins_gates
     if turns:
         bindings |= transposed(bindings, model.base_dir, read=runs)
     gates = {

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from gru_lower.verification.arrays import Array, Feeds
     from gru_lower.verification.result import Verification
 
-Action = Literal["lowered", "fused", "legalized", "normalized", "merged", "fixed", "streamed", "kept", "seen"]
+Action = Literal[
+    "lowered", "fused", "legalized", "normalized", "merged", "fixed", "streamed", "quantised", "kept", "seen"
+]
 
 
 @dataclass

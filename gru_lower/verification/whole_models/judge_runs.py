@@ -14,6 +14,7 @@ import numpy as np
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.chaos import movement_if_chaotic, nudge
 from gru_lower.verification.comparing.elementwise_errors import magnitudes
+from gru_lower.verification.comparing.fidelity import FidelityTally
 from gru_lower.verification.comparing.rounding import beyond_rounding
 from gru_lower.verification.running.run_cases import run_rewrite
 from gru_lower.verification.whole_models.before_quantisers import judge_before_quantisers
@@ -48,6 +49,17 @@ def judge_runs(pair: ModelPair, runs: Runs) -> Verification:
         return found
     words = runs.words.get(tally.worst_case or 0) or f"{next(iter(runs.words.values()))}, too"
     return replace(found, message=f"{found.message}; on {words}")
+
+
+def judge_fidelity(runs: Runs) -> Verification:
+    """Return the verdict on a model and a quantised one: by signal to noise, not by tolerances."""
+    tally = FidelityTally()
+    for case, outputs in zip(runs.cases, runs.outputs, strict=True):
+        tally.add(case.outputs, outputs)
+    found = tally.verification("model", "one model is quantised, so signal to noise decides, and no tolerance")
+    if found.status == "different":
+        found.counterexample = runs.cases[0].feeds
+    return found
 
 
 def _doubt_runtimes(pair: ModelPair, runs: Runs, found: Verification) -> Verification:

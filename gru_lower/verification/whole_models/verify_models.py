@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.verification.comparing.accuracy import accuracies, checked_expectations, float_errors
-from gru_lower.verification.comparing.decide_by_labels import computes_in_int8, decide_by_labels
+from gru_lower.verification.comparing.decide_by_labels import decide_by_labels, decides_by_fidelity, one_is_quantised
 from gru_lower.verification.comparing.interface import interface_difference
 from gru_lower.verification.comparing.interface_findings import interface_findings
 from gru_lower.verification.comparing.output_limits import output_limits
@@ -27,7 +27,7 @@ from gru_lower.verification.running.run_cases import run_original, run_rewrite
 from gru_lower.verification.running.running_model import RunningModel
 from gru_lower.verification.whole_models import override_runs
 from gru_lower.verification.whole_models.further_inputs import run_further_inputs
-from gru_lower.verification.whole_models.judge_runs import doubt_uncompared, judge_runs
+from gru_lower.verification.whole_models.judge_runs import doubt_uncompared, judge_fidelity, judge_runs
 from gru_lower.verification.whole_models.model_pair import ModelPair, Runs
 from gru_lower.verification.worker.execution_providers import worker_for
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -201,28 +201,28 @@ def _verify(
     if right is None:
         cases, outputs = [cases[place] for place in sound], [outputs[place] for place in sound]
     runs = Runs(cases, outputs, runtime, ran_in)
-    found = judge_runs(pair, runs)
+    by_fidelity = decides_by_fidelity(pair.original.model, pair.rewrite.model, options)
+    found = judge_fidelity(runs) if by_fidelity else judge_runs(pair, runs)
     findings: list[Diagnostic] = []
     drawn = DrawnInputs()
     try:
-        if found.status == "equivalent":
+        if found.status == "equivalent" and not by_fidelity:
             findings = override_runs.run_overrides(pair, runs, overrides(cases[0].feeds))
             found = judge_runs(pair, runs)
-        if (options.seconds or options.further or options.corners) and found.status != "inconclusive":
+        further_wanted = (options.seconds or options.further or options.corners) and not by_fidelity
+        if further_wanted and found.status != "inconclusive":
             apart = further(pair, runs, drawn)
             found = judge_runs(pair, runs) if apart is None else replace(apart, cases=len(runs.cases) + 1)
             found.drawn = drawn if options.inputs is None else None
     except RunFailure as error:
         return found if found.status == "different" else _verdict_on_failure(pair, error, notes, runtime)
-    if found.status == "equivalent":
+    if found.status == "equivalent" and not by_fidelity:
         found = doubt_uncompared(pair, runs, found)
     if right is not None:
         originals = [case.outputs for case in cases]
         found.accuracy = accuracies(right, originals, outputs)
         notes.append(float_errors(right, originals, outputs))
-        if found.status == "different" and computes_in_int8(pair.original.model) != computes_in_int8(
-            pair.rewrite.model
-        ):
+        if by_fidelity or (found.status == "different" and one_is_quantised(pair.original.model, pair.rewrite.model)):
             found = decide_by_labels(found)
     return replace(found, message="; ".join(filter(None, (found.message, *notes))), findings=findings)
 

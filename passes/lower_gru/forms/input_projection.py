@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto
@@ -11,9 +11,12 @@ from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.gru.spec import GATES
 from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks
+from gru_lower.passes.lower_gru.forms.integer_products import GateOfBoth, product, split_gates
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from gru_lower.emission.emitter import Emitter, Value
     from gru_lower.gru.spec import Direction
     from gru_lower.passes.lower_gru.forms.prepare_inputs import Inputs
@@ -26,34 +29,64 @@ INTEGER_MAX = 12
 
 
 def project(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Projection[Value]:
-    """Return ``X Wᵀ + b`` of each gate, each of shape [T·B, H]: for all steps at once, or of one step where B is all.
+    """Return ``X Wᵀ + b`` of each gate, each of shape [T·B, H], where each gate is computed by itself."""
+    return Projection(*project_parts(e, v, direction, given))
+
+
+def project_parts(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> list[Value]:
+    """Return ``X Wᵀ + b`` by :attr:`Variant.parts`, [T·B, H] for each gate: of all steps, or of one.
 
     With the mask recipe ``gate`` a step that is not valid has +inf for z, -inf for r and 0 for h: z is 1 and r is 0, so
     the candidate is g(0) = 0, and the state stays what it is to the bit.
     """
     p = prefix_of(direction)
-    parts: dict[str, Value] = {}
+    values: list[Value] = []
+    for part, value in zip(v.parts, _products(e, v, direction, given), strict=True):
+        closed = value
+        if v.mask == "gate" and given.mask is not None:
+            padding = np.repeat([CLOSED[gate] for gate in part], v.hidden_size)
+            closed = sequence_lens_masks.fill_rows(e, v, given.mask, [value], padding, f"{p}X{part}_valid")
+        values.append(closed)
+    return values
+
+
+def _products(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Iterator[Value]:
+    p = prefix_of(direction)
+    if v.products.joins_gates:
+        bias = e.value(f"{p}b") if "B" in v.has else None
+        rows = e.shared("valid rows of X", lambda: _valid_rows(e, v, given))
+        yield from split_gates(e, v, product(e, rows, f"{p}W", bias, f"{p}X_all"), f"{p}X")
+        return
     for gate in GATES:
         bias = e.value(f"{p}b{gate}") if "B" in v.has else None
         if bias is None and v.adds_products:
             bias = e.tensor("no_bias", zeros((v.hidden_size,)))
-        value = e.gemm(given.rows, e.value(f"{p}W{gate}"), bias, f"{p}X{gate}", computed="B" in v.dynamic)
-        if v.mask == "gate" and given.mask is not None:
-            padding = np.full(v.hidden_size, CLOSED[gate])
-            value = sequence_lens_masks.fill_rows(e, v, given.mask, [value], padding, f"{p}X{gate}_valid")
-        parts[gate] = value
-    return Projection(**parts)
+        yield e.gemm(given.rows, e.value(f"{p}W{gate}"), bias, f"{p}X{gate}", computed="B" in v.dynamic)
+
+
+def _valid_rows(e: Emitter, v: Variant, given: Inputs) -> Value:
+    """Return X as [T·B, I] with zeros past the lengths: what is not asked for may not stretch the scale of the rest."""
+    if given.mask is None:
+        return given.rows
+    return sequence_lens_masks.fill_rows(e, v, given.mask, [given.rows], zeros((v.input_size or 0,)), "X_valid")
 
 
 def project_steps(
     e: Emitter, v: Variant, direction: Direction, given: Inputs, *, may_be_empty: bool = False
 ) -> list[Value]:
-    """Return the projections of all steps, [T, B, H] for each gate; see :func:`as_steps`."""
-    rows = project(e, v, direction, given)
+    """Return the projections of all steps by :attr:`Variant.parts`, [T, B, H] for each gate; see :func:`as_steps`."""
     return [
-        as_steps(e, v, given.x, value, f"{value.name}_steps", may_be_empty=may_be_empty)
-        for value in (rows.z, rows.r, rows.h)
+        as_steps(e, v, given.x, value, f"{value.name}_steps", len(part) * v.hidden_size, may_be_empty=may_be_empty)
+        for part, value in zip(v.parts, project_parts(e, v, direction, given), strict=True)
     ]
+
+
+def projection_of(v: Variant, parts: Sequence[Value]) -> Projection[Any]:
+    """Return the projection of one step, by gates, of its :attr:`Variant.parts`."""
+    if not v.products.joins_gates:
+        return Projection(*parts)
+    both, candidate = parts
+    return Projection(GateOfBoth(both, 0), GateOfBoth(both, 1), candidate)
 
 
 def as_steps(

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
-from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import row_choices, sequence_lens_masks, step_nodes
 from gru_lower.passes.lower_gru.forms.initial_state import zero_state
-from gru_lower.passes.lower_gru.forms.input_projection import project_steps
+from gru_lower.passes.lower_gru.forms.input_projection import project_steps, projection_of
 from gru_lower.passes.lower_gru.forms.prepare_inputs import prepare_inputs
 from gru_lower.passes.lower_gru.forms.shape_outputs import node_outputs, valid_steps
 from gru_lower.passes.lower_gru.local_names import prefix_of
@@ -99,7 +98,9 @@ def _body(outer: Emitter, v: Variant, direction: Direction, steps: list[Value], 
     ht_1 = e.body_input(f"{p}Ht_1")
     t = k if last is None else e.sub(last, k, f"{p}t", TensorProto.INT64)
     now = [e.op("Gather", [value, t], f"{value.name.removesuffix('_steps')}t", axis=0) for value in steps]
-    ht = step_nodes.emit_step(e, v, direction, Projection(*now[:3]), ht_1, now[3] if v.mask == "where" else None)
+    parts = len(v.parts)
+    xt = projection_of(v, now[:parts])
+    ht = step_nodes.emit_step(e, v, direction, xt, ht_1, now[parts] if v.mask == "where" else None)
     e.body_output(e.op("Identity", [going], f"{p}still_going"), TensorProto.BOOL, rank=0)
     e.body_output(ht)
     if "Y" in v.wants:

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
-from gru_lower.gru.spec import GATES
-from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import scan_node, sequence_lens_masks, step_nodes
 from gru_lower.passes.lower_gru.forms.initial_state import zero_state
-from gru_lower.passes.lower_gru.forms.input_projection import project_steps
+from gru_lower.passes.lower_gru.forms.input_projection import project_steps, projection_of
 from gru_lower.passes.lower_gru.forms.prepare_inputs import prepare_inputs
 from gru_lower.passes.lower_gru.forms.scan_body import write_body
 from gru_lower.passes.lower_gru.forms.shape_outputs import node_outputs
@@ -63,6 +61,7 @@ def _peel(e: Emitter, v: Variant, direction: Direction, steps: list[Value]) -> t
     p = prefix_of(direction)
     first, start, end = (-1, 0, -1) if direction.reverse else (0, 1, scan_node.END)
     index = e.tensor("first", first, TensorProto.INT64)
-    xt = [e.op("Gather", [value, index], f"{p}X{gate}_first", axis=0) for gate, value in zip(GATES, steps, strict=True)]
-    rest = [e.slice(value, start, end, 0, f"{p}X{gate}_rest") for gate, value in zip(GATES, steps, strict=True)]
-    return step_nodes.emit_step(e, v, direction, Projection(*xt), None, None), rest
+    named = list(zip(v.parts, steps, strict=True))
+    xt = [e.op("Gather", [value, index], f"{p}X{part}_first", axis=0) for part, value in named]
+    rest = [e.slice(value, start, end, 0, f"{p}X{part}_rest") for part, value in named]
+    return step_nodes.emit_step(e, v, direction, projection_of(v, xt), None, None), rest

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
-from gru_lower.gru.spec import GATES
-from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import input_projection, step_nodes
+from gru_lower.passes.lower_gru.forms.input_projection import projection_of
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from gru_lower.emission.emitter import Emitter, Value
     from gru_lower.gru.spec import Direction
+    from gru_lower.gru.step_equations import Projection
     from gru_lower.passes.lower_gru.forms.prepare_inputs import Inputs
     from gru_lower.passes.lower_gru.variant import Variant
 
@@ -41,7 +41,10 @@ def write_body(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> N
 
     """
     p = prefix_of(direction)
-    projection = (lambda: _project_step(e, v, direction, given)) if v.projects_inside else lambda: read_projection(e, p)
+
+    def projection() -> Projection[Value]:
+        return _project_step(e, v, direction, given) if v.projects_inside else read_projection(e, v, p)
+
     write_step(e, v, direction, projection, p, f"{p}Yt")
 
 
@@ -79,9 +82,9 @@ def output_state(e: Emitter, v: Variant, ht: Value, y_name: str) -> None:
         e.body_output(e.op("Identity", [ht], y_name))
 
 
-def read_projection(e: Emitter, p: str) -> Projection[Value]:
+def read_projection(e: Emitter, v: Variant, p: str) -> Projection[Value]:
     """Return the projection of a body's step as inputs of the body."""
-    return Projection(*(e.body_input(f"{p}X{gate}t") for gate in GATES))
+    return projection_of(v, [e.body_input(f"{p}X{part}t") for part in v.parts])
 
 
 def _project_step(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Projection[Value]:

@@ -57,4 +57,4 @@ def weights(v: Variant, gates: dict[str, Array]) -> dict[str, Binding]:
 
 def _write_body(e: Emitter, v: Variant) -> None:
     wide = replace(v, hidden_size=len(v.directions) * v.hidden_size)
-    write_step(e, wide, v.directions[0], lambda: read_projection(e, PREFIX), PREFIX, "Yt")
+    write_step(e, wide, v.directions[0], lambda: read_projection(e, v, PREFIX), PREFIX, "Yt")

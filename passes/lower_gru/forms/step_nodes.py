@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gru_lower.graph.bounded_arrays import identity
 from gru_lower.gru.step_equations import step
 from gru_lower.passes.lower_gru.forms import activation_nodes
+from gru_lower.passes.lower_gru.forms.integer_products import GateOfBoth, IntegerProducts
 from gru_lower.passes.lower_gru.forms.sequence_lens_masks import new_or_old
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
@@ -32,9 +33,12 @@ class StepAlgebra:
     def __init__(self, e: Emitter, v: Variant, prefix: str, g: Activation) -> None:
         """Keep the parts."""
         self._e, self._v, self._p, self._g = e, v, prefix, g
+        self._integers = IntegerProducts(e, v, prefix) if v.products.joins_gates else None
 
     def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
         """Return ``state Rᵀ + plus``, one Gemm."""
+        if self._integers is not None:
+            return self._integers.recurrent(gate, state, plus)
         return self._e.gemm(state, self._e.value(f"{self._p}R{gate}"), plus, f"pre_{gate}", computed=True)
 
     def recurrent_candidate(self, state: Value | None) -> Value | None:
@@ -42,17 +46,29 @@ class StepAlgebra:
         bias = self._e.value(f"{self._p}Rbh") if "B" in self._v.has else None
         if state is None:
             return bias
+        if self._integers is not None:
+            return self._integers.candidate(state)
         computed = "B" in self._v.dynamic
         return self._e.gemm(state, self._e.value(f"{self._p}Rh"), bias, "recurrent_h", computed=computed)
 
     def clip(self, value: Value) -> Value:
         """Clip, if the variant does."""
         bound = self._v.clip
-        return value if bound is None else activation_nodes.clip(self._e, value, bound, f"{value.name}_clipped")
+        if bound is None:
+            return value
+        if isinstance(value, GateOfBoth):
+            return value._replace(both=self._e.shared(f"clipped {value.both.name}", lambda: self.clip(value.both)))
+        return activation_nodes.clip(self._e, value, bound, f"{value.name}_clipped")
 
     def activation(self, function: Activation, value: Value, name: str) -> Value:
-        """Apply an activation."""
+        """Apply an activation; to the update and the reset gate at once where they are one value."""
+        if isinstance(value, GateOfBoth):
+            gates = self._e.shared(f"gates of {value.both.name}", lambda: self._gates(function, value.both))
+            return gates[value.place]
         return activation_nodes.activation(self._e, function, value, name)
+
+    def _gates(self, function: Activation, both: Value) -> list[Value]:
+        return self._e.split(self.activation(function, both, "ZtRt"), self._v.hidden_size, ["Zt", "Rt"], axis=1)
 
     def mul(self, left: Value, right: Value, name: str) -> Value:
         """Multiply."""

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.gru.spec import GATES
-from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import known_lengths, sequence_lens_masks, step_axes, step_nodes
 from gru_lower.passes.lower_gru.forms.initial_state import zero_state
-from gru_lower.passes.lower_gru.forms.input_projection import project
+from gru_lower.passes.lower_gru.forms.input_projection import project_parts, projection_of
 from gru_lower.passes.lower_gru.forms.mask import Mask
 from gru_lower.passes.lower_gru.forms.prepare_inputs import prepare_inputs
 from gru_lower.passes.lower_gru.forms.shape_outputs import node_outputs
@@ -50,13 +49,12 @@ def assemble(assembly: Assembly, v: Variant, bindings: dict[str, Binding], resul
         p = prefix_of(direction)
         one = v.only(direction)
         state = head.get(f"{p}state")
-        recurrent = {f"{p}R{part}" for part in (*GATES, "bh", *(f"{gate}T" for gate in GATES))}
-        weights = {key: value for key, value in (bindings | head).items() if key in recurrent}
+        weights = {key: value for key, value in (bindings | head).items() if key.startswith(f"{p}R")}
         for t in range(length - 1, -1, -1) if direction.reverse else range(length):
             valid = known_lengths.valid_rows(v.lens, t)
             if v.mask == "rows" and not any(valid):
                 continue
-            values: dict[str, Binding] = {f"{p}X{gate}t": head[f"{p}X{gate}_{t}"] for gate in GATES}
+            values: dict[str, Binding] = {f"{p}X{part}t": head[f"{p}X{part}_{t}"] for part in v.parts}
             if v.mask == "where":
                 values["mask_t"] = head[f"row_mask_{t}"]
             if state is not None:
@@ -93,10 +91,10 @@ def prologue(v: Variant) -> Template:
             results[f"{p}Rbh"] = e.value(f"{p}Rbh")
         if not length:
             continue
-        rows = project(e, v, direction, given)
-        for gate, value in zip(GATES, (rows.z, rows.r, rows.h), strict=True):
-            steps = step_axes.cut_steps(e, v, given.x, value, v.hidden_size, [f"{p}X{gate}_{t}" for t in range(length)])
-            results |= {f"{p}X{gate}_{t}": step for t, step in enumerate(steps)}
+        for part, value in zip(v.parts, project_parts(e, v, direction, given), strict=True):
+            names = [f"{p}X{part}_{t}" for t in range(length)]
+            steps = step_axes.cut_steps(e, v, given.x, value, len(part) * v.hidden_size, names)
+            results |= dict(zip(names, steps, strict=True))
     if given.mask is not None:
         results |= {"mask_valid": given.mask.valid}
         results |= {} if given.mask.nonempty is None else {"mask_nonempty": given.mask.nonempty}
@@ -115,7 +113,7 @@ def step_template(v: Variant, has_state: bool, valid: tuple[bool, ...]) -> Templ
     e = v.emitter()
     direction = v.directions[0]
     p = prefix_of(direction)
-    xt = Projection(*(e.value(f"{p}X{gate}t") for gate in GATES))
+    xt = projection_of(v, [e.value(f"{p}X{part}t") for part in v.parts])
     ht_1 = e.value(f"{p}Ht_1") if has_state else None
     mask = e.value("mask_t") if v.mask == "where" else None
     ht = step_nodes.emit_step(e, v, direction, xt, ht_1, mask)

@@ -1,0 +1,1 @@
+"""The pass ``quantize-gru`` and the ways in which it quantises."""

@@ -1,0 +1,36 @@
+"""The options of ``quantize-gru``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gru_lower.passes.lower_gru.choose_form import FORMS
+
+MODES = ("dynamic",)
+"""``dynamic``: lowered forms whose products quantise their left side when the model runs."""
+
+
+@dataclass(frozen=True)
+class QuantizeOptions:
+    """Options of ``quantize-gru``.
+
+    Attributes:
+        mode: How to quantise: one of :data:`MODES`.
+        weights: The type that weights are stored in.
+        reduce_range: ``yes`` keeps weights to seven bits, which no CPU adds up wrongly; ``no`` takes all eight.
+        all: ``yes`` quantises every GRU that can be, ``no`` those that it makes faster.
+        form: What GRUs become: ``auto``, ``scan``, ``loop``, ``unroll`` or ``step``.
+        zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
+        batch_hint: The batch size to expect where it is dynamic; 0 for none.
+        max_nodes: How many nodes unrolling may add to the model, all its GRUs together; 0 for 20,000.
+
+    """
+
+    mode: str = field(default="dynamic", metadata={"choices": MODES})
+    weights: str = field(default="int8", metadata={"choices": ("int8",)})
+    reduce_range: str = field(default="yes", metadata={"choices": ("yes", "no")})
+    all: str = field(default="no", metadata={"choices": ("yes", "no")})
+    form: str = field(default="auto", metadata={"choices": FORMS})
+    zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
+    batch_hint: int = 0
+    max_nodes: int = 0
