@@ -19,8 +19,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
-from gru_lower.verification.worker import process
+from gru_lower.isolation.environment import environment
 from gru_lower.verification.worker.client import Worker
+from gru_lower.verification.worker.kept_processes import end_kept
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def test_no_process_outlives_its_parent(command: str) -> None:
 
 
 @linux_only
-def test_closing_leaves_no_zombie_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_leaves_no_zombie_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor onnxruntime's telemetry session, which it would keep in the folder for temporary files."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -193,6 +194,7 @@ def test_closing_leaves_no_zombie_and_no_file(tmp_path: Path, monkeypatch: pytes
         started.load(parsed(DOUBLE))
         assert started._process is not None
         pid = started._process._popen.pid
+    end_kept()
     assert not Path(f"/proc/{pid}").exists()
     assert not list(tmp_path.iterdir())
 
@@ -209,7 +211,7 @@ def test_ctrl_c_ends_the_run_and_the_next_one_is_not_mixed_up_with_it() -> None:
 
 
 def test_the_worker_imports_what_its_parent_does() -> None:
-    paths = process._environment()["PYTHONPATH"].split(os.pathsep)
+    paths = environment()["PYTHONPATH"].split(os.pathsep)
     package = Path(gru_lower.__file__).parent
     assert str(package.parent) in paths
     assert str(package) not in paths  # its modules would come before those of the standard library

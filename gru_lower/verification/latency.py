@@ -99,7 +99,7 @@ def time_models(
     if difference:
         hint = "name two models with the same inputs and outputs"
         raise Unsupported(f"the models cannot be compared: {difference}", code="GL503", hint=hint)
-    with Worker(timeout=options.timeout, memory=options.memory) as worker:
+    with Worker(timeout=options.timeout, memory=options.memory, shared=False) as worker:
         handles = []
         for name, (proto, base_dir) in zip(models, protos, strict=True):
             say(f"loading {name}")

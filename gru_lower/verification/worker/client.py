@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from gru_lower.isolation.chosen_memory import chosen_memory
+from gru_lower.verification.worker.kept_processes import give_back, take
 from gru_lower.verification.worker.linked_data import with_real_places
 from gru_lower.verification.worker.process import Process
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -31,7 +32,7 @@ class _Loaded:
 
 
 class Worker:
-    """Runs models in a subprocess, started when first needed and started again after it had to be killed.
+    """Runs models in a subprocess, taken up when first needed and started again after it had to be killed.
 
     Handles stay valid across a restart: their models are loaded again when next run. For one thread at a time.
 
@@ -39,13 +40,22 @@ class Worker:
         timeout: Seconds for one load or one run.
         memory: Bytes of data the process may hold; by default what :func:`chosen_memory` says when it starts.
         providers: onnxruntime's execution providers, in order of preference; its CPU's if empty.
+        shared: Whether the process may be one that ran models before, and be kept for others after.
 
     """
 
-    def __init__(self, *, timeout: float = 60.0, memory: int | None = None, providers: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float = 60.0,
+        memory: int | None = None,
+        providers: Sequence[str] = (),
+        shared: bool = True,
+    ) -> None:
         """Start nothing yet."""
         self.timeout = timeout
         self.providers = tuple(providers)
+        self.shared = shared
         self._memory = memory
         self._process: Process | None = None
         self._resident: set[int] = set()
@@ -59,7 +69,7 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the process."""
+        """Let the process go."""
         self.close()
 
     def load(
@@ -166,11 +176,15 @@ class Worker:
                 self._process.ask({"command": "unload", "handle": handle}, timeout=self.timeout)
 
     def close(self) -> None:
-        """End the process, if there is one. The worker may be used again."""
-        if self._process is not None:
-            self._process.end()
-            self._process = None
+        """Let the process go, if there is one: it is kept for others, or ended. The worker may be used again."""
+        process, self._process = self._process, None
         self._resident.clear()
+        if process is None:
+            return
+        if self.shared and not self.providers:  # what other providers hold on their devices is not kept
+            give_back(process)
+        else:
+            process.end()
 
     def _place(self, handle: int, loaded: _Loaded) -> None:
         self._living().ask(loaded.header, blob=loaded.model, timeout=self.timeout)
@@ -188,5 +202,6 @@ class Worker:
     def _living(self) -> Process:
         if self._process is None or not self._process.alive:
             self.close()
-            self._process = Process(chosen_memory() if self._memory is None else self._memory, self.timeout)
+            memory = chosen_memory() if self._memory is None else self._memory
+            self._process = take(memory, self.timeout) if self.shared else Process(memory, self.timeout)
         return self._process

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gru_lower.verification.arrays import Array
 
-_environment = environment
+_living: weakref.WeakSet[Process] = weakref.WeakSet()
 
 
 class Process:
@@ -32,6 +32,10 @@ class Process:
         memory: Bytes of data it may hold; 0 for no limit.
         timeout: Seconds it has to start.
 
+    Attributes:
+        started_as: The interpreter and the environment with which it started.
+        data: Bytes of data that it holds, as it last said.
+
     Raises:
         RunFailure: It cannot be started.
 
@@ -39,11 +43,13 @@ class Process:
 
     def __init__(self, memory: int, timeout: float) -> None:
         """Start it and wait until it is ready."""
+        self.started_as = (sys.executable, environment())
+        self.data = 0
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [sys.executable, "-P", "-m", "gru_lower.verification.worker.server", str(memory)]
         try:
             self._popen = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=_environment()
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=self.started_as[1]
             )
         except OSError as error:
             self._errors.close()
@@ -51,6 +57,7 @@ class Process:
         self._stdin = cast("BufferedWriter", self._popen.stdin)
         self._stdout = cast("BufferedReader", self._popen.stdout)
         self.end = weakref.finalize(self, _end, self._popen, self._errors)  # at interpreter exit, if not before
+        _living.add(self)
         self.ask(None, timeout=timeout)
 
     @property
@@ -103,6 +110,16 @@ class Process:
             raise RunFailure(reply.header["kind"], reply.header["message"])
         return reply
 
+    def leave_to_parent(self) -> None:
+        """In a child that was forked: let go of a process that is the parent's, so that it ends with the parent."""
+        self.end.detach()
+        self._popen.returncode = 0  # it is no child of this process, which could not wait for it
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (self._stdin, self._stdout):
+            with suppress(OSError, ValueError):  # closed already
+                os.dup2(nothing, stream.fileno(), inheritable=False)
+        os.close(nothing)
+
     def _death_cause(self) -> RunFailure:
         """Return the failure that explains why the process is gone."""
         try:
@@ -134,3 +151,14 @@ def _end(popen: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
         if stream is not None:
             with suppress(BrokenPipeError):  # what was not sent cannot be sent any more
                 stream.close()
+
+
+def _leave_all_to_parent() -> None:
+    for process in list(_living):
+        if process.end.alive:
+            process.leave_to_parent()
+    _living.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all_to_parent)

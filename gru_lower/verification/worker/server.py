@@ -3,6 +3,7 @@
 The parent drives it through :class:`gru_lower.verification.worker.client.Worker`. It answers one frame per frame, on
 private copies of stdin and stdout: what native code prints goes to stderr and cannot break the protocol. It ends when
 its stdin does, even in the middle of a run, so it never outlives its parent. BYTES limits its data (0: no limit).
+Between two uses it rests, without a model, and ends when nobody asks for a minute.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import queue
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from gru_lower.isolation.memory_limit import limit_memory
+from gru_lower.isolation.memory_limit import free_memory, held_data, limit_memory
 from gru_lower.verification.worker.frames import Frame, read_frame, write_frame
 from gru_lower.verification.worker.timing import in_turn
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.worker.onnxruntime_session import OnnxruntimeSession
     from gru_lower.verification.worker.run_failure import FailureKind
+
+
+SECONDS_OF_REST = 60.0
 
 
 class Engine(Protocol):
@@ -46,10 +51,16 @@ def main(memory: int) -> None:
     threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
     engines: dict[int, Engine] = {}
     write_frame(replies, {"ok": True})
+    resting = False
     while True:
-        frame = inbox.get()
         try:
-            write_frame(replies, {"ok": True}, _answer(frame, engines))
+            frame = inbox.get(timeout=SECONDS_OF_REST if resting else None)
+        except queue.Empty:
+            os._exit(0)
+        resting = frame.header["command"] == "rest"
+        try:
+            arrays = _answer(frame, engines)
+            write_frame(replies, {"ok": True, "data": held_data() if resting else 0}, arrays)
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises is the answer; its types have no base
             write_frame(replies, {"ok": False, "kind": _kind(error), "message": _one_line(error)})
         del frame  # or a large feed would stay until the next one has arrived
@@ -92,6 +103,14 @@ def _answer(frame: Frame, engines: dict[int, Engine]) -> Feeds:
         case "time":
             calls = [cast("OnnxruntimeSession", engines[each]).prepared(frame.arrays) for each in request["handles"]]
             return {"seconds": in_turn(calls, **request["how"])}
+        case "rest":
+            engines.clear()
+            free_memory()
+            os.chdir(Path(sys.executable).anchor)  # a folder that is a process's own cannot be removed everywhere
+        case "begin":
+            limit_memory(request["memory"])
+            if request["folder"] is not None:
+                os.chdir(request["folder"])
         case "unload":
             engines.pop(handle, None)
         case "providers":

@@ -1,0 +1,90 @@
+"""Worker processes between two uses: kept while they are small and wanted, taken up again instead of starting another.
+
+A process costs a third of a second to start, many times what it takes to verify a small model. What is kept holds no
+model, follows the memory limit of whoever takes it up, ends by itself when nobody does for a minute, and with this
+process in any case. A process that crashed, hung or was interrupted is never kept.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from gru_lower.isolation.environment import environment
+from gru_lower.verification.worker.process import Process
+from gru_lower.verification.worker.run_failure import RunFailure
+
+MOST_KEPT = 4
+"""How many processes are kept: as many as threads are likely to verify at once."""
+MOST_DATA = 256 << 20
+"""Bytes of data with which a process is kept: what is beyond, the last models have left behind."""
+SHARE = 8
+"""A process is taken up where what it holds already is no more than this part of the limit."""
+SECONDS_TO_REST = 5.0
+
+_kept: list[Process] = []  # its methods are atomic: no lock that a fork could leave locked
+
+
+def take(memory: int, timeout: float) -> Process:
+    """Return a process that runs models: one that was kept, or a new one.
+
+    Args:
+        memory: Bytes of data it may hold; 0 for no limit.
+        timeout: Seconds it has to start.
+
+    Raises:
+        RunFailure: It cannot be started.
+
+    """
+    wanted = (sys.executable, environment())
+    for process in list(_kept):
+        if process.started_as != wanted or (memory and process.data * SHARE > memory):
+            continue
+        try:
+            _kept.remove(process)
+        except ValueError:  # another thread was quicker
+            continue
+        with suppress(RunFailure):  # it has ended meanwhile
+            process.ask({"command": "begin", "memory": memory, "folder": _folder()}, timeout=timeout)
+            return process
+    return Process(memory, timeout)
+
+
+def give_back(process: Process) -> None:
+    """Keep a process for the next use, or end it if it is not fit for one."""
+    if not process.alive:
+        process.end()
+        return
+    try:
+        answer = process.ask({"command": "rest"}, timeout=SECONDS_TO_REST)
+    except RunFailure:
+        process.end()
+        return
+    process.data = int(answer.header["data"])
+    if process.data > MOST_DATA:
+        process.end()
+        return
+    _kept.append(process)
+    while len(_kept) > MOST_KEPT:
+        with suppress(IndexError):
+            _kept.pop(0).end()
+
+
+def end_kept() -> None:
+    """End every process that is kept, as the end of this process does."""
+    while _kept:
+        with suppress(IndexError):
+            _kept.pop().end()
+
+
+def _folder() -> str | None:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed
+        return None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_kept.clear)  # a child's processes are its own
