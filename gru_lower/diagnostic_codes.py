@@ -334,11 +334,6 @@ CODES: dict[str, Code] = {
         "gru-lower stream makes the state an input and an output",
     ),
     "GL866": Code("warning", "sequence_lens is gone", "hand in the frames of a sequence only, and none of its padding"),
-    "GL867": Code(
-        "error",
-        "The lengths in a stream are not full",
-        "stream the whole model one frame at a time (--chunk 1): that needs no lengths",
-    ),
     "GL869": Code("error", "What a streamed model says of itself cannot be read", "stream the model again"),
     "GL901": Code("error", "gru-lower itself failed", "please report it with the model, or a part of it"),
 }

@@ -10,7 +10,7 @@ import gru_lower
 from gru_lower.errors import GruLowerError
 from stream_models import random_network, streamed_error, text_model
 
-SEEDS = range(40)
+SEEDS = [*range(40), *(pytest.param(seed, marks=pytest.mark.streams) for seed in range(40, 440))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

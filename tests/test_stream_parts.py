@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import gru_lower
-from gru_lower.errors import GruLowerError
 from stream_models import streamed_error, text_model
 
 HEAD = """<ir_version: 8, opset_import: ["": 17]>
@@ -145,18 +144,48 @@ AHEAD = """<ir_version: 8, opset_import: ["": 17]>
   }"""
 
 
-def test_lengths_in_a_stream_are_never_promised_away() -> None:
-    four = gru_lower.stream(text_model(AHEAD), chunk=4, verify=False).model
-    with pytest.raises(GruLowerError, match="cannot be promised") as caught:
-        gru_lower.lower(four, assume="full-length")
-    assert caught.value.code == "GL867"
-    with pytest.raises(GruLowerError) as caught:
-        gru_lower.lower(four, target="portable")
-    assert "--chunk 1" in str(caught.value.hint)
-    one = gru_lower.stream(text_model(AHEAD), verify=False).model
-    lowered = gru_lower.lower(one, target="portable", assume="full-length").model
+STEPS = {
+    "": "y, y_h = GRU <hidden_size = 2> (t, W, R)",
+    "learned": "y, y_h = GRU <hidden_size = 2> (t, W, R, , , w_h)",
+}
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 5])
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("ahead", [0, 1, 2])
+def test_what_looks_ahead_is_lowered_for_portable_in_chunks(ahead: int, steps: str, chunk: int) -> None:
+    text = AHEAD.replace("pads = [1, 1]", f"pads = [{2 - ahead}, {ahead}]").replace(
+        "y, y_h = GRU <hidden_size = 2> (t, W, R)", STEPS[steps]
+    )
+    whole = text_model(text.replace("float[3, 3, 3] w_a", "float[3, 3, 3] w_a, float[1, 1, 2] w_h"))
+    streamed = gru_lower.stream(whole, chunk=chunk, verify=False).model
+    assert not {"Loop", "Scan", "If", "Shape"} & {node.op_type for node in streamed.graph.node}
+    lowered = gru_lower.lower(streamed, target="portable", verify=False).model
+    assert not {"GRU", "Loop", "Scan", "If", "Where"} & {node.op_type for node in lowered.graph.node}
     frames = np.random.default_rng(0).standard_normal((1, 3, 17)).astype(np.float32)
-    assert streamed_error(text_model(AHEAD), lowered, {"x": frames}, (1, 4)) < 1e-5
+    for model in (streamed, lowered):
+        assert streamed_error(whole, model, {"x": frames}, (1, 2, 7, chunk)) < 1e-5
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 5])
+@pytest.mark.parametrize("pads", ["2, 0", "1, 1", "0, 2"])
+@pytest.mark.parametrize("kind", ["GRU", "LSTM", "RNN"])
+def test_last_states_are_those_at_the_end_of_the_stream(kind: str, pads: str, chunk: int) -> None:
+    gates = {"GRU": 3, "LSTM": 4, "RNN": 1}[kind]
+    cell = ", float[1, 2, 2] c" if kind == "LSTM" else ""
+    whole = text_model(f"""<ir_version: 8, opset_import: ["": 17]>
+      g (float[2, 3, "T"] x, float[3, 3, 3] w_a, float[1, {gates * 2}, 3] W, float[1, {gates * 2}, 2] R)
+        => (float["T", 1, 2, 2] y, float[1, 2, 2] h{cell}) {{
+        a = Conv <pads = [{pads}]> (x, w_a)
+        t = Transpose <perm = [2, 0, 1]> (a)
+        y, h{", c" if cell else ""} = {kind} <hidden_size = 2> (t, W, R)
+      }}""")
+    frames = np.random.default_rng(0).standard_normal((2, 3, 17)).astype(np.float32)
+    streamed = gru_lower.stream(whole, chunk=chunk, verify=False).model
+    assert streamed_error(whole, streamed, {"x": frames}, (1, 2, 7, chunk)) < 1e-5
+    if kind == "GRU":
+        lowered = gru_lower.lower(streamed, target="portable", verify=False).model
+        assert streamed_error(whole, lowered, {"x": frames}, (1, 7)) < 1e-5
 
 
 @pytest.mark.parametrize("chunk", [1, 3])

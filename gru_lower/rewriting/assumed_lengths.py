@@ -9,7 +9,6 @@ from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.graph.splice import Edit, apply
 from gru_lower.gru.spec import INPUTS
 from gru_lower.nearest_word import did_you_mean
-from gru_lower.streaming.description import describe
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
@@ -32,23 +31,6 @@ def promised_to_passes(assume: str) -> dict[str, str]:
         hint = did_you_mean(assume, PROMISES, f"one of {', '.join(PROMISES)}")
         raise Unsupported(f"assume cannot be {assume!r}", code="GL008", hint=hint)
     return {"assume": assume} if assume == POSITIVE else {}
-
-
-def refuse_stream(model: Model) -> None:
-    """Refuse the promise of full lengths for a streamed model that keeps frames from its recurrences by them.
-
-    Raises:
-        Unsupported: So it does.
-
-    """
-    if describe(model.proto) is None:
-        return
-    for scope in walk(model.proto):
-        for index, node in enumerate(scope.nodes):
-            if is_onnx(node, "GRU") and len(node.input) > LENS and node.input[LENS]:
-                text = f"{scope.site(index)}: in a stream its lengths say which frames of a push are of the stream"
-                hint = "stream the whole model one frame at a time (--chunk 1): that needs no lengths"
-                raise Unsupported(f"--assume full-length cannot be promised: {text}", code="GL867", hint=hint)
 
 
 def drop_lengths(model: Model) -> None:

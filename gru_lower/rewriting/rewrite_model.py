@@ -13,7 +13,7 @@ from gru_lower.graph.undefined_values import refuse_undefined_values
 from gru_lower.passes import pipeline
 from gru_lower.passes.base import Context, Pass
 from gru_lower.report.run_report import Report, count_ops, file_of
-from gru_lower.rewriting.assumed_lengths import FULL, drop_lengths, refuse_stream
+from gru_lower.rewriting.assumed_lengths import FULL, drop_lengths
 from gru_lower.rewriting.fix_lengths import Fixed, fix_lengths
 from gru_lower.rewriting.remaining_nodes import find_remaining
 from gru_lower.rewriting.result import Result
@@ -74,7 +74,6 @@ def rewrite_model(
     if changes:
         fixed = fix_lengths(model, fix_dims or {}, inputs or {}, Context(progress=progress))
     if assume == FULL:
-        refuse_stream(model)
         drop_lengths(model)
     # Frame by frame the whole model is compared with itself: fusing on the way has no verdict of its own.
     with site_verifier(None if any(each.name == "stream" for each in todo) else options) as judge:

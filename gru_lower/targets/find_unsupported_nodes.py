@@ -38,9 +38,6 @@ NOTHING_ELSE = "use another target: gru-lower targets lists them"
 ANOTHER = "remove it from the model, or use another target"
 SCAN_DIRECTIONS = ("scan_input_directions", "scan_output_directions")
 
-STREAM = "gru_lower.stream"
-"""Where a streamed model says what it is, in its metadata."""
-
 
 @dataclass(frozen=True)
 class UnsupportedNode:
@@ -72,18 +69,17 @@ def find_unsupported_nodes(model: Model, profile: Profile, facts: Facts) -> Iter
 
     """
     open_dims = fixed_dims.open_dims(model)
-    streamed = any(entry.key == STREAM for entry in model.proto.metadata_props)
     for scope in walk(model.proto):
         for index, node in enumerate(scope.nodes):
             if is_onnx(node, "GRU"):
-                yield from _gru(scope, index, profile, facts, open_dims, streamed=streamed)
+                yield from _gru(scope, index, profile, facts, open_dims)
             elif is_onnx(node):
                 for message, hint in _operator(scope, node, profile, facts, open_dims):
                     yield UnsupportedNode("operator", scope.path, scope.site(index), f"{node.op_type}: {message}", hint)
 
 
 def _gru(
-    scope: Scope, index: int, profile: Profile, facts: Facts, open_dims: Collection[str], *, streamed: bool
+    scope: Scope, index: int, profile: Profile, facts: Facts, open_dims: Collection[str]
 ) -> Iterator[UnsupportedNode]:
     spec = parse(scope, index, facts).spec
     if spec is None:
@@ -98,8 +94,6 @@ def _gru(
         names = [dim or f"{spec.inputs['X']}:{axis}" for axis, dim in enumerate(dims) if not isinstance(dim, int)]
         near = [name for name in names if name in open_dims]
         hint = _helpful_flag(options, found, profile, fixed_dims.flags(near or open_dims))
-        if streamed and "lens" in options and _lengths_are_in_the_way(options, profile):
-            hint = "stream the whole model one frame at a time (--chunk 1): that needs no lengths"
         yield UnsupportedNode(found.verdict, scope.path, scope.site(index), found.why, hint)
 
 

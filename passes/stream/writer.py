@@ -121,6 +121,13 @@ class Writer:
             return self.emit(op_type, [value], local, output, axes=list(axes))
         return self.emit(op_type, [value, self.constant(np.array(axes, np.int64), f"{local}_axes")], local, output)
 
+    def sum_of(self, value: str, local: str) -> str:
+        """Write a ReduceSum of a vector, [1], whose axes are an input from opset 13 on."""
+        if self.opset < 13:
+            return self.emit("ReduceSum", [value], local, axes=[0], keepdims=1)
+        axes = self.constant(np.array([0], np.int64), f"{local}_axis")
+        return self.emit("ReduceSum", [value, axes], local, keepdims=1)
+
     def clip01(self, value: str, dtype: np.dtype[Any], local: str) -> str:
         """Write a Clip to 0 ... 1."""
         if self.opset < 11:

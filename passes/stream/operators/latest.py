@@ -52,11 +52,7 @@ def following_past(streamer: Streamer, node: Node, timed: Timed, output: str) ->
     counters = streamer.counters
     valid = counters.valid(None, [j + 1 for j in range(chunk)], 0, counters.elem_type)
     first = np.arange(held, dtype=counters.dtype)
-    if write.opset < 13:
-        total = write.emit("ReduceSum", [valid], f"{local}_valid", axes=[0], keepdims=1)
-    else:
-        axes = write.constant(np.array([0], np.int64), f"{local}_axis")
-        total = write.emit("ReduceSum", [valid, axes], f"{local}_valid", keepdims=1)
+    total = write.sum_of(valid, f"{local}_valid")
     places = write.emit("Add", [total, write.constant(first, f"{local}_places")], f"{local}_kept")
     index = write.emit("Cast", [places], f"{local}_index", to=7)
     write.emit("Gather", [both, index], local, output, axis=axis)

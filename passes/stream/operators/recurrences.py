@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.passes.stream.operators.held_states import HeldStates
+from gru_lower.passes.stream.operators.held_states import HeldStates, Stretch
 from gru_lower.passes.stream.refusal import Refused
 
 if TYPE_CHECKING:
@@ -38,23 +38,23 @@ class _Recurrence:
     inputs: list[str]
 
 
-@dataclass(frozen=True)
-class _StateNames:
-    """The names of one state.
+@dataclass
+class _State:
+    """One state of a recurrence.
 
     Attributes:
-        current: As a push begins.
+        first: As a push begins.
+        now: Behind the stretches that are written.
         following: The output for its next value, ``""`` where the model has one of its own.
-        stepped: As the recurrence leaves it.
         exposed: The output of the node that it is in the whole model, ``""`` where nothing asks for it.
         letter: Which one it is.
         zero: Whether it is 0 for as long as no frame has come.
 
     """
 
-    current: str
+    first: str
+    now: str
     following: str
-    stepped: str
     exposed: str
     letter: str
     zero: bool
@@ -117,28 +117,78 @@ def _steps(streamer: Streamer, streamed: _Recurrence) -> None:
         inputs[SEQUENCE_LENS] = ""
     if batch_major:
         inputs[0] = write.emit("Transpose", [inputs[0]], f"{node.local}_time_major", perm=[1, 0, 2])
-    exposed = any(streamer.scope.uses[node.output(output)] for _, output, _ in STATES[node.op_type])
-    held = HeldStates(streamer, node.local, replace(found, axis=0), exposed=exposed)
-    y = node.output(0)
-    inside = write.names.value(f"{node.local}_Y") if batch_major and y else y
+    asked = [bool(streamer.scope.uses[node.output(output)]) for _, output, _ in STATES[node.op_type]]
+    held = HeldStates(streamer, node.local, replace(found, axis=0), exposed=any(asked))
     states = [_state(streamer, streamed, held, *which) for which in STATES[node.op_type]]
-    inputs[0], lens = held.input(inputs[0])
-    inputs[SEQUENCE_LENS] = lens
-    outputs = [held.output(inside), *[state.stepped for state in states]]
-    node.copied(streamer, inputs, outputs, **({"layout": 0} if batch_major else {}))
+    # Y holds the first state of each step, h, and not the cell state of an LSTM.
+    picks = held.in_parts and not any(asked[1:])
+    steps = [
+        _stretch(streamer, streamed, held, stretch, states, picks=picks, by_lengths=held.in_parts and not picks)
+        for stretch in held.stretches
+    ]
+    if picks:
+        state, stretch, local = states[0], held.stretches[-1], f"{node.local}_{states[0].letter}"
+        following = "" if stretch.valid else state.following
+        picked = held.last(state.first, steps, state.letter, following)
+        state.now = held.state(state.first, picked, stretch, local, state.following, zero=state.zero)
     for state in states:
-        _hand_on(streamer, streamed, held, state)
-    if y:
-        held.restore(inside)
-        if batch_major:
-            write.emit("Transpose", [inside], f"{node.local}_batch_major", y, perm=[2, 0, 1, 3])
-        streamer.put(y, found, 1 if batch_major else 0)
+        _expose(streamer, streamed, state)
+    y = node.output(0)
+    if not y:
+        return
+    inside = steps[0]
+    if len(steps) > 1:
+        inside = write.concat(steps, 0, f"{node.local}_Y", None if batch_major else y)
+    if batch_major:
+        write.emit("Transpose", [inside], f"{node.local}_batch_major", y, perm=[2, 0, 1, 3])
+    streamer.put(y, found, 1 if batch_major else 0)
 
 
-def _state(
-    streamer: Streamer, streamed: _Recurrence, held: HeldStates, first: int, output: int, letter: str
-) -> _StateNames:
-    """Add a state, or use that which the model has; it becomes the recurrence's first one."""
+def _stretch(
+    streamer: Streamer,
+    streamed: _Recurrence,
+    held: HeldStates,
+    stretch: Stretch,
+    states: list[_State],
+    *,
+    picks: bool,
+    by_lengths: bool,
+) -> str:
+    """Write the recurrence over a stretch of each push, and its states behind it; return its Y, time-major."""
+    node, write, batch_major = streamed.node, streamer.write, streamed.batch_major
+    last = stretch is held.stretches[-1]
+    inputs = list(streamed.inputs)
+    inputs[0] = held.frames(inputs[0], stretch)
+    if by_lengths:
+        inputs[SEQUENCE_LENS], stretch = held.lengths(inputs[0], stretch)
+    y = node.output(0)
+    if len(held.stretches) > 1 or batch_major:
+        y = write.names.value(f"{node.local}_Y") if y or picks else ""
+    elif picks and not y:
+        y = write.names.value(f"{node.local}_Y")
+    outputs = [y]
+    for state, (first, _, _) in zip(states, STATES[node.op_type], strict=True):
+        inputs[first] = state.now
+        name = ""
+        if last and not stretch.valid:
+            name = state.following or ("" if batch_major else state.exposed)
+        if last and picks and state is states[0]:
+            outputs.append("")
+            continue
+        outputs.append(name or write.names.value(f"{node.local}_{state.letter}_stepped"))
+    made = node.copied(streamer, inputs, outputs, **({"layout": 0} if batch_major else {}))
+    if not last and made.name:
+        made.name = write.names.node(f"{node.local}_begin")
+    for state, stepped in zip(states, outputs[1:], strict=True):
+        if stepped:
+            local = f"{node.local}_{state.letter}"
+            following = state.following if last else ""
+            state.now = held.state(state.now, stepped, stretch, local, following, zero=state.zero)
+    return y
+
+
+def _state(streamer: Streamer, streamed: _Recurrence, held: HeldStates, first: int, output: int, letter: str) -> _State:
+    """Add a state, or use that which the model has."""
     node, found, write = streamed.node, streamed.found, streamer.write
     exposed, local = node.output(output), f"{node.local}_{letter}"
     kept = streamer.kept_states.get(node.input(first))
@@ -155,28 +205,21 @@ def _state(
         streamer.states_of.setdefault(node.site, (current, following))
         if own is not None:
             current = held.begin_with(current, _time_major(streamer, streamed, own, local), letter)
-    streamed.inputs[first] = current
-    stepped = write.names.value(f"{local}_stepped")
-    if not held.mask and following:
-        stepped = following
-    elif not held.mask and exposed and not streamed.batch_major:
-        stepped = exposed
-    return _StateNames(current, following, stepped, exposed, letter, zero)
+    return _State(current, current, following, exposed, letter, zero)
 
 
-def _hand_on(streamer: Streamer, streamed: _Recurrence, held: HeldStates, state: _StateNames) -> None:
-    """Write the next value of a state, and what else reads it."""
-    value = held.state(state.current, state.stepped, state.following, state.letter, zero=state.zero)
+def _expose(streamer: Streamer, streamed: _Recurrence, state: _State) -> None:
+    """Write what else reads a state than the next push."""
     if not state.exposed:
         return
     streamer.latest.add(state.exposed)
     streamer.lags[state.exposed] = streamed.found
-    if value != state.exposed and streamer.scope.uses[state.exposed]:
+    if state.now != state.exposed and streamer.scope.uses[state.exposed]:
         local = f"{streamed.node.local}_{state.letter}_now"
         if streamed.batch_major:
-            streamer.write.emit("Transpose", [value], local, state.exposed, perm=[1, 0, 2])
+            streamer.write.emit("Transpose", [state.now], local, state.exposed, perm=[1, 0, 2])
         else:
-            streamer.write.emit("Identity", [value], local, state.exposed)
+            streamer.write.emit("Identity", [state.now], local, state.exposed)
 
 
 def _time_major(streamer: Streamer, streamed: _Recurrence, name: str, local: str) -> str:
