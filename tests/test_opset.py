@@ -61,13 +61,114 @@ def test_constants_stay_constants() -> None:
     assert node.domain == ""
 
 
-def test_what_the_converter_loses_is_said() -> None:
-    model = old(12).model()
+@pytest.mark.parametrize(("opset", "to"), [(12, 17), (21, 17), (23, 13)])
+def test_what_the_converter_drops_is_put_back(opset: int, to: int) -> None:
+    """What torch 2.13 exports says of every node where in the source it comes from: nothing there concerns anybody."""
+    model = old(opset).model()
     model.ir_version = 10
-    model.graph.node[0].metadata_props.add(key="layer", value="1")
-    _, result = lower(model, "convert-opset{to=17}")
-    assert [d.code for d in result.diagnostics] == ["GL011"]
-    assert "metadata_props of nodes" in result.diagnostics[0].message
+    graph, node = model.graph, model.graph.node[0]
+    for each in (model, graph, node, graph.input[0]):
+        each.metadata_props.add(key="pkg.torch.onnx.stack_trace", value="File model.py, line 1")
+    graph.doc_string, node.doc_string = "a graph", "a node"
+    graph.quantization_annotation.add(tensor_name="Y")
+    new, result = lower(model, f"convert-opset{{to={to}}}")
+    assert result.diagnostics == []
+    assert new.metadata_props == model.metadata_props
+    for field in ("metadata_props", "doc_string", "quantization_annotation"):
+        assert getattr(new.graph, field) == getattr(graph, field)
+    assert new.graph.node[0].metadata_props == node.metadata_props
+    assert new.graph.node[0].doc_string == "a node"
+    assert new.graph.input[0].metadata_props == graph.input[0].metadata_props
+
+
+def test_in_bodies_too() -> None:
+    model = onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["": 21]>
+        g (bool c, float[2] X) => (float[2] Z) {
+          Z = If (c) <then_branch = t () => (float[2] u) { u = Relu(X) },
+                      else_branch = e () => (float[2] v) { v = Tanh(X) }>
+        }""")
+    body = model.graph.node[0].attribute[1].g
+    body.node[0].metadata_props.add(key="layer", value="1")
+    new, result = lower(model, "convert-opset{to=17}")
+    assert result.diagnostics == []
+    assert new.graph.node[0].attribute[1].g.node[0].metadata_props == body.node[0].metadata_props
+
+
+FUNCTIONS = """
+<ir_version: 10, opset_import: ["": 21, "my": 1]>
+g (float[5, N, 2] X, float[1, 3, 2] W, float[1, 3, 1] R) => (float[5, 1, N, 1] Y, float[5, 1, N, 1] Z) {
+  Y = my.Outer <linear_before_reset = 1> (X, W, R)
+  Z = my.Wrap (X, W, R)
+}
+<opset_import: ["": 21, "my": 1], domain: "my">
+Outer <linear_before_reset> (X, W, R) => (Y) {
+  wrapped = my.Wrap <linear_before_reset: int = @linear_before_reset> (X, W, R)
+  Y = Relu (wrapped)
+}
+<opset_import: ["": 21], domain: "my">
+Wrap <linear_before_reset: int = 0> (X, W, R) => (Y) {
+  Y = GRU <hidden_size = 1, linear_before_reset: int = @linear_before_reset> (X, W, R)
+}
+"""
+
+
+class TestFunctions:
+    """The converter takes no local functions: their bodies have no types to convert by. They are written out."""
+
+    @pytest.mark.parametrize("to", [13, 17, 23])
+    def test_they_are_written_out(self, to: int) -> None:
+        result = gru_lower.lower(onnx.parser.parse_model(FUNCTIONS), opset=to)
+        assert result.report.verification.status == "equivalent"
+        assert not result.model.functions
+        assert not holds_gru(result.model)
+        assert {entry.version for entry in result.model.opset_import if not entry.domain} == {to}
+        onnx.checker.check_model(result.model, full_check=True)
+        (said,) = [each.message for each in result.report.diagnostics if each.code == "GL011"]
+        assert "2 local functions, written out where they are called" in said
+
+    def test_of_another_opset_than_the_model(self) -> None:
+        """Where onnx can convert a body on its own, its import follows; otherwise it is said what to do."""
+        model = onnx.parser.parse_model(FUNCTIONS)
+        for function in model.functions:
+            function.opset_import[0].version = 18
+        with pytest.raises(gru_lower.Unsupported) as caught:
+            gru_lower.lower(model, opset=17)
+        assert caught.value.code in {"GL012", "GL017"}
+        assert "without local functions" in str(caught.value.hint)
+
+    def test_portable_asks_for_the_opset_and_takes_it(self) -> None:
+        model = onnx.parser.parse_model(FUNCTIONS)
+        with pytest.raises(gru_lower.GruLowerError) as caught:
+            gru_lower.lower(model, target="portable", fix_dims={"N": 2})
+        assert "--opset 17" in f"{caught.value.message} {caught.value.hint}"
+        result = gru_lower.lower(model, target="portable", fix_dims={"N": 2}, opset=17)
+        assert result.report.verification.status == "equivalent"
+
+
+DOWN = {
+    "ConstantOfShape": ("s = Shape(X)", "c = ConstantOfShape <value = float[1] {0.5}> (s)", "Z = Add(X, c)"),
+    "Relu": ("Z = Relu(X)",),
+    "Mul": ("a = Mul(X, X)", "Z = Sub(a, X)"),
+    "Shape, its ends given": ("s = Shape <start = 0> (X)", "Z = Reshape <allowzero = 0> (X, s)"),
+}
+
+
+@pytest.mark.parametrize("nodes", DOWN.values(), ids=DOWN)
+@pytest.mark.parametrize("to", [13, 17])
+@pytest.mark.parametrize("opset", [20, 23])
+def test_what_means_the_same_comes_down(nodes: tuple[str, ...], opset: int, to: int) -> None:
+    """There is no adapter down for these, though their new versions only take more types."""
+    text = f'<ir_version: 10, opset_import: ["": {opset}]> g (float[N, 3] X) => (float[N, 3] Z) {{ {" ".join(nodes)} }}'
+    result = gru_lower.lower(onnx.parser.parse_model(text), opset=to)
+    assert result.report.verification.status == "equivalent"
+    onnx.checker.check_model(result.model, full_check=True)
+
+
+def test_a_type_that_the_older_opset_lacks_does_not_come_down() -> None:
+    text = '<ir_version: 10, opset_import: ["": 14]> g (int8[N] X) => (int8[N] Z) { Z = Add(X, X) }'
+    with pytest.raises(gru_lower.Unsupported, match="No Adapter"):
+        gru_lower.lower(onnx.parser.parse_model(text), opset=13)
 
 
 @pytest.mark.parametrize("opset", [21, 23])

@@ -50,7 +50,7 @@ def call(name: Name, model: onnx.ModelProto, number: int = 0) -> onnx.ModelProto
     Args:
         name: The function, a key of :data:`gru_lower.graph.onnx_functions.FUNCTIONS`.
         model: The model; large constants should have been taken out where the function does not need them.
-        number: The opset to convert to.
+        number: The opset to convert to; of the inliner whether to convert functions.
 
     Raises:
         OnnxRefusalError: With onnx's own words, or with what became of the process.
@@ -104,8 +104,12 @@ def _asked(name: str, number: int, raw: bytes) -> bytes:
     return done.stdout
 
 
-def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
+def inlined(model: onnx.ModelProto, *, convert: bool = False) -> onnx.ModelProto:
     """Return a model with its local functions written out wherever they are called.
+
+    Args:
+        model: The model.
+        convert: Whether functions of another opset than the model's are converted to it; otherwise they stay.
 
     Raises:
         Unsupported: They would be too many nodes (GL017), or onnx cannot.
@@ -114,7 +118,7 @@ def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
     if not has_few_calls(model, MOST_INLINED, DEEPEST_INLINED):
         raise budget.over_budget(budget.OverBudgetError("the nodes of all functions at all calls"))
     try:
-        return call("inline", model)
+        return call("inline", model, int(convert))
     except OnnxRefusalError as error:
-        hint = "inline them first: onnx.inliner.inline_local_functions(model)"
+        hint = "export the model again without local functions"
         raise Unsupported(f"onnx cannot inline the model's functions: {error}", code="GL017", hint=hint) from error

@@ -30,8 +30,8 @@ def _convert(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
     return converted
 
 
-def _inline(model: onnx.ModelProto, _number: int) -> onnx.ModelProto:
-    inlined: onnx.ModelProto = onnx.inliner.inline_local_functions(model)
+def _inline(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
+    inlined: onnx.ModelProto = onnx.inliner.inline_local_functions(model, convert_version=bool(number))
     return inlined
 
 
@@ -41,7 +41,7 @@ FUNCTIONS: dict[str, Callable[[onnx.ModelProto, int], onnx.ModelProto]] = {
     "convert": _convert,
     "inline": _inline,
 }
-"""By name: what is called with a model, and a number where it takes one (the opset to convert to)."""
+"""By name: what is called with a model, and a number where it takes one: the opset, or whether to convert."""
 REFUSALS = (
     onnx.shape_inference.InferenceError,
     onnx.checker.ValidationError,

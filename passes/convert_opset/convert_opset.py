@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,15 +12,19 @@ from onnx import TensorProto, helper
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import Unsupported
 from gru_lower.graph import model_tensors, onnx_calls
-from gru_lower.graph.scopes import walk
+from gru_lower.graph.scopes import ONNX_DOMAINS, walk
 from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.passes.convert_opset.set_aside_annotations import SetAsideAnnotations
 from gru_lower.passes.convert_opset.set_aside_nodes import SetAsideNodes
 from gru_lower.passes.convert_opset.set_aside_tensors import SetAsideTensors
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from gru_lower.graph.model import Model
 
 FREE_INITIALIZERS_IR_VERSION = 4
+NO_ADAPTER = re.compile(r"No Adapter (?:From|To) Version \$\d+ for (\w+)")
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,15 @@ class ConvertOpset(Pass):
     """Convert the whole model to another opset, by onnx's version converter.
 
     Rules:
-        1. Nodes it has no way for though there is one - GRUs, and most Splits and Pads on the way down from opset 18 -
-           are set aside and written anew for the new opset.
+        1. Nodes it has no way for though there is one - GRUs, most Splits and Pads down from opset 18, what else
+           means the same in the older opset - are set aside and written anew for the new opset.
         2. Whatever else it cannot convert makes the conversion fail, with its own words.
-        3. It loses some documentation and annotations: what is lost is said (GL011).
+        3. Metadata, texts and annotations, which it drops, are put back.
         4. The IR version rises as far as the opset asks for; where initializers had to be inputs, they no
            longer are, so that they stay constants. To an older opset it falls as far, since a runtime of that
            time refuses a later one; but not below 4 where inputs have defaults, which then no longer were any.
-        5. External data stays where it is: the converter gets no more of it than what may be axes, shapes or scales.
+        5. Local functions are written out where they are called, which is said (GL011).
+        6. External data stays where it is: the converter gets no more of it than what may be axes, shapes or scales.
     """
 
     name = "convert-opset"
@@ -60,11 +64,12 @@ class ConvertOpset(Pass):
         main = next(walk(model.proto))
         if main.opset == self.options.to:
             return result
-        _check_convertible(model, self.options.to)
-        before = _count_droppable(model.proto)
+        _check_convertible(self.options.to)
+        functions = _inline_functions(model, self.options.to)
+        annotations = SetAsideAnnotations(model.proto)
         nodes, tensors = SetAsideNodes(model, self.options.to), SetAsideTensors(model.proto, model.base_dir)
         try:
-            converted = onnx_calls.call("convert", model.proto, self.options.to)
+            converted = _convert(model, nodes, self.options.to)
         except onnx_calls.OnnxRefusalError as error:
             reason = re.sub(r"\s+", " ", str(error)).split("Assertion `false` failed: ")[-1]
             raise Unsupported(
@@ -76,24 +81,29 @@ class ConvertOpset(Pass):
             ) from error
         tensors.put_back(converted)
         nodes.put_back(converted)
+        result.diagnostics = _losses(functions, annotations.put_back(converted))
         _set_ir_version(converted, self.options.to, down=self.options.to < main.opset)
-        result.diagnostics = _losses(before, _count_droppable(converted))
         model.proto.CopyFrom(converted)
         model.modified = result.modified = True
         return result
 
 
-def _check_convertible(model: Model, to: int) -> None:
-    """Raise where onnx's converter would fail: no such version, local functions."""
+def _convert(model: Model, nodes: SetAsideNodes, to: int) -> onnx.ModelProto:
+    """Call the converter again and again, as long as what it stops at can be set aside."""
+    while True:
+        try:
+            return onnx_calls.call("convert", model.proto, to)
+        except onnx_calls.OnnxRefusalError as error:
+            lacking = NO_ADAPTER.search(str(error))
+            if lacking is None or not nodes.also(lacking[1]):
+                raise
+
+
+def _check_convertible(to: int) -> None:
+    """Raise where there is no such version."""
     newest = onnx.defs.onnx_opset_version()
     if not 1 <= to <= newest:
         raise Unsupported(f"there is no opset {to}", code="GL012", hint=f"this version of onnx knows 1 to {newest}")
-    if model.proto.functions:
-        raise Unsupported(
-            "a model with local functions cannot be converted",
-            code="GL012",
-            hint="inline them first: onnx.inliner.inline_local_functions(model)",
-        )
 
 
 def _set_ir_version(model: onnx.ModelProto, to: int, *, down: bool) -> None:
@@ -114,24 +124,32 @@ def _defaults(model: onnx.ModelProto) -> set[str]:
     return {value.name for value in model.graph.input} & {tensor.name for tensor in model.graph.initializer}
 
 
-def _count_droppable(model: onnx.ModelProto) -> Counter[str]:
-    """Count what the converter is known to lose."""
-    count: Counter[str] = Counter()
-    count["metadata_props of the model"] = len(model.metadata_props)
-    for scope in walk(model):
-        graph = scope.proto
-        if isinstance(graph, onnx.GraphProto):
-            count["quantization annotations"] += len(graph.quantization_annotation)
-            count["sparse initializers"] += len(graph.sparse_initializer)
-            count["metadata_props of graphs"] += len(graph.metadata_props)
-            count["doc_strings"] += bool(graph.doc_string)
-        count["metadata_props of nodes"] += sum(len(node.metadata_props) for node in scope.nodes)
-        count["doc_strings"] += sum(bool(node.doc_string) for node in scope.nodes)
-    count["training information"] = len(model.training_info)
-    return count
+def _inline_functions(model: Model, to: int) -> int:
+    """Write local functions out where they are called, since bodies have no types to convert by; return how many."""
+    functions = list(model.proto.functions)
+    if functions:
+        mixed = any(_opset_of(function) not in (None, _opset_of(model.proto)) for function in functions)
+        inlined = onnx_calls.inlined(model.proto, convert=mixed)
+        if inlined.functions:
+            left = inlined.functions[0]
+            raise Unsupported(
+                f"function {left.domain}::{left.name} cannot be converted to opset {to}: onnx does not inline it",
+                code="GL012",
+                hint="leave --opset out, or export the model again without local functions",
+            )
+        model.proto.CopyFrom(inlined)
+        model.modified = True
+    return len(functions)
 
 
-def _losses(before: Counter[str], after: Counter[str]) -> list[Diagnostic]:
+def _opset_of(proto: onnx.ModelProto | onnx.FunctionProto) -> int | None:
+    return next((entry.version for entry in proto.opset_import if entry.domain in ONNX_DOMAINS), None)
+
+
+def _losses(functions: int, lost: Counter[str]) -> list[Diagnostic]:
     """Return a diagnostic where the conversion dropped anything."""
-    lost = [f"{before[key] - after[key]} {key}" for key in before if before[key] > after[key]]
-    return [diagnostic("GL011", f"onnx's version converter dropped {', '.join(lost)}")] if lost else []
+    dropped = [f"{number} {what}" for what, number in lost.items()]
+    if functions:
+        plural = "s, written out where they are called" if functions > 1 else ", written out where it is called"
+        dropped.insert(0, f"{functions} local function{plural}")
+    return [diagnostic("GL011", f"the conversion dropped {'; '.join(dropped)}")] if dropped else []

@@ -2,10 +2,12 @@
 
 - GRU: the converter knows none older than opset 7.
 - Split and Pad from opset 18 on, on the way down to 13 or later: it has no adapter for them, though most mean the same.
+- On the way down, any other operator that it says to have no adapter for, where all its nodes mean the same.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.spec import VERSIONS, GruSpec
+from gru_lower.passes.convert_opset.same_meaning import SAME_SINCE, means_the_same, without_new_attributes
 
 if TYPE_CHECKING:
     import onnx
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
 
 DOMAIN, KEY = "gru_lower.aside", "gru_lower_aside"
 """The domain of nodes that are set aside, which the converter leaves alone, and the attribute that numbers them."""
-NO_ADAPTER, SAME_SINCE = 18, 13
-"""From which opset on Split and Pad cannot be converted down, and since when they mean the same but for what is new."""
+NO_ADAPTER = 18
+"""From which opset on Split and Pad cannot be converted down."""
 PAD_AXES = 3
 """Which input of Pad is the axes, new in opset 18."""
 
@@ -49,9 +52,11 @@ class SetAsideNodes:
 
     def __init__(self, model: Model, to: int) -> None:
         """Move the nodes to a domain of their own."""
-        self._to = to
+        self._proto, self._to = model.proto, to
         self._specs: dict[int, GruSpec] = {}
         facts, names = Facts(model), Names(model.proto)
+        self._same: dict[str, list[NodeProto | None]] = defaultdict(list)
+        """By operator: the nodes, None for one that means something else at an older opset."""
         found: list[NodeProto] = []
         for scope in walk(model.proto):
             constants: list[onnx.TensorProto] = []
@@ -59,15 +64,38 @@ class SetAsideNodes:
                 if is_onnx(node, "GRU"):
                     self._specs[len(found)] = _read(scope, index, facts)
                     found.append(node)
-                elif scope.opset >= NO_ADAPTER > to >= SAME_SINCE and _means_the_same(scope, node, facts):
+                elif scope.opset >= NO_ADAPTER > to >= SAME_SINCE and _split_or_pad_means_the_same(scope, node, facts):
                     constants += _write_lengths(scope, node, facts, names)
                     found.append(node)
+                elif scope.opset > to:
+                    self._same[node.op_type].append(node if means_the_same(scope, node, facts, to) else None)
             _add_constants(scope, constants)
         for number, node in enumerate(found):
             node.domain = DOMAIN
             node.attribute.append(helper.make_attribute(KEY, number))
+        self._imported = False
         if found:
-            model.proto.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+            self._import_domain()
+
+    def also(self, op_type: str) -> bool:
+        """Set aside every node of one operator; return whether all of them mean the same at the other opset.
+
+        Args:
+            op_type: Of ONNX's own operators, one that the converter has no adapter for.
+
+        """
+        found = self._same.get(op_type, [])
+        if not found or not all(found):
+            return False
+        for node in filter(None, found):
+            node.domain = DOMAIN
+        self._import_domain()
+        return True
+
+    def _import_domain(self) -> None:
+        if not self._imported:
+            self._proto.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+        self._imported = True
 
     def put_back(self, model: onnx.ModelProto) -> None:
         """Write the nodes anew, in the operators' versions of the opset."""
@@ -77,10 +105,11 @@ class SetAsideNodes:
                 if node.domain != DOMAIN:
                     continue
                 node.domain = ""
-                number = next(attribute.i for attribute in node.attribute if attribute.name == KEY)
-                kept = [attribute for attribute in node.attribute if attribute.name != KEY]
+                number = next((attribute.i for attribute in node.attribute if attribute.name == KEY), -1)
                 if number in self._specs:
                     kept = list(replace(self._specs[number], version=version).to_node(node.name).attribute)
+                else:
+                    kept = without_new_attributes(node, self._to)
                 del node.attribute[:]
                 node.attribute.extend(kept)
         imports = [entry for entry in model.opset_import if entry.domain != DOMAIN]
@@ -96,7 +125,7 @@ def _read(scope: Scope, index: int, facts: Facts) -> GruSpec:
     return parsed.spec
 
 
-def _means_the_same(scope: Scope, node: NodeProto, facts: Facts) -> bool:
+def _split_or_pad_means_the_same(scope: Scope, node: NodeProto, facts: Facts) -> bool:
     """Whether a Split or Pad of opset 18 or newer can be written at 13, but for a number of outputs."""
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     if is_onnx(node, "Pad"):
