@@ -10,13 +10,14 @@ from gru_lower.gru.parse_node import parse
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
+    from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.result import Verification
     from gru_lower.verification.sites.site import SitePair
 
@@ -51,6 +52,7 @@ class Context:
     keep_changes: bool = True
     judge: Callable[[SitePair], Verification] | None = None
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
+    calibration: Sequence[Feeds] | None = None
 
 
 class Pass:

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 
 from gru_lower.errors import Unsupported
+from gru_lower.gru.session_options import session_options
 from gru_lower.streaming.description import describe
 from gru_lower.streaming.frame_stream import FrameStream
 
@@ -42,6 +43,9 @@ class Session:
         providers: onnxruntime's execution providers, in order of preference.
         threads: How many threads onnxruntime takes; 0 for one per core.
 
+    Where GRU nodes read weights in int8, onnxruntime is told to compute the floats once, when it loads the model:
+    ``session.disable_quant_qdq`` = "1".
+
     Attributes:
         description: What the model says of itself: chunk, lag, inputs, outputs and states.
 
@@ -62,6 +66,8 @@ class Session:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        for name, value in session_options(proto).items():
+            options.add_session_config_entry(name, value)
         self._session = onnxruntime.InferenceSession(raw, options, providers=list(providers))
         states = {each.input for each in found.states}
         given = [each for each in self._session.get_overridable_initializers() if each.name in states]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
     from gru_lower.verification.arrays import Array, Feeds
     from gru_lower.verification.result import Verification
+    from gru_lower.verification.sites.quantisation import Quantisation
 
 Action = Literal[
     "lowered", "fused", "legalized", "normalized", "merged", "fixed", "streamed", "quantised", "kept", "seen"
@@ -36,6 +37,7 @@ class Site:
         message: The same in words.
         nodes_before: Nodes of the site before, 1 for a GRU.
         nodes_after: Nodes in its place, bodies included.
+        quantisation: What was done to quantise it, and the error that this brings.
         change: The replacement, for verification; ``None`` where nothing was replaced.
         missing_term: Of a recurrence that is no GRU: the term that does not fit.
         verified: What running it by itself gave, where a pass did that before it committed.
@@ -54,6 +56,7 @@ class Site:
     nodes_before: int = 1
     nodes_after: int = 1
     preconditions: tuple[str, ...] = ()
+    quantisation: Quantisation | None = None
     change: Change | SitePair | None = None
     missing_term: str | None = None
     verified: Verification | None = None
@@ -73,6 +76,7 @@ class Site:
             "nodes_before": self.nodes_before,
             "nodes_after": self.nodes_after,
             **({"preconditions": list(self.preconditions)} if self.preconditions else {}),
+            **({} if self.quantisation is None else {"quantisation": self.quantisation.to_json()}),
         }
 
 

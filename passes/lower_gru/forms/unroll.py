@@ -49,7 +49,7 @@ def assemble(assembly: Assembly, v: Variant, bindings: dict[str, Binding], resul
         p = prefix_of(direction)
         one = v.only(direction)
         state = head.get(f"{p}state")
-        weights = {key: value for key, value in (bindings | head).items() if key.startswith(f"{p}R")}
+        weights = bindings | {key: value for key, value in head.items() if key.startswith(f"{p}R")}
         for t in range(length - 1, -1, -1) if direction.reverse else range(length):
             valid = known_lengths.valid_rows(v.lens, t)
             if v.mask == "rows" and not any(valid):

@@ -1,0 +1,172 @@
+"""The mode ``static``: QuantizeLinear and DequantizeLinear with scales that are fixed beforehand, by mathematics or data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onnx import TensorProto
+
+from gru_lower.calibration.captured_inputs import capture_inputs
+from gru_lower.diagnostics import diagnostic
+from gru_lower.errors import Unsupported
+from gru_lower.graph import splice
+from gru_lower.graph.facts import MAIN, Facts
+from gru_lower.graph.names import Names
+from gru_lower.graph.tensor_size import byte_size
+from gru_lower.gru.constant_inputs import constant_inputs, has_full_lengths, has_zero_initial_state
+from gru_lower.passes.base import PassResult, visit_grus
+from gru_lower.passes.lower_gru.choose_form import Choice, choose_form
+from gru_lower.passes.lower_gru.lower_options import LowerOptions
+from gru_lower.passes.lower_gru.unrolled_nodes import UnrolledNodes
+from gru_lower.passes.quantize_gru.static_scheme import StaticScheme
+from gru_lower.passes.quantize_gru.step_ranges import StepRanges
+from gru_lower.passes.quantize_gru.write_static import StaticSettings, write_static
+from gru_lower.verification.sites.quantisation import Quantisation
+from gru_lower.verification.worker.client import Worker
+
+if TYPE_CHECKING:
+    from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
+    from gru_lower.gru.spec import GruSpec
+    from gru_lower.passes.base import Context, FoundGru
+    from gru_lower.passes.quantize_gru.quantize_options import QuantizeOptions
+
+SCALES_BY_ROW, TAKES_INT16 = 13, 21
+"""The opsets from which QuantizeLinear is there with a scale for each row, and takes int16."""
+REDUCED, WHOLE = 64, 127
+"""The largest int8 weight: two products with uint8 stay within 16 bits, or all of int8."""
+
+
+@dataclass
+class _Calibrated:
+    """A GRU that can be quantised, and the ranges of its values."""
+
+    found: FoundGru
+    spec: GruSpec
+    form: str
+    ranges: StepRanges
+
+
+def quantise_statically(model: Model, options: QuantizeOptions, ctx: Context) -> PassResult:
+    """Quantise GRUs with fixed scales.
+
+    Args:
+        model: The model; edited in place.
+        options: The pass's.
+        ctx: What passes share; its ``calibration`` holds the inputs to calibrate on.
+
+    Raises:
+        Unsupported: There are no calibration inputs, or the model does not run on them.
+
+    """
+    if not ctx.calibration:
+        raise Unsupported(
+            "static int8 needs calibration inputs", code="GL336", hint="give some, as --inputs takes them: --static CASES.npz"
+        )
+    result = PassResult(modified=False)
+    facts, names = Facts(model, computed=True), Names(model.proto)
+    settings = _settings(options)
+    lowering = LowerOptions(form=options.form, max_nodes=options.max_nodes)
+    unrolled = UnrolledNodes(lowering, facts)
+    chosen = _choose(model, settings, options, facts, ctx, result)
+    _calibrate(model, chosen, facts, ctx)
+    edits: list[splice.Edit] = []
+    for each in chosen:
+        scope, index, _, site = each.found
+        if "Ht" not in each.ranges.ranges:
+            site.code, site.message = "GL336", "no step of it runs on the calibration inputs"
+            result.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
+            continue
+        if each.form == "unroll":
+            unrolled.expect(scope, index, each.spec)
+        if unrolled.too_many:
+            continue
+        made = write_static(model, scope, index, each.spec, each.form, settings, each.ranges.ranges, facts, names)
+        site.action, site.form, site.nodes_after = "quantised", each.form, made.node_count
+        site.change = made.change if ctx.keep_changes else None
+        site.quantisation = Quantisation(
+            "static",
+            settings.weights,
+            _size(scope, each.spec, facts),
+            made.bytes_after,
+            settings.scheme.activations,
+            settings.scheme.state,
+            {name: scale.to_json() for name, scale in made.scales.items()},
+        )
+        if each.form == "unroll":
+            unrolled.add(each.spec, made.node_count)
+        edits.append(made.edit)
+    unrolled.refuse_too_many({"scan", "loop"})
+    result.modified = splice.apply(model, edits, keeps_order=True)
+    return result
+
+
+def _settings(options: QuantizeOptions) -> StaticSettings:
+    state = options.state if options.state != "int8" else ("uint8" if options.activations == "uint8" else "int8")
+    sixteen = "int16" in (options.activations, state)
+    scheme = StaticScheme(
+        options.activations,
+        state,
+        domain="com.microsoft" if sixteen and options.dialect == "ort" else "",
+        zero_points=options.weights == "uint8",
+    )
+    largest = REDUCED if options.reduce_range == "yes" and options.activations != "int16" else WHOLE
+    return StaticSettings(scheme, options.weights, largest, options.zero_length_state)
+
+
+def _choose(
+    model: Model, settings: StaticSettings, options: QuantizeOptions, facts: Facts, ctx: Context, result: PassResult
+) -> list[_Calibrated]:
+    """Return the GRUs that can be quantised, and say of the others why they are kept."""
+    chosen = []
+    for found in visit_grus(model, facts, ctx, result, "quantising"):
+        scope, _, read, site = found
+        spec = _without_idle_inputs(read, scope, facts)
+        choice = _refusal(scope, spec, settings, facts) or choose_form(spec, scope.opset, options.form)
+        site.code, site.message = choice.code, choice.reason
+        if choice.form:
+            chosen.append(_Calibrated(found, spec, choice.form, StepRanges()))
+        else:
+            result.diagnostics.append(
+                diagnostic(choice.code or "GL901", choice.reason, scope=site.scope, node=site.site)
+            )
+    return chosen
+
+
+def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
+    if has_zero_initial_state(scope, spec, facts):
+        spec = spec.without_inputs("initial_h")
+    return spec.without_inputs("sequence_lens") if spec.seq_length and has_full_lengths(scope, spec, facts) else spec
+
+
+def _refusal(scope: Scope, spec: GruSpec, settings: StaticSettings, facts: Facts) -> Choice | None:
+    if scope.path != MAIN:
+        return Choice("", "it stands in a body or a function, of which nothing is calibrated", "GL335")
+    if spec.elem_type != TensorProto.FLOAT:
+        return Choice("", f"it is computed in {spec.type_name}; only float32 GRUs are quantised", "GL322")
+    constants = constant_inputs(scope, spec, facts)
+    computed = [key for key in ("W", "R", "B") if key in spec.inputs and key not in constants]
+    if computed:
+        return Choice("", f"{' and '.join(computed)} {'is' if len(computed) == 1 else 'are'} no constant", "GL323")
+    sixteen = "int16" in (settings.scheme.activations, settings.scheme.state) and not settings.scheme.domain
+    needed = TAKES_INT16 if sixteen else SCALES_BY_ROW
+    if scope.opset < needed:
+        what = "takes int16" if sixteen else "takes a scale for each row"
+        return Choice("", f"its opset is {scope.opset}; DequantizeLinear {what} from opset {needed} on", "GL334")
+    return None
+
+
+def _calibrate(model: Model, chosen: list[_Calibrated], facts: Facts, ctx: Context) -> None:
+    grus = {each.found.site.site: (each.found.scope, each.spec) for each in chosen}
+    with Worker() as worker:
+        inputs = capture_inputs(model, grus, list(ctx.calibration or ()), facts, worker)
+    for done, each in enumerate(chosen, 1):
+        ctx.progress("calibrating", done, len(chosen))
+        for case in inputs[each.found.site.site]:
+            each.ranges.add(each.spec, case)
+
+
+def _size(scope: Scope, spec: GruSpec, facts: Facts) -> int:
+    constants = constant_inputs(scope, spec, facts)
+    return sum(byte_size(constants[key]) for key in ("W", "R"))
