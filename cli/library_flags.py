@@ -43,6 +43,7 @@ TEXT_FORMS: dict[str, dict[str, Any]] = {
     "shapes": {"flag": "--shape", "multiple": True, "metavar": "NAME=2,7,64", "callback": parse_values.shapes},
     "target": {"metavar": "NAME|FILE"},
     "time": {"multiple": True, "metavar": "NAME:AXIS", "callback": parse_values.axes},
+    "static": {"type": click.Path(path_type=Path), "metavar": "NPZ|DIR"},
     "reduce_range": {"flag": "--reduce-range/--no-reduce-range"},
     "verify": {"flag": "--verify/--no-verify"},
 }

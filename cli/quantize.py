@@ -14,6 +14,7 @@ from gru_lower.cli.rewrite_command import rewrite, rewrite_flags
 @rewrite_flags(
     QuantizingOptions,
     "int8",
+    *("weights_only", "foldable", "static", "activations", "state", "keep_node", "weights", "dialect"),
     *("reduce_range", "all", "form", "zero_length_state", "batch_hint", "fix_dims", "opset", "max_nodes"),
 )
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values

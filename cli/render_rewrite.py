@@ -35,6 +35,8 @@ def show_rewritten(terminal: Terminal, path: str, report: Report, *, changed: bo
     if report.op_counts["before"] != report.op_counts["after"] and not terminal.quiet:
         terminal.out.print(operator_counts(report))
     show_verdict(terminal, report.verification)
+    if not terminal.quiet:
+        show_quantised(terminal, report)
     show_diagnostics(terminal, report)
     scans = any(site.action == "lowered" and "T >= 1" in site.preconditions for site in report.sites)
     if scans and report.command == "lower":  # the other commands have no --form
@@ -46,6 +48,16 @@ def show_rewritten(terminal: Terminal, path: str, report: Report, *, changed: bo
             "onnxruntime's own GRU kernel is faster than any lowered form: lower for runtimes without one.", "dim"
         )
     _show_output(terminal, report)
+
+
+def show_quantised(terminal: Terminal, report: Report) -> None:
+    """Print what was done to each GRU that was quantised, the error it brings over the steps, and both sizes."""
+    for site in report.sites:
+        if site.quantisation is not None:
+            terminal.show(f"{site.site}: {site.quantisation.describe()}")
+    if report.sizes is not None and report.sizes["before"]:
+        before, after = report.sizes["before"], report.sizes["after"]
+        terminal.line(f"Size: {before} to {after} bytes, {after / before:.2f} of it")
 
 
 def _show_output(terminal: Terminal, report: Report) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from gru_lower.api.declared_options import Doc, Options
+from gru_lower.api.int8_options import Activations, CarriedState, Dialect, Foldable, KeepNode, Static, Weights, WeightsOnly
 from gru_lower.api.shared_options import (
     AnyModel,
     AssumedLengths,
@@ -262,6 +263,14 @@ class QuantizingOptions(RewritingOptions, kw_only=True):
             flag="Keep weights to seven bits, which every CPU adds up rightly; all eight need VNNI or the like.",
         ),
     ] = True
+    weights_only: WeightsOnly = False
+    foldable: Foldable = False
+    static: Static = None
+    activations: Activations = "auto"
+    state: CarriedState = "float"
+    keep_node: KeepNode = False
+    weights: Weights = "int8"
+    dialect: Dialect = "onnx"
     all: Annotated[bool, Doc("Quantise every GRU, those too that are not faster then: for size.")] = False
     form: Form = "auto"
     zero_length_state: ZeroLengthState = "zero"

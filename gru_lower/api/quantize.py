@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
@@ -13,10 +16,21 @@ from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.rewriting.pipelines import quantizing
 from gru_lower.rewriting.result import restore_kind
 from gru_lower.rewriting.rewrite_model import rewrite_model
+from gru_lower.verification.inputs import given_files
+from gru_lower.verification.inputs.given_arrays import fitted
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.rewriting.result import Result
+    from gru_lower.verification.arrays import Feeds
+
+OF_MODES = (
+    ("foldable", False, "weights_only"),
+    ("activations", "auto", "static"),
+    ("state", "float", "static"),
+    ("keep_node", False, "static"),
+)
+"""Options that belong to one mode: their names, their defaults, and the option that asks for the mode."""
 
 
 class QuantizeArguments(QuantizingOptions, OneModel):
@@ -51,23 +65,71 @@ def quantize_model(model: Model, options: QuantizingOptions) -> Result:
 
     """
     _refuse_without_grus(model)
+    _refuse_contradictions(options)
+    how = options.how_to_verify()
+    calibration, expected = _calibration(model, options)
+    if how is not None and how.inputs is None and calibration is not None:
+        how = replace(how, inputs=calibration, expected=expected)
     return rewrite_model(
         model,
         quantizing(
-            "dynamic",
+            _mode(options),
             opset=options.opset,
             form=options.form,
             zero_length_state=options.zero_length_state,
             every=options.all,
             reduce_range="yes" if options.reduce_range else "no",
             batch_hint=options.batch_hint,
+            weights=options.weights,
+            dialect=options.dialect,
+            activations=options.activations,
+            state=options.state,
+            **{name: "yes" for name in ("foldable", "keep_node") if getattr(options, name)},
             **({} if options.max_nodes is None else {"max_nodes": options.max_nodes}),
         ),
-        options.how_to_verify(),
+        how,
         options.progress,
         fix_dims=options.fix_dims,
         command="quantize",
+        calibration=calibration,
     )
+
+
+def _mode(options: QuantizingOptions) -> str:
+    return "weights-only" if options.weights_only else "dynamic" if options.static is None else "static"
+
+
+def _refuse_contradictions(options: QuantizingOptions) -> None:
+    """Refuse options that say nothing in the mode that is asked for.
+
+    Raises:
+        Unsupported: Naming both.
+
+    """
+    if options.weights_only and options.static is not None:
+        hint = "weights only: no calibration; or QuantizeLinear with fixed scales: --static CASES.npz"
+        raise Unsupported("weights_only and static exclude each other", code="GL008", hint=hint)
+    mode = _mode(options)
+    for name, default, belongs_to in OF_MODES:
+        if getattr(options, name) != default and mode != belongs_to.replace('_', '-'):
+            flag, beside = (f"--{each.replace('_', '-')}" for each in (name, belongs_to))
+            raise Unsupported(f"{name} says nothing without {beside}", code="GL008", hint=f"add {beside}, or leave {flag} out")
+    if options.weights != "int8" and mode == "dynamic":
+        hint = "uint8 is for --weights-only and --static"
+        raise Unsupported("weights cannot be 'uint8' without a mode that takes it", code="GL008", hint=hint)
+
+
+def _calibration(model: Model, options: QuantizingOptions) -> tuple[list[Feeds] | None, list[Feeds] | None]:
+    """Return the inputs to calibrate on, and what is right for their outputs, where the file says so."""
+    if options.static is None:
+        return None, None
+    if isinstance(options.static, (str, os.PathLike)):
+        cases, expected = given_files.read(Path(options.static), model.proto)
+        return cases, expected if any(expected) else None
+    cases = [fitted(model.proto, case) for case in options.static]
+    if not cases:
+        raise Unsupported("there are no calibration inputs", code="GL336", hint="give one dict of arrays at least")
+    return cases, None
 
 
 def _refuse_without_grus(model: Model) -> None:

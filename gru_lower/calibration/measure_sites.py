@@ -11,6 +11,7 @@ from gru_lower.calibration.step_errors import step_errors
 from gru_lower.graph.facts import MAIN
 from gru_lower.graph.tensor_values import to_array
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
+from gru_lower.verification.inputs.given_arrays import fitted
 from gru_lower.verification.inputs.generate import candidate_feeds
 from gru_lower.verification.running.capture_values import capture_values
 from gru_lower.verification.running.running_model import RunningModel
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 def measure_sites(
     original: Model,
     sites: Sequence[Site],
-    cases: Sequence[Feeds] | None,
     options: VerifyOptions,
     progress: Callable[[str, int, int], None],
 ) -> None:
@@ -42,8 +42,7 @@ def measure_sites(
     Args:
         original: The float model.
         sites: What was done; each quantised one has a change.
-        cases: The model's inputs, ``None`` to generate some.
-        options: Seed, number of cases and limits.
+        options: Inputs, or seed, number of cases and limits.
         progress: Called with ``(what, done, total)``.
 
     """
@@ -51,7 +50,7 @@ def measure_sites(
     if not chosen:
         return
     with Worker(timeout=options.timeout, memory=options.memory) as worker:
-        given = _given(original, cases, options)
+        given = _given(original, options)
         captured = _captured(original, chosen, given, worker)
         for done, site in enumerate(chosen, 1):
             progress("measuring errors over the steps", done, len(chosen))
@@ -64,9 +63,9 @@ def measure_sites(
                 continue
 
 
-def _given(original: Model, cases: Sequence[Feeds] | None, options: VerifyOptions) -> list[Feeds]:
-    if cases is not None:
-        return list(cases)
+def _given(original: Model, options: VerifyOptions) -> list[Feeds]:
+    if options.inputs is not None:
+        return [fitted(original.proto, case) for case in options.inputs]
     try:
         drawn = candidate_feeds(original.proto, seed=options.seed, shapes=options.shapes)
         return list(islice(drawn, options.cases))

@@ -73,6 +73,7 @@ class Report:
         stream: Of a streamed model: chunk, lag, inputs, outputs and states; ``None`` for any other.
         streaming: Of a model that is inspected: whether it could run frame by frame, ``None`` where that is not asked
             or it is not known which axis is time.
+        sizes: Of a quantised model: its bytes ``before`` and ``after``, external data included; ``None`` for any other.
 
     """
 
@@ -85,6 +86,7 @@ class Report:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     stream: StreamDescription | None = None
     streaming: Streaming | None = None
+    sizes: dict[str, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON report, version 1."""
@@ -100,6 +102,7 @@ class Report:
             "verification": self.verification.to_json(),
             "diagnostics": [found.to_json() for found in self.diagnostics],
             **({} if self.stream is None else {"stream": self.stream.to_json()}),
+            **({} if self.sizes is None else {"sizes": self.sizes}),
             **({} if self.streaming is None else {"streaming": self.streaming.to_json()}),
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from gru_lower.calibration.measure_sites import measure_sites
 from gru_lower.errors import InvalidModel
 from gru_lower.graph import annotate_shapes, budget, external_data, fixed_dims
 from gru_lower.graph import model as graph_model
@@ -44,6 +45,7 @@ def rewrite_model(
     assume: str = "nothing",
     target: str | None = None,
     command: str = "lower",
+    calibration: Sequence[Feeds] | None = None,
 ) -> Result:
     """Run a pipeline over a model, verify the result, and report.
 
@@ -57,6 +59,7 @@ def rewrite_model(
         assume: What is promised of sequence_lens: ``"nothing"``, ``"positive-lengths"`` or ``"full-length"``.
         target: The profile to hold the result to: what it does not take is in the report (GL452, GL453).
         command: What the report is to say was done.
+        calibration: The model's inputs that static scales are taken from.
 
     """
     todo = pipeline.parse(passes)
@@ -67,6 +70,7 @@ def rewrite_model(
         options = _for_passes(options, todo)
     report = Report(command, file_of(model), not_run("nothing was changed"))
     original = _original_of(model) if options is not None else None
+    size = model.data_size() if command == "quantize" else 0
     changes = bool(fix_dims or inputs)
     static = changes or not fixed_dims.open_dims(model)
     counts, names = count_ops(model.proto), value_names(model.proto) if static and not changes else None
@@ -77,7 +81,8 @@ def rewrite_model(
         drop_lengths(model)
     # Frame by frame the whole model is compared with itself: fusing on the way has no verdict of its own.
     with site_verifier(None if any(each.name == "stream" for each in todo) else options) as judge:
-        result = pipeline.run(todo, model, Context(keep_changes=options is not None, judge=judge, progress=progress))
+        ctx = Context(keep_changes=options is not None, judge=judge, progress=progress, calibration=calibration)
+        result = pipeline.run(todo, model, ctx)
     _refuse_invalid(result)
     if model.modified and static:
         annotate_shapes.annotate(model, names)
@@ -88,6 +93,8 @@ def rewrite_model(
     if target is not None:
         report.diagnostics += find_remaining(model, target, result.diagnostics, assume)
     report.op_counts = {"before": counts, "after": count_ops(model.proto)}
+    if command == "quantize":
+        report.sizes = {"before": size, "after": model.data_size()}
     if not model.modified:
         return Result(model.result(), report, model)
     if options is None or original is None:
@@ -105,6 +112,7 @@ def rewrite_model(
             report.verification = verify_streamed(before, model, options, progress)
         else:
             report.verification = verify_rewrite(before, model, result.sites, options, progress)
+        measure_sites(before, result.sites, options, progress)
         report.diagnostics += verdict_diagnostics(report.verification, given=options.inputs is not None)
         if options.padding is not None and options.inputs is None:
             report.diagnostics += left_padding_diagnostics(original(), model, options)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.quantize_gru.dynamic_mode import quantise_dynamically
 from gru_lower.passes.quantize_gru.quantize_options import QuantizeOptions
+from gru_lower.passes.quantize_gru.static_mode import quantise_statically
+from gru_lower.passes.quantize_gru.weights_only_mode import quantise_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 BY_MODE: dict[str, Callable[[Model, QuantizeOptions, Context], PassResult]] = {
     "dynamic": quantise_dynamically,
+    "weights-only": quantise_weights,
+    "static": quantise_statically,
 }
 """What does each of :data:`gru_lower.passes.quantize_gru.quantize_options.MODES`, in a module of its own."""
 

@@ -19,6 +19,7 @@ from gru_lower.passes.base import PassResult, visit_grus
 from gru_lower.passes.lower_gru.choose_form import Choice, choose_form
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
 from gru_lower.passes.lower_gru.unrolled_nodes import UnrolledNodes
+from gru_lower.passes.quantize_gru.keep_node import WEIGHTS, keep_node, why_not
 from gru_lower.passes.quantize_gru.static_scheme import StaticScheme
 from gru_lower.passes.quantize_gru.step_ranges import StepRanges
 from gru_lower.passes.quantize_gru.write_static import StaticSettings, write_static
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from gru_lower.passes.base import Context, FoundGru
     from gru_lower.passes.quantize_gru.quantize_options import QuantizeOptions
 
+KEPT = "node"
+"""What stands in the place of a form where the GRU node stays."""
 SCALES_BY_ROW, TAKES_INT16 = 13, 21
 """The opsets from which QuantizeLinear is there with a scale for each row, and takes int16."""
 REDUCED, WHOLE = 64, 127
@@ -82,36 +85,49 @@ def quantise_statically(model: Model, options: QuantizeOptions, ctx: Context) ->
             unrolled.expect(scope, index, each.spec)
         if unrolled.too_many:
             continue
-        made = write_static(model, scope, index, each.spec, each.form, settings, each.ranges.ranges, facts, names)
-        site.action, site.form, site.nodes_after = "quantised", each.form, made.node_count
-        site.change = made.change if ctx.keep_changes else None
-        site.quantisation = Quantisation(
-            "static",
-            settings.weights,
-            _size(scope, each.spec, facts),
-            made.bytes_after,
-            settings.scheme.activations,
-            settings.scheme.state,
-            {name: scale.to_json() for name, scale in made.scales.items()},
-        )
+        edits.append(_write(model, each, settings, facts, names, ctx))
         if each.form == "unroll":
-            unrolled.add(each.spec, made.node_count)
-        edits.append(made.edit)
+            unrolled.add(each.spec, site.nodes_after)
     unrolled.refuse_too_many({"scan", "loop"})
     result.modified = splice.apply(model, edits, keeps_order=True)
     return result
 
 
+def _write(
+    model: Model, each: _Calibrated, settings: StaticSettings, facts: Facts, names: Names, ctx: Context
+) -> splice.Edit:
+    """Write what replaces one GRU, and enter it."""
+    scope, index, _, site = each.found
+    ranges, scheme = each.ranges.ranges, settings.scheme
+    before = _size(scope, each.spec, facts)
+    site.action = "quantised"
+    if each.form == KEPT:
+        kind = "uint16" if scheme.activations == "int16" else "uint8"
+        kept = keep_node(scope, index, each.spec, kind, scheme.domain, ranges, facts, names)
+        site.nodes_after, edit, change = len(kept.edit.nodes), kept.edit, kept.change
+        what = Quantisation("keep-node", WEIGHTS, before, kept.bytes_after, kind, kind)
+        scales = kept.scales
+    else:
+        made = write_static(model, scope, index, each.spec, each.form, settings, ranges, facts, names)
+        site.form, site.nodes_after, edit, change = each.form, made.node_count, made.edit, made.change
+        what = Quantisation("static", settings.weights, before, made.bytes_after, scheme.activations, scheme.state)
+        scales = made.scales
+    what.scales = {name: scale.to_json() for name, scale in scales.items()}
+    site.quantisation, site.change = what, change if ctx.keep_changes else None
+    return edit
+
+
 def _settings(options: QuantizeOptions) -> StaticSettings:
-    state = options.state if options.state != "int8" else ("uint8" if options.activations == "uint8" else "int8")
-    sixteen = "int16" in (options.activations, state)
+    activations = "uint8" if options.activations == "auto" else options.activations
+    state = "uint8" if options.state == "int8" and activations == "uint8" else options.state
+    sixteen = "int16" in (activations, state)
     scheme = StaticScheme(
-        options.activations,
+        activations,
         state,
         domain="com.microsoft" if sixteen and options.dialect == "ort" else "",
         zero_points=options.weights == "uint8",
     )
-    largest = REDUCED if options.reduce_range == "yes" and options.activations != "int16" else WHOLE
+    largest = REDUCED if options.reduce_range == "yes" and activations != "int16" else WHOLE
     return StaticSettings(scheme, options.weights, largest, options.zero_length_state)
 
 
@@ -123,7 +139,9 @@ def _choose(
     for found in visit_grus(model, facts, ctx, result, "quantising"):
         scope, _, read, site = found
         spec = _without_idle_inputs(read, scope, facts)
-        choice = _refusal(scope, spec, settings, facts) or choose_form(spec, scope.opset, options.form)
+        keeps = options.keep_node == "yes"
+        choice = _refusal(scope, spec, settings, facts)
+        choice = choice or (_kept(spec) if keeps else choose_form(spec, scope.opset, options.form))
         site.code, site.message = choice.code, choice.reason
         if choice.form:
             chosen.append(_Calibrated(found, spec, choice.form, StepRanges()))
@@ -138,6 +156,11 @@ def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
     if has_zero_initial_state(scope, spec, facts):
         spec = spec.without_inputs("initial_h")
     return spec.without_inputs("sequence_lens") if spec.seq_length and has_full_lengths(scope, spec, facts) else spec
+
+
+def _kept(spec: GruSpec) -> Choice:
+    reason = why_not(spec)
+    return Choice("", reason, "GL338") if reason else Choice(KEPT, "the node stays")
 
 
 def _refusal(scope: Scope, spec: GruSpec, settings: StaticSettings, facts: Facts) -> Choice | None:

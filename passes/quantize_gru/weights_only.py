@@ -145,7 +145,7 @@ class WeightsOnly:
     def _refusal(self, scope: Scope, spec: GruSpec, constants: dict[str, TensorProto]) -> Kept | None:
         computed = [key for key in ("W", "R") if key not in constants]
         if computed:
-            return Kept("GL331", f"its {' and '.join(computed)} {_is(computed)} computed, not constant")
+            return Kept("GL323", f"its {' and '.join(computed)} {_is(computed)} computed, not constant")
         done = [key for key in ("W", "R") if quantised_weights(scope, spec.inputs[key], self._facts) is not None]
         if done:
             return Kept("GL332", f"its {' and '.join(done)} {_is(done)} quantised already")
