@@ -115,10 +115,14 @@ CODES: dict[str, Code] = {
     "GL323": Code("note", "Kept: only constant weights are quantised", "export the model with constant weights"),
     "GL324": Code("error", "There is no GRU to quantise", "fuse a decomposed one first"),
     "GL332": Code("note", "Kept: its weights are quantised already", "quantise the float model"),
-    "GL333": Code("note", "Kept: its weights hold NaN or infinities", "check the training; such weights make NaN of everything"),
+    "GL333": Code(
+        "note", "Kept: its weights hold NaN or infinities", "check the training; such weights make NaN of everything"
+    ),
     "GL334": Code("note", "Kept: the opset's DequantizeLinear does not serve", "convert the model first: --opset 21"),
     "GL335": Code("note", "Kept: it stands in a body or a function", "without --static, int8 reaches every scope"),
-    "GL336": Code("error", "The calibration inputs do not serve", "give inputs that the model runs on: --static CASES.npz"),
+    "GL336": Code(
+        "error", "The calibration inputs do not serve", "give inputs that the model runs on: --static CASES.npz"
+    ),
     "GL337": Code(
         "note",
         "onnxruntime runs quantised weights fast with a session option",

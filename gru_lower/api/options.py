@@ -8,7 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from gru_lower.api.declared_options import Doc, Options
-from gru_lower.api.int8_options import Activations, CarriedState, Dialect, Foldable, KeepNode, Static, Weights, WeightsOnly
+from gru_lower.api.int8_options import (
+    Activations,
+    CarriedState,
+    Dialect,
+    Foldable,
+    KeepNode,
+    Static,
+    Weights,
+    WeightsOnly,
+)
 from gru_lower.api.shared_options import (
     AnyModel,
     AssumedLengths,

@@ -111,9 +111,11 @@ def _refuse_contradictions(options: QuantizingOptions) -> None:
         raise Unsupported("weights_only and static exclude each other", code="GL008", hint=hint)
     mode = _mode(options)
     for name, default, belongs_to in OF_MODES:
-        if getattr(options, name) != default and mode != belongs_to.replace('_', '-'):
+        if getattr(options, name) != default and mode != belongs_to.replace("_", "-"):
             flag, beside = (f"--{each.replace('_', '-')}" for each in (name, belongs_to))
-            raise Unsupported(f"{name} says nothing without {beside}", code="GL008", hint=f"add {beside}, or leave {flag} out")
+            raise Unsupported(
+                f"{name} says nothing without {beside}", code="GL008", hint=f"add {beside}, or leave {flag} out"
+            )
     if options.weights != "int8" and mode == "dynamic":
         hint = "uint8 is for --weights-only and --static"
         raise Unsupported("weights cannot be 'uint8' without a mode that takes it", code="GL008", hint=hint)

@@ -11,8 +11,8 @@ from gru_lower.calibration.step_errors import step_errors
 from gru_lower.graph.facts import MAIN
 from gru_lower.graph.tensor_values import to_array
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
-from gru_lower.verification.inputs.given_arrays import fitted
 from gru_lower.verification.inputs.generate import candidate_feeds
+from gru_lower.verification.inputs.given_arrays import fitted
 from gru_lower.verification.running.capture_values import capture_values
 from gru_lower.verification.running.running_model import RunningModel
 from gru_lower.verification.sites.site import Change
@@ -73,9 +73,7 @@ def _given(original: Model, options: VerifyOptions) -> list[Feeds]:
         return []
 
 
-def _captured(
-    original: Model, sites: Sequence[Site], cases: Sequence[Feeds], worker: Worker
-) -> dict[str, list[Feeds]]:
+def _captured(original: Model, sites: Sequence[Site], cases: Sequence[Feeds], worker: Worker) -> dict[str, list[Feeds]]:
     """Return what goes into each GRU of the main graph, by value, one dict per case that the model runs on."""
     values = {value.name for value in original.proto.graph.input}
     values |= {name for node in original.proto.graph.node for name in node.output if name}
@@ -91,8 +89,8 @@ def _captured(
             made = capture_values(original.proto, every, case, worker, original.base_dir)
         except RunFailure:
             continue
-        for site, names in wanted.items():
-            found[site].append({name: made[name] for name in names})
+        for key, names in wanted.items():
+            found[key].append({name: made[name] for name in names})
     return {site: feeds for site, feeds in found.items() if feeds}
 
 

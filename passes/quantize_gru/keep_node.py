@@ -105,7 +105,14 @@ class _Writer:
 
 
 def keep_node(
-    scope: Scope, index: int, spec: GruSpec, kind: str, domain: str, ranges: Mapping[str, Range], facts: Facts, names: Names
+    scope: Scope,
+    index: int,
+    spec: GruSpec,
+    kind: str,
+    domain: str,
+    ranges: Mapping[str, Range],
+    facts: Facts,
+    names: Names,
 ) -> KeptNode:
     """Write the nodes around one GRU of which :func:`why_not` says nothing.
 
@@ -138,9 +145,9 @@ def keep_node(
     before = [*w.nodes, gru]
     w.nodes.clear()
     outputs = {}
-    for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)):
-        outputs[key] = names.value(f"{spec.Y or spec.Y_h}/{key}_float")
-        w.rounded(outputs[key], scales[key], key, name)
+    for output, name in (("Y", spec.Y), ("Y_h", spec.Y_h)):
+        outputs[output] = names.value(f"{spec.Y or spec.Y_h}/{output}_float")
+        w.rounded(outputs[output], scales[output], output, name)
     gru.output[:] = list(outputs.values())
     nodes = [*before, *w.nodes]
     initializers = [numpy_helper.from_array(array, name) for name, array in w.arrays.items()]

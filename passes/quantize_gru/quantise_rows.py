@@ -42,7 +42,9 @@ class QuantisedRows(NamedTuple):
         )
 
 
-def quantise_rows(weights: Array, axis: int, kind: str, largest: int = LARGEST, least: Array | float = 0.0) -> QuantisedRows:
+def quantise_rows(
+    weights: Array, axis: int, kind: str, largest: int = LARGEST, least: Array | float = 0.0
+) -> QuantisedRows:
     """Round weights to 8 bits.
 
     Args:

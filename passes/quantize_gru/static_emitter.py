@@ -93,7 +93,10 @@ class StaticEmitter(Emitter):
         """
         role = "X" if weight.name.removeprefix(REVERSE).startswith("W") else "state"
         rounded = self.shared(f"rounded {role} {left.name}", lambda: self._rounded(left, role))
-        dequantised = self.shared(f"dequantised {weight.name}", lambda: self._dequantised(weight.name, 1, zero_point=zero_point or self._v.scheme.zero_points))
+        dequantised = self.shared(
+            f"dequantised {weight.name}",
+            lambda: self._dequantised(weight.name, 1, zero_point=zero_point or self._v.scheme.zero_points),
+        )
         return [rounded, dequantised]
 
     def _rounded(self, value: Value, role: str) -> Value:

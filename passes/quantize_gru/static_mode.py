@@ -1,4 +1,4 @@
-"""The mode ``static``: QuantizeLinear and DequantizeLinear with scales that are fixed beforehand, by mathematics or data."""
+"""The mode ``static``: QuantizeLinear and DequantizeLinear with scales that are fixed beforehand."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def quantise_statically(model: Model, options: QuantizeOptions, ctx: Context) ->
     """
     if not ctx.calibration:
         raise Unsupported(
-            "static int8 needs calibration inputs", code="GL336", hint="give some, as --inputs takes them: --static CASES.npz"
+            "static int8 needs calibration inputs",
+            code="GL336",
+            hint="give some, as --inputs takes them: --static CASES.npz",
         )
     result = PassResult(modified=False)
     facts, names = Facts(model, computed=True), Names(model.proto)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gru_lower.gru.spec import GATES
 
 ALWAYS = frozenset({"pre_z", "pre_r", "pre_h", "recurrent_h", "Zt", "Rt", "ht"})
-"""Values that are rounded whatever the state is carried in, by local name: what goes into the functions and comes out."""
+"""Values that are rounded whatever the state is carried in, by local name."""
 WITH_THE_STATE = frozenset(
     {
         *(f"X{gate}" for gate in GATES),

@@ -53,6 +53,8 @@ def quantise_weights(model: Model, options: QuantizeOptions, ctx: Context) -> Pa
     if edits and not foldable:
         said = ", ".join(f'{name} = "{value}"' for name, value in FOLDS_WEIGHTS.items())
         result.diagnostics.append(
-            diagnostic("GL337", f"onnxruntime runs the GRUs at the float node's speed with the session option {said} only")
+            diagnostic(
+                "GL337", f"onnxruntime runs the GRUs at the float node's speed with the session option {said} only"
+            )
         )
     return result

@@ -1,4 +1,4 @@
-"""Write the statically quantised form of one GRU: its weights in whole numbers, its scales, the templates of the form."""
+"""Write the statically quantised form of one GRU: weights in whole numbers, scales, the templates of the form."""
 
 from __future__ import annotations
 
@@ -189,8 +189,7 @@ def _bindings(
         scale = (found[f"{p}{weight}T_scale"].astype(np.float64) * scales[value].scale).astype(np.float32)
         found |= {f"{name}_scale": scale, f"{name}_quantised": np.round(arrays[name] / scale).astype(np.int32)}
         found[name] = arrays[name]  # what stands in the place of a product with a state of zeros
-    for name, scale in scales.items():
-        found[f"{name}_scale"] = np.array(scale.scale, np.float32)
-        found[f"{name}_zero_point"] = np.array(scale.zero_point, scale.kind)
+    for name, each in scales.items():
+        found[f"{name}_scale"] = np.array(each.scale, np.float32)
+        found[f"{name}_zero_point"] = np.array(each.zero_point, each.kind)
     return {name: numpy_helper.from_array(np.asarray(array)) for name, array in found.items()}
-
