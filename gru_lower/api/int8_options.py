@@ -1,19 +1,20 @@
 """Options of :func:`gru_lower.quantize` beside its default mode, each with its type and what it is for."""
 
-from collections.abc import Sequence
-from os import PathLike
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from gru_lower.api.declared_options import Doc
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+
     from gru_lower.verification.arrays import Feeds
 
 WeightsOnly = Annotated[
     bool,
     Doc(
-        "Leave the GRU nodes, with 8-bit W and R behind DequantizeLinear: a quarter of the bytes. onnxruntime runs that "
-        'at the float node\'s speed with the session option session.disable_quant_qdq = "1", and slower without.',
+        "Leave the GRU nodes, with 8-bit W and R behind DequantizeLinear: a quarter of the bytes. onnxruntime runs "
+        'that at the float node\'s speed with the session option session.disable_quant_qdq = "1", and slower without.',
         flag="Leave the GRU nodes, with 8-bit weights behind DequantizeLinear.",
     ),
 ]
@@ -28,8 +29,8 @@ Foldable = Annotated[
 Static = Annotated[
     "str | PathLike[str] | Sequence[Feeds] | None",
     Doc(
-        "Write QuantizeLinear and DequantizeLinear with fixed scales, calibrated on these inputs: the path of a file as "
-        "``--inputs`` takes it, or a dict of arrays by input name each.",
+        "Write QuantizeLinear and DequantizeLinear with fixed scales, calibrated on these inputs: the path of a file "
+        "as ``--inputs`` takes it, or a dict of arrays by input name each.",
         flag="Write QuantizeLinear and DequantizeLinear with fixed scales, calibrated on these inputs.",
     ),
 ]

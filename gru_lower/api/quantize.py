@@ -70,7 +70,8 @@ def quantize_model(model: Model, options: QuantizingOptions) -> Result:
     calibration, expected = _calibration(model, options)
     if how is not None and how.inputs is None and calibration is not None:
         how = replace(how, inputs=calibration, expected=expected)
-    return rewrite_model(
+    before = model.data_size()
+    result = rewrite_model(
         model,
         quantizing(
             _mode(options),
@@ -93,6 +94,8 @@ def quantize_model(model: Model, options: QuantizingOptions) -> Result:
         command="quantize",
         calibration=calibration,
     )
+    result.report.sizes = {"before": before, "after": model.data_size()}
+    return result
 
 
 def _mode(options: QuantizingOptions) -> str:

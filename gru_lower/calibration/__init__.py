@@ -1,1 +1,1 @@
-"""Calibration: what goes into the GRUs of a model on given inputs, and how far quantised ones are off over the steps."""
+"""Calibration: what goes into the GRUs of a model on given inputs, and how far quantised ones are off."""

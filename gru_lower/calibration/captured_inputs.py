@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from gru_lower.errors import Unsupported
 from gru_lower.graph.facts import MAIN
 from gru_lower.verification.running.capture_values import capture_values
-from gru_lower.verification.worker.client import Worker
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
     from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.worker.client import Worker
 
 
 def capture_inputs(

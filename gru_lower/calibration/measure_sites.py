@@ -1,4 +1,4 @@
-"""Measure what quantising each GRU of a model brings: the GRU and what stands for it run on what really goes into it."""
+"""Measure what quantising each GRU of a model brings: both run on what really goes into it."""
 
 from __future__ import annotations
 

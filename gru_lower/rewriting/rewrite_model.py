@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.base import PassResult
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.options import VerifyOptions
+    from gru_lower.verification.result import Verification
 
 
 def rewrite_model(
@@ -70,7 +71,6 @@ def rewrite_model(
         options = _for_passes(options, todo)
     report = Report(command, file_of(model), not_run("nothing was changed"))
     original = _original_of(model) if options is not None else None
-    size = model.data_size() if command == "quantize" else 0
     changes = bool(fix_dims or inputs)
     static = changes or not fixed_dims.open_dims(model)
     counts, names = count_ops(model.proto), value_names(model.proto) if static and not changes else None
@@ -93,8 +93,6 @@ def rewrite_model(
     if target is not None:
         report.diagnostics += find_remaining(model, target, result.diagnostics, assume)
     report.op_counts = {"before": counts, "after": count_ops(model.proto)}
-    if command == "quantize":
-        report.sizes = {"before": size, "after": model.data_size()}
     if not model.modified:
         return Result(model.result(), report, model)
     if options is None or original is None:
@@ -108,17 +106,24 @@ def rewrite_model(
         apply_settings(before, fixed.settings)
         if assume == FULL:
             drop_lengths(before)
-        if report.stream is not None:
-            report.verification = verify_streamed(before, model, options, progress)
-        else:
-            report.verification = verify_rewrite(before, model, result.sites, options, progress)
-        measure_sites(before, result.sites, options, progress)
+        report.verification = _verify(before, model, report, options, progress)
         report.diagnostics += verdict_diagnostics(report.verification, given=options.inputs is not None)
         if options.padding is not None and options.inputs is None:
             report.diagnostics += left_padding_diagnostics(original(), model, options)
         for site in result.sites:
             site.change = None
     return Result(model.result(), report, model)
+
+
+def _verify(
+    before: Model, after: Model, report: Report, options: VerifyOptions, progress: Callable[[str, int, int], None]
+) -> Verification:
+    """Verify what came of a model; of GRUs that were quantised, enter how far they are off."""
+    if report.stream is not None:
+        return verify_streamed(before, after, options, progress)
+    found = verify_rewrite(before, after, report.sites, options, progress)
+    measure_sites(before, report.sites, options, progress)
+    return found
 
 
 def _original_of(model: Model) -> Callable[[], Model]:

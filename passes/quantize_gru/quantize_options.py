@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from gru_lower.passes.lower_gru.choose_form import FORMS
 
 MODES = ("dynamic", "weights-only", "static")
-"""``dynamic``: lowered forms whose products quantise their left side when the model runs; ``weights-only``: GRU nodes with
-weights in whole numbers; ``static``: QuantizeLinear and DequantizeLinear with scales that are fixed beforehand."""
+"""``dynamic``: lowered forms whose products quantise their left side when the model runs; ``weights-only``: GRU nodes
+with weights in whole numbers; ``static``: QuantizeLinear and DequantizeLinear with scales that are fixed beforehand."""
 
 
 @dataclass(frozen=True)

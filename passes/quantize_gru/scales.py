@@ -67,8 +67,8 @@ class Scale(NamedTuple):
 def scale_of(values: Range, kind: str) -> Scale:
     """Return the scale for a range.
 
-    A range that is symmetric has its ends as whole numbers of steps, on either side as many; int16 always counts from 0,
-    as the chips that compute in it want it.
+    A range that is symmetric has its ends as whole numbers of steps, on either side as many; int16 always counts from
+    0, as the chips that compute in it want it.
     """
     least, most = LIMITS[kind]
     if kind == "int16" or values.low == -values.high:

@@ -6,7 +6,7 @@ is that of its value, ``pre_z_scale``, in every step and in both directions: the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.emission.emitter import Emitter, Value
@@ -33,7 +33,7 @@ class StaticVariant(Variant):
 
     """
 
-    scheme: StaticScheme = StaticScheme("int8")
+    scheme: StaticScheme = field(default_factory=lambda: StaticScheme("uint8"))
 
     def emitter(self, around: Emitter | None = None) -> Emitter:
         """Return an emitter that rounds, for the variant or a body of another emitter's node."""
@@ -62,7 +62,7 @@ class StaticEmitter(Emitter):
         return self.shared("rounded initial_h", lambda: self._rounded(plain, "Ht"))
 
     def gemm(self, a: Value, b: Value, c: Value | None, name: str, *, computed: bool = False) -> Value:
-        """Return ``a bᵀ + c``: a Gemm where c is a bias, which is added up in int32 with the products; else MatMul and Add."""
+        """Return ``a bᵀ + c``: a Gemm where c is a bias, which is added up in int32; else MatMul and Add."""
         if c is None or computed:
             return super().gemm(a, b, c, name, computed=computed)
         bias = self.shared(f"dequantised {c.name}", lambda: self._dequantised(c.name, 0))
