@@ -31,7 +31,7 @@ def gru_model(
     D = 2 if direction == "bidirectional" else 1
 
     def uniform(*shape: int) -> Array:
-        return (rng.uniform(-1, 1, shape) / H**0.5).astype(np.float32)
+        return np.asarray(rng.uniform(-1, 1, shape) / H**0.5, np.float32)
 
     constants = {"W": uniform(D, 3 * H, I), "R": uniform(D, 3 * H, H)}
     constants |= {"B": uniform(D, 6 * H)} if bias else {}

@@ -92,6 +92,9 @@ def quantise_statically(model: Model, options: QuantizeOptions, ctx: Context) ->
             unrolled.add(each.spec, site.nodes_after)
     unrolled.refuse_too_many({"scan", "loop"})
     result.modified = splice.apply(model, edits, keeps_order=True)
+    domain = settings.scheme.domain
+    if edits and domain and domain not in {entry.domain for entry in model.proto.opset_import}:
+        model.proto.opset_import.add(domain=domain, version=1)
     return result
 
 

@@ -8,9 +8,10 @@ from gru_lower.gru.spec import GATES
 
 ALWAYS = frozenset({"pre_z", "pre_r", "pre_h", "recurrent_h", "Zt", "Rt", "ht"})
 """Values that are rounded whatever the state is carried in, by local name."""
+PROJECTIONS = frozenset(f"X{gate}" for gate in GATES)
 WITH_THE_STATE = frozenset(
     {
-        *(f"X{gate}" for gate in GATES),
+        *PROJECTIONS,
         *(f"pre_{gate}_product" for gate in GATES),
         *("change", "update", "Ht"),
     }
@@ -29,6 +30,8 @@ class StaticScheme:
         state: The type that the state is carried in: ``float``, ``int8``, ``uint8`` or ``int16``.
         domain: The domain of QuantizeLinear and DequantizeLinear: ``""``, or ``com.microsoft`` where ONNX's own do not
             take the type yet.
+        projections: Whether projections are rounded where the state is. Those that a Loop's body captures are not:
+            onnxruntime 1.32 dies of a DequantizeLinear and a Reshape before them (QDQPropagationTransformer).
         zero_points: Whether weights have a zero point, and are not symmetric.
 
     """
@@ -37,6 +40,7 @@ class StaticScheme:
     state: str = "float"
     domain: str = ""
     zero_points: bool = False
+    projections: bool = True
 
     def kind(self, name: str, *, linear_before_reset: bool) -> str | None:
         """Return the type that a value is rounded to, ``None`` where it stays a float.
@@ -48,7 +52,7 @@ class StaticScheme:
         """
         if name in ALWAYS:
             return self.activations
-        if self.state == "float":
+        if self.state == "float" or (name in PROJECTIONS and not self.projections):
             return None
         if name in OF_THE_STATE:
             return self.state

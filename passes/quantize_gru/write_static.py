@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -108,6 +109,8 @@ def write_static(
     """
     constants = constant_inputs(scope, spec, facts)
     weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
+    if form == "loop":
+        settings = settings._replace(scheme=replace(settings.scheme, projections=False))
     scales = _scales(spec, ranges, settings.scheme)
     bindings: dict[str, Binding] = {key: name for key, name in spec.inputs.items() if key not in weights}
     bindings |= _bindings(dict(gate_tensors(spec, weights, model.base_dir)), model, settings, scales)
