@@ -17,7 +17,7 @@ from gru_lower.passes.stream.names import names_of
 from gru_lower.passes.stream.needed_nodes import SHAPES, needed_contents
 from gru_lower.passes.stream.node import Node
 from gru_lower.passes.stream.open_dim import Open
-from gru_lower.passes.stream.operators.registry import ELEMENTWISE, HANDLERS
+from gru_lower.passes.stream.operators.registry import ELEMENTWISE, HANDLERS, SHARES_EDGES
 from gru_lower.passes.stream.operators.running import numbers
 from gru_lower.passes.stream.refusal import Refused, WantsChunk
 from gru_lower.passes.stream.shapes_of_dims import write_shape
@@ -218,6 +218,9 @@ class _Visit:
         latest = set(node.inputs) & streamer.latest
         if latest and node.op_type not in {"GRU", "LSTM", "RNN"}:
             raise Refused("GL851", f"{min(latest)} is known at the end of the sequence only, and every frame needs it")
+        for name in set(node.inputs) & streamer.timed.keys() if node.op_type not in SHARES_EDGES else ():
+            if streamer.timed[name].edge is not None:
+                streamer.timed[name] = streamer.ready(streamer.timed[name], node.local)
         handler(streamer, node)
 
     def _from_lengths(self, node: Node, outputs: list[str]) -> None:

@@ -130,7 +130,7 @@ class StreamedValues:
             raise Refused("GL859", f"the shape of {output} cannot be worked out")
         name = changes.pop("name", output)
         found = like.named(name, axis=axis, dims=tuple(dims), elem_type=self.known.elem_type(output), **changes)
-        if found.delay < 0 and found.history is None and found.past is None:
+        if found.delay < 0 and found.history is None and found.past is None and found.edge is None:
             raise Refused("GL859", f"what comes before the first frame of {output} is not known")
         size = self.shape(output)[axis]
         wanted = found.before * self.frames_at(found) * found.after

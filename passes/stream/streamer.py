@@ -17,6 +17,8 @@ from gru_lower.passes.stream.writer import dtype_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gru_lower.passes.stream.timing import Edge
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -45,13 +47,16 @@ class Streamer(StreamedValues):
     def delayed(self, timed: Timed, to: int, local: str) -> Timed:
         """Return a value that is ``to`` frames late, by a cache of what is missing to that."""
         more = to - timed.delay
-        if more == 0:
+        if more == 0 and timed.edge is None:
             return timed
         key = *timed.identity, to
         if key in self._delayed:
             return self._delayed[key]
         if timed.past is not None:
             self._delayed[key] = self._delayed_by_past(timed, more, local)
+            return self._delayed[key]
+        if timed.edge is not None:
+            self._delayed[key] = self._delayed_edge(timed, more, local)
             return self._delayed[key]
         whole, timed = timed, self.plain(timed, local)
         more *= int(timed.rate / whole.rate)
@@ -113,6 +118,67 @@ class Streamer(StreamedValues):
             raise Refused("GL859", f"it reads {-timed.delay - more} frames of {timed.past} alone")
         return replace(timed, name=name, delay=timed.delay + more, past=None, fill=None)
 
+    def _delayed_edge(self, timed: Timed, more: int, local: str) -> Timed:
+        """Return a value later by so many frames that the padding its first frames are is written."""
+        chunk, axis = self.frames(timed), timed.axis
+        cached = self.cast_for_state(timed, local)
+        out = self._window_of(cached, more, 0.0, local)
+        if more:
+            out = self.write.slice(out, axis, 0, chunk, f"{local}_late")
+        return replace(
+            timed, name=self.cast_from_state(out, timed, local), delay=timed.delay + more, edge=None, fill=None
+        )
+
+    def edge_known(self, timed: Timed) -> int:
+        """Return the least delay at which the padding that the first frames of a value are can be written."""
+        if timed.edge is None:
+            return 0
+        chunk = self.frames(timed)
+        return (timed.delay + timed.edge.frames + timed.edge.ahead) // chunk * chunk
+
+    def _window_of(self, timed: Timed, kept: int, fill: float, local: str) -> str:
+        """Write the frames of a push behind so many before them, which are kept in a state; return both."""
+        axis, chunk = timed.axis, self.frames(timed)
+        if not kept:
+            return timed.name if timed.edge is None else self._with_edge(timed, timed.edge, timed.name, 0, local)
+        first = self.first_frames(timed, -timed.delay - kept, kept, fill)
+        cache, following = self.keep(timed, kept, first, f"{local}_past")
+        window = self.write.concat([cache, timed.name], axis, f"{local}_window")
+        if timed.edge is not None:
+            window = self._with_edge(timed, timed.edge, window, kept, local)
+        self.write.slice(window, axis, chunk, chunk + kept, f"{local}_keep", following)
+        return window
+
+    def _with_edge(self, timed: Timed, edge: Edge, window: str, kept: int, local: str) -> str:
+        """Write the padding at the begin into the frames of the push with which it is known."""
+        write, axis, chunk = self.write, timed.axis, self.frames(timed)
+        push = self.edge_known(timed) // chunk
+        at = timed.delay + kept - push * chunk
+        behind = at + edge.frames
+        if at < 0:
+            raise AssertionError("the padding is read before it is known")
+        if edge.mirrors:
+            places = np.arange(behind + edge.frames, behind, -1)
+            index = write.constant(places.astype(np.int64), f"{local}_mirror_places")
+            padding = write.emit("Gather", [window, index], f"{local}_mirrored", axis=axis)
+        else:
+            padding = write.slice(window, axis, behind, behind + 1, f"{local}_first")
+        keeps = self._other_pushes(push, timed.elem_type)
+        own = write.slice(window, axis, at, behind, f"{local}_padding")
+        padded = self.select(keeps, replace(timed, name=own), padding, f"{local}_padded")
+        parts = [write.slice(window, axis, 0, at, f"{local}_before")] if at else []
+        parts += [padded, write.slice(window, axis, behind, None, f"{local}_behind")]
+        return write.concat(parts, axis, f"{local}_edge")
+
+    def _other_pushes(self, push: int, elem_type: int) -> str:
+        """Return what is 0 in one push, counted from 0, and 1 in all others."""
+        behind = self.counters.valid([self.chunk * push + 1], None, 0, elem_type)
+        if not push:
+            return behind
+        reached = self.counters.valid([self.chunk * push], None, 0, elem_type)
+        now = self.write.emit("Sub", [reached, behind], "now")
+        return self.write.emit("Sub", [self.write.constant(np.array([1], dtype_of(elem_type)), "one"), now], "not_now")
+
     def cast_for_state(self, timed: Timed, local: str) -> Timed:
         """Return a value of truths as numbers: states are of the model's float type."""
         if dtype_of(timed.elem_type) != np.dtype(bool):
@@ -132,13 +198,23 @@ class Streamer(StreamedValues):
         delay, history = timed.delay + first, None
         if timed.history is not None and delay < 0:
             history = np.take(timed.history, range(first, first - delay), axis=timed.axis)
+        edge = timed.edge.without(first) if timed.edge is not None else None
         return replace(
-            timed, delay=delay, length=timed.length.plus(-first - last), history=history, past=None, fill=None
+            timed,
+            delay=delay,
+            length=timed.length.plus(-first - last),
+            history=history,
+            past=None,
+            edge=edge,
+            fill=None,
         )
 
     def ready(self, timed: Timed, local: str) -> Timed:
         """Return a value all of whose frames come: one whose first frames lie before the stream is delayed."""
-        return self.delayed(timed, 0, local) if timed.delay < 0 else timed
+        least = max(0, self.edge_known(timed))
+        if timed.delay < 0 or timed.edge is not None:
+            return self.delayed(timed, max(least, timed.delay), local)
+        return timed
 
     def aligned(self, values: Sequence[Timed], local: str) -> list[Timed]:
         """Return values that are equally late, each delayed to the latest.
@@ -182,25 +258,33 @@ class Streamer(StreamedValues):
 
     def foreseen(self, timed: Timed, local: str) -> Timed:
         """Return a value so late that no frame beyond its end has come before the end is known."""
+        timed = self.ready(timed, local) if timed.edge is not None else timed
         early = max(self.ends(timed, self.frames(timed))) - self.chunk
         return timed if early <= 0 else self.delayed(timed, timed.delay + ceil(early * timed.rate), local)
 
     def choose(self, valid: str, timed: Timed, fill: float, local: str) -> str:
         """Write what gives a value where a mask is 1 and ``fill`` where it is 0."""
-        dtype = dtype_of(timed.elem_type)
-        if not timed.tame or not np.isfinite(fill) or not np.issubdtype(dtype, np.floating):
+        other = self.write.constant(np.array(fill, dtype_of(timed.elem_type)), f"{local}_fill")
+        if not timed.tame or not np.isfinite(fill) or not np.issubdtype(dtype_of(timed.elem_type), np.floating):
             truth = self.write.emit("Cast", [valid], f"{local}_mask", to=9)
-            return self.write.emit(
-                "Where", [truth, timed.name, self.write.constant(np.array(fill, dtype), f"{local}_fill")], local
-            )
-        kept = self.write.emit("Mul", [timed.name, valid], f"{local}_kept" if fill else local)
+            return self.write.emit("Where", [truth, timed.name, other], local)
         if not fill:
-            return kept
-        one = self.write.constant(np.array(1, dtype), f"{local}_one")
+            return self.write.emit("Mul", [timed.name, valid], local)
+        return self.blend(valid, timed, other, local)
+
+    def select(self, valid: str, timed: Timed, other: str, local: str) -> str:
+        """Write what gives a value where a mask is 1 and another one of its kind where it is 0."""
+        if timed.tame and np.issubdtype(dtype_of(timed.elem_type), np.floating):
+            return self.blend(valid, timed, other, local)
+        truth = self.write.emit("Cast", [valid], f"{local}_mask", to=9)
+        return self.write.emit("Where", [truth, timed.name, other], local)
+
+    def blend(self, valid: str, timed: Timed, other: str, local: str) -> str:
+        """Write what :meth:`select` does, by products: what is not chosen has to be finite."""
+        kept = self.write.emit("Mul", [timed.name, valid], f"{local}_kept")
+        one = self.write.constant(np.array(1, dtype_of(timed.elem_type)), f"{local}_one")
         outside = self.write.emit("Sub", [one, valid], f"{local}_outside")
-        filled = self.write.emit(
-            "Mul", [outside, self.write.constant(np.array(fill, dtype), f"{local}_fill")], f"{local}_filled"
-        )
+        filled = self.write.emit("Mul", [other, outside], f"{local}_filled")
         return self.write.emit("Add", [kept, filled], local)
 
     def begins(self, timed: Timed, count: int) -> list[int]:
@@ -242,7 +326,9 @@ class Streamer(StreamedValues):
         if beyond and timed.fill != fill:
             timed = self.foreseen(timed, local)
         delay = -((timed.delay + reach - left - stride + 1) // -stride)
-        if delay < 0:
+        if timed.edge is not None:
+            delay = max(delay, self.edge_known(timed) // stride)
+        elif delay < 0:
             timed = self.delayed(timed, timed.delay - delay * stride, local)
             delay = 0
         source = self.masked(timed, fill, local, begin=left > 0, end=beyond)
@@ -250,21 +336,31 @@ class Streamer(StreamedValues):
         kept = delay * stride + left - timed.delay
         name = source.name
         if kept < 0:
+            name = self._window_of(source, 0, fill, local)
             name = self.write.slice(name, axis, -kept, None, f"{local}_from")
         elif kept > 0 and timed.past is not None:
             name = self.write.concat([self.past_frames(timed, kept, f"{local}_past"), name], axis, f"{local}_window")
-        elif kept > 0:
-            first = self.first_frames(timed, -timed.delay - kept, kept, fill)
-            cache, following = self.keep(source, kept, first, f"{local}_past")
-            name = self.write.concat([cache, name], axis, f"{local}_window")
-            self.write.slice(name, axis, chunk, chunk + kept, f"{local}_keep", following)
-        read = replace(source, name=name, fill=None, history=None, past=None)
-        out = replace(timed, rate=rate, delay=delay, length=length, fill=None, history=None, past=None)
+        else:
+            name = self._window_of(source, kept, fill, local)
+        wanted = (chunk // stride - 1) * stride + reach + 1
+        if kept + chunk - wanted >= stride:
+            name = self.write.slice(name, axis, 0, wanted, f"{local}_until")
+        read = replace(source, name=name, fill=None, history=None, past=None, edge=None)
+        out = replace(timed, rate=rate, delay=delay, length=length, fill=None, history=None, past=None, edge=None)
         return read, out
 
 
 def least_frames(length: Length, wanted: int) -> int:
-    """Return the least number of frames of the inputs, below 0 too, for which a value has at least so many."""
+    """Return the least number of frames of the inputs, below 0 too, for which a value has at least so many.
+
+    Raises:
+        Refused: It has as many however many there are.
+
+    """
+    if length.is_constant:
+        raise Refused(
+            "GL855", f"the first {length.of(0)} frames are for something else than to stand in front of others"
+        )
     low, high = -LONG, LONG
     while length.of(high) < wanted:
         high *= 2

@@ -49,6 +49,11 @@ class Length:
         """Return the same without a step that does nothing."""
         return Length(tuple(step for step in self.steps if step != (1, 0, 1)))
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same however many there are, as of the first frames of a value."""
+        return self.of(LONG) == self.of(0)
+
     def plus(self, frames: int) -> Length:
         """Return the length with so many frames more."""
         return self.then(1, frames, 1)
@@ -56,6 +61,29 @@ class Length:
     def agrees(self, other: Length) -> bool:
         """Whether two values are equally long wherever a model that joins them can run."""
         return all(self.of(LONG * k) == other.of(LONG * k) for k in (1, 2))
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The first frames of a value are padding that repeats or mirrors those behind them; they are not written yet.
+
+    Attributes:
+        frames: How many.
+        mirrors: Whether they are the second frame behind them and the next ones, nearest first; else all are the first.
+
+    """
+
+    frames: int
+    mirrors: bool
+
+    @property
+    def ahead(self) -> int:
+        """How many frames behind the first one have to come before the padding is known."""
+        return self.frames if self.mirrors else 0
+
+    def without(self, frames: int) -> Edge | None:
+        """Return what is left where so many first frames are cut off."""
+        return replace(self, frames=self.frames - frames) if frames < self.frames else None
 
 
 @dataclass(frozen=True)
@@ -77,6 +105,7 @@ class Timed:
         after: That of those merged in behind time.
         history: The frames that come before the first push, where ``delay`` is below 0; 1 along open dims.
         past: The name of a state of the model's own that holds the ``-delay`` frames before those of each push.
+        edge: The padding that its first frames are, where these are not written yet.
         fill: What the frames before the begin and from the end on hold, where that is known.
         tame: Whether frames made of zeros are finite in it.
 
@@ -93,6 +122,7 @@ class Timed:
     after: int = 1
     history: Array | None = None
     past: str | None = None
+    edge: Edge | None = None
     fill: float | None = None
     tame: bool = True
 
@@ -105,11 +135,11 @@ class Timed:
     def identity(self) -> tuple[Any, ...]:
         """What tells it from other values of the same name: views along time are written as no node of their own."""
         history = None if self.history is None else self.history.tobytes()
-        return self.name, self.delay, self.length, self.rate, history, self.past
+        return self.name, self.delay, self.length, self.rate, history, self.past, self.edge
 
     def named(self, name: str, **changes: Any) -> Timed:  # noqa: ANN401 - whatever the attributes hold
         """Return another value of the same timing; what its frames outside hold is not known."""
-        return replace(self, **{"name": name, "fill": None, "history": None, "past": None, **changes})
+        return replace(self, **{"name": name, "fill": None, "history": None, "past": None, "edge": None, **changes})
 
     def same_clock(self, other: Timed) -> bool:
         """Whether frames of both stand for the same time."""

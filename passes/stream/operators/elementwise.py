@@ -13,7 +13,7 @@ from gru_lower.passes.stream.sizes import compute
 if TYPE_CHECKING:
     from gru_lower.passes.stream.node import Node
     from gru_lower.passes.stream.streamer import Streamer
-    from gru_lower.passes.stream.timing import Timed
+    from gru_lower.passes.stream.timing import Edge, Timed
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -33,11 +33,12 @@ def elementwise(streamer: Streamer, node: Node) -> None:
     timed = node.timed(streamer)
     axes = {index: each.axis + rank - len(each.dims) for index, each in timed.items()}
     _same_axis(axes)
-    timed = _same_merging(streamer, timed)
+    timed = same_merging(streamer, timed)
     axis = next(iter(axes.values()))
     if len(timed) == 1 and _passes_past(streamer, node, next(iter(timed.values()))):
         return
-    early = any(each.delay < 0 for each in timed.values())
+    edge = _edge(streamer, node, timed, rank - axis)
+    early = edge is None and any(each.delay < 0 or each.edge is not None for each in timed.values())
     history = _history(streamer, node, timed) if early else None
     if early and history is None:
         timed = {index: streamer.ready(each, node.local) for index, each in timed.items()}
@@ -51,7 +52,7 @@ def elementwise(streamer: Streamer, node: Node) -> None:
     zero = len(timed) == 1 and like.fill == 0 and node.op_type in KEEP_ZERO
     tame = all(each.tame for each in joined.values()) and not _is_wild(streamer, node)
     for output in filter(None, node.outputs):
-        streamer.put(output, like, axis, tame=tame, history=history, fill=0.0 if zero else None)
+        streamer.put(output, like, axis, tame=tame, history=history, edge=edge, fill=0.0 if zero else None)
 
 
 def _passes_past(streamer: Streamer, node: Node, only: Timed) -> bool:
@@ -66,6 +67,14 @@ def _passes_past(streamer: Streamer, node: Node, only: Timed) -> bool:
     node.copied(streamer, [only.name if name in streamer.timed else streamer.name(name) for name in node.inputs])
     streamer.put(node.output(0), only, only.axis, past=past, tame=only.tame and not _is_wild(streamer, node))
     return True
+
+
+def _edge(streamer: Streamer, node: Node, timed: dict[int, Timed], from_end: int) -> Edge | None:
+    """Return the padding that the first frames are, where a function of it is that of what it is made of."""
+    shapes = [streamer.shape(name) for name in node.inputs if name and name not in streamer.timed]
+    same = all(len(shape) < from_end or shape[-from_end] == 1 for shape in shapes)
+    only = next(iter(timed.values()))
+    return only.edge if len(timed) == 1 and sum(name in streamer.timed for name in node.inputs) == 1 and same else None
 
 
 def _is_wild(streamer: Streamer, node: Node) -> bool:
@@ -85,7 +94,7 @@ def _same_axis(axes: dict[int, int]) -> None:
         raise Refused("GL852", f"time runs along axes {both} of it: every frame meets every other")
 
 
-def _same_merging(streamer: Streamer, timed: dict[int, Timed]) -> dict[int, Timed]:
+def same_merging(streamer: Streamer, timed: dict[int, Timed]) -> dict[int, Timed]:
     """Return values whose axis of time is made of the same dims."""
     forms = {(each.before, each.after) for each in timed.values()}
     if len(forms) == 1:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.passes.stream.operators.elementwise import one_frame, refuse_latest
+from gru_lower.passes.stream.operators.edges import edges
+from gru_lower.passes.stream.operators.elementwise import one_frame, refuse_latest, same_merging
 from gru_lower.passes.stream.refusal import Refused
+from gru_lower.passes.stream.timing import Length
 from gru_lower.passes.stream.writer import dtype_of
 
 if TYPE_CHECKING:
@@ -24,11 +26,16 @@ def concat(streamer: Streamer, node: Node) -> None:
     axis = node.attributes.get("axis", 0) % len(first.dims)
     if any(each.axis != first.axis for each in timed.values()):
         raise Refused("GL852", "time runs along different axes of what it joins")
+    if axis == first.axis and len(timed) > 1:
+        _behind_first_frames(streamer, node, timed, axis)
+        return
+    timed = {
+        index: streamer.ready(each, node.local) if each.edge is not None else each for index, each in timed.items()
+    }
     if axis == first.axis:
         _along_time(streamer, node, timed, axis)
         return
-    if len({(each.before, each.after) for each in timed.values()}) > 1:
-        raise Refused("GL859", "it joins values in which time is merged with other dims in different ways")
+    timed = same_merging(streamer, timed)
     ready = {index: streamer.ready(each, node.local) for index, each in timed.items()}
     joined = dict(zip(ready, streamer.aligned(list(ready.values()), node.local), strict=True))
     like = next(iter(joined.values()))
@@ -66,8 +73,6 @@ def _beside(streamer: Streamer, name: str, like: Timed) -> str:
 
 def _along_time(streamer: Streamer, node: Node, timed: dict[int, Timed], axis: int) -> None:
     """Stream a Concat along time: constants in front of a value and behind it are frames of it."""
-    if len(timed) > 1:
-        raise Refused("GL855", f"it puts one sequence behind the other along axis {axis}, which is time")
     ((index, found),) = timed.items()
     found = streamer.plain(found, node.local)
     if found.axis != axis or found.merged:
@@ -98,6 +103,44 @@ def _along_time(streamer: Streamer, node: Node, timed: dict[int, Timed], axis: i
         history=history,
         tame=found.tame,
     )
+
+
+def _behind_first_frames(streamer: Streamer, node: Node, timed: dict[int, Timed], axis: int) -> None:
+    """Stream a Concat of first frames of some values and all of another behind them."""
+    parts = [timed[index] for index in sorted(timed)]
+    if len(parts) == len(node.inputs) and all(_repeats_first(part, parts[-1]) for part in parts[:-1]):
+        count = sum(part.length.of(0) for part in parts[:-1])
+        edges(streamer, node, parts[-1], count, 0, mirrors=False)
+        return
+    parts = [streamer.ready(part, node.local) for part in parts]
+    if len(parts) != len(node.inputs) or not all(part.length.is_constant for part in parts[:-1]):
+        raise Refused("GL855", f"it puts one sequence behind the other along axis {axis}, which is time")
+    if any(part.merged or part.rate != parts[-1].rate for part in parts):
+        raise Refused("GL855", f"it puts frames beside others along axis {axis}")
+    counts = [part.length.of(0) for part in parts[:-1]]
+    begins = [sum(counts[:place]) for place in range(len(parts))]
+    delay = max(0, *(part.delay - begin for part, begin in zip(parts, begins, strict=True)))
+    late = [
+        streamer.delayed(part, delay + begin, f"{node.local}_{place}")
+        for place, (part, begin) in enumerate(zip(parts, begins, strict=True))
+    ]
+    out, tame = late[-1], all(part.tame for part in parts)
+    trailing = len(out.dims) - 1 - axis
+    for place in range(len(parts) - 2, -1, -1):
+        reached = streamer.begins(replace(out, delay=delay + begins[place + 1]), streamer.frames(out))
+        valid = streamer.counters.valid(reached, None, trailing, out.elem_type)
+        name = streamer.select(valid, replace(out, tame=tame), late[place].name, f"{node.local}_joined_{place}")
+        out = replace(out, name=name)
+    out = replace(out, delay=delay, length=parts[-1].length.plus(begins[-1]), fill=None)
+    streamer.put(node.output(0), out, axis, name=out.name, tame=tame)
+
+
+def _repeats_first(part: Timed, whole: Timed) -> bool:
+    """Whether a value is the first frame of another one, once or several times over."""
+    times = 1 if part.edge is None else part.edge.frames + 1
+    once = part.edge is None or not part.edge.mirrors
+    same = part.name == whole.name and not whole.merged and whole.edge is None
+    return same and once and part.length == Length(((0, times, 1),)) and part.delay + times - 1 == whole.delay
 
 
 def _behind_past(streamer: Streamer, node: Node, found: Timed) -> None:
@@ -141,11 +184,13 @@ def pad(streamer: Streamer, node: Node) -> None:
     mode = node.text("mode", "constant")
     others = list(pads)
     others[found.axis] = others[found.axis + rank] = 0
-    if (left or right) and mode != "constant":
+    if (left or right) and (
+        mode not in {"constant", "edge", "reflect"} or (mode != "constant" and min(left, right) < 0)
+    ):
         streamer.works.append(node.site)
         raise Refused(
             "GL857",
-            f"it pads axis {found.axis}, which is time, with mode {mode}",
+            f"it pads axis {found.axis}, which is time, by {left} and {right} with mode {mode}",
             "pad with zeros in front (mode constant), and train or fine-tune with that",
         )
     if any(others):
@@ -178,6 +223,9 @@ def pad(streamer: Streamer, node: Node) -> None:
     plain = streamer.plain(found, node.local)
     if plain.axis != found.axis or plain.merged:
         raise Refused("GL855", f"it pads axis {found.axis}, in which time is merged with other dims")
+    if mode != "constant":
+        edges(streamer, node, plain, left, right, mirrors=mode == "reflect")
+        return
     if left < 0 or right < 0:
         plain = streamer.cropped(plain, max(-left, 0), max(-right, 0))
     padded(streamer, node, plain, max(left, 0), max(right, 0), fill)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.passes.stream.operators.elementwise import beside, refuse_latest
+from gru_lower.passes.stream.operators.elementwise import beside, refuse_latest, same_merging
 from gru_lower.passes.stream.refusal import Refused
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ def einsum(streamer: Streamer, node: Node) -> None:
 
 def _joined(streamer: Streamer, node: Node, timed: dict[int, Timed]) -> list[str]:
     """Return the inputs of the node, those that come frame by frame equally late; ``timed`` becomes those."""
-    if len({(each.before, each.after) for each in timed.values()}) > 1:
-        raise Refused("GL859", "it joins values in which time is merged with other dims in different ways")
+    timed.update(same_merging(streamer, timed))
     timed.update(zip(timed, streamer.aligned(list(timed.values()), node.local), strict=True))
     return [timed[index].name if index in timed else streamer.name(name) for index, name in enumerate(node.inputs)]
 

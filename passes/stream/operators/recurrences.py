@@ -67,6 +67,8 @@ def recurrence(streamer: Streamer, node: Node) -> None:
         raise Refused("GL853", "its weights, or its first state, are different for each frame")
     batch_major = bool(node.attributes.get("layout", 0))
     found = streamer.ready(timed[0], node.local)
+    if found.before == 1:
+        found = streamer.plain(found, node.local)
     if found.axis == 2:
         raise Refused("GL851", "axis 2 of X, which is time, is its features")
     inputs = [found.name, *[streamer.name(name) for name in node.inputs[1:]]]

@@ -60,6 +60,12 @@ REDUCTIONS = {
     *("ReduceLogSum", "ReduceLogSumExp", "ArgMax", "ArgMin"),
 }
 
+SHARES_EDGES = {
+    *ELEMENTWISE,
+    *("Conv", "MaxPool", "AveragePool", "LpPool", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Concat"),
+}
+"""What takes first frames that are padding which is not written yet."""
+
 HANDLERS: dict[str, Callable[[Streamer, Node], None]] = {
     **dict.fromkeys(ELEMENTWISE, elementwise),
     **dict.fromkeys(REDUCTIONS, reduction),

@@ -9,7 +9,9 @@ import numpy as np
 from onnx import helper
 
 from gru_lower.passes.stream.operators.latest import following_past, latest_frame
+from gru_lower.passes.stream.operators.windows import windows
 from gru_lower.passes.stream.refusal import Refused
+from gru_lower.passes.stream.timing import Length
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -105,7 +107,7 @@ def slice_(streamer: Streamer, node: Node) -> None:
     timed = streamer.ready(timed, node.local) if others and timed.history is not None else timed
     name = _other_axes(streamer, node, timed, others)
     if cut is None:
-        streamer.put(node.output(0), timed, timed.axis, name=name, fill=timed.fill, tame=timed.tame)
+        streamer.put(node.output(0), timed, timed.axis, name=name, edge=timed.edge, fill=timed.fill, tame=timed.tame)
         return
     _along_time(streamer, node, replace(timed, name=name), cut, node.output(0))
 
@@ -142,6 +144,9 @@ def _along_time(streamer: Streamer, node: Node, timed: Timed, cut: Cut, output: 
         raise Refused(
             "GL851", f"it takes the last {cut.stop[0] - cut.start[0]} frames of the sequence along axis {axis}"
         )
+    if begins and cut.stop[0] == cut.stop[1] and cut.step == 1 and not timed.merged:
+        _first_frames(streamer, streamer.ready(timed, node.local), cut, output)
+        return
     if not begins or not ends:
         raise Refused(
             "GL855", f"it takes a part of axis {axis}, which is time, that is the same however long the sequence is"
@@ -151,13 +156,22 @@ def _along_time(streamer: Streamer, node: Node, timed: Timed, cut: Cut, output: 
         kept = streamer.cropped(timed, first, last)
         past = timed.past and streamer.write.slice(timed.past, axis, first, None, f"{node.local}_past")
         past = past if kept.delay < 0 else None
-        streamer.put(output, kept, axis, name=kept.name, history=kept.history, past=past, tame=timed.tame)
+        streamer.put(
+            output, kept, axis, name=kept.name, history=kept.history, past=past, edge=kept.edge, tame=timed.tame
+        )
         return
     timed = streamer.cropped(timed, first, last)
     streamer.works.append(node.site)
     read, out = streamer.window(timed, 0, cut.step, 0, 0, 0.0, node.local)
     streamer.write.slice(read.name, axis, 0, None, node.local, output, cut.step)
     streamer.put(output, out, axis, tame=timed.tame)
+
+
+def _first_frames(streamer: Streamer, timed: Timed, cut: Cut, output: str) -> None:
+    """Note the first frames of a value, which may stand in front of others."""
+    kept = streamer.cropped(timed, cut.start[0], 0)
+    length = Length(((0, cut.stop[0] - cut.start[0], 1),))
+    streamer.put(output, kept, kept.axis, name=kept.name, length=length, tame=timed.tame)
 
 
 def gather(streamer: Streamer, node: Node) -> None:
@@ -169,6 +183,8 @@ def gather(streamer: Streamer, node: Node) -> None:
         found = streamer.ready(timed[1], node.local)
         node.copied(streamer, [streamer.name(node.inputs[0]), found.name])
         streamer.put(node.output(0), found, axis + found.axis, tame=found.tame)
+        return
+    if set(timed) == {0, 1} and windows(streamer, node, streamer.ready(timed[0], node.local), axis):
         return
     if set(timed) != {0}:
         raise Refused("GL853", "what it looks up in, and what for, are both different for each frame")
@@ -187,7 +203,8 @@ def gather(streamer: Streamer, node: Node) -> None:
         if behind == [1, 1] and not found.merged:
             latest_frame(streamer, node, found, node.output(0), keepdims=pair[0].ndim == 1)
             return
-    raise Refused("GL855", f"it takes single frames out of axis {axis}, which is time")
+    if not windows(streamer, node, found, axis):
+        raise Refused("GL855", f"it takes single frames out of axis {axis}, which is time")
 
 
 def split(streamer: Streamer, node: Node) -> None:

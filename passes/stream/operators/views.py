@@ -9,6 +9,7 @@ import numpy as np
 
 from gru_lower.passes.stream.refusal import Refused, WantsChunk
 from gru_lower.passes.stream.sizes import compute
+from gru_lower.passes.stream.timing import Edge, Length
 
 if TYPE_CHECKING:
     from gru_lower.passes.stream.node import Node
@@ -52,7 +53,15 @@ def transpose(streamer: Streamer, node: Node) -> None:
     timed, history = _view(streamer, node, _only(streamer, node))
     perm = list(node.attributes.get("perm", range(len(timed.dims))[::-1]))
     node.copied(streamer, [timed.name])
-    streamer.put(node.output(0), timed, perm.index(timed.axis), history=history, past=timed.past, fill=timed.fill)
+    streamer.put(
+        node.output(0),
+        timed,
+        perm.index(timed.axis),
+        history=history,
+        past=timed.past,
+        edge=timed.edge,
+        fill=timed.fill,
+    )
 
 
 def squeeze(streamer: Streamer, node: Node) -> None:
@@ -67,7 +76,7 @@ def squeeze(streamer: Streamer, node: Node) -> None:
         raise Refused("GL853", f"it takes axis {timed.axis} away, which is time")
     streamer.write.axes_node("Squeeze", timed.name, axes, node.local, node.output(0))
     axis = timed.axis - sum(each < timed.axis for each in axes)
-    streamer.put(node.output(0), timed, axis, history=history, past=timed.past, fill=timed.fill)
+    streamer.put(node.output(0), timed, axis, history=history, past=timed.past, edge=timed.edge, fill=timed.fill)
 
 
 def unsqueeze(streamer: Streamer, node: Node) -> None:
@@ -77,7 +86,7 @@ def unsqueeze(streamer: Streamer, node: Node) -> None:
     added = {axis % rank for axis in _axes(streamer, node) or ()}
     node.copied(streamer, [timed.name, *[streamer.name(name) for name in node.inputs[1:]]])
     axis = [axis for axis in range(rank) if axis not in added][timed.axis]
-    streamer.put(node.output(0), timed, axis, history=history, past=timed.past, fill=timed.fill)
+    streamer.put(node.output(0), timed, axis, history=history, past=timed.past, edge=timed.edge, fill=timed.fill)
 
 
 def _axes(streamer: Streamer, node: Node) -> list[int] | None:
@@ -100,6 +109,12 @@ def reshape(streamer: Streamer, node: Node) -> None:
         raise Refused("GL859", f"the shape of {node.output(0)} cannot be worked out")
     sizes = streamer.shape(node.output(0))
     into = regrouped(streamer, timed, sizes)
+    if streamer.known.is_open and into.axis not in streamer.known.grows(node.output(0)):
+        raise Refused(
+            "GL853",
+            f"axis {into.axis} of what it makes is {sizes[into.axis]}, however many frames there are",
+            "export the model for sequences of any length",
+        )
     if into.rate < timed.rate:
         group = int(timed.rate / into.rate)
         chunk = streamer.frames(timed)
@@ -130,6 +145,8 @@ def regrouped(streamer: Streamer, timed: Timed, sizes: tuple[int, ...]) -> Timed
         Refused: It is taken apart.
 
     """
+    if timed.length.is_constant:
+        raise Refused("GL855", f"it reshapes the first {timed.length.of(0)} frames along axis {timed.axis}")
     shape = streamer.shape_of(timed)
     frames = streamer.frames_at(timed)
     inner = int(np.prod(shape[timed.axis + 1 :], dtype=np.int64)) * timed.after
@@ -160,6 +177,8 @@ def expand(streamer: Streamer, node: Node) -> None:
     if dims is None:
         raise Refused("GL859", f"the shape of {node.output(0)} cannot be worked out")
     axis = timed.axis + len(dims) - len(timed.dims)
+    if _repeats_first(streamer, node, timed, axis):
+        return
     own = [1] * (len(dims) - len(timed.dims)) + list(timed.dims)
     wanted: list[int] = []
     for place, (dim, before) in enumerate(zip(dims, own, strict=True)):
@@ -174,12 +193,36 @@ def expand(streamer: Streamer, node: Node) -> None:
     streamer.put(node.output(0), timed, axis, fill=timed.fill)
 
 
+def _repeats_first(streamer: Streamer, node: Node, timed: Timed, axis: int) -> bool:
+    """Note the first frame of a value several times over, and nothing else repeated; return whether it is that."""
+    sizes, before = streamer.shape(node.output(0)), streamer.shape(node.input(0))
+    times = sizes[axis]
+    others = [size for place, size in enumerate(sizes) if place != axis]
+    if timed.length != Length(((0, 1, 1),)) or times == 1 or timed.merged:
+        return False
+    if len(sizes) != len(before) or others != [size for place, size in enumerate(before) if place != axis]:
+        return False
+    streamer.put(
+        node.output(0),
+        timed,
+        axis,
+        name=timed.name,
+        delay=timed.delay + 1 - times,
+        length=Length(((0, times, 1),)),
+        edge=Edge(times - 1, mirrors=False),
+        tame=timed.tame,
+    )
+    return True
+
+
 def tile(streamer: Streamer, node: Node) -> None:
     """Stream a Tile that does not repeat time."""
     timed = streamer.ready(_only(streamer, node), node.local)
     repeats = streamer.value(node.input(1))
     if repeats is None:
         raise Refused("GL859", "how often it repeats is not constant")
+    if int(repeats[timed.axis]) != 1 and _repeats_first(streamer, node, timed, timed.axis):
+        return
     if int(repeats[timed.axis]) != 1:
         raise Refused("GL855", f"it repeats the whole sequence along axis {timed.axis}")
     node.copied(streamer, [timed.name, streamer.name(node.input(1))])
