@@ -119,9 +119,6 @@ def _refuse_contradictions(options: QuantizingOptions) -> None:
             raise Unsupported(
                 f"{name} says nothing without {beside}", code="GL008", hint=f"add {beside}, or leave {flag} out"
             )
-    if options.weights != "int8" and mode == "dynamic":
-        hint = "uint8 is for --weights-only and --static"
-        raise Unsupported("weights cannot be 'uint8' without a mode that takes it", code="GL008", hint=hint)
 
 
 def _calibration(model: Model, options: QuantizingOptions) -> tuple[list[Feeds] | None, list[Feeds] | None]:

@@ -42,7 +42,11 @@ class Emitter:
     def __init__(
         self, opset: int, elem_type: int, vocabulary: Vocabulary | None = None, around: Emitter | None = None
     ) -> None:
-        """Start an empty graph."""
+        """Start an empty graph.
+
+        ``within_kernels`` takes values that onnxruntime computes within one kernel together with what reads them, and
+        ``widths`` how wide some values are, where that does not follow from what they are computed of.
+        """
         self.vocabulary = vocabulary or Vocabulary()
         self.opset = opset
         self.elem_type = elem_type
@@ -53,6 +57,8 @@ class Emitter:
         self.types: dict[str, onnx.TypeProto] = {}
         self._declared: dict[str, onnx.TypeProto] = {}
         self._shared: dict[str, Value] = {}
+        self.within_kernels: set[str] = set()
+        self.widths: dict[str, int] = {}
         self.counts: dict[str, int] = {} if around is None else around.counts
 
     # -- values ---------------------------------------------------------------------------------------

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
     from gru_lower.emission.template import Binding
     from gru_lower.gru.spec import GruSpec
-    from gru_lower.passes.lower_gru.products import Products
+    from gru_lower.passes.lower_gru.products import Products, WeightType
 
 Array = np.ndarray[Any, np.dtype[Any]]
-REDUCED, FULL = 64, 127
-"""The largest whole number of a symmetric weight: 2 · 255 · 64 is no more than 32,767, and 2 · 255 · 127 is more."""
+LARGEST: dict[WeightType, int] = {"int8 in seven bits": 64, "int8": 127, "uint8": 127}
+"""The largest whole number of a weight: 2 · 255 · 64 is no more than 32,767, and 2 · 255 · 127 is more."""
+MIDDLE = 128
+"""What stands for 0 in unsigned weights."""
 
 
 class Rounded(NamedTuple):
@@ -42,19 +44,20 @@ class Rounded(NamedTuple):
     scale: Array
 
 
-def rounded(matrix: Array, products: Products) -> Rounded:
+def rounded(matrix: Array, kind: WeightType) -> Rounded:
     """Round a matrix [K, N], each column by a scale of its own.
 
     Args:
         matrix: Finite floats.
-        products: What type to round to, and how far.
+        kind: What to round to.
 
     """
-    most = REDUCED if products.reduce_range else FULL
+    most = LARGEST[kind]
     scale = (np.abs(matrix).max(axis=0, initial=0.0) / most).astype(np.float32)
     scale[scale == 0] = 1.0
     values = np.clip(np.rint(matrix / scale), -most, most)
-    return Rounded(np.ascontiguousarray(values.astype(np.int8)), scale)
+    whole = (values + MIDDLE).astype(np.uint8) if kind == "uint8" else values.astype(np.int8)
+    return Rounded(np.ascontiguousarray(whole), scale)
 
 
 def integer_tensors(
@@ -66,7 +69,7 @@ def integer_tensors(
         spec: The site.
         constants: W, R and, if there is one, B.
         base_dir: Where external data lies.
-        products: What type to round to.
+        products: What types to round to.
 
     Returns:
         By local name: ``Wq`` [I, 3H], ``Ws`` [3H], ``b`` [3H]; for linear_before_reset ≠ 0 ``Rq`` [H, 3H], ``Rs``,
@@ -86,7 +89,9 @@ def integer_tensors(
             recurrent = matrices.pop("R")
             matrices |= {"Rzr": recurrent[:, : 2 * h], "Rh": recurrent[:, 2 * h :]}
         for name, matrix in matrices.items():
-            found[f"{p}{name}q"], found[f"{p}{name}s"] = rounded(matrix, products)
+            found[f"{p}{name}q"], found[f"{p}{name}s"] = rounded(
+                matrix, products.input_weights if name == "W" else products.recurrent_weights
+            )
         if "B" in arrays:
             of_input, recurrent = arrays["B"][d][: 3 * h], arrays["B"][d][3 * h :].copy()
             joined = of_input + recurrent

@@ -6,24 +6,28 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["float", "dynamic"]
-WeightType = Literal["int8", "uint8"]
+WeightType = Literal["int8", "int8 in seven bits", "uint8"]
 
 
 @dataclass(frozen=True)
 class Products:
     """How products are computed. Hashable: it is a part of a variant.
 
+    Two products of an unsigned and a signed byte, added up in 16 bits with a sign, are cut off where the signed one has
+    eight bits; where a CPU adds up so, weights keep to seven bits, or are unsigned around a zero point of 128.
+
     Attributes:
         kind: ``float`` as the GRU does; ``dynamic`` in whole numbers, the left side quantised when the model runs.
-        weights: The type that weights are stored in, where they are whole numbers.
-        reduce_range: Whether they keep to seven bits, so that no pair of products leaves 16 bits, where CPUs without a
-            dot product of bytes add it up.
+        input_weights: What the whole numbers of W are.
+        recurrent_weights: What those of R are.
+        input_terms: 2 to take X in two parts of seven bits each, 1 to take it in eight bits.
 
     """
 
     kind: Kind = "float"
-    weights: WeightType = "int8"
-    reduce_range: bool = True
+    input_weights: WeightType = "int8 in seven bits"
+    recurrent_weights: WeightType = "int8 in seven bits"
+    input_terms: int = 1
 
     @property
     def joins_gates(self) -> bool:

@@ -113,6 +113,7 @@ def write_replacement(
     constants = constant_inputs(scope, spec, facts)
     weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
     v = _variant(spec, scope.opset, weights, options, _known_lengths(spec, form, options, scope, facts))
+    v = replace(v, products=products)
     if form in ("unroll", "step"):
         v = _with_axes(v, options, batch_first=is_batch_first(scope, spec.inputs["X"]))
     quantised = {
@@ -120,11 +121,10 @@ def write_replacement(
         for key, each in quantised.items()
         if not products.joins_gates and quantised_gates.may_stay(each, v.opset, v.vocabulary)
     }
-    v = replace(v, quantised=frozenset(quantised), products=products)
+    v = replace(v, quantised=frozenset(quantised))
     cut_whole = {key: tensor for key, tensor in weights.items() if key not in quantised}
     bindings: dict[str, Binding]
     if products.joins_gates:
-        v = replace(v, preallocates=False)
         bindings = dict(integer_tensors(spec, weights, model.base_dir, products))
     else:
         bindings = dict(gate_tensors(spec, cut_whole, model.base_dir))
@@ -219,6 +219,9 @@ def _variant(
 
 def _with_axes(v: Variant, options: LowerOptions, *, batch_first: bool) -> Variant:
     """Return the variant of an unrolled GRU with the axes of its states: lengths and Gemm leave no choice."""
+    if v.products.joins_gates:
+        # Of one step, X, state and Y_h have the same axes: nothing is to be reshaped.
+        return replace(v, state_rank=3, batch_major=bool(v.layout)) if v.seq_length == 1 and not v.mask else v
     if v.mask or not v.seq_length or v.vocabulary.name == "gemm" or v.batch_size == 0:
         return v
     gathers = options.steps == "gather" and v.seq_length > 1

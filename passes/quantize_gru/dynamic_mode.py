@@ -11,6 +11,7 @@ from gru_lower.passes.lower_gru.choose_form import Choice
 from gru_lower.passes.lower_gru.lower_gru import LowerGru
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
 from gru_lower.passes.lower_gru.products import Products
+from gru_lower.passes.quantize_gru.costs import costs
 
 if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
@@ -37,6 +38,8 @@ def quantise_dynamically(model: Model, options: QuantizeOptions, ctx: Context) -
 
 
 class _Quantising(LowerGru):
+    """Lowering with products in whole numbers, of those GRUs that can be quantised and are faster then."""
+
     action = "quantised"
 
     def __init__(self, options: QuantizeOptions) -> None:
@@ -48,7 +51,7 @@ class _Quantising(LowerGru):
                 max_nodes=options.max_nodes,
             )
         )
-        self._products = Products("dynamic", reduce_range=options.reduce_range == "yes")
+        self._asked = options
 
     def products_for(self, scope: Scope, spec: GruSpec, facts: Facts) -> Products | Choice:
         if scope.opset < DYNAMIC_QUANTIZE_LINEAR:
@@ -59,4 +62,16 @@ class _Quantising(LowerGru):
         computed = [key for key in ("W", "R", "B") if key in spec.inputs and key not in constants]
         if computed:
             return Choice("", f"{' and '.join(computed)} are no constants", "GL323")
-        return self._products
+        batch = self._asked.batch_hint or None if spec.batch_size is None else spec.batch_size
+        least = costs().least_hidden(spec.seq_length, batch)
+        if self._asked.all == "no" and spec.hidden_size < least:
+            return Choice("", f"int8 would not make it faster: its H is {spec.hidden_size}, less than {least}", "GL325")
+        return self._products(costs().input_terms(spec.hidden_size, spec.seq_length))
+
+    def _products(self, terms: int) -> Products:
+        """Return how products are computed; seven bits of X leave the weights all of theirs."""
+        if self._asked.weights == "uint8":
+            return Products("dynamic", "uint8", "uint8", terms)
+        if self._asked.reduce_range == "no":
+            return Products("dynamic", "int8", "int8", terms)
+        return Products("dynamic", "int8 in seven bits" if terms == 1 else "int8", "int8 in seven bits", terms)

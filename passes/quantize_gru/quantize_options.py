@@ -17,7 +17,7 @@ class QuantizeOptions:
 
     Attributes:
         mode: How to quantise: one of :data:`MODES`.
-        weights: The type that weights are stored in.
+        weights: The type that weights are stored in; ``uint8`` is around a zero point of 128.
         reduce_range: ``yes`` keeps weights to seven bits, which no CPU adds up wrongly; ``no`` takes all eight.
         foldable: With ``weights-only``, whether DequantizeLinear is spelled as Cast and Mul: ``yes`` or ``no``.
         activations: With ``static``, what values are rounded to: ``auto`` is ``uint8``.

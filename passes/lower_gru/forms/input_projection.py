@@ -11,7 +11,7 @@ from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.gru.spec import GATES
 from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks
-from gru_lower.passes.lower_gru.forms.integer_products import GateOfBoth, product, split_gates
+from gru_lower.passes.lower_gru.forms.integer_products import GateOfBoth, projected
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def project_parts(e: Emitter, v: Variant, direction: Direction, given: Inputs) -
 def _products(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Iterator[Value]:
     p = prefix_of(direction)
     if v.products.joins_gates:
-        bias = e.value(f"{p}b") if "B" in v.has else None
-        rows = e.shared("valid rows of X", lambda: _valid_rows(e, v, given))
-        yield from split_gates(e, v, product(e, rows, f"{p}W", bias, f"{p}X_all"), f"{p}X")
+        yield from projected(e, v, e.shared("valid rows of X", lambda: _valid_rows(e, v, given)), p)
         return
     for gate in GATES:
         bias = e.value(f"{p}b{gate}") if "B" in v.has else None

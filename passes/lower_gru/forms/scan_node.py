@@ -63,9 +63,9 @@ def write_scan(
     states = len(names) - ("Y" in v.wants)
     unread = scan_unread_states.values(body) if v.preallocates else []
     if unread:
-        zero = initial_state.zero_state(e, v, x, width=width)
+        wide = scan_unread_states.widths(body, width or v.hidden_size)
         body.add_unread_states(states, unread)
-        state = [*state, *([zero] * len(unread))]
+        state += [initial_state.zero_state(e, v, x, width=wide[value.name]) for value in unread]
         names[states:states] = [f"{p}last_{value.name}" for value in unread]
     outputs = e.with_body("Scan", [*state, *steps], names, body, num_scan_inputs=len(steps), **attributes)
     return outputs[:states] + outputs[states + len(unread) :]

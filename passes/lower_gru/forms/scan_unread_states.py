@@ -22,18 +22,43 @@ from gru_lower.passes.lower_gru.variant import FUSED_WITH_GEMM
 if TYPE_CHECKING:
     from gru_lower.emission.emitter import Emitter, Value
 
+BOTH = 2
+"""How many gates a joined value holds."""
 CONDITIONS = frozenset({"Greater"})
 """Operators whose results are of another type than the state."""
 
 
+def widths(body: Emitter, width: int) -> dict[str, int]:
+    """Return how wide each value is that a body computes, by name.
+
+    Args:
+        body: The body.
+        width: How wide a state is, and whatever else nothing says more of.
+
+    """
+    found = dict(body.widths)
+    for node in body.graph.nodes:
+        widest = max((found.get(value.name, width) for value in node.inputs), default=width)
+        for place, value in enumerate(node.outputs):
+            if value.name in found:
+                continue
+            # Gates that are computed together are twice as wide as the candidate behind them, or are cut into halves.
+            is_gates = widest > BOTH * width and place == 0
+            found[value.name] = (BOTH * width if is_gates else width) if node.op == "Split" else widest
+    return found
+
+
 def values(body: Emitter) -> list[Value]:
-    """Return what a body computes besides its results, in the order of its nodes; each is as wide as its state."""
+    """Return what a body computes besides its results, in the order of its nodes."""
     results = {value.name for value in body.graph.outputs}
     return [
         value
         for node in body.graph.nodes
         for value in node.outputs
-        if value.name not in results and node.op not in CONDITIONS and not _is_fused(body, node)
+        if value.name not in results
+        and value.name not in body.within_kernels
+        and node.op not in CONDITIONS
+        and not _is_fused(body, node)
     ]
 
 

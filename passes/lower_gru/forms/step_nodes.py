@@ -68,7 +68,7 @@ class StepAlgebra:
         return activation_nodes.activation(self._e, function, value, name)
 
     def _gates(self, function: Activation, both: Value) -> list[Value]:
-        return self._e.split(self.activation(function, both, "ZtRt"), self._v.hidden_size, ["Zt", "Rt"], axis=1)
+        return self._e.split(self.activation(function, both, "ZtRt"), self._v.hidden_size, ["Zt", "Rt"], axis=-1)
 
     def mul(self, left: Value, right: Value, name: str) -> Value:
         """Multiply."""
