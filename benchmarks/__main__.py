@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import fit_costs, fusing, lowering, passes, streaming
+from benchmarks import fit_costs, fusing, int8, lowering, passes, streaming
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,6 +20,7 @@ def main() -> int:
         ("fusing", "decomposed GRUs before and after fusing, beside GRU nodes made by hand"),
         ("passes", "time and memory of the passes themselves"),
         ("streaming", "streamed models beside models written by hand, and lowered steps beside the GRU node"),
+        ("int8", "int8 GRUs beside onnxruntime's float GRU and its int8 LSTM"),
         ("fit", "measure which Scan bodies to pack, and write passes/lower_gru/costs.toml anew"),
     ):
         command = commands.add_parser(name, help=about, description=about)
@@ -46,7 +47,7 @@ def main() -> int:
         return fusing.run(folder, quick=given.quick, tolerance=given.tolerance, layers=given.models)
     if given.command == "streaming":
         return streaming.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)
-    run = {"lowering": lowering.run, "passes": passes.run}[given.command]
+    run = {"int8": int8.run, "lowering": lowering.run, "passes": passes.run}[given.command]
     return run(folder, quick=given.quick, tolerance=given.tolerance)
 
 

@@ -78,6 +78,20 @@ def test_errors_stay_small_over_many_steps(lbr: int, T: int, H: int, I: int) -> 
         assert error_of(case, model) <= MOST_ERROR / 2
 
 
+@pytest.mark.parametrize(("T", "B", "H"), [(50, 64, 64), (12, 64, 300), (9, 1, 272)])
+@pytest.mark.parametrize("lbr", [0, 1])
+def test_what_serves_large_batches_and_short_sequences_serves_int8(T: int, B: int, H: int, lbr: int) -> None:
+    """Sizes at which a float Scan projects inside its body, or has its first step outside."""
+    case = random_case(
+        np.random.default_rng(B), opset=17, dtype=np.float32, T=T, N=B, H=H, I=8, linear_before_reset=lbr, layout=None,
+        direction="bidirectional", activations=None, clip=None, sequence_lens=None, constants=WEIGHTS, static=True,
+        initial_h=False,
+    )  # fmt: skip
+    model, code = quantised(case)
+    assert code is None
+    assert error_of(case, model) <= MOST_ERROR
+
+
 @pytest.mark.parametrize("form", ["scan", "loop", "unroll"])
 @pytest.mark.parametrize("opset", [11, 17])
 def test_padding_does_not_stretch_the_scale(form: str, opset: int) -> None:

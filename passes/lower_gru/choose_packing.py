@@ -60,7 +60,9 @@ def choose_packing(spec: GruSpec, v: Variant, wanted: str, batch: int | None, co
 def packed(v: Variant, packing: str) -> Variant:
     """Return the variant with what a packing makes of its body."""
     fused = "fused" in packing and v.can_be_fused
-    return replace(v, fused=fused, projects_inside=packing == "inside" and v.mask != "gate")
+    # The scale of X would be another in every step, and its whole numbers would have to be made in every one.
+    inside = packing == "inside" and v.mask != "gate" and not v.products.joins_gates
+    return replace(v, fused=fused, projects_inside=inside)
 
 
 def peels(spec: GruSpec, v: Variant, wanted: str) -> bool:

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from gru_lower.passes.lower_gru.variant import Variant
 
 Array = np.ndarray[Any, np.dtype[Any]]
+MOST_ZEROS = 2048
+"""The largest B·H whose unread states start from zeros in the file, beside weights of a byte each."""
 PACKED_FORMS = {
     "block": scan_packed_block,
     "block-fused": scan_packed_block,
@@ -113,7 +115,7 @@ def write_replacement(
     constants = constant_inputs(scope, spec, facts)
     weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
     v = _variant(spec, scope.opset, weights, options, _known_lengths(spec, form, options, scope, facts))
-    v = replace(v, products=products)
+    v = _with_products(v, products)
     if form in ("unroll", "step"):
         v = _with_axes(v, options, batch_first=is_batch_first(scope, spec.inputs["X"]))
     quantised = {
@@ -215,6 +217,12 @@ def _variant(
     preallocates = for_onnxruntime and costs().preallocates(spec.hidden_size, _batch(spec, options))
     rows = lens if mask == "rows" and lens is not None else ()
     return replace(v, vocabulary=vocabulary, plain=plain, preallocates=preallocates, lens=rows)
+
+
+def _with_products(v: Variant, products: Products) -> Variant:
+    """Return the variant with its products; what only speeds up a Scan may not outgrow weights of a byte each."""
+    small = not products.joins_gates or (v.batch_size or 0) * v.hidden_size <= MOST_ZEROS
+    return replace(v, products=products, preallocates=v.preallocates and small)
 
 
 def _with_axes(v: Variant, options: LowerOptions, *, batch_first: bool) -> Variant:
