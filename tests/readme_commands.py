@@ -46,14 +46,24 @@ def first_commands(root: Path = ROOT) -> list[str]:
     return commands
 
 
-def copy_checkout(root: Path, destination: Path) -> None:
-    """Copy what git tracks and what it would add, symlinks as they are, to a new folder without history."""
+def tracked_files(root: Path) -> list[str]:
+    """Return what git tracks and what it would add, relative to the root.
+
+    Raises:
+        subprocess.CalledProcessError: The folder is no checkout.
+
+    """
     listed = subprocess.run(
         ["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         check=True,
         stdout=subprocess.PIPE,
     )
-    for name in os.fsdecode(listed.stdout).split("\0")[:-1]:
+    return os.fsdecode(listed.stdout).split("\0")[:-1]
+
+
+def copy_checkout(root: Path, destination: Path) -> None:
+    """Copy what git tracks and what it would add, symlinks as they are, to a new folder without history."""
+    for name in tracked_files(root):
         source, target = root / name, destination / name
         if not os.path.lexists(source):
             continue  # deleted, and not yet committed

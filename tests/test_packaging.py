@@ -1,17 +1,21 @@
-"""What installs is what the tree holds, with and without symlinks in the checkout."""
+"""What installs is what the tree holds, with and without symlinks in it, from a checkout and from an archive."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tomllib
 import zipfile
+from email import message_from_bytes
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+
+from readme_commands import copy_checkout, tracked_files
 
 ROOT = Path(__file__).resolve().parent.parent
 LINKS = {"passes": "../passes", "cli": "../cli", "pages": "../docs/diagnostics"}
@@ -35,7 +39,7 @@ def packages_in_tree() -> dict[str, Path]:
 
 
 def build(checkout: Path, kind: str, destination: Path) -> Path:
-    """Build a ``wheel`` or an ``editable`` wheel with the build backend, as pip would, and return the file."""
+    """Build a ``wheel``, an ``editable`` wheel or an ``sdist`` with the build backend, and return the file."""
     destination.mkdir()
     program = f"import sys, setuptools.build_meta as backend; backend.build_{kind}(sys.argv[1])"
     done = subprocess.run(
@@ -46,14 +50,20 @@ def build(checkout: Path, kind: str, destination: Path) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return next(destination.glob("*.whl"))
+    return next(destination.glob("*.tar.gz" if kind == "sdist" else "*.whl"))
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    """Return what lies in a wheel, by name."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/RECORD")}
 
 
 @pytest.fixture(scope="module", params=["symlinks", "text files"])
 def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of what a build reads, once as git checks it out with ``core.symlinks=false``."""
     copy = tmp_path_factory.mktemp("checkout")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy2(ROOT / name, copy)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "gru_lower", copy / "gru_lower", symlinks=True, ignore=ignored)
@@ -123,3 +133,44 @@ def test_editable_install_finds_every_package(checkout: Path, tmp_path: Path) ->
     origins = [Path(line).resolve() for line in done.stdout.splitlines()]
     assert len(origins) == len(names)
     assert all(origin.is_relative_to(checkout.resolve()) for origin in origins), done.stdout
+
+
+def test_a_build_leaves_nothing_behind(checkout: Path, tmp_path: Path) -> None:
+    before = {file for file in checkout.rglob("*") if "__pycache__" not in file.parts}
+    gone = checkout / "gru_lower" / "gone.py"
+    gone.write_text("", encoding="utf-8")
+    first = contents(build(checkout, "wheel", tmp_path / "first"))
+    gone.unlink()
+    second = contents(build(checkout, "wheel", tmp_path / "second"))
+    assert set(first) - set(second) == {"gru_lower/gone.py"}
+    assert {file for file in checkout.rglob("*") if "__pycache__" not in file.parts} == before
+
+
+def test_an_archive_of_the_sources_is_the_checkout(tmp_path: Path) -> None:
+    try:
+        tracked = {name for name in tracked_files(ROOT) if not (ROOT / name).is_symlink()}
+    except subprocess.CalledProcessError:
+        pytest.skip("this is no git checkout")
+    copy_checkout(ROOT, tmp_path / "checkout")
+    archive = build(tmp_path / "checkout", "sdist", tmp_path / "sdist")
+    shutil.unpack_archive(archive, tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    held = {file.relative_to(unpacked).as_posix() for file in unpacked.rglob("*") if file.is_file()}
+    assert {name for name in tracked - held if not name.startswith(".git")} == set()
+    assert held - tracked == {"PKG-INFO", "setup.cfg"}
+    from_archive = build(unpacked, "wheel", tmp_path / "from_archive")
+    assert contents(from_archive) == contents(build(tmp_path / "checkout", "wheel", tmp_path / "from_checkout"))
+
+
+def test_links_of_the_readme_lead_somewhere_on_an_index(checkout: Path, tmp_path: Path) -> None:
+    files = contents(build(checkout, "wheel", tmp_path / "wheel"))
+    metadata = message_from_bytes(next(data for name, data in files.items() if name.endswith("/METADATA")))
+    links = re.findall(r"\]\(([^)]+)\)", str(metadata.get_payload()))
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    assert "Checking (docs/check.md)" in str(metadata.get_payload())
+
+
+def test_no_address_is_a_placeholder() -> None:
+    placeholder = re.compile(r"OWNER/|github\.com/(?:example|user|your)|rev: v0|@v0\.")
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("*.yml"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "cli").glob("*.py")]
+    assert [str(page) for page in pages if placeholder.search(page.read_text(encoding="utf-8"))] == []
