@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gru_lower.cli import ascii_spellings
 from gru_lower.cli.command_group import Commands
 from gru_lower.cli.exit_codes import exit_code_of
 from gru_lower.cli.standard_streams import open_closed_streams
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from gru_lower.version import tool_version
+        from gru_lower.version import versions
 
-        click.echo(f"gru-lower, version {tool_version()}")
+        click.echo(versions())
         ctx.exit()
 
 
@@ -56,9 +57,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     open_closed_streams()
     raise_when_asked_to_end()
+    ascii_spellings.register()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a redirected stdout may be ASCII: what it cannot spell becomes "?"
-            stream.reconfigure(errors="replace")
+        if isinstance(stream, io.TextIOWrapper):  # a redirected stdout may be ASCII
+            stream.reconfigure(errors=ascii_spellings.HANDLER)
     try:
         code = run(argv)
     except Terminated as terminated:

@@ -6,15 +6,17 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from gru_lower.cli.render_findings import show_finding
+from gru_lower.cli.tables import show_table
 
 if TYPE_CHECKING:
     from gru_lower.cli.terminal import Terminal
     from gru_lower.report.bench_report import BenchReport, Entry
+    from gru_lower.verification.worker.timing import Spread
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+DIGITS = 999.5
+"""From here on a number has more than three digits before the point."""
 CLOCKS = {"cpu": "CPU time", "wall": "wall-clock time"}
 
 
@@ -30,10 +32,9 @@ def show_timed(terminal: Terminal, report: BenchReport, *, chosen_sizes: bool) -
     if not terminal.for_person:
         terminal.write(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n")
         return
-    terminal.out.print(_table(report))
+    show_table(terminal, ("", "model", "median", "quartiles"), _rows(report), right=("median",))
     if report.ratio is not None:
-        spread = f"{report.ratio.q1:.3g} to {report.ratio.q3:.3g}"
-        terminal.show(f"B takes {report.ratio.median:.3g} times as long as A (quartiles: {spread})")
+        terminal.show(_compared(report.ratio))
     else:
         terminal.show("There is no GRU to lower in this model, and no second one to compare with.")
     threads = {0: f"{os.cpu_count()} threads", 1: "1 thread"}.get(report.threads, f"{report.threads} threads")
@@ -47,18 +48,33 @@ def show_timed(terminal: Terminal, report: BenchReport, *, chosen_sizes: bool) -
         show_finding(found, terminal.err)
 
 
-def _table(report: BenchReport) -> Table:
-    table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
-    for name in ("", "model", "median", "quartiles"):
-        table.add_column(name, overflow="fold", justify="right" if name == "median" else "left")
+def _rows(report: BenchReport) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
     for letter, entry in (("A", report.a), ("B", report.b)):
         if entry is not None:
             name = f"A lowered: {entry.passes}" if entry.passes else entry.file.path or "(stdin)"
-            table.add_row(letter, name, *_latency(entry))
-    return table
+            rows.append((letter, name, *_latency(entry)))
+    return rows
 
 
 def _latency(entry: Entry) -> tuple[str, str]:
     size, unit = next((each for each in UNITS if entry.latency.median >= each[0]), UNITS[-1])
-    median, q1, q3 = (f"{value / size:.3g}" for value in (entry.latency.median, entry.latency.q1, entry.latency.q3))
+    figures = (entry.latency.median, entry.latency.q1, entry.latency.q3)
+    median, q1, q3 = (in_digits(value / size) for value in figures)
     return f"{median} {unit}", f"{q1} to {q3} {unit}"
+
+
+def _compared(ratio: Spread) -> str:
+    """Say how B compares with A: ``B is 15 times slower than A (quartiles: 14 to 16)``."""
+    slower = ratio.median >= 1
+    quartiles = (ratio.q1, ratio.q3) if slower else (1 / ratio.q3, 1 / ratio.q1)
+    median = in_digits(ratio.median if slower else 1 / ratio.median)
+    if median == "1":
+        return f"B takes as long as A (quartiles of the ratio: {in_digits(ratio.q1)} to {in_digits(ratio.q3)})"
+    low, high = map(in_digits, quartiles)
+    return f"B is {median} times {'slower' if slower else 'faster'} than A (quartiles: {low} to {high})"
+
+
+def in_digits(value: float) -> str:
+    """Return a number above 0 with three digits that count, as people write it: 1050, 15.2, 0.0678."""
+    return f"{value:.0f}" if value >= DIGITS else f"{value:.3g}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from gru_lower.cli.render_findings import show_finding
-from gru_lower.cli.render_grus import gru_table
+from gru_lower.cli.render_grus import show_grus
 from gru_lower.cli.render_verdict import show_verdict
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def show_checked(terminal: Terminal, runs: Sequence[Run], *, unsafe: bool, fixed
 
 def _show_model(terminal: Terminal, report: Report, *, fixed: bool, flags: tuple[str, ...]) -> None:
     if report.sites and not terminal.quiet:
-        terminal.out.print(gru_table(report))
+        show_grus(terminal, report)
     if fixed and any(site.action == "fixed" for site in report.sites):
         show_verdict(terminal, report.verification)
     for found in report.diagnostics:

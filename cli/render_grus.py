@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
 from gru_lower.cli.render_findings import show_diagnostics
 from gru_lower.cli.render_stream import show_streaming
 from gru_lower.cli.run import Run
+from gru_lower.cli.tables import show_table
 
 if TYPE_CHECKING:
     from gru_lower.cli.terminal import Terminal
@@ -21,7 +21,7 @@ def show_inspected(terminal: Terminal, path: str, report: Report) -> None:
     if terminal.write_report([Run(path, report)]):
         return
     if report.sites:
-        terminal.out.print(gru_table(report))
+        show_grus(terminal, report)
     else:
         terminal.line("There is no GRU in this model.")
     if report.streaming is not None:
@@ -29,19 +29,18 @@ def show_inspected(terminal: Terminal, path: str, report: Report) -> None:
     show_diagnostics(terminal, report)
 
 
-def gru_table(report: Report) -> Table:
-    """Return a row for each GRU; of a rewrite, what became of it too."""
-    table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
-    rewritten = report.command in ("lower", "fuse", "legalize", "quantize", "stream")
-    for name in ("site", "variant", *(("became", "nodes") if rewritten else ()), "remark"):
-        table.add_column(name, overflow="fold", justify="right" if name == "nodes" else "left")
+def show_grus(terminal: Terminal, report: Report) -> None:
+    """Print a row for each GRU; of a rewrite, what became of it too."""
+    rewritten = report.command in ("lower", "fuse", "legalize", "stream", "quantize")
+    names = ("site", "variant", *(("became", "nodes") if rewritten else ()), "remark")
+    rows = []
     for site in report.sites:
         variant = site.spec.describe() if site.spec is not None else "?"
         remark = f"{site.code}: {site.message}" if site.code else site.message
         became = site.form or site.action
         middle = (became, f"{site.nodes_before} → {site.nodes_after}") if rewritten else ()
-        table.add_row(site.site, variant, *middle, remark)
-    return table
+        rows.append((site.site, variant, *middle, remark))
+    show_table(terminal, names, rows, right=("nodes",))
 
 
 def operator_counts(report: Report) -> Text:

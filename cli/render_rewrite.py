@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.cli.render_findings import show_diagnostics
-from gru_lower.cli.render_grus import gru_table, operator_counts
+from gru_lower.cli.render_grus import operator_counts, show_grus
 from gru_lower.cli.render_stream import show_stream
 from gru_lower.cli.render_verdict import show_verdict
 from gru_lower.cli.run import Run
@@ -25,13 +25,13 @@ def show_rewritten(terminal: Terminal, path: str, report: Report, *, changed: bo
         return
     if report.stream is not None:
         if report.sites and not terminal.quiet:
-            terminal.out.print(gru_table(report))
+            show_grus(terminal, report)
         show_stream(terminal, report.stream)
     elif not report.sites:
         what = "decomposed GRU" if report.command == "fuse" else "GRU"
         terminal.line(f"There is no {what} in this model{'.' if changed else ': it stays as it is, byte for byte.'}")
     elif not terminal.quiet:
-        terminal.out.print(gru_table(report))
+        show_grus(terminal, report)
     if report.op_counts["before"] != report.op_counts["after"] and not terminal.quiet:
         terminal.out.print(operator_counts(report))
     show_verdict(terminal, report.verification)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
+from gru_lower.cli.tables import show_table
 
 if TYPE_CHECKING:
     from gru_lower.cli.terminal import Terminal
@@ -25,7 +25,7 @@ def show_stream(terminal: Terminal, stream: StreamDescription) -> None:
         elif each.lag or each.chunk != stream.chunk:
             terminal.line(f"  {each.name}: {each.chunk} each push, the first {each.lag} not to be used")
     if stream.states and not terminal.quiet:
-        terminal.out.print(_states(stream))
+        show_table(terminal, ("state", "next value", "shape", "first value", "kind"), _states(stream))
 
 
 def show_streaming(terminal: Terminal, streaming: Streaming) -> None:
@@ -41,11 +41,9 @@ def show_streaming(terminal: Terminal, streaming: Streaming) -> None:
         terminal.line(f"Does not stream: {each.code}: {each.message}")
 
 
-def _states(stream: StreamDescription) -> Table:
-    table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
-    for name in ("state", "next value", "shape", "first value", "kind"):
-        table.add_column(name, overflow="fold")
+def _states(stream: StreamDescription) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
     for each in stream.states:
         first = f"{each.first:g}" if isinstance(each.first, float) else "see the metadata"
-        table.add_row(each.input, each.output, " × ".join(map(str, each.shape)), first, each.kind)
-    return table
+        rows.append((each.input, each.output, " × ".join(map(str, each.shape)), first, each.kind))
+    return rows

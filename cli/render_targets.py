@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
+from gru_lower.cli.tables import BETWEEN, show_table
 from gru_lower.targets import profile_tables
 from gru_lower.targets.judge_gru import UNVERIFIED
 from gru_lower.targets.option_axes import describe, in_order
@@ -22,25 +22,29 @@ if TYPE_CHECKING:
     from gru_lower.targets.profile import Profile
 
 COLOURS = {"right": "green", "wrong": "bold red", "rejected": "yellow", "unknown": "dim"}
-WIDTH = 120
 LEGEND = "✓ right   ✗ wrong numbers, without an error   – rejected   ? not tried"
+PAIRS = (
+    "The first sign is for the GRU node as it is, the second for what legalize or lower makes of it; one is for both."
+)
+READ = "*"
 
 
 def show_targets(terminal: Terminal, profiles: Sequence[Profile]) -> None:
     """Print the profile_tables of all targets: the node as it is, and what of it can be had."""
     if _written(terminal, profiles, "targets"):
         return
-    if not terminal.out.is_terminal:
-        terminal.out.width = max(terminal.out.width, WIDTH)
     rows = [profile_tables.row(profile) for profile in profiles]
-    for title, which in (("the GRU node as it is", "before"), ("legalised or lowered", "after")):
-        table = _table(["target", "", *profile_tables.FEATURES], title)
-        for each in rows:
-            marks = [_mark(getattr(each, which)[feature]) for feature in profile_tables.FEATURES]
-            table.add_row(each.name, each.evidence, *marks)
-        terminal.out.print(table)
+    names = [f"{row.name}{READ if row.evidence == 'read' else ''}" for row in rows]
+    for features in _in_blocks(terminal, max(map(len, names))):
+        marks = [[_marks(row.before[feature], row.after[feature]) for feature in features] for row in rows]
+        cells = [[Text(name), *each] for name, each in zip(names, marks, strict=True)]
+        show_table(terminal, ("target", *features), cells)
         terminal.line("")
-    terminal.line(LEGEND, "dim")
+    terminal.out.print(Text(LEGEND))
+    terminal.out.print(Text(PAIRS))
+    meanings = [f"{feature} {profile_tables.meaning(feature)}" for feature in profile_tables.FEATURES]
+    terminal.out.print(Text("; ".join(meanings) + "."))
+    terminal.out.print(Text(f"{READ} read about, not run. gru-lower targets NAME shows all that is known of one."))
 
 
 def show_target(terminal: Terminal, profile: Profile, command: str = "targets") -> None:
@@ -63,17 +67,13 @@ def show_target(terminal: Terminal, profile: Profile, command: str = "targets") 
     ):
         terminal.show(f"{title}: {', '.join(listed) or 'none'}")
     names = [name for name in COLUMNS if name in profile.columns]
-    table = _table(["", "option", *names], "")
-    last = ""
-    for axis, option, marks in profile_tables.option_rows(profile):
-        table.add_row("" if axis == last else axis, option, *(_mark(mark) for mark in marks))
-        last = axis
-    terminal.out.print(table)
+    rows = [[Text(option), *map(_mark, marks)] for _, option, marks in profile_tables.option_rows(profile)]
+    show_table(terminal, ("option", *names), rows)
     for name in names:
         for each in profile.columns[name].together:
             words = " + ".join(describe(option) for option in in_order(each.options))
             terminal.show(f"{name}: {words}: {each.cell.verdict} together")
-    terminal.line(LEGEND, "dim")
+    terminal.out.print(Text(LEGEND, style="dim"))
     if profile_tables.row(profile).evidence == "read":
         terminal.line(f"{UNVERIFIED} ({profile.source or 'some cells were read, not run'})", "yellow")
 
@@ -103,13 +103,18 @@ def _written(terminal: Terminal, profiles: Sequence[Profile], command: str) -> b
     return True
 
 
-def _table(names: Sequence[str], title: str) -> Table:
-    table = Table(
-        title=title or None, title_justify="left", show_edge=False, pad_edge=False, box=None, header_style="bold"
-    )
-    for name in names:
-        table.add_column(name, overflow="fold")
-    return table
+def _in_blocks(terminal: Terminal, names: int) -> list[list[str]]:
+    """Part the features into as few tables as fit the terminal, of about as many columns each."""
+    features = list(profile_tables.FEATURES)
+    column = max(map(len, features)) + BETWEEN
+    together = max((terminal.out.width - names) // column, 1)
+    blocks = -(-len(features) // together)
+    size = -(-len(features) // blocks)
+    return [features[first : first + size] for first in range(0, len(features), size)]
+
+
+def _marks(before: str, after: str) -> Text:
+    return _mark(before) if before == after else _mark(before) + _mark(after)
 
 
 def _mark(verdict: str) -> Text:

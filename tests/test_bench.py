@@ -128,7 +128,7 @@ def test_a_person_reads_both_latencies_the_ratio_and_what_they_hold_for(
     assert (code, err) == (0, "")
     assert f"A  {DIGITS}" in out
     assert "B  A lowered: lower-gru{form=auto" in out
-    assert "B takes " in out
+    assert "B is " in out
     assert "1 thread, 1 round; onnxruntime " in out
     assert "Inputs: rows float32[2, 8, 8]; unknown sizes were chosen small, --shape sets them" in out
     assert "chosen" not in call(DIGITS, "--runs", 1, "--inputs", DIGITS_INPUTS)[1]

@@ -13,6 +13,8 @@ import onnxruntime as ort
 import pytest
 from onnx import numpy_helper
 
+import gru_lower
+
 Array: TypeAlias = npt.NDArray[Any]
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
@@ -184,3 +186,9 @@ def test_g2p_pronounces_whole_words_as_the_package_does(speller: Speller) -> Non
     assert dict(zip(SPOKEN, spoken, strict=True)) == SPOKEN
     logits = [speller.first_step(state, "<s>")[1] for state in outputs["state"]]
     np.testing.assert_allclose(outputs["first_phoneme"], logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", MOST_BYTES)
+def test_nothing_is_odd_about_a_fixture(name: str) -> None:
+    # A size that is not known, such as the number of rows a Gather takes, does not make its node an odd one.
+    assert [found.code for found in gru_lower.inspect(FIXTURES / f"{name}.onnx").diagnostics] == []

@@ -96,6 +96,11 @@ def _best(columns: Sequence[Column | None], options: Sequence[str], profile: Pro
     return "rejected" if best == "wrong" else best
 
 
+def meaning(feature: str) -> str:
+    """Return what a column of the table of all targets is, in the operator's words."""
+    return ", ".join(describe(option) for option in FEATURES[feature])
+
+
 def markdown(profiles: Sequence[Profile]) -> str:
     """Return a table of all targets as Markdown: in each cell before and after, or one mark where both are right."""
     lines = [f"|target|evidence|{'|'.join(FEATURES)}|forms|", f"|---|---|{'---|' * len(FEATURES)}---|"]

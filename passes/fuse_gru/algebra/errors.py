@@ -9,6 +9,10 @@ class NotUnderstoodError(Exception):
     """An operator does something that the algebra cannot express; its outputs become leaves."""
 
 
+class UnknownNumberError(NotUnderstoodError, ValueError):
+    """A whole number that is needed, such as the size of a dynamic dim, is not known, or there is none."""
+
+
 READING_FAILS = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError),
 )

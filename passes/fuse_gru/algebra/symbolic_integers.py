@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from gru_lower.passes.fuse_gru.algebra.errors import UnknownNumberError
+
 MAX_LENGTH = 10**8
 """No axis is longer: exporters write larger numbers for "to the end"."""
 
@@ -276,11 +278,11 @@ def to_int(count: Count) -> int:
     """Return a whole number as an ``int``.
 
     Raises:
-        ValueError: It is not known.
+        UnknownNumberError: It is not known.
 
     """
     if isinstance(count, Affine):
-        raise ValueError(count)  # noqa: TRY004 - the number is unknown, its type is right
+        raise UnknownNumberError(count)
     return int(count)
 
 
@@ -288,7 +290,7 @@ def exact_quotient(count: Count, of: Count) -> int:
     """Return a quotient of two whole numbers that is the same whatever the unknown ones are.
 
     Raises:
-        ValueError: There is none, or it is not a whole number.
+        UnknownNumberError: There is none, or it is not a whole number.
 
     """
     if isinstance(count, int) and (isinstance(of, int) or not count):
@@ -297,15 +299,15 @@ def exact_quotient(count: Count, of: Count) -> int:
         name, factor = of.terms[0]
         times = count.factor(name) // factor
     else:
-        raise ValueError(count)
+        raise UnknownNumberError(count)
     if of * times != count:
-        raise ValueError(count)
+        raise UnknownNumberError(count)
     return times
 
 
 def _whole(number: Any) -> int:  # noqa: ANN401 - a number of any type
     if int(number) != number:
-        raise ValueError(number)
+        raise UnknownNumberError(number)
     return int(number)
 
 

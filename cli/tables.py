@@ -1,0 +1,75 @@
+"""Tables that fit a terminal: no word is broken, and where columns would have to break one, each row is a block.
+
+site                       became   remark                main#11:/gru/GRU_output_0
+main#11:/gru/GRU_output_0  unroll   the length is 8         became  unroll
+remark  the length is 8
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from gru_lower.cli.terminal import Terminal
+
+BETWEEN = 2
+"""Columns of the terminal between two of a table."""
+
+
+def show_table(
+    terminal: Terminal, names: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Collection[str] = ()
+) -> None:
+    """Print rows as a table, or as blocks where the terminal is too narrow for their longest words.
+
+    Args:
+        terminal: Where to.
+        names: The columns' heads; a column in which nothing stands is left out.
+        rows: What stands in each column.
+        right: The columns whose cells stand at the right.
+
+    """
+    cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    used = [number for number in range(len(names)) if any(row[number].plain for row in cells)]
+    columns = [[Text(names[number]), *(row[number] for row in cells)] for number in used]
+    if sum(map(_longest_word, columns)) + BETWEEN * (len(columns) - 1) > terminal.out.width:
+        _show_blocks(terminal, [names[number] for number in used], [[row[number] for number in used] for row in cells])
+        return
+    table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
+    for number, width in zip(used, _widths(columns, terminal.out.width), strict=True):
+        table.add_column(names[number], width=width, justify="right" if names[number] in right else "left")
+    for row in cells:
+        table.add_row(*(row[number] for number in used))
+    terminal.out.print(table)
+
+
+def _show_blocks(terminal: Terminal, names: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
+    for first, *others in rows:
+        terminal.show(first)
+        block = Table.grid(padding=(0, BETWEEN, 0, 0))
+        for name, cell in zip(names[1:], others, strict=True):
+            if cell.plain:
+                block.add_row(f"  {name}", cell)
+        terminal.out.print(block)
+
+
+def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int]:
+    """Return how wide each column is: as it is, or the widest ones narrowed until all fit the room."""
+    least = [_longest_word(column) for column in columns]
+    widths = [max(cell.cell_len for cell in column) for column in columns]
+    room -= BETWEEN * (len(columns) - 1)
+    while sum(widths) > room:
+        widest = max(
+            (number for number in range(len(widths)) if widths[number] > least[number]), key=widths.__getitem__
+        )
+        widths[widest] -= 1
+    return widths
+
+
+def _longest_word(cells: Sequence[Text]) -> int:
+    return max((cell_len(word) for cell in cells for word in cell.plain.split()), default=0)

@@ -1,0 +1,62 @@
+"""What commands print fits 60, 80 and 120 columns and ASCII, and is what tests/tables holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from gru_lower.cli.ascii_spellings import SPELLINGS
+from gru_lower.cli.tables import show_table
+from gru_lower.targets.profile import MARKS
+from update_tables import TABLES, printed, texts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.text import Text
+
+
+@pytest.mark.parametrize("file", texts())
+def test_what_is_printed_is_kept(file: str) -> None:
+    assert printed(*texts()[file]) == (TABLES / file).read_text(encoding="utf-8"), "python tests/update_tables.py"
+
+
+@pytest.mark.parametrize("file", sorted(TABLES.glob("target*.txt")), ids=lambda file: file.name)
+def test_targets_fit_the_terminal(file: Path) -> None:
+    width = int(file.stem.partition("-")[2].replace("ascii", "80"))
+    assert max(map(cell_len, file.read_text(encoding="utf-8").splitlines())) <= width
+
+
+def test_marks_stay_apart_in_ascii() -> None:
+    assert len({SPELLINGS.get(mark, mark) for mark in MARKS.values()}) == len(MARKS)
+    assert all(len(SPELLINGS.get(mark, mark)) == 1 for mark in MARKS.values())
+
+
+class _Terminal:
+    """As much of a terminal as a table is printed on."""
+
+    def __init__(self, width: int) -> None:
+        self.out = Console(width=width, record=True, file=None, color_system=None)
+
+    def show(self, what: Text) -> None:
+        self.out.print(what, soft_wrap=True)
+
+
+def _shown(width: int, rows: list[tuple[str, ...]]) -> str:
+    terminal = _Terminal(width)
+    with terminal.out.capture() as captured:
+        show_table(terminal, ("site", "became", "remark"), rows)  # type: ignore[arg-type]
+    return captured.get()
+
+
+def test_no_word_is_broken() -> None:
+    name = "main#11:/gru/GRU_output_0"
+    for width in range(10, 90):
+        assert name in _shown(width, [(name, "unroll", "the sequence length is 8")])
+
+
+def test_an_empty_column_takes_no_room() -> None:
+    assert "became" not in _shown(80, [("a", "", "b"), ("c", "", "")])
