@@ -16,6 +16,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from rich.console import Console
+
     from gru_lower.cli.terminal import Terminal
 
 BETWEEN = 2
@@ -45,7 +47,7 @@ def show_table(
         table.add_column(names[number], width=width, justify="right" if names[number] in right else "left")
     for row in cells:
         table.add_row(*(row[number] for number in used))
-    terminal.out.print(table)
+    _print(terminal.out, table)
 
 
 def _show_blocks(terminal: Terminal, names: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
@@ -55,7 +57,15 @@ def _show_blocks(terminal: Terminal, names: Sequence[str], rows: Sequence[Sequen
         for name, cell in zip(names[1:], others, strict=True):
             if cell.plain:
                 block.add_row(f"  {name}", cell)
-        terminal.out.print(block)
+        _print(terminal.out, block)
+
+
+def _print(console: Console, table: Table) -> None:
+    """Print a table without the spaces at the ends of its lines."""
+    for segments in console.render_lines(table, pad=False):
+        line = Text.assemble(*((segment.text, segment.style or "") for segment in segments))
+        line.rstrip()
+        console.print(line, soft_wrap=True)
 
 
 def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from jsonschema import Draft202012Validator
 from onnx import helper, numpy_helper
@@ -767,7 +768,9 @@ def test_version(call: Callable[..., Said]) -> None:
     assert (said.code, said.err) == (0, "")
     gru("model.onnx")
     version = call("inspect", "model.onnx", "--output-format", "json").json["version"]
-    assert said.out == f"gru-lower, version {version}\n"
+    lines = said.out.splitlines()
+    assert lines[0] == f"gru-lower, version {version}"
+    assert lines[2:] == [f"{module.__name__} {module.__version__}" for module in (onnx, onnxruntime, np)]
 
 
 def test_a_bug_says_that_it_is_one(call: Callable[..., Said], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

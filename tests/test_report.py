@@ -60,7 +60,8 @@ def test_schema_is_a_schema() -> None:
 
 def test_schema_leaves_no_object_open() -> None:
     # A key that is not described could be renamed without any test noticing; scripts would.
-    closed = [each for each in objects(SCHEMA) if each is not DEFINED["counts"]]
+    # A mapping with keys of the model's says what its values are.
+    closed = [each for each in objects(SCHEMA) if not isinstance(each.get("additionalProperties"), dict)]
     assert len(closed) > 8
     assert all(each["additionalProperties"] is False for each in closed)
     assert all(set(each["required"]) <= set(each["properties"]) for each in closed)
