@@ -152,6 +152,33 @@ def test_a_model_of_float16_stays_one(knobs: dict[str, object]) -> None:
     hold(case, result.model)
 
 
+@pytest.mark.parametrize("target", ["portable", "ncnn"])
+@pytest.mark.parametrize("lens", [(4, 0, 3, 5, 5, 1, 2), (3,) * BATCH, (5, 5, 4, 4, 2, 1, 0)], ids=str)
+@pytest.mark.parametrize("knobs", [{}, {"direction": "bidirectional"}, {"initial_h": True}, {"layout": 1}], ids=str)
+def test_rows_within_constant_lengths_are_cut_not_gathered(
+    target: str, lens: tuple[int, ...], knobs: dict[str, object]
+) -> None:
+    """Of a Gather of rows ncnn computes something else, and says nothing."""
+    case = plain(sequence_lens=lens, constants=WEIGHTS | {"sequence_lens"}, **knobs)
+    model = gru_lower.lower(case.model(), target=target).model
+    assert_spelled(model)
+    assert "Gather" not in {node.op_type for node in nodes(model)}
+    hold(case, model)
+
+
+@pytest.mark.parametrize("target", ["portable", "ncnn"])
+@pytest.mark.parametrize(("features", "products"), [(1, 0), (3, 3)])
+@pytest.mark.parametrize("lbr", [0, 1])
+def test_a_state_of_one_entry_is_multiplied_with_its_weight(
+    target: str, features: int, products: int, lbr: int
+) -> None:
+    """Of a MatMul with a matrix of one entry pnnx makes what ncnn has no layer for."""
+    case = plain(I=features, H=1, hidden_size=1, linear_before_reset=lbr)
+    model = gru_lower.lower(case.model(), target=target).model
+    assert sum(node.op_type == "MatMul" for node in nodes(model)) == products
+    hold(case, model)
+
+
 def with_open_batch(model: onnx.ModelProto) -> onnx.ModelProto:
     """Give the batch of a case's model, which no other dim is as long as, a symbol."""
     for value in (*model.graph.input, *model.graph.output):

@@ -19,7 +19,6 @@ class Kind:
         lacks: Real models it does not take for an operator that is the model's own: which, and what it says.
         refuses: Features that no flag helps to a model for it, as cells and refusals name them.
         not_portable: Cells that it does not run as ``--target portable`` writes them.
-        least_hidden: The smallest hidden_size it takes.
         form_right: How many cells have to be right in each form at least.
         random_right: How many of sixty random GRUs have to be right at least.
         here: Whether its runner keeps something open from model to model.
@@ -34,7 +33,6 @@ class Kind:
     lacks: dict[str, tuple[str, str]] = field(default_factory=dict)
     refuses: tuple[str, ...] = ()
     not_portable: tuple[str, ...] = ()
-    least_hidden: int = 1
     form_right: int = 60
     random_right: int = 55
     here: bool = False
@@ -83,11 +81,10 @@ KINDS = {
         refuses=("sequence_lens", "Softsign", "ThresholdedRelu", "activations bidirectional", "float64", "every GRU"),
         not_portable=(
             *("activations Softsign", "activations ThresholdedRelu", "activations bidirectional"),
-            *("sequence_lens constant", "float16", "float64"),  # it has no Gather of rows
+            *("float16", "float64"),
         ),
         random_right=15,
         form_right=50,
-        least_hidden=2,  # pnnx takes a product with a matrix of one entry for something else
     ),
     "emx": Kind("emx-onnx-cgen", "emx", static=True, random_right=10, form_right=40),
     "iree": Kind("iree-base-compiler", "iree", static=True, random_right=10, form_right=40),

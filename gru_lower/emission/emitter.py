@@ -196,7 +196,9 @@ class Emitter:
             return self.op("Shape", [x], name, start=axis, end=axis + 1)
         return self.op("Gather", [self.op("Shape", [x], f"{name}_shape"), self.ints("index", [axis])], name, axis=0)
 
-    def gemm(self, a: Value, b: Value, c: Value | None, name: str, *, computed: bool = False) -> Value:
+    def gemm(
+        self, a: Value, b: Value, c: Value | None, name: str, *, computed: bool = False, one_entry: bool = False
+    ) -> Value:
         """Return ``a bᵀ + c``. Without Gemm the transpose of a weight ``W`` is the weight ``WT``.
 
         Args:
@@ -206,10 +208,16 @@ class Emitter:
             name: What to call the result.
             computed: Whether c is no constant. It comes first in an Add then: optimisers fold ``Add(product, c)`` into
                 a Gemm, which many runtimes take with a constant C only.
+            one_entry: Whether b is [1, 1]. Without Gemm it is multiplied with: pnnx makes of a MatMul with such a
+                constant what ncnn has no layer for.
 
         """
         if not self.vocabulary.has("Gemm"):
-            product = self.op("MatMul", [a, self.value(f"{b.name}T")], name if c is None else f"{name}_product")
+            product = self.op(
+                "Mul" if one_entry else "MatMul",
+                [a, self.value(f"{b.name}T")],
+                name if c is None else f"{name}_product",
+            )
             return product if c is None else self.op("Add", [c, product] if computed else [product, c], name)
         if c is None:
             if self.opset >= GEMM_NO_C:

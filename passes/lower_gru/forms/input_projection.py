@@ -59,7 +59,9 @@ def _products(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> It
         bias = e.value(f"{p}b{gate}") if "B" in v.has else None
         if bias is None and v.adds_products:
             bias = e.tensor("no_bias", zeros((v.hidden_size,)))
-        yield e.gemm(given.rows, e.value(f"{p}W{gate}"), bias, f"{p}X{gate}", computed="B" in v.dynamic)
+        one_entry, computed = v.hidden_size == v.input_size == 1, "B" in v.dynamic
+        weight = e.value(f"{p}W{gate}")
+        yield e.gemm(given.rows, weight, bias, f"{p}X{gate}", computed=computed, one_entry=one_entry)
 
 
 def _valid_rows(e: Emitter, v: Variant, given: Inputs) -> Value:

@@ -5,6 +5,8 @@ are put in the place of the new ones that do not count, by a Gather with constan
 
     H_t = Gather(Concat(H_t-1, H_t), own row of the old or of the new state)
 
+or, for targets that take no Gather of rows (ncnn computes something else and says nothing), by a Concat of Slices.
+
 No Where, and nothing that is not finite: what stands in the padding, NaN included, is not read.
 """
 

@@ -39,7 +39,8 @@ class StepAlgebra:
         """Return ``state Rᵀ + plus``, one Gemm."""
         if self._integers is not None:
             return self._integers.recurrent(gate, state, plus)
-        return self._e.gemm(state, self._e.value(f"{self._p}R{gate}"), plus, f"pre_{gate}", computed=True)
+        weight, one_entry = self._e.value(f"{self._p}R{gate}"), self._v.hidden_size == 1
+        return self._e.gemm(state, weight, plus, f"pre_{gate}", computed=True, one_entry=one_entry)
 
     def recurrent_candidate(self, state: Value | None) -> Value | None:
         """Return ``state Rhᵀ + Rbh``."""
@@ -48,8 +49,8 @@ class StepAlgebra:
             return bias
         if self._integers is not None:
             return self._integers.candidate(state)
-        computed = "B" in self._v.dynamic
-        return self._e.gemm(state, self._e.value(f"{self._p}Rh"), bias, "recurrent_h", computed=computed)
+        weight, one_entry = self._e.value(f"{self._p}Rh"), self._v.hidden_size == 1
+        return self._e.gemm(state, weight, bias, "recurrent_h", computed="B" in self._v.dynamic, one_entry=one_entry)
 
     def clip(self, value: Value) -> Value:
         """Clip, if the variant does."""
