@@ -31,6 +31,7 @@ PASSES = {
     "legalize-initial-state": ("gru_lower.passes.legalize_gru.legalize_initial_state", "LegalizeInitialState"),
     "legalize-last-state": ("gru_lower.passes.legalize_gru.legalize_last_state", "LegalizeLastState"),
     "legalize-outputs": ("gru_lower.passes.legalize_gru.legalize_outputs", "LegalizeOutputs"),
+    "legalize-forward": ("gru_lower.passes.legalize_gru.legalize_forward", "LegalizeForward"),
     "legalize-hidden-size": ("gru_lower.passes.legalize_gru.legalize_hidden_size", "LegalizeHiddenSize"),
     "legalize-activations": ("gru_lower.passes.legalize_gru.legalize_activations", "LegalizeActivations"),
     "legalize-activation-parameters": (

@@ -33,7 +33,7 @@ PASSES = (
     *("legalize-cast{to=float64}", "legalize-layout", "legalize-bidirectional", "legalize-reverse"),
     *("legalize-sequence-lens", "legalize-reset{to=1}", "legalize-reset{to=0}", "legalize-bias"),
     *("legalize-initial-state", "legalize-initial-state{zeros=drop}", "legalize-last-state", "legalize-outputs"),
-    *("legalize-hidden-size", "legalize-activations", "legalize-activations{attribute=drop}"),
+    *("legalize-hidden-size", "legalize-forward", "legalize-activations", "legalize-activations{attribute=drop}"),
     *("legalize-activation-parameters", "legalize-activation-parameters{values=drop}"),
 )
 CHAIN = "legalize-layout,legalize-bidirectional,legalize-reverse,legalize-sequence-lens,legalize-bias,legalize-outputs"

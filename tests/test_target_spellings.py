@@ -259,3 +259,14 @@ class TestSpecialCases:
         taken = options(proto) - {"many_steps"} | {"one_step"}
         assert "constant_initial_h" in taken
         assert judge(profile, "gru", taken).verdict == "wrong"
+
+
+@pytest.mark.parametrize("command", ["lower", "legalize"])
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_emx_is_told_no_direction_that_is_forward(command: str, direction: str) -> None:
+    """It compares the attribute's bytes with a text: a direction that is written out is one that it does not know."""
+    proto = model(["X", "W", "R", "B"], ["Y"], weights())
+    proto.graph.node[0].attribute.append(helper.make_attribute("direction", direction))
+    kept = [node for node in rewritten(command, proto, "emx").graph.node if node.op_type == "GRU"]
+    assert len(kept) == (command == "legalize")
+    assert not any(attribute.name == "direction" for node in kept for attribute in node.attribute)

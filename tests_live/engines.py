@@ -83,7 +83,7 @@ KINDS = {
             *("activations Softsign", "activations ThresholdedRelu", "activations bidirectional"),
             *("float16", "float64"),
         ),
-        random_right=15,
+        random_right=12,
         form_right=50,
     ),
     "emx": Kind("emx-onnx-cgen", "emx", static=True, random_right=10, form_right=40),

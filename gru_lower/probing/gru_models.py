@@ -99,7 +99,8 @@ def _attributes(o: dict[str, str], d: int) -> dict[str, Any]:
         attributes["activation_alpha"] = [ALPHA] * sum(kind.alpha is not None for kind in kinds)
         attributes["activation_beta"] = [BETA] * sum(kind.beta is not None for kind in kinds)
     if o["direction"] != "forward":
-        attributes["direction"] = "bidirectional" if o["direction"] in TWO_DIRECTIONS else o["direction"]
+        named = o["direction"].removeprefix("written_")
+        attributes["direction"] = "bidirectional" if named in TWO_DIRECTIONS else named
     if o["clip"] == "clip":
         attributes["clip"] = CLIP
     if o["hidden_size"] == "hidden_size":

@@ -45,7 +45,7 @@ def options_of(
     functions = [(direction.f, direction.g) for direction in spec.directions]
     result = {
         "lbr1" if spec.linear_before_reset else "lbr0",
-        "joined_directions" if joined else spec.direction,
+        "joined_directions" if joined else _direction(spec, written),
         f"layout{spec.layout}",
         _initial_state(spec, constant=constant_state),
         "B" if "B" in spec.inputs else "no_B",
@@ -68,6 +68,10 @@ def options_of(
     if "sequence_lens" not in spec.inputs:
         return frozenset(result | {"no_lens"})
     return frozenset(result | {"lens"} | ({"lens_zero"} if lens is None or 0 in lens else set()))
+
+
+def _direction(spec: GruSpec, written: set[str]) -> str:
+    return "written_forward" if spec.direction == "forward" and "direction" in written else spec.direction
 
 
 def _initial_state(spec: GruSpec, *, constant: bool) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gru_lower.targets.option_axes import AXIS_OF, PLAIN, describe, in_order, with_coarser
+from gru_lower.targets.option_axes import AXIS_OF, COARSER, PLAIN, describe, in_order, with_coarser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,11 @@ def judge(profile: Profile, column: str, options: frozenset[str]) -> Judgement:
     read = next((cell for cell in cells.values() if cell.evidence == "read"), None)
     if read is not None:
         return Judgement("right", "read", source=read.source)
-    odd = [option for option in ordered if option not in PLAIN and AXIS_OF.get(option) not in FREE_AXES]
+    odd = [
+        option
+        for option in ordered
+        if option not in PLAIN and COARSER.get(option) not in PLAIN and AXIS_OF.get(option) not in FREE_AXES
+    ]
     if len(odd) > 1 and not held.pairs:
         return Judgement("unknown", "read", f"{_join(odd[:2])} were not tried together on {profile.label}")
     return Judgement("right", "run")

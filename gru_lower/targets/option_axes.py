@@ -19,7 +19,7 @@ BANDS = {7: "opset_7", 9: "opset_9", 11: "opset_11", 13: "opset_13", 14: "opset_
 DTYPES = ("float32", "float16", "float64", "bfloat16")
 AXES: dict[str, tuple[str, ...]] = {
     "linear_before_reset": ("lbr1", "lbr0"),
-    "direction": ("forward", "reverse", "bidirectional", "joined_directions"),
+    "direction": ("forward", "reverse", "bidirectional", "joined_directions", "written_forward"),
     "layout": ("layout0", "layout1"),
     "sequence_lens": ("no_lens", "lens", "lens_zero"),
     "initial_h": ("no_initial_h", "initial_h", "constant_initial_h"),
@@ -42,6 +42,7 @@ AXES: dict[str, tuple[str, ...]] = {
 }
 COARSER = {
     "joined_directions": "bidirectional",
+    "written_forward": "forward",
     "constant_initial_h": "initial_h",
     "blank_Y_h": "only_Y",
 }
@@ -60,6 +61,7 @@ WORDS = {
     "lens": "sequence_lens",
     "lens_zero": "a sequence length of 0",
     "joined_directions": "bidirectional, whose Y becomes [T, B, 2H] at once",
+    "written_forward": "the direction attribute, though it is forward",
     "no_initial_h": "no initial_h",
     "constant_initial_h": "a constant initial_h",
     "no_B": "no B",

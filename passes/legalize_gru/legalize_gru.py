@@ -10,6 +10,7 @@ from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.legalize_gru.apply_plans import apply_plans
 from gru_lower.passes.legalize_gru.plan_rewrites import Planner
 from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
+from gru_lower.targets.judge_gru import faults
 from gru_lower.targets.option_axes import DTYPES
 from gru_lower.targets.target_option import profile_of
 
@@ -65,6 +66,7 @@ class LegalizeGru(Pass):
         if profile is None:
             return PassResult(modified=False)
         planner = Planner(profile)
+        unwritten = bool(faults(profile, "gru", frozenset({"written_forward"})))
 
         def settings(scope: Scope) -> RewriteSettings:
             return RewriteSettings(
@@ -73,6 +75,7 @@ class LegalizeGru(Pass):
                 frozenset(profile.allow),
                 self.options.cast_to,
                 self.options.zero_length_state,
+                leaves_out_forward=unwritten,
             )
 
         positive = self.options.assume == "positive-lengths"

@@ -15,6 +15,7 @@ from gru_lower.passes.legalize_gru.legalize_activations import LegalizeActivatio
 from gru_lower.passes.legalize_gru.legalize_bias import LegalizeBias
 from gru_lower.passes.legalize_gru.legalize_bidirectional import LegalizeBidirectional
 from gru_lower.passes.legalize_gru.legalize_cast import LegalizeCast
+from gru_lower.passes.legalize_gru.legalize_forward import LegalizeForward
 from gru_lower.passes.legalize_gru.legalize_hidden_size import LegalizeHiddenSize
 from gru_lower.passes.legalize_gru.legalize_initial_state import LegalizeInitialState
 from gru_lower.passes.legalize_gru.legalize_last_state import LegalizeLastState
@@ -44,6 +45,7 @@ REWRITES: tuple[Rewrite, ...] = (
     LegalizeLastState(),
     LegalizeOutputs(),
     LegalizeHiddenSize(),
+    LegalizeForward(),
     LegalizeActivations(),
     LegalizeActivationParameters(),
 )

@@ -108,6 +108,8 @@ def write_gru_node(b: ReplacementBuilder, gru: BoundGru) -> Outputs:
     spec, options = gru.spec, gru.traits.options
     attributes = spec.attributes()
     attributes.pop("output_sequence", None)
+    if spec.direction == "forward" and b.settings.leaves_out_forward:
+        attributes.pop("direction", None)
     if "no_parameters" in options:
         attributes.pop("activation_alpha", None)
         attributes.pop("activation_beta", None)

@@ -15,6 +15,7 @@ class RewriteSettings:
         only: The only operators that may be written, if any are named.
         cast_to: The type to compute in where the GRU's own is not taken, ``""`` where that was not asked for.
         zero_length_state: What Y_h is for a sequence of length 0: ``"zero"`` or ``"initial"``.
+        leaves_out_forward: Whether a GRU does not say that its direction is forward, which is the default.
 
     """
 
@@ -23,6 +24,7 @@ class RewriteSettings:
     only: frozenset[str] = frozenset()
     cast_to: str = ""
     zero_length_state: str = "zero"
+    leaves_out_forward: bool = False
 
     def may_write(self, *operators: str) -> bool:
         """Whether all of these may be written."""
