@@ -270,3 +270,11 @@ def test_emx_is_told_no_direction_that_is_forward(command: str, direction: str) 
     kept = [node for node in rewritten(command, proto, "emx").graph.node if node.op_type == "GRU"]
     assert len(kept) == (command == "legalize")
     assert not any(attribute.name == "direction" for node in kept for attribute in node.attribute)
+
+
+@pytest.mark.parametrize("command", ["lower", "legalize"])
+def test_emx_is_told_activations_in_the_operators_own_letters(command: str) -> None:
+    proto = model(["X", "W", "R", "B"], ["Y"], weights(), activations=["sigmoid", "TANH"])
+    kept = [node for node in rewritten(command, proto, "emx").graph.node if node.op_type == "GRU"]
+    assert len(kept) == (command == "legalize")
+    assert all(list(a.strings) == [b"Sigmoid", b"Tanh"] for n in kept for a in n.attribute if a.name == "activations")

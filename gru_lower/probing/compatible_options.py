@@ -67,7 +67,7 @@ def compatible(options: Options, keep: Options, known: Collection[str] | None = 
             found = next((each for each in free if each not in DEFAULTS.values() and not _kind(each).ambiguous), None)
             result = with_options(result, *([found] if found else []))
     if _has_other_functions(result):
-        result = with_options(result, "written_activations")
+        result = result if "lower_case_activations" in result else with_options(result, "written_activations")
     if not result & {"bidirectional", "joined_directions"} or not _has_other_functions(result):
         result = with_options(result, "same_functions")
     if any(_kind(option).ambiguous for option in _functions(result)):

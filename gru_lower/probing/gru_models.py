@@ -92,8 +92,9 @@ def _attributes(o: dict[str, str], d: int) -> dict[str, Any]:
     if o["both directions"] == "other_functions":
         names[2:] = ["Sigmoid", "Tanh"]
     attributes: dict[str, Any] = {"linear_before_reset": int(o["linear_before_reset"] == "lbr1")}
-    if o["activations"] == "written_activations" or names != ["Sigmoid", "Tanh"] * d:
-        attributes["activations"] = names
+    if o["activations"] != "default_activations" or names != ["Sigmoid", "Tanh"] * d:
+        lower_case = o["activations"] == "lower_case_activations"
+        attributes["activations"] = [name.lower() for name in names] if lower_case else names
     kinds = [KINDS[name.lower()] for name in names]
     if o["parameters"] == "parameters" or any(kind.ambiguous for kind in kinds):
         attributes["activation_alpha"] = [ALPHA] * sum(kind.alpha is not None for kind in kinds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.targets.joined_directions import joins_directions
-from gru_lower.targets.option_axes import band
+from gru_lower.targets.option_axes import FUNCTIONS, band
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -52,7 +52,7 @@ def options_of(
         "no_clip" if spec.clip is None else "clip",
         *(f"f_{f.name}" for f, _ in functions),
         *(f"g_{g.name}" for _, g in functions),
-        "written_activations" if "activations" in written else "default_activations",
+        _activations(node),
         "parameters" if written & {"activation_alpha", "activation_beta"} else "no_parameters",
         "same_functions" if len(set(functions)) == 1 else "other_functions",
         "hidden_size" if "hidden_size" in written else "no_hidden_size",
@@ -68,6 +68,17 @@ def options_of(
     if "sequence_lens" not in spec.inputs:
         return frozenset(result | {"no_lens"})
     return frozenset(result | {"lens"} | ({"lens_zero"} if lens is None or 0 in lens else set()))
+
+
+def _activations(node: NodeProto) -> str:
+    named = next((attribute.strings for attribute in node.attribute if attribute.name == "activations"), None)
+    if named is None:
+        return "default_activations"
+    return (
+        "written_activations"
+        if {name.decode(errors="replace") for name in named} <= {*FUNCTIONS}
+        else "lower_case_activations"
+    )
 
 
 def _direction(spec: GruSpec, written: set[str]) -> str:

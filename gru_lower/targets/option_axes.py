@@ -27,7 +27,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "clip": ("no_clip", "clip"),
     "f": ("f_Sigmoid", *(f"f_{name}" for name in FUNCTIONS if name != "Sigmoid")),
     "g": ("g_Tanh", *(f"g_{name}" for name in FUNCTIONS if name != "Tanh")),
-    "activations": ("default_activations", "written_activations"),
+    "activations": ("default_activations", "written_activations", "lower_case_activations"),
     "parameters": ("no_parameters", "parameters"),
     "both directions": ("same_functions", "other_functions"),
     "hidden_size": ("hidden_size", "no_hidden_size"),
@@ -44,6 +44,7 @@ COARSER = {
     "joined_directions": "bidirectional",
     "written_forward": "forward",
     "constant_initial_h": "initial_h",
+    "lower_case_activations": "written_activations",
     "blank_Y_h": "only_Y",
 }
 """An option: the one that it is a special case of, whose verdict it has where a profile does not say."""
@@ -68,6 +69,7 @@ WORDS = {
     "no_clip": "no clip",
     "default_activations": "activations left to the default",
     "written_activations": "the activations attribute",
+    "lower_case_activations": "activations in other letters than the operator has them",
     "no_parameters": "no activation_alpha or activation_beta",
     "parameters": "activation_alpha or activation_beta",
     "same_functions": "the same activations in both directions",

@@ -32,7 +32,8 @@ class LegalizeActivations(RewritePass):
 
     Rules:
         1. Some runtimes reject the attribute whatever it says; others want it.
-        2. activation_alpha and activation_beta go with it, since neither function takes one.
+        2. Those in other letters than the operator has them are written as it has them.
+        3. activation_alpha and activation_beta go with it, since neither function takes one.
     """
 
     name = "legalize-activations"
@@ -42,7 +43,7 @@ class LegalizeActivations(RewritePass):
     def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the GRU spelled the other way."""
         del settings
-        if "default_activations" in gru.options:
+        if gru.options & {"default_activations", "lower_case_activations"}:
             return [gru.changed("written_activations")]
         if any((direction.f, direction.g) != (SIGMOID, TANH) for direction in gru.spec.directions):
             return None

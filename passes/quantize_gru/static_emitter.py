@@ -61,8 +61,11 @@ class StaticEmitter(Emitter):
             return plain
         return self.shared("rounded initial_h", lambda: self._rounded(plain, "Ht"))
 
-    def gemm(self, a: Value, b: Value, c: Value | None, name: str, *, computed: bool = False) -> Value:
+    def gemm(
+        self, a: Value, b: Value, c: Value | None, name: str, *, computed: bool = False, one_entry: bool = False
+    ) -> Value:
         """Return ``a bᵀ + c``: a Gemm where c is a bias, which is added up in int32; else MatMul and Add."""
+        del one_entry  # a product of whole numbers is a MatMul, whatever its size
         if c is None or computed:
             return super().gemm(a, b, c, name, computed=computed)
         bias = self.shared(f"dequantised {c.name}", lambda: self._dequantised(c.name, 0))
