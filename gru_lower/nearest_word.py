@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the word nearest to one, whatever its case; ``None`` where none is near.
+    """Return the word nearest to one, or that alone begins with it, whatever its case; ``None`` where none is near.
 
     Args:
         word: The word that is not known.
@@ -19,7 +19,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     import difflib  # a slip is rare, and starting without it is quicker
 
     by_folded = {each.casefold(): each for each in known}
-    found = difflib.get_close_matches(word.casefold(), by_folded, n=1)
+    begun = [each for each in by_folded if word and each.startswith(word.casefold())]
+    found = begun if len(begun) == 1 else difflib.get_close_matches(word.casefold(), by_folded, n=1)
     return by_folded[found[0]] if found else None
 
 

@@ -192,7 +192,7 @@ def test_what_portable_still_needs_is_said_at_once_lengths_included() -> None:
     with pytest.raises(gru_lower.Unsupported) as refused:
         gru_lower.lower(with_open_dims(), target="portable")
     assert str(refused.value.hint).split() == [
-        *("add", "--fix-dim", "T=N", "--fix-dim", "N=LENGTH", "--set", "sequence_lens=N"),
+        *("add", "--fix-dim", "T=N", "--fix-dim", "N=LENGTH", "--set", "sequence_lens=LENGTH"),
     ]
     dims = {"T": 4, "N": 2}
     with pytest.raises(gru_lower.Remaining) as left:

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 
 def flags(names: Collection[str]) -> str:
     """Return the flags that fix dims as a shell takes them, with a placeholder for each length."""
-    given = (f"{name}={'LENGTH' if name == 'N' else 'N'}" for name in names)
+    given = (f"{name}={placeholder([name])}" for name in names)
     return " ".join(f"--fix-dim {shlex.quote(each)}" for each in given)
+
+
+def placeholder(dims: Collection[str]) -> str:
+    """Return what stands for a number in a hint: no dim's name, which would be taken for the dim's length."""
+    return "LENGTH" if "N" in dims else "N"
 
 
 def fix(model: Model, wanted: Mapping[str, int]) -> None:

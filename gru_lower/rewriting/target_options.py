@@ -136,7 +136,7 @@ def _open_lengths(model: Model, profile: Profile, inputs: Mapping[str, Any], ass
     )
     if takes or assume == FULL or describe(model.proto) is not None:
         return []
-    facts, flags = Facts(model, computed=True), list[str]()
+    facts, flags, dims = Facts(model, computed=True), list[str](), fixed_dims.open_dims(model)
     for scope in walk(model.proto):
         for node in scope.nodes:
             name = node.input[LENS] if is_onnx(node, "GRU") and len(node.input) > LENS else ""
@@ -146,7 +146,8 @@ def _open_lengths(model: Model, profile: Profile, inputs: Mapping[str, Any], ass
             handed_in = place.home is not None and place.home.parent is None and place.name in place.home.inputs
             if place.name in inputs:
                 continue
-            flags.append(f"--set {shlex.quote(f'{place.name}=N')}" if handed_in else "--assume full-length")
+            given = f"{place.name}={fixed_dims.placeholder(dims)}"
+            flags.append(f"--set {shlex.quote(given)}" if handed_in else "--assume full-length")
     message = "takes lengths that are known beforehand only"
     return [_Lack("GL403", message, " ".join(dict.fromkeys(flags)))] if flags else []
 
