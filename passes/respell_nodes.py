@@ -35,8 +35,8 @@ NUMBERS = (
     *(TensorProto.INT32, TensorProto.INT64),
 )
 """Types of which every value times 1 is that value."""
-LAST = (1 << 63) - 1
-"""Where a Slice up to the last entry ends."""
+LAST = (1 << 31) - 1
+"""Where a Slice up to the last entry ends: what reads ends as int32, as jaxonnxruntime does, has -1 of 2⁶³ - 1."""
 
 
 @dataclass(frozen=True)

@@ -192,6 +192,22 @@ class TestNcnn:
         proto = model(["X", "W", "R", "B"], ["Y"], given, (taken,), {"out": shape}, opset=opset)
         assert "Gather" not in {node.op_type for node in rewritten("lower", proto, "ncnn").graph.node}
 
+    @pytest.mark.parametrize("target", ["ncnn", "portable"])
+    def test_a_slice_to_the_end_fits_int32(self, target: str) -> None:
+        """The end 2⁶³ - 1 is -1 to what reads int32, such as jaxonnxruntime: the last entry would be left out."""
+        more = (
+            helper.make_node("Relu", ["X"], ["features"]),
+            helper.make_node("Gather", ["features", "last"], ["one"], axis=2),
+            helper.make_node("Concat", ["features", "one"], ["out"], axis=2),
+        )
+        given = weights() | {"last": np.array([-1])}
+        proto = model(["X", "W", "R", "B"], ["Y"], given, more, {"Y": [T, 1, N, H], "out": [T, N, I + 1]}, opset=17)
+        made = rewritten("lower", proto, target)
+        held = {tensor.name: numpy_helper.to_array(tensor) for tensor in made.graph.initializer}
+        slices = [node for node in made.graph.node if node.op_type == "Slice"]
+        assert any(node.input[0] == "features" for node in slices)
+        assert all(held[node.input[2]].max() < 1 << 31 for node in slices)
+
     def test_every_product_is_a_matmul(self) -> None:
         counts = Counter(
             node.op_type

@@ -43,13 +43,13 @@ class LegalizeActivations(RewritePass):
     def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the GRU spelled the other way."""
         del settings
-        if gru.options & {"default_activations", "lower_case_activations"}:
+        if "default_activations" in gru.options:
             return [gru.changed("written_activations")]
         if any((direction.f, direction.g) != (SIGMOID, TANH) for direction in gru.spec.directions):
-            return None
+            return [gru.changed("written_activations")] if "lower_case_activations" in gru.options else None
         return [gru.changed("default_activations", "no_parameters")]
 
     def is_wanted(self, before: GruTraits, after: list[GruTraits]) -> bool:
         """Whether this is what was asked for."""
-        del after
-        return bool(("default_activations" in before.options) == (self.options.attribute == "write"))
+        kept = "default_activations" if self.options.attribute == "drop" else "written_activations"
+        return kept in after[0].options and kept not in before.options
