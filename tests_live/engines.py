@@ -18,6 +18,7 @@ class Kind:
         static: Whether real models need static shapes, for operators of their own.
         lacks: Real models it does not take for an operator that is the model's own: which, and what it says.
         refuses: Features that no flag helps to a model for it, as cells and refusals name them.
+        lacks_types: Types that it has no tensors of, so that no Cast around a GRU helps.
         not_portable: Cells that it does not run as ``--target portable`` writes them.
         form_right: How many cells have to be right in each form at least.
         random_right: How many of sixty random GRUs have to be right at least.
@@ -32,6 +33,7 @@ class Kind:
     static: bool = False
     lacks: dict[str, tuple[str, str]] = field(default_factory=dict)
     refuses: tuple[str, ...] = ()
+    lacks_types: tuple[str, ...] = ()
     not_portable: tuple[str, ...] = ()
     form_right: int = 60
     random_right: int = 55
@@ -122,6 +124,9 @@ KINDS = {
             **dict.fromkeys((AECMOS, PLCMOS), ("Reshape", "zero value in shape is not allowed")),
             GTCRN: ("PRelu", "PRelu is not yet supported"),
         },
+        refuses=("float16",),
+        lacks_types=("float16",),
+        not_portable=("activations Softsign", "activations bidirectional", "float16"),
         random_right=10,
         form_right=40,
     ),
