@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 import gru_lower
@@ -218,3 +219,62 @@ def test_frames_that_a_model_hands_on_reach_what_reads_them(between: str, chunk:
     feeds = {"x": rng.standard_normal((1, 3, 17)), "cache": rng.standard_normal((1, 3, 4))}
     feeds = {name: value.astype(np.float32) for name, value in feeds.items()}
     assert streamed_error(whole, result.model, feeds, (1, 2, 7)) < 1e-5
+
+
+OWN = """<ir_version: 8, opset_import: ["": 17]>
+  g (float[1, 3, "T"] x, float[1, 3, 6] cache, float[3, 3, 3] w_a, float[3, 3, 5] w_b, float[3] w_s)
+    => (float[1, 3, "U"] y, float[1, 3, 6] cache_out) {
+    begin = Constant <value = int64[1] {-6}> ()
+    end = Constant <value = int64[1] {9223372036854775807}> ()
+    axis = Constant <value = int64[1] {2}> ()
+    two = Constant <value = int64[1] {2}> ()
+    four = Constant <value = int64[1] {4}> ()
+    less = Constant <value = int64[1] {-2}> ()
+    a = Concat <axis = 2> (cache, x)
+    cache_out = Slice (a, begin, end, axis)
+"""
+LONGER = {
+    "and cuts behind": ("c = Conv (a, w_a) y = Slice (c, four, end, axis)", 0),
+    "by one layer behind the other": ("c = Conv (a, w_a) r = Relu (c) y = Conv (r, w_b)", 0),
+    "by two, and cuts": ("c = Conv (a, w_a) r = Relu (c) d = Conv (r, w_a) y = Slice (d, two, end, axis)", 0),
+    "and hands out more frames": ("y = Conv (a, w_a)", 0),
+    "beside what looks ahead": ("c = Slice (a, four, less, axis) d = Conv <pads = [1, 1]> (x, w_a) y = Add (c, d)", 1),
+    "and looks ahead": ("c = Conv (a, w_a) d = Slice (c, four, end, axis) y = Conv <pads = [0, 2]> (d, w_a)", 2),
+    "behind a norm": ("c = BatchNormalization (a, w_s, w_s, w_s, w_q) y = Conv <dilations = [3]> (c, w_a)", 0),
+    "behind a softmax": ("c = Softmax <axis = 1> (a) y = Conv <dilations = [3]> (c, w_a)", 0),
+    "with padding": ("c = Conv <pads = [1, 1]> (a, w_b) y = Slice (c, four, end, axis)", 7),
+    "twice": ("c = Slice (a, four, end, axis) d = Mul (c, c) y = Conv (d, w_a)", 2),
+}
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+@pytest.mark.parametrize("what", LONGER)
+def test_a_state_may_hold_more_frames_than_one_layer_reads(what: str, chunk: int) -> None:
+    body, late = LONGER[what]
+    text = OWN.replace("w_s)", "w_s, float[3] v)") + "w_q = Mul (v, v) " + body + "}"
+    whole = text_model(text)
+    whole.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(3, np.float32), "v"))
+    result = gru_lower.stream(whole, chunk=chunk, time={"x": 2}, verify=False)
+    assert result.report.stream is not None
+    assert result.report.stream.lag == late
+    rng = np.random.default_rng(0)
+    feeds = {"x": rng.standard_normal((1, 3, 17)), "cache": rng.standard_normal((1, 3, 6))}
+    feeds = {name: value.astype(np.float32) for name, value in feeds.items()}
+    assert streamed_error(whole, result.model, feeds, (1, 2, 7, chunk)) < 1e-5
+
+
+def test_states_of_the_models_own_stay_as_they_are_behind_the_end() -> None:
+    whole = text_model("""<ir_version: 8, opset_import: ["": 17]>
+      g (float["T", 1, 2] x, float[1, 1, 2] h, float[1, 6, 2] W, float[1, 6, 2] R, float[2, 2, 3] w_a)
+        => (float[1, 2, "T"] y, float[1, 1, 2] hn) {
+        one = Constant <value = int64[1] {1}> ()
+        a, hn = GRU <hidden_size = 2> (x, W, R, , , h)
+        s = Squeeze (a, one)
+        t = Transpose <perm = [1, 2, 0]> (s)
+        y = Conv <pads = [1, 1]> (t, w_a)
+      }""")
+    result = gru_lower.stream(whole, verify=False)
+    rng = np.random.default_rng(0)
+    feeds = {"x": rng.standard_normal((17, 1, 2)), "h": rng.standard_normal((1, 1, 2))}
+    feeds = {name: value.astype(np.float32) for name, value in feeds.items()}
+    assert streamed_error(whole, result.model, feeds, (1, 7)) < 1e-5

@@ -24,7 +24,7 @@ from gru_lower.passes.stream.shapes_of_dims import write_shape
 from gru_lower.passes.stream.sizes import compute
 from gru_lower.passes.stream.state_pairs import state_pairs
 from gru_lower.passes.stream.streamer import Streamer
-from gru_lower.passes.stream.timing import Timed
+from gru_lower.passes.stream.timing import LONG, Timed
 from gru_lower.passes.stream.writer import Writer
 from gru_lower.streaming.description import State, StreamDescription, StreamedOutput, TimedInput
 
@@ -100,9 +100,19 @@ def stream_graph(scope: Scope, facts: Facts, dims: InputDims, times: Mapping[str
     known = Known(scope, facts, dims, times)
     kind = _float_type(scope, known, times)
     try:
-        return _Visit(scope, known, dims, times, chunk, kind).run()
+        return _run(scope, known, dims, times, chunk, kind)
     except TooFar:
-        return _Visit(scope, known, dims, times, chunk, TensorProto.FLOAT).run()
+        return _run(scope, known, dims, times, chunk, TensorProto.FLOAT)
+
+
+def _run(scope: Scope, known: Known, dims: InputDims, times: Mapping[str, int], chunk: int, kind: int) -> StreamedGraph:
+    found = _Visit(scope, known, dims, times, chunk, kind).run()
+    late = any(each.delay > 0 or each.length.of(LONG) > each.rate * LONG for each in found.timed_outputs.values())
+    if not late or not found.streamer.pairs:
+        return found
+    again = _Visit(scope, known, dims, times, chunk, kind)
+    again.streamer.outlasts = True  # the model's own states stay as they are while zeros are pushed
+    return again.run()
 
 
 def _float_type(scope: Scope, known: Known, times: Mapping[str, int]) -> int:

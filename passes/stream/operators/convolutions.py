@@ -77,7 +77,12 @@ def _windowed(streamer: Streamer, node: Node, kernel: list[int], fill: float) ->
         window = reach, stride, left, full, unused
         _average_without_padding(streamer, node, timed, read.name, window, changes)
     else:
-        node.copied(streamer, [read.name, *rest], **changes)
+        whole = node.output(0) if out.past is None else streamer.write.names.value(f"{node.local}_with_past")
+        node.copied(streamer, [read.name, *rest], [whole], **changes)
+        if out.past is not None:
+            past = streamer.split_past(out, timed.axis, whole, node.output(0), node.local)
+            streamer.put(node.output(0), out, timed.axis, tame=timed.tame, past=past)
+            return
     # What lies outside is the least number there is: whatever is computed of it may be infinite.
     tame = timed.tame and (node.op_type != "MaxPool" or not (left or right))
     streamer.put(node.output(0), out, timed.axis, tame=tame)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.passes.stream.streamer import least_frames
+from gru_lower.passes.stream.masks import least_frames
 from gru_lower.passes.stream.timing import Edge
 
 if TYPE_CHECKING:

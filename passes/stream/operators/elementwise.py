@@ -13,7 +13,7 @@ from gru_lower.passes.stream.sizes import compute
 if TYPE_CHECKING:
     from gru_lower.passes.stream.node import Node
     from gru_lower.passes.stream.streamer import Streamer
-    from gru_lower.passes.stream.timing import Edge, Timed
+    from gru_lower.passes.stream.timing import Timed
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -35,9 +35,9 @@ def elementwise(streamer: Streamer, node: Node) -> None:
     _same_axis(axes)
     timed = same_merging(streamer, timed)
     axis = next(iter(axes.values()))
-    if len(timed) == 1 and _passes_past(streamer, node, next(iter(timed.values()))):
+    if len(timed) == 1 and _passes_past(streamer, node, next(iter(timed.values())), rank - axis):
         return
-    edge = _edge(streamer, node, timed, rank - axis)
+    edge = next(iter(timed.values())).edge if _alike(streamer, node, rank - axis) else None
     early = edge is None and any(each.delay < 0 or each.edge is not None for each in timed.values())
     history = _history(streamer, node, timed) if early else None
     if early and history is None:
@@ -55,11 +55,9 @@ def elementwise(streamer: Streamer, node: Node) -> None:
         streamer.put(output, like, axis, tame=tame, history=history, edge=edge, fill=0.0 if zero else None)
 
 
-def _passes_past(streamer: Streamer, node: Node, only: Timed) -> bool:
+def _passes_past(streamer: Streamer, node: Node, only: Timed, from_end: int) -> bool:
     """Stream a function of one value whose past a state holds: of frames and past alike; return whether it is one."""
-    others = [name for name in node.inputs if name and name not in streamer.timed]
-    scalars = all((value := streamer.value(name)) is not None and value.size == 1 for name in others)
-    if only.past is None or not scalars or sum(name in streamer.timed for name in node.inputs) != 1:
+    if only.past is None or not _alike(streamer, node, from_end):
         return False
     if len(node.outputs) != 1 or len(streamer.shape(node.output(0))) != len(only.dims):
         return False
@@ -69,12 +67,13 @@ def _passes_past(streamer: Streamer, node: Node, only: Timed) -> bool:
     return True
 
 
-def _edge(streamer: Streamer, node: Node, timed: dict[int, Timed], from_end: int) -> Edge | None:
-    """Return the padding that the first frames are, where a function of it is that of what it is made of."""
-    shapes = [streamer.shape(name) for name in node.inputs if name and name not in streamer.timed]
+def _alike(streamer: Streamer, node: Node, from_end: int) -> bool:
+    """Whether a node is a function of one value that is the same one for each frame."""
+    others = [name for name in node.inputs if name and name not in streamer.timed]
+    shapes = [streamer.shape(name) for name in others]
     same = all(len(shape) < from_end or shape[-from_end] == 1 for shape in shapes)
-    only = next(iter(timed.values()))
-    return only.edge if len(timed) == 1 and sum(name in streamer.timed for name in node.inputs) == 1 and same else None
+    latest = any(name in streamer.latest or streamer.known.follows_time(name) for name in others)
+    return same and not latest and sum(name in streamer.timed for name in node.inputs) == 1
 
 
 def _is_wild(streamer: Streamer, node: Node) -> bool:

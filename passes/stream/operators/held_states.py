@@ -52,7 +52,9 @@ class HeldStates:
         """Write the masks."""
         self._streamer, self._local, self._found = streamer, local, found
         self._chunk = chunk = streamer.frames(found)
-        self._ends = streamer.ends(found, chunk) if exposed and (chunk > 1 or found.delay > 0) else None
+        self._ends = (
+            streamer.ends(found, chunk) if exposed and (chunk > 1 or found.delay > 0 or streamer.outlasts) else None
+        )
         cut = found.delay % chunk
         self.stretches = [self._stretch(begin, end) for begin, end in ((0, cut), (cut, chunk)) if end > begin]
         self._count = ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.passes.stream.streamer import least_frames
+from gru_lower.passes.stream.masks import least_frames
 
 if TYPE_CHECKING:
     from gru_lower.passes.stream.node import Node
@@ -46,7 +46,7 @@ def following_past(streamer: Streamer, node: Node, timed: Timed, output: str) ->
     write, local, axis, held = streamer.write, node.local, timed.axis, -timed.delay
     both = write.concat([str(timed.past), timed.name], axis, f"{local}_window")
     chunk = streamer.frames(timed)
-    if chunk == 1:
+    if chunk == 1 and not streamer.outlasts:
         write.slice(both, axis, 1, None, local, output)
         return
     counters = streamer.counters

@@ -18,13 +18,18 @@ def _ready(streamer: Streamer, node: Node) -> Timed:
     timed = node.timed(streamer)
     if set(timed) != {0}:
         raise Refused("GL853", "what it scales by is different for each frame")
-    return streamer.ready(timed[0], node.local)
+    return timed[0] if timed[0].past is not None else streamer.ready(timed[0], node.local)
 
 
 def _copy(streamer: Streamer, node: Node, timed: Timed, axis: int) -> None:
+    outputs, past = [name for name in node.outputs if name], None
+    if timed.past is not None and outputs == node.outputs[:1]:
+        past = node.of_past(streamer, timed)
+    elif timed.past is not None:
+        timed = streamer.ready(timed, node.local)
     node.copied(streamer, [timed.name, *[streamer.name(name) for name in node.inputs[1:]]])
-    for output in filter(None, node.outputs):
-        streamer.put(output, timed, axis, tame=timed.tame)
+    for output in outputs:
+        streamer.put(output, timed, axis, past=past, tame=timed.tame)
 
 
 def reduction(streamer: Streamer, node: Node) -> None:
@@ -110,7 +115,7 @@ def quantised(streamer: Streamer, node: Node) -> None:
 
 def resize(streamer: Streamer, node: Node) -> None:
     """Stream a Resize or Upsample that leaves time as it is."""
-    timed = _ready(streamer, node)
+    timed = streamer.ready(_ready(streamer, node), node.local)
     before, after = streamer.shape_of(timed), streamer.shape(node.output(0))
     if before[timed.axis] != after[timed.axis]:
         raise Refused(
