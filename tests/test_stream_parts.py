@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 import gru_lower
+from gru_lower.errors import GruLowerError
 from stream_models import streamed_error, text_model
 
 HEAD = """<ir_version: 8, opset_import: ["": 17]>
@@ -278,3 +279,37 @@ def test_states_of_the_models_own_stay_as_they_are_behind_the_end() -> None:
     feeds = {"x": rng.standard_normal((17, 1, 2)), "h": rng.standard_normal((1, 1, 2))}
     feeds = {name: value.astype(np.float32) for name, value in feeds.items()}
     assert streamed_error(whole, result.model, feeds, (1, 7)) < 1e-5
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_a_sum_of_ones_counts_the_frames(ahead: int, chunk: int) -> None:
+    whole = text_model(f"""<ir_version: 8, opset_import: ["": 17]>
+      g (float["B", "T", 3] x, float[3, 3, 3] w_a) => (float["B", "T", 3] y) {{
+        t = Transpose <perm = [0, 2, 1]> (x)
+        c = Conv <pads = [{2 - ahead}, {ahead}]> (t, w_a)
+        a = Transpose <perm = [0, 2, 1]> (c)
+        axis = Constant <value_int = 1> ()
+        dims = Shape (a)
+        ones = ConstantOfShape <value = float[1] {{1}}> (dims)
+        numbers = CumSum (ones, axis)
+        sums = CumSum (a, axis)
+        y = Div (sums, numbers)
+      }}""")
+    result = gru_lower.stream(whole, chunk=chunk, time={"x": 1}, verify=False)
+    assert result.report.stream is not None
+    assert result.report.stream.lag == ahead
+    frames = np.random.default_rng(0).standard_normal((2, 17, 3)).astype(np.float32)
+    assert streamed_error(whole, result.model, {"x": frames}, (1, 2, 7)) < 1e-5
+
+
+def test_inputs_of_different_pace_are_refused_for_that() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+      g (float[1, 3, "T"] x, float[1, 2, "S"] z, float[3, 2, 2] w_a, float[3, 3, 3] w_b) => (float[1, 3, "T"] y) {
+        a = Conv <strides = [2]> (z, w_a)
+        b = Conv <pads = [2, 0]> (x, w_b)
+        y = Add (a, b)
+      }"""
+    with pytest.raises(GruLowerError, match="does not fit where x and z have as many frames each") as caught:
+        gru_lower.stream(text_model(text), chunk=2, time={"x": 2, "z": 2})
+    assert caught.value.code == "GL858"

@@ -18,7 +18,7 @@ from gru_lower.passes.stream.needed_nodes import SHAPES, needed_contents
 from gru_lower.passes.stream.node import Node
 from gru_lower.passes.stream.open_dim import Open
 from gru_lower.passes.stream.operators.registry import ELEMENTWISE, HANDLERS, SHARES_EDGES
-from gru_lower.passes.stream.operators.running import numbers
+from gru_lower.passes.stream.operators.running import counted, numbers
 from gru_lower.passes.stream.refusal import Refused, WantsChunk
 from gru_lower.passes.stream.shapes_of_dims import write_shape
 from gru_lower.passes.stream.sizes import compute
@@ -148,7 +148,7 @@ class _Visit:
         for source, output in streamer.pairs.items():
             self._keep_pair(source, output)
         for index, proto in enumerate(self.scope.nodes):
-            self._visit(Node(proto, self.scope.site(index)))
+            self._visit(Node(proto, self.scope.site(index)), index)
         if not self.result.obstacles:
             self._finish()
         return self.result
@@ -168,7 +168,7 @@ class _Visit:
         text = f"{op_type} {site}: {why.reason}" if op_type else f"{site}: {why.reason}"
         self.result.obstacles.append(Obstacle(why.code, text, site, why.hint, multiple))
 
-    def _visit(self, node: Node) -> None:
+    def _visit(self, node: Node, index: int) -> None:
         uses = set(node_uses(node.proto))
         if uses & self.blocked:
             self.blocked.update(filter(None, node.outputs))
@@ -185,8 +185,21 @@ class _Visit:
                 self.shapes_only.update(name for name in outputs if self.streamer.skips(name))
         except Refused as why:
             del self.streamer.write.nodes[before:]
+            if index == self.known.at.failed and why.code == "GL859":
+                why = self._misfit()
             self._refuse(why, node.site, node.op_type)
             self.blocked.update(filter(None, node.outputs))
+
+    def _misfit(self) -> Refused:
+        """Return why a node is refused whose inputs do not fit each other at any length."""
+        if len(self.times) > 1:
+            names = " and ".join(self.times)
+            hint = "stream inputs that have as many frames each; or say with --time which of them have time"
+            return Refused("GL858", f"what it reads does not fit where {names} have as many frames each", hint)
+        frames = self.known.frames
+        return Refused(
+            "GL858", f"what it reads does not fit where there are {frames} frames", "name all inputs with --time"
+        )
 
     def _shape(self, node: Node) -> None:
         """Write the dims of a value that is not written itself, as nothing reads its entries."""
@@ -222,6 +235,8 @@ class _Visit:
             raise Refused("GL860", f"it is a {node.op_type} over frames, and no GRU that gru-lower fuse knows")
         if set(node.inputs) & streamer.timed.keys() != uses & streamer.timed.keys():
             raise Refused("GL860", "its bodies read frames")
+        if set(node.inputs) & streamer.counted.keys() and node.op_type not in ELEMENTWISE:
+            raise Refused("GL853", "it reads numbers of frames")
         handler = HANDLERS.get(node.op_type) if is_onnx(node.proto) else None
         if handler is None:
             raise Refused("GL859", "what it does along time is not known")
@@ -243,6 +258,8 @@ class _Visit:
         if grown:
             self._uniform(node, outputs)
             return
+        if set(node.inputs) & streamer.counted.keys():
+            raise Refused("GL853", "it is computed from how many frames there are")
         if all(name in known.at.values for name in outputs):
             self.from_time.update(outputs)
             if any(known.follows_time(name) or known.follows_others(name) for name in outputs):
@@ -287,6 +304,11 @@ class _Visit:
             if len(flat) == len(values) and all(bool((each == each.reshape(-1)[0]).all()) for each in flat):
                 results = compute(node.proto, [each.reshape(-1)[:1] for each in flat], self.scope.opsets)
                 value = None if results is None else results[0]
+        line = counted(streamer, outputs[0]) if value is None and len(outputs) == 1 else None
+        if line is not None:
+            streamer.counted[outputs[0]] = line
+            self.from_time.update(outputs)
+            return
         if value is None or len(outputs) != 1:
             raise Refused("GL853", "it makes frames that are no part of the stream")
         rank = len(streamer.shape(outputs[0]))
@@ -321,7 +343,10 @@ class _Visit:
             return StreamedOutput(name, None, streamer.frames(late), late.delay, late.length.steps)
         found = streamer.timed.get(name)
         if found is None:
-            if (name in self.from_time and self.known.follows_time(name)) or name in streamer.uniform:
+            if (name in self.from_time and self.known.follows_time(name)) or name in {
+                *streamer.uniform,
+                *streamer.counted,
+            }:
                 raise Refused("GL853", "it is computed from how many frames there are")
             return StreamedOutput(name, None, 0, 0)
         found = replace(found, name=self.moved.get(found.name, found.name))

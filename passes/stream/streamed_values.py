@@ -31,6 +31,7 @@ class StreamedValues:
         latest: Values without time that are as of the latest frame.
         lags: The values whose latest frame these are of.
         uniform: Constants that stand for a value of other dims, by name: they have to be broadcast.
+        counted: Values as long as the sequence that may grow by the same from frame to frame, 1 along other axes.
         counters: How many frames there were, and how many there will be.
         kept_states: By the name of a first state the model's own input that it comes from.
         pairs: By such an input the model's own output that is its next value.
@@ -51,6 +52,7 @@ class StreamedValues:
         self.latest: set[str] = set()
         self.lags: dict[str, Timed] = {}
         self.uniform: dict[str, Array] = {}
+        self.counted: dict[str, Array] = {}
         self.renamed: dict[str, str] = {}
         self.counters = Counters(write, chunk, counter_type)
         self.works: list[str] = []

@@ -151,6 +151,11 @@ def beside(streamer: Streamer, node: Node, index: int, rank: int, axis: int, lik
     if not name or name in streamer.uniform:
         return streamer.name(name)
     refuse_latest(streamer, name)
+    if name in streamer.counted and like is not None and like.rate == 1 and not like.merged:
+        line = streamer.counted[name]
+        found = progression(streamer, line, axis - rank + line.ndim, like.delay, name)
+        if found is not None:
+            return found
     if streamer.known.follows_time(name):
         raise Refused("GL853", f"{name} is computed from how many frames there are")
     shape = streamer.shape(name)

@@ -93,6 +93,21 @@ def progression(streamer: Streamer, value: Array, axis: int, delay: int, name: s
     return counted if kind == FLOAT else write.emit("Cast", [counted], f"{name}_cast", to=kind)
 
 
+def counted(streamer: Streamer, name: str) -> Array | None:
+    """Return a value as long as the sequence that grows by the same from frame to frame, 1 along all other axes."""
+    pair, grown = streamer.known.pair(name), streamer.known.grows(name)
+    if pair is None or len(grown) != 1 or pair[0].ndim != pair[1].ndim:
+        return None
+    (axis,) = grown
+    lines = [np.moveaxis(value, axis, -1).reshape(-1, value.shape[axis]) for value in pair]
+    if any(not line.size or (line != line[0]).any() for line in lines) or lines[0].shape[1] < 3:
+        return None
+    one, two = (line[0] for line in lines)
+    if not np.array_equal(one, two[: len(one)]) or len(two) - len(one) != streamer.known.frames:
+        return None
+    return one.reshape([-1 if place == axis else 1 for place in range(pair[0].ndim)])
+
+
 def numbers(streamer: Streamer, node: Node) -> None:
     """Stream a Range as long as the sequence: the numbers of the frames, from a count without end in float32."""
     pairs = [streamer.known.pair(name) for name in node.inputs]
