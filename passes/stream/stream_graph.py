@@ -7,21 +7,19 @@ from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from onnx import TensorProto, numpy_helper
 
 from gru_lower.graph.scopes import is_onnx, node_uses
 from gru_lower.passes.stream.counters import TooFar
+from gru_lower.passes.stream.from_lengths import from_lengths
 from gru_lower.passes.stream.known import Known
 from gru_lower.passes.stream.names import names_of
 from gru_lower.passes.stream.needed_nodes import SHAPES, needed_contents
 from gru_lower.passes.stream.node import Node
 from gru_lower.passes.stream.open_dim import Open
 from gru_lower.passes.stream.operators.registry import ELEMENTWISE, HANDLERS, SHARES_EDGES
-from gru_lower.passes.stream.operators.running import counted, numbers
 from gru_lower.passes.stream.refusal import Refused, WantsChunk
 from gru_lower.passes.stream.shapes_of_dims import write_shape
-from gru_lower.passes.stream.sizes import compute
 from gru_lower.passes.stream.state_pairs import state_pairs
 from gru_lower.passes.stream.streamer import Streamer
 from gru_lower.passes.stream.timing import LONG, Timed
@@ -216,7 +214,7 @@ class _Visit:
         if timed:
             self._by_frame(node, uses)
         elif uses & (self.from_time | streamer.uniform.keys()):
-            self._from_lengths(node, outputs)
+            from_lengths(streamer, node, self.from_time)
         else:
             node.copied(streamer)
             late = [streamer.lags[name] for name in uses & streamer.latest]
@@ -247,73 +245,6 @@ class _Visit:
             if streamer.timed[name].edge is not None:
                 streamer.timed[name] = streamer.ready(streamer.timed[name], node.local)
         handler(streamer, node)
-
-    def _from_lengths(self, node: Node, outputs: list[str]) -> None:
-        """Copy what is computed from dims; what depends on the number of frames is left to what reads it."""
-        streamer, known = self.streamer, self.known
-        grown = [name for name in outputs if known.grows(name)]
-        if node.op_type == "Range" and grown:
-            numbers(streamer, node)
-            return
-        if grown:
-            self._uniform(node, outputs)
-            return
-        if set(node.inputs) & streamer.counted.keys():
-            raise Refused("GL853", "it is computed from how many frames there are")
-        if all(name in known.at.values for name in outputs):
-            self.from_time.update(outputs)
-            if any(known.follows_time(name) or known.follows_others(name) for name in outputs):
-                node.copied(streamer)
-            else:
-                for name in outputs:
-                    streamer.write.initializers.append(numpy_helper.from_array(known.at.values[name], name))
-            return
-        if any(known.follows_time(name) for name in node.inputs):
-            raise Refused("GL853", "it is computed from how many frames there are")
-        node.copied(streamer)
-
-    def _uniform(self, node: Node, outputs: list[str]) -> None:
-        """Note a value as long as the sequence that is the same everywhere: it is broadcast where it is used."""
-        streamer = self.streamer
-        value: np.ndarray[Any, Any] | None = None
-        if node.op_type == "ConstantOfShape":
-            given = node.attributes.get("value")
-            value = np.zeros(1, np.float32) if given is None else numpy_helper.to_array(given)
-        elif node.op_type in {
-            "Expand",
-            "Slice",
-            "Transpose",
-            "Unsqueeze",
-            "Squeeze",
-            "Reshape",
-            "Identity",
-            "Gather",
-            "Split",
-            "Tile",
-        }:
-            found = streamer.uniform.get(node.inputs[0])
-            found = streamer.value(node.inputs[0]) if found is None else found
-            value = (
-                found.reshape(-1)[:1]
-                if found is not None and found.size and bool((found == found.reshape(-1)[0]).all())
-                else None
-            )
-        elif node.op_type in ELEMENTWISE:
-            values = [streamer.uniform.get(name, streamer.value(name)) for name in node.inputs if name]
-            flat = [each for each in values if each is not None and each.size]
-            if len(flat) == len(values) and all(bool((each == each.reshape(-1)[0]).all()) for each in flat):
-                results = compute(node.proto, [each.reshape(-1)[:1] for each in flat], self.scope.opsets)
-                value = None if results is None else results[0]
-        line = counted(streamer, outputs[0]) if value is None and len(outputs) == 1 else None
-        if line is not None:
-            streamer.counted[outputs[0]] = line
-            self.from_time.update(outputs)
-            return
-        if value is None or len(outputs) != 1:
-            raise Refused("GL853", "it makes frames that are no part of the stream")
-        rank = len(streamer.shape(outputs[0]))
-        streamer.uniform[outputs[0]] = value.reshape([1] * rank)
-        streamer.renamed[outputs[0]] = streamer.write.constant(value.reshape([1] * rank), f"{node.local}_everywhere")
 
     def _finish(self) -> None:
         streamer = self.streamer

@@ -132,10 +132,10 @@ class Streamer(KeptFrames):
             timed = self.ready(timed, local)
         delay = -((timed.delay + reach - left - stride + 1) // -stride)
         if timed.past is not None:  # the operator is to run on all that the state holds
-            read = self.write.concat([timed.past, timed.name], timed.axis, f"{local}_window")
+            window = self.write.concat([timed.past, timed.name], timed.axis, f"{local}_window")
             past = timed.past if delay < 0 else None
             out = replace(timed, rate=rate, delay=delay, length=length, fill=None, past=past)
-            return replace(timed, name=read, fill=None, past=None), out
+            return replace(timed, name=window, fill=None, past=None), out
         if timed.edge is not None:
             delay = max(delay, self.edge_known(timed) // stride)
         elif delay < 0:

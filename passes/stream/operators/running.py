@@ -9,6 +9,7 @@ import numpy as np
 from onnx import helper
 
 from gru_lower.passes.stream.refusal import Refused
+from gru_lower.passes.stream.sizes import compute
 from gru_lower.passes.stream.writer import dtype_of
 
 if TYPE_CHECKING:
@@ -105,7 +106,35 @@ def counted(streamer: Streamer, name: str) -> Array | None:
     one, two = (line[0] for line in lines)
     if not np.array_equal(one, two[: len(one)]) or len(two) - len(one) != streamer.known.frames:
         return None
-    return one.reshape([-1 if place == axis else 1 for place in range(pair[0].ndim)])
+    return _line(one, axis, pair[0].ndim)
+
+
+def _line(values: Array, axis: int, rank: int) -> Array:
+    line: Array = values.reshape([-1 if place == axis else 1 for place in range(rank)])
+    return line
+
+
+def counting(streamer: Streamer, node: Node) -> Array | None:
+    """Return numbers of frames as :func:`counted` does, where they are sums of ones, or functions of such numbers."""
+    rank = len(streamer.shape(node.output(0)))
+    if node.op_type == "CumSum" and node.inputs[0] in streamer.uniform:
+        axis = streamer.value(node.inputs[1])
+        if axis is None or node.attributes.get("reverse", 0) or rank == 0:
+            return None
+        place = int(axis.reshape(-1)[0]) % rank
+        if place not in streamer.known.grows(node.output(0)):
+            return None
+        each = streamer.uniform[node.inputs[0]].reshape(-1)[0]
+        first = 0 if node.attributes.get("exclusive", 0) else 1
+        line = np.arange(streamer.shape(node.output(0))[place]) + first
+        return _line((line * each).astype(each.dtype), place, rank)
+    values = [
+        streamer.counted.get(name, streamer.uniform.get(name, streamer.value(name))) for name in node.inputs if name
+    ]
+    if not set(node.inputs) & streamer.counted.keys() or any(value is None for value in values):
+        return None
+    results = compute(node.proto, [value for value in values if value is not None], streamer.scope.opsets)
+    return results[0] if results is not None and results[0].size == max(results[0].shape, default=0) else None
 
 
 def numbers(streamer: Streamer, node: Node) -> None:
