@@ -151,9 +151,9 @@ def beside(streamer: Streamer, node: Node, index: int, rank: int, axis: int, lik
     if not name or name in streamer.uniform:
         return streamer.name(name)
     refuse_latest(streamer, name)
-    if name in streamer.counted and like is not None and like.rate == 1 and not like.merged:
+    if name in streamer.counted and like is not None and not like.merged:
         line = streamer.counted[name]
-        found = progression(streamer, line, axis - rank + line.ndim, like.delay, name)
+        found = progression(streamer, line, axis - rank + line.ndim, like, name)
         if found is not None:
             return found
     if streamer.known.follows_time(name):
@@ -165,8 +165,8 @@ def beside(streamer: Streamer, node: Node, index: int, rank: int, axis: int, lik
     value = streamer.value(name)
     if value is None:
         raise Refused("GL853", f"{name} has {shape[own]} frames along axis {own} that are no part of the stream")
-    if like is not None and like.rate == 1 and not like.merged:
-        counted = progression(streamer, value, own, like.delay, name)
+    if like is not None and not like.merged:
+        counted = progression(streamer, value, own, like, name)
         if counted is not None:
             return counted
     return one_frame(streamer, value, own, name)

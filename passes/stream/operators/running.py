@@ -15,6 +15,7 @@ from gru_lower.passes.stream.writer import dtype_of
 if TYPE_CHECKING:
     from gru_lower.passes.stream.node import Node
     from gru_lower.passes.stream.streamer import Array, Streamer
+    from gru_lower.passes.stream.timing import Timed
 
 FLOAT = 1
 """``TensorProto.FLOAT``: running sums and unbounded counts are carried in it."""
@@ -65,14 +66,14 @@ def cumsum(streamer: Streamer, node: Node) -> None:
     streamer.put(node.output(0), found, axis)
 
 
-def progression(streamer: Streamer, value: Array, axis: int, delay: int, name: str) -> str | None:
+def progression(streamer: Streamer, value: Array, axis: int, like: Timed, name: str) -> str | None:
     """Return a constant that grows by the same from frame to frame as one that is counted; ``None`` for any other.
 
     Args:
         streamer: The streamed model.
         value: The constant.
         axis: Its axis of time.
-        delay: How late what it is joined with is, at the pace of the model's inputs.
+        like: What it is joined with.
         name: Its name.
 
     """
@@ -83,10 +84,14 @@ def progression(streamer: Streamer, value: Array, axis: int, delay: int, name: s
     places = np.arange(value.shape[axis]).reshape([-1 if place == axis else 1 for place in range(value.ndim)])
     if not np.allclose(first + step * places, value, rtol=1e-6, atol=0):
         return None
-    write, chunk = streamer.write, streamer.chunk
+    write = streamer.write
     seen, _ = streamer.number()
+    if like.rate != 1:
+        seen = write.emit("Mul", [seen, write.constant(np.array([like.rate], np.float32), "pace")], f"{name}_seen")
     own = [-1 if place == axis else 1 for place in range(value.ndim)]
-    within = write.constant((np.arange(chunk) - delay).astype(np.float32).reshape(own), f"{name}_within")
+    within = write.constant(
+        (np.arange(streamer.frames(like)) - like.delay).astype(np.float32).reshape(own), f"{name}_within"
+    )
     place = write.emit("Add", [seen, within], f"{name}_place")
     scaled = write.emit("Mul", [place, write.constant(step.astype(np.float32), f"{name}_step")], f"{name}_scaled")
     counted = write.emit("Add", [scaled, write.constant(first.astype(np.float32), f"{name}_first")], f"{name}_counted")
