@@ -181,3 +181,16 @@ def test_frames_that_were_grouped_stand_beside_others(chunk: int) -> None:
     result = gru_lower.stream(whole, chunk=chunk, time={"x": 1}, verify=False)
     frames = np.random.default_rng(0).standard_normal((2, 20, 2)).astype(np.float32)
     assert streamed_error(whole, result.model, {"x": frames}, (1, 7, chunk)) < 1e-5
+
+
+def test_pre_emphasis_of_a_model_for_one_length_streams() -> None:
+    text = (HEAD + IN_FRONT["pre-emphasis"].replace("(a,", "(x,") + "}").replace('"B"', "2").replace('"T"', "24")
+    whole = text_model(text.replace('"U"', "24"))
+    result = gru_lower.stream(whole, time={"x": 2}, verify=False)
+    frames = np.random.default_rng(0).standard_normal((2, 3, 24)).astype(np.float32)
+    assert streamed_error(whole, result.model, {"x": frames}, (1, 7)) < 1e-5
+
+
+def test_frames_that_are_taken_one_by_one_are_refused_for_that() -> None:
+    with pytest.raises(GruLowerError, match="it takes single frames out of axis 2, which is time"):
+        lag("f = Slice (x, zero, one, axis) g = Squeeze (f, axis) r = Relu (g) y = Unsqueeze (r, axis) ", 1)

@@ -134,6 +134,11 @@ def _along_time(streamer: Streamer, node: Node, timed: Timed, cut: Cut, output: 
     behind = [size - start for size, start in zip(cut.size, cut.start, strict=True)]
     if cut.step < 0:
         raise Refused("GL854", f"it turns axis {axis}, which is time, around")
+    # Of a sequence of one length only, a small part at its begin is first frames, rather than all but the last ones.
+    first_few = not streamer.known.is_open and cut.start[0] == 0 and 4 * cut.stop[0] <= cut.size[0]
+    if first_few and cut.step == 1 and not timed.merged:
+        _first_frames(streamer, streamer.ready(timed, node.local), cut, output)
+        return
     if timed.past is not None and behind == [-timed.delay] * 2 and cut.stop == cut.size and cut.step == 1:
         following_past(streamer, node, timed, output)
         return

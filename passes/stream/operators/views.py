@@ -72,6 +72,8 @@ def squeeze(streamer: Streamer, node: Node) -> None:
     axes = (
         [axis for axis, dim in enumerate(dims) if dim == 1] if given is None else [axis % len(dims) for axis in given]
     )
+    if timed.axis in axes and timed.length.is_constant:
+        raise Refused("GL855", f"it takes single frames out of axis {timed.axis}, which is time")
     if timed.axis in axes:
         raise Refused("GL853", f"it takes axis {timed.axis} away, which is time")
     streamer.write.axes_node("Squeeze", timed.name, axes, node.local, node.output(0))
