@@ -34,6 +34,8 @@ def cumsum(streamer: Streamer, node: Node) -> None:
         return
     if node.attributes.get("reverse", 0):
         raise Refused("GL854", f"it sums axis {axis}, which is time, from the end")
+    if found.before == 1:
+        found = streamer.plain(found, node.local)
     if found.merged:
         raise Refused("GL855", f"it sums along axis {axis}, in which time is merged with other dims")
     streamer.works.append(node.site)
