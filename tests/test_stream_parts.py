@@ -313,3 +313,34 @@ def test_inputs_of_different_pace_are_refused_for_that() -> None:
     with pytest.raises(GruLowerError, match="does not fit where x and z have as many frames each") as caught:
         gru_lower.stream(text_model(text), chunk=2, time={"x": 2, "z": 2})
     assert caught.value.code == "GL858"
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_a_layer_norm_written_as_a_batch_norm_over_frames_streams(chunk: int) -> None:
+    whole = text_model("""<ir_version: 8, opset_import: ["": 17]>
+      g (float["B", "T", 3] x, float[3, 3, 3] w_a) => (float["B", "T", 3] y) {
+        t = Transpose <perm = [0, 2, 1]> (x)
+        c = Conv <pads = [1, 1]> (t, w_a)
+        a = Transpose <perm = [0, 2, 1]> (c)
+        flat = Constant <value = int64[4] {1, -1, 3, 1}> ()
+        dims = Shape (a)
+        first = Shape <start = 0, end = 2> (a)
+        count = ReduceProd <keepdims = 1> (first)
+        r = Reshape (a, flat)
+        ones = ConstantOfShape <value = float[1] {1}> (count)
+        zeros = ConstantOfShape (count)
+        m = ReduceMean <axes = [0, 2, 3]> (r)
+        d = Sub (r, m)
+        q = ReduceSumSquare <axes = [0, 2, 3], keepdims = 0> (d)
+        axes = Constant <value = int64[3] {0, 2, 3}> ()
+        mean = Squeeze (m, axes)
+        three = Constant <value_float = 3.0> ()
+        variance = Div (q, three)
+        n = BatchNormalization <epsilon = 0.001> (r, ones, zeros, mean, variance)
+        y = Reshape (n, dims)
+      }""")
+    result = gru_lower.stream(whole, chunk=chunk, time={"x": 1}, verify=False)
+    assert result.report.stream is not None
+    assert result.report.stream.lag == 1
+    frames = np.random.default_rng(0).standard_normal((2, 17, 3)).astype(np.float32)
+    assert streamed_error(whole, result.model, {"x": frames}, (1, 2, 7)) < 1e-5

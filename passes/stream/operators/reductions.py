@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.passes.stream.operators.frame_norms import frame_norm
 from gru_lower.passes.stream.refusal import Refused
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ def from_axis(streamer: Streamer, node: Node) -> None:
 
 def by_channel(streamer: Streamer, node: Node) -> None:
     """Stream BatchNormalization in inference, and LRN: each entry by itself or with its neighbours among channels."""
+    given = node.timed(streamer)
+    inference = not node.attributes.get("training_mode", 0) and not any(node.outputs[1:])
+    if node.op_type == "BatchNormalization" and inference and len(given) > 1:
+        frame_norm(streamer, node)
+        return
     timed = _ready(streamer, node)
     if node.attributes.get("training_mode", 0) or any(node.outputs[1:]):
         raise Refused("GL851", "it is in training: it norms over all of time")
