@@ -303,6 +303,25 @@ def test_a_sum_of_ones_counts_the_frames(ahead: int, chunk: int) -> None:
     assert streamed_error(whole, result.model, {"x": frames}, (1, 2, 7)) < 1e-5
 
 
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_a_state_of_the_models_own_may_be_later_than_every_output(chunk: int) -> None:
+    whole = text_model("""<ir_version: 8, opset_import: ["": 17]>
+      g (float[1, 3, "T"] x, float[1, 1, 2] h, float[3, 3, 3] w_a, float[1, 6, 3] W, float[1, 6, 2] R)
+        => (float[1, 3, "T"] y, float[1, 1, 2] hn) {
+        y = Conv <pads = [2, 0]> (x, w_a)
+        a = Conv <pads = [0, 2]> (x, w_a)
+        t = Transpose <perm = [2, 0, 1]> (a)
+        b, hn = GRU <hidden_size = 2> (t, W, R, , , h)
+      }""")
+    result = gru_lower.stream(whole, chunk=chunk, verify=False)
+    assert result.report.stream is not None
+    assert (result.report.stream.lag, result.report.stream.settles) == (0, 2)
+    rng = np.random.default_rng(0)
+    feeds = {"x": rng.standard_normal((1, 3, 17)), "h": rng.standard_normal((1, 1, 2))}
+    feeds = {name: value.astype(np.float32) for name, value in feeds.items()}
+    assert streamed_error(whole, result.model, feeds, (1, 2, 7)) < 1e-5
+
+
 def test_inputs_of_different_pace_are_refused_for_that() -> None:
     text = """<ir_version: 8, opset_import: ["": 17]>
       g (float[1, 3, "T"] x, float[1, 2, "S"] z, float[3, 2, 2] w_a, float[3, 3, 3] w_b) => (float[1, 3, "T"] y) {

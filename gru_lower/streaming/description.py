@@ -149,6 +149,7 @@ class StreamDescription:
         states: The states, in the order of their inputs.
         end: How to say that the stream ends, ``None`` where nothing depends on that.
         context: How many earlier frames the whole model is given beside each chunk, for a model streamed by windows.
+        settles: How many frames behind the last one have to be pushed until the model's own states are the last ones.
 
     """
 
@@ -159,6 +160,7 @@ class StreamDescription:
     states: tuple[State, ...]
     end: Ending | None = None
     context: int | None = None
+    settles: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that stands in the metadata and in the report."""
@@ -173,6 +175,8 @@ class StreamDescription:
         }
         if self.context is not None:
             entry["context"] = self.context
+        if self.settles:
+            entry["settles"] = self.settles
         return entry
 
 
@@ -208,6 +212,7 @@ def read(text: str) -> StreamDescription:
             ),
             end=None if end is None else Ending(end["input"], int(end["known_ahead"])),
             context=found.get("context"),
+            settles=int(found.get("settles", 0)),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidModel(

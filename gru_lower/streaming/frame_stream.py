@@ -118,7 +118,9 @@ class FrameStream:
         return output.axis
 
     def _owed(self) -> bool:
-        """Whether some output has frames to come, or its last frame."""
+        """Whether some output has frames to come, or its last frame, or a state of the model's own does."""
+        if self._pushes * self._description.chunk < self._fed + self._description.settles:
+            return True
         for output in self._description.outputs:
             if output.chunk and output.frames_of(self._fed) > self._pushes * output.chunk - output.lag:
                 return True

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.stream.masks import Masks
-from gru_lower.passes.stream.timing import LONG
 from gru_lower.passes.stream.writer import dtype_of
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ class KeptFrames(Masks):
         if more > held:
             return self.delayed(self.delayed(timed, 0, local), more - held, local)
         past = self.past_frames(timed, more, f"{local}_past")
-        if timed.length.of(LONG) - timed.rate * LONG + timed.delay + more > 0:
+        if timed.outlasts + more > 0:
             cache, following = self.keep(timed, more, 0.0, f"{local}_delay")
             own = replace(timed, name=cache)
             past = self.select(self._other_pushes(0, timed.elem_type), own, past, f"{local}_kept")

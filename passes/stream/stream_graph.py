@@ -106,7 +106,7 @@ def stream_graph(scope: Scope, facts: Facts, dims: InputDims, times: Mapping[str
 def _run(scope: Scope, known: Known, dims: InputDims, times: Mapping[str, int], chunk: int, kind: int) -> StreamedGraph:
     found = _Visit(scope, known, dims, times, chunk, kind).run()
     late = any(each.delay > 0 or each.length.of(LONG) > each.rate * LONG for each in found.timed_outputs.values())
-    if not late or not found.streamer.pairs:
+    if not (late or found.streamer.settles) or not found.streamer.pairs:
         return found
     again = _Visit(scope, known, dims, times, chunk, kind)
     again.streamer.outlasts = True  # the model's own states stay as they are while zeros are pushed
@@ -263,7 +263,9 @@ class _Visit:
         lag = max((ceil(Fraction(each.lag) * streamer.chunk / each.chunk) for each in outputs if each.chunk), default=0)
         inputs = tuple(TimedInput(name, axis) for name, axis in self.times.items())
         states: tuple[State, ...] = tuple(written.state for written in streamer.write.states)
-        self.result.description = StreamDescription(streamer.chunk, lag, inputs, tuple(outputs), states, end)
+        self.result.description = StreamDescription(
+            streamer.chunk, lag, inputs, tuple(outputs), states, end, settles=streamer.settles
+        )
 
     def _output(self, name: str) -> StreamedOutput | None:
         streamer = self.streamer

@@ -39,6 +39,7 @@ class StreamedValues:
         steps: The recurrences that step along time, or would if they could, by the site.
         states_of: The first state of each recurrence that steps along time: its input and its output.
         gone: Inputs that nothing asks for any more.
+        settles: How many frames behind the last one a state of the model's own still steps on.
         outlasts: Whether frames are pushed behind the end of the stream, for what is late; known once all is written.
         read: The values whose entries an output comes of.
         notes: What there is to say, as ``(code, message, node)``.
@@ -59,6 +60,7 @@ class StreamedValues:
         self.steps: list[str] = []
         self.states_of: dict[str, tuple[str, str]] = {}
         self.gone: set[str] = set()
+        self.settles = 0
         self.outlasts = False
         self.read: set[str] = set()
         self.notes: list[tuple[str, str, str]] = []

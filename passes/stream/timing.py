@@ -132,6 +132,11 @@ class Timed:
         return self.before != 1 or self.after != 1
 
     @property
+    def outlasts(self) -> Fraction:
+        """How many of its frames come behind those that stand for the last frame of the inputs."""
+        return self.length.of(LONG) - self.rate * LONG + self.delay
+
+    @property
     def identity(self) -> tuple[Any, ...]:
         """What tells it from other values of the same name: views along time are written as no node of their own."""
         history = None if self.history is None else self.history.tobytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -197,6 +198,7 @@ def _state(streamer: Streamer, streamed: _Recurrence, held: HeldStates, first: i
     zero = False
     if kept is not None:
         current, following = _time_major(streamer, streamed, streamed.inputs[first], local), ""
+        streamer.settles = max(streamer.settles, ceil(found.outlasts / found.rate))
         streamer.states_of.setdefault(node.site, (kept, streamer.pairs[kept]))
     else:
         value, own = _first_state(streamer, streamed, node.input(first))
