@@ -33,10 +33,10 @@ def reason_in_numbers(step: RecurrentStep) -> str | None:
     quantisers = list(dict.fromkeys(node.op_type for node in makers if node.op_type in QUANTISERS))
     if quantisers:
         verb = "rounds" if len(quantisers) == 1 else "round"
-        return f"quantised: {_listed(quantisers)} {verb} in its step, and a GRU rounds nothing"
+        return f"quantised: {listed(quantisers)} {verb} in its step, and a GRU rounds nothing"
     kinds = list(dict.fromkeys(kind for node in makers for kind in _cast_floats(step, node)))
     if len(kinds) > 1:
-        return f"mixed precision: casts between {_listed(sorted(kinds))} stand in its step"
+        return f"mixed precision: casts between {listed(sorted(kinds))} stand in its step"
     if kinds:
         return f"mixed precision: a Cast to {kinds[0]} stands in its step"
     drawing = next((node.op_type for node in makers if node.op_type in {*DRAWING, "Dropout"}), None)
@@ -55,5 +55,6 @@ def _cast_floats(step: RecurrentStep, node: NodeProto) -> list[str]:
     return [FLOATS[kind] for kind in (given, to) if kind in FLOATS]
 
 
-def _listed(words: list[str]) -> str:
+def listed(words: list[str]) -> str:
+    """Return words with commas and an "and"."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gru_lower.passes.fuse_gru.algebra.errors import READING_FAILS, TooLargeError
 from gru_lower.passes.fuse_gru.loops import trip_count
+from gru_lower.passes.fuse_gru.reasons.integer_chains import find_integer_chains
 from gru_lower.passes.fuse_gru.recognition import (
     empty_axes,
     inputs_computed_in_loop,
@@ -172,6 +173,10 @@ def _found(interpreter: Interpreter, *, shortest: int, assume: str, empty: str, 
         entry = _site_of(found, rejection)
         if entry is not None:
             found.sites.append(entry)
+    scope = interpreter.scope
+    for chain in find_integer_chains(scope, between_quantisers=not found.sites):
+        name = next(name for name in scope.nodes[chain.products[-1]].output if name)
+        found.sites.append(found.site(name, "seen", "GL801", f"a recurrence that is no GRU: {chain.reason}"))
     return found
 
 

@@ -36,6 +36,8 @@ def gather(algebra: Algebra, tensor: Tensor, axis: int, indices: ConstTensor) ->
             return ConstTensor(np.take(data, np.zeros((1,) * len(indices.dims), np.int64), axis=axis), dims)
         if indices.array.dtype == object and any(isinstance(index, Affine) for index in indices.array.flat):
             raise NotUnderstoodError
+        if not indices.is_full and not all(isinstance(dim, int) for dim in indices.dims):  # the same for a whole batch
+            return ConstTensor(np.asarray(np.take(data, indices.array.astype(np.int64), axis=axis)), dims)
         check_size((*data.shape[:axis], *map(to_int, indices.dims), *data.shape[axis + 1 :]), data.itemsize)
         taken = np.take(data, full_array(indices).astype(np.int64), axis=axis)
         return ConstTensor(np.asarray(taken), dims)
