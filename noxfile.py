@@ -164,6 +164,24 @@ for name, requirements in ENGINES.items():
     live(name, requirements)
 
 
+QUANTISERS = {
+    "onnxruntime": [],  # comes with the package
+    "nncf": ["nncf>=3.4", "openvino"],
+    "quark": ["amd-quark==0.13", "torch==2.13.0"],  # a plain torch brings gigabytes of CUDA
+    "mnn": ["MNN"],
+    "onnx2tf": ["onnx2tf", "ai-edge-litert"],
+}
+"""Tools that quantise what --target quantizers writes, by what names their tests."""
+
+
+@nox.session
+@nox.parametrize("name", list(QUANTISERS))
+def quantisers(session: nox.Session, name: str) -> None:
+    """Quantise lowered models with another tool, and hold size and accuracy; see docs/quantize.md."""
+    session.install(".[test]", *QUANTISERS[name])
+    session.run("pytest", "-q", "-s", "-m", "quantisers", "-k", name, "tests/test_quantisers.py", *session.posargs)
+
+
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """Layers of these sizes are quickest on one, and do not disturb each other."""
 

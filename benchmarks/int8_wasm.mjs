@@ -17,14 +17,15 @@ for (const [name, { data, dims }] of Object.entries(task.feeds)) {
   feeds[name] = new ort.Tensor('float32', Float32Array.from(data), dims)
 }
 const run = async (session, repeats) => {
-  const begun = performance.now()
+  const begun = process.cpuUsage()
   for (let i = 0; i < repeats; i++) await session.run(feeds)
-  return (performance.now() - begun) / repeats
+  const { user, system } = process.cpuUsage(begun)
+  return (user + system) / 1000 / repeats
 }
 const repeats = []
 for (const [session] of sessions) {
   for (let i = 0; i < 3; i++) await session.run(feeds)
-  repeats.push(Math.max(1, Math.round(task.block / (await run(session, 3)))))
+  repeats.push(Math.max(1, Math.round(task.block / Math.max(1e-3, await run(session, 3)))))
 }
 const rounds = []
 const until = performance.now() + task.milliseconds

@@ -144,9 +144,9 @@ def _page(rows: Sequence[Row], version: str) -> str:
     ]
     return f"""# Benchmark: int8 in the browser's onnxruntime
 
-Time of one run in onnxruntime-web {version} under node, one thread, as a share of the float GRU node's in the same process, all in turn:
-`python -m benchmarks int8 --engine wasm`. Weights-only with its session option, or foldable, is held to {LIMIT:.2f}. The last column is
-the file's share of the float one.
+Processor time of one run in onnxruntime-web {version} under node, one thread, as a share of the float GRU node's in the
+same process, all in turn: `python -m benchmarks int8 --engine wasm`. Weights-only with its session option, or foldable,
+is held to {LIMIT:.2f}. The last column is the file's share of the float one.
 
 {table(["GRU", *CONTENDERS, "bytes"], lines)}
 """

@@ -83,12 +83,12 @@ def described(model: onnx.ModelProto) -> dict[str, Any]:
 DRIVER = """
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { stream } from './loop.mjs'
+import { open, stream } from './loop.mjs'
 const ort = createRequire(process.env.MODULES + '/x.js')('onnxruntime-web')
 ort.env.wasm.numThreads = 1
 ort.env.logLevel = 'error'
 const { info, chunks } = JSON.parse(readFileSync('given.json'))
-const session = await ort.InferenceSession.create(new Uint8Array(readFileSync('model.onnx')))
+const session = await open(ort, new Uint8Array(readFileSync('model.onnx')))
 const source = chunks.map(({ data, dims }) => ({ x: new ort.Tensor('float32', Float32Array.from(data), dims) }))
 const pushes = []
 for await (const outputs of stream(ort, session, info, source)) {

@@ -1,4 +1,4 @@
-"""Unrolled recurrences whose products are of whole numbers: the same quantised weights multiply what came of them before.
+"""Unrolled recurrences in whole numbers: the same quantised weights multiply what came of them a step before.
 
 The interpreter takes such products for values of their own, so nothing of the recurrence is seen in polynomials.
 """
