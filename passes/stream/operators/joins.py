@@ -165,6 +165,8 @@ def _frames(streamer: Streamer, name: str, found: Timed, axis: int) -> Array:
     value = streamer.known.at.value(name)
     if value is None or streamer.known.follows_time(name) or streamer.known.differs_by_content(name):
         raise Refused("GL855", f"{name} stands beside the stream along axis {axis}, which is time, and is no constant")
+    if value.ndim != len(found.dims):
+        raise Refused("GL855", f"{name} stands beside the stream along axis {axis}, and has other axes")
     keep = tuple(
         slice(0, 1) if not isinstance(dim, int) and place != axis else slice(None)
         for place, dim in enumerate(found.dims)
