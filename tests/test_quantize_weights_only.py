@@ -211,3 +211,20 @@ def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
     said = " ".join(capsys.readouterr().out.split())
     assert "weights-only: int8 weights" in said
     assert "Size:" in said
+
+
+@pytest.mark.parametrize("outputs", [("Y", "Y_h"), ("", "Y_h")])
+@pytest.mark.parametrize("options", [{"all": True}, {"weights_only": True}])
+def test_the_report_shows_sizes_and_errors_over_the_steps(outputs: tuple[str, str], options: dict[str, Any]) -> None:
+    model = gru_model(H=32, I=32, T=40, outputs=outputs, linear_before_reset=1)
+    report = gru_lower.quantize(model, **options).report
+    done = report.sites[0].quantisation
+    assert (done.weights, done.bytes_before) == ("int8", 2 * 4 * 96 * 32)
+    assert 0.25 * done.bytes_before < done.bytes_after < 0.3 * done.bytes_before
+    assert report.sizes is not None
+    assert report.sizes["before"] == model.ByteSize()
+    assert report.sizes["after"] < report.sizes["before"]
+    assert done.errors.steps == 40
+    assert [done.errors.by_step[place][0] for place in (0, -1)] == [1, 40]
+    assert 30 < done.errors.snr_db < 70
+    assert "over 40 steps" in done.describe()

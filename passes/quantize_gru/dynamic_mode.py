@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
+from gru_lower.graph.model import Model
+from gru_lower.graph.names import Names
+from gru_lower.graph.scopes import subgraphs
+from gru_lower.graph.tensor_size import byte_size
 from gru_lower.gru.constant_inputs import constant_inputs
+from gru_lower.passes.base import Context
 from gru_lower.passes.lower_gru.choose_form import Choice
 from gru_lower.passes.lower_gru.lower_gru import LowerGru
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
 from gru_lower.passes.lower_gru.products import Products
+from gru_lower.passes.quantize_gru.all_states import putting_out, with_all_states
 from gru_lower.passes.quantize_gru.costs import costs
+from gru_lower.verification.sites.quantisation import Quantisation
+from gru_lower.verification.sites.site import Change
+from gru_lower.verification.sites.site_models import site_pair
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from onnx import NodeProto
+
     from gru_lower.graph.facts import Facts
-    from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
-    from gru_lower.passes.base import Context, PassResult
+    from gru_lower.passes.base import PassResult
     from gru_lower.passes.quantize_gru.quantize_options import QuantizeOptions
+    from gru_lower.verification.sites.site import Site, SitePair
 
+WHOLE = (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT4, TensorProto.UINT4)
+"""The types of weights in whole numbers."""
+SCALE = 4
+"""Bytes of a scale."""
 DYNAMIC_QUANTIZE_LINEAR = 11
 """The opset from which DynamicQuantizeLinear is there."""
 
@@ -34,7 +52,47 @@ def quantise_dynamically(model: Model, options: QuantizeOptions, ctx: Context) -
         ctx: What passes share.
 
     """
-    return _Quantising(options).run(model, ctx)
+    kept = replace(ctx, keep_changes=True)
+    result = _Quantising(options).run(model, kept)
+    for site in result.sites:
+        change = site.change
+        if site.action != "quantised" or not isinstance(change, Change):
+            continue
+        site.quantisation = _quantisation(change, options.weights)
+        if ctx.keep_changes and not change.spec.Y:
+            site.change = _with_all_states(site, change, model, options, kept)
+        site.change = site.change if ctx.keep_changes else None
+    return result
+
+
+def _quantisation(change: Change, weights: str) -> Quantisation:
+    """Return what was done to a GRU: its weights in whole numbers, each matrix [K, N] with N scales."""
+    tensors = [*change.initializers, *_body_initializers(change.nodes)]
+    whole = [tensor for tensor in tensors if tensor.data_type in WHOLE and len(tensor.dims) > 1]
+    before = sum(byte_size(change.constants[key]) for key in ("W", "R"))
+    after = sum(byte_size(tensor) + SCALE * tensor.dims[-1] for tensor in whole)
+    return Quantisation("dynamic", weights, before, after)
+
+
+def _body_initializers(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
+    for node in nodes:
+        for _, body in subgraphs(node):
+            yield from body.initializer
+            yield from _body_initializers(body.node)
+
+
+def _with_all_states(
+    site: Site, change: Change, model: Model, options: QuantizeOptions, ctx: Context
+) -> Change | SitePair | None:
+    """Return the change of a GRU as it would be if it put out the states of all steps, to tell its errors by."""
+    whole = with_all_states(change.spec, Names(model.proto))
+    asking = replace(change, spec=whole, original=putting_out(change.original, whole), nodes=[])
+    pair = site_pair(replace(site, change=asking), model.ir_version, model.base_dir, "zero")
+    if pair is None:
+        return change
+    alone = Model(pair.original, path=model.path)
+    found = _Quantising(options).run(alone, replace(ctx, progress=Context().progress)).sites
+    return found[0].change if found and found[0].action == "quantised" else change
 
 
 class _Quantising(LowerGru):

@@ -37,7 +37,7 @@ class StepErrors:
         first, last = self.by_step[0][1], self.by_step[-1][1]
         if self.steps == 1:
             return said.removesuffix("s")
-        how = "growing" if self.grows else "not growing"
+        how = "still growing at the end" if self.grows else "no longer growing at the end"
         return f"{said}, {how}: {first:.2g} after the first, {last:.2g} after the last"
 
     def to_json(self) -> dict[str, Any]:
