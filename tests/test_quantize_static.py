@@ -266,3 +266,24 @@ def test_a_gru_in_a_body_is_kept() -> None:
     sites = gru_lower.quantize(model, static=[case]).report.sites
     assert min((site.scope, site.action, site.code) for site in sites) == ("main", "quantised", None)
     assert [site.code for site in sites if site.scope != "main"] == ["GL335"]
+
+
+def test_a_layout_that_onnxruntime_does_not_run_is_calibrated_all_the_same() -> None:
+    model = gru_model(layout=1, linear_before_reset=1)
+    cases = cases_of(model)
+    result = gru_lower.quantize(model, static=cases)
+    assert result.report.sites[0].action == "quantised"
+    twin = gru_model(linear_before_reset=1)
+    expected = run(twin, {"X": cases[0]["X"].swapaxes(0, 1)})[0]
+    found = run(result.model, cases[0])[0].transpose(1, 2, 0, 3)
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_numbers_that_are_none_are_no_range() -> None:
+    model = gru_model()
+    nothing = [{"X": np.full((6, 2, 5), np.nan, np.float32)}]
+    with pytest.raises(GruLowerError, match="finite numbers of the calibration inputs"):
+        gru_lower.quantize(model, static=nothing, verify=False)
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.full((1, 24, 5), np.inf, np.float32), "W"))
+    site = gru_lower.quantize(model, static=cases_of(model), verify=False).report.sites[0]
+    assert (site.action, site.code) == ("kept", "GL333")

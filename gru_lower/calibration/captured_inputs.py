@@ -8,6 +8,7 @@ from gru_lower.errors import Unsupported
 from gru_lower.graph.facts import MAIN
 from gru_lower.verification.running.capture_values import capture_values
 from gru_lower.verification.worker.run_failure import RunFailure
+from gru_lower.verification.worker.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,14 +52,7 @@ def capture_inputs(
     }
     found: dict[str, list[Feeds]] = {site: [] for site in chosen}
     for number, case in enumerate(cases, 1):
-        try:
-            values = capture_values(model.proto, list(wanted), case, worker, model.base_dir) if wanted else {}
-        except RunFailure as error:
-            raise Unsupported(
-                f"the model does not run on calibration case {number}: {error}",
-                code="GL336",
-                hint="check the shapes and values of the calibration inputs",
-            ) from error
+        values = _captured(model, list(wanted), case, worker, number) if wanted else {}
         for site, (_, spec) in chosen.items():
             found[site].append(
                 {
@@ -67,3 +61,18 @@ def capture_inputs(
                 }
             )
     return found
+
+
+def _captured(model: Model, wanted: Sequence[str], case: Feeds, worker: Worker, number: int) -> Feeds:
+    """Return values in onnxruntime or, where that has no kernel for the model, in onnx's evaluator."""
+    failure: RunFailure | None = None
+    for runtime in RUNTIMES:
+        try:
+            return capture_values(model.proto, wanted, case, worker, model.base_dir, runtime)
+        except RunFailure as error:
+            failure = failure or error
+    raise Unsupported(
+        f"the model does not run on calibration case {number}: {failure}",
+        code="GL336",
+        hint="check the shapes and values of the calibration inputs",
+    ) from failure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from onnx import TensorProto
 
 from gru_lower.calibration.captured_inputs import capture_inputs
@@ -80,7 +81,7 @@ def quantise_statically(model: Model, options: QuantizeOptions, ctx: Context) ->
     for each in chosen:
         scope, index, _, site = each.found
         if "Ht" not in each.ranges.ranges:
-            site.code, site.message = "GL336", "no step of it runs on the calibration inputs"
+            site.code, site.message = "GL336", "no step of it runs on finite numbers of the calibration inputs"
             result.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
             continue
         if each.form == "unroll":
@@ -177,12 +178,22 @@ def _refusal(scope: Scope, spec: GruSpec, settings: StaticSettings, facts: Facts
     computed = [key for key in ("W", "R", "B") if key in spec.inputs and key not in constants]
     if computed:
         return Choice("", f"{' and '.join(computed)} {'is' if len(computed) == 1 else 'are'} no constant", "GL323")
+    wild = [key for key in ("W", "R", "B") if key in spec.inputs and not _is_finite(scope, spec.inputs[key], facts)]
+    if wild:
+        return Choice(
+            "", f"its {' and '.join(wild)} {'holds' if len(wild) == 1 else 'hold'} NaN or infinities", "GL333"
+        )
     sixteen = "int16" in (settings.scheme.activations, settings.scheme.state) and not settings.scheme.domain
     needed = TAKES_INT16 if sixteen else SCALES_BY_ROW
     if scope.opset < needed:
         what = "takes int16" if sixteen else "takes a scale for each row"
         return Choice("", f"its opset is {scope.opset}; DequantizeLinear {what} from opset {needed} on", "GL334")
     return None
+
+
+def _is_finite(scope: Scope, name: str, facts: Facts) -> bool:
+    values = facts.array(scope, name)
+    return values is None or bool(np.isfinite(values).all())
 
 
 def _calibrate(model: Model, chosen: list[_Calibrated], facts: Facts, ctx: Context) -> None:

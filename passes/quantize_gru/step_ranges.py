@@ -83,7 +83,7 @@ class StepRanges:
                 self.note("Ht", state)
             for t in reversed(range(steps)) if direction.reverse else range(steps):
                 rows = np.flatnonzero(t < lens)
-                if rows.size:
+                if rows.size and np.isfinite(x[t, rows]).any():
                     xt = algebra.project(self.note("X", x[t, rows]))
                     state[rows] = step(
                         algebra, direction, xt, state[rows], linear_before_reset=spec.linear_before_reset
