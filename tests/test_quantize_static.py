@@ -287,3 +287,33 @@ def test_numbers_that_are_none_are_no_range() -> None:
     model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.full((1, 24, 5), np.inf, np.float32), "W"))
     site = gru_lower.quantize(model, static=cases_of(model), verify=False).report.sites[0]
     assert (site.action, site.code) == ("kept", "GL333")
+
+
+def test_the_verdict_says_what_it_was_judged_on() -> None:
+    model = gru_model()
+    cases = cases_of(model)
+    said = {
+        "calibration": gru_lower.quantize(model, static=cases).report.verification,
+        "given": gru_lower.quantize(model, static=cases, inputs=cases[:1]).report.verification,
+        "generated": gru_lower.quantize(model, weights_only=True).report.verification,
+    }
+    for kind, found in said.items():
+        assert f"{kind} inputs" in found.message
+        assert [each.output for each in found.fidelity] == ["Y", "Y_h"]
+
+
+def test_with_a_state_in_eight_bits_nothing_but_what_is_around_is_computed_in_floats() -> None:
+    model = gru_model(linear_before_reset=1, initial=True)
+    small = gru_lower.quantize(model, static=cases_of(model), state="int8", form="unroll").model
+    made = {name: node.op_type for node in small.graph.node for name in node.output}
+    readers: dict[str, list[str]] = {}
+    for node in small.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node.op_type)
+    for node in small.graph.node:
+        if node.op_type in ("MatMul", "Gemm", "Add", "Sub", "Mul", "Sigmoid", "Tanh", "Slice", "Gather"):
+            first = [name for name in node.input if name in made][:2]
+            if node.op_type in ("Slice", "Gather") and made[first[0]] != "DequantizeLinear":
+                continue  # X and the first state, as they come in
+            assert all(made[name] == "DequantizeLinear" for name in first), node
+            assert all(set(readers[name]) == {"QuantizeLinear"} for name in node.output), node

@@ -69,7 +69,7 @@ def quantize_model(model: Model, options: QuantizingOptions) -> Result:
     how = options.how_to_verify()
     calibration, expected = _calibration(model, options)
     if how is not None and how.inputs is None and calibration is not None:
-        how = replace(how, inputs=calibration, expected=expected)
+        how = replace(how, inputs=calibration, expected=expected, inputs_are="calibration")
     before = model.data_size()
     result = rewrite_model(
         model,

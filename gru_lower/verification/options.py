@@ -43,6 +43,7 @@ class VerifyOptions:
         match: Whether inputs and outputs are paired by their names or by their positions.
         by_fidelity: Whether noise decides rather than tolerances; if None, where one of the models alone is quantised
             and no tolerance is given.
+        inputs_are: What messages call the given inputs.
         providers: onnxruntime's execution providers, in order of preference ("cuda"); its CPU's if empty.
 
     """
@@ -64,6 +65,7 @@ class VerifyOptions:
     ignore: tuple[str, ...] = ()
     fixed_dims: Mapping[str, int] = field(default_factory=dict)
     by_fidelity: bool | None = None
+    inputs_are: str = "given"
     providers: tuple[str, ...] = ()
     match: Literal["name", "position"] = "name"
 

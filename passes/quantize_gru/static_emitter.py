@@ -21,6 +21,8 @@ COMPUTES = frozenset(
     | {"ThresholdedRelu", "Softplus", "Max", "Min", "Where"}
 )
 """The operators whose results are rounded; others only move values."""
+VIEWS = frozenset({"Reshape", "Transpose", "Slice", "Gather", "Squeeze", "Unsqueeze"})
+"""Those whose results a chip without floats wants rounded as well, by the scale of what they move."""
 REVERSE = "reverse_"
 
 
@@ -53,6 +55,7 @@ class StaticEmitter(Emitter):
         """Start an empty graph."""
         super().__init__(v.opset, v.elem_type, v.vocabulary, around)
         self._v = v
+        self._roles: dict[int, str] = {}
 
     def value(self, name: str) -> Value:
         """Return the free value of a name; an initial state is rounded where the state is."""
@@ -77,7 +80,10 @@ class StaticEmitter(Emitter):
         if op_type == "MatMul":
             inputs = self._rounded_operands(*inputs)
         result = super().op(op_type, inputs, name, **attributes)
-        return self._maybe_rounded(result, name) if op_type in COMPUTES else result
+        if op_type in COMPUTES:
+            return self._maybe_rounded(result, name)
+        role = self._roles.get(id(inputs[0])) if op_type in VIEWS and inputs else None
+        return result if role is None or self._v.scheme.state == "float" else self._rounded(result, role)
 
     def _maybe_rounded(self, value: Value, name: str) -> Value:
         """Return a value rounded where the scheme asks for it."""
@@ -106,7 +112,9 @@ class StaticEmitter(Emitter):
         """Return a value rounded to whole numbers and back, by the scale of its role."""
         scale, zero_point = super().value(f"{role}_scale"), super().value(f"{role}_zero_point")
         whole = self._quantiser("QuantizeLinear", [value, scale, zero_point], f"{value.name}_quantised")
-        return self._quantiser("DequantizeLinear", [whole, scale, zero_point], f"{value.name}_rounded")
+        made = self._quantiser("DequantizeLinear", [whole, scale, zero_point], f"{value.name}_rounded")
+        self._roles[id(made)] = role
+        return made
 
     def _dequantised(self, name: str, axis: int, *, zero_point: bool = False) -> Value:
         """Return a constant that is stored in whole numbers: a weight, or a bias in the steps of its products."""

@@ -203,6 +203,8 @@ def _verify(
     runs = Runs(cases, outputs, runtime, ran_in)
     by_fidelity = decides_by_fidelity(pair.original.model, pair.rewrite.model, options)
     found = judge_fidelity(runs) if by_fidelity else judge_runs(pair, runs)
+    if by_fidelity:
+        notes.insert(0, f"judged on {'generated' if options.inputs is None else f'the {options.inputs_are}'} inputs")
     findings: list[Diagnostic] = []
     drawn = DrawnInputs()
     try:
