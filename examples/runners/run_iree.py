@@ -14,6 +14,8 @@ from runner import Arrays, main, names
 
 TARGET = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu"]
 PORTABLE = "--iree-llvmcpu-target-cpu=generic"
+FLOAT64 = "--iree-input-demote-f64-to-f32=false"
+"""Else float64 is computed in float32, and inputs of it do not fit."""
 
 
 def run(model: str, feeds: Arrays) -> Arrays:
@@ -25,7 +27,7 @@ def run(model: str, feeds: Arrays) -> Arrays:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr.strip().splitlines()[-1])
-        compiled = compiler.tools.compile_file(imported, input_type="onnx", extra_args=[*TARGET, PORTABLE])
+        compiled = compiler.tools.compile_file(imported, input_type="onnx", extra_args=[*TARGET, PORTABLE, FLOAT64])
     module = runtime.load_vm_flatbuffer(compiled, driver="local-task")
     function = next(name for name in module.vm_module.function_names if not name.startswith("__") and "$" not in name)
     results = module[function](*[np.ascontiguousarray(feeds[name]) for name in inputs])
