@@ -87,6 +87,55 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert fragment in anchors(file.read_text(encoding="utf-8")), f"{target}: no such heading"
 
 
+def _lines_to_run() -> list[str]:
+    """Return the lines of the README's block of commands, each as it stands."""
+    block = shell_blocks((ROOT / "README.md").read_text(encoding="utf-8"))[2]
+    return block.splitlines()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the lines are written for a shell")
+def test_the_block_of_commands_runs_from_its_first_line_to_its_last(tmp_path: Path) -> None:
+    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
+    command = tmp_path / "bin" / "gru-lower"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m gru_lower "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    env = os.environ | {"PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}"}
+    assert len(_lines_to_run()) > 15
+    for line in _lines_to_run():
+        words = ["bash", "-ec", line]
+        done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        for name in re.findall(r"writes ([\w.]+\w)", line):
+            assert (tmp_path / name).stat().st_size > 0, line
+
+
+def _printed_by_first_command() -> str:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return text.partition("```text\n")[2].partition("```")[0]
+
+
+def test_what_the_first_command_prints_is_shown(tmp_path: Path) -> None:
+    words = shlex.split(first_commands()[0].partition("gru-lower ")[2])
+    words[words.index("-o") + 1] = str(tmp_path / "lowered.onnx")
+    done = subprocess.run(
+        [sys.executable, "-m", "gru_lower", *words],
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "120", "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    for line in _printed_by_first_command().splitlines():
+        assert re.search(f"^{_as_pattern(line)}$", done.stdout, re.MULTILINE), done.stdout
+
+
+def _as_pattern(line: str) -> str:
+    """Return a pattern of a line: ``...`` is anything; which elements differ most, and by how much, is the CPU's."""
+    pattern = re.escape(line).replace(re.escape("..."), ".*")
+    return re.sub(r"\d\S*", lambda _: r"\d\S*", pattern) if "largest error" in line else pattern
+
+
 @pytest.mark.readme
 @pytest.mark.skipif(INSIDE in os.environ, reason="already running inside the README's own commands")
 def test_first_commands_work_as_they_stand(tmp_path: Path) -> None:
