@@ -106,7 +106,7 @@ def _to(module: ModuleType, o: dict[str, Any]) -> int:
     weights, config = module.to_weights(model, **how), module.to_config(model, **how)
     data = weight_files.to_bytes(weights, o["target"], config, weight_files.SAFETENSORS if piped else output.suffix)
     if piped:
-        write_bytes(data)
+        write_bytes([data])
         return 0
     weight_files.write(output, data, overwrite=o["overwrite"])
     if not o["quiet"]:

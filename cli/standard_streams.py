@@ -7,11 +7,14 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from gru_lower.errors import Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 STANDARD = (0, 1, 2)
 
@@ -106,20 +109,21 @@ def write_document(text: str) -> None:
         sys.stdout.flush()
 
 
-def write_bytes(data: bytes) -> None:
-    """Write a file's bytes to stdout.
+def write_bytes(blocks: Iterable[bytes | memoryview]) -> None:
+    """Write a file's bytes to stdout, block by block.
 
     Raises:
         Unsupported: stdout does not take all of them.
 
     """
     with _WholeResult():
-        left = memoryview(data)
-        while left:  # an unbuffered stdout may take less than it is given
-            count = sys.stdout.buffer.write(left)
-            if not count:
-                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-            left = left[count:]
+        for block in blocks:
+            left = memoryview(block)
+            while left:  # an unbuffered stdout may take less than it is given
+                count = sys.stdout.buffer.write(left)
+                if not count:
+                    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                left = left[count:]
         sys.stdout.buffer.flush()
 
 

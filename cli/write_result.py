@@ -117,6 +117,6 @@ def write_result(o: dict[str, Any], outputs: Outputs, result: Result) -> Report:
     if o["dry_run"] or (different and (outputs.piped or not o["keep_different"])):
         return result.report
     if outputs.piped:
-        write_bytes(result.held.to_bytes())
+        write_bytes(result.held.blocks())
         return with_output(result.report, "-", result.held.sha256())
     return with_output(result.report, str(output), save(result.held, output, overwrite=o["overwrite"]))

@@ -52,18 +52,19 @@ class Source:
         return self._back(proto)
 
 
-def read(source: Any) -> Source:  # noqa: ANN401 - whatever holds a model
+def read(source: Any, *, whole: bool = False) -> Source:  # noqa: ANN401 - whatever holds a model
     """Read a model.
 
     Args:
         source: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or torch.onnx.ONNXProgram.
+        whole: Whether large constants in a file are read, too; else they are left there.
 
     Raises:
         InvalidModel: It is none of these, or the file is no readable model.
 
     """
     if isinstance(source, (str, os.PathLike)):
-        return Source(graph_model.load(Path(source)), _as_proto)
+        return Source(graph_model.load(Path(source), whole=whole), _as_proto)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return Source(graph_model.parse(bytes(source)), _as_proto)
     if isinstance(source, onnx.ModelProto):

@@ -118,7 +118,7 @@ def _matched(left: Model, right: Model, options: VerifyOptions) -> tuple[Model, 
     if options.match == "name":
         return right, ""
     proto, unmatched = matched_by_position(left.proto, right.proto)
-    return Model(proto, path=right.path, modified=True, notes=right.notes), unmatched
+    return Model(proto, path=right.path, modified=True, notes=right.notes, aside=right.aside), unmatched
 
 
 def _compare(left: Model, right: Model, options: VerifyOptions, progress: Callable[[str], None]) -> Verification:

@@ -61,3 +61,12 @@ def too_large(name: str) -> Unsupported:
         code="GL005",
         hint="save it with external data: onnx.save(model, path, save_as_external_data=True)",
     )
+
+
+def too_large_to_write(why: str) -> Unsupported:
+    """Return the error for a model that would be larger than a protobuf message may be."""
+    return Unsupported(
+        f"the model is too large to be written as one file ({why})",
+        code="GL005",
+        hint="save it with external data first: onnx.save(model, path, save_as_external_data=True)",
+    )

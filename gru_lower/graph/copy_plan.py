@@ -100,7 +100,7 @@ class CopyPlan:
                 hashed = pool.submit(digest.update, gap)
                 writer.write(gap)
                 with open_file(part.source) as reader:
-                    for block in _copied(part, reader) if part.shape is None else _transposed(part, reader):
+                    for block in blocks(part, reader):
                         hashed.result()
                         hashed = pool.submit(digest.update, block)
                         writer.write(block)
@@ -122,6 +122,20 @@ def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             found.append((start, end))
     return found
+
+
+def blocks(part: Part, reader: BinaryIO) -> Iterator[memoryview]:
+    """Yield the bytes of a part, block by block, as they go to the new file.
+
+    Args:
+        part: The part; a block of it stays as it is until the next but one.
+        reader: Its file, opened.
+
+    Raises:
+        InvalidModel: The file is too short.
+
+    """
+    return _copied(part, reader) if part.shape is None else _transposed(part, reader)
 
 
 def _copied(part: Part, reader: BinaryIO) -> Iterator[memoryview]:

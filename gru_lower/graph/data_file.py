@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from onnx import TensorProto
 
+    from gru_lower.graph.model import Model
+
 DIGITS = 16
 
 
@@ -34,9 +36,7 @@ class DataFile:
     with an error the copy is removed; behind it the model refers again to what it was read with.
 
     Args:
-        proto: The model.
-        base_dir: The folder that its locations are relative to; ``None`` for a model without one, of which nothing is
-            copied.
+        model: The model; of one that was read from no file nothing is copied.
         target: The file that the model will be written to. Data that is found from there, too, in a file that is no
             link out of the folder, is not copied; transposed views always are.
 
@@ -46,14 +46,17 @@ class DataFile:
 
     """
 
-    def __init__(self, proto: onnx.ModelProto, base_dir: Path | None, target: Path) -> None:
+    def __init__(self, model: Model, target: Path) -> None:
         """See what has to be copied."""
         self._target = target
         self._views: list[tuple[TensorProto, TensorProto]] = []
+        base_dir = model.base_dir
         if base_dir is not None:
             stays: dict[str, bool] = {}
-            for tensor in filter(is_external, tensors(proto)):
+            for tensor in filter(is_external, tensors(model.proto)):
                 where = view(tensor)
+                if model.holds_aside(tensor):
+                    continue
                 if where.location not in stays:
                     stays[where.location] = _stays(resolve(where.location, base_dir, tensor.name), where, target)
                 if not stays[where.location] or dims_before(tensor) is not None:

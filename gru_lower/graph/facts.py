@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gru_lower.graph import tensor_values
 from gru_lower.graph.computed_constants import ComputedConstants, Place
 from gru_lower.graph.constant_nodes import constant_of
+from gru_lower.graph.external_data import is_external
 from gru_lower.graph.local_functions import Functions, key_of, resolve
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.graph.shape_inference import infer
 from gru_lower.graph.tensor_types import declared_types, dims_of, is_static
 
 if TYPE_CHECKING:
-    import numpy as np
     from onnx import NodeProto, TensorProto, ValueInfoProto
 
     from gru_lower.graph.model import Model
@@ -107,6 +109,11 @@ class Facts:
         """Return the values of a constant, or ``None``."""
         tensor = self.constant(scope, name)
         return None if tensor is None else self._read(tensor)
+
+    def are_zeros(self, tensor: TensorProto) -> bool:
+        """Whether a tensor is known to be all zeros; one outside the model's file is not read for that."""
+        outside = is_external(tensor) and not self._model.holds_aside(tensor)
+        return not (outside or np.any(self._read(tensor)))
 
     def _read(self, tensor: TensorProto) -> np.ndarray[Any, np.dtype[Any]]:
         return tensor_values.to_array(tensor, self._model.base_dir)

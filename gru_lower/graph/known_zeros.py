@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_lower.graph import external_data, tensor_values
+from gru_lower.graph import tensor_values
 from gru_lower.graph.scopes import is_onnx
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def is_zero(facts: Facts, scope: Scope, name: str) -> bool:
         scope, name = pending.pop()
         tensor = facts.constant(scope, name)
         if tensor is not None:
-            if external_data.is_external(tensor) or np.any(tensor_values.to_array(tensor, None)):
+            if not facts.are_zeros(tensor):
                 return False
             continue
         home = scope.find(name)

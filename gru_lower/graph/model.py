@@ -16,16 +16,19 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
-from gru_lower.errors import InvalidModel, Unsupported
+from gru_lower.errors import InvalidModel
 from gru_lower.graph import bounded_read, external_data, file_kinds, model_tensors, tensor_values
 from gru_lower.graph.node_order import is_in_order, sort_scopes
 from gru_lower.graph.scopes import walk
+from gru_lower.graph.set_aside import set_aside
 from gru_lower.graph.validation.validate_model import validate_model
+from gru_lower.graph.whole_bytes import bring_back, whole_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gru_lower.graph.node_order import Disorder
+    from gru_lower.graph.set_aside import Aside
 
 PROTOBUF_LIMIT = bounded_read.LIMIT
 UNSORTED = "GL733"
@@ -38,10 +41,11 @@ class Model:
 
     Attributes:
         proto: The model. Passes edit it through :mod:`gru_lower.graph.splice` and set :attr:`modified`.
-        raw: The bytes it was read from; ``None`` for a model handed over in memory.
+        raw: The bytes it was read from; ``None`` for a model handed over in memory. Without what was set aside.
         path: The file it was read from; ``None`` for bytes and protos.
         modified: Whether :attr:`proto` differs from :attr:`raw` in more than the order of its nodes.
         notes: What was met on reading it that every report is to say.
+        aside: Where its large constants were left, ``None`` where all of it is in memory.
 
     """
 
@@ -50,6 +54,7 @@ class Model:
     path: Path | None = None
     modified: bool = False
     notes: list[Diagnostic] = field(default_factory=list)
+    aside: Aside | None = None
     _names: set[str] | None = field(default=None, repr=False)
 
     @property
@@ -62,11 +67,15 @@ class Model:
         """The model's IR version; below 4 every initializer has to be a graph input as well."""
         return self.proto.ir_version
 
+    def holds_aside(self, tensor: onnx.TensorProto) -> bool:
+        """Whether a tensor is inside the model, and its bytes were left in the file."""
+        return self.aside is not None and self.aside.holds(tensor)
+
     def copy(self) -> Model:
         """Return a model whose edits leave this one alone."""
         proto = onnx.ModelProto()
         proto.CopyFrom(self.proto)
-        return Model(proto, self.raw, self.path, self.modified, list(self.notes))
+        return Model(proto, self.raw, self.path, self.modified, list(self.notes), self.aside)
 
     def result(self) -> onnx.ModelProto:
         """Return the model to hand back: as it was read where nothing was edited, with its nodes in the order given."""
@@ -80,43 +89,58 @@ class Model:
         outside = (tensor for tensor in model_tensors.tensors(self.proto) if external_data.is_external(tensor))
         return int(self.proto.ByteSize()) + sum(external_data.view(tensor).length for tensor in outside)
 
-    def to_bytes(self) -> bytes:
-        """Serialise: the bytes as read where nothing was edited.
+    def blocks(self, *, edited: bool = False) -> Iterable[bytes | memoryview]:
+        """Return the model's bytes, block by block: those that were read where nothing was edited.
+
+        Args:
+            edited: Whether it was, even if nobody said so.
 
         Raises:
+            InvalidModel: External data is missing, too short, or outside the model's folder; or the file the model was
+                read from has changed since.
             Unsupported: The model is larger than a protobuf message may be (2 GiB).
 
         """
-        return self.raw if not self.modified and self.raw is not None else self.serialized()
-
-    def serialized(self) -> bytes:
-        """Serialise the model as it is now, edited or not; transposed views are read into it first.
-
-        Raises:
-            InvalidModel: External data is missing, too short, or outside the model's folder.
-            Unsupported: The model is larger than a protobuf message may be (2 GiB).
-
-        """
-        tensor_values.read_transposed(self.proto, self.base_dir)
+        if self.raw is not None and not edited and not self.modified:
+            return [self.raw] if self.aside is None else self.aside.blocks()
+        tensor_values.read_transposed(self.proto, self.base_dir, besides=self.aside)
         try:
-            return bytes(self.proto.SerializeToString())
+            raw = bytes(self.proto.SerializeToString())
         except (EncodeError, ValueError) as error:
-            raise Unsupported(
-                f"the model is too large to be written as one file ({error})",
-                code="GL005",
-                hint="save it with external data first: onnx.save(model, path, save_as_external_data=True)",
-            ) from error
+            raise bounded_read.too_large_to_write(str(error)) from error
+        return [raw] if self.aside is None else whole_bytes(raw, self.aside).blocks()
+
+    def to_bytes(self) -> bytes:
+        """Serialise: the bytes as read where nothing was edited; raises what :meth:`blocks` does."""
+        return b"".join(self.blocks())
 
     def sha256(self) -> str:
         """Return the digest of :meth:`to_bytes`, as the report names it."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()
+        digest = hashlib.sha256()
+        for block in self.blocks():
+            digest.update(block)
+        return digest.hexdigest()
+
+    def bring_back(self) -> None:
+        """Read all that was set aside, so that the model needs its file no more.
+
+        Raises:
+            InvalidModel: The file has changed since the model was read.
+
+        """
+        if self.aside is not None:
+            if self.raw is not None:
+                self.raw = None if self.modified else b"".join(self.aside.blocks())
+            bring_back(self.proto, self.aside)
+            self.aside = None
 
 
-def load(source: str | Path) -> Model:
-    """Read a model from a file without touching its external data.
+def load(source: str | Path, *, whole: bool = False) -> Model:
+    """Read a model from a file without touching its external data, nor the large constants in it.
 
     Args:
         source: Path of an ``.onnx`` file.
+        whole: Whether its constants are read all the same.
 
     Raises:
         InvalidModel: The file is missing, unreadable, something else than ONNX, or truncated.
@@ -129,21 +153,23 @@ def load(source: str | Path) -> Model:
         if path.is_dir():
             what, hint = file_kinds.recognise_folder(path)
             raise InvalidModel(f"{path}: {what}", code="GL002", hint=hint)
-        raw = bounded_read.read_file(path, PROTOBUF_LIMIT)
+        found = None if whole else set_aside(path)
+        raw, aside = (bounded_read.read_file(path, PROTOBUF_LIMIT), None) if found is None else found
     except OSError as error:
         raise InvalidModel(
             f"{path}: cannot be read ({error.strerror or error})", code="GL001", hint="check the file's permissions"
         ) from error
-    return parse(raw, path=path)
+    return parse(raw, path=path, aside=aside)
 
 
-def parse(raw: bytes, *, path: Path | None = None, checked: bool = False) -> Model:
+def parse(raw: bytes, *, path: Path | None = None, checked: bool = False, aside: Aside | None = None) -> Model:
     """Parse the bytes of an ``.onnx`` file.
 
     Args:
         raw: The file's content.
         path: Where it came from: for messages, and for external data, which is looked up beside it.
         checked: Whether these very bytes have been parsed before, and held to ONNX's rules.
+        aside: Where large constants were left.
 
     Raises:
         InvalidModel: The bytes are no ONNX model, only the beginning of one, or one that breaks ONNX's rules.
@@ -177,7 +203,9 @@ def parse(raw: bytes, *, path: Path | None = None, checked: bool = False) -> Mod
             code="GL003",
             hint="the file may be cut short or be something else; check it with onnx.checker.check_model",
         )
-    return hold(proto, raw, path, checked=checked)
+    model = hold(proto, raw, path, checked=checked)
+    model.aside = aside
+    return model
 
 
 def hold(proto: onnx.ModelProto, raw: bytes | None = None, path: Path | None = None, *, checked: bool = False) -> Model:

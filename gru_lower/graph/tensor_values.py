@@ -18,6 +18,8 @@ from gru_lower.graph.tensor_size import byte_size, itemsize
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gru_lower.graph.set_aside import Aside
+
 
 BLOCK = 1 << 22
 
@@ -57,15 +59,20 @@ def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any,
     return array if before is None else array.T
 
 
-def read_transposed(proto: onnx.ModelProto, base_dir: Path | None) -> None:
+def read_transposed(proto: onnx.ModelProto, base_dir: Path | None, besides: Aside | None = None) -> None:
     """Read every transposed view of a model into the model.
+
+    Args:
+        proto: The model.
+        base_dir: Where external data lies.
+        besides: What was set aside, which is left alone.
 
     Raises:
         InvalidModel: As :func:`to_array` does.
 
     """
     for tensor in tensors(proto):
-        if dims_before(tensor) is not None:
+        if dims_before(tensor) is not None and not (besides is not None and besides.holds(tensor)):
             read = numpy_helper.from_array(np.ascontiguousarray(to_array(tensor, base_dir)), tensor.name)
             read.doc_string = tensor.doc_string
             tensor.CopyFrom(read)

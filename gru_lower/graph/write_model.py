@@ -43,9 +43,11 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> str:
     _refuse_own_data(model, target)
     try:
         older = own_data_files(target) if overwrite and target.exists() else set()
-        with DataFile(model.proto, model.base_dir, target) as data, AtomicFile(target, overwrite=overwrite) as file:
-            raw = model.serialized() if data else model.to_bytes()
-            file.handle.write(raw)
+        digest = hashlib.sha256()
+        with DataFile(model, target) as data, AtomicFile(target, overwrite=overwrite) as file:
+            for block in model.blocks(edited=bool(data)):
+                digest.update(block)
+                file.handle.write(block)
             file.seal()
             data.place()
         for path in older and older - own_data_files(target):
@@ -53,14 +55,14 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> str:
                 path.unlink()
     except OSError as error:
         raise _cannot_write(target, error) from error
-    return hashlib.sha256(raw).hexdigest()
+    return digest.hexdigest()
 
 
 def _refuse_own_data(model: Model, target: Path) -> None:
     """Refuse to write a model where its external data lies."""
     place, folder = target.resolve(), (model.base_dir or target.parent).resolve()
     for tensor in model_tensors.tensors(model.proto):
-        if external_data.is_external(tensor):
+        if external_data.is_external(tensor) and not model.holds_aside(tensor):
             location = external_data.view(tensor).location
             if (folder / location).resolve() == place:
                 raise Unsupported(

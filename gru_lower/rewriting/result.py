@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.graph.tensor_values import read_transposed
+from gru_lower.graph.whole_bytes import bring_back
 from gru_lower.graph.write_model import save
 from gru_lower.report.run_report import File, Report
 
@@ -61,7 +62,11 @@ class Result:
 
 def restore_kind(result: Result, source: Source) -> Result:
     """Give a result's model the kind that was handed in."""
-    read_transposed(result.held.proto, result.held.base_dir)
+    held = result.held
+    read_transposed(held.proto, held.base_dir, besides=held.aside)
+    if held.aside is not None and result.model is not held.proto:
+        bring_back(result.model, held.aside)
+    held.bring_back()
     result.model = source.restore(result.model)
     return result
 

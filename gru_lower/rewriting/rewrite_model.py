@@ -128,9 +128,9 @@ def _verify(
 
 def _original_of(model: Model) -> Callable[[], Model]:
     """Return what gives the model as it is now once it has been edited: from the bytes it was read from, if any."""
-    raw, path = model.raw, model.path
+    raw, path, aside = model.raw, model.path, model.aside
     if raw is not None:
-        return lambda: graph_model.parse(raw, path=path, checked=True)
+        return lambda: graph_model.parse(raw, path=path, checked=True, aside=aside)
     copy = model.copy()
     return lambda: copy
 

@@ -36,7 +36,7 @@ def read(model: Any, node: str | None = None) -> Stack:  # noqa: ANN401 - whatev
         return Stack((model,), batch_first=model.spec.layout == 1)
     if isinstance(model, (list, tuple)) and model and all(isinstance(entry, Gru) for entry in model):
         return Stack(tuple(model), batch_first=model[0].spec.layout == 1)
-    held = interop.read(model).model
+    held = interop.read(model, whole=True).model
     external_data.check(held.proto, held.base_dir, model_file=held.path)
     facts = Facts(held, computed=True)
     found = [

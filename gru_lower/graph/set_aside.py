@@ -1,0 +1,163 @@
+"""Large constants of a model file, left in the file: the model refers to their bytes as to external data.
+
+So a model of gigabytes is worked on as one whose weights lie beside it, and nothing of it is in memory twice. What is
+written has them inside again, byte for byte as if they had been read (:mod:`gru_lower.graph.whole_bytes`).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import onnx
+from onnx import TensorProto
+
+from gru_lower.errors import InvalidModel
+from gru_lower.graph.external_data import View, is_external, open_file, set_view, view
+from gru_lower.graph.wire_format import TENSOR, delimited, fields, message_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gru_lower.graph.wire_format import Buffer
+
+LARGE_FILE = 1 << 26
+"""Bytes of a model from which on its large constants are set aside."""
+LARGE = 1 << 18
+"""Bytes of a constant that is large."""
+BLOCK = 1 << 22
+GIVEN = "checksum", "0"
+"""A mark on a tensor that says in so many words that its data is inside; runtimes know the key, and pass it over."""
+_NUMBERS = {name: field.number for name, field in TensorProto.DESCRIPTOR.fields_by_name.items()}
+
+
+@dataclass(frozen=True)
+class Aside:
+    """The file that constants were left in.
+
+    Attributes:
+        path: The file.
+        location: What the model calls it.
+        state: What it was like when the model was read.
+
+    """
+
+    path: Path
+    location: str
+    state: tuple[int, int, int]
+
+    def holds(self, tensor: TensorProto) -> bool:
+        """Whether a tensor's bytes are in the file."""
+        return is_external(tensor) and view(tensor).location == self.location
+
+    def refuse_changed(self) -> None:
+        """Refuse to read on in a file that is another one by now.
+
+        Raises:
+            InvalidModel: So it is.
+
+        """
+        try:
+            same = _state(self.path.stat()) == self.state
+        except OSError:
+            same = False
+        if not same:
+            raise InvalidModel(
+                f"{self.path}: has changed while it was worked on", code="GL001", hint="run the command again"
+            )
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the bytes of the file, block by block.
+
+        Raises:
+            InvalidModel: It cannot be read any more, or has changed.
+
+        """
+        with open_file(self.path) as reader:
+            self.refuse_changed()
+            while block := reader.read(BLOCK):
+                yield block
+            self.refuse_changed()
+
+
+def set_aside(path: Path) -> tuple[bytes, Aside] | None:
+    """Read a model file without its large constants.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The message with references in the place of their bytes, and where these are; ``None`` where the file is
+        small or no regular one, has none, or is damaged.
+
+    Raises:
+        OSError: It cannot be read.
+
+    """
+    location = path.name
+    if not path.is_file() or path.stat().st_size < LARGE_FILE or not _is_text(location):
+        return None
+    with path.open("rb") as file:
+        found = Aside(path, location, _state(os.fstat(file.fileno())))
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+            try:
+                raw = _without(buffer, 0, len(buffer), onnx.ModelProto.DESCRIPTOR, location)
+            except (ValueError, RecursionError):  # whoever parses it says what is wrong
+                return None
+            return None if raw is None else (raw, found)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _state(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _without(buffer: Buffer, start: int, end: int, descriptor: Any, location: str) -> bytes | None:  # noqa: ANN401 - protobuf's
+    """Return a message without its large constants, ``None`` where it has none."""
+    parts: list[bytes] = []
+    kept = start
+    for field in fields(buffer, start, end):
+        if field.end - field.start < LARGE or (message := message_of(descriptor, field)) is None:
+            continue
+        if message.full_name == TENSOR:
+            inner = _tensor_without(buffer, field.start, field.end, location)
+        else:
+            inner = _without(buffer, field.start, field.end, message, location)
+        if inner is not None:
+            parts += [buffer[kept : field.tag], delimited(field.number, len(inner)), inner]
+            kept = field.end
+    if not parts:
+        return None
+    return b"".join([*parts, buffer[kept:end]])
+
+
+def _tensor_without(buffer: Buffer, start: int, end: int, location: str) -> bytes | None:
+    """Return a tensor as a view of the file; ``None`` for one that holds its data otherwise than plain raw."""
+    data, rest = [], []
+    for field in fields(buffer, start, end):
+        if field.number == _NUMBERS["raw_data"]:
+            data.append(field)
+        elif field.end - field.start >= LARGE:
+            return None
+        else:
+            rest.append(buffer[field.tag : field.end])
+    if len(data) != 1 or data[0].end - data[0].start < LARGE:
+        return None
+    tensor = TensorProto.FromString(b"".join(rest))
+    if tensor.data_location != TensorProto.DEFAULT or tensor.external_data or tensor.data_type == TensorProto.STRING:
+        return None
+    given = tensor.HasField("data_location")
+    set_view(tensor, View(location, data[0].start, data[0].end - data[0].start))
+    if given:
+        tensor.external_data.add(key=GIVEN[0], value=GIVEN[1])
+    return bytes(tensor.SerializeToString())
