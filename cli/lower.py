@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from gru_lower.api.options import LoweringOptions
 from gru_lower.cli.rewrite_command import rewrite, rewrite_flags
+from gru_lower.errors import FOREIGN_FAILURES, GruLowerError
 
 
 @click.command("lower", short_help="Replace GRU nodes by operators every runtime has.")
@@ -32,5 +34,6 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         from gru_lower.api.inspect import find_decomposed  # what fusing takes to import is only wanted here
         from gru_lower.cli.render_rewrite import suggest_fusing
 
-        suggest_fusing(done.terminal, str(o["model"]), find_decomposed(done.model))
+        with suppress(*FOREIGN_FAILURES, GruLowerError):  # a hint: the result is written already
+            suggest_fusing(done.terminal, str(o["model"]), find_decomposed(done.model))
     return int(done.failed or bool(kept_grus(done.report)))

@@ -16,14 +16,16 @@ R = TypeVar("R")
 
 
 def memory_option(command: Callable[P, R]) -> Callable[P, R]:
-    """Add ``--memory`` to a command, and hold its processes to it."""
+    """Add ``--memory`` to a command, and hold its processes to it; odd numbers in a model give no warnings."""
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        import numpy as np
+
         from gru_lower.isolation.chosen_memory import asked_memory
 
         memory = kwargs.get("memory")
-        with asked_memory(memory if isinstance(memory, int) else None):
+        with asked_memory(memory if isinstance(memory, int) else None), np.errstate(all="ignore"):
             return command(*args, **kwargs)
 
     return library_flags(MemoryOption, "memory")(wrapped)

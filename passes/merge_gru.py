@@ -10,7 +10,7 @@ import numpy as np
 from onnx import helper
 
 from gru_lower.emission.edit_writer import EditWriter
-from gru_lower.graph import external_data, node_order, splice
+from gru_lower.graph import node_order, splice
 from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.graph.equal_values import value_key
 from gru_lower.graph.facts import Facts
@@ -143,7 +143,7 @@ def _candidates(scope: Scope, facts: Facts, result: PassResult) -> list[_Candida
 def _is_held_in_model(scope: Scope, facts: Facts, spec: GruSpec, name: str) -> bool:
     """Whether an input is absent, or a constant of the model's own file."""
     tensor = facts.constant(scope, spec.inputs.get(name, ""))
-    return name not in spec.inputs or (tensor is not None and not external_data.is_external(tensor))
+    return name not in spec.inputs or (tensor is not None and not facts.is_outside(tensor))
 
 
 def _kind(scope: Scope, facts: Facts, spec: GruSpec, depth: int) -> str:

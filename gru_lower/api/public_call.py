@@ -7,6 +7,8 @@ import inspect
 import textwrap
 from typing import TYPE_CHECKING, Any, ForwardRef, ParamSpec, TypeVar, cast
 
+import numpy as np
+
 from gru_lower.api.declared_options import declared_options
 from gru_lower.errors import Unsupported
 from gru_lower.isolation.chosen_memory import asked_memory
@@ -52,7 +54,7 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
                 raise TypeError(f"{function.__name__}() {error}") from None
             given = arguments(*args, **kwargs)
             _refuse_unknown_words(options, given)
-            with asked_memory(getattr(given, "memory", None)):
+            with asked_memory(getattr(given, "memory", None)), np.errstate(all="ignore"):  # a model may hold any number
                 return _or_refusal(function, given)
 
         annotations = {option.name: option.type for option in options}

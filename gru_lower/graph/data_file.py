@@ -53,10 +53,8 @@ class DataFile:
         base_dir = model.base_dir
         if base_dir is not None:
             stays: dict[str, bool] = {}
-            for tensor in filter(is_external, tensors(model.proto)):
+            for tensor in filter(model.is_outside, tensors(model.proto)):
                 where = view(tensor)
-                if model.holds_aside(tensor):
-                    continue
                 if where.location not in stays:
                     stays[where.location] = _stays(resolve(where.location, base_dir, tensor.name), where, target)
                 if not stays[where.location] or dims_before(tensor) is not None:

@@ -67,6 +67,11 @@ def view(tensor: onnx.TensorProto) -> View:
     return View(location, offset, length)
 
 
+def total_size(proto: onnx.ModelProto) -> int:
+    """Return how many bytes a model has, its external data included."""
+    return int(proto.ByteSize()) + sum(view(tensor).length for tensor in tensors(proto) if is_external(tensor))
+
+
 def set_view(tensor: onnx.TensorProto, where: View) -> None:
     """Point an external tensor at other bytes."""
     del tensor.external_data[:]

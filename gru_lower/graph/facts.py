@@ -14,7 +14,6 @@ import numpy as np
 from gru_lower.graph import tensor_values
 from gru_lower.graph.computed_constants import ComputedConstants, Place
 from gru_lower.graph.constant_nodes import constant_of
-from gru_lower.graph.external_data import is_external
 from gru_lower.graph.local_functions import Functions, key_of, resolve
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.graph.shape_inference import infer
@@ -112,8 +111,16 @@ class Facts:
 
     def are_zeros(self, tensor: TensorProto) -> bool:
         """Whether a tensor is known to be all zeros; one outside the model's file is not read for that."""
-        outside = is_external(tensor) and not self._model.holds_aside(tensor)
-        return not (outside or np.any(self._read(tensor)))
+        values = self.read_inside(tensor)
+        return values is not None and not np.any(values)
+
+    def read_inside(self, tensor: TensorProto) -> np.ndarray[Any, np.dtype[Any]] | None:
+        """Return a tensor's values, ``None`` where they are in another file than the model's."""
+        return None if self.is_outside(tensor) else self._read(tensor)
+
+    def is_outside(self, tensor: TensorProto) -> bool:
+        """Whether a tensor's bytes are in another file than the model's."""
+        return self._model.is_outside(tensor)
 
     def _read(self, tensor: TensorProto) -> np.ndarray[Any, np.dtype[Any]]:
         return tensor_values.to_array(tensor, self._model.base_dir)

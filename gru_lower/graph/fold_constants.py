@@ -8,11 +8,10 @@ import numpy as np
 from onnx import NodeProto, TensorProto, numpy_helper
 
 from gru_lower.graph.computed_constants import FOLDED, compute
-from gru_lower.graph.external_data import is_external
 from gru_lower.graph.scopes import subgraphs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 Array = np.ndarray[Any, np.dtype[Any]]
 WRITTEN = (FOLDED | {"Gemm", "Range", "Size", "NonZero"}) - {"DequantizeLinear"}
@@ -25,6 +24,7 @@ def fold_constants(
     given: Mapping[str, TensorProto],
     results: Collection[str],
     opsets: dict[str, int],
+    read: Callable[[TensorProto], Array | None],
 ) -> tuple[list[NodeProto], list[TensorProto]]:
     """Compute the nodes of a replacement beforehand that read constants alone.
 
@@ -34,6 +34,7 @@ def fold_constants(
         given: The constants of the model that they read, by name.
         results: The outputs of the replacement, which stay what nodes make.
         opsets: Opset versions by domain.
+        read: Reads a constant; ``None`` for one that is not to be read.
 
     Returns:
         The nodes that are left, and the constants that come with them.
@@ -46,7 +47,7 @@ def fold_constants(
         names = [name for name in node.output if name]
         values = None
         if node.op_type in WRITTEN and not any(name in results for name in names):
-            values = _computed(node, tensors, opsets)
+            values = _computed(node, tensors, opsets, read)
         if values is None:
             left.append(node)
             continue
@@ -60,8 +61,15 @@ def fold_constants(
     return left, [tensor for tensor in (*initializers, *made) if tensor.name in used]
 
 
-def _computed(node: NodeProto, tensors: Mapping[str, TensorProto], opsets: dict[str, int]) -> Sequence[Array] | None:
-    found = [tensors.get(name) for name in node.input]
-    if not node.input or any(t is None or is_external(t) for t, name in zip(found, node.input, strict=True) if name):
+def _computed(
+    node: NodeProto,
+    tensors: Mapping[str, TensorProto],
+    opsets: dict[str, int],
+    read: Callable[[TensorProto], Array | None],
+) -> Sequence[Array] | None:
+    if not node.input or any(name not in tensors for name in node.input if name):
         return None
-    return compute(node, [None if tensor is None else numpy_helper.to_array(tensor) for tensor in found], opsets)
+    found = [read(tensors[name]) if name else None for name in node.input]
+    if any(array is None for array, name in zip(found, node.input, strict=True) if name):
+        return None
+    return compute(node, found, opsets)

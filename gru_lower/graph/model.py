@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError, EncodeError
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel
-from gru_lower.graph import bounded_read, external_data, file_kinds, model_tensors, tensor_values
+from gru_lower.graph import bounded_read, external_data, file_kinds, tensor_values
 from gru_lower.graph.node_order import is_in_order, sort_scopes
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.set_aside import set_aside
@@ -71,6 +71,10 @@ class Model:
         """Whether a tensor is inside the model, and its bytes were left in the file."""
         return self.aside is not None and self.aside.holds(tensor)
 
+    def is_outside(self, tensor: onnx.TensorProto) -> bool:
+        """Whether a tensor's bytes are in another file."""
+        return external_data.is_external(tensor) and not self.holds_aside(tensor)
+
     def copy(self) -> Model:
         """Return a model whose edits leave this one alone."""
         proto = onnx.ModelProto()
@@ -86,8 +90,7 @@ class Model:
 
     def data_size(self) -> int:
         """Return how many bytes the model has, its external data included."""
-        outside = (tensor for tensor in model_tensors.tensors(self.proto) if external_data.is_external(tensor))
-        return int(self.proto.ByteSize()) + sum(external_data.view(tensor).length for tensor in outside)
+        return external_data.total_size(self.proto)
 
     def blocks(self, *, edited: bool = False) -> Iterable[bytes | memoryview]:
         """Return the model's bytes, block by block: those that were read where nothing was edited.

@@ -31,7 +31,11 @@ LARGE = 1 << 18
 BLOCK = 1 << 22
 GIVEN = "checksum", "0"
 """A mark on a tensor that says in so many words that its data is inside; runtimes know the key, and pass it over."""
-_NUMBERS = {name: field.number for name, field in TensorProto.DESCRIPTOR.fields_by_name.items()}
+RAW_DATA = TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
+OTHER_DATA = {
+    field.number for field in TensorProto.DESCRIPTOR.fields if field.name.endswith("_data") and field.number != RAW_DATA
+}
+"""Fields for values by their type, and for where they are."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def set_aside(path: Path) -> tuple[bytes, Aside] | None:
 
     """
     location = path.name
-    if not path.is_file() or path.stat().st_size < LARGE_FILE or not _is_text(location):
+    if not path.is_file() or path.stat().st_size < max(LARGE_FILE, 1) or not _is_text(location):
         return None
     with path.open("rb") as file:
         found = Aside(path, location, _state(os.fstat(file.fileno())))
@@ -145,9 +149,9 @@ def _tensor_without(buffer: Buffer, start: int, end: int, location: str) -> byte
     """Return a tensor as a view of the file; ``None`` for one that holds its data otherwise than plain raw."""
     data, rest = [], []
     for field in fields(buffer, start, end):
-        if field.number == _NUMBERS["raw_data"]:
+        if field.number == RAW_DATA:
             data.append(field)
-        elif field.end - field.start >= LARGE:
+        elif field.number in OTHER_DATA:
             return None
         else:
             rest.append(buffer[field.tag : field.end])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from onnx import numpy_helper
 from gru_lower.errors import InvalidModel
 from gru_lower.graph.external_data import View, dims_before, is_external, open_file, resolve, set_view, view
 from gru_lower.graph.model_tensors import tensors
-from gru_lower.graph.tensor_size import byte_size, itemsize
+from gru_lower.graph.tensor_size import PACKED_BITS, byte_size, itemsize
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from gru_lower.graph.set_aside import Aside
@@ -47,7 +49,6 @@ def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any,
         handle.seek(where.offset)
         raw = handle.read(where.length)
     before = dims_before(tensor)
-    inline = onnx.TensorProto(dims=before or tensor.dims, data_type=tensor.data_type, raw_data=raw, name=tensor.name)
     if len(raw) != where.length:
         raise InvalidModel(
             f"tensor {tensor.name!r}: its external data {path} is too short: "
@@ -55,8 +56,17 @@ def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any,
             code="GL006",
             hint="copy the data file again",
         )
-    array = to_array(inline, None)
+    array = _from_raw(tensor, raw, before or tensor.dims)
     return array if before is None else array.T
+
+
+def _from_raw(tensor: onnx.TensorProto, raw: bytes, dims: Sequence[int]) -> np.ndarray[Any, np.dtype[Any]]:
+    """Return the values that raw data is, without a copy where elements do not share bytes."""
+    wanted = math.prod(dims) * itemsize(tensor.data_type)
+    shares_bytes = onnx.TensorProto.DataType.Name(tensor.data_type) in PACKED_BITS
+    if shares_bytes or sys.byteorder != "little" or len(raw) != wanted:
+        return to_array(onnx.TensorProto(dims=dims, data_type=tensor.data_type, raw_data=raw, name=tensor.name), None)
+    return np.frombuffer(raw, onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)).reshape(dims)
 
 
 def read_transposed(proto: onnx.ModelProto, base_dir: Path | None, besides: Aside | None = None) -> None:

@@ -12,7 +12,7 @@ from gru_lower.graph.bounded_read import LIMIT, too_large_to_write
 from gru_lower.graph.copy_plan import Part, blocks
 from gru_lower.graph.external_data import dims_before, open_file, view
 from gru_lower.graph.model_tensors import tensors
-from gru_lower.graph.set_aside import GIVEN
+from gru_lower.graph.set_aside import GIVEN, RAW_DATA
 from gru_lower.graph.tensor_size import itemsize
 from gru_lower.graph.wire_format import TENSOR, delimited, fields, message_of
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gru_lower.graph.set_aside import Aside
-
-RAW_DATA = TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def _refuse_own_data(model: Model, target: Path) -> None:
     """Refuse to write a model where its external data lies."""
     place, folder = target.resolve(), (model.base_dir or target.parent).resolve()
     for tensor in model_tensors.tensors(model.proto):
-        if external_data.is_external(tensor) and not model.holds_aside(tensor):
+        if model.is_outside(tensor):
             location = external_data.view(tensor).location
             if (folder / location).resolve() == place:
                 raise Unsupported(

@@ -8,7 +8,7 @@ what onnxruntime 1.31 computes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ from gru_lower.errors import InvalidModel
 Array = npt.NDArray[np.float64]
 Activation = Callable[[Array], Array]
 
+BLOCK: Final = 1 << 22
+"""Elements of a matrix that are turned into float64 at once."""
 REVERSED: Final = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 
 
@@ -115,9 +117,9 @@ def gru(
     x = x.swapaxes(0, 1) if layout else x
     steps, batch, inputs = x.shape
     directions = len(REVERSED[direction])
-    hidden = _floats("R", R, (None, None, None)).shape[2] if hidden_size is None else hidden_size
-    w = _floats("W", W, (directions, 3 * hidden, inputs))
-    r = _floats("R", R, (directions, 3 * hidden, hidden))
+    hidden = _shaped("R", R, (None, None, None)).shape[2] if hidden_size is None else hidden_size
+    w = _shaped("W", W, (directions, 3 * hidden, inputs))
+    r = _shaped("R", R, (directions, 3 * hidden, hidden))
     b = np.zeros((directions, 6 * hidden)) if B is None else _floats("B", B, (directions, 6 * hidden))
     lens = np.full(batch, steps) if sequence_lens is None else _lengths(sequence_lens, steps, batch)
     state_shape = (batch, directions, hidden) if layout else (directions, batch, hidden)
@@ -129,18 +131,18 @@ def gru(
     with np.errstate(over="ignore", invalid="ignore"):
         for d, backward in enumerate(REVERSED[direction]):
             f, g = functions[d]
-            Wz, Wr, Wh = np.split(w[d], 3)
-            Rz, Rr, Rh = np.split(r[d], 3)
+            Wz, Wr, Wh = map(_double, np.split(w[d], 3))
+            Rz, Rr, Rh = map(_double, np.split(r[d], 3))
             Wbz, Wbr, Wbh, Rbz, Rbr, Rbh = np.split(b[d], 6)
             for t in reversed(range(steps)) if backward else range(steps):
                 live = t < lens  # the rows whose sequence has a step t; no other row of X is read
                 Xt, Ht_1 = x[t, live], Y_h[d, live]
-                zt = f(np.clip(Xt @ Wz.T + Ht_1 @ Rz.T + Wbz + Rbz, -bound, bound))
-                rt = f(np.clip(Xt @ Wr.T + Ht_1 @ Rr.T + Wbr + Rbr, -bound, bound))
+                zt = f(np.clip(_times(Xt, Wz) + _times(Ht_1, Rz) + Wbz + Rbz, -bound, bound))
+                rt = f(np.clip(_times(Xt, Wr) + _times(Ht_1, Rr) + Wbr + Rbr, -bound, bound))
                 if linear_before_reset == 0:
-                    ht = g(np.clip(Xt @ Wh.T + (rt * Ht_1) @ Rh.T + Rbh + Wbh, -bound, bound))
+                    ht = g(np.clip(_times(Xt, Wh) + _times(rt * Ht_1, Rh) + Rbh + Wbh, -bound, bound))
                 else:
-                    ht = g(np.clip(Xt @ Wh.T + rt * (Ht_1 @ Rh.T + Rbh) + Wbh, -bound, bound))
+                    ht = g(np.clip(_times(Xt, Wh) + rt * (_times(Ht_1, Rh) + Rbh) + Wbh, -bound, bound))
                 Y[t, d, live] = Y_h[d, live] = (1 - zt) * ht + zt * Ht_1
     if sequence_lens is not None and zero_length_state == "zero":
         Y_h[:, lens == 0] = 0
@@ -177,11 +179,30 @@ def _function(name: str, alphas: Iterator[float], betas: Iterator[float]) -> Act
 
 def _floats(name: str, value: npt.ArrayLike, shape: tuple[int | None, ...]) -> Array:
     """Return the input as float64, if it has the shape wanted (None: any size)."""
-    array = np.asarray(value).astype(np.float64)
+    return _shaped(name, value, shape).astype(np.float64)
+
+
+def _shaped(name: str, value: npt.ArrayLike, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
+    """Return the input as it is, if it has the shape wanted (None: any size)."""
+    array = np.asarray(value)
     if array.ndim != len(shape) or any(n not in {None, m} for n, m in zip(shape, array.shape, strict=True)):
         wanted = f"{len(shape)} axes" if None in shape else f"shape {list(shape)}"
         raise _invalid(f"{name} has shape {list(array.shape)}, not {wanted}", "check direction, hidden_size and layout")
     return array
+
+
+def _double(matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a matrix in float64; a large one as it is, to be turned block by block wherever it is used."""
+    return matrix if matrix.size > BLOCK else matrix.astype(np.float64)
+
+
+def _times(x: Array, matrix: npt.NDArray[Any]) -> Array:
+    """Return x [B,I] times the transposed of a matrix [H,I], in float64."""
+    if matrix.size <= BLOCK:
+        small: Array = x @ matrix.T
+        return small
+    rows = max(1, BLOCK // matrix.shape[1])
+    return np.concatenate([x @ matrix[i : i + rows].astype(np.float64).T for i in range(0, len(matrix), rows)], axis=1)
 
 
 def _lengths(value: npt.ArrayLike, steps: int, batch: int) -> npt.NDArray[np.int64]:

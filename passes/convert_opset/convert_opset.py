@@ -102,6 +102,10 @@ def _convert(model: Model, nodes: SetAsideNodes, to: int) -> onnx.ModelProto:
 def _check_convertible(to: int) -> None:
     """Raise where there is no such version."""
     newest = onnx.defs.onnx_opset_version()
+    given = next(walk(model.proto)).opset
+    if given > newest:
+        hint = f"this version of onnx knows 1 to {newest}: leave --opset out, or install a newer onnx"
+        raise Unsupported(f"the model is of opset {given}, which cannot be converted", code="GL012", hint=hint)
     if not 1 <= to <= newest:
         raise Unsupported(f"there is no opset {to}", code="GL012", hint=f"this version of onnx knows 1 to {newest}")
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gru_lower.graph import external_data
 from gru_lower.passes.lower_gru.costs import costs
 
 if TYPE_CHECKING:
     from onnx import TensorProto
 
+    from gru_lower.graph.facts import Facts
     from gru_lower.gru.spec import GruSpec
     from gru_lower.passes.lower_gru.variant import Variant
 
@@ -26,7 +26,9 @@ UNPACKED = ("none", "inside", "fused")
 """Those with a body for each direction, and the recurrent weights as they are."""
 
 
-def choose_packing(spec: GruSpec, v: Variant, wanted: str, batch: int | None, constants: dict[str, TensorProto]) -> str:
+def choose_packing(
+    spec: GruSpec, v: Variant, wanted: str, batch: int | None, constants: dict[str, TensorProto], facts: Facts
+) -> str:
     """Choose the packing of a GRU that is lowered to a Scan.
 
     Args:
@@ -35,6 +37,7 @@ def choose_packing(spec: GruSpec, v: Variant, wanted: str, batch: int | None, co
         wanted: One of :data:`PACKINGS`.
         batch: The batch size to expect, ``None`` for any.
         constants: Its constant inputs, by ONNX's input names.
+        facts: What is known of the model's values.
 
     Returns:
         One of :data:`PACKINGS` but ``auto`` and ``plain``.
@@ -46,7 +49,7 @@ def choose_packing(spec: GruSpec, v: Variant, wanted: str, batch: int | None, co
         wanted = costs().packing_for(spec.num_directions, spec.linear_before_reset, spec.hidden_size, batch)
         if wanted == "none" and costs().projects_inside(spec.hidden_size, batch, spec.seq_length):
             wanted = "inside"
-        if "R" in constants and external_data.is_external(constants["R"]) and wanted not in ("none", "inside"):
+        if "R" in constants and facts.is_outside(constants["R"]) and wanted not in ("none", "inside"):
             wanted = "fused"  # views of the file that is there are worth more than a kernel
     if wanted in UNPACKED:
         return wanted

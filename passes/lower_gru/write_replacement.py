@@ -148,7 +148,7 @@ def write_replacement(
     if gates:
         bindings |= assembly.add(quantised_gates.template(v.opset, v.elem_type, tuple(gates), turns), bindings)
     if form == "scan":
-        packing = choose_packing(spec, v, options.packing, _batch(spec, options), constants)
+        packing = choose_packing(spec, v, options.packing, _batch(spec, options), constants, facts)
         v = packed(v, packing)
         if packing in UNPACKED:
             assembly.add(scan.template(replace(v, peeled=peels(spec, v, options.packing))), bindings, results)
@@ -162,7 +162,9 @@ def write_replacement(
         unroll.assemble(assembly, v, bindings, results)
     # What is made of the model's own constants is folded for targets; onnxruntime does that itself, and proofs read it.
     given = {spec.inputs[key]: tensor for key, tensor in constants.items()} if v.plain else {}
-    nodes, initializers = fold_constants(assembly.nodes, assembly.initializers, given, results.values(), scope.opsets)
+    nodes, initializers = fold_constants(
+        assembly.nodes, assembly.initializers, given, results.values(), scope.opsets, facts.read_inside
+    )
     op_types = assembly.op_types - Counter(node.op_type for node in assembly.nodes)
     op_types += Counter(node.op_type for node in nodes)
     lacking = v.vocabulary.lacking(op_types)

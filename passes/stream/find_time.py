@@ -107,8 +107,8 @@ def _steps_once(scope: Scope, facts: Facts, dims: InputDims) -> bool:
     sizes = Sizes(scope, facts, dims.shapes({}, 0, {}))
     for node in scope.nodes:
         if is_onnx(node) and node.op_type in RECURRENCES:
-            axis = next((each.i for each in node.attribute if each.name == "layout"), 0)
+            layout = next((each.i for each in node.attribute if each.name == "layout"), 0)
             shape = sizes.shapes.get(node.input[0])
-            if shape is not None and shape[axis] == 1:
+            if shape is not None and shape[:2][bool(layout) :][:1] == (1,):
                 return True
     return False

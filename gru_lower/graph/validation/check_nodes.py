@@ -8,7 +8,7 @@ from onnx import AttributeProto
 
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.graph.validation.broken_rule import broken_rule
-from gru_lower.graph.validation.operator_rules import rule_of
+from gru_lower.graph.validation.operator_rules import ENDLESS, rule_of
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
@@ -106,8 +106,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _range(least: int, most: int) -> str:
-    endless = 2**31 - 1
-    if most >= endless:
+    if most >= ENDLESS:
         return f"{least} or more"
     return str(least) if least == most else f"{least} to {most}"
 
@@ -122,7 +121,7 @@ def _wrong_bodies(node: NodeProto, rule: OperatorRule) -> str | None:
     if node.op_type == "Loop":
         states = max(inputs - 2, 0)
         return _wrong_body(node, body, inputs=states + 2, outputs=len(node.output) + 1, states=states + 1)
-    scanned = next(attribute.i for attribute in node.attribute if attribute.name == "num_scan_inputs")
+    scanned = next((attribute.i for attribute in node.attribute if attribute.name == "num_scan_inputs"), 0)
     if "directions" in rule.attributes:  # of opset 8, where the lengths of sequences come first
         inputs -= 1
     if not 1 <= scanned <= inputs:

@@ -9,6 +9,8 @@ import onnx
 
 from gru_lower.graph.scopes import ONNX_DOMAINS
 
+ENDLESS = 2**31 - 1
+"""What onnx calls any number of inputs or outputs."""
 TYPES = {name: int(number) for name, number in onnx.AttributeProto.AttributeType.items()}
 
 
@@ -22,6 +24,7 @@ class OperatorRule:
         needed: How many of the first inputs have to be given, so that their names are not empty.
         attributes: Types (``AttributeProto.AttributeType``) by name.
         required: The attributes that have no default.
+        exact: Whether the version asked for is known.
 
     """
 
@@ -30,11 +33,15 @@ class OperatorRule:
     needed: int
     attributes: dict[str, int]
     required: frozenset[str]
+    exact: bool
 
 
 @cache
 def rule_of(op_type: str, domain: str, version: int) -> OperatorRule | None:
     """Return the rule of an operator, ``None`` where the installed onnx does not know it.
+
+    Where it knows the operator, but not in that version, or not yet, the rule asks for no more than the newest version
+    that it knows.
 
     Args:
         op_type: The operator.
@@ -43,11 +50,11 @@ def rule_of(op_type: str, domain: str, version: int) -> OperatorRule | None:
 
     """
     domain = "" if domain in ONNX_DOMAINS else domain
-    if not 1 <= version <= _newest(domain):
-        return None
-    try:
-        schema = onnx.defs.get_schema(op_type, version, domain)
-    except onnx.defs.SchemaError:
+    newest = _newest(domain)
+    schema = _schema(op_type, version, domain) if 1 <= version <= newest else None
+    is_known = schema is not None
+    schema = schema or _schema(op_type, newest, domain)
+    if schema is None:
         return None
     single = onnx.defs.OpSchema.FormalParameterOption.Single
     needed = 0
@@ -56,12 +63,20 @@ def rule_of(op_type: str, domain: str, version: int) -> OperatorRule | None:
             break
         needed += 1
     return OperatorRule(
-        (schema.min_input, schema.max_input),
-        (schema.min_output, schema.max_output),
+        (schema.min_input, schema.max_input if is_known else ENDLESS),
+        (schema.min_output, schema.max_output if is_known else ENDLESS),
         needed,
         {name: TYPES[str(attribute.type).rpartition(".")[2]] for name, attribute in schema.attributes.items()},
-        frozenset(name for name, attribute in schema.attributes.items() if attribute.required),
+        frozenset(name for name, attribute in schema.attributes.items() if attribute.required and is_known),
+        is_known,
     )
+
+
+def _schema(op_type: str, version: int, domain: str) -> onnx.defs.OpSchema | None:
+    try:
+        return onnx.defs.get_schema(op_type, version, domain)
+    except onnx.defs.SchemaError:
+        return None
 
 
 @cache

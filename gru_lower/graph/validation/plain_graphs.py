@@ -137,7 +137,12 @@ def _is_plain_scope(scope: Scope, functions: set[Key]) -> bool:
         if node.op_type not in rules:
             rules[node.op_type] = rule_of(node.op_type, "", scope.opset)
         rule = rules[node.op_type]
-        if rule is None or what_is_wrong(node, rule) is not None or not _has_plain_attributes(node, rule):
+        if (
+            rule is None
+            or not rule.exact
+            or what_is_wrong(node, rule) is not None
+            or not _has_plain_attributes(node, rule)
+        ):
             return False
     return True
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gru_lower.graph.external_data import total_size
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.elementwise_errors import errors, magnitudes
@@ -34,7 +35,7 @@ def agree_in_double(original: RunningModel, rewrite: RunningModel, feeds: Feeds)
     """
     outputs, endless = [], False
     for model in (original, rewrite):
-        twin = None if model.model.ByteSize() > _LARGEST_MODEL else in_double(model.model)
+        twin = None if total_size(model.model) > _LARGEST_MODEL else in_double(model.model)
         if twin is None:
             return None
         try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gru_lower.graph.external_data import total_size
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.rounding import overflown
@@ -92,7 +93,7 @@ def _difference(pair: ModelPair, feeds: Feeds, models: Sequence[tuple[RunningMod
     """Return the first difference of two models, each in a runtime; outputs that are empty in both count as equal."""
     outputs = []
     for (model, runtime), name in zip(models, ("first", "second"), strict=True):
-        if runtime == "reference" and model.model.ByteSize() > _LARGEST_MODEL:
+        if runtime == "reference" and total_size(model.model) > _LARGEST_MODEL:
             msg = "the model is too large for onnx's evaluator"
             raise NotTold(msg)
         try:

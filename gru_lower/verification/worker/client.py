@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from gru_lower.graph.external_data import total_size
 from gru_lower.isolation.chosen_memory import chosen_memory
 from gru_lower.verification.worker.kept_processes import give_back, take
 from gru_lower.verification.worker.linked_data import with_real_places
@@ -13,7 +14,7 @@ from gru_lower.verification.worker.process import Process
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -23,12 +24,17 @@ if TYPE_CHECKING:
     from gru_lower.verification.worker.runtimes import Runtime
 
 
+LARGE = 1 << 28
+"""Bytes of a model beside which no other of that size is held."""
+
+
 @dataclass(frozen=True)
 class _Loaded:
     """What it takes to load a model again, after a crash."""
 
     header: dict[str, Any]
     model: bytes
+    is_large: bool
 
 
 class Worker:
@@ -98,6 +104,7 @@ class Worker:
             raise RunFailure("error", f"the model cannot be serialised: {error}") from error
         if base_dir is not None:
             raw, base_dir = with_real_places(raw, base_dir)
+        size = len(model) if isinstance(model, bytes) else total_size(model)
         self._handles += 1
         folder = None if base_dir is None else str(base_dir.absolute())
         header = {
@@ -108,7 +115,7 @@ class Worker:
             "threads": threads,
             "providers": self.providers,
         }
-        self._place(self._handles, _Loaded(header, raw))
+        self._place(self._handles, _Loaded(header, raw, size > LARGE))
         return self._handles
 
     def run(
@@ -169,7 +176,10 @@ class Worker:
 
     def unload(self, handle: int) -> None:
         """Forget a model, and free what it holds in the process."""
+        self._release(handle)
         self._loaded.pop(handle, None)
+
+    def _release(self, handle: int) -> None:
         if handle in self._resident and self._process is not None and self._process.alive:
             self._resident.discard(handle)
             with suppress(RunFailure):  # a process that is gone holds nothing any more
@@ -186,7 +196,11 @@ class Worker:
         else:
             process.end()
 
-    def _place(self, handle: int, loaded: _Loaded) -> None:
+    def _place(self, handle: int, loaded: _Loaded, beside: Collection[int] = ()) -> None:
+        """Load a model; where it is large, what else is large makes room for it, and is loaded again when it is run."""
+        for other in [*self._resident] if loaded.is_large else ():
+            if other not in beside and self._loaded[other].is_large:
+                self._release(other)
         self._living().ask(loaded.header, blob=loaded.model, timeout=self.timeout)
         self._loaded[handle] = loaded
         self._resident.add(handle)
@@ -196,7 +210,7 @@ class Worker:
         process = self._living()
         for handle in handles:
             if handle not in self._resident:
-                self._place(handle, self._loaded[handle])
+                self._place(handle, self._loaded[handle], handles)
         return process
 
     def _living(self) -> Process:
