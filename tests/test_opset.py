@@ -202,6 +202,13 @@ def test_an_opset_that_does_not_exist(to: int, words: str) -> None:
     assert words in caught.value.message
 
 
+def test_a_model_of_an_opset_to_come_is_not_converted() -> None:
+    model = old(12).model()
+    model.opset_import[0].version = 99
+    with pytest.raises(gru_lower.Unsupported, match="is of opset 99"):
+        lower(model, "convert-opset{to=17}")
+
+
 def test_what_cannot_be_converted_is_refused_in_one_line() -> None:
     model = old(12).model()
     model.graph.node.append(onnx.helper.make_node("Upsample", ["Y"], ["Z"], mode="nearest"))

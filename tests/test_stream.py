@@ -51,6 +51,12 @@ def test_what_stands_in_the_way_is_named_and_nothing_is_made() -> None:
     assert (caught.value.code, caught.value.exit_code) == ("GL854", 1)
 
 
+def test_a_layout_that_is_none_is_no_axis() -> None:
+    model = text_model(GRU.replace("hidden_size = 2", "hidden_size = 2, layout = 7").replace("GRU", "RNN"))
+    with pytest.raises(gru_lower.Unsupported):
+        gru_lower.stream(model, verify=False)
+
+
 def test_a_model_by_frames_checks() -> None:
     result = gru_lower.stream(text_model(GRU), chunk=3)
     onnx.checker.check_model(result.model, full_check=True)

@@ -97,6 +97,14 @@ def test_what_runtimes_take_is_not_refused(what: str) -> None:
     validate_model(beside_a_gru(*FINE[what]))
 
 
+@pytest.mark.parametrize("node", [helper.make_node("Add", ["X"], ["p"]), helper.make_node("Mul", ["X", "X"], [])])
+def test_operators_of_opsets_to_come_take_no_less(node: NodeProto) -> None:
+    more = helper.make_node("Add", ["X", "X", "X"], ["p"], later=1)
+    validate_model(beside_a_gru(more, opset=99))
+    with pytest.raises(InvalidModel):
+        validate_model(beside_a_gru(node, opset=99))
+
+
 def test_operators_are_held_to_the_rules_of_the_opset_imported() -> None:
     squeeze = helper.make_node("Squeeze", ["X", "X"], ["p"])
     validate_model(beside_a_gru(squeeze, opset=13))

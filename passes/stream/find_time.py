@@ -105,10 +105,4 @@ def spelled(times: Mapping[str, int]) -> str:
 def _steps_once(scope: Scope, facts: Facts, dims: InputDims) -> bool:
     """Whether some recurrence takes one step, whatever the open lengths are."""
     sizes = Sizes(scope, facts, dims.shapes({}, 0, {}))
-    for node in scope.nodes:
-        if is_onnx(node) and node.op_type in RECURRENCES:
-            layout = next((each.i for each in node.attribute if each.name == "layout"), 0)
-            shape = sizes.shapes.get(node.input[0])
-            if shape is not None and shape[:2][bool(layout) :][:1] == (1,):
-                return True
-    return False
+    return any(is_onnx(node) and node.op_type in RECURRENCES and sizes.steps(node) == 1 for node in scope.nodes)

@@ -60,6 +60,12 @@ class Sizes:
         for index, node in enumerate(scope.nodes):
             self._visit(index, node)
 
+    def steps(self, recurrence: NodeProto) -> int | None:
+        """Return how many steps a GRU, LSTM or RNN takes, ``None`` where that is not known."""
+        batch_major = any(each.name == "layout" and each.i for each in recurrence.attribute)
+        shape = self.shapes.get(recurrence.input[0], ())
+        return shape[batch_major] if len(shape) > batch_major else None
+
     def value(self, name: str) -> Array | None:
         """Return what a value always is at these sizes, however large, or ``None``."""
         known = self.values.get(name)

@@ -106,9 +106,8 @@ def _steps_differ(scope: Scope, one: Sizes, two: Sizes) -> bool:
     for node in scope.nodes:
         if not is_onnx(node) or node.op_type not in RECURRENCES:
             continue
-        axis = next((each.i for each in node.attribute if each.name == "layout"), 0)
-        here, there = one.shapes.get(node.input[0]), two.shapes.get(node.input[0])
-        if here and there and here[axis] != there[axis]:
+        here, there = one.steps(node), two.steps(node)
+        if here is not None and there is not None and here != there:
             return True
     return False
 
