@@ -53,7 +53,7 @@ def test_what_stands_in_the_way_is_named_and_nothing_is_made() -> None:
 
 def test_a_layout_that_is_none_is_no_axis() -> None:
     model = text_model(GRU.replace("hidden_size = 2", "hidden_size = 2, layout = 7").replace("GRU", "RNN"))
-    with pytest.raises(gru_lower.Unsupported):
+    with pytest.raises(GruLowerError, match="layout is 7"):
         gru_lower.stream(model, verify=False)
 
 

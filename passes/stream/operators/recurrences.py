@@ -66,7 +66,10 @@ def recurrence(streamer: Streamer, node: Node) -> None:
     timed = node.timed(streamer)
     if 0 not in timed:
         raise Refused("GL853", "its weights, or its first state, are different for each frame")
-    batch_major = bool(node.attributes.get("layout", 0))
+    layout = node.attributes.get("layout", 0)
+    if layout not in (0, 1):
+        raise Refused("GL853", f"its layout is {layout}, which is none")
+    batch_major = layout == 1
     found = streamer.ready(timed[0], node.local)
     if found.before == 1:
         found = streamer.plain(found, node.local)
