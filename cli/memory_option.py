@@ -20,12 +20,11 @@ def memory_option(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        import numpy as np
-
         from gru_lower.isolation.chosen_memory import asked_memory
+        from gru_lower.isolation.odd_numbers import odd_numbers_expected
 
         memory = kwargs.get("memory")
-        with asked_memory(memory if isinstance(memory, int) else None), np.errstate(all="ignore"):
+        with asked_memory(memory if isinstance(memory, int) else None), odd_numbers_expected():
             return command(*args, **kwargs)
 
     return library_flags(MemoryOption, "memory")(wrapped)

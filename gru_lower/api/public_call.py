@@ -7,11 +7,10 @@ import inspect
 import textwrap
 from typing import TYPE_CHECKING, Any, ForwardRef, ParamSpec, TypeVar, cast
 
-import numpy as np
-
 from gru_lower.api.declared_options import declared_options
 from gru_lower.errors import Unsupported
 from gru_lower.isolation.chosen_memory import asked_memory
+from gru_lower.isolation.odd_numbers import odd_numbers_expected
 from gru_lower.nearest_word import did_you_mean
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
                 raise TypeError(f"{function.__name__}() {error}") from None
             given = arguments(*args, **kwargs)
             _refuse_unknown_words(options, given)
-            with asked_memory(getattr(given, "memory", None)), np.errstate(all="ignore"):  # a model may hold any number
+            with asked_memory(getattr(given, "memory", None)), odd_numbers_expected():
                 return _or_refusal(function, given)
 
         annotations = {option.name: option.type for option in options}

@@ -68,7 +68,7 @@ def recurrence(streamer: Streamer, node: Node) -> None:
         raise Refused("GL853", "its weights, or its first state, are different for each frame")
     layout = node.attributes.get("layout", 0)
     if layout not in (0, 1):
-        raise Refused("GL853", f"its layout is {layout}, which is none")
+        raise Refused("GL859", f"its layout is {layout}, which is none")
     batch_major = layout == 1
     found = streamer.ready(timed[0], node.local)
     if found.before == 1:
