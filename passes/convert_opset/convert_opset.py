@@ -64,7 +64,7 @@ class ConvertOpset(Pass):
         main = next(walk(model.proto))
         if main.opset == self.options.to:
             return result
-        _check_convertible(self.options.to)
+        _check_convertible(main.opset, self.options.to)
         functions = _inline_functions(model, self.options.to)
         annotations = SetAsideAnnotations(model.proto)
         nodes, tensors = SetAsideNodes(model, self.options.to), SetAsideTensors(model.proto, model.base_dir)
@@ -99,10 +99,9 @@ def _convert(model: Model, nodes: SetAsideNodes, to: int) -> onnx.ModelProto:
                 raise
 
 
-def _check_convertible(to: int) -> None:
-    """Raise where there is no such version."""
+def _check_convertible(given: int, to: int) -> None:
+    """Raise where there is no such version, or onnx does not know the model's."""
     newest = onnx.defs.onnx_opset_version()
-    given = next(walk(model.proto)).opset
     if given > newest:
         hint = f"this version of onnx knows 1 to {newest}: leave --opset out, or install a newer onnx"
         raise Unsupported(f"the model is of opset {given}, which cannot be converted", code="GL012", hint=hint)
