@@ -57,6 +57,16 @@ def test_a_layout_that_is_none_is_no_axis() -> None:
         gru_lower.stream(model, verify=False)
 
 
+def test_a_node_that_is_odd_is_named_and_no_more() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+    g (float["T", "B", 2] x, float[1, 6, 2] W, float[1, 6, 2] R) => (float[r, s, t, u] p) {
+      y, last = GRU <hidden_size = 2> (x, W, R)
+      p = Transpose <perm = [1, 2, 3, 4]> (y)
+    }"""
+    with pytest.raises(GruLowerError, match="Transpose main#1:p: reading it failed"):
+        gru_lower.stream(text_model(text), verify=False)
+
+
 def test_a_model_by_frames_checks() -> None:
     result = gru_lower.stream(text_model(GRU), chunk=3)
     onnx.checker.check_model(result.model, full_check=True)

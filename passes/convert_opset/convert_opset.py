@@ -71,7 +71,7 @@ class ConvertOpset(Pass):
         try:
             converted = _convert(model, nodes, self.options.to)
         except onnx_calls.OnnxRefusalError as error:
-            reason = re.sub(r"\s+", " ", str(error)).split("Assertion `false` failed: ")[-1]
+            reason = re.sub(r"\s+", " ", str(error)).split(" failed: ")[-1].removeprefix("Warning: ")
             raise Unsupported(
                 f"onnx cannot convert the model from opset {main.opset} to {self.options.to}: {reason}",
                 code="GL012",

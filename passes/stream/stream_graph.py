@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnx import TensorProto, numpy_helper
 
+from gru_lower.errors import FOREIGN_FAILURES
 from gru_lower.graph.scopes import is_onnx, node_uses
 from gru_lower.passes.stream.counters import TooFar
 from gru_lower.passes.stream.from_lengths import from_lengths
@@ -181,7 +182,13 @@ class _Visit:
             else:
                 self._stream(node, uses)
                 self.shapes_only.update(name for name in outputs if self.streamer.skips(name))
-        except Refused as why:
+        except (Refused, *FOREIGN_FAILURES) as error:
+            said = f"reading it failed: {' '.join(str(error).split())}"
+            why = (
+                error
+                if isinstance(error, Refused)
+                else Refused("GL859", said, "check the node; report it if it is right")
+            )
             del self.streamer.write.nodes[before:]
             if index == self.known.at.failed and why.code == "GL859":
                 why = self._misfit()
