@@ -55,7 +55,7 @@ AssumedLengths = Annotated[
 NameOutputs = Annotated[
     bool, Doc("Give Y a name where Y_h alone is used: some tools take an omitted output for a value without a name.")
 ]
-Seed = Annotated[int, Doc("Seed of generated inputs.")]
+Seed = Annotated[int, Doc("Seed of generated inputs.", least=0)]
 Shapes = Annotated[
     Mapping[str, tuple[int, ...]] | None,
     Doc("Shapes to generate for inputs, by name.", flag="Shape to generate for an input; repeatable."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING
@@ -188,7 +189,7 @@ def plan_inputs(
 
 def tries(cases: int) -> int:
     """Return how many candidates to try before giving up on finding that many a model runs on."""
-    return max(_FEWEST_TRIES, 4 * cases)
+    return min(max(_FEWEST_TRIES, 4 * cases), sys.maxsize)
 
 
 def _candidates(plan: InputPlan) -> Iterator[Feeds]:
