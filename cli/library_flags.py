@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -92,7 +93,17 @@ def _number(option: Option) -> click.IntRange | click.FloatRange | type[int | fl
     least, above = option.doc.least, option.doc.above
     if option.given_type is int:
         return int if least is None else click.IntRange(least)
-    return click.FloatRange(least if above is None else above, min_open=above is not None)
+    return _Number(least if above is None else above, min_open=above is not None)
+
+
+class _Number(click.FloatRange):
+    """A number; what is none (NaN) is neither below nor above any bound, and refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
+        found = super().convert(value, param, ctx)
+        if isinstance(found, float) and math.isnan(found):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return found
 
 
 def library_options(
