@@ -101,7 +101,7 @@ class _Number(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
         found = super().convert(value, param, ctx)
-        if isinstance(found, float) and math.isnan(found):
+        if math.isnan(found):
             self.fail(f"{value!r} is no number.", param, ctx)
         return found
 
