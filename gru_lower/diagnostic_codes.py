@@ -115,6 +115,7 @@ CODES: dict[str, Code] = {
     "GL323": Code("note", "Kept: only constant weights are quantised", "export the model with constant weights"),
     "GL324": Code("error", "There is no GRU to quantise", "fuse a decomposed one first"),
     "GL325": Code("note", "Kept: int8 would not make it faster", "for the size, quantise all: --all"),
+    "GL326": Code("error", "int4 weights need opset 21 or onnxruntime's operators", "--opset 21, or --dialect ort"),
     "GL332": Code("note", "Kept: its weights are quantised already", "quantise the float model"),
     "GL333": Code(
         "note", "Kept: its weights hold NaN or infinities", "check the training; such weights make NaN of everything"

@@ -55,3 +55,78 @@ def test_weights_are_a_quarter_of_their_size() -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     small = gru_lower.quantize(model, all=True).model
     assert small.ByteSize() <= 0.27 * model.ByteSize()
+
+
+@pytest.mark.parametrize("name", ["digits_gru", "g2p_encoder"])
+def test_what_is_written_is_understood(name: str, tmp_path: Path) -> None:
+    written = tmp_path / "small.onnx"
+    result = gru_lower.quantize(FIXTURES / f"{name}.onnx", all=True, verify=False)
+    onnx.save(result.model, written)
+    assert {site.action for site in gru_lower.inspect(written).sites} <= {"seen"}
+    assert {found.code for found in gru_lower.check(written).diagnostics} <= {"GL315"}
+    assert {site.action for site in gru_lower.fuse(written, verify=False).report.sites} <= {"seen"}
+    found = gru_lower.verify(FIXTURES / f"{name}.onnx", written, search=0)
+    assert found.status == "equivalent"
+    assert found.fidelity
+    assert found.least_atol is None
+    assert "no tolerance" in found.message
+
+
+def test_operators_of_onnxruntime_do_the_same() -> None:
+    before, after, result = accuracy_of("digits_gru", dialect="ort")
+    assert after >= before - 0.003 - 1e-12
+    domains = {node.op_type: node.domain for node in result.model.graph.node}
+    assert domains["DynamicQuantizeMatMul"] == "com.microsoft"
+    assert {entry.domain for entry in result.model.opset_import} == {"", "com.microsoft"}
+
+
+@pytest.mark.parametrize("options", [{"dialect": "ort"}, {"opset": 21}])
+def test_four_bits_are_an_eighth_and_keep_trained_models_near(options: dict[str, Any]) -> None:
+    before, after, result = accuracy_of("g2p_encoder", weights="int4", **options)
+    assert after >= before - 0.03
+    assert result.report.verification.fidelity[0].snr_db > 15
+    assert result.model.ByteSize() < 0.25 * (FIXTURES / "g2p_encoder.onnx").stat().st_size
+
+
+def test_four_bits_need_an_opset_or_a_dialect() -> None:
+    with pytest.raises(Unsupported, match="need opset 21") as caught:
+        gru_lower.quantize(FIXTURES / "digits_gru.onnx", weights="int4", all=True)
+    assert caught.value.code == "GL326"
+    assert "--dialect ort" in (caught.value.hint or "")
+    with pytest.raises(Unsupported):
+        gru_lower.quantize(FIXTURES / "digits_gru.onnx", weights="int4", weights_only=True)
+
+
+def test_a_browser_gets_weights_only() -> None:
+    result = gru_lower.quantize(FIXTURES / "digits_gru.onnx", engine="wasm")
+    assert [node.op_type for node in result.model.graph.node].count("GRU") == 1
+    assert "MatMulInteger" not in {node.op_type for node in result.model.graph.node}
+    assert result.report.verification.status == "equivalent"
+
+
+def test_weights_that_are_not_finite_are_kept() -> None:
+    model = onnx.load(FIXTURES / "digits_gru.onnx")
+    node = next(node for node in model.graph.node if node.op_type == "GRU")
+    for tensor in model.graph.initializer:
+        if tensor.name == node.input[2]:
+            values = onnx.numpy_helper.to_array(tensor).copy()
+            values[0, 0, 0] = np.nan
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    (site,) = gru_lower.quantize(model, all=True, verify=False).report.sites
+    assert (site.action, site.code) == ("kept", "GL333")
+
+
+def test_all_is_not_done_where_a_gru_is_kept(tmp_path: Path) -> None:
+    from gru_lower.cli.main import run
+
+    model = tmp_path / "old.onnx"
+    onnx.save(onnx.parser.parse_model(OLD), model)
+    words = ["quantize", str(model), "--no-verify", "--overwrite", "-q"]
+    assert run(words) == 0
+    assert run([*words, "--all"]) == 1
+
+
+OLD = """<ir_version: 8, opset_import: ["": 10]>
+g (float[5, N, 2] X) => (float[5, 1, N, 1] Y) <float[1, 3, 2] W = {1, 2, 3, 4, 5, 6}, float[1, 3, 1] R = {1, 2, 3}> {
+  Y = GRU <hidden_size = 1> (X, W, R)
+}"""

@@ -57,8 +57,20 @@ KeepNode = Annotated[
     ),
 ]
 Weights = Annotated[
-    Literal["int8", "uint8"],
-    Doc("The type that W and R are stored in: int8 around 0, uint8 with a zero point for each row."),
+    Literal["int8", "uint8", "int4"],
+    Doc(
+        "The type that W and R are stored in: int8 around 0, uint8 with a zero point, int4 in blocks of 32, which "
+        'takes opset 21 or ``dialect="ort"``.',
+        flag="The type that weights are stored in; int4 takes opset 21, or --dialect ort.",
+    ),
+]
+Engine = Annotated[
+    Literal["cpu", "wasm"],
+    Doc(
+        "Whose measured speed decides: onnxruntime on a CPU, or in a browser, where int8 products are slower than the "
+        "float GRU, so that ``weights_only`` is chosen.",
+        flag="Whose speed decides: onnxruntime on a CPU, or in a browser, which gets --weights-only.",
+    ),
 ]
 Dialect = Annotated[
     Literal["onnx", "ort"],

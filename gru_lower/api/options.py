@@ -12,6 +12,7 @@ from gru_lower.api.int8_options import (
     Activations,
     CarriedState,
     Dialect,
+    Engine,
     Foldable,
     KeepNode,
     Static,
@@ -279,8 +280,11 @@ class QuantizingOptions(RewritingOptions, kw_only=True):
     state: CarriedState = "float"
     keep_node: KeepNode = False
     weights: Weights = "int8"
+    engine: Engine = "cpu"
     dialect: Dialect = "onnx"
-    all: Annotated[bool, Doc("Quantise every GRU, those too that are not faster then: for size.")] = False
+    all: Annotated[bool, Doc("Quantise every GRU, faster then or not, and each as exactly as can be: for size.")] = (
+        False
+    )
     form: Form = "auto"
     zero_length_state: ZeroLengthState = "zero"
     batch_hint: Annotated[int, Doc("Batch size to expect where it is dynamic; only speed depends on it.", least=0)] = 0

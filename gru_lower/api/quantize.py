@@ -99,7 +99,8 @@ def quantize_model(model: Model, options: QuantizingOptions) -> Result:
 
 
 def _mode(options: QuantizingOptions) -> str:
-    return "weights-only" if options.weights_only else "dynamic" if options.static is None else "static"
+    in_browser = options.engine == "wasm" and options.static is None
+    return "weights-only" if options.weights_only or in_browser else "dynamic" if options.static is None else "static"
 
 
 def _refuse_contradictions(options: QuantizingOptions) -> None:
@@ -113,6 +114,9 @@ def _refuse_contradictions(options: QuantizingOptions) -> None:
         hint = "weights only: no calibration; or QuantizeLinear with fixed scales: --static CASES.npz"
         raise Unsupported("weights_only and static exclude each other", code="GL008", hint=hint)
     mode = _mode(options)
+    if options.weights == "int4" and mode != "dynamic":
+        hint = f"leave --{mode} out, or take --weights int8"
+        raise Unsupported("int4 weights are for products that round when the model runs", code="GL008", hint=hint)
     for name, default, belongs_to in OF_MODES:
         if getattr(options, name) != default and mode != belongs_to.replace("_", "-"):
             flag, beside = (f"--{each.replace('_', '-')}" for each in (name, belongs_to))

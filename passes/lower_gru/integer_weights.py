@@ -13,6 +13,7 @@ import numpy as np
 from onnx import numpy_helper
 
 from gru_lower.graph import tensor_values
+from gru_lower.passes.lower_gru.four_bit_weights import behind_dequantize_linear, for_mat_mul_n_bits
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
     from gru_lower.emission.template import Binding
     from gru_lower.gru.spec import GruSpec
-    from gru_lower.passes.lower_gru.products import Products, WeightType
+    from gru_lower.passes.lower_gru.products import Products
 
 Array = np.ndarray[Any, np.dtype[Any]]
-LARGEST: dict[WeightType, int] = {"int8 in seven bits": 64, "int8": 127, "uint8": 127}
+LARGEST = {"int8 in seven bits": 64, "int8": 127, "uint8": 127}
 """The largest whole number of a weight: 2 · 255 · 64 is no more than 32,767, and 2 · 255 · 127 is more."""
 MIDDLE = 128
 """What stands for 0 in unsigned weights."""
@@ -44,7 +45,7 @@ class Rounded(NamedTuple):
     scale: Array
 
 
-def rounded(matrix: Array, kind: WeightType) -> Rounded:
+def rounded(matrix: Array, kind: str) -> Rounded:
     """Round a matrix [K, N], each column by a scale of its own.
 
     Args:
@@ -73,7 +74,8 @@ def integer_tensors(
 
     Returns:
         By local name: ``Wq`` [I, 3H], ``Ws`` [3H], ``b`` [3H]; for linear_before_reset ≠ 0 ``Rq`` [H, 3H], ``Rs``,
-        ``Rb`` [3H] and ``Rbh`` [H]; for 0 ``Rzrq`` [H, 2H], ``Rhq`` [H, H] and their scales.
+        ``Rb`` [3H] and ``Rbh`` [H]; for 0 ``Rzrq`` [H, 2H], ``Rhq`` [H, H] and their scales. Those of four bits are
+        as :mod:`gru_lower.passes.lower_gru.four_bit_weights` has them.
 
     Raises:
         InvalidModel: A tensor's data is missing or does not fit its shape.
@@ -82,6 +84,7 @@ def integer_tensors(
     h = spec.hidden_size
     arrays = {key: tensor_values.to_array(tensor, base_dir) for key, tensor in constants.items()}
     found: dict[str, Array] = {}
+    four_bits: dict[str, Binding] = {}
     for direction in spec.directions:
         p, d = prefix_of(direction), direction.index
         matrices = {"W": arrays["W"][d].T, "R": arrays["R"][d].T}
@@ -89,9 +92,12 @@ def integer_tensors(
             recurrent = matrices.pop("R")
             matrices |= {"Rzr": recurrent[:, : 2 * h], "Rh": recurrent[:, 2 * h :]}
         for name, matrix in matrices.items():
-            found[f"{p}{name}q"], found[f"{p}{name}s"] = rounded(
-                matrix, products.input_weights if name == "W" else products.recurrent_weights
-            )
+            kind = products.input_weights if name == "W" else products.recurrent_weights
+            if kind == "int4":
+                cut = for_mat_mul_n_bits if products.dialect == "ort" else behind_dequantize_linear
+                four_bits[f"{p}{name}q"], four_bits[f"{p}{name}s"] = cut(matrix)
+            else:
+                found[f"{p}{name}q"], found[f"{p}{name}s"] = rounded(matrix, kind)
         if "B" in arrays:
             of_input, recurrent = arrays["B"][d][: 3 * h], arrays["B"][d][3 * h :].copy()
             joined = of_input + recurrent
@@ -101,4 +107,4 @@ def integer_tensors(
                 recurrent[: 2 * h] = 0.0
                 found[f"{p}Rb"] = recurrent
             found[f"{p}b"] = joined
-    return {name: numpy_helper.from_array(array) for name, array in found.items()}
+    return {name: numpy_helper.from_array(array) for name, array in found.items()} | four_bits

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["float", "dynamic"]
-WeightType = Literal["int8", "int8 in seven bits", "uint8"]
+WeightType = Literal["int8", "int8 in seven bits", "uint8", "int4"]
+Dialect = Literal["onnx", "ort"]
 
 
 @dataclass(frozen=True)
@@ -14,12 +15,14 @@ class Products:
     """How products are computed. Hashable: it is a part of a variant.
 
     Two products of an unsigned and a signed byte, added up in 16 bits with a sign, are cut off where the signed one has
-    eight bits; where a CPU adds up so, weights keep to seven bits, or are unsigned around a zero point of 128.
+    eight bits; where a CPU adds up so, weights keep to seven bits, or are unsigned around a zero point of 128. With
+    weights of four bits products are of floats, or whatever a runtime makes of that.
 
     Attributes:
         kind: ``float`` as the GRU does; ``dynamic`` in whole numbers, the left side quantised when the model runs.
         input_weights: What the whole numbers of W are.
         recurrent_weights: What those of R are.
+        dialect: ``onnx`` for standard operators, ``ort`` for onnxruntime's own.
         input_terms: 2 to take X in two parts of seven bits each, 1 to take it in eight bits.
 
     """
@@ -28,6 +31,7 @@ class Products:
     input_weights: WeightType = "int8 in seven bits"
     recurrent_weights: WeightType = "int8 in seven bits"
     input_terms: int = 1
+    dialect: Dialect = "onnx"
 
     @property
     def joins_gates(self) -> bool:

@@ -28,6 +28,7 @@ from gru_lower.passes.lower_gru.forms import (
     scan_packed_triple,
     unroll,
 )
+from gru_lower.passes.lower_gru.forms.quantised_product import OWN_DOMAIN
 from gru_lower.passes.lower_gru.gate_weights import gate_tensors, transposed
 from gru_lower.passes.lower_gru.integer_weights import integer_tensors
 from gru_lower.passes.lower_gru.products import FLOAT
@@ -141,8 +142,7 @@ def write_replacement(
     bindings |= {name: tensor for tensors in gates.values() for name, tensor in tensors.items()}
     bindings |= {key: name for key, name in spec.inputs.items() if key not in weights}
     results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
-    # A body that every runtime with a Scan takes has its weights in itself.
-    own = ("R", "B") if form == "scan" and v.plain else ()
+    own = _unshared(v, form)
     weights_of_site = WeightsOfSite(shared, scope, spec, bindings, own)
     assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h), weights_of_site.find)
     if gates:
@@ -172,7 +172,7 @@ def write_replacement(
         return Choice("", f"form {form} needs {lacking[0]} here, which may not be written", "GL307")
     weights_of_site.add()
     with_shared = [*initializers, *weights_of_site.constants]
-    change = Change(spec, spec.narrowed(node), nodes, with_shared, constants, scope.opsets)
+    change = Change(spec, spec.narrowed(node), nodes, with_shared, constants, _opsets(v, scope))
     return Replacement(splice.Edit(scope, [index], nodes, initializers, assembly.value_info), change, op_types.total())
 
 
@@ -219,6 +219,20 @@ def _variant(
     preallocates = for_onnxruntime and costs().preallocates(spec.hidden_size, _batch(spec, options))
     rows = lens if mask == "rows" and lens is not None else ()
     return replace(v, vocabulary=vocabulary, plain=plain, preallocates=preallocates, lens=rows)
+
+
+def _opsets(v: Variant, scope: Scope) -> dict[str, int]:
+    """Return the opsets that what is written stands on, by domain."""
+    return scope.opsets | {OWN_DOMAIN: 1} if v.products.dialect == "ort" else scope.opsets
+
+
+def _unshared(v: Variant, form: str) -> tuple[str, ...]:
+    """Return which of W, R and B stand where they are read, whatever other GRUs read them."""
+    if v.products.recurrent_weights == "int4" and v.products.dialect == "onnx":
+        # onnxruntime 1.32 does not load a body whose DequantizeLinear of int4 reads a constant from outside.
+        return ("W", "R")
+    # A body that every runtime with a Scan takes has its weights in itself.
+    return ("R", "B") if form == "scan" and v.plain else ()
 
 
 def _with_products(v: Variant, products: Products) -> Variant:

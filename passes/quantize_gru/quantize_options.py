@@ -17,7 +17,8 @@ class QuantizeOptions:
 
     Attributes:
         mode: How to quantise: one of :data:`MODES`.
-        weights: The type that weights are stored in; ``uint8`` is around a zero point of 128.
+        weights: The type that weights are stored in; ``uint8`` is around a zero point, ``int4`` in blocks of 32
+            rows, for ``dynamic`` alone.
         reduce_range: ``yes`` keeps weights to seven bits, which no CPU adds up wrongly; ``no`` takes all eight.
         foldable: With ``weights-only``, whether DequantizeLinear is spelled as Cast and Mul: ``yes`` or ``no``.
         activations: With ``static``, what values are rounded to: ``auto`` is ``uint8``.
@@ -33,7 +34,7 @@ class QuantizeOptions:
     """
 
     mode: str = field(default="dynamic", metadata={"choices": MODES})
-    weights: str = field(default="int8", metadata={"choices": ("int8", "uint8")})
+    weights: str = field(default="int8", metadata={"choices": ("int8", "uint8", "int4")})
     reduce_range: str = field(default="yes", metadata={"choices": ("yes", "no")})
     foldable: str = field(default="no", metadata={"choices": ("yes", "no")})
     activations: str = field(default="auto", metadata={"choices": ("auto", "uint8", "int8", "int16")})

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onnx import TensorProto
 
-from gru_lower.passes.lower_gru.integer_weights import MIDDLE
+from gru_lower.passes.lower_gru.forms.quantised_product import Quantised, Size, dynamically, multiplied, product
 
 if TYPE_CHECKING:
     from gru_lower.emission.emitter import Emitter, Value
@@ -46,39 +46,18 @@ class GateOfBoth(NamedTuple):
     place: int
 
 
-class Quantised(NamedTuple):
-    """A value in whole numbers.
-
-    Attributes:
-        whole: The whole numbers, uint8.
-        scale: What they are multiplied by, a scalar.
-        zero: The one that stands for 0, a scalar.
-
-    """
-
-    whole: Value
-    scale: Value
-    zero: Value
-
-
 def projected(e: Emitter, v: Variant, rows: Value, p: str) -> list[Value]:
     """Return the projection of rows [..., I], by :attr:`Variant.parts`."""
-    unsigned = v.products.input_weights == "uint8"
     bias = e.value(f"{p}b") if "B" in v.has else None
     if v.products.input_terms == 1:
-        value = product(e, dynamically(e, rows), f"{p}W", bias, f"{p}X_all", unsigned=unsigned)
+        size = Size(v.input_size or 0, (BOTH + 1) * v.hidden_size)
+        value = multiplied(e, v.products, rows, f"{p}W", bias, f"{p}X_all", size)
     else:
         coarse, fine = e.shared(f"parts of {rows.name}", lambda: _in_two_parts(e, rows))
-        most = product(e, coarse, f"{p}W", bias, f"{p}X_coarse", unsigned=unsigned)
-        rest = product(e, fine, f"{p}W", None, f"{p}X_fine", unsigned=unsigned)
+        most = product(e, coarse, f"{p}W", bias, f"{p}X_coarse", products=v.products)
+        rest = product(e, fine, f"{p}W", None, f"{p}X_fine", products=v.products)
         value = e.op("Add", [most, rest], f"{p}X_all")
     return split_gates(e, v, value, f"{p}X")
-
-
-def dynamically(e: Emitter, a: Value) -> Quantised:
-    """Return a value in whole numbers of eight bits; once, however many products it is in."""
-    names = [f"{a.name}_q", f"{a.name}_scale", f"{a.name}_zero"]
-    return Quantised(*e.shared(f"quantised {a.name}", lambda: e.multi("DynamicQuantizeLinear", [a], names)))
 
 
 def _in_two_parts(e: Emitter, a: Value) -> tuple[Quantised, Quantised]:
@@ -95,30 +74,6 @@ def _in_two_parts(e: Emitter, a: Value) -> tuple[Quantised, Quantised]:
         Quantised(whole, coarse, zero),
         Quantised(e.op("QuantizeLinear", [rest, fine, zero], f"{a.name}_fine"), fine, zero),
     )
-
-
-def product(e: Emitter, a: Quantised, weight: str, bias: Value | None, name: str, *, unsigned: bool = False) -> Value:
-    """Return ``a W + bias``, [..., N] floats.
-
-    Args:
-        e: Where to write.
-        a: [..., K].
-        weight: The local name of W: ``Wq`` [K, N] and ``Ws`` [N] are its whole numbers and their scales for ``W``.
-        bias: What to add, [N], or ``None``.
-        name: What to call the result.
-        unsigned: Whether the whole numbers of W are unsigned, around 128.
-
-    """
-    middle = [e.tensor("middle", MIDDLE, TensorProto.UINT8)] if unsigned else []
-    whole = e.op("MatMulInteger", [a.whole, e.value(f"{weight}q"), a.zero, *middle], f"{name}_whole")
-    floats = e.op("Cast", [whole], f"{name}_cast", to=TensorProto.FLOAT)
-    scales = e.op("Mul", [a.scale, e.value(f"{weight}s")], f"{name}_scale")
-    e.within_kernels.update(value.name for value in (*a, whole, floats, scales))
-    result = e.op("Mul", [floats, scales], name if bias is None else f"{name}_product")
-    if bias is None:
-        return result
-    e.within_kernels.add(result.name)
-    return e.op("Add", [result, bias], name)
 
 
 def split_gates(e: Emitter, v: Variant, value: Value, name: str) -> list[Value]:
@@ -165,10 +120,9 @@ class IntegerProducts:
         return self._product(state, "Rzr", None, "recurrent_zr")
 
     def _product(self, state: Value, weight: str, bias: Value | None, name: str) -> Value:
-        unsigned = self._v.products.recurrent_weights == "uint8"
-        a = dynamically(self._e, state)
-        result = product(self._e, a, f"{self._p}{weight}", bias, name, unsigned=unsigned)
-        self._e.widths[result.name] = WIDTHS[weight] * self._v.hidden_size
+        size = Size(self._v.hidden_size, WIDTHS[weight] * self._v.hidden_size)
+        result = multiplied(self._e, self._v.products, state, f"{self._p}{weight}", bias, name, size)
+        self._e.widths[result.name] = size.columns
         return result
 
     def _all(self, state: Value) -> list[Value]:
