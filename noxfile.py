@@ -100,6 +100,13 @@ def fuzz(session: nox.Session) -> None:
         session.run("python", "-m", "fuzzing.over_bytes", "-runs=20000", "-max_total_time=600")
 
 
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """Run 500 models on a scheduler and two workers, one killed in the middle, and models on an S3 server."""
+    session.install(".[test,cluster]", "moto[server]>=5")
+    session.run("pytest", "-q", "-m", "cluster", "tests/test_batch_cluster.py", *session.posargs)
+
+
 ENGINES = {
     "onnxruntime": [],  # comes with the package
     "reference": [],

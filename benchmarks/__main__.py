@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import fit_costs, fusing, int8, int8_fit, int8_wasm, lowering, passes, streaming
+from benchmarks import batches, fit_costs, fusing, int8, int8_fit, int8_wasm, lowering, passes, streaming
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,6 +21,7 @@ def main() -> int:
         ("passes", "time and memory of the passes themselves"),
         ("streaming", "streamed models beside models written by hand, and lowered steps beside the GRU node"),
         ("int8", "int8 GRUs beside onnxruntime's float GRU and its int8 LSTM"),
+        ("batches", "a batch beside one call a model, and two workers beside one"),
         ("fit", "measure which Scan bodies to pack, and write passes/lower_gru/costs.toml anew"),
     ):
         command = commands.add_parser(name, help=about, description=about)
@@ -60,7 +61,7 @@ def main() -> int:
         return int8_wasm.run(folder, quick=given.quick, tolerance=given.tolerance)
     if given.command == "int8":
         return int8.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)
-    run = {"lowering": lowering.run, "passes": passes.run}[given.command]
+    run = {"batches": batches.run, "lowering": lowering.run, "passes": passes.run}[given.command]
     return run(folder, quick=given.quick, tolerance=given.tolerance)
 
 

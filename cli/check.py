@@ -68,7 +68,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.cli.terminal import Terminal
 
     ctx = click.get_current_context()
-    _refuse(o)
+    refuse(o)
     piped = o["fix"] and "-" in (str(o["output"]), *(str(path) for path in o["models"] if o["output"] is None))
     terminal = Terminal(o, to_stderr=piped, aside=True)
     runs, failed = [], False
@@ -88,7 +88,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     return broken or int(failed and not o["exit_zero"])
 
 
-def _refuse(o: dict[str, Any]) -> None:
+def refuse(o: dict[str, Any]) -> None:
     """Refuse options that would do nothing, or harm.
 
     Raises:

@@ -28,6 +28,7 @@ class Commands(click.Group):
         "inspect": "List every GRU of a model: where it stands, which variant it is, what is doubtful.",
         "verify": "Tell whether two models compute the same.",
         "bench": "Time two models side by side, or a model and what it is lowered to.",
+        "batch": "Run a command over many models, on this machine or a cluster.",
         "legalize": "Rewrite GRU nodes into those a target takes, and lower only the rest.",
         "check": "Look for what would go wrong with a model, on a target above all.",
         "targets": "List the targets, or show what one takes.",
@@ -56,10 +57,12 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command in front of a model, or of options that are not the group's own."""
+        return super().parse_args(ctx, self.with_command(ctx, args))
+
+    def with_command(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return words with the default command in front, where they name none and are not the group's own."""
         own = {name for parameter in self.get_params(ctx) for name in (*parameter.opts, *parameter.secondary_opts)}
-        if args and args[0] not in own and args[0] not in self.modules:
-            args = [DEFAULT, *args]
-        return super().parse_args(ctx, args)
+        return [DEFAULT, *args] if args and args[0] not in own and args[0] not in self.modules else args
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

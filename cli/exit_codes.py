@@ -37,52 +37,56 @@ def exit_code_of(command: Callable[[], Any], *, plain: bool) -> int:
     except SystemExit:  # how click and rich leave when nobody reads their text any more, which is no error
         give_up(sys.stdout)
         return 0
-    except click.ClickException as error:
-        return _wrong_usage(error, plain)
     except GruLowerError as error:
         _print_error(error, plain)
         return error.exit_code
     except BrokenPipeError:  # the same, of a text that was still to be flushed
         give_up(sys.stdout)
         return 0
-    except OSError as error:
-        give_up(sys.stdout)
-        name = "stdout" if error.filename is None else error.filename
-        hint = "check the disk's space and the permissions"
-        _print_error(Unsupported(f"{name}: {error.strerror or error}", code="GL004", hint=hint), plain)
-        return Unsupported.exit_code
     except Exception as error:  # noqa: BLE001 - whatever it is, the model is odd, or it is a bug of ours
         return _unexpected(error, plain)
     return code if isinstance(code, int) else 0
 
 
-def _unexpected(error: Exception, plain: bool) -> int:
-    """Refuse a model that is odd; for any other, what happened is a bug of ours and has to say so."""
+def as_refusal(error: Exception) -> GruLowerError:
+    """Return what an error is to whoever ran the command: wrong usage, a place that cannot be used, an odd model."""
+    if isinstance(error, GruLowerError):
+        return error
+    if isinstance(error, click.ClickException):
+        return _wrong_usage(error)
+    if isinstance(error, OSError):
+        name = "stdout" if error.filename is None else error.filename
+        hint = "check the disk's space and the permissions"
+        return Unsupported(f"{name}: {error.strerror or error}", code="GL004", hint=hint)
     from gru_lower.graph.odd_models import refusal_of
 
-    refusal = refusal_of(error)
-    if refusal is not None:
-        _print_error(refusal, plain)
-        return refusal.exit_code
-    import traceback
-
-    traceback.print_exception(error)
     hint = "please report it with the model"
-    _print_error(InternalError(f"{type(error).__name__}: {error}", code="GL901", hint=hint), plain)
-    return InternalError.exit_code
+    return refusal_of(error) or InternalError(f"{type(error).__name__}: {error}", code="GL901", hint=hint)
 
 
-def _wrong_usage(error: click.ClickException, plain: bool) -> int:
-    message = error.format_message()
-    if "\n" in message:  # the whole help, where no word was given
+def _unexpected(error: Exception, plain: bool) -> int:
+    """Say what an error is, and where it comes from if it is a bug of ours."""
+    if isinstance(error, click.ClickException) and "\n" in error.format_message():  # the help, where no word was given
         error.show()
         return error.exit_code
+    refusal = as_refusal(error)
+    if isinstance(error, OSError):
+        give_up(sys.stdout)
+    if isinstance(refusal, InternalError):
+        import traceback
+
+        traceback.print_exception(error)
+    _print_error(refusal, plain)
+    return error.exit_code if isinstance(error, click.ClickException) else refusal.exit_code
+
+
+def _wrong_usage(error: click.ClickException) -> Unsupported:
+    message = error.format_message()
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     hint = f"see {'gru-lower' if ctx is None else ctx.command_path} --help"
     if "extra argument" in message and ctx is not None and ctx.info_name == DEFAULT:
         hint = f"name the output with -o; {hint}"
-    _print_error(Unsupported(message, code="GL008", hint=hint), plain)
-    return error.exit_code
+    return Unsupported(message, code="GL008", hint=hint)
 
 
 def _print_error(error: GruLowerError, plain: bool) -> None:

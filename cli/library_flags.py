@@ -25,6 +25,12 @@ O = TypeVar("O", bound=Options)
 VERIFICATION = ("inputs", "shapes", "rtol", "atol", "cases", "seed")
 """How to verify, in the order of --help."""
 TEXT_FORMS: dict[str, dict[str, Any]] = {
+    "do": {"metavar": "LINE"},
+    "out": {"metavar": "DIR"},
+    "cluster": {"metavar": "WHERE"},
+    "workers": {"metavar": "N"},
+    "time_limit": {"metavar": "SECONDS"},
+    "journal": {"metavar": "FILE"},
     "batch_hint": {"metavar": "N", "show_default": False},
     "fix_dims": {"flag": "--fix-dim", "multiple": True, "metavar": "NAME=N", "callback": parse_values.fixed_dims},
     "forbid": {"multiple": True, "metavar": "OP+OP", "callback": parse_values.operators},

@@ -48,7 +48,7 @@ class Config:
 
     def __init__(self, path: Path, table: Mapping[str, Any], commands: Mapping[str, click.Command]) -> None:
         """Read all of it, so that a slip shows wherever it stands."""
-        self._path, self._commands = path, commands
+        self.path, self._commands = path, commands
         self._all = self._read_section(table, f"[tool.{TABLE}]", top=True)
         self._files = []
         files = table.get(FILES, {})
@@ -77,7 +77,7 @@ class Config:
         }
 
     def _matches(self, pattern: str, model: str) -> bool:
-        there, root = Path(model).resolve(), self._path.parent.resolve()
+        there, root = Path(model).resolve(), self.path.parent.resolve()
         inside = there.relative_to(root).as_posix() if there.is_relative_to(root) else there.as_posix()
         return model != "-" and (fnmatch(inside, pattern) or fnmatch(there.name, pattern))
 
@@ -132,9 +132,9 @@ class Config:
         if not parameter.is_flag and not parameter.count:
             self._refuse_bad_value(where, key, parameter, str(value))
         if isinstance(parameter.type, click.Path) and isinstance(value, str):
-            value = str(self._path.parent / value)
+            value = str(self.path.parent / value)
         if key == "target" and isinstance(value, str) and value.endswith(".toml"):
-            value = str(self._path.parent / value)
+            value = str(self.path.parent / value)
         return parameter.name or "", value
 
     def _refuse_bad_value(self, where: str, key: str, parameter: click.Option, value: Any) -> None:  # noqa: ANN401 - TOML's
@@ -156,7 +156,7 @@ class Config:
         return self._error(where, f"unknown key {key!r}", hint)
 
     def _error(self, where: str, what: str, hint: str) -> Unsupported:
-        return Unsupported(f"{self._path}: {where}: {what}", code="GL013", hint=hint)
+        return Unsupported(f"{self.path}: {where}: {what}", code="GL013", hint=hint)
 
 
 def _configurable_options(command: click.Command) -> Iterator[click.Option]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gru_lower.batching.job import Outcome
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.errors import GruLowerError
     from gru_lower.report.run_report import Report
@@ -70,3 +71,13 @@ def largest_error(report: Report) -> str:
     verdict = report.verification
     where = f" at {verdict.worst.output}{list(verdict.worst.index)}" if verdict.worst else ""
     return "no figures" if verdict.max_abs_error is None else f"largest error {verdict.max_abs_error:.2g}{where}"
+
+
+def run_of(outcome: Outcome) -> Run:
+    """Return what came of one model of many, as the formats of reports take it."""
+    from gru_lower.errors import Unsupported
+    from gru_lower.report.read_report import report_of
+
+    said = outcome.error
+    error = None if said is None else Unsupported(said["message"], code=said["code"], hint=said["hint"])
+    return Run(outcome.model, None if outcome.report is None else report_of(outcome.report), error)

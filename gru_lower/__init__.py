@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gru_lower import frameworks, streaming
+    from gru_lower.api.batch import batch
     from gru_lower.api.bench import bench
     from gru_lower.api.check import check
     from gru_lower.api.fix import fix
@@ -36,7 +37,19 @@ _MODULES = {
 _DEFINED_IN = {
     **{
         name: f"gru_lower.api.{name}"
-        for name in ("bench", "check", "fix", "fuse", "inspect", "legalize", "lower", "quantize", "stream", "verify")
+        for name in (
+            "batch",
+            "bench",
+            "check",
+            "fix",
+            "fuse",
+            "inspect",
+            "legalize",
+            "lower",
+            "quantize",
+            "stream",
+            "verify",
+        )
     },
     **dict.fromkeys(
         ("GruLowerError", "InternalError", "InvalidModel", "NotEquivalent", "Remaining", "Unsupported"),
@@ -55,6 +68,7 @@ __all__ = [
     "Result",
     "Unsupported",
     "__version__",
+    "batch",
     "bench",
     "check",
     "fix",

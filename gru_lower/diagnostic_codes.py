@@ -13,7 +13,7 @@ GL5xx  verification
 GL6xx  frameworks
 GL7xx  check: what a model would meet
 GL8xx  fusing: what was seen and is no GRU, or was not fused; from GL851 on streaming
-GL9xx  gru-lower itself
+GL9xx  many models, and gru-lower itself
 ====== ====================================================
 """
 
@@ -353,4 +353,21 @@ CODES: dict[str, Code] = {
     "GL866": Code("warning", "sequence_lens is gone", "hand in the frames of a sequence only, and none of its padding"),
     "GL869": Code("error", "What a streamed model says of itself cannot be read", "stream the model again"),
     "GL901": Code("error", "gru-lower itself failed", "please report it with the model, or a part of it"),
+    "GL950": Code("error", "No model matches", "see what lies there; ** stands for any number of folders"),
+    "GL951": Code(
+        "error",
+        "Two results of a batch would have the same place",
+        "quote one pattern with both below its first wildcard: 'models/**/*.onnx'",
+    ),
+    "GL952": Code(
+        "error", "A worker cannot do what it will be asked to", "name places that all workers share; or --cluster local"
+    ),
+    "GL953": Code("error", "No workers can be had", "check the address of the scheduler; or --cluster none"),
+    "GL954": Code("error", "The scheduler was lost", "run the same command again: it resumes"),
+    "GL955": Code("error", "A model took too long", "allow it more with --time-limit, or run it by itself with -vv"),
+    "GL956": Code("error", "A model needed too much memory", "allow it more with --memory, or use fewer --workers"),
+    "GL957": Code("error", "The process that worked on a model died", "run the model by itself, and report it"),
+    "GL958": Code("error", "The workers on which a model ran were lost", "see what ended them: memory, most likely"),
+    "GL959": Code("error", "A place cannot be read or written", "check the address, credentials and permissions"),
+    "GL960": Code("error", "The journal of a batch cannot be used", "name another file with --journal"),
 }

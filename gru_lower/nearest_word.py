@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the word nearest to one, or that alone begins with it, whatever its case; ``None`` where none is near.
 
+    Of equally near ones it is the first.
+
     Args:
         word: The word that is not known.
         known: Those that are.
@@ -20,8 +22,17 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
     by_folded = {each.casefold(): each for each in known}
     begun = [each for each in by_folded if word and each.startswith(word.casefold())]
-    found = begun if len(begun) == 1 else difflib.get_close_matches(word.casefold(), by_folded, n=1)
-    return by_folded[found[0]] if found else None
+    if len(begun) == 1:
+        return by_folded[begun[0]]
+    near = set(difflib.get_close_matches(word.casefold(), by_folded, n=len(by_folded) or 1))
+    matcher = difflib.SequenceMatcher(b=word.casefold())
+
+    def nearness(each: str) -> float:
+        matcher.set_seq1(each)
+        return matcher.ratio()
+
+    found = max((each for each in by_folded if each in near), key=nearness, default=None)
+    return None if found is None else by_folded[found]
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:

@@ -72,9 +72,9 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The memory limits of the processes that are started."""
     found: list[int] = []
 
-    def counted(memory: int, timeout: float) -> Process:
+    def counted(memory: int, timeout: float, module: str) -> Process:
         found.append(memory)
-        return Process(memory, timeout)
+        return Process(memory, timeout, module)
 
     monkeypatch.setattr(kept_processes, "Process", counted)
     return found
@@ -114,6 +114,12 @@ def test_a_folder_that_was_removed_is_no_hindrance(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path / "gone")
     if sys.platform != "win32":
         (tmp_path / "gone").rmdir()
+    assert use() == first
+
+
+def test_pytest_naming_its_test_is_no_other_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = use()
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "another (call)")
     assert use() == first
 
 
@@ -192,7 +198,8 @@ def test_a_worker_of_its_own_is_neither_taken_up_nor_kept() -> None:
     assert [process._popen.pid for process in kept_processes._kept] == [first]
 
 
-def test_threads_have_processes_of_their_own() -> None:
+def test_threads_have_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_processes, "MOST_KEPT", 4)
     together = threading.Barrier(6)
     pids: list[int] = []
 
@@ -208,15 +215,15 @@ def test_threads_have_processes_of_their_own() -> None:
         for thread in threads:
             thread.join()
     assert len(set(pids[:6])) == len(set(pids[6:])) == 6
-    assert len(kept_processes._kept) == kept_processes.MOST_KEPT
-    assert len(set(pids[:6]) & set(pids[6:])) == kept_processes.MOST_KEPT
+    assert len(kept_processes._kept) == 4
+    assert len(set(pids[:6]) & set(pids[6:])) == 4
 
 
 def test_one_that_nobody_takes_up_ends_by_itself() -> None:
     script = """
-        from gru_lower.verification.worker import server
-        server.SECONDS_OF_REST = 0.1
-        server.main(0)
+        from gru_lower.verification.worker import server, serving
+        serving.SECONDS_OF_REST = 0.1
+        serving.serve(server.Models(), 0)
     """
     from gru_lower.verification.worker.frames import write_frame
 

@@ -16,9 +16,22 @@ from gru_lower.testing import assert_equivalent
 
 CALLS = {
     name: getattr(gru_lower, name)
-    for name in ("bench", "check", "fix", "fuse", "inspect", "legalize", "lower", "quantize", "stream", "verify")
+    for name in (
+        "batch",
+        "bench",
+        "check",
+        "fix",
+        "fuse",
+        "inspect",
+        "legalize",
+        "lower",
+        "quantize",
+        "stream",
+        "verify",
+    )
 } | {"assert_equivalent": assert_equivalent}
 COMMANDS = {
+    "batch": options.BatchOptions,
     "bench": options.TimingOptions,
     "check": options.CheckingOptions,
     "fuse": options.FusingOptions,
@@ -37,7 +50,7 @@ def test_a_call_describes_each_of_its_parameters(name: str) -> None:
     described = inspect.getdoc(call) or ""
     for parameter in inspect.signature(call).parameters.values():
         assert f"\n    {parameter.name}: " in described
-        positional = parameter.name in {"model", "a", "b"}
+        positional = parameter.name in {"model", "models", "a", "b"}
         assert parameter.kind is (parameter.POSITIONAL_OR_KEYWORD if positional else parameter.KEYWORD_ONLY)
     assert described.index("Args:") < described.index("Raises:")
     assert max(map(len, described.splitlines())) <= 120

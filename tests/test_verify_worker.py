@@ -228,7 +228,7 @@ def test_what_a_model_prints_does_not_reach_the_protocol() -> None:
                 print("python noise", flush=True)
                 return feeds
         server._load = lambda *_: Chatty()
-        server.main(0)
+        server.serve(server.Models(), 0)
     """
     from gru_lower.verification.worker.frames import read_frame, write_frame
 

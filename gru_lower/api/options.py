@@ -71,6 +71,18 @@ class TwoModels(Options):
     b: Annotated[Any, Doc("The model to compare with it.")]
 
 
+class ManyModels(Options):
+    """The models that a command is run over."""
+
+    models: Annotated[
+        str | Sequence[str],
+        Doc(
+            "The models: paths and URLs that fsspec knows, with ``*``, ``?``, ``[abc]``, and ``**`` for any number of "
+            "folders; one, or several."
+        ),
+    ]
+
+
 class OneOrTwoModels(Options):
     """The models a call times."""
 
@@ -291,6 +303,50 @@ class QuantizingOptions(RewritingOptions, kw_only=True):
     fix_dims: FixDims = None
     opset: Opset = None
     max_nodes: MaxNodes = None
+
+
+class BatchOptions(MemoryOption, kw_only=True):
+    """Options of :func:`gru_lower.batch`."""
+
+    do: Annotated[
+        str | Sequence[str],
+        Doc(
+            "What to do with each: a command and its options as on the command line, without a model and an output.",
+            flag='The command and its options: "lower --target portable".',
+        ),
+    ]
+    out: Annotated[
+        str | None,
+        Doc(
+            "The folder for results, a path or a URL: each goes to the model's path below the longest folder before "
+            "the first wildcard.",
+            flag="The folder for results: each has the model's path below the first wildcard's folder.",
+        ),
+    ] = None
+    cluster: Annotated[
+        str,
+        Doc(
+            "Where to run: ``local`` for workers that are started on this machine, ``none`` for this process, or the "
+            "address of a Dask scheduler.",
+            flag="Where to run: local for workers of its own, none for this process, tcp://... for a Dask scheduler.",
+        ),
+    ] = "local"
+    workers: Annotated[
+        int | None,
+        Doc("How many workers to start on this machine.", default="one a core", least=1),
+    ] = None
+    time_limit: Annotated[
+        float,
+        Doc("Seconds that one model may take; 0 for no limit.", least=0),
+    ] = 1800.0
+    journal: Annotated[
+        str | None,
+        Doc(
+            "The file into which results are entered as they come, and from which a second run resumes.",
+            default="gru-lower-batch.jsonl in a local out, or in this folder",
+        ),
+    ] = None
+    retry_failed: Annotated[bool, Doc("Do models again that failed in an earlier run.")] = False
 
 
 class CheckingOptions(MemoryOption, kw_only=True):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 LEAST = 4 << 30
 TIMES_THE_MODEL = 5
 
+_MOST: ContextVar[int | None] = ContextVar("most_memory", default=None)
 _ASKED: ContextVar[int | None] = ContextVar("memory", default=None)
 _MODELS: ContextVar[tuple[Callable[[], int], ...]] = ContextVar("models", default=())
 
@@ -31,6 +32,16 @@ def asked_memory(limit: int | None) -> Iterator[None]:
         _ASKED.reset(token)
 
 
+@contextmanager
+def at_most(limit: int | None) -> Iterator[None]:
+    """Hold processes that are started inside to a limit in bytes, unless another is asked for; ``None`` for none."""
+    token = _MOST.set(limit)
+    try:
+        yield
+    finally:
+        _MOST.reset(token)
+
+
 def note_model(size: Callable[[], int]) -> None:
     """Enter a model that was read: what tells its size in bytes, its external data included. Two are kept."""
     _MODELS.set((*_MODELS.get()[-1:], size))
@@ -45,6 +56,6 @@ def chosen_memory() -> int:
     asked = _ASKED.get()
     if asked is not None:
         return asked
-    most = default_memory()
+    most = _MOST.get() or default_memory()
     wanted = max(LEAST, TIMES_THE_MODEL * max((size() for size in _MODELS.get()), default=0))
     return min(most, wanted) if most else wanted

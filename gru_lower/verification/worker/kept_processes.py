@@ -13,34 +13,36 @@ from contextlib import suppress
 from pathlib import Path
 
 from gru_lower.isolation.environment import environment
-from gru_lower.verification.worker.process import Process
+from gru_lower.verification.worker.process import MODELS, Process
 from gru_lower.verification.worker.run_failure import RunFailure
 
-MOST_KEPT = 4
+MOST_KEPT = max(4, os.cpu_count() or 0)
 """How many processes are kept: as many as threads are likely to verify at once."""
 MOST_DATA = 256 << 20
 """Bytes of data with which a process is kept: what is beyond, the last models have left behind."""
 SHARE = 8
-"""A process is taken up where what it holds already is no more than this part of the limit."""
+"""A process that runs models is taken up where what it holds already is no more than this part of the limit."""
 SECONDS_TO_REST = 5.0
 
 _kept: list[Process] = []  # its methods are atomic: no lock that a fork could leave locked
 
 
-def take(memory: int, timeout: float) -> Process:
-    """Return a process that runs models: one that was kept, or a new one.
+def take(memory: int, timeout: float, module: str = MODELS, *, share: int = SHARE) -> Process:
+    """Return a process that runs models, or something else: one that was kept, or a new one.
 
     Args:
         memory: Bytes of data it may hold; 0 for no limit.
         timeout: Seconds it has to start.
+        module: What runs in it.
+        share: What it holds already is no more than this part of the limit.
 
     Raises:
         RunFailure: It cannot be started.
 
     """
-    wanted = (sys.executable, environment())
+    wanted = (module, sys.executable, environment())
     for process in list(_kept):
-        if process.started_as != wanted or (memory and process.data * SHARE > memory):
+        if process.started_as != wanted or (memory and process.data * share > memory):
             continue
         try:
             _kept.remove(process)
@@ -49,7 +51,7 @@ def take(memory: int, timeout: float) -> Process:
         with suppress(RunFailure):  # it has ended meanwhile
             process.ask({"command": "begin", "memory": memory, "folder": _folder()}, timeout=timeout)
             return process
-    return Process(memory, timeout)
+    return Process(memory, timeout, module)
 
 
 def give_back(process: Process) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from gru_lower.verification.arrays import Array
 
+MODELS = "gru_lower.verification.worker.server"
+"""The module whose process runs models."""
+
 _living: weakref.WeakSet[Process] = weakref.WeakSet()
 
 
@@ -31,9 +34,10 @@ class Process:
     Args:
         memory: Bytes of data it may hold; 0 for no limit.
         timeout: Seconds it has to start.
+        module: What runs in it: a module that serves (:mod:`gru_lower.verification.worker.serving`).
 
     Attributes:
-        started_as: The interpreter and the environment with which it started.
+        started_as: The module, the interpreter and the environment with which it started.
         data: Bytes of data that it holds, as it last said.
 
     Raises:
@@ -41,15 +45,15 @@ class Process:
 
     """
 
-    def __init__(self, memory: int, timeout: float) -> None:
+    def __init__(self, memory: int, timeout: float, module: str = MODELS) -> None:
         """Start it and wait until it is ready."""
-        self.started_as = (sys.executable, environment())
+        self.started_as = (module, sys.executable, environment())
         self.data = 0
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        command = [sys.executable, "-P", "-m", "gru_lower.verification.worker.server", str(memory)]
+        command = [sys.executable, "-P", "-m", module, str(memory)]
         try:
             self._popen = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=self.started_as[1]
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=self.started_as[2]
             )
         except OSError as error:
             self._errors.close()

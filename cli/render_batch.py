@@ -1,0 +1,78 @@
+"""What a batch came to: a table for a person, and the reports of all models for a program."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from gru_lower.cli.batch_progress import spelled
+from gru_lower.cli.run import run_of
+from gru_lower.cli.standard_streams import write_document
+from gru_lower.report.run_report import SCHEMA_VERSION
+from gru_lower.version import tool_version
+
+if TYPE_CHECKING:
+    from gru_lower.batching.batch import Batch
+    from gru_lower.batching.tally import Tally
+    from gru_lower.cli.terminal import Terminal
+
+MEANINGS = {
+    "done": "came out well",
+    "findings": "something was found, or is left",
+    "refused": "cannot be done",
+    "failed": "a bug in gru-lower",
+}
+MOST_CODES = 6
+"""How many codes a row of the table names."""
+
+
+def show_summary(terminal: Terminal, tally: Tally, found: Batch) -> None:
+    """Print what all models came to.
+
+    Args:
+        terminal: Where to.
+        tally: The counts.
+        found: The batch, of which a program reads every outcome.
+
+    """
+    if terminal.output_format == "json":
+        _write_json(tally, found)
+        return
+    if not terminal.for_person:
+        terminal.write_report([run_of(outcome) for outcome in found.outcomes()])
+        return
+    if not terminal.quiet:
+        terminal.out.print(_table(tally))
+    resumed = f", {tally.resumed} of them by an earlier run" if tally.resumed else ""
+    terminal.line(f"{tally.done} models in {spelled(tally.seconds)}{resumed}; journal: {found.journal.path}")
+
+
+def show_ended_early(terminal: Terminal, tally: Tally, found: Batch) -> None:
+    """Say what is done of a batch that ended early, and how to go on."""
+    terminal.err.print(f"{tally.done} of {tally.total} models are done; journal: {found.journal.path}")
+    terminal.err.print("  run the same command again: it resumes, and does nothing twice")
+
+
+def _table(tally: Tally) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name, right in (("result", False), ("models", True), ("meaning", False), ("codes", False)):
+        table.add_column(name, justify="right" if right else "left")
+    for status, meaning in MEANINGS.items():
+        count = tally.by_status.get(status, 0)  # type: ignore[call-overload]
+        if count:
+            codes = tally.codes[status].most_common(MOST_CODES)  # type: ignore[index]
+            table.add_row(status, str(count), meaning, ", ".join(f"{code} ({times})" for code, times in codes))
+    return table
+
+
+def _write_json(tally: Tally, found: Batch) -> None:
+    """Write the document, an outcome at a time: schema/batch-1.json."""
+    head = {"schema_version": SCHEMA_VERSION, "tool": "gru-lower", "version": tool_version(), "command": "batch"}
+    head |= {"models": tally.done, "failed": tally.failed, "journal": str(found.journal.path)}
+    text = json.dumps(head, indent=2, allow_nan=False)
+    write_document(f'{text.removesuffix("}").rstrip()},\n  "outcomes": [')
+    for place, outcome in enumerate(found.outcomes()):
+        write_document(f"{',' if place else ''}\n    {json.dumps(outcome.to_json(), allow_nan=False)}")
+    write_document("\n  ]\n}\n")
