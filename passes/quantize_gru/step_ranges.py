@@ -90,15 +90,18 @@ class StepRanges:
                     )
 
 
+def _by_gate(rows: Array) -> dict[str, Array]:
+    return dict(zip(GATES, np.split(rows, 3), strict=True))
+
+
 class _Noting:
     """The algebra of arrays that notes ranges."""
 
     def __init__(self, ranges: StepRanges, spec: GruSpec, direction: Direction, values: Mapping[str, Array]) -> None:
         self._note, self._clip = ranges.note, spec.clip
-        W, R = (dict(zip(GATES, np.split(values[key][direction.index], 3), strict=True)) for key in "WR")
-        self._w, self._r = W, R
+        self._w, self._r = (_by_gate(values[key][direction.index]) for key in "WR")
         b = values["B"][direction.index] if "B" in values else np.zeros(6 * spec.hidden_size, np.float32)
-        of_x, of_state = (dict(zip(GATES, np.split(half, 3), strict=True)) for half in np.split(b, 2))
+        of_x, of_state = map(_by_gate, np.split(b, 2))
         self._rbh = of_state["h"] if spec.linear_before_reset else np.zeros_like(of_state["h"])
         self._b = {gate: of_x[gate] + of_state[gate] for gate in GATES}
         if spec.linear_before_reset:
