@@ -10,6 +10,15 @@ if TYPE_CHECKING:
 
     from gru_lower.verification.arrays import Feeds
 
+ReduceRange = Annotated[
+    bool,
+    Doc(
+        "Whether weights keep to seven bits, which every CPU adds up rightly; all eight are for CPUs known to have "
+        "a dot product of bytes (VNNI).",
+        flag="Keep weights to seven bits, which every CPU adds up rightly; all eight need VNNI or the like.",
+    ),
+]
+EveryGru = Annotated[bool, Doc("Quantise every GRU, faster then or not, and each as exactly as can be: for size.")]
 WeightsOnly = Annotated[
     bool,
     Doc(

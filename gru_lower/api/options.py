@@ -13,8 +13,10 @@ from gru_lower.api.int8_options import (
     CarriedState,
     Dialect,
     Engine,
+    EveryGru,
     Foldable,
     KeepNode,
+    ReduceRange,
     Static,
     Weights,
     WeightsOnly,
@@ -277,14 +279,7 @@ class StreamingOptions(RewritingOptions, kw_only=True):
 class QuantizingOptions(RewritingOptions, kw_only=True):
     """Options of :func:`gru_lower.quantize`."""
 
-    reduce_range: Annotated[
-        bool,
-        Doc(
-            "Whether weights keep to seven bits, which every CPU adds up rightly; all eight are for CPUs known to have "
-            "a dot product of bytes (VNNI).",
-            flag="Keep weights to seven bits, which every CPU adds up rightly; all eight need VNNI or the like.",
-        ),
-    ] = True
+    reduce_range: ReduceRange = True
     weights_only: WeightsOnly = False
     foldable: Foldable = False
     static: Static = None
@@ -294,9 +289,7 @@ class QuantizingOptions(RewritingOptions, kw_only=True):
     weights: Weights = "int8"
     engine: Engine = "cpu"
     dialect: Dialect = "onnx"
-    all: Annotated[bool, Doc("Quantise every GRU, faster then or not, and each as exactly as can be: for size.")] = (
-        False
-    )
+    all: EveryGru = False
     form: Form = "auto"
     zero_length_state: ZeroLengthState = "zero"
     batch_hint: Annotated[int, Doc("Batch size to expect where it is dynamic; only speed depends on it.", least=0)] = 0
