@@ -286,8 +286,8 @@ def precommit(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("name", ["lowering", "passes"])
+@nox.parametrize("name", ["lowering", "passes", "int8"])
 def benchmarks(session: nox.Session, name: str) -> None:
-    """Measure the lowered forms, and the passes; arguments after ``--``, such as ``--quick``, are handed on."""
+    """Measure the lowered forms, the passes, and int8; arguments after ``--``, such as ``--quick``, are handed on."""
     session.install(".[bench]")
     session.run("python", "-m", "benchmarks", name, *session.posargs)
