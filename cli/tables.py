@@ -36,6 +36,8 @@ def show_table(
         right: The columns whose cells stand at the right.
 
     """
+    if _show_plain(terminal.out, names, rows, right):
+        return
     cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     used = [number for number in range(len(names)) if any(row[number].plain for row in cells)]
     columns = [[Text(names[number]), *(row[number] for row in cells)] for number in used]
@@ -48,6 +50,32 @@ def show_table(
     for row in cells:
         table.add_row(*(row[number] for number in used))
     _print(terminal.out, table)
+
+
+def _show_plain(
+    console: Console, names: Sequence[str], rows: Sequence[Sequence[str | Text]], right: Collection[str]
+) -> bool:
+    """Print rows that fit as they are: rich takes a quarter of a millisecond for each; return whether they did."""
+    texts = [[cell for cell in row if isinstance(cell, str) and cell.isprintable()] for row in rows]
+    if any(len(text) < len(names) for text in texts):
+        return False
+    used = [number for number in range(len(names)) if any(text[number] for text in texts)]
+    table = [[line[number] for number in used] for line in (names, *texts)]
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    if sum(widths) + BETWEEN * (len(used) - 1) > console.width:
+        return False
+    lines = []
+    for line in table:
+        spaces = (" " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
+        padded = (
+            space + cell if head in right else cell + space
+            for head, cell, space in zip(table[0], line, spaces, strict=True)
+        )
+        lines.append((" " * BETWEEN).join(padded).rstrip())
+    console.out(lines[0], style="bold")
+    if len(lines) > 1:
+        console.out("\n".join(lines[1:]))
+    return True
 
 
 def _show_blocks(terminal: Terminal, names: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.scopes import is_onnx
 from gru_lower.gru.parse_node import parse
 from gru_lower.verification.sites.site import Site
 
@@ -96,23 +96,22 @@ class FoundGru(NamedTuple):
     site: Site
 
 
-def visit_grus(model: Model, facts: Facts, ctx: Context, result: PassResult, activity: str) -> Iterator[FoundGru]:
+def visit_grus(facts: Facts, ctx: Context, result: PassResult, activity: str) -> Iterator[FoundGru]:
     """Yield every GRU of a model that is understood; one that is not gets a site that says why.
 
     Args:
-        model: The model.
-        facts: Its side table.
+        facts: The side table of the model.
         ctx: What passes share; its ``progress`` is called.
         result: Takes the site and the diagnostics of each.
         activity: What is being done, for ``progress``.
 
     """
-    places = [(scope, i) for scope in walk(model.proto) for i, node in enumerate(scope.nodes) if is_onnx(node, "GRU")]
+    places = [(scope, i) for scope in facts.scopes for i, node in enumerate(scope.nodes) if is_onnx(node, "GRU")]
     for done, (scope, index) in enumerate(places, 1):
         ctx.progress(activity, done, len(places))
         parsed = parse(scope, index, facts)
         result.diagnostics += parsed.diagnostics
-        site = Site(scope.site(index), scope.path, scope.nodes[index].name, parsed.spec, "kept")
+        site = Site(parsed.site, scope.path, scope.nodes[index].name, parsed.spec, "kept")
         result.sites.append(site)
         if parsed.spec is None:
             site.code, site.message = parsed.diagnostics[-1].code, parsed.diagnostics[-1].message

@@ -40,7 +40,7 @@ class NormalizeGru(Pass):
         """Rewrite every GRU that is not in its canonical spelling."""
         result = PassResult(modified=False)
         facts, edits = Facts(model), []
-        for scope, index, spec, site in visit_grus(model, facts, ctx, result, "normalizing"):
+        for scope, index, spec, site in visit_grus(facts, ctx, result, "normalizing"):
             node = scope.nodes[index]
             fresh = spec.to_node(node.name)
             fresh.domain = node.domain

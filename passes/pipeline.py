@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.errors import Unsupported
+from gru_lower.garbage_collection import without_garbage_collection
 from gru_lower.graph import budget
 from gru_lower.nearest_word import did_you_mean, nearest
 from gru_lower.passes.base import Context, Pass, PassResult
@@ -94,7 +95,8 @@ def run(passes: Sequence[Pass], model: Model, ctx: Context | None = None) -> Pas
     for each in passes:
         each.requires(model)
         try:
-            result = each.run(model, ctx)
+            with without_garbage_collection():
+                result = each.run(model, ctx)
         except budget.OverBudgetError as error:
             raise budget.over_budget(error) from error
         each.ensures(model, result)

@@ -195,7 +195,8 @@ class _Writer:
         entry = row if index.ndim else emitter.squeeze(row, [axis], "entry")
         assembly = Assembly(self._scope, self._names, self._names.prefix(self._output))
         assembly.add(emitter.template({"y": entry}), {"x": self._node.input[0]}, {"y": self._output})
-        return splice.Edit(self._scope, [self._index], assembly.nodes, assembly.initializers)
+        graph = assembly.graph()
+        return splice.Edit(self._scope, [self._index], list(graph.node), list(graph.initializer))
 
     def _expand(self, source: str) -> splice.Edit | None:
         given = self._facts.shape(self._scope, source)

@@ -180,5 +180,5 @@ def test_operators_are_counted_over_every_scope() -> None:
                     else_branch = e () => (float[n] b) { b = Add(x, x) }>
     }
     <domain: "my", opset_import: ["": 17]> Twice (x) => (y) { z = Add(x, x)  y = Identity(z) }""")
-    assert count_ops(model) == {"Add": 2, "Identity": 1, "If": 1, "my::Twice": 1}
-    assert list(count_ops(model)) == ["Add", "Identity", "If", "my::Twice"]
+    assert count_ops(Model(model)) == {"Add": 2, "Identity": 1, "If": 1, "my::Twice": 1}
+    assert list(count_ops(Model(model))) == ["Add", "Identity", "If", "my::Twice"]

@@ -48,7 +48,7 @@ def inspect_source(source: interop.Source) -> Report:
     model = source.model
     if model.path is not None:
         external_data.check(model.proto, model.base_dir, model_file=model.path, present=False)
-    counts = count_ops(model.proto)
+    counts = count_ops(model)
     report = Report(
         "inspect", file_of(model), not_run("nothing was changed"), op_counts={"before": counts, "after": counts}
     )

@@ -100,7 +100,7 @@ def verify_pair(
         file_of(left),
         verification,
         output=written,
-        op_counts={"before": count_ops(left.proto), "after": count_ops(right.proto)},
+        op_counts={"before": count_ops(left), "after": count_ops(right)},
         sites=sites,
         diagnostics=left.notes
         + [note for note in right.notes if note not in left.notes]

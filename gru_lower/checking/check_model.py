@@ -35,7 +35,7 @@ def check_model(held: Model, target: str | None = None, wanted: CodeSelection | 
     """
     external_data.check(held.proto, held.base_dir, model_file=held.path)
     checked = CheckedModel(held, None if target is None else read_profile.load(target))
-    counts = count_ops(held.proto)
+    counts = count_ops(held)
     report = Report(
         "check", file_of(held), not_run("nothing was changed"), op_counts={"before": counts, "after": counts}
     )

@@ -86,7 +86,7 @@ def fix_model(
                 _fix_rule(rule, held, how, ctx, applied, sites)
     kept = sites[first_same:]
     report = check_model(held, how.target, how.wanted)
-    report.input, report.op_counts = first, {"before": counts, "after": count_ops(held.proto)}
+    report.input, report.op_counts = first, {"before": counts, "after": count_ops(held)}
     report.sites = sites + [site for site in report.sites if site.site not in {each.site for each in sites}]
     report.diagnostics[:0] = [replace(each, fix=replace(each.fix, applied=True)) for each in applied if each.fix]
     same = any(site.action == "fixed" for site in kept)
@@ -104,7 +104,7 @@ def fix_model(
         report.diagnostics += verdict_diagnostics(report.verification, given=options.inputs is not None)
     for site in sites:
         site.change = None
-    return Result(held.result(), report, held)
+    return Result(report, held)
 
 
 def unapplied(report: Report) -> Report:

@@ -1,4 +1,4 @@
-"""Instantiating templates: the replacement of one GRU, put together by renaming copies of their protobuf nodes.
+"""Instantiating templates: the replacement of one GRU, put together from the skeletons of its templates.
 
 Instantiating binds a template's free names to actual values, gives every other name the site's prefix, and attaches
 the weights as they are, so external views, bfloat16 and shared tensors never pass through graphsurgeon.
@@ -7,29 +7,64 @@ the weights as they are, so external views, bfloat16 and shared tensors never pa
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto
+from onnx import GraphProto, TensorProto
 
+from gru_lower.emission.skeleton import INITIALIZER, Kind, Shape
 from gru_lower.graph.constant_nodes import constant_nodes
+from gru_lower.graph.external_data import is_external
+from gru_lower.graph.message_layout import whole
 from gru_lower.graph.names import identifier
+from gru_lower.graph.parts import Part
+from gru_lower.graph.scopes import subgraphs
+from gru_lower.graph.tensor_bytes import renamed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from gru_lower.emission.template import Binding, Template, TemplateBody, TemplateNode
+    from gru_lower.emission.skeleton import Skeleton
+    from gru_lower.emission.template import Binding, Template
     from gru_lower.graph.names import Names
     from gru_lower.graph.scopes import Scope
 
 
+class SharedTensors(Protocol):
+    """Tensors that are, or become, values of the model."""
+
+    def shares(self, local: str, tensor: TensorProto) -> bool:
+        """Whether a tensor, by its local name, is one of them."""
+        ...
+
+    def find(self, local: str, tensor: TensorProto) -> str:
+        """Return the name of one of them."""
+        ...
+
+
+class NothingShared:
+    """No tensor is one."""
+
+    def shares(self, local: str, tensor: TensorProto) -> bool:
+        """Return that none is."""
+        del local, tensor
+        return False
+
+    def find(self, local: str, tensor: TensorProto) -> str:
+        """Refuse to find any."""
+        raise KeyError(local, tensor.name)
+
+
 class Assembly:
-    """The replacement of one GRU, put together from instantiated templates; ``op_types`` counts its operators.
+    """The replacement of one GRU, put together from instantiated templates.
+
+    Attributes:
+        op_types: How many nodes of each operator it has.
+        reads: The names from around it that its nodes use, once for each use.
+        computes: The operators of nodes that read nothing but attached tensors.
 
     Args:
         scope: Where it will stand.
         names: The model's names.
         prefix: What new names begin with.
-        find_shared: Returns the name of the value that a tensor is already, by the tensor's local name, or ``None``.
+        shared: Which tensors are values of the model already.
 
     """
 
@@ -38,17 +73,21 @@ class Assembly:
         scope: Scope,
         names: Names,
         prefix: str,
-        find_shared: Callable[[str, TensorProto], str | None] = lambda _local, _tensor: None,
+        shared: SharedTensors | None = None,
     ) -> None:
         """Start with nothing."""
         self.scope = scope
         self.prefix = prefix
-        # One message holds all parts: thousands of messages of their own would each take a block of memory.
-        self._graph = GraphProto()
+        self._nodes: list[bytes] = []
+        self._initializers: list[bytes] = []
+        self._value_info: list[bytes] = []
         self._names = names
-        self._find_shared = find_shared
+        self._shared = shared or NothingShared()
         self._attached: dict[tuple[str, int], str] = {}
+        self._external = False
         self.op_types: Counter[str] = Counter()
+        self.reads: list[str] = []
+        self.computes: set[str] = set()
 
     def add(
         self, template: Template, bindings: dict[str, Binding], results: dict[str, str] | None = None, path: str = ""
@@ -65,96 +104,107 @@ class Assembly:
             The actual name of each of the template's results.
 
         """
-        prefix = f"{self.prefix}/{path}" if path else self.prefix
         tensors = {name: value for name, value in bindings.items() if isinstance(value, TensorProto)}
         tensors.update(template.constants)
         actual: dict[str, str] = {name: value for name, value in bindings.items() if isinstance(value, str)}
         actual.update({template.outputs[key]: name for key, name in (results or {}).items()})
         self.op_types.update(template.op_types)
-        start = len(self._graph.node)
-        self._graph.MergeFrom(template.unnamed_nodes)
-        self._write(self._graph.node[start:], template.node_names, actual, tensors, prefix)
-        for name, kind in template.types.items():
-            self._graph.value_info.add(name=actual[name]).type.CopyFrom(kind)
-        return {key: self._value(name, actual, tensors) for key, name in template.outputs.items()}
+        own = [name for name in template.own_tensors if name in tensors]
+        shared = frozenset(name for name in own if self._shared.shares(name, tensors[name]))
+        shape = Shape(frozenset(actual), frozenset(tensors), shared)
+        skeleton = template.skeleton(shape)
+        filled = self._fill(skeleton, actual, tensors, path)
+        nodes, value_info = skeleton.fill(filled)
+        self._nodes.append(nodes)
+        self._value_info.append(value_info)
+        self.reads += [filled[slot].decode() for slot in skeleton.reads]
+        self.computes |= skeleton.computes
+        return {key: filled[slot].decode() for key, slot in skeleton.results.items()}
 
     @property
-    def nodes(self) -> list[NodeProto]:
-        """The nodes so far, in order."""
-        return list(self._graph.node)
+    def part(self) -> Part:
+        """The nodes, initializers and types so far as they are in a file."""
+        nodes, initializers, value_info = map(b"".join, (self._nodes, self._initializers, self._value_info))
+        return Part(nodes, initializers, value_info, self.reads, self.op_types, external=self._external)
 
     @property
-    def initializers(self) -> list[TensorProto]:
-        """The tensors they need in the scope itself."""
-        return list(self._graph.initializer)
+    def is_final(self) -> bool:
+        """Whether it can stay as bytes: nothing in it is a constant that could be computed, or moves to nodes."""
+        return self.scope.holds_initializers and len(self._nodes) == 1 and not self.computes
 
-    @property
-    def value_info(self) -> list[ValueInfoProto]:
-        """The types of those of their values that inference cannot tell."""
-        return list(self._graph.value_info)
-
-    def attach(self, tensor: TensorProto, local: str) -> str:
-        """Add a tensor to the scope under a name of the site, once however often it is asked for; or find it shared."""
-        key = (local, id(tensor))
-        found = None if key in self._attached else self._find_shared(local, tensor)
-        if found is not None:
-            self._attached[key] = found
-        elif key not in self._attached:
-            named = self._graph.initializer.add()
-            named.CopyFrom(tensor)
-            named.name = self._attached[key] = self._names.value(f"{self.prefix}/{local}")
-        return self._attached[key]
-
-    def _write(
-        self,
-        nodes: Iterable[NodeProto],
-        template_nodes: Iterable[TemplateNode],
-        actual: dict[str, str],
-        tensors: dict[str, TensorProto],
-        prefix: str,
-    ) -> None:
-        values, names = self._names.value, self._names.node
-        for copy, node in zip(nodes, template_nodes, strict=True):
-            copy.name = names(f"{prefix}/{node.name}")
-            copy.input.extend([actual[n] if n in actual else self._value(n, actual, tensors) for n in node.inputs])
-            if node.body is not None:
-                self._write_body(copy.attribute[node.body.attribute].g, node.body, actual, tensors, prefix)
-            for name in node.outputs:
-                if name and name not in actual:
-                    actual[name] = values(f"{prefix}/{name}")
-            copy.output.extend([actual.get(name, "") for name in node.outputs])
-
-    def _value(self, name: str, actual: dict[str, str], tensors: dict[str, TensorProto]) -> str:
-        if name and name not in actual:
-            actual[name] = self.attach(tensors[name], name)
-        return actual.get(name, "")
-
-    def _write_body(
-        self,
-        body: GraphProto,
-        template_body: TemplateBody,
-        outer: dict[str, str],
-        tensors: dict[str, TensorProto],
-        prefix: str,
-    ) -> None:
-        inner = dict(outer)
-        body.name = identifier(f"{prefix}/{body.name}")
-        for value, name in zip(body.input, template_body.inputs, strict=True):
-            value.name = inner[name] = self._names.value(f"{prefix}/{name}")
-        for local in template_body.initializers:
-            found = self._find_shared(local, tensors[local]) if local in tensors else None
-            if found is not None:
-                inner[local] = found
-            elif local in tensors:
-                named = body.initializer.add()
-                named.CopyFrom(tensors[local])
-                named.name = inner[local] = self._names.value(f"{prefix}/{local}")
-        self._write(body.node, template_body.nodes, inner, tensors, prefix)
+    def graph(self) -> GraphProto:
+        """Return them as messages; where the scope holds no initializers, bodies have nodes for theirs."""
+        graph = GraphProto()
+        for each in (*self._nodes, *self._initializers, *self._value_info):
+            graph.MergeFromString(each)
         if not self.scope.holds_initializers:
-            constants = [node for tensor in body.initializer for node in constant_nodes(tensor, self.scope.opset)]
-            self.op_types.update(node.op_type for node in constants)
-            nodes = [*constants, *body.node]
-            del body.node[:], body.initializer[:]
-            body.node.extend(nodes)
-        for value, name in zip(body.output, template_body.outputs, strict=True):
-            value.name = inner[name]
+            for node in graph.node:
+                for _, body in subgraphs(node):
+                    self._turn_into_nodes(body)
+        return graph
+
+    def attach(self, tensor: TensorProto, local: str, name: str | None = None) -> str:
+        """Add a tensor to the scope under a name of the site, once however often it is asked for; or find it shared.
+
+        Args:
+            tensor: The tensor.
+            local: Its local name.
+            name: The name it gets, where that has been reserved.
+
+        """
+        key = (local, id(tensor))
+        found = self._attached.get(key)
+        if found is None and self._shared.shares(local, tensor):
+            found = self._shared.find(local, tensor)
+        elif found is None:
+            found = name or self._names.value(f"{self.prefix}/{local}")
+            self._initializers.append(whole(INITIALIZER, self._named(tensor, found)))
+        self._attached[key] = found
+        return found
+
+    def _fill(
+        self, skeleton: Skeleton, actual: dict[str, str], tensors: dict[str, TensorProto], path: str
+    ) -> list[bytes]:
+        """Return what fills the slots of a skeleton."""
+        prefix = f"{self.prefix}/{path}" if path else self.prefix
+        reserved = self._reserve(skeleton, prefix)
+        opening = f"{prefix}/".encode()
+        filled = [opening + local for local in skeleton.locals] if reserved else []
+        for index in skeleton.others if reserved else range(len(skeleton.slots)):
+            kind, local = skeleton.slots[index]
+            if kind is Kind.BOUND:
+                fill = actual[local].encode()
+            elif kind is Kind.ATTACHED:
+                name = filled[index].decode() if reserved and not path else None
+                fill = self.attach(tensors[local], local, name).encode()
+            elif kind is Kind.SHARED:
+                fill = self._shared.find(local, tensors[local]).encode()
+            elif kind is Kind.BODY:
+                fill = identifier(f"{prefix}/{local}").encode()
+            elif kind is Kind.OWN:
+                fill = self._named(tensors[local], filled[index - 1].decode())
+            else:
+                give = self._names.node if kind is Kind.NODE else self._names.value
+                fill = give(f"{prefix}/{local}").encode()
+            if reserved:
+                filled[index] = fill
+            else:
+                filled.append(fill)
+        return filled
+
+    def _reserve(self, skeleton: Skeleton, prefix: str) -> bool:
+        """Take all new names of a skeleton at once, if that can be."""
+        values, labels = skeleton.values, skeleton.labels
+        return values is not None and labels is not None and self._names.reserve(prefix, values, labels)
+
+    def _turn_into_nodes(self, body: GraphProto) -> None:
+        """Replace the initializers of a body by nodes."""
+        constants = [node for tensor in body.initializer for node in constant_nodes(tensor, self.scope.opset)]
+        nodes = [*constants, *body.node]
+        del body.node[:], body.initializer[:]
+        body.node.extend(nodes)
+
+    def _named(self, tensor: TensorProto, name: str) -> bytes:
+        """Return a tensor under another name, as it is in a file."""
+        self._external |= is_external(tensor)
+        return renamed(tensor, name)

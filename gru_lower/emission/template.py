@@ -11,12 +11,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import onnx
-from onnx import GraphProto, NodeProto, TensorProto
+from onnx import NodeProto, TensorProto
 
+from gru_lower.emission.skeleton import skeleton_of
 from gru_lower.graph.scopes import subgraphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from gru_lower.emission.skeleton import Shape, Skeleton
 
 Binding = str | TensorProto
 """What a free name is bound to: the name of a value that is there already, or a tensor to attach."""
@@ -45,63 +48,33 @@ class Template:
     @cached_property
     def op_types(self) -> tuple[str, ...]:
         """Every operator that stands in it, bodies included, once for each node."""
-        return tuple(_op_types(self.nodes))
+        return tuple(op_types_of(self.nodes))
 
     @cached_property
-    def node_names(self) -> tuple[TemplateNode, ...]:
-        """The names that instantiating replaces, as Python strings, read out of the messages once."""
-        empty: frozenset[str] = frozenset()
-        return tuple(_names_of(node, self.body_initializers.get(index, empty)) for index, node in enumerate(self.nodes))
+    def own_tensors(self) -> tuple[str, ...]:
+        """The tensors that bodies may have in themselves."""
+        return tuple(sorted(frozenset().union(*self.body_initializers.values())))
 
     @cached_property
-    def unnamed_nodes(self) -> GraphProto:
-        """The nodes without the names that instantiating writes, in bodies as well."""
-        graph = GraphProto(node=self.nodes)
-        _clear_names(graph)
-        return graph
+    def _skeletons(self) -> dict[Shape, Skeleton]:
+        return {}
+
+    def skeleton(self, shape: Shape) -> Skeleton:
+        """Return its nodes as bytes with gaps.
+
+        Args:
+            shape: What its free names are bound to.
+
+        """
+        if shape not in self._skeletons:
+            made = skeleton_of(self.nodes, self.outputs, self.body_initializers, self.types, shape)
+            self._skeletons[shape] = made
+        return self._skeletons[shape]
 
 
-@dataclass(frozen=True)
-class TemplateNode:
-    """The names of a template's node."""
-
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    body: TemplateBody | None = None
-
-
-@dataclass(frozen=True)
-class TemplateBody:
-    """The names of a body that a template's node holds, and which of the node's attributes the body is."""
-
-    attribute: int
-    nodes: tuple[TemplateNode, ...]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    initializers: tuple[str, ...]
-
-
-def _names_of(node: NodeProto, initializers: frozenset[str]) -> TemplateNode:
-    body = None
-    for index, attribute in enumerate(node.attribute):
-        if attribute.type == onnx.AttributeProto.GRAPH:
-            nodes = tuple(_names_of(inner, frozenset()) for inner in attribute.g.node)
-            inputs, outputs = (tuple(v.name for v in values) for values in (attribute.g.input, attribute.g.output))
-            body = TemplateBody(index, nodes, inputs, outputs, tuple(sorted(initializers)))
-    return TemplateNode(node.name, tuple(node.input), tuple(node.output), body)
-
-
-def _clear_names(graph: GraphProto) -> None:
-    for node in graph.node:
-        for field_name in ("name", "input", "output"):
-            node.ClearField(field_name)
-        for _, body in subgraphs(node):
-            _clear_names(body)
-
-
-def _op_types(nodes: Iterable[NodeProto]) -> Iterator[str]:
+def op_types_of(nodes: Iterable[NodeProto]) -> Iterator[str]:
+    """Yield the operator of every node, those in bodies included."""
     for node in nodes:
         yield node.op_type
         for _, body in subgraphs(node):
-            yield from _op_types(body.node)
+            yield from op_types_of(body.node)

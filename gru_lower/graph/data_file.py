@@ -53,7 +53,7 @@ class DataFile:
         base_dir = model.base_dir
         if base_dir is not None:
             stays: dict[str, bool] = {}
-            for tensor in filter(model.is_outside, tensors(model.proto)):
+            for tensor in filter(model.is_outside, tensors(model.stubbed)):
                 where = view(tensor)
                 if where.location not in stays:
                     stays[where.location] = _stays(resolve(where.location, base_dir, tensor.name), where, target)

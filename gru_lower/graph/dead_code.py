@@ -43,18 +43,22 @@ class Suspects:
             scope, names = self._found.pop(deepest)
             self._sweep_scope(scope, names)
 
-    def _sweep_scope(self, scope: Scope, names: set[str]) -> None:
-        now = Scope(scope.path, scope.proto, scope.parent, scope.opsets, scope.ir_version)
-        uses, work = now.uses, list(names)
-        if isinstance(now.proto, GraphProto) and now.parent is None:
+    def uses_of(self, scope: Scope) -> Counter[str]:
+        """Return how often each value of a scope is used as it is now, by training, too."""
+        uses = _again(scope).uses
+        if isinstance(scope.proto, GraphProto) and scope.parent is None:
             uses.update(self._trained)
+        return uses
+
+    def _sweep_scope(self, scope: Scope, names: set[str]) -> None:
+        now, uses, work = _again(scope), self.uses_of(scope), list(names)
         dead_nodes: set[int] = set()
         gone: set[str] = set()
         while work:
             name = work.pop()
             if uses[name] or name in gone:
                 continue
-            index = now.producers.get(name)
+            index = None if name in now.initializers else now.producers.get(name)
             lost, used = [name], Counter[str]()
             if index is not None:
                 node = now.nodes[index]
@@ -74,6 +78,11 @@ class Suspects:
         if dead_nodes:
             sort_and_cut(now.nodes, [GONE if index in dead_nodes else 0 for index in range(len(now.nodes))])
         _remove_values(now, gone)
+
+
+def _again(scope: Scope) -> Scope:
+    """Return a scope as it is now."""
+    return Scope(scope.path, scope.proto, scope.parent, scope.opsets, scope.ir_version)
 
 
 def _used_by_training(model: onnx.ModelProto) -> set[str]:

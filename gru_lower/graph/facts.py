@@ -7,6 +7,7 @@ shape inference over a copy without the weights.
 
 from __future__ import annotations
 
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from gru_lower.graph import tensor_values
 from gru_lower.graph.computed_constants import ComputedConstants, Place
 from gru_lower.graph.constant_nodes import constant_of
 from gru_lower.graph.local_functions import Functions, key_of, resolve
-from gru_lower.graph.scopes import is_onnx
+from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.graph.shape_inference import infer
 from gru_lower.graph.tensor_types import declared_types, dims_of, is_static
 
@@ -28,12 +29,19 @@ if TYPE_CHECKING:
 
 
 FREE_INITIALIZERS_IR_VERSION = 4
+RECENT = 1 << 16
+"""Of so many values it is remembered what they were found to be: rules and passes ask for one GRU's again and again."""
 MAIN = "main"
 """The path of the main graph."""
 
 
 class Facts:
     """What is known about the values of one model, as it was when the table was made.
+
+    Attributes:
+        stored: Finds a value, by its scope and name, among initializers and Constant nodes, through Identity nodes and
+            into the scopes around; of the last values that were asked for, it is remembered.
+        shape: Gives a value's dims (an int, a symbol, or ``None`` each), or ``None`` where even the rank is unknown.
 
     Args:
         model: The model; edits made to it later are not seen.
@@ -49,12 +57,20 @@ class Facts:
     ) -> None:
         """Keep the model; everything is worked out when it is first asked for."""
         self._model = model
+        self.stored = lru_cache(RECENT)(self._stored)
+        self._constant = lru_cache(RECENT)(self._stored_or_computed)
+        self.shape = lru_cache(RECENT)(self._shape)
         self.positive_lengths = positive_lengths
         self._computed = ComputedConstants(self.stored, self._read) if computed else None
         self._believes_declared = declared
         self._functions: Functions | None = None
         self._declared: dict[str, dict[str, ValueInfoProto]] = {}
         self._inferred: dict[str, dict[str, ValueInfoProto]] | None = None
+
+    @cached_property
+    def scopes(self) -> list[Scope]:
+        """Every scope of the model, as :func:`gru_lower.graph.scopes.walk` yields them; what they index is kept."""
+        return list(walk(self._model.proto))
 
     def node(self, scope: Scope, index: int) -> NodeProto:
         """Return a node with its references to a function's parameters replaced, as far as all calls agree."""
@@ -78,7 +94,7 @@ class Facts:
         tensor, home, name = self._constant(scope, name)
         return None if tensor is None or home is None else (home, name)
 
-    def _constant(self, scope: Scope, name: str) -> Place:
+    def _stored_or_computed(self, scope: Scope, name: str) -> Place:
         place = self.stored(scope, name)
         if self._computed is None or place.tensor is not None or place.home is None:
             return place
@@ -86,8 +102,7 @@ class Facts:
             return place
         return place._replace(tensor=self._computed.tensor(place.home, place.name))
 
-    def stored(self, scope: Scope, name: str) -> Place:
-        """Find a value among initializers and Constant nodes, through Identity nodes and into the scopes around."""
+    def _stored(self, scope: Scope, name: str) -> Place:
         home = scope.find(name) if name else None
         seen: set[tuple[str, str]] = set()
         while home is not None and (home.path, name) not in seen:
@@ -135,8 +150,7 @@ class Facts:
                 return info.type.tensor_type.elem_type
         return 0
 
-    def shape(self, scope: Scope, name: str) -> Dims | None:
-        """Return a value's dims (an int, a symbol, or ``None`` each), or ``None`` where even the rank is unknown."""
+    def _shape(self, scope: Scope, name: str) -> Dims | None:
         tensor = self.constant(scope, name)
         if tensor is not None:
             return tuple(tensor.dims)

@@ -19,12 +19,14 @@ from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel
 from gru_lower.graph import bounded_read, external_data, file_kinds, tensor_values
 from gru_lower.graph.node_order import is_in_order, sort_scopes
+from gru_lower.graph.parts import Part, count_operators, fields_of, merge
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.set_aside import set_aside
 from gru_lower.graph.validation.validate_model import validate_model
 from gru_lower.graph.whole_bytes import bring_back, whole_bytes
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Sequence
 
     from gru_lower.graph.node_order import Disorder
@@ -40,22 +42,31 @@ class Model:
     """One ONNX model and where it came from.
 
     Attributes:
-        proto: The model. Passes edit it through :mod:`gru_lower.graph.splice` and set :attr:`modified`.
+        stubbed: The model, in which stubs stand for the parts that wait.
         raw: The bytes it was read from; ``None`` for a model handed over in memory. Without what was set aside.
         path: The file it was read from; ``None`` for bytes and protos.
         modified: Whether :attr:`proto` differs from :attr:`raw` in more than the order of its nodes.
         notes: What was met on reading it that every report is to say.
         aside: Where its large constants were left, ``None`` where all of it is in memory.
+        waiting: The parts that no one has read yet, see :mod:`gru_lower.graph.parts`.
 
     """
 
-    proto: onnx.ModelProto
+    stubbed: onnx.ModelProto
     raw: bytes | None = None
     path: Path | None = None
     modified: bool = False
     notes: list[Diagnostic] = field(default_factory=list)
     aside: Aside | None = None
-    _names: set[str] | None = field(default=None, repr=False)
+    waiting: list[Part | None] = field(default_factory=list, repr=False)
+
+    @property
+    def proto(self) -> onnx.ModelProto:
+        """The model. Passes edit it through :mod:`gru_lower.graph.splice` and set :attr:`modified`."""
+        if self.waiting:
+            merge(self.stubbed.graph, self.waiting)
+            self.waiting = []
+        return self.stubbed
 
     @property
     def base_dir(self) -> Path | None:
@@ -65,7 +76,7 @@ class Model:
     @property
     def ir_version(self) -> int:
         """The model's IR version; below 4 every initializer has to be a graph input as well."""
-        return self.proto.ir_version
+        return self.stubbed.ir_version
 
     def holds_aside(self, tensor: onnx.TensorProto) -> bool:
         """Whether a tensor is inside the model, and its bytes were left in the file."""
@@ -90,7 +101,11 @@ class Model:
 
     def data_size(self) -> int:
         """Return how many bytes the model has, its external data included."""
-        return external_data.total_size(self.proto)
+        return external_data.total_size(self.stubbed)
+
+    def op_counts(self) -> Counter[str]:
+        """Count nodes by operator over every scope, those of other domains with their domain."""
+        return count_operators(self.stubbed, self.waiting)
 
     def blocks(self, *, edited: bool = False) -> Iterable[bytes | memoryview]:
         """Return the model's bytes, block by block: those that were read where nothing was edited.
@@ -106,9 +121,11 @@ class Model:
         """
         if self.raw is not None and not edited and not self.modified:
             return [self.raw] if self.aside is None else self.aside.blocks()
-        tensor_values.read_transposed(self.proto, self.base_dir, besides=self.aside)
+        tensor_values.read_transposed(self.stubbed, self.base_dir, besides=self.aside)
         try:
-            raw = bytes(self.proto.SerializeToString())
+            if self.waiting:
+                return fields_of(self.stubbed, self.waiting)
+            raw = bytes(self.stubbed.SerializeToString())
         except (EncodeError, ValueError) as error:
             raise bounded_read.too_large_to_write(str(error)) from error
         return [raw] if self.aside is None else whole_bytes(raw, self.aside).blocks()

@@ -23,8 +23,8 @@ class Names:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         """Collect the names that are taken."""
-        self._values = value_names(model) | {""}
-        self._nodes = node_names(model) | {""}
+        self._values = _Taken(value_names(model) | {""})
+        self._nodes = _Taken(node_names(model) | {""})
         self._prefixes: set[str] = set()
 
     def prefix(self, wanted: str) -> str:
@@ -33,11 +33,51 @@ class Names:
 
     def value(self, wanted: str) -> str:
         """Return ``wanted`` for a value, or ``wanted_1`` and so on where a value has that name."""
-        return _unique(wanted, self._values)
+        return self._values.unique(wanted)
 
     def node(self, wanted: str) -> str:
         """Return ``wanted`` for a node, or ``wanted_1`` and so on where a node has that name."""
-        return _unique(wanted, self._nodes)
+        return self._nodes.unique(wanted)
+
+    def reserve(self, folder: str, values: frozenset[str], nodes: frozenset[str]) -> bool:
+        """Take ``folder/local`` for many local names at once, if no name at all lies in that folder.
+
+        Args:
+            folder: What comes before the last slash of the names.
+            values: The local names of values, without slashes.
+            nodes: Those of nodes.
+
+        Returns:
+            Whether they are taken now; else each has to be asked for.
+
+        """
+        if self._values.has(folder) or self._nodes.has(folder):
+            return False
+        self._values.reserved[folder], self._nodes.reserved[folder] = values, nodes
+        return True
+
+
+class _Taken:
+    """Names that are taken: one by one, or in a folder of their own, of which the local names are kept once for all."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+        self._folders = {name.rpartition("/")[0] for name in names if "/" in name}
+        self.reserved: dict[str, frozenset[str]] = {}
+
+    def has(self, folder: str) -> bool:
+        return folder in self._folders or folder in self.reserved
+
+    def unique(self, wanted: str) -> str:
+        name, count = wanted, 0
+        folder, _, local = wanted.rpartition("/")
+        reserved = self.reserved.get(folder, frozenset())
+        while name in self._names or local in reserved:
+            count += 1
+            name, local = f"{wanted}_{count}", f"{wanted[len(folder) + 1 :]}_{count}"
+        self._names.add(name)
+        self._folders.add(folder)
+        return name
 
 
 def _unique(wanted: str, taken: set[str]) -> str:

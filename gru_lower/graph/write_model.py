@@ -61,7 +61,7 @@ def save(model: Model, target: Path, *, overwrite: bool = False) -> str:
 def _refuse_own_data(model: Model, target: Path) -> None:
     """Refuse to write a model where its external data lies."""
     place, folder = target.resolve(), (model.base_dir or target.parent).resolve()
-    for tensor in model_tensors.tensors(model.proto):
+    for tensor in model_tensors.tensors(model.stubbed):
         if model.is_outside(tensor):
             location = external_data.view(tensor).location
             if (folder / location).resolve() == place:

@@ -53,11 +53,13 @@ class Parsed:
     """The result of parsing one GRU node.
 
     Attributes:
+        site: The node's id.
         spec: The GRU, ``None`` where the node breaks a rule.
         diagnostics: Errors (then there is no spec), warnings and notes, in the order they were found.
 
     """
 
+    site: str
     spec: GruSpec | None = None
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
@@ -82,9 +84,9 @@ def parse(scope: Scope, index: int, facts: Facts) -> Parsed:
         The spec, or the reasons why there is none.
 
     """
-    result = Parsed()
     site = scope.site(index)
-    reader = _Reader(scope, index, facts, result.diagnostics)
+    result = Parsed(site)
+    reader = _Reader(scope, index, site, facts, result.diagnostics)
     try:
         result.spec = reader.read()
     except _Broken as broken:
@@ -97,9 +99,9 @@ def parse(scope: Scope, index: int, facts: Facts) -> Parsed:
 class _Reader:
     """Reads one node; each method checks one group of rules."""
 
-    def __init__(self, scope: Scope, index: int, facts: Facts, found: list[Diagnostic]) -> None:
+    def __init__(self, scope: Scope, index: int, site: str, facts: Facts, found: list[Diagnostic]) -> None:
         self.scope, self.node, self.facts, self.found = scope, facts.node(scope, index), facts, found
-        self.site = scope.site(index)
+        self.site = site
 
     def read(self) -> GruSpec:
         if self.scope.opset < 1:

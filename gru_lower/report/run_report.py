@@ -5,16 +5,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gru_lower.graph.scopes import ONNX_DOMAINS, walk
 from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
-    import onnx
-
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.streaming.description import StreamDescription
@@ -107,11 +103,6 @@ class Report:
         }
 
 
-def count_ops(model: onnx.ModelProto) -> dict[str, int]:
+def count_ops(model: Model) -> dict[str, int]:
     """Count nodes by operator over every scope, the most frequent first."""
-    counts: Counter[str] = Counter(
-        node.op_type if node.domain in ONNX_DOMAINS else f"{node.domain}::{node.op_type}"
-        for scope in walk(model)
-        for node in scope.nodes
-    )
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return dict(sorted(model.op_counts().items(), key=lambda item: (-item[1], item[0])))

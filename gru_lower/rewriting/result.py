@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from gru_lower.report.run_report import File, Report
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
+
+    import onnx
 
     from gru_lower.graph.model import Model
     from gru_lower.interop import Source
@@ -24,16 +28,23 @@ class Result:
     """What a call that rewrites a model gives back.
 
     Attributes:
-        model: The new model, of the kind that was handed in. A path and bytes give a ModelProto; see :meth:`save`
-            and :meth:`to_bytes`.
         report: What was done and how it was verified.
         held: The model as :func:`gru_lower.graph.model.save` takes it.
+        restore: Gives a ModelProto the kind that was handed in.
 
     """
 
-    model: Any
     report: Report
     held: Model = field(repr=False)
+    restore: Callable[[onnx.ModelProto], Any] = field(default=lambda proto: proto, repr=False)
+
+    @cached_property
+    def model(self) -> Any:  # noqa: ANN401 - whatever kind was handed in
+        """The new model, of the kind that was handed in.
+
+        A path and bytes give a ModelProto; see :meth:`save` and :meth:`to_bytes`.
+        """
+        return self.restore(self.held.result())
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the model to a file, whole or not at all.
@@ -63,11 +74,13 @@ class Result:
 def restore_kind(result: Result, source: Source) -> Result:
     """Give a result's model the kind that was handed in."""
     held = result.held
-    read_transposed(held.proto, held.base_dir, besides=held.aside)
-    if held.aside is not None and result.model is not held.proto:
-        bring_back(result.model, held.aside)
-    held.bring_back()
-    result.model = source.restore(result.model)
+    read_transposed(held.stubbed, held.base_dir, besides=held.aside)
+    if held.aside is not None:  # nothing that is given back needs the file
+        if result.model is not held.proto:
+            bring_back(result.model, held.aside)
+        held.bring_back()
+        result.model = source.restore(result.model)
+    result.restore = source.restore
     return result
 
 

@@ -73,7 +73,7 @@ def rewrite_model(
     original = _original_of(model) if options is not None else None
     changes = bool(fix_dims or inputs)
     static = changes or not fixed_dims.open_dims(model)
-    counts, names = count_ops(model.proto), value_names(model.proto) if static and not changes else None
+    counts, names = count_ops(model), value_names(model.proto) if static and not changes else None
     fixed = Fixed([], [])
     if changes:
         fixed = fix_lengths(model, fix_dims or {}, inputs or {}, Context(progress=progress))
@@ -92,9 +92,9 @@ def rewrite_model(
         report.stream = describe(model.proto)
     if target is not None:
         report.diagnostics += find_remaining(model, target, result.diagnostics, assume)
-    report.op_counts = {"before": counts, "after": count_ops(model.proto)}
+    report.op_counts = {"before": counts, "after": count_ops(model)}
     if not model.modified:
-        return Result(model.result(), report, model)
+        return Result(report, model)
     if options is None or original is None:
         report.verification = not_run("not asked for")
     else:
@@ -112,7 +112,7 @@ def rewrite_model(
             report.diagnostics += left_padding_diagnostics(original(), model, options)
         for site in result.sites:
             site.change = None
-    return Result(model.result(), report, model)
+    return Result(report, model)
 
 
 def _verify(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InternalError
+from gru_lower.garbage_collection import without_garbage_collection
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
@@ -151,7 +150,7 @@ class FuseGru(Pass):
         names = Names(model.proto)
         facts = Facts(model)
         shortest = 1 if self.options.steps == "yes" else 2
-        with _without_garbage_collection():
+        with without_garbage_collection():
             algebra = self.algebra(model, facts)
             algebra.negates_matrices = unpacked
             interpreters = list(interpret_scopes(model, facts, algebra))
@@ -263,15 +262,3 @@ def _why_not_committed(found: ScopeRecurrences, number: int, verified: Verificat
     if verified.status == "different":
         return "GL803", f"as a GRU it computes something else: {verified.message}"
     return None
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Switch garbage collection off: the tables of small tuples that grow here have no cycles to be found."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

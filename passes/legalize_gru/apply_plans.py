@@ -104,7 +104,7 @@ def apply_plans(
     result = PassResult(modified=False)
     facts, names = Facts(model, computed=True, positive_lengths=positive_lengths), Names(model.proto)
     edits: list[splice.Edit] = []
-    for found in visit_grus(model, facts, ctx, result, "legalizing"):
+    for found in visit_grus(facts, ctx, result, "legalizing"):
         scope, index, spec, site = found
         site.message = otherwise
         if spec.version < FIRST_OPSET:
@@ -147,10 +147,11 @@ def _edit(
     wanted = {key: name for key in ("Y", "Y_h") if (name := getattr(spec, key))}
     assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h))
     assembly.add(emitter.template({key: outputs[key] for key in wanted}), b.bindings, wanted)
-    nodes = assembly.nodes
+    graph = assembly.graph()
+    nodes = list(graph.node)
     if len(nodes) == 1:
         nodes[0].name = node.name
-    return splice.Edit(scope, [index], nodes, assembly.initializers)
+    return splice.Edit(scope, [index], nodes, list(graph.initializer))
 
 
 def _carry_out(b: ReplacementBuilder, gru: BoundGru, plan: Plan | None) -> Outputs:

@@ -65,7 +65,7 @@ def packed(v: Variant, packing: str) -> Variant:
     fused = "fused" in packing and v.can_be_fused
     # The scale of X would be another in every step, and its whole numbers would have to be made in every one.
     inside = packing == "inside" and v.mask != "gate" and not v.products.joins_gates
-    return replace(v, fused=fused, projects_inside=inside)
+    return replace(v, fused=fused, projects_inside=inside) if fused or inside else v
 
 
 def peels(spec: GruSpec, v: Variant, wanted: str) -> bool:

@@ -10,7 +10,7 @@ from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.local_functions import Functions
 from gru_lower.graph.names import Names
-from gru_lower.graph.scopes import Scope, count_nodes, is_onnx, walk
+from gru_lower.graph.scopes import Scope, is_onnx, walk
 from gru_lower.gru.constant_inputs import constant_inputs, has_full_lengths, has_zero_initial_state
 from gru_lower.gru.possible_forms import possible_forms
 from gru_lower.gru.quantised_weights import quantised_weights
@@ -82,12 +82,12 @@ class LowerGru(Pass):
         positive = self.options.assume == "positive-lengths"
         facts, names = Facts(model, computed=True, positive_lengths=positive), Names(model.proto)
         edits: list[splice.Edit] = []
-        shared = SharedWeights(model, facts, names)
+        shared = SharedWeights(facts, names)
         kept = KeptConstants(facts, names)
         unrolled, forms = UnrolledNodes(self.options, facts), set[str]()
         allowed = self.options.forms.split("+") if self.options.forms else FORMS[1:]
         target = profile_of(self.options.target)
-        for scope, index, read, site in visit_grus(model, facts, ctx, result, "lowering"):
+        for scope, index, read, site in visit_grus(facts, ctx, result, "lowering"):
             spec = _without_idle_inputs(read, scope, facts)
             wish = accepted_forms(target, allowed, scope, index, read, facts)
             quantised = _quantised(scope, read, facts)
@@ -152,7 +152,7 @@ class LowerGru(Pass):
 
     def ensures(self, model: Model, result: PassResult) -> None:
         """Check that a GRU is left exactly where a site says it was kept."""
-        left = count_nodes(model.proto, "GRU")
+        left = model.op_counts()["GRU"]
         kept = sum(site.action == "kept" for site in result.sites)
         if left != kept:
             raise InternalError(f"{left} GRU nodes are left, {kept} were to be kept", code="GL901")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onnx import TensorProto
 
-from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.scopes import is_onnx
 from gru_lower.graph.splice import Edit
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from gru_lower.emission.template import Binding
     from gru_lower.graph.facts import Facts
-    from gru_lower.graph.model import Model
     from gru_lower.graph.names import Names
     from gru_lower.graph.scopes import Scope
     from gru_lower.gru.spec import GruSpec
@@ -52,17 +51,16 @@ class SharedWeights:
     """Which weights of a model several GRUs share, and what was cut of them so far.
 
     Args:
-        model: The model, which is left as it is.
-        facts: Its side table.
+        facts: The side table of the model.
         names: Its names.
 
     """
 
-    def __init__(self, model: Model, facts: Facts, names: Names) -> None:
+    def __init__(self, facts: Facts, names: Names) -> None:
         """Count the GRUs that read each constant."""
         self._facts, self._names = facts, names
         self._readers: Counter[tuple[str, str]] = Counter()
-        for scope in walk(model.proto):
+        for scope in facts.scopes:
             for node in scope.nodes:
                 if is_onnx(node, "GRU"):
                     places = [facts.constant_place(scope, name) for name in node.input[WEIGHTS]]
@@ -134,12 +132,14 @@ class WeightsOfSite:
         """The shared constants that were asked for."""
         return [constant for _, constant in self._used.values()]
 
-    def find(self, local: str, tensor: TensorProto) -> str | None:
-        """Return the name of the shared constant that a tensor is, ``None`` if it is no shared weight."""
-        source = self._sources.get(_input_of(local))
-        if source is None or self._weights.get(local) is not tensor:
-            return None
-        if local not in self._used:
+    def shares(self, local: str, tensor: TensorProto) -> bool:
+        """Whether a tensor, by its local name, is a shared weight."""
+        return self._sources.get(_input_of(local)) is not None and self._weights.get(local) is tensor
+
+    def find(self, local: str, tensor: TensorProto) -> str:
+        """Return the name of the shared constant that a tensor is."""
+        source = self._sources[_input_of(local)]
+        if source is not None and local not in self._used:
             self._used[local] = source, self._shared.constant(source, local, tensor)
         return self._used[local][1].name
 

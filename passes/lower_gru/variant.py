@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from onnx import TensorProto
 
@@ -172,7 +172,14 @@ class Variant:
         return replace(self, directions=(direction,))
 
 
-def variant_of(spec: GruSpec, opset: int, dynamic: frozenset[str], mask: MaskRecipe, zero_length_state: str) -> Variant:
+def variant_of(
+    spec: GruSpec,
+    opset: int,
+    dynamic: frozenset[str],
+    mask: MaskRecipe,
+    zero_length_state: str,
+    **chosen: Any,  # noqa: ANN401 - the variant's other fields
+) -> Variant:
     """Reduce a site's spec to what its template depends on.
 
     Args:
@@ -181,6 +188,7 @@ def variant_of(spec: GruSpec, opset: int, dynamic: frozenset[str], mask: MaskRec
         dynamic: Which of its weights are not constant.
         mask: How sequence_lens acts.
         zero_length_state: ``"zero"`` or ``"initial"``.
+        chosen: More of the variant's fields.
 
     """
     return Variant(
@@ -199,4 +207,5 @@ def variant_of(spec: GruSpec, opset: int, dynamic: frozenset[str], mask: MaskRec
         dynamic=dynamic,
         mask=mask,
         zero_length_state=zero_length_state,
+        **chosen,
     )

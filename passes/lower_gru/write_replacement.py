@@ -11,6 +11,7 @@ from onnx import TensorProto
 
 from gru_lower.emission.instantiate_template import Assembly
 from gru_lower.emission.operator_vocabulary import vocabulary_of
+from gru_lower.emission.template import op_types_of
 from gru_lower.graph import splice, tensor_values
 from gru_lower.graph.fold_constants import fold_constants
 from gru_lower.gru.constant_inputs import constant_inputs
@@ -67,13 +68,13 @@ class Replacement(NamedTuple):
 
     Attributes:
         edit: The edit that puts it there.
-        change: The same for verification.
+        change: The same for verification, if it is run by itself.
         node_count: How many nodes it has, bodies included.
 
     """
 
     edit: splice.Edit
-    change: Change
+    change: Change | None
     node_count: int
 
 
@@ -124,7 +125,8 @@ def write_replacement(
         for key, each in quantised.items()
         if not products.joins_gates and quantised_gates.may_stay(each, v.opset, v.vocabulary)
     }
-    v = replace(v, quantised=frozenset(quantised))
+    if quantised:
+        v = replace(v, quantised=frozenset(quantised))
     cut_whole = {key: tensor for key, tensor in weights.items() if key not in quantised}
     bindings: dict[str, Binding]
     if products.joins_gates:
@@ -144,7 +146,7 @@ def write_replacement(
     results = {key: name for key, name in (("Y", spec.Y), ("Y_h", spec.Y_h)) if name}
     own = _unshared(v, form)
     weights_of_site = WeightsOfSite(shared, scope, spec, bindings, own)
-    assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h), weights_of_site.find)
+    assembly = Assembly(scope, names, names.prefix(node.name or spec.Y or spec.Y_h), weights_of_site)
     if gates:
         bindings |= assembly.add(quantised_gates.template(v.opset, v.elem_type, tuple(gates), turns), bindings)
     if form == "scan":
@@ -160,20 +162,42 @@ def write_replacement(
         assembly.add(loop.template(v), bindings, results)
     else:
         unroll.assemble(assembly, v, bindings, results)
-    # What is made of the model's own constants is folded for targets; onnxruntime does that itself, and proofs read it.
-    given = {spec.inputs[key]: tensor for key, tensor in constants.items()} if v.plain else {}
-    nodes, initializers = fold_constants(
-        assembly.nodes, assembly.initializers, given, results.values(), scope.opsets, facts.read_inside
-    )
-    op_types = assembly.op_types - Counter(node.op_type for node in assembly.nodes)
-    op_types += Counter(node.op_type for node in nodes)
+    edit, op_types = splice.Edit(scope, [index], [], part=assembly.part), assembly.op_types
+    given = constants if v.plain else {}
+    if runs or given or options.vocabulary != "gemm" or not assembly.is_final:
+        edit = _edit_of(assembly, index, {spec.inputs[key]: tensor for key, tensor in given.items()}, results, facts)
+        op_types = Counter(op_types_of(edit.nodes))
     lacking = v.vocabulary.lacking(op_types)
     if lacking:
         return Choice("", f"form {form} needs {lacking[0]} here, which may not be written", "GL307")
     weights_of_site.add()
-    with_shared = [*initializers, *weights_of_site.constants]
-    change = Change(spec, spec.narrowed(node), nodes, with_shared, constants, _opsets(v, scope))
-    return Replacement(splice.Edit(scope, [index], nodes, initializers, assembly.value_info), change, op_types.total())
+    change = None
+    if runs:
+        with_shared = [*edit.initializers, *weights_of_site.constants]
+        change = Change(spec, spec.narrowed(node), edit.nodes, with_shared, constants, _opsets(v, scope))
+    return Replacement(edit, change, op_types.total())
+
+
+def _edit_of(
+    assembly: Assembly, index: int, given: Mapping[str, TensorProto], results: Mapping[str, str], facts: Facts
+) -> splice.Edit:
+    """Return the edit that puts messages in the place of a GRU.
+
+    What is made of the model's own constants is folded for targets; onnxruntime does that itself, and proofs read it.
+
+    Args:
+        assembly: The replacement.
+        index: The GRU's place among the nodes.
+        given: The constants of the model that are folded.
+        results: The names of its outputs.
+        facts: The side table of the model.
+
+    """
+    graph, scope = assembly.graph(), assembly.scope
+    nodes, initializers = fold_constants(
+        graph.node, graph.initializer, given, results.values(), scope.opsets, facts.read_inside
+    )
+    return splice.Edit(scope, [index], nodes, initializers, list(graph.value_info))
 
 
 def _known_lengths(
@@ -212,13 +236,22 @@ def _variant(
     # For a target, no operator is written for lengths that are known.
     finite = lens is not None and options.packing == "plain"
     mask = choose_mask(spec, "where" if finite else options.mask, known=lens is not None)
-    v = variant_of(spec, opset, dynamic, mask, options.zero_length_state)
     plain = options.packing == "plain"
     # Preallocated values are for onnxruntime, which a vocabulary without Gemm is not written for.
     for_onnxruntime = not plain and vocabulary.has("Gemm")
     preallocates = for_onnxruntime and costs().preallocates(spec.hidden_size, _batch(spec, options))
     rows = lens if mask == "rows" and lens is not None else ()
-    return replace(v, vocabulary=vocabulary, plain=plain, preallocates=preallocates, lens=rows)
+    return variant_of(
+        spec,
+        opset,
+        dynamic,
+        mask,
+        options.zero_length_state,
+        vocabulary=vocabulary,
+        plain=plain,
+        preallocates=preallocates,
+        lens=rows,
+    )
 
 
 def _opsets(v: Variant, scope: Scope) -> dict[str, int]:

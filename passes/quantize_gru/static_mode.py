@@ -75,7 +75,7 @@ def quantise_statically(model: Model, options: QuantizeOptions, ctx: Context) ->
     settings = _settings(options)
     lowering = LowerOptions(form=options.form, max_nodes=options.max_nodes)
     unrolled = UnrolledNodes(lowering, facts)
-    chosen = _choose(model, settings, options, facts, ctx, result)
+    chosen = _choose(settings, options, facts, ctx, result)
     _calibrate(model, chosen, facts, ctx)
     edits: list[splice.Edit] = []
     for each in chosen:
@@ -138,11 +138,11 @@ def _settings(options: QuantizeOptions) -> StaticSettings:
 
 
 def _choose(
-    model: Model, settings: StaticSettings, options: QuantizeOptions, facts: Facts, ctx: Context, result: PassResult
+    settings: StaticSettings, options: QuantizeOptions, facts: Facts, ctx: Context, result: PassResult
 ) -> list[_Calibrated]:
     """Return the GRUs that can be quantised, and say of the others why they are kept."""
     chosen = []
-    for found in visit_grus(model, facts, ctx, result, "quantising"):
+    for found in visit_grus(facts, ctx, result, "quantising"):
         scope, _, read, site = found
         spec = _without_idle_inputs(read, scope, facts)
         keeps = options.keep_node == "yes"

@@ -33,7 +33,7 @@ def quantise_weights(model: Model, options: QuantizeOptions, ctx: Context) -> Pa
     foldable = options.foldable == "yes"
     weights = WeightsOnly(facts, names, options.weights, foldable=foldable)
     edits: list[splice.Edit] = []
-    for scope, index, spec, site in visit_grus(model, facts, ctx, result, "quantising"):
+    for scope, index, spec, site in visit_grus(facts, ctx, result, "quantising"):
         made = weights.quantise(scope, index, spec)
         if isinstance(made, Kept):
             site.code, site.message = made

@@ -125,8 +125,11 @@ def write_static(
         if isinstance(binding, TensorProto) and key.removeprefix(REVERSE)[0] in "WR" and "T_" in key
     }
     original = putting_out(spec.narrowed(node), whole)
-    change = Change(whole, original, told.nodes, told.initializers, constants, scope.opsets)
-    edit = splice.Edit(scope, [index], assembly.nodes, assembly.initializers, assembly.value_info)
+    graph = assembly.graph()
+    told_graph = graph if told is assembly else told.graph()
+    nodes, initializers = list(told_graph.node), list(told_graph.initializer)
+    change = Change(whole, original, nodes, initializers, constants, scope.opsets)
+    edit = splice.Edit(scope, [index], list(graph.node), list(graph.initializer), list(graph.value_info))
     size = sum(len(tensor.raw_data) for tensor in stored.values())
     return StaticReplacement(edit, change, Counter(assembly.op_types).total(), scales, size)
 

@@ -24,6 +24,7 @@ TYPED = {
     "STRING": "string_data",
 }
 """The fields in which tensors hold their values by type; all other types do so in int32_data."""
+KNOWN = frozenset(TensorProto.DataType.values()) - {TensorProto.UNDEFINED}
 TWICE = ("COMPLEX64", "COMPLEX128")
 
 
@@ -35,7 +36,7 @@ def check_tensors(tensors: Iterable[TensorProto]) -> None:
 
     """
     for tensor in tensors:
-        if tensor.data_type == TensorProto.UNDEFINED or tensor.data_type not in TensorProto.DataType.values():
+        if tensor.data_type not in KNOWN:
             continue  # whoever reads it is told
         if any(dim < 0 for dim in tensor.dims):
             raise _unfit(tensor, "no dim can be negative")
