@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -31,6 +32,25 @@ REFUSALS = (
 """What onnx raises where an operator does not take what it is given."""
 
 
+class _Like(NamedTuple):
+    """What inference reads of a node: thousands of nodes of a model are alike in that.
+
+    Attributes:
+        op_type: Its operator.
+        attributes: Each of its attributes, serialised.
+        inputs: The type and dims of each input, ``None`` for one that is left out.
+        values: The bytes of each input that is known.
+        outputs: Which outputs are asked for.
+
+    """
+
+    op_type: str
+    attributes: tuple[bytes, ...]
+    inputs: tuple[tuple[int, tuple[int, ...]] | None, ...]
+    values: tuple[bytes | None, ...]
+    outputs: tuple[bool, ...]
+
+
 class Sizes:
     """Shapes, element types and computed small values of the main graph, with every dim of the inputs known.
 
@@ -48,6 +68,8 @@ class Sizes:
         self.types: dict[str, int] = {}
         self.values: dict[str, Array] = {}
         self.failed: int | None = None
+        self._constants: dict[str, Array | None] = {}
+        self._inferred: dict[_Like, list[tuple[int | None, tuple[int, ...] | None]] | None] = {}
         self._scope, self._facts = scope, facts
         self._opsets = [helper.make_opsetid(domain, version) for domain, version in scope.opsets.items()]
         for name, info in scope.inputs.items():
@@ -75,8 +97,13 @@ class Sizes:
         known = self.values.get(name)
         if known is not None:
             return known
+        if name not in self._constants:
+            self._constants[name] = self._small_constant(name)
+        return self._constants[name]
+
+    def _small_constant(self, name: str) -> Array | None:
         tensor = self._facts.constant(self._scope, name)
-        if tensor is None or int(np.prod(tensor.dims, dtype=np.int64)) > SMALL:
+        if tensor is None or math.prod(tensor.dims) > SMALL:
             return None
         return self._facts.array(self._scope, name)
 
@@ -93,7 +120,7 @@ class Sizes:
             return
         self._infer(index, node, inputs)
         wanted = [name for name in node.output if name]
-        small = all(np.prod(self.shapes.get(name, (SMALL + 1,)), dtype=np.float64) <= SMALL for name in wanted)
+        small = all(math.prod(self.shapes.get(name, (SMALL + 1,))) <= SMALL for name in wanted)
         plain = is_onnx(node) and node.op_type not in UNTOUCHED and not any(subgraphs(node))
         if whole and small and plain and node.input:
             self._compute(node, [value for value in inputs if value is not None])
@@ -106,6 +133,29 @@ class Sizes:
     def _infer(self, index: int, node: NodeProto, inputs: Sequence[Array | None]) -> None:
         if not is_onnx(node) or any(name and name not in self.shapes for name in node.input):
             return
+        like = _Like(
+            node.op_type,
+            tuple(each.SerializeToString() for each in node.attribute),
+            tuple((self.types.get(name, 1), self.shapes[name]) if name else None for name in node.input),
+            tuple(None if value is None else value.tobytes() for value in inputs),
+            tuple(map(bool, node.output)),
+        )
+        if like not in self._inferred:
+            self._inferred[like] = self._infer_anew(node, inputs)
+        found = self._inferred[like]
+        if found is None:
+            self.failed = index if self.failed is None else self.failed
+            return
+        for name, (kind, dims) in zip(filter(None, node.output), found, strict=True):
+            if kind is not None:
+                self.types[name] = kind
+            if dims is not None:
+                self.shapes[name] = dims
+
+    def _infer_anew(
+        self, node: NodeProto, inputs: Sequence[Array | None]
+    ) -> list[tuple[int | None, tuple[int, ...] | None]] | None:
+        """Return each output's type and dims, as far as they can be told; ``None`` where the sizes do not fit."""
         types = {
             name: helper.make_tensor_type_proto(self.types.get(name, 1), self.shapes[name])
             for name in node.input
@@ -122,14 +172,8 @@ class Sizes:
                 schema, node, types, data, opset_imports=self._opsets, ir_version=self._scope.ir_version
             )
         except REFUSALS:
-            self.failed = index if self.failed is None else self.failed
-            return
-        for name, kind in found.items():
-            if kind.HasField("tensor_type"):
-                self.types[name] = kind.tensor_type.elem_type
-                dims = kind.tensor_type.shape.dim
-                if kind.tensor_type.HasField("shape") and all(dim.HasField("dim_value") for dim in dims):
-                    self.shapes[name] = tuple(dim.dim_value for dim in dims)
+            return None
+        return [_told(found.get(name)) for name in node.output if name]
 
     def _compute(self, node: NodeProto, values: Sequence[Array]) -> None:
         results = compute(node, values, self._scope.opsets)
@@ -137,6 +181,15 @@ class Sizes:
             for name, value in zip(node.output, results, strict=False):
                 if name:
                     self._keep(name, value)
+
+
+def _told(kind: onnx.TypeProto | None) -> tuple[int | None, tuple[int, ...] | None]:
+    """Return the element type and the dims that an inferred type tells."""
+    if kind is None or not kind.HasField("tensor_type"):
+        return None, None
+    dims = kind.tensor_type.shape.dim
+    known = kind.tensor_type.HasField("shape") and all(dim.HasField("dim_value") for dim in dims)
+    return kind.tensor_type.elem_type, tuple(dim.dim_value for dim in dims) if known else None
 
 
 def _shape(node: NodeProto, dims: tuple[int, ...]) -> Array:
