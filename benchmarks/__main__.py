@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import batches, fit_costs, fusing, int8, int8_fit, int8_wasm, lowering, passes, streaming
+from benchmarks import batches, fit_costs, fusing, huge, int8, int8_fit, int8_wasm, lowering, passes, streaming
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,6 +19,7 @@ def main() -> int:
         ("lowering", "lowered forms against onnxruntime's GRU kernel"),
         ("fusing", "decomposed GRUs before and after fusing, beside GRU nodes made by hand"),
         ("passes", "time and memory of the passes themselves"),
+        ("huge", "huge models, side by side with another gru-lower"),
         ("streaming", "streamed models beside models written by hand, and lowered steps beside the GRU node"),
         ("int8", "int8 GRUs beside onnxruntime's float GRU and its int8 LSTM"),
         ("batches", "a batch beside one call a model, and two workers beside one"),
@@ -42,6 +43,8 @@ def main() -> int:
             command.add_argument("--dry-run", action="store_true", help="with --fit: print the file, do not write it")
         if name == "fusing":
             command.add_argument("--models", type=Path, help="a folder of models that benchmarks/export_layers.py made")
+        if name == "huge":
+            command.add_argument("--beside", required=True, help="the other one's command, such as /venv/bin/gru-lower")
         if name == "int8":
             help_engine = "wasm: in onnxruntime-web under node, whose folder ONNXRUNTIME_WEB names (default: cpu)"
             command.add_argument("--engine", choices=("cpu", "wasm"), default="cpu", help=help_engine)
@@ -57,6 +60,8 @@ def main() -> int:
         return fusing.run(folder, quick=given.quick, tolerance=given.tolerance, layers=given.models)
     if given.command == "streaming":
         return streaming.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)
+    if given.command == "huge":
+        return huge.run(folder, quick=given.quick, tolerance=given.tolerance, beside=given.beside)
     if given.command == "int8" and given.engine == "wasm":
         return int8_wasm.run(folder, quick=given.quick, tolerance=given.tolerance)
     if given.command == "int8":

@@ -152,12 +152,9 @@ def write_replacement(
     if form == "scan":
         packing = choose_packing(spec, v, options.packing, _batch(spec, options), constants, facts)
         v = packed(v, packing)
-        if packing in UNPACKED:
-            assembly.add(scan.template(replace(v, peeled=peels(spec, v, options.packing))), bindings, results)
-        else:
-            packed_form = PACKED_FORMS[packing]
-            bindings |= packed_form.weights(v, _arrays(bindings, model, recurrent=packing != "triple"))
-            assembly.add(packed_form.template(v), bindings, results)
+        if packing in UNPACKED and peels(spec, v, options.packing):
+            v = replace(v, peeled=True)
+        _add_scan(assembly, v, packing, model, bindings, results)
     elif form == "loop":
         assembly.add(loop.template(v), bindings, results)
     else:
@@ -171,11 +168,21 @@ def write_replacement(
     if lacking:
         return Choice("", f"form {form} needs {lacking[0]} here, which may not be written", "GL307")
     weights_of_site.add()
-    change = None
-    if runs:
-        with_shared = [*edit.initializers, *weights_of_site.constants]
-        change = Change(spec, spec.narrowed(node), edit.nodes, with_shared, constants, _opsets(v, scope))
+    with_shared = [*edit.initializers, *weights_of_site.constants]
+    change = Change(spec, spec.narrowed(node), edit.nodes, with_shared, constants, _opsets(v, scope)) if runs else None
     return Replacement(edit, change, op_types.total())
+
+
+def _add_scan(
+    assembly: Assembly, v: Variant, packing: str, model: Model, bindings: dict[str, Binding], results: dict[str, str]
+) -> None:
+    """Add a Scan and what stands around it; its packed weights become bindings, too."""
+    if packing in UNPACKED:
+        assembly.add(scan.template(v), bindings, results)
+        return
+    packed_form = PACKED_FORMS[packing]
+    bindings |= packed_form.weights(v, _arrays(bindings, model, recurrent=packing != "triple"))
+    assembly.add(packed_form.template(v), bindings, results)
 
 
 def _edit_of(
