@@ -19,6 +19,8 @@ from onnx import helper, numpy_helper
 COMMAND = [sys.executable, "-m", "gru_lower"]
 MARK = "GRU_LOWER_BENCHMARK"
 DO = "lower --search 0"
+CPU_BOUND = "lower --form unroll --cases 5 --search 0"
+"""What is done with models of 40 steps to see how many workers are worth."""
 SECONDS_BETWEEN_LOOKS = 0.05
 
 
@@ -94,9 +96,13 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         models.mkdir()
         for number in range(many):
             onnx.save_model(small_model(number), models / f"{number:03}.onnx")
+        larger = Path(place, "larger")
+        larger.mkdir()
+        for number in range(many // 2):
+            onnx.save_model(small_model(number, steps=40, hidden=64), larger / f"{number:03}.onnx")
         found: dict[str, Any] = {"models": many, "calls": alone}
         found["cpu"] = _beside_calls(models, Path(place), alone, many)
-        found["wall"] = [_on_workers(models, Path(place, f"{turn}")) for turn in range(rounds)]
+        found["wall"] = [_on_workers(larger, Path(place, f"{turn}")) for turn in range(rounds)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "batches.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=1))
@@ -133,6 +139,6 @@ def _on_workers(models: Path, place: Path) -> dict[str, float]:
     """Return the seconds of a batch on one worker and on two."""
     found = {}
     for name, count in (("one", 1), ("two", 2)):
-        words = [sys.executable, "-c", PACE, f"{models}/*.onnx", DO, f"{place}/{name}", str(count)]
+        words = [sys.executable, "-c", PACE, f"{models}/*.onnx", CPU_BOUND, f"{place}/{name}", str(count)]
         found[name] = float(subprocess.run(words, capture_output=True, check=True, text=True).stdout)
     return found
