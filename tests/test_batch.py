@@ -314,6 +314,36 @@ def test_a_run_that_was_cut_off_anywhere_is_gone_on_with(zoo: Path) -> None:
         assert len(found) == len(whole)
 
 
+def test_results_are_no_models_of_the_next_run(zoo: Path) -> None:
+    first = batch("**/*.onnx")
+    second = batch("**/*.onnx")
+    assert sorted(each.model for each in second) == sorted(each.model for each in first)
+    assert all(each.resumed for each in second)
+    first = batch("models/**/[ab].onnx", out="models/out")
+    assert len(batch("models/**/[ab].onnx", out="models/out")) == len(first) == 2
+    assert zoo.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="such names are not for every system")
+def test_odd_names_are_names(zoo: Path) -> None:
+    names = [
+        "a b.onnx",
+        "-dash.onnx",
+        "ü#%20.onnx",
+        "x::y.onnx",
+        "line\nbreak.onnx",
+        os.fsdecode(b"\xff.onnx"),
+        "'.onnx",
+    ]
+    for name in names:
+        (zoo / "models" / "odd").mkdir(exist_ok=True)
+        (zoo / "models" / "odd" / name).write_bytes((zoo / "models" / "a.onnx").read_bytes())
+    found = batch("models/odd/*.onnx")
+    assert {each.status for each in found} == {"done"}
+    assert {path.name for path in (zoo / "out").glob("*.onnx")} == set(names)
+    assert all(each.resumed for each in batch("models/odd/*.onnx"))
+
+
 def test_one_journal_is_for_one_batch_at_a_time(zoo: Path) -> None:
     first = gru_lower.batch("models/*.onnx", do="lower", out="out", cluster="none")
     with first, pytest.raises(Unsupported, match="another batch writes it"):

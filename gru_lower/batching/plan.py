@@ -51,7 +51,7 @@ def plan(patterns: Sequence[str], line: DoLine, out: str | None) -> list[Planned
         raise Unsupported("no models are named", code="GL950", hint="name them: 'models/**/*.onnx'")
     found: dict[Planned, None] = {}
     for pattern in patterns:
-        models = locations.matches(pattern)
+        models = _without_results(locations.matches(pattern), pattern, out)
         if not models:
             raise _nothing_matches(pattern)
         for model in models:
@@ -73,6 +73,13 @@ def _refuse_place(line: DoLine, out: str | None) -> None:
         raise Unsupported(f"{out}: zip:// is to read from", code="GL008", hint="name a folder with --out")
     if out and not locations.is_url(out) and Path(locations.local_path(out)).is_file():
         raise Unsupported(f"{out}: is a file", code="GL004", hint="name a folder with --out")
+
+
+def _without_results(models: list[str], pattern: str, out: str | None) -> list[str]:
+    """Leave out what lies in the folder for results, where that is one of those the pattern looks through."""
+    if out is None or f"{_place(locations.base_folder(pattern))}/".startswith(f"{_place(out)}/"):
+        return models
+    return [model for model in models if not _place(model).startswith(f"{_place(out).rstrip('/')}/")]
 
 
 def _nothing_matches(pattern: str) -> Unsupported:
@@ -117,7 +124,7 @@ def _collision(message: str) -> Unsupported:
 def _place(location: str) -> str:
     """Return one spelling of a location's many."""
     if locations.is_url(location):
-        return location
+        return location.rstrip("/")
     return os.path.normcase(Path(locations.local_path(location)).resolve())
 
 
