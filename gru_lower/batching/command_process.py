@@ -43,6 +43,8 @@ def ask(header: Mapping[str, Any], *, seconds: float = 0.0, memory: int = 0) -> 
     except RunFailure as failure:
         if seconds and failure.kind in ("crash", "timeout") and time.monotonic() - started >= seconds:
             raise RunFailure("timeout", f"it took longer than {seconds:g} s") from failure
+        if failure.kind == "memory" and memory:
+            raise RunFailure("memory", f"it needed more than {memory:,} bytes") from failure
         raise
     finally:
         give_back(process)
