@@ -31,7 +31,7 @@ class StaticScheme:
         domain: The domain of QuantizeLinear and DequantizeLinear: ``""``, or ``com.microsoft`` where ONNX's own do not
             take the type yet.
         projections: Whether projections are rounded where the state is. Those that a Loop's body captures are not:
-            onnxruntime 1.32 dies of a DequantizeLinear and a Reshape before them (QDQPropagationTransformer).
+            onnxruntime 1.32 does not load every model where they are.
         zero_points: Whether weights have a zero point, and are not symmetric.
 
     """
