@@ -121,6 +121,15 @@ class Scope:
         return count
 
     @cached_property
+    def readers(self) -> dict[str, list[int]]:
+        """Indices of the nodes that use a value, themselves or in their bodies."""
+        found: dict[str, list[int]] = {}
+        for index, node in enumerate(self.nodes):
+            for name in dict.fromkeys(node_uses(node)):
+                found.setdefault(name, []).append(index)
+        return found
+
+    @cached_property
     def annotations(self) -> dict[str, list[str]]:
         """The tensors that say how a value is quantised, by the value's name."""
         if isinstance(self.proto, FunctionProto):

@@ -53,11 +53,13 @@ def find_chains(values: ScopeValues, known: Container[int]) -> list[Chain]:
         ):
             continue
         found.append(Chain(listed))
-    whole = [chain for chain in found if not any(_is_between(values, chain, other) for other in found)]
+    blends = [chain for chain in found if _bare_in_next(values, chain)]
     return [
         chain
-        for chain in whole
-        if not any(state in known for state in chain.states) and _reads_of_its_own(values, *chain.states[-2:])
+        for chain in found
+        if not any(state in known for state in chain.states)
+        and not any(_is_between(values, chain, other) for other in blends)
+        and _reads_of_its_own(values, *chain.states[-2:])
     ]
 
 
@@ -66,14 +68,14 @@ def _follows(values: ScopeValues, state: int, before: int) -> bool:
 
 
 def _is_between(values: ScopeValues, chain: Chain, other: Chain) -> bool:
-    """Whether the atoms of a chain are made within the steps of another, such as the states behind a reset gate."""
-    if chain is other or not _bare_in_next(values, other):
+    """Whether the atoms of a chain are made within the steps of a blend, such as the states behind a reset gate."""
+    if chain is other:
         return False
     if set(other.states) < set(chain.states):
         return True
-    if chain.states[-1] == other.states[-1] or not _follows(values, chain.states[-1], other.states[-2]):
+    if chain.states[-1] == other.states[-1] or other.states[-1] <= chain.states[-2]:
         return False
-    return _follows(values, other.states[-1], chain.states[-2])
+    return _follows(values, chain.states[-1], other.states[-2]) and _follows(values, other.states[-1], chain.states[-2])
 
 
 def _bare_in_next(values: ScopeValues, chain: Chain) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.sources import whole_source
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError, FeedsBackError
@@ -167,7 +166,6 @@ def _check_no_feedback(
         FeedsBackError: Something does.
 
     """
-    own = _downstream(interpreter, recurrence)
     states_read = [
         name
         for part in parts
@@ -175,22 +173,27 @@ def _check_no_feedback(
         for atom in part.atoms
         for name in _names_of(interpreter, atom)
     ]
-    if any(name in own for name in (*names, *states_read)):
+    read = {*names, *states_read}
+    producers = interpreter.scope.producers
+    last = max((producers[name] for name in read if name in producers), default=-1)
+    if not read.isdisjoint(_downstream(interpreter, recurrence, last)):
         raise FeedsBackError("the input of a step hangs on the state of another: the loop feeds back")
 
 
-def _downstream(interpreter: Interpreter, recurrence: Recurrence) -> set[str]:
-    """Return every value that hangs on a state of a recurrence."""
+def _downstream(interpreter: Interpreter, recurrence: Recurrence, last: int) -> set[str]:
+    """Return every value that hangs on a state of a recurrence, of those that nodes up to an index make."""
     states = [
         interpreter.named_tensors[cell.state].name
         for cell in recurrence.cells
         if cell.state in interpreter.named_tensors
     ]
-    found = set(states)
     scope = interpreter.scope
-    first = min((scope.producers[name] for name in states if name in scope.producers), default=0)
-    for index in range(first, len(scope.nodes)):
-        node = scope.nodes[index]
-        if any(name in found for name in node_uses(node)):
-            found.update(node.output)
-    return found - {""}
+    found, pending = set(states), states
+    while pending:
+        for index in scope.readers.get(pending.pop(), ()):
+            if index > last:
+                break  # they are in order
+            new = [name for name in scope.nodes[index].output if name and name not in found]
+            found.update(new)
+            pending += new
+    return found
