@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gru_lower.batching.optional_packages import optional
 from gru_lower.errors import GruLowerError, Unsupported
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def file_system(location: str) -> tuple[Any, str]:
 
     """
     try:
-        from fsspec.core import url_to_fs
+        url_to_fs = optional("fsspec.core").url_to_fs
     except ImportError as error:
         raise Unsupported(f"{location}: fsspec is not installed", code="GL953", hint=INSTALL) from error
     try:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gru_lower.batching.cluster import on_worker
 from gru_lower.batching.job import Job, Outcome
+from gru_lower.batching.optional_packages import optional
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
-
-    from distributed import Client, Future
 
     from gru_lower.batching.cluster.local_workers import LocalWorkers
 
@@ -47,7 +46,7 @@ class DaskEngine:
     def __init__(self, address: str | None, workers: int) -> None:
         """Connect, and wait for a worker."""
         try:
-            from distributed import Client
+            client = optional("distributed").Client
         except ImportError as error:
             raise Unsupported("Dask is not installed, which runs a batch", code="GL953", hint=EXTRA) from error
         self._name = secrets.token_hex(4)
@@ -59,7 +58,7 @@ class DaskEngine:
 
                 self._local = self._ends.enter_context(LocalWorkers(workers))
             place = self._local.address if self._local else address
-            self._client: Client = _connected(Client, str(place))
+            self._client = _connected(client, str(place))
             self._ends.callback(self._close_client)
             self._wait_for_workers(workers if self._local else 1)
         except BaseException:
@@ -106,7 +105,7 @@ class DaskEngine:
 
         """
         left = iter(jobs)
-        under_way: dict[str, tuple[Job, Future]] = {}
+        under_way: dict[str, tuple[Job, Any]] = {}
         done: queue.SimpleQueue[str] = queue.SimpleQueue()
         try:
             while True:
@@ -131,22 +130,19 @@ class DaskEngine:
         future = self._client.submit(on_worker.run, job.to_json(), self._name, key=key, pure=False, retries=0)
         self._watch(key, job, future, under_way, done)
 
-    def _watch(
-        self, key: str, job: Job, future: Future, under_way: dict[str, Any], done: queue.SimpleQueue[str]
-    ) -> None:
+    def _watch(self, key: str, job: Job, future: Any, under_way: dict[str, Any], done: queue.SimpleQueue[str]) -> None:  # noqa: ANN401 - Dask's
         under_way[key] = (job, future)
         future.add_done_callback(lambda _: done.put(key))
 
     def _taken(
-        self, key: str, under_way: dict[str, tuple[Job, Future]], done: queue.SimpleQueue[str]
+        self, key: str, under_way: dict[str, tuple[Job, Any]], done: queue.SimpleQueue[str]
     ) -> tuple[Job, Outcome] | None:
         """Take what is done; what Dask has given up with fewer attempts than a job has is handed out again."""
-        from distributed.scheduler import KilledWorker
-
+        killed_worker = optional("distributed.scheduler").KilledWorker
         job, future = under_way.pop(key)
         try:
             return job, Outcome.from_json(future.result(timeout=SECONDS_FOR_A_RESULT))
-        except KilledWorker:  # Dask blames what waits on a worker, too
+        except killed_worker:  # Dask blames what waits on a worker, too
             begun = sum(
                 number == job.number for _, number in self._client.get_events(on_worker.topic_of(job, self._name))
             )
@@ -166,7 +162,7 @@ class DaskEngine:
                 hint="install the same gru-lower where the workers run",
             ) from error
 
-    def _look_after(self, under_way: dict[str, tuple[Job, Future]]) -> None:
+    def _look_after(self, under_way: dict[str, tuple[Job, Any]]) -> None:
         """Notice that the scheduler is lost, and replace workers of our own that are.
 
         Raises:
@@ -205,7 +201,7 @@ class DaskEngine:
                 self._local.tend()
             time.sleep(0.05)
 
-    def _cancel(self, futures: list[Future]) -> None:
+    def _cancel(self, futures: list[Any]) -> None:
         if futures and self._client.status == "running":
             with suppress(Exception):  # the scheduler may go at any time
                 self._client.cancel(futures, force=True)
@@ -220,10 +216,10 @@ def _connected(client: Any, address: str) -> Any:  # noqa: ANN401 - Dask is not 
 
     for name in ("distributed.client", "distributed.core", "distributed.comm"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what is lost is said in our own words
-    from distributed.comm import resolve_address
-
     try:
-        resolve_address(address)  # or a client that was never connected would wait for its end
+        optional("distributed.comm").resolve_address(
+            address
+        )  # or a client that was never connected would wait for its end
         return client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
     except Exception as error:
         said = " ".join(str(error).split()) or type(error).__name__

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower.batching import locations
 from gru_lower.batching.job import Job, Outcome
+from gru_lower.batching.optional_packages import optional
 from gru_lower.batching.run_job import run_job
 from gru_lower.errors import GruLowerError
 from gru_lower.version import tool_version
@@ -94,15 +95,11 @@ def beginnings(job: Job, events: Iterable[tuple[float, Any]]) -> int:
 
 def _begin(job: Job, name: str) -> int:
     """Tell the scheduler that a job begins, before it does; return how often it has begun, this time included."""
-    from distributed import get_worker
-
-    worker = get_worker()
+    worker = optional("distributed").get_worker()
     topic = topic_of(job, name)
 
     async def told() -> int:
         await worker.scheduler.log_event(topic=topic, msg=job.number)
         return beginnings(job, await worker.scheduler.events(topic=topic))
 
-    from distributed.utils import sync
-
-    return int(sync(worker.loop, told))
+    return int(optional("distributed.utils").sync(worker.loop, told))
