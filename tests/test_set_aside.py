@@ -16,7 +16,7 @@ import zoo
 from gru_lower.cli.main import run
 from gru_lower.errors import InvalidModel
 from gru_lower.graph import model as graph_model
-from gru_lower.graph import set_aside
+from gru_lower.graph import set_aside, wire_format
 from gru_lower.graph.write_model import save
 
 if TYPE_CHECKING:
@@ -166,3 +166,23 @@ def test_a_large_model_is_not_in_memory(tmp_path: Path) -> None:
         done = subprocess.run(argv, stdout=subprocess.PIPE, check=True, text=True)
         peak = int(done.stdout.split()[-1]) * 1024
         assert peak < SIZE, (words, peak)
+
+
+@pytest.mark.parametrize("data", [b"\0" * 1000, b"\x08\x01" * 1000], ids=["zeros", "small fields"])
+def test_a_file_of_many_small_fields_is_not_walked(
+    data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two gigabytes of them would take an hour.
+    monkeypatch.setattr(set_aside, "LARGE_FILE", 0)
+    monkeypatch.setattr(set_aside, "MOST_FIELDS", 100)
+    walked, varint = [0], wire_format._varint
+
+    def counted(buffer: bytes, at: int) -> tuple[int, int]:
+        walked[0] += 1
+        return varint(buffer, at)
+
+    monkeypatch.setattr(wire_format, "_varint", counted)
+    path = tmp_path / "many.onnx"
+    path.write_bytes(data)
+    assert set_aside.set_aside(path) is None
+    assert walked[0] < 250

@@ -15,6 +15,7 @@ import onnx
 from onnx import TensorProto
 
 from gru_lower.errors import InvalidModel
+from gru_lower.graph.bounded_read import LIMIT
 from gru_lower.graph.external_data import View, is_external, open_file, set_view, view
 from gru_lower.graph.wire_format import TENSOR, delimited, fields, message_of
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 LARGE_FILE = 1 << 26
 """Bytes of a model from which on its large constants are set aside."""
+MOST_FIELDS = 1_000_000
+"""Of a file with more fields around its large constants nothing is set aside: walking them takes a second."""
 LARGE = 1 << 18
 """Bytes of a constant that is large."""
 BLOCK = 1 << 22
@@ -102,13 +105,15 @@ def set_aside(path: Path) -> tuple[bytes, Aside] | None:
 
     """
     location = path.name
-    if not path.is_file() or path.stat().st_size < max(LARGE_FILE, 1) or not _is_text(location):
+    if not path.is_file() or not max(LARGE_FILE, 1) <= path.stat().st_size <= LIMIT or not _is_text(location):
         return None
     with path.open("rb") as file:
         found = Aside(path, location, _state(os.fstat(file.fileno())))
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
             try:
-                raw = _without(buffer, 0, len(buffer), onnx.ModelProto.DESCRIPTOR, location)
+                raw = _without(
+                    buffer, 0, len(buffer), onnx.ModelProto.DESCRIPTOR, location, iter(range(1, MOST_FIELDS))
+                )
             except (ValueError, RecursionError):  # whoever parses it says what is wrong
                 return None
             return None if raw is None else (raw, found)
@@ -126,17 +131,24 @@ def _state(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _without(buffer: Buffer, start: int, end: int, descriptor: Any, location: str) -> bytes | None:  # noqa: ANN401 - protobuf's
+def _without(
+    buffer: Buffer,
+    start: int,
+    end: int,
+    descriptor: Any,  # noqa: ANN401 - protobuf's
+    location: str,
+    budget: Iterator[int],
+) -> bytes | None:
     """Return a message without its large constants, ``None`` where it has none."""
     parts: list[bytes] = []
     kept = start
-    for field in fields(buffer, start, end):
+    for field in fields(buffer, start, end, budget):
         if field.end - field.start < LARGE or (message := message_of(descriptor, field)) is None:
             continue
         if message.full_name == TENSOR:
-            inner = _tensor_without(buffer, field.start, field.end, location)
+            inner = _tensor_without(buffer, field.start, field.end, location, budget)
         else:
-            inner = _without(buffer, field.start, field.end, message, location)
+            inner = _without(buffer, field.start, field.end, message, location, budget)
         if inner is not None:
             parts += [buffer[kept : field.tag], delimited(field.number, len(inner)), inner]
             kept = field.end
@@ -145,10 +157,10 @@ def _without(buffer: Buffer, start: int, end: int, descriptor: Any, location: st
     return b"".join([*parts, buffer[kept:end]])
 
 
-def _tensor_without(buffer: Buffer, start: int, end: int, location: str) -> bytes | None:
+def _tensor_without(buffer: Buffer, start: int, end: int, location: str, budget: Iterator[int]) -> bytes | None:
     """Return a tensor as a view of the file; ``None`` for one that holds its data otherwise than plain raw."""
     data, rest = [], []
-    for field in fields(buffer, start, end):
+    for field in fields(buffer, start, end, budget):
         if field.number == RAW_DATA:
             data.append(field)
         elif field.number in OTHER_DATA:

@@ -17,6 +17,8 @@ LENGTH_DELIMITED = 2
 WIDTHS = {1: 8, 5: 4}
 """Bytes of the values that have a fixed width, by their wire type."""
 LONGEST_VARINT = 10
+FIRST_KEY = 1 << 3
+"""There is no field of the number 0: a file of zeros is none of millions of fields."""
 AROUND_TENSORS = {
     kind.DESCRIPTOR.full_name
     for kind in (
@@ -51,22 +53,25 @@ class Field(NamedTuple):
     end: int
 
 
-def fields(buffer: Buffer, start: int, end: int) -> Iterator[Field]:
+def fields(buffer: Buffer, start: int, end: int, budget: Iterator[object] | None = None) -> Iterator[Field]:
     """Yield the fields of a message, in order.
 
     Args:
         buffer: What holds it.
         start: Where it begins.
         end: The byte behind it.
+        budget: Of which one is taken for each field.
 
     Raises:
-        ValueError: It is damaged, or holds what models do not.
+        ValueError: It is damaged, or holds what models do not, or more than the budget.
 
     """
     while start < end:
         tag = start
         key, start = _varint(buffer, start)
         kind = key & 7
+        if key < FIRST_KEY or (budget is not None and next(budget, None) is None):
+            raise ValueError("no field, or too many")
         if kind == 0:
             _, behind = _varint(buffer, start)
         elif kind == LENGTH_DELIMITED:
