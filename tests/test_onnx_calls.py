@@ -20,6 +20,7 @@ from gru_lower.graph.scopes import walk
 from gru_lower.graph.validation.plain_graphs import is_plain
 from gru_lower.isolation import chosen_memory, memory_limit
 from gru_lower.verification.worker import process
+from gru_lower.verification.worker.kept_processes import end_kept
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -199,18 +200,20 @@ def test_every_command_takes_memory(command: str, capsys: pytest.CaptureFixture[
 
 
 def test_the_memory_asked_for_reaches_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    end_kept()  # those of other tests, which would be taken again
     asked: list[int] = []
     start = process.Process.__init__
 
-    def noted(self: process.Process, memory: int, timeout: float) -> None:
+    def noted(self: process.Process, memory: int, timeout: float, *module: str) -> None:
         asked.append(memory)
-        start(self, memory, timeout)
+        start(self, memory, timeout, *module)
 
     monkeypatch.setattr(process.Process, "__init__", noted)
     monkeypatch.chdir(tmp_path)
     Path("m.onnx").write_bytes(beside_a_gru().SerializeToString())
     assert run(["lower", "m.onnx", "-o", "a.onnx", "--memory", "3GB", "--quiet"]) == 0
     Path("pyproject.toml").write_text('[tool.gru-lower]\nmemory = "2GB"\n')
+    end_kept()
     assert run(["lower", "m.onnx", "-o", "b.onnx", "--quiet"]) == 0
     assert set(asked) == {3 * 10**9, 2 * 10**9}
 

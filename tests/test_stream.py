@@ -63,7 +63,7 @@ def test_a_node_that_is_odd_is_named_and_no_more() -> None:
       y, last = GRU <hidden_size = 2> (x, W, R)
       p = Transpose <perm = [1, 2, 3, 4]> (y)
     }"""
-    with pytest.raises(GruLowerError, match="Transpose main#1:p: reading it failed"):
+    with pytest.raises(GruLowerError, match="Transpose main#1:p: what it reads does not fit"):
         gru_lower.stream(text_model(text), verify=False)
 
 
