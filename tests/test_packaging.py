@@ -174,3 +174,10 @@ def test_no_address_is_a_placeholder() -> None:
     placeholder = re.compile(r"OWNER/|github\.com/(?:example|user|your)|rev: v0|@v0\.")
     pages = [*ROOT.glob("*.md"), *ROOT.glob("*.yml"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "cli").glob("*.py")]
     assert [str(page) for page in pages if placeholder.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_no_record_of_an_engine_names_a_folder_of_the_machine_it_ran_on() -> None:
+    place = re.compile(r"/(?:tmp|home|root|opt|var|Users)/")
+    records = [*(ROOT / "tests_live" / "seen").glob("*.json"), *(ROOT / "docs").rglob("*.json")]
+    assert records
+    assert [str(record) for record in records if place.search(record.read_text(encoding="utf-8"))] == []

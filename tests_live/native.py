@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tests_live.measure import Table
 
 FOLDER = Path(__file__).parent / "seen"
+PLACE = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")
+"""The folder of a file that an engine names, which is another one each time."""
 
 
 def read(engine: str) -> dict[str, str]:
@@ -26,7 +29,7 @@ def write(engine: str, version: str, table: Table) -> None:
     """Write a file: the version, and the cells by verdict."""
     cells: dict[str, dict[str, str]] = {"right": {}, "wrong": {}, "rejected": {}}
     for name, verdict in table.items():
-        cells[verdict.verdict][name] = verdict.reason[:200]
+        cells[verdict.verdict][name] = PLACE.sub("", verdict.reason)[:200]
     FOLDER.mkdir(exist_ok=True)
     text = json.dumps({"engine": engine, "version": version, "cells": cells}, indent=1)
     (FOLDER / f"{engine}.json").write_text(f"{text}\n", encoding="utf-8")
