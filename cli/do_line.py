@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from gru_lower.batching.do_line import DoLine
 from gru_lower.cli import exclusive_options
 from gru_lower.cli.pyproject_config import Config
 from gru_lower.cli.report_formats import FORMATS
@@ -23,25 +24,6 @@ MODEL = "MODEL.onnx"
 """What stands in the model's place while the words are read."""
 BATCHS_OWN = ("output", "in_place", "output_format", "explain")
 """Options of a command that are batch's to give."""
-
-
-class DoLine(NamedTuple):
-    """What a line asks for.
-
-    Attributes:
-        command: The command.
-        words: Its words, with the configuration that holds here.
-        writes: Whether it writes a model.
-        overwrites: Whether it may replace one.
-        paths: The files and folders that it names.
-
-    """
-
-    command: str
-    words: list[str]
-    writes: bool
-    overwrites: bool
-    paths: list[str]
 
 
 def read_do_line(group: Commands, words: Sequence[str]) -> DoLine:

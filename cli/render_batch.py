@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from gru_lower.cli.batch_progress import spelled
 from gru_lower.cli.run import run_of
 from gru_lower.cli.standard_streams import write_document
+from gru_lower.cli.tables import show_table
 from gru_lower.report.run_report import SCHEMA_VERSION
 from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
     from gru_lower.batching.batch import Batch
+    from gru_lower.batching.job import Status
     from gru_lower.batching.tally import Tally
     from gru_lower.cli.terminal import Terminal
 
-MEANINGS = {
+MEANINGS: dict[Status, str] = {
     "done": "came out well",
     "findings": "something was found, or is left",
     "refused": "cannot be done",
@@ -44,7 +44,7 @@ def show_summary(terminal: Terminal, tally: Tally, found: Batch) -> None:
         terminal.write_report([run_of(outcome) for outcome in found.outcomes()])
         return
     if not terminal.quiet:
-        terminal.out.print(_table(tally))
+        show_table(terminal, ("result", "models", "meaning", "codes"), _rows(tally), right=("models",))
     resumed = f", {tally.resumed} of them by an earlier run" if tally.resumed else ""
     terminal.line(f"{tally.done} models in {spelled(tally.seconds)}{resumed}; journal: {found.journal.path}")
 
@@ -55,16 +55,13 @@ def show_ended_early(terminal: Terminal, tally: Tally, found: Batch) -> None:
     terminal.err.print("  run the same command again: it resumes, and does nothing twice")
 
 
-def _table(tally: Tally) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name, right in (("result", False), ("models", True), ("meaning", False), ("codes", False)):
-        table.add_column(name, justify="right" if right else "left")
+def _rows(tally: Tally) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
     for status, meaning in MEANINGS.items():
-        count = tally.by_status.get(status, 0)  # type: ignore[call-overload]
-        if count:
-            codes = tally.codes[status].most_common(MOST_CODES)  # type: ignore[index]
-            table.add_row(status, str(count), meaning, ", ".join(f"{code} ({times})" for code, times in codes))
-    return table
+        if tally.by_status[status]:
+            codes = ", ".join(f"{code} ({times})" for code, times in tally.codes[status].most_common(MOST_CODES))
+            rows.append((status, str(tally.by_status[status]), meaning, codes))
+    return rows
 
 
 def _write_json(tally: Tally, found: Batch) -> None:

@@ -324,6 +324,20 @@ def test_results_are_no_models_of_the_next_run(zoo: Path) -> None:
     assert zoo.exists()
 
 
+def test_a_file_that_the_line_names_is_a_part_of_what_was_done(zoo: Path) -> None:
+    config = zoo / "settings.toml"
+    config.write_text("[tool.gru-lower]\nform = 'scan'\n", encoding="utf-8")
+    line = f"lower {QUICK} --overwrite --config {config}"
+    first = batch("models/a.onnx", do=line)
+    assert [each.report["sites"][0]["form"] for each in first if each.report] == ["scan"]
+    assert all(each.resumed for each in batch("models/a.onnx", do=line))
+    config.write_text("[tool.gru-lower]\nform = 'loop'\n# longer\n", encoding="utf-8")
+    (again,) = batch("models/a.onnx", do=line)
+    assert not again.resumed
+    assert again.report is not None
+    assert again.report["sites"][0]["form"] == "loop"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="such names are not for every system")
 def test_odd_names_are_names(zoo: Path) -> None:
     names = [

@@ -81,6 +81,7 @@ class Batch:
         self._planned = plan.plan(models, self._line, settings.out)
         self._folder = str(Path.cwd())
         self._marks = [locations.mark(each.model) or "" for each in self._planned]
+        self._named = tuple(locations.mark(path) or "" for path in self._line.paths)
         self._at_once = 1
         self._begun: set[int] = set()
         self.total = len(self._planned)
@@ -156,6 +157,7 @@ class Batch:
             settings.seconds,
             settings.memory,
             self._at_once,
+            self._named,
         )
 
     def _is_done(self, job: Job) -> bool:

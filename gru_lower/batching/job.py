@@ -26,6 +26,7 @@ class Job:
         seconds: How long it may take; 0 for no limit.
         memory: Bytes of data that each of its processes may hold; 0 for its share of what the machine has.
         at_once: How many models run on the machine at once.
+        named: What tells the versions of the files that the words name from others: inputs, profiles, configuration.
 
     """
 
@@ -39,6 +40,7 @@ class Job:
     seconds: float
     memory: int
     at_once: int = 1
+    named: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return what :meth:`from_json` takes."""
@@ -47,7 +49,7 @@ class Job:
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Job:
         """Return the job that was turned into JSON."""
-        return cls(**{**found, "words": tuple(found["words"])})
+        return cls(**{**found, "words": tuple(found["words"]), "named": tuple(found["named"])})
 
 
 @dataclass(frozen=True)

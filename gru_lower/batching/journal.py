@@ -148,5 +148,5 @@ class Journal:
 
 def _key(job: Job) -> str:
     """Return what tells a job from any other: what is done, with which version of which model, and where it goes."""
-    said = [tool_version(), job.words, job.model, job.mark, job.output, job.folder if job.words else ""]
+    said = [tool_version(), job.words, job.named, job.model, job.mark, job.output, job.folder]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]

@@ -217,9 +217,8 @@ def _connected(client: Any, address: str) -> Any:  # noqa: ANN401 - Dask is not 
     for name in ("distributed.client", "distributed.core", "distributed.comm"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what is lost is said in our own words
     try:
-        optional("distributed.comm").resolve_address(
-            address
-        )  # or a client that was never connected would wait for its end
+        # A client that was never connected would wait for its end.
+        optional("distributed.comm").resolve_address(address)
         return client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
     except Exception as error:
         said = " ".join(str(error).split()) or type(error).__name__
