@@ -34,3 +34,12 @@ def has_full_lengths(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
     """Whether a GRU has sequence_lens that are constant and all T."""
     lens = facts.array(scope, spec.inputs["sequence_lens"]) if "sequence_lens" in spec.inputs else None
     return lens is not None and spec.seq_length is not None and bool((lens == spec.seq_length).all())
+
+
+def without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
+    """Leave out what changes nothing: an initial_h of zeros, and sequence_lens that are all T."""
+    if has_zero_initial_state(scope, spec, facts):
+        spec = spec.without_inputs("initial_h")
+    if spec.seq_length and has_full_lengths(scope, spec, facts):
+        spec = spec.without_inputs("sequence_lens")
+    return spec

@@ -11,7 +11,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.local_functions import Functions
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import Scope, is_onnx, walk
-from gru_lower.gru.constant_inputs import constant_inputs, has_full_lengths, has_zero_initial_state
+from gru_lower.gru.constant_inputs import constant_inputs, without_idle_inputs
 from gru_lower.gru.possible_forms import possible_forms
 from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.passes.base import Context, Pass, PassResult, visit_grus
@@ -88,7 +88,7 @@ class LowerGru(Pass):
         allowed = self.options.forms.split("+") if self.options.forms else FORMS[1:]
         target = profile_of(self.options.target)
         for scope, index, read, site in visit_grus(facts, ctx, result, "lowering"):
-            spec = _without_idle_inputs(read, scope, facts)
+            spec = without_idle_inputs(read, scope, facts)
             wish = accepted_forms(target, allowed, scope, index, read, facts)
             quantised = _quantised(scope, read, facts)
             if wish.keep and self.options.form == "auto":
@@ -176,15 +176,6 @@ def _take_clones_back(model: Model, original: ModelProto, result: PassResult) ->
 
 def _is_gru(node: NodeProto) -> bool:
     return is_onnx(node, "GRU")
-
-
-def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
-    """Leave out the inputs that change nothing."""
-    if has_zero_initial_state(scope, spec, facts):
-        spec = spec.without_inputs("initial_h")
-    if spec.seq_length and has_full_lengths(scope, spec, facts):
-        spec = spec.without_inputs("sequence_lens")
-    return spec
 
 
 def _quantised(scope: Scope, spec: GruSpec, facts: Facts) -> dict[str, QuantisedWeights]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 from onnx import TensorProto
 
 from gru_lower.errors import Unsupported
@@ -13,7 +12,6 @@ from gru_lower.graph.model import Model
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import subgraphs
 from gru_lower.graph.tensor_size import byte_size
-from gru_lower.gru.constant_inputs import constant_inputs
 from gru_lower.passes.base import Context
 from gru_lower.passes.lower_gru.choose_form import Choice
 from gru_lower.passes.lower_gru.forms.quantised_product import OWN_DOMAIN
@@ -23,6 +21,7 @@ from gru_lower.passes.lower_gru.lower_options import LowerOptions
 from gru_lower.passes.lower_gru.products import Products
 from gru_lower.passes.quantize_gru.all_states import putting_out, with_all_states
 from gru_lower.passes.quantize_gru.costs import costs
+from gru_lower.passes.quantize_gru.quantisable_weights import why_not_quantisable
 from gru_lower.verification.sites.quantisation import Quantisation
 from gru_lower.verification.sites.site import Change
 from gru_lower.verification.sites.site_models import site_pair
@@ -141,14 +140,10 @@ class _Quantising(LowerGru):
         if scope.opset < DYNAMIC_QUANTIZE_LINEAR:
             return Choice("", f"its opset is {scope.opset}; int8 needs {DYNAMIC_QUANTIZE_LINEAR}", "GL321")
         if spec.elem_type != TensorProto.FLOAT:
-            return Choice("", "int8 products give float32, which it is not", "GL322")
-        constants = constant_inputs(scope, spec, facts)
-        computed = [key for key in ("W", "R", "B") if key in spec.inputs and key not in constants]
-        if computed:
-            return Choice("", f"{' and '.join(computed)} are no constants", "GL323")
-        arrays = [facts.array(scope, spec.inputs[key]) for key in ("W", "R", "B") if key in constants]
-        if not all(array is None or np.isfinite(array).all() for array in arrays):
-            return Choice("", "its weights hold NaN or infinities", "GL333")
+            return Choice("", f"it is computed in {spec.type_name}; only float32 GRUs are quantised", "GL322")
+        unfit = why_not_quantisable(scope, spec, facts, ("W", "R", "B"))
+        if unfit is not None:
+            return Choice("", unfit.reason, unfit.code)
         self._refuse_four_bits(scope)
         batch = self._asked.batch_hint or None if spec.batch_size is None else spec.batch_size
         least = costs().least_hidden(spec.seq_length, batch)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from onnx import TensorProto
 
 from gru_lower.calibration.captured_inputs import capture_inputs
@@ -15,12 +14,13 @@ from gru_lower.graph import splice
 from gru_lower.graph.facts import MAIN, Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.tensor_size import byte_size
-from gru_lower.gru.constant_inputs import constant_inputs, has_full_lengths, has_zero_initial_state
+from gru_lower.gru.constant_inputs import constant_inputs, without_idle_inputs
 from gru_lower.passes.base import PassResult, visit_grus
 from gru_lower.passes.lower_gru.choose_form import Choice, choose_form
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
 from gru_lower.passes.lower_gru.unrolled_nodes import UnrolledNodes
 from gru_lower.passes.quantize_gru.keep_node import WEIGHTS, keep_node, why_not
+from gru_lower.passes.quantize_gru.quantisable_weights import why_not_quantisable
 from gru_lower.passes.quantize_gru.static_scheme import StaticScheme
 from gru_lower.passes.quantize_gru.step_ranges import StepRanges
 from gru_lower.passes.quantize_gru.write_static import StaticSettings, write_static
@@ -144,7 +144,7 @@ def _choose(
     chosen = []
     for found in visit_grus(facts, ctx, result, "quantising"):
         scope, _, read, site = found
-        spec = _without_idle_inputs(read, scope, facts)
+        spec = without_idle_inputs(read, scope, facts)
         keeps = options.keep_node == "yes"
         choice = _refusal(scope, spec, settings, facts)
         choice = choice or (_kept(spec) if keeps else choose_form(spec, scope.opset, options.form))
@@ -158,12 +158,6 @@ def _choose(
     return chosen
 
 
-def _without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
-    if has_zero_initial_state(scope, spec, facts):
-        spec = spec.without_inputs("initial_h")
-    return spec.without_inputs("sequence_lens") if spec.seq_length and has_full_lengths(scope, spec, facts) else spec
-
-
 def _kept(spec: GruSpec) -> Choice:
     reason = why_not(spec)
     return Choice("", reason, "GL338") if reason else Choice(KEPT, "the node stays")
@@ -174,26 +168,15 @@ def _refusal(scope: Scope, spec: GruSpec, settings: StaticSettings, facts: Facts
         return Choice("", "it stands in a body or a function, of which nothing is calibrated", "GL335")
     if spec.elem_type != TensorProto.FLOAT:
         return Choice("", f"it is computed in {spec.type_name}; only float32 GRUs are quantised", "GL322")
-    constants = constant_inputs(scope, spec, facts)
-    computed = [key for key in ("W", "R", "B") if key in spec.inputs and key not in constants]
-    if computed:
-        return Choice("", f"{' and '.join(computed)} {'is' if len(computed) == 1 else 'are'} no constant", "GL323")
-    wild = [key for key in ("W", "R", "B") if key in spec.inputs and not _is_finite(scope, spec.inputs[key], facts)]
-    if wild:
-        return Choice(
-            "", f"its {' and '.join(wild)} {'holds' if len(wild) == 1 else 'hold'} NaN or infinities", "GL333"
-        )
+    unfit = why_not_quantisable(scope, spec, facts, ("W", "R", "B"))
+    if unfit is not None:
+        return Choice("", unfit.reason, unfit.code)
     sixteen = "int16" in (settings.scheme.activations, settings.scheme.state) and not settings.scheme.domain
     needed = TAKES_INT16 if sixteen else SCALES_BY_ROW
     if scope.opset < needed:
         what = "takes int16" if sixteen else "takes a scale for each row"
         return Choice("", f"its opset is {scope.opset}; DequantizeLinear {what} from opset {needed} on", "GL334")
     return None
-
-
-def _is_finite(scope: Scope, name: str, facts: Facts) -> bool:
-    values = facts.array(scope, name)
-    return values is None or bool(np.isfinite(values).all())
 
 
 def _calibrate(model: Model, chosen: list[_Calibrated], facts: Facts, ctx: Context) -> None:

@@ -21,6 +21,7 @@ from gru_lower.gru.constant_inputs import constant_inputs
 from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.gru.spec import INPUTS
 from gru_lower.passes.quantize_gru.all_states import putting_out, with_all_states
+from gru_lower.passes.quantize_gru.quantisable_weights import Unquantisable, why_not_quantisable
 from gru_lower.passes.quantize_gru.quantise_rows import quantise_rows
 from gru_lower.verification.sites.site import Change
 
@@ -41,19 +42,6 @@ MAKES_FLOAT16 = 19
 """The opset from which DequantizeLinear makes anything but float32."""
 CAST_ANY = 7
 """The opset from which Mul broadcasts as numpy does."""
-
-
-class Kept(NamedTuple):
-    """Why a GRU keeps its float weights.
-
-    Attributes:
-        code: The diagnostic code.
-        reason: The same in words.
-
-    """
-
-    code: str
-    reason: str
 
 
 class Stored(NamedTuple):
@@ -109,7 +97,7 @@ class WeightsOnly:
         """What makes the weights that were asked for."""
         return [each.edit for each in self._stored.values()]
 
-    def quantise(self, scope: Scope, index: int, spec: GruSpec) -> QuantisedNode | Kept:
+    def quantise(self, scope: Scope, index: int, spec: GruSpec) -> QuantisedNode | Unquantisable:
         """Quantise one GRU's W and R.
 
         Args:
@@ -119,7 +107,7 @@ class WeightsOnly:
 
         """
         constants = constant_inputs(scope, spec, self._facts)
-        kept = self._refusal(scope, spec, constants)
+        kept = self._refusal(scope, spec)
         if kept is not None:
             return kept
         node = NodeProto()
@@ -142,25 +130,26 @@ class WeightsOnly:
         after = sum(byte_size(tensor) for stored in made for tensor in stored.edit.initializers)
         return QuantisedNode(Edit(scope, [index], [node]), change, before, after)
 
-    def _refusal(self, scope: Scope, spec: GruSpec, constants: dict[str, TensorProto]) -> Kept | None:
-        computed = [key for key in ("W", "R") if key not in constants]
-        if computed:
-            return Kept("GL323", f"its {' and '.join(computed)} {_is(computed)} computed, not constant")
+    def _refusal(self, scope: Scope, spec: GruSpec) -> Unquantisable | None:
+        unfit = why_not_quantisable(scope, spec, self._facts, ("W", "R"))
+        if unfit is not None:
+            return unfit
         done = [key for key in ("W", "R") if quantised_weights(scope, spec.inputs[key], self._facts) is not None]
         if done:
-            return Kept("GL332", f"its {' and '.join(done)} {_is(done)} quantised already")
-        wild = [key for key in ("W", "R") if not np.isfinite(self._array(scope, spec.inputs[key])).all()]
-        if wild:
-            return Kept("GL333", f"its {' and '.join(wild)} {'holds' if len(wild) == 1 else 'hold'} NaN or infinities")
+            return Unquantisable(
+                "GL332", f"its {' and '.join(done)} {'is' if len(done) == 1 else 'are'} quantised already"
+            )
         if self._foldable:
-            return None if scope.opset >= CAST_ANY else Kept("GL334", f"its opset is {scope.opset}; Mul needs 7")
+            return (
+                None if scope.opset >= CAST_ANY else Unquantisable("GL334", f"its opset is {scope.opset}; Mul needs 7")
+            )
         float32 = spec.elem_type == TensorProto.FLOAT
         needed = SCALES_BY_ROW if float32 else MAKES_FLOAT16
         if spec.elem_type == TensorProto.DOUBLE:
-            return Kept("GL334", "it is computed in float64, which DequantizeLinear does not make")
+            return Unquantisable("GL334", "it is computed in float64, which DequantizeLinear does not make")
         if scope.opset < needed:
             what = "takes a scale for each row" if float32 else f"makes {spec.type_name}"
-            return Kept("GL334", f"its opset is {scope.opset}; DequantizeLinear {what} from opset {needed} on")
+            return Unquantisable("GL334", f"its opset is {scope.opset}; DequantizeLinear {what} from opset {needed} on")
         return None
 
     def _array(self, scope: Scope, name: str) -> Array:
@@ -215,7 +204,3 @@ def _cast_and_multiplied(
         whole = shifted
     nodes.append(helper.make_node("Mul", [whole, scale], [result], names.node(result)))
     return nodes, stored
-
-
-def _is(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"

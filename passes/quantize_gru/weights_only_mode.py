@@ -10,7 +10,8 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
 from gru_lower.gru.session_options import FOLDS_WEIGHTS
 from gru_lower.passes.base import PassResult, visit_grus
-from gru_lower.passes.quantize_gru.weights_only import Kept, WeightsOnly
+from gru_lower.passes.quantize_gru.quantisable_weights import Unquantisable
+from gru_lower.passes.quantize_gru.weights_only import WeightsOnly
 from gru_lower.verification.sites.quantisation import Quantisation
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def quantise_weights(model: Model, options: QuantizeOptions, ctx: Context) -> Pa
     edits: list[splice.Edit] = []
     for scope, index, spec, site in visit_grus(facts, ctx, result, "quantising"):
         made = weights.quantise(scope, index, spec)
-        if isinstance(made, Kept):
+        if isinstance(made, Unquantisable):
             site.code, site.message = made
             result.diagnostics.append(diagnostic(made.code, made.reason, scope=site.scope, node=site.site))
             continue
