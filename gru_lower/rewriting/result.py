@@ -29,7 +29,7 @@ class Result:
 
     Attributes:
         report: What was done and how it was verified.
-        held: The model as :func:`gru_lower.graph.model.save` takes it.
+        held: The model as it is written, with what is still in its own file.
         restore: Gives a ModelProto the kind that was handed in.
 
     """

@@ -82,7 +82,7 @@ class Session:
         return FrameStream(self.description, self._inputs, self._run)
 
     def push(self, frames: Any = None, **named: Any) -> dict[str, Array]:  # noqa: ANN401 - whatever numpy makes an array of
-        """Hand in frames, and return those that come out; see :meth:`FrameStream.push`."""
+        """Hand in frames, return those that come out: :meth:`gru_lower.streaming.frame_stream.FrameStream.push`."""
         return self._own.push(frames, **named)
 
     def flush(self) -> dict[str, Array]:
@@ -90,7 +90,7 @@ class Session:
         return self._own.flush()
 
     def reset(self, states: Mapping[str, Any] | None = None) -> None:
-        """Begin again; see :meth:`FrameStream.reset`."""
+        """Begin again; see :meth:`gru_lower.streaming.frame_stream.FrameStream.reset`."""
         self._own.reset(states)
 
     @property

@@ -75,8 +75,8 @@ class Verification:
         status: "inconclusive" if the pair could not be run or compared, "not_run" if nobody asked.
         scope: "model" for whole outputs, "site" for one rewritten node or region.
         cases: How many inputs were compared.
-        max_abs_error: Largest |original - rewrite| over all outputs and cases, in the outputs' unit; None if nothing
-            numeric was compared, infinite where only one side is NaN or infinite.
+        max_abs_error: Largest ``abs(original - rewrite)`` over all outputs and cases, in the outputs' unit; None if
+            nothing numeric was compared, infinite where only one side is NaN or infinite.
         max_rel_error: The same, relative to the original, where that exceeds the absolute tolerance.
         worst: Where the error is largest; None if there is none.
         message: One line for people: why not equivalent, or what to know about the verdict.

@@ -1,0 +1,133 @@
+"""The site of the documents: nothing public is left out of it, its links lead somewhere, its search finds answers.
+
+What is laid out for the site is held by default; ``nox -s docs`` builds it, and holds what was built: it is named by
+the environment variable ``GRU_LOWER_SITE``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import click
+import pytest
+
+from gru_lower.cli.main import cli
+from gru_lower.diagnostic_codes import CODES
+from gru_lower.passes import registry
+from gru_lower.targets import read_profile
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT))  # where docs_site is; last, so that an installed package stays the one that is tested
+
+from docs_site.pages import api, commands, markdown, passes  # noqa: E402
+from docs_site.stage import documents, stage  # noqa: E402
+
+SITE = Path(os.environ.get("GRU_LOWER_SITE", ROOT / "build" / "site"))
+
+QUESTIONS = {
+    "why is my GRU kept": ["docs/questions.html", "docs/diagnostics/index.html"],
+    "tflite": ["reference/targets/onnx2tf.html"],
+    "hidden state input": ["docs/stream.html", "docs/questions.html", "docs/start/speech.html"],
+    "int8": ["docs/quantize.html"],
+    "wrong output batch_first": ["docs/one-gru.html"],
+}
+"""What somebody might type: pages of which one has to be among the first three."""
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return stage(tmp_path_factory.mktemp("site"))
+
+
+def test_every_document_is_a_page(staged: dict[str, str]) -> None:
+    assert {re.sub(r"README\.md$", "index.md", name) for name in documents()} <= staged.keys()
+
+
+def test_every_code_pass_target_and_command_has_a_page_that_is_listed(staged: dict[str, str]) -> None:
+    for folder, names in (
+        ("docs/diagnostics", CODES),
+        ("reference/passes", registry.PASSES),
+        ("reference/targets", read_profile.names()),
+        ("reference/commands", cli.modules),
+    ):
+        for name in names:
+            assert f"{folder}/{name}.md" in staged
+            assert f"({name}.md)" in staged[f"{folder}/index.md"], f"{folder}: {name} is not listed"
+
+
+def test_every_option_of_every_command_is_described(staged: dict[str, str]) -> None:
+    context = click.Context(cli)
+    for name in cli.modules:
+        command = cli.get_command(context, name)
+        assert command is not None
+        for option in (each for each in command.params if isinstance(each, click.Option) and not each.hidden):
+            for spelled in (*option.opts, *option.secondary_opts):
+                assert re.search(rf"option:: (.*, )?{spelled}\b", staged[f"reference/commands/{name}.md"]), spelled
+
+
+def test_every_public_name_is_on_a_page_of_the_library(staged: dict[str, str]) -> None:
+    text = "\n".join(page for name, page in staged.items() if name.startswith("reference/api/"))
+    described = set(re.findall(r"^(?:\.\. |# `)(?:\w+:: )?(gru_lower[\w.]*)", text, re.MULTILINE))
+    assert set(api.public_names()) <= described
+
+
+def test_what_is_not_described_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="needs a docstring"):
+        markdown.described(None)
+    options = registry.load("merge-gru").Options
+    monkeypatch.setattr(options, "__doc__", "Options, of which nothing is said.")
+    with pytest.raises(ValueError, match="'hidden'"):
+        dict(passes.pages())
+    command = cli.get_command(click.Context(cli), "fuse")
+    assert command is not None
+    monkeypatch.setattr(command, "params", [click.Option(["--unsaid"])])
+    with pytest.raises(ValueError, match="--unsaid"):
+        dict(commands.pages())
+
+
+class Links(HTMLParser):
+    """The links of a page, and the places they may lead to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.places: set[str] = {"", "top"}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.places.update(filter(None, [given.get("id"), given.get("name") if tag == "a" else None]))
+        self.links.update(filter(None, [given.get("href"), given.get("src")]))
+
+
+@pytest.mark.docs
+def test_no_link_of_the_site_is_dead() -> None:
+    pages = {path: Links(path.read_text(encoding="utf-8")) for path in SITE.rglob("*.html")}
+    assert len(pages) > 300
+    dead = []
+    for page, found in pages.items():
+        for link in found.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            known = pages[target].places if target in pages else {"", unquote(parts.fragment)}
+            if not target.exists() or unquote(parts.fragment) not in known:
+                dead.append(f"{page.relative_to(SITE)}: {link}")
+    assert not dead, "\n".join(sorted(dead))
+
+
+@pytest.mark.docs
+def test_the_search_finds_what_somebody_would_ask() -> None:
+    words = ["node", str(ROOT / "docs_site" / "ask.js"), str(SITE)]
+    done = subprocess.run(words, input=json.dumps(list(QUESTIONS)), capture_output=True, text=True, check=True)
+    found = {question: pages[:3] for question, pages in json.loads(done.stdout).items()}
+    missed = {question: pages for question, pages in found.items() if not set(pages) & set(QUESTIONS[question])}
+    assert not missed
