@@ -41,10 +41,14 @@ def _run(found: Batch, terminal: Terminal) -> int:
     from gru_lower.batching.cluster.dask_engine import SchedulerLostError
     from gru_lower.batching.tally import Tally
     from gru_lower.cli.batch_progress import batch_progress
-    from gru_lower.cli.render_batch import show_ended_early, show_summary
+    from gru_lower.cli.render_batch import batch_json, show_ended_early, show_summary
+    from gru_lower.cli.run import run_of
     from gru_lower.cli.termination import Terminated
 
-    tally = Tally(found.total)
+    tally, output = Tally(found.total), terminal.output
+    output.many = True
+    output.done = lambda: (run_of(outcome, found.command) for outcome in found.outcomes())
+    output.in_full = lambda error: batch_json(tally, found, error)
     try:
         with batch_progress(terminal, tally) as show:
             for outcome in found:

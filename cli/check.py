@@ -8,19 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gru_lower.api.options import CheckingOptions, FixingOptions
-from gru_lower.cli import (
-    exclusive_options,
-    explain_code,
-    option_precedence,
-    parse_values,
-    printing_options,
-    write_result,
-)
+from gru_lower.cli import exclusive_options, explain_code, parse_values, printing_options, write_result
 from gru_lower.cli.library_flags import VERIFICATION, library_flags, library_options
-from gru_lower.errors import GruLowerError, Unsupported
+from gru_lower.cli.report_output import current_output
+from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
-    from gru_lower.cli.run import Run
+    from gru_lower.cli.each_model import Worked
     from gru_lower.cli.terminal import Terminal
     from gru_lower.report.run_report import Report
 
@@ -62,30 +56,23 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     Exit code 0: nothing was found but notes, or all of it was mended; 1: something was found. Codes are explained by
     --explain, and in docs/diagnostics.
     """
+    from gru_lower.cli.each_model import EachModel
+    from gru_lower.cli.named_models import named_models
     from gru_lower.cli.render_check import show_checked
-    from gru_lower.cli.render_findings import show_error
-    from gru_lower.cli.run import Run
     from gru_lower.cli.terminal import Terminal
 
-    ctx = click.get_current_context()
     refuse(o)
-    piped = o["fix"] and "-" in (str(o["output"]), *(str(path) for path in o["models"] if o["output"] is None))
-    terminal = Terminal(o, to_stderr=piped, aside=True)
-    runs, failed = [], False
-    for path in o["models"]:
-        mine = {**o, **option_precedence.overrides_for(ctx, str(path)), "model": path}
-        try:
-            run, bad = _run(mine, terminal)
-        except GruLowerError as error:
-            if len(o["models"]) == 1 and o["output_format"] in ("text", "json"):
-                raise
-            run, bad = Run(str(path), None, error), False
-            show_error(error, terminal.err)
-        runs.append(run)
-        failed |= bad
-    show_checked(terminal, runs, unsafe=o["unsafe_fixes"], fixed=o["fix"], tried=o["fix"] and not o["dry_run"])
-    broken = max((run.error.exit_code for run in runs if run.error), default=0)
-    return broken or int(failed and not o["exit_zero"])
+    named = named_models(o["models"], o["output"], "fixed" if o["fix"] and not o["in_place"] else "")
+    output = current_output()
+    terminal = Terminal(o, to_stderr=output.aside, aside=True)
+    each = EachModel(o, named, terminal)
+    for _ in each.done(lambda mine: _run(mine, terminal)):
+        pass
+    if terminal.for_person:
+        flags = {"unsafe": o["unsafe_fixes"], "fixed": o["fix"], "tried": o["fix"] and not o["dry_run"]}
+        show_checked(terminal, output.runs, **flags)
+    terminal.write_report()
+    return 0 if o["exit_zero"] and each.exit_code == 1 else each.exit_code
 
 
 def refuse(o: dict[str, Any]) -> None:
@@ -100,17 +87,16 @@ def refuse(o: dict[str, Any]) -> None:
     if given and not o["fix"]:
         flag = given[0].replace("_", "-")
         raise Unsupported(f"--{flag} without --fix: nothing would be written", code="GL008", hint="add --fix")
-    if len(o["models"]) > 1 and o["output"] is not None:
-        raise Unsupported("-o names one file, and there are several models", code="GL008", hint="use --in-place")
 
 
-def _run(o: dict[str, Any], terminal: Terminal) -> tuple[Run, bool]:
-    """Check one model, and mend it if that is asked for; return what came of it, and whether something is wrong."""
+def _run(o: dict[str, Any], terminal: Terminal) -> Worked:
+    """Check one model, and mend it if that is asked for."""
     from gru_lower.checking.check_model import findings
+    from gru_lower.cli.each_model import Worked
     from gru_lower.cli.run import Run
 
     report, unverified = _fixed(o, terminal) if o["fix"] else (_checked(o, terminal), False)
-    return Run(str(o["model"]), report), bool(findings(report) or unverified)
+    return Worked(Run(str(o["model"]), report), bool(findings(report) or unverified), lambda: None)
 
 
 def _checked(o: dict[str, Any], terminal: Terminal) -> Report:

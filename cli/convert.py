@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gru_lower.cli import exclusive_options, parse_values, write_result
+from gru_lower.cli.each_model import EachModel, Worked
 from gru_lower.cli.memory_option import memory_option
+from gru_lower.cli.named_models import NamedModel, NamedModels, named_models
+from gru_lower.cli.printing_options import report_formats
+from gru_lower.cli.report_output import current_output
+from gru_lower.cli.run import Run
 from gru_lower.cli.standard_streams import say_aside, write_bytes
 from gru_lower.errors import Unsupported
+from gru_lower.report.run_report import SCHEMA_VERSION
+from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import ModuleType
+
+    from gru_lower.cli.terminal import Terminal
 
 MODULES = {"torch": "pytorch", "keras": "keras", "tensorflow": "tensorflow", "mlx": "mlx"}
 
@@ -64,6 +74,7 @@ CALLER_DOES = {
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
 @memory_option
+@report_formats
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Take the weights of a GRU, or of a stack of GRUs, from ONNX to a framework or back; no framework is needed.
 
@@ -78,16 +89,24 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     module = importlib.import_module(f"gru_lower.frameworks.{MODULES[o['target'] or o['origin']]}")
     if o["target"] is not None:
         exclusive_options.refuse_both("target", ("config", "initial_state", "lengths", "opset"))
-        return _to(module, o)
-    exclusive_options.refuse_both("origin", tuple(ACCEPTING))
-    return _from(module, o)
+    else:
+        exclusive_options.refuse_both("origin", tuple(ACCEPTING))
+    from gru_lower.cli.terminal import Terminal
+
+    terminal = Terminal({**o, "verbose": 0, "no_color": False}, to_stderr=current_output().aside, aside=True)
+    if o["target"] is None:
+        named = NamedModels([NamedModel(o["source"], o["output"])], many=False)
+        return EachModel(o, named, terminal).show_done(lambda mine: _from(module, mine, terminal))
+    named = named_models([o["source"]], o["output"])
+    return EachModel(o, named, terminal).show_done(lambda mine: _to(module, mine, terminal))
 
 
-def _to(module: ModuleType, o: dict[str, Any]) -> int:
+def _to(module: ModuleType, o: dict[str, Any], terminal: Terminal) -> Worked:
     from gru_lower.frameworks.weights import weight_files
 
-    path = o["source"]
-    output = o["output"] or path.with_name(f"{path.stem}.{o['target']}{weight_files.SAFETENSORS}")
+    path, output = o["model"], o["output"]
+    if output is None or terminal.output.many:
+        output = (output or path).with_name(f"{path.stem}.{o['target']}{weight_files.SAFETENSORS}")
     piped = str(output) == "-"
     if not piped:
         write_result.refuse_output(path, output, overwrite=o["overwrite"])
@@ -107,25 +126,48 @@ def _to(module: ModuleType, o: dict[str, Any]) -> int:
     data = weight_files.to_bytes(weights, o["target"], config, weight_files.SAFETENSORS if piped else output.suffix)
     if piped:
         write_bytes([data])
-        return 0
-    weight_files.write(output, data, overwrite=o["overwrite"])
-    if not o["quiet"]:
+    else:
+        weight_files.write(output, data, overwrite=o["overwrite"])
+
+    def show() -> None:
+        if piped:
+            return
         for name, array in weights.items():
-            say_aside(f"{name}  {array.dtype} {list(array.shape)}")
-        say_aside(f"Configuration: {json.dumps(config)}")
-    for name in accepted:
-        say_aside(f"Note: {CALLER_DOES[name]}", err=True)
-    return 0
+            terminal.line(f"{name}  {array.dtype} {list(array.shape)}")
+        terminal.line(f"Configuration: {json.dumps(config)}")
+        for name in accepted:
+            say_aside(f"Note: {CALLER_DOES[name]}", err=True)
+
+    return Worked(_run(o, output, weights, config), failed=False, show=show)
 
 
-def _from(module: ModuleType, o: dict[str, Any]) -> int:
+def _run(o: dict[str, Any], output: Path, weights: Mapping[str, Any], config: Mapping[str, Any]) -> Run:
+    """Return what came of a conversion: schema/convert-1.json."""
+    figures = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": "gru-lower",
+        "version": tool_version(),
+        "command": "convert",
+        "input": str(o["model"]),
+        "output": str(output),
+        "to": o["target"],
+        "from": o["origin"],
+        "weights": [
+            {"name": name, "type": array.dtype.name, "shape": list(array.shape)} for name, array in weights.items()
+        ],
+        "config": dict(config),
+    }
+    return Run(str(o["model"]), None, command="convert", figures=figures)
+
+
+def _from(module: ModuleType, o: dict[str, Any], terminal: Terminal) -> Worked:
     from gru_lower.api.inspect import inspect
     from gru_lower.frameworks.descriptions.all_frameworks import FRAMEWORKS
     from gru_lower.frameworks.weights import weight_files
     from gru_lower.graph.model import Model
     from gru_lower.graph.write_model import save
 
-    path = o["source"]
+    path = o["model"]
     weights, said = weight_files.read(path, FRAMEWORKS[o["origin"]])
     weights = weight_files.under(weights, o["node"])
     output = o["output"] or path.with_suffix(".onnx")
@@ -143,13 +185,15 @@ def _from(module: ModuleType, o: dict[str, Any]) -> int:
     config = {**said.get("config", {}), **o["config"]}
     model = module.to_onnx(weights, config=config, initial_state=o["initial_state"], opset=o["opset"], **lengths)
     if piped:
-        write_bytes(model.SerializeToString())
-        return 0
-    save(Model(model, modified=True), output, overwrite=o["overwrite"])
-    if not o["quiet"]:
-        for site in inspect(model).sites:
-            say_aside(f"{site.site}  {site.spec.describe()}")
-    return 0
+        write_bytes([model.SerializeToString()])
+    else:
+        save(Model(model, modified=True), output, overwrite=o["overwrite"])
+
+    def show() -> None:
+        for site in inspect(model).sites if not (piped or terminal.quiet) else ():
+            terminal.line(f"{site.site}  {site.spec.describe()}")
+
+    return Worked(_run(o, output, weights, config), failed=False, show=show)
 
 
 def _same_names(one: str, other: str) -> bool:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gru_lower.cli.command_group import DEFAULT
+from gru_lower.cli.report_output import current_output, interrupted
 from gru_lower.cli.standard_streams import give_up, say_aside
+from gru_lower.cli.termination import Terminated
 from gru_lower.errors import GruLowerError, InternalError, Unsupported
 
 if TYPE_CHECKING:
@@ -28,9 +30,11 @@ def exit_code_of(command: Callable[[], Any], *, plain: bool) -> int:
     """
     try:
         code = command()
+        current_output().close()
         sys.stdout.flush()
     except click.exceptions.Abort:
         say_aside("interrupted", err=True)
+        current_output().fail(interrupted())
         return INTERRUPTED
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
@@ -38,8 +42,11 @@ def exit_code_of(command: Callable[[], Any], *, plain: bool) -> int:
         give_up(sys.stdout)
         return 0
     except GruLowerError as error:
-        _print_error(error, plain)
+        _end_with(error, plain)
         return error.exit_code
+    except Terminated:
+        current_output().fail(interrupted())
+        raise
     except BrokenPipeError:  # the same, of a text that was still to be flushed
         give_up(sys.stdout)
         return 0
@@ -72,12 +79,25 @@ def _unexpected(error: Exception, plain: bool) -> int:
     refusal = as_refusal(error)
     if isinstance(error, OSError):
         give_up(sys.stdout)
-    if isinstance(refusal, InternalError):
+    _show_cause(error, refusal)
+    _end_with(refusal, plain)
+    return error.exit_code if isinstance(error, click.ClickException) else refusal.exit_code
+
+
+def said_failure(error: Exception, *, plain: bool) -> GruLowerError:
+    """Say what went wrong with one model of several, and return it."""
+    refusal = as_refusal(error)
+    _show_cause(error, refusal)
+    print_error(refusal, plain)
+    return refusal
+
+
+def _show_cause(error: Exception, refusal: GruLowerError) -> None:
+    """Print where an error comes from if it is a bug of ours."""
+    if isinstance(refusal, InternalError) and error is not refusal:
         import traceback
 
         traceback.print_exception(error)
-    _print_error(refusal, plain)
-    return error.exit_code if isinstance(error, click.ClickException) else refusal.exit_code
 
 
 def _wrong_usage(error: click.ClickException) -> Unsupported:
@@ -89,7 +109,16 @@ def _wrong_usage(error: click.ClickException) -> Unsupported:
     return Unsupported(message, code="GL008", hint=hint)
 
 
-def _print_error(error: GruLowerError, plain: bool) -> None:
+def _end_with(error: GruLowerError, plain: bool) -> None:
+    """Say an error, and write the report of the run that it ended."""
+    output = current_output()
+    if output.written or not output.instead_of_talk:
+        print_error(error, plain)
+    output.fail(error)
+
+
+def print_error(error: GruLowerError, plain: bool) -> None:
+    """Print an error and what to do about it on stderr."""
     color = False if plain else None
     code = f" {error.code}" if error.code else ""
     where = f" {error.node}:" if error.node else ""

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.cli.run import is_mended, sentence_with_fix
+from gru_lower.cli.run import is_mended, sentence_of, sentence_with_fix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from gru_lower.cli.run import Run
+    from gru_lower.cli.run import Runs
 
 KINDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
-def as_github(runs: Sequence[Run]) -> str:
-    """Return a command for every finding."""
-    lines = []
-    for run in runs:
-        if run.error is not None:
-            lines.append(_command("error", run.path, run.error.code or "", run.error.message))
+def as_github(runs: Runs) -> Iterator[str]:
+    """Yield a command for every finding."""
+    for run in runs():
         for each in run.diagnostics:
             kind = "notice" if is_mended(each) else KINDS[each.severity]
-            lines.append(_command(kind, run.path, f"{each.code} {each.node}".strip(), sentence_with_fix(each)))
-        lines += [_command("error", run.path, name, text) for name, kind, text in run.failures if kind == "different"]
-    return "".join(line + "\n" for line in lines)
+            yield _command(kind, run.path, f"{each.code} {each.node}".strip(), sentence_with_fix(each))
+        for name, _, text in run.beyond_findings:
+            yield _command("error", run.path, name, text)
+        if run.error is not None:
+            yield _command("error", run.path, run.error.code or "", sentence_of(run.error))
 
 
 def _command(kind: str, path: str, title: str, text: str) -> str:
-    properties = f"file={_property(path)},title={_property(f'gru-lower {title}'.strip())}"
-    return f"::{kind} {properties}::{_data(text)}"
+    file = f"file={_property(path)}," if path else ""
+    return f"::{kind} {file}title={_property(f'gru-lower {title}'.strip())}::{_data(text)}\n"
 
 
 def _data(text: str) -> str:

@@ -7,37 +7,43 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from gru_lower.cli.run import is_mended, sentence
+from gru_lower.cli.run import advice_of, is_mended, sentence, sentence_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from gru_lower.cli.run import Run
+    from gru_lower.cli.run import Run, Runs
 
+COUNTED = ("tests", "failures", "errors")
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def as_junit(runs: Sequence[Run]) -> str:
-    """Return the document: findings are failed cases, notes are output; a clean model has one case that passes."""
-    root = ET.Element("testsuites", name="gru-lower")
-    for run in runs:
-        root.append(_suite(run))
-    for key in ("tests", "failures", "errors"):
-        root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+def as_junit(runs: Runs) -> Iterator[str]:
+    """Yield the document: findings are failed cases, notes are output; a clean model has one case that passes."""
+    totals: Counter[str] = Counter()
+    seconds = 0.0
+    for suite in map(_suite, runs()):
+        totals.update({key: int(suite.get(key, "0")) for key in COUNTED})
+        seconds += float(suite.get("time", "0"))
+    counts = " ".join(f'{key}="{totals[key]}"' for key in COUNTED)
+    yield f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="gru-lower" {counts} time="{seconds:.3f}">\n'
+    for suite in map(_suite, runs()):
+        ET.indent(suite, level=1)
+        yield f"  {ET.tostring(suite, encoding='unicode').rstrip()}\n"
+    yield "</testsuites>\n"
 
 
 def _suite(run: Run) -> ET.Element:
-    suite = ET.Element("testsuite", name=_legal(run.path))
-    command = "read" if run.report is None else run.report.command
+    suite = ET.Element("testsuite", name=_legal(run.name))
+    command = run.what
     seen: Counter[str] = Counter()
     for name, kind, text in run.failures:
         seen[name] += 1
         failed = _case(suite, run, name if seen[name] == 1 else f"{name} ({seen[name]})")
         ET.SubElement(failed, "failure", message=_legal(text), type=kind).text = _legal(text)
     if run.error is not None:
-        broken = ET.SubElement(_case(suite, run, command), "error", message=_legal(run.error.message))
+        broken = ET.SubElement(_case(suite, run, command), "error", message=_legal(sentence_of(run.error)))
+        broken.text = _legal(advice_of(run.error))
         broken.set("type", run.error.code or type(run.error).__name__)
     elif not run.failures or command != "check":
         _passed(suite, run, command)
@@ -52,7 +58,10 @@ def _suite(run: Run) -> ET.Element:
     for key, tag in (("tests", "."), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         cases = suite.findall("testcase")
         suite.set(key, str(sum(tag == "." or case.find(tag) is not None for case in cases)))
-    suite.set("time", "0")
+    spent = f"{run.seconds:.3f}"
+    suite.set("time", spent)
+    for case in suite.findall("testcase")[:1]:  # what one case takes is not known: they are found out together
+        case.set("time", spent)
     return suite
 
 
@@ -79,7 +88,7 @@ def _passed(suite: ET.Element, run: Run, command: str) -> None:
 
 
 def _case(suite: ET.Element, run: Run, name: str) -> ET.Element:
-    return ET.SubElement(suite, "testcase", classname=_legal(run.path), name=_legal(name), time="0")
+    return ET.SubElement(suite, "testcase", classname=_legal(run.name), name=_legal(name), time="0")
 
 
 def _legal(text: str) -> str:

@@ -5,59 +5,61 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from gru_lower.cli.run import is_mended, sentence_with_fix
+from gru_lower.cli.format_json import array
+from gru_lower.cli.run import is_mended, sentence_of, sentence_with_fix
 from gru_lower.diagnostic_codes import CODES
 from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from gru_lower.cli.run import Run
+    from gru_lower.cli.run import Run, Runs
     from gru_lower.diagnostics import Diagnostic
+    from gru_lower.errors import GruLowerError
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def as_sarif(runs: Sequence[Run]) -> str:
-    """Return the log: one run, the models as artifacts, each finding as a result; a mended one is informational."""
-    codes = sorted({each.code for run in runs for each in run.diagnostics})
-    results: list[dict[str, Any]] = []
-    for place, run in enumerate(runs):
-        results += [_result(run, place, each, codes) for each in run.diagnostics]
-        for name, kind, text in run.failures:
-            if kind == "different":
-                results.append(
-                    {"level": "error", "message": {"text": text}, "locations": [_location(run, place, name)]}
-                )
-    broken = [run for run in runs if run.error]
-    invocation: dict[str, Any] = {"executionSuccessful": not broken}
-    if broken:
-        invocation["toolExecutionNotifications"] = [
-            {
-                "level": "error",
-                "message": {"text": run.error.message},
-                "locations": [_location(run, place, "")],
-            }
-            for place, run in enumerate(runs)
-            if run.error
-        ]
+def as_sarif(runs: Runs) -> Iterator[str]:
+    """Yield the log: one run, the models as artifacts, each finding as a result; a mended one is informational."""
+    codes = sorted({each.code for run in runs() for each in run.diagnostics})
+    broken = any(run.error for run in runs())
     driver = {"name": "gru-lower", "version": tool_version(), "rules": [_rule(code) for code in codes]}
-    log = {
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {"driver": driver},
-                "invocations": [invocation],
-                "artifacts": [_artifact(run) for run in runs],
-                "results": results,
-            }
-        ],
-    }
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    yield f'{{\n  "$schema": "{SCHEMA}",\n  "version": "2.1.0",\n  "runs": [\n    {{\n      "tool": '
+    yield indent(_spelled({"driver": driver}), " " * 6).lstrip()
+    yield f',\n      "invocations": [\n        {{\n          "executionSuccessful": {_spelled(not broken)}'
+    if broken:
+        yield ',\n          "toolExecutionNotifications": '
+        said = (_notification(run, place, run.error) for place, run in _placed(runs) if run.error)
+        yield from array(said, 5, ensure_ascii=False)
+    yield '\n        }\n      ],\n      "artifacts": '
+    yield from array((_artifact(run) for place, run in _placed(runs) if place is not None), 3, ensure_ascii=False)
+    yield ',\n      "results": '
+    results = (each for place, run in _placed(runs) if place is not None for each in _results(run, place, codes))
+    yield from array(results, 3, ensure_ascii=False)
+    yield "\n    }\n  ]\n}\n"
+
+
+def _placed(runs: Runs) -> Iterator[tuple[int | None, Run]]:
+    """Yield each run with its place among the artifacts, ``None`` for one that is about no model."""
+    place = 0
+    for run in runs():
+        yield (place if run.path else None), run
+        place += bool(run.path)
+
+
+def _results(run: Run, place: int, codes: list[str]) -> Iterator[dict[str, Any]]:
+    yield from (_result(run, place, each, codes) for each in run.diagnostics)
+    for name, _, text in run.beyond_findings:
+        yield {"level": "error", "message": {"text": text}, "locations": [_location(run, place, name)]}
+
+
+def _spelled(value: Any) -> str:  # noqa: ANN401 - any JSON
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _rule(code: str) -> dict[str, Any]:
@@ -68,6 +70,11 @@ def _rule(code: str) -> dict[str, Any]:
         "help": {"text": f"{entry.hint}. gru-lower check --explain {code} says more."},
         "defaultConfiguration": {"level": entry.severity},
     }
+
+
+def _notification(run: Run, place: int | None, error: GruLowerError) -> dict[str, Any]:
+    said = {"level": "error", "message": {"text": sentence_of(error)}}
+    return said if place is None else {**said, "locations": [_location(run, place, error.node or "")]}
 
 
 def _artifact(run: Run) -> dict[str, Any]:

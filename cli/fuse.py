@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from gru_lower.api.options import FusingOptions
-from gru_lower.cli.rewrite_command import rewrite, rewrite_flags
+from gru_lower.cli.rewrite_command import Rewritten, rewrite, rewrite_flags
+from gru_lower.errors import GruLowerError
 
 
 @click.command("fuse", short_help="Replace decomposed GRUs by GRU nodes.")
@@ -20,6 +21,10 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """
     from gru_lower.api.fuse import fuse_model, refuse_too_few
 
-    done = rewrite(o, "fused", FusingOptions, fuse_model)
-    refuse_too_few(done.report, o["require"])
-    return int(done.failed)
+    def judge(done: Rewritten) -> None:
+        try:
+            refuse_too_few(done.report, o["require"])
+        except GruLowerError as error:
+            done.error = error
+
+    return rewrite(o, "fused", FusingOptions, fuse_model, judge)

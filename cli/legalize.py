@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gru_lower.api.options import LegalizingOptions
-from gru_lower.cli.rewrite_command import rewrite, rewrite_flags
+from gru_lower.cli.rewrite_command import Rewritten, rewrite, rewrite_flags
 
 
 @click.command("legalize", short_help="Rewrite GRU nodes into those a target takes.")
@@ -25,5 +25,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.api.legalize import legalize_model
     from gru_lower.rewriting.result import kept_grus
 
-    done = rewrite(o, "legalized", LegalizingOptions, legalize_model)
-    return int(done.failed or bool(kept_grus(done.report)))
+    def judge(done: Rewritten) -> None:
+        done.failed |= bool(kept_grus(done.report))
+
+    return rewrite(o, "legalized", LegalizingOptions, legalize_model, judge)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gru_lower.api.options import LoweringOptions
-from gru_lower.cli.rewrite_command import rewrite, rewrite_flags
+from gru_lower.cli.rewrite_command import Rewritten, rewrite, rewrite_flags
 from gru_lower.errors import FOREIGN_FAILURES, GruLowerError
 
 
@@ -29,11 +29,18 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.api.lower import lower_model
     from gru_lower.rewriting.result import kept_grus
 
-    done = rewrite(o, "lowered", LoweringOptions, lower_model)
-    if not done.report.sites:
-        from gru_lower.api.inspect import find_decomposed  # what fusing takes to import is only wanted here
-        from gru_lower.cli.render_rewrite import suggest_fusing
+    def judge(done: Rewritten) -> None:
+        done.failed |= bool(kept_grus(done.report))
 
-        with suppress(*FOREIGN_FAILURES, GruLowerError):  # a hint: the result is written already
-            suggest_fusing(done.terminal, str(o["model"]), find_decomposed(done.model))
-    return int(done.failed or bool(kept_grus(done.report)))
+    return rewrite(o, "lowered", LoweringOptions, lower_model, judge, _suggest)
+
+
+def _suggest(done: Rewritten, path: str) -> None:
+    """Say what fusing would find in a model that has no GRU to lower."""
+    if done.report.sites:
+        return
+    from gru_lower.api.inspect import find_decomposed  # what fusing takes to import is only wanted here
+    from gru_lower.cli.render_rewrite import suggest_fusing
+
+    with suppress(*FOREIGN_FAILURES, GruLowerError):  # a hint: the result is written already
+        suggest_fusing(done.terminal, path, find_decomposed(done.model))

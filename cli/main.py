@@ -12,6 +12,7 @@ import click
 from gru_lower.cli import ascii_spellings
 from gru_lower.cli.command_group import Commands
 from gru_lower.cli.exit_codes import exit_code_of
+from gru_lower.cli.report_output import report_output
 from gru_lower.cli.standard_streams import open_closed_streams
 from gru_lower.cli.termination import Terminated, end_by, raise_when_asked_to_end
 
@@ -75,4 +76,5 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
     plain = "--no-color" in words or bool(os.environ.get("NO_COLOR"))
-    return exit_code_of(lambda: cli.main(args=words, prog_name="gru-lower", standalone_mode=False), plain=plain)
+    with report_output(words):
+        return exit_code_of(lambda: cli.main(args=words, prog_name="gru-lower", standalone_mode=False), plain=plain)

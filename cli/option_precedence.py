@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,11 @@ from click.core import ParameterSource
 
 from gru_lower.cli.exclusive_options import excluded_by
 from gru_lower.cli.pyproject_config import Config, find, read
+from gru_lower.cli.report_output import current_output
+from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 ADDED_UP = "ignore"
@@ -55,32 +58,41 @@ def give_defaults(
     own = click.Context(command, parent=ctx, info_name=command.name)
     try:
         given, _, _ = command.make_parser(own).parse_args(list(args))
-    except click.UsageError:  # said in full when the words are read in earnest
+    except click.UsageError:  # said in full when the words are read in earnest, in the format that is wanted
+        with suppress(Unsupported):
+            _expect_report(command, find(Path.cwd(), commands))
         return
     helping = command.get_help_option(own)
     if given.get("explain") or (helping is not None and given.get(helping.name or "")):
         return  # neither does anything that could be configured, and both have to work all the same
     named = next((p for p in command.params if p.name == "config" and isinstance(p.type, click.Path)), None)
     path = given.get("config") if named else None  # convert has a --config of another kind
+    current_output().begin_command(command.name or "", {})
     models = next((p for p in command.params if isinstance(p, click.Argument) and isinstance(p.type, click.Path)), None)
-    model = "-" if models is None else _first_path(given.get(models.name or ""))
+    paths = [] if models is None else _paths(given.get(models.name or ""))
+    one = len(paths) == 1 or (models is not None and models.nargs == 1)  # of several, each has its own: overrides_for
+    model = paths[0] if paths and one else "-"
     if path is not None:
         ctx.obj = read(Path(path), commands, named=True)
     else:
         ctx.obj = find(Path.cwd(), commands)  # not beside the model: who wrote that need not be who runs this
     if ctx.obj is not None and command.name is not None:
-        one = models is not None and models.nargs == 1  # of several, each has its own: see overrides_for
-        ctx.default_map = {
-            command.name: _without_excluded(configured_values(ctx.obj, command.name, model if one else "-"), given)
-        }
+        ctx.default_map = {command.name: _without_excluded(configured_values(ctx.obj, command.name, model), given)}
+    _expect_report(command, ctx.obj, model)
 
 
-def _first_path(value: Any) -> str:  # noqa: ANN401 - click's values
-    found = next(iter(value), "-") if isinstance(value, (list, tuple)) else value
-    return found if isinstance(found, str) and found else "-"
+def _expect_report(command: click.Command, config: Config | None, model: str = "-") -> None:
+    """Say in which format the report is wanted, before anything else is understood."""
+    name = command.name or ""
+    current_output().begin_command(name, {} if config is None else configured_values(config, name, model))
 
 
-def _without_excluded(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _paths(value: Any) -> list[str]:  # noqa: ANN401 - click's values
+    found = value if isinstance(value, (list, tuple)) else [value]
+    return [each for each in found if isinstance(each, str) and each]
+
+
+def _without_excluded(values: dict[str, Any], given: Iterable[str]) -> dict[str, Any]:
     """Drop what something on the command line excludes."""
     gone = {name for key in given for name in excluded_by(key)}
     return {key: value for key, value in values.items() if key not in gone}
@@ -99,7 +111,9 @@ def overrides_for(ctx: click.Context, model: str) -> dict[str, Any]:
         return {}
     by_name = {parameter.name: parameter for parameter in ctx.command.params}
     found = {}
-    for key, value in configured_values(config, ctx.command.name, model).items():
+    typed = {key for key in by_name if key and ctx.get_parameter_source(key) is ParameterSource.COMMANDLINE}
+    configured = _without_excluded(configured_values(config, ctx.command.name, model), typed)
+    for key, value in configured.items():
         given = ctx.get_parameter_source(key) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
         if not given or key == ADDED_UP:
             found[key] = by_name[key].process_value(ctx, value)

@@ -18,8 +18,19 @@ if TYPE_CHECKING:
 else:
     Choice = click.Choice
 
-MODEL = click.Path(path_type=Path, allow_dash=True, readable=False)
-"""The type of an argument that names a model, ``-`` for stdin."""
+
+class ModelPath(click.Path):
+    """The name of a model, a folder or a pattern; ``-`` for stdin."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
+        """Return the path; an empty text is none, though Python takes it for this folder."""
+        if value == "":
+            self.fail("the name is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+MODEL = ModelPath(path_type=Path, allow_dash=True, readable=False)
+"""The type of an argument that names models."""
 
 
 class Word(Choice):

@@ -11,26 +11,18 @@ import click
 
 from gru_lower.cli import parse_values
 from gru_lower.cli.memory_option import memory_option
-from gru_lower.cli.report_formats import FORMATS, FORMATS_WITHOUT_MODELS, TEXT
+from gru_lower.cli.report_formats import FORMATS, TEXT
+from gru_lower.cli.report_output import current_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def report_printing(command: Callable[P, R]) -> Callable[P, R]:
-    """Add the options that say how to print a report on models."""
-    return _printing(command, FORMATS)
-
-
-def plain_printing(command: Callable[P, R]) -> Callable[P, R]:
-    """Add the options that say how to print what is no report on models."""
-    return _printing(command, FORMATS_WITHOUT_MODELS)
-
-
-def _printing(command: Callable[P, R], formats: Sequence[str]) -> Callable[P, R]:
+    """Add the options that say how to print a report, and where its defaults stand."""
     for option in (
         click.option(
             "--config",
@@ -41,13 +33,6 @@ def _printing(command: Callable[P, R], formats: Sequence[str]) -> Callable[P, R]
         click.option("--no-color", is_flag=True, help="Print without colour (as does NO_COLOR)."),
         click.option("-v", "--verbose", count=True, help="Say what versions ran and how long it took; -vv: each step."),
         click.option("-q", "--quiet", is_flag=True, help="Print findings only."),
-        click.option(
-            "--output-format",
-            type=parse_values.Word(formats),
-            default=TEXT,
-            show_default=True,
-            help="What stands on stdout.",
-        ),
     ):
         command = option(command)
 
@@ -57,4 +42,31 @@ def _printing(command: Callable[P, R], formats: Sequence[str]) -> Callable[P, R]
             click.get_current_context().color = False
         return command(*args, **kwargs)
 
-    return memory_option(wrapped)
+    return memory_option(report_formats(wrapped))
+
+
+def report_formats(command: Callable[P, R]) -> Callable[P, R]:
+    """Add the options that say in which format a report is, and where it goes."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        current_output().settle(click.get_current_context().info_name or "", kwargs)
+        return command(*args, **kwargs)
+
+    for option in (
+        click.option(
+            "--output-file",
+            type=click.Path(path_type=Path, allow_dash=True),
+            metavar="FILE",
+            help="Write the report there; stdout then has the text, if that is not what is asked for.",
+        ),
+        click.option(
+            "--output-format",
+            type=parse_values.Word(FORMATS),
+            default=TEXT,
+            show_default=True,
+            help="What the report is; it stands on stdout.",
+        ),
+    ):
+        wrapped = option(wrapped)
+    return wrapped

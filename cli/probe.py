@@ -28,7 +28,7 @@ from gru_lower.cli import printing_options
 @click.option("--quick", is_flag=True, help="Each option by itself alone, no two together.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights, inputs and draws.")
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
-@printing_options.plain_printing
+@printing_options.report_printing
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Run small models - each GRU variant, each lowered form, each operator they need - and write what came of it.
 
@@ -37,7 +37,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     options is then not trusted on the target.
     """
     from gru_lower.cli.progress_bar import progress_bar
-    from gru_lower.cli.render_targets import show_probed
+    from gru_lower.cli.render_targets import show_probed, write_targets
     from gru_lower.cli.terminal import Terminal
     from gru_lower.graph.atomic_file import AtomicFile
     from gru_lower.graph.write_model import check_target
@@ -59,5 +59,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         found = probe(CommandRunner(o["runner"], o["timeout"]), how, progress)
     with AtomicFile(o["output"], overwrite=o["overwrite"]) as file:
         file.handle.write(to_toml(found.profile).encode("utf-8"))
-    show_probed(terminal, found, str(o["output"]))
+    if terminal.for_person:
+        show_probed(terminal, found, str(o["output"]))
+    write_targets(terminal, [found.profile], "probe")
     return 0

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gru_lower.api.options import QuantizingOptions
-from gru_lower.cli.rewrite_command import rewrite, rewrite_flags
+from gru_lower.cli.rewrite_command import Rewritten, rewrite, rewrite_flags
 
 
 @click.command("quantize", short_help="Make the products of GRUs int8.")
@@ -26,5 +26,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.api.quantize import quantize_model
     from gru_lower.rewriting.result import kept_grus
 
-    done = rewrite(o, "int8", QuantizingOptions, quantize_model)
-    return int(done.failed or (o["all"] and bool(kept_grus(done.report))))
+    def judge(done: Rewritten) -> None:
+        done.failed |= o["all"] and bool(kept_grus(done.report))
+
+    return rewrite(o, "int8", QuantizingOptions, quantize_model, judge)

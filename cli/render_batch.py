@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gru_lower.cli.batch_progress import spelled
-from gru_lower.cli.run import run_of
-from gru_lower.cli.standard_streams import write_document
+from gru_lower.cli.run import sentence_of
 from gru_lower.cli.tables import show_table
 from gru_lower.report.run_report import SCHEMA_VERSION
 from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gru_lower.batching.batch import Batch
     from gru_lower.batching.job import Status
     from gru_lower.batching.tally import Tally
     from gru_lower.cli.terminal import Terminal
+    from gru_lower.errors import GruLowerError
 
 MEANINGS: dict[Status, str] = {
     "done": "came out well",
@@ -38,10 +40,10 @@ def show_summary(terminal: Terminal, tally: Tally, found: Batch) -> None:
 
     """
     if terminal.output_format == "json":
-        _write_json(tally, found)
-        return
+        terminal.output.write(batch_json(tally, found, None))
+    else:
+        terminal.write_report()
     if not terminal.for_person:
-        terminal.write_report([run_of(outcome) for outcome in found.outcomes()])
         return
     if not terminal.quiet:
         show_table(terminal, ("result", "models", "meaning", "codes"), _rows(tally), right=("models",))
@@ -64,12 +66,26 @@ def _rows(tally: Tally) -> list[tuple[str, ...]]:
     return rows
 
 
-def _write_json(tally: Tally, found: Batch) -> None:
-    """Write the document, an outcome at a time: schema/batch-1.json."""
-    head = {"schema_version": SCHEMA_VERSION, "tool": "gru-lower", "version": tool_version(), "command": "batch"}
+def batch_json(tally: Tally, found: Batch, error: GruLowerError | None) -> Iterator[str]:
+    """Yield the document, an outcome at a time: schema/batch-1.json.
+
+    Args:
+        tally: The counts.
+        found: The batch.
+        error: What ended it early, ``None`` where nothing did.
+
+    """
+    head: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": "gru-lower",
+        "version": tool_version(),
+        "command": "batch",
+    }
     head |= {"models": tally.done, "failed": tally.failed, "journal": str(found.journal.path)}
+    if error is not None:
+        head["error"] = {"code": error.code, "message": sentence_of(error), "hint": error.hint}
     text = json.dumps(head, indent=2, allow_nan=False)
-    write_document(f'{text.removesuffix("}").rstrip()},\n  "outcomes": [')
+    yield f'{text.removesuffix("}").rstrip()},\n  "outcomes": ['
     for place, outcome in enumerate(found.outcomes()):
-        write_document(f"{',' if place else ''}\n    {json.dumps(outcome.to_json(), allow_nan=False)}")
-    write_document("\n  ]\n}\n")
+        yield f"{',' if place else ''}\n    {json.dumps(outcome.to_json(), allow_nan=False)}"
+    yield "\n  ]\n}\n"

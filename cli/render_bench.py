@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING
 
@@ -29,9 +28,6 @@ def show_timed(terminal: Terminal, report: BenchReport, *, chosen_sizes: bool) -
         chosen_sizes: Whether sizes of the inputs were made up.
 
     """
-    if not terminal.for_person:
-        terminal.write(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n")
-        return
     show_table(terminal, ("", "model", "median", "quartiles"), _rows(report), right=("median",))
     if report.ratio is not None:
         terminal.show(_compared(report.ratio))

@@ -24,17 +24,15 @@ def show_checked(terminal: Terminal, runs: Sequence[Run], *, unsafe: bool, fixed
 
     Args:
         terminal: Where to.
-        runs: The models.
+        runs: What came of the models.
         unsafe: Whether unsafe fixes are asked for.
         fixed: Whether fixes were asked for.
         tried: Whether they were to be written, too, so that what is left could not be.
 
     """
-    if terminal.write_report(runs):
-        return
     flags = ("--fix",) * tried + ("--unsafe-fixes",) * (tried and unsafe)
     for run in runs:
-        if len(runs) > 1:
+        if terminal.output.many:
             terminal.line(run.path, "bold")
         if run.report is not None:
             _show_model(terminal, run.report, fixed=fixed, flags=flags)

@@ -8,7 +8,6 @@ from rich.text import Text
 
 from gru_lower.cli.render_findings import show_diagnostics
 from gru_lower.cli.render_stream import show_streaming
-from gru_lower.cli.run import Run
 from gru_lower.cli.tables import show_table
 
 if TYPE_CHECKING:
@@ -16,10 +15,8 @@ if TYPE_CHECKING:
     from gru_lower.report.run_report import Report
 
 
-def show_inspected(terminal: Terminal, path: str, report: Report) -> None:
+def show_inspected(terminal: Terminal, report: Report) -> None:
     """Print the GRUs of a model, and what was found."""
-    if terminal.write_report([Run(path, report)]):
-        return
     if report.sites:
         show_grus(terminal, report)
     else:

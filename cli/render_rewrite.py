@@ -8,7 +8,6 @@ from gru_lower.cli.render_findings import show_diagnostics
 from gru_lower.cli.render_grus import operator_counts, show_grus
 from gru_lower.cli.render_stream import show_stream
 from gru_lower.cli.render_verdict import show_verdict
-from gru_lower.cli.run import Run
 from gru_lower.rewriting.remaining_nodes import remaining_in
 
 if TYPE_CHECKING:
@@ -19,10 +18,8 @@ if TYPE_CHECKING:
     from gru_lower.verification.sites.site import Site
 
 
-def show_rewritten(terminal: Terminal, path: str, report: Report, *, changed: bool) -> None:
+def show_rewritten(terminal: Terminal, report: Report, *, changed: bool) -> None:
     """Print what became of a model, which was changed or not."""
-    if terminal.write_report([Run(path, report)]):
-        return
     if report.stream is not None:
         if report.sites and not terminal.quiet:
             show_grus(terminal, report)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from gru_lower.cli.run import Run
 from gru_lower.cli.tables import BETWEEN, show_table
 from gru_lower.targets import profile_tables
 from gru_lower.targets.judge_gru import UNVERIFIED
@@ -31,8 +31,6 @@ READ = "*"
 
 def show_targets(terminal: Terminal, profiles: Sequence[Profile]) -> None:
     """Print the profile_tables of all targets: the node as it is, and what of it can be had."""
-    if _written(terminal, profiles, "targets"):
-        return
     rows = [profile_tables.row(profile) for profile in profiles]
     names = [f"{row.name}{READ if row.evidence == 'read' else ''}" for row in rows]
     for features in _in_blocks(terminal, max(map(len, names))):
@@ -47,10 +45,8 @@ def show_targets(terminal: Terminal, profiles: Sequence[Profile]) -> None:
     terminal.out.print(Text(f"{READ} read about, not run. gru-lower targets NAME shows all that is known of one."))
 
 
-def show_target(terminal: Terminal, profile: Profile, command: str = "targets") -> None:
+def show_target(terminal: Terminal, profile: Profile) -> None:
     """Print all that is known of one target."""
-    if _written(terminal, [profile], command):
-        return
     terminal.show(f"{profile.label}: {profile.summary}")
     flow = profile.control_flow
     repeats = [name for name, on in (("Scan", flow.scan), ("Loop", flow.loop)) if on]
@@ -80,18 +76,15 @@ def show_target(terminal: Terminal, profile: Profile, command: str = "targets") 
 
 def show_probed(terminal: Terminal, found: Probed, path: str) -> None:
     """Print what a probe found, and where it was written."""
-    show_target(terminal, found.profile, "probe")
-    if terminal.for_person:
-        for what, reason in found.reasons.items():
-            terminal.detail(1, f"{what}: {reason}")
-        terminal.line(f"{found.runs} models were run")
-        terminal.line(f"Wrote {path}")
+    show_target(terminal, found.profile)
+    for what, reason in found.reasons.items():
+        terminal.detail(1, f"{what}: {reason}")
+    terminal.line(f"{found.runs} models were run")
+    terminal.line(f"Wrote {path}")
 
 
-def _written(terminal: Terminal, profiles: Sequence[Profile], command: str) -> bool:
-    """Write the targets as JSON if a program is to read them; return whether."""
-    if terminal.for_person:
-        return False
+def write_targets(terminal: Terminal, profiles: Sequence[Profile], command: str) -> None:
+    """Write targets if a program is to read them: all of them is only in JSON (schema/targets-1.json)."""
     document = {
         "schema_version": 1,
         "tool": "gru-lower",
@@ -99,8 +92,8 @@ def _written(terminal: Terminal, profiles: Sequence[Profile], command: str) -> b
         "command": command,
         "targets": [profile_tables.to_json(profile) for profile in profiles],
     }
-    terminal.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    return True
+    terminal.output.add(Run("", None, command=command, seconds=terminal.output.seconds, figures=document))
+    terminal.write_report()
 
 
 def _in_blocks(terminal: Terminal, names: int) -> list[list[str]]:

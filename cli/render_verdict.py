@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from gru_lower.cli.render_findings import show_diagnostics
-from gru_lower.cli.run import Run
 
 if TYPE_CHECKING:
     from gru_lower.cli.terminal import Terminal
@@ -18,10 +17,8 @@ if TYPE_CHECKING:
 STYLES = {"equivalent": "bold green", "different": "bold red", "inconclusive": "bold yellow", "not_run": "dim"}
 
 
-def show_verified(terminal: Terminal, path: str, report: Report) -> None:
+def show_verified(terminal: Terminal, report: Report) -> None:
     """Print the verdict on two models, and the proofs."""
-    if terminal.write_report([Run(path, report)]):
-        return
     show_verdict(terminal, report.verification)
     _show_start(terminal, report.verification)
     for site in report.sites:

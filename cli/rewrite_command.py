@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gru_lower.cli import exclusive_options, parse_values, printing_options, write_result
 from gru_lower.cli.library_flags import VERIFICATION, library_flags, library_options
+from gru_lower.cli.report_output import current_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gru_lower.api.options import RewritingOptions
     from gru_lower.cli.terminal import Terminal
+    from gru_lower.errors import GruLowerError
     from gru_lower.graph.model import Model
     from gru_lower.report.run_report import Report
     from gru_lower.rewriting.result import Result
@@ -42,7 +45,7 @@ def rewrite_flags(options: type, kind: str, *names: str) -> Callable[[Callable[.
             click.option("--overwrite", is_flag=True, help="Allow replacing an existing file."),
             write_result.output_option(kind),
             library_flags(options, *names),
-            click.argument("model", type=parse_values.MODEL),
+            click.argument("models", type=parse_values.MODEL, nargs=-1, required=True, metavar="MODEL..."),
         ):
             command = decorate(command)
         return command
@@ -50,14 +53,16 @@ def rewrite_flags(options: type, kind: str, *names: str) -> Callable[[Callable[.
     return add
 
 
-class Outcome(NamedTuple):
-    """What came of a rewrite.
+@dataclass
+class Rewritten:
+    """What came of one model.
 
     Attributes:
         report: The report, with the file that was written.
         model: The model as it is now.
-        terminal: Where it was reported.
-        failed: Whether the verdict asks for exit code 1, or what remains.
+        terminal: Where it is reported.
+        error: What else keeps it from being what was asked for.
+        failed: Whether what came of it asks for exit code 1.
 
     """
 
@@ -65,32 +70,66 @@ class Outcome(NamedTuple):
     model: Model
     terminal: Terminal
     failed: bool
+    error: GruLowerError | None = None
 
 
-def rewrite(o: dict[str, Any], kind: str, options: type[O], call: Callable[[Model, O], Result]) -> Outcome:
-    """Read the model, rewrite it, write the result and report.
+def rewrite(
+    o: dict[str, Any],
+    kind: str,
+    options: type[O],
+    call: Callable[[Model, O], Result],
+    judge: Callable[[Rewritten], None] = lambda _: None,
+    hint: Callable[[Rewritten, str], None] = lambda _, _path: None,
+) -> int:
+    """Read each model, rewrite it, write the result and report; return the exit code.
 
     Args:
         o: The command's option values.
-        kind: What stands in the default name of the result: ``lowered``, ``fused``.
+        kind: What stands in the default name of a result: ``lowered``, ``fused``.
         options: The library's options of the call.
         call: The call, for a model that has been read already.
+        judge: Says what else asks for exit code 1.
+        hint: Tells a person what to do next with a model, by its path.
 
     """
-    from gru_lower.cli.progress_bar import progress_bar
+    from gru_lower.cli.each_model import EachModel, Worked
+    from gru_lower.cli.named_models import named_models, refuse_missing
     from gru_lower.cli.render_rewrite import show_rewritten
+    from gru_lower.cli.run import Run
     from gru_lower.cli.terminal import Terminal
-    from gru_lower.rewriting.remaining_nodes import remaining_in
 
     exclusive_options.refuse_overruled()
+    refuse_missing(o["models"], f"name the output with -o; see {click.get_current_context().command_path} --help")
+    named = named_models(o["models"], o["output"], kind)
+    terminal = Terminal(o, to_stderr=current_output().aside, aside=True)
+
+    def work(mine: dict[str, Any]) -> Worked:
+        done = _rewritten(mine, kind, options, call, terminal)
+        judge(done)
+        path = str(mine["model"])
+
+        def show() -> None:
+            show_rewritten(terminal, done.report, changed=done.model.modified)
+            hint(done, path)
+
+        return Worked(Run(path, done.report, done.error), done.failed, show)
+
+    return EachModel(o, named, terminal).show_done(work)
+
+
+def _rewritten(
+    o: dict[str, Any], kind: str, options: type[O], call: Callable[[Model, O], Result], terminal: Terminal
+) -> Rewritten:
+    """Read one model, rewrite it and write the result."""
+    from gru_lower.cli.progress_bar import progress_bar
+    from gru_lower.rewriting.remaining_nodes import remaining_in
+
     model = parse_values.read_model(o["model"]).model
     outputs = write_result.choose_outputs(o, kind)
-    terminal = Terminal(o, to_stderr=outputs.piped, aside=True)
     with progress_bar(terminal) as progress:
         result = call(model, library_options(options, o, model.proto, progress=progress))
     remains = bool(remaining_in(result.report))
     report = result.report if remains else write_result.write_result(o, outputs, result)
-    show_rewritten(terminal, str(o["model"]), report, changed=model.modified)
     verdict = report.verification.status
     unverified = o["require_verified"] and verdict != "equivalent" and model.modified
-    return Outcome(report, model, terminal, failed=bool(verdict == "different" or unverified or remains))
+    return Rewritten(report, model, terminal, failed=bool(verdict == "different" or unverified or remains))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from gru_lower.batching.job import Outcome
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.errors import GruLowerError
     from gru_lower.report.run_report import Report
+
+    Runs = Callable[[], Iterable["Run"]]  # as often as it is asked: there may be more of them than memory holds
 
 
 @dataclass(frozen=True)
@@ -18,14 +22,37 @@ class Run:
 
     Attributes:
         path: As it was named, ``-`` for stdin.
-        report: The report, ``None`` where the model could not be read.
-        error: Why it could not.
+        report: The report, ``None`` where there is none.
+        error: What ended it, or kept it from being what was asked for.
+        command: What was run, where no report says it.
+        seconds: How long it took.
+        failed: Whether it asks for exit code 1.
+        figures: The JSON of what is no report on a model: times, profiles; ``None`` for that of the report.
 
     """
 
     path: str
     report: Report | None
     error: GruLowerError | None = None
+    command: str = ""
+    seconds: float = 0.0
+    failed: bool = False
+    figures: dict[str, Any] | None = None
+
+    @property
+    def document(self) -> dict[str, Any] | None:
+        """The JSON of what came of it, ``None`` where nothing did."""
+        return self.figures if self.figures is not None or self.report is None else self.report.to_json()
+
+    @property
+    def name(self) -> str:
+        """What it is called: by the model, or by the command where it is about none."""
+        return self.path or " ".join(filter(None, ["gru-lower", self.command]))
+
+    @property
+    def what(self) -> str:
+        """What was done: the command, as far as that is known."""
+        return self.command or ("read" if self.report is None else self.report.command)
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -42,11 +69,24 @@ class Run:
             for each in self.report.diagnostics
             if each.severity != "note" and not is_mended(each)
         ]
-        verdict = self.report.verification
+        return found + self.beyond_findings
+
+    @property
+    def beyond_findings(self) -> list[tuple[str, str, str]]:
+        """What makes it fail and is no finding: a verdict, GRUs that had to stay."""
+        report = self.report
+        if report is None:
+            return []
+        verdict = report.verification
         if verdict.status == "different":
-            reason = verdict.message or largest_error(self.report)
-            found.append(("verification", "different", f"the models differ: {reason}"))
-        return found
+            return [("verification", "different", f"the models differ: {verdict.message or largest_error(report)}")]
+        found = any(each.severity != "note" and not is_mended(each) for each in report.diagnostics)
+        if found or self.error is not None or not self.failed:
+            return []
+        kept = [each for each in report.sites if each.action == "kept" and each.code]
+        reason = verdict.message or f"the verdict is {verdict.status}, and an equivalent one was asked for"
+        stayed = [(f"{each.code} {each.site}", str(each.code), each.message) for each in kept]
+        return stayed or [("verification", verdict.status, reason)]
 
 
 def is_mended(found: Diagnostic) -> bool:
@@ -66,6 +106,22 @@ def sentence_with_fix(found: Diagnostic) -> str:
     return sentence(found)
 
 
+def sentence_of(error: GruLowerError) -> str:
+    """Return an error in one line, with the node it is about."""
+    return f"{error.node}: {error.message}" if error.node else error.message
+
+
+def advice_of(error: GruLowerError) -> str:
+    """Return an error in one line, with what to do about it."""
+    return f"{sentence_of(error)} ({error.hint})" if error.hint else sentence_of(error)
+
+
+def spelled_error(error: GruLowerError) -> str:
+    """Return an error as a person reads it."""
+    said = f"error{f' {error.code}' if error.code else ''}: {sentence_of(error)}"
+    return f"{said}\n  hint: {error.hint}" if error.hint else said
+
+
 def largest_error(report: Report) -> str:
     """Return how far two models are apart."""
     verdict = report.verification
@@ -73,11 +129,18 @@ def largest_error(report: Report) -> str:
     return "no figures" if verdict.max_abs_error is None else f"largest error {verdict.max_abs_error:.2g}{where}"
 
 
-def run_of(outcome: Outcome) -> Run:
-    """Return what came of one model of many, as the formats of reports take it."""
+def run_of(outcome: Outcome, command: str) -> Run:
+    """Return what came of one model of many, as the formats of reports take it.
+
+    Args:
+        outcome: What came of it.
+        command: What was done with each.
+
+    """
     from gru_lower.errors import Unsupported
     from gru_lower.report.read_report import report_of
 
     said = outcome.error
     error = None if said is None else Unsupported(said["message"], code=said["code"], hint=said["hint"])
-    return Run(outcome.model, None if outcome.report is None else report_of(outcome.report), error)
+    report = None if outcome.report is None else report_of(outcome.report)
+    return Run(outcome.model, report, error, command, outcome.seconds, failed=bool(outcome.exit_code))

@@ -97,6 +97,13 @@ def say_aside(line: str, *, err: bool = False, color: bool | None = None) -> Non
         give_up(stream)
 
 
+def write_aside(text: str) -> None:
+    """Write to stderr what a program reads, where stdout takes something else."""
+    stream = Forgiving(sys.stderr)
+    stream.write(text)
+    stream.flush()
+
+
 def write_document(text: str) -> None:
     """Write to stdout what a program reads.
 

@@ -20,4 +20,4 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """
     from gru_lower.api.stream import stream_model
 
-    return int(rewrite(o, "stream", StreamingOptions, stream_model).failed)
+    return rewrite(o, "stream", StreamingOptions, stream_model)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from gru_lower.cli.report_formats import TEXT, report_in
-from gru_lower.cli.standard_streams import Forgiving, write_document
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from gru_lower.cli.run import Run
+from gru_lower.cli.report_output import current_output
+from gru_lower.cli.standard_streams import Forgiving
 
 MIN_WIDTH = 100
 
@@ -45,36 +41,20 @@ class Terminal:
         self.verbose: int = o["verbose"]
         self.plain: bool = o["no_color"] or bool(os.environ.get("NO_COLOR"))
         remarks = Forgiving(sys.stderr)
-        self.out = _console(remarks if to_stderr else Forgiving(sys.stdout) if aside else sys.stdout, self.plain)
+        self.output = current_output()
+        stdout = remarks if to_stderr else Forgiving(sys.stdout) if aside else sys.stdout
+        self.out = _console(stdout if self.output.text is None else self.output.text, self.plain)
         self.err = _console(remarks, self.plain)
-        self._to_stderr = to_stderr
 
     @property
     def for_person(self) -> bool:
         """Whether a person reads stdout, not a program."""
-        return self.output_format == TEXT
+        return self.output.for_person
 
-    def write_report(self, runs: Sequence[Run]) -> bool:
-        """Write a report if a program is to read it.
-
-        Args:
-            runs: What was run, one entry for each model.
-
-        Returns:
-            Whether it was written; else a person is to read it.
-
-        """
-        if not self.for_person:
-            self.write(report_in(self.output_format, runs))
-        return not self.for_person
-
-    def write(self, document: str) -> None:
-        """Write what a program reads."""
-        if self._to_stderr:
-            self.out.file.write(document)
-            self.out.file.flush()
-        else:
-            write_document(document)
+    def write_report(self) -> None:
+        """Write the report on what is done if a program is to read it."""
+        if self.output_format != TEXT:
+            self.output.write(report_in(self.output_format, self.output.done, many=self.output.many))
 
     def show(self, what: str | Text) -> None:
         """Print a line, with --quiet too."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from gru_lower.api.options import VerifyingOptions
-from gru_lower.cli import exclusive_options, option_precedence, parse_values, printing_options, write_result
+from gru_lower.cli import exclusive_options, parse_values, printing_options, write_result
 from gru_lower.cli.library_flags import VERIFICATION, library_flags, library_options
+from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
+    from gru_lower.cli.each_model import Worked
     from gru_lower.cli.terminal import Terminal
     from gru_lower.verification.differences.reduce import Reduced
 
@@ -43,24 +45,41 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
 
     Where they differ, it says at which GRU they start to, and which tolerance would pass.
     """
-    from gru_lower.api.verify import reduce_pair, verify_pair
-    from gru_lower.cli.progress_bar import progress_bar
-    from gru_lower.cli.render_verdict import show_verified
+    from gru_lower.cli.each_model import EachModel
+    from gru_lower.cli.named_models import named_pairs
     from gru_lower.cli.terminal import Terminal
 
     exclusive_options.refuse_overruled()
-    o["ignore"] = option_precedence.overrides_for(click.get_current_context(), str(o["a"])).get("ignore", o["ignore"])
+    named = named_pairs(o["a"], o["b"])
+    if named.many and o["reduce_to"] not in (None, BESIDE):
+        hint = "leave out NAME: what is left of each pair goes beside its own B"
+        raise Unsupported("--reduce names one place, and there are several pairs", code="GL008", hint=hint)
     terminal = Terminal(o, aside=True)
+    return EachModel(o, named, terminal).show_done(
+        lambda mine: _compared({**mine, "a": mine["model"], "b": mine["other"]}, terminal)
+    )
+
+
+def _compared(o: dict[str, Any], terminal: Terminal) -> Worked:
+    """Compare one pair, and reduce it if that is asked for."""
+    from gru_lower.api.verify import reduce_pair, verify_pair
+    from gru_lower.cli.each_model import Worked
+    from gru_lower.cli.progress_bar import progress_bar
+    from gru_lower.cli.render_verdict import show_verified
+    from gru_lower.cli.run import Run
+
     files = _reduced_files(o)
     left, right = parse_values.read_model(o["a"]).model, parse_values.read_model(o["b"]).model
     options = library_options(VerifyingOptions, o, left.proto)
     how = options.how_to_verify()
     with progress_bar(terminal) as progress:
         report = verify_pair(left, right, how, lambda what: progress(what, 0, 1), prove=options.prove)
-    show_verified(terminal, str(o["a"]), report)
+    said = []
     if files is not None and report.verification.status == "different":
-        _write_reduced(reduce_pair(left, right, report.verification, how), files, terminal, overwrite=o["overwrite"])
-    return 0 if report.verification.holds else 1
+        said = _write_reduced(reduce_pair(left, right, report.verification, how), files, overwrite=o["overwrite"])
+
+    run = Run(str(o["a"]), report)
+    return Worked(run, not report.verification.holds, lambda: show_verified(terminal, report), said)
 
 
 class ReducedFiles(NamedTuple):
@@ -89,19 +108,20 @@ def _reduced_files(o: dict[str, Any]) -> ReducedFiles | None:
     return files
 
 
-def _write_reduced(found: Reduced | None, files: ReducedFiles, terminal: Terminal, *, overwrite: bool) -> None:
-    """Write what is left of two models that differ."""
+def _write_reduced(found: Reduced | None, files: ReducedFiles, *, overwrite: bool) -> list[str]:
+    """Write what is left of two models that differ; return what there is to say of it."""
     from gru_lower.graph.model import Model
     from gru_lower.graph.write_model import save
 
     if found is None:
-        terminal.remark("Nothing reduced: the two do not differ on any inputs by themselves; see the reason above.")
-        return
+        return ["Nothing reduced: the two do not differ on any inputs by themselves; see the reason above."]
     save(Model(found.a, modified=True), files.a, overwrite=overwrite)
     save(Model(found.b, modified=True), files.b, overwrite=overwrite)
     found.save_inputs(files.inputs, overwrite=overwrite)
     nodes = ", ".join(
         f"{len(each.graph.node)} node{'s' if len(each.graph.node) > 1 else ''}" for each in (found.a, found.b)
     )
-    terminal.remark(f"Reduced to {files.a} and {files.b} ({nodes}), inputs in {files.inputs}")
-    terminal.remark(f"  see it with: gru-lower verify {files.a} {files.b} --inputs {files.inputs}")
+    return [
+        f"Reduced to {files.a} and {files.b} ({nodes}), inputs in {files.inputs}",
+        f"  see it with: gru-lower verify {files.a} {files.b} --inputs {files.inputs}",
+    ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from gru_lower.cli.named_models import result_beside
 from gru_lower.cli.standard_streams import write_bytes
 from gru_lower.errors import Unsupported
 
@@ -78,7 +79,7 @@ def _beside(path: Path, output: Path | None, suffix: str) -> Path:
         return output
     if str(path) == "-":
         return Path("-")
-    return path.with_name(f"{path.stem}.{suffix}.onnx")
+    return result_beside(path, suffix)
 
 
 def refuse_output(path: Path, output: Path, *, overwrite: bool) -> None:

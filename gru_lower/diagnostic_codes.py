@@ -370,4 +370,5 @@ CODES: dict[str, Code] = {
     "GL958": Code("error", "The workers on which a model ran were lost", "see what ended them: memory, most likely"),
     "GL959": Code("error", "A place cannot be read or written", "check the address, credentials and permissions"),
     "GL960": Code("error", "The journal of a batch cannot be used", "name another file with --journal"),
+    "GL975": Code("error", "The run was interrupted", "run the same command again"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -202,7 +203,7 @@ def test_a_line_that_is_not_understood_is_refused_before_anything_starts(zoo: Pa
     ("patterns", "settings", "code"),
     [
         (["nowhere/*.onnx"], {}, "GL950"),
-        (["models"], {}, "GL950"),
+        (["models/deep/none"], {}, "GL950"),
         (["models/**/*.onnx", "gone.onnx"], {}, "GL950"),
         (["models/a.onnx", "models/deep/a.onnx"], {}, "GL951"),
         (["models/*.onnx", "models/d*/a.onnx"], {"out": "models"}, "GL951"),
@@ -466,13 +467,17 @@ def test_every_format_holds_every_model(zoo: Path, capsys: pytest.CaptureFixture
     assert "::error file=models/deep/bad.onnx" in capsys.readouterr().out
 
 
+def without_times(text: str) -> str:
+    return re.sub(r' time="[0-9.]+"', "", text)
+
+
 def test_formats_say_of_a_model_what_the_command_alone_says(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copy(ROOT / "fixtures" / "digits_gru.onnx", "digits.onnx")
     for name in ("junit", "sarif", "github"):
         main.run(["check", "digits.onnx", "--target", "mnn", "--output-format", name])
-        expected = capsys.readouterr().out
+        expected = without_times(capsys.readouterr().out)
         run("digits.onnx", "--do", "check --target mnn", "--cluster", "none", "--output-format", name)
-        assert capsys.readouterr().out == expected
+        assert without_times(capsys.readouterr().out) == expected
     assert zoo.exists()
 
 

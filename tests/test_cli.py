@@ -187,7 +187,7 @@ def test_a_word_that_is_neither_command_nor_file(call: Callable[..., Said], word
 @pytest.mark.parametrize(
     ("words", "wrong"),
     [
-        (["lower"], "Missing argument 'MODEL'"),
+        (["lower"], "Missing argument 'MODEL...'"),
         (["verify", "model.onnx"], "Missing argument 'B'"),
         (["model.onnx", "out.onnx"], "name the output with -o"),
         (["inspect", "model.onnx", "out.onnx"], "out.onnx"),
@@ -260,13 +260,25 @@ def test_a_file_cut_short(call: Callable[..., Said], folder: Path, share: float)
     assert snapshot(folder) == before
 
 
-@pytest.mark.parametrize("path", [".", "/", "sub", ""])
-def test_a_folder_is_no_model(call: Callable[..., Said], path: str) -> None:
-    Path("sub").mkdir()
-    gru("sub/model.onnx")
-    err = call(path).refused("GL002")
-    assert "a folder, not a model" in err
-    assert path != "sub" or "sub/model.onnx" in err
+@pytest.mark.parametrize(
+    ("path", "code", "says"),
+    [
+        ("/", "GL002", "a folder, not a model"),
+        ("", "GL008", "the name is empty"),  # an environment variable that is not set
+        ("saved", "GL002", "a TensorFlow SavedModel folder"),
+        ("empty", "GL950", "no .onnx file is in this folder or below"),
+    ],
+)
+def test_a_folder_that_holds_no_models(
+    call: Callable[..., Said], folder: Path, path: str, code: str, says: str
+) -> None:
+    gru("model.onnx")
+    Path("empty").mkdir()
+    Path("saved").mkdir()
+    Path("saved/saved_model.pb").touch()
+    before = snapshot(folder)
+    assert says in call(path).refused(code)
+    assert snapshot(folder) == before
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")

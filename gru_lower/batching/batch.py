@@ -63,6 +63,7 @@ class Batch:
         settings: How to run it.
 
     Attributes:
+        command: What is done with each.
         total: How many models there are.
         resumed: How many of them an earlier run has done.
         journal: The journal.
@@ -84,6 +85,7 @@ class Batch:
         self._named = tuple(locations.mark(path) or "" for path in self._line.paths)
         self._at_once = 1
         self._begun: set[int] = set()
+        self.command = self._line.command
         self.total = len(self._planned)
         self.journal = Journal(settings.journal or _default_journal(settings.out))
         try:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gru_lower.batching.matching_files import MODEL, WILDCARDS, folder_of, matching_files
 from gru_lower.batching.optional_packages import optional
 from gru_lower.errors import GruLowerError, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WILDCARDS = "*?["
 IN_THIS_PROCESS = ("memory",)
 """Protocols whose files no other process sees."""
 WHOLE_WRITES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
@@ -69,24 +68,26 @@ def unreachable(location: str, error: Exception) -> GruLowerError:
 
 
 def matches(pattern: str) -> list[str]:
-    """Return the files that a pattern matches, sorted; a file of exactly that name is meant by itself.
+    """Return the files that a pattern matches, sorted; a file or folder of exactly that name is meant by itself.
 
     Args:
-        pattern: A path or URL, with ``*``, ``?``, ``[abc]``, and ``**`` for any number of folders.
+        pattern: A path or URL, with ``*``, ``?``, ``[abc]``, and ``**`` for any number of folders; or a folder, for
+            the ``.onnx`` files in it and below.
 
     Raises:
         Unsupported: The place cannot be read.
 
     """
     if not is_url(pattern):
-        path = local_path(pattern)
-        if os.path.lexists(path):
-            return [path] if Path(path).is_file() else []
-        found = glob.glob(path, recursive=True)  # noqa: PTH207 - pathlib's leaves out folders that are links
-        return sorted(each for each in found if Path(each).is_file())
+        return matching_files(local_path(pattern))
     fs, path = file_system(pattern)
     try:
-        found = [path] if fs.isfile(path) else [each for each in fs.glob(path) if fs.isfile(each)]
+        if fs.isfile(path):
+            found = [path]
+        elif fs.isdir(path):
+            found = [each for each in fs.find(path) if each.lower().endswith(MODEL)]
+        else:
+            found = [each for each in fs.glob(path) if fs.isfile(each)]
     except Exception as error:
         raise unreachable(pattern, error) from error
     return sorted(_url(pattern, each) for each in found)
@@ -101,19 +102,19 @@ def _url(pattern: str, path: str) -> str:
 
 def base_folder(pattern: str) -> str:
     """Return the longest folder in front of the first wildcard, with a slash at its end; ``""`` is this folder."""
-    path = pattern.split("::", maxsplit=1)[0] if is_url(pattern) else local_path(pattern)
     if not is_url(pattern):
-        path = path.replace(os.sep, "/")
-        if os.path.lexists(path):
-            return path[: path.rfind("/") + 1]
+        return folder_of(local_path(pattern))
+    path = pattern.split("::", maxsplit=1)[0]
     first = min((at for at in (path.find(each) for each in WILDCARDS) if at >= 0), default=len(path))
     return path[: path[:first].rfind("/") + 1]
 
 
 def below(model: str, pattern: str) -> str:
-    """Return a model's path below the longest folder in front of the pattern's first wildcard."""
+    """Return a model's path below the longest folder in front of the pattern's first wildcard, or below the folder."""
     path = model.split("::", maxsplit=1)[0] if is_url(model) else model.replace(os.sep, "/")
     base = base_folder(pattern)
+    if is_url(pattern) and model != pattern and not any(sign in pattern for sign in WILDCARDS):
+        base = f"{pattern.split('::', maxsplit=1)[0].rstrip('/')}/"
     if is_url(pattern):  # in which slashes may stand doubled
         path, base = (
             f"{protocol}://{rest.lstrip('/')}" for protocol, _, rest in (each.partition("://") for each in (path, base))

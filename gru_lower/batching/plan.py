@@ -49,16 +49,31 @@ def plan(patterns: Sequence[str], line: DoLine, out: str | None) -> list[Planned
     _refuse_place(line, out)
     if not patterns:
         raise Unsupported("no models are named", code="GL950", hint="name them: 'models/**/*.onnx'")
+    return place_results(patterns, out, keeps_different="--keep-different" in line.words)
+
+
+def place_results(patterns: Sequence[str], out: str | None, *, keeps_different: bool = False) -> list[Planned]:
+    """Find the models, and the place of each result below a folder.
+
+    Args:
+        patterns: Paths and URLs, with wildcards.
+        out: The folder, ``None`` where no result is written to one.
+        keeps_different: Whether a result that differs is written, too.
+
+    Raises:
+        Unsupported: There are none (GL950), or two would have the same output (GL951).
+
+    """
     found: dict[Planned, None] = {}
     for pattern in patterns:
         models = _without_results(locations.matches(pattern), pattern, out)
         if not models:
             raise _nothing_matches(pattern)
         for model in models:
-            output = locations.join(out, locations.below(model, pattern)) if line.writes and out is not None else None
+            output = None if out is None else locations.join(out, locations.below(model, pattern))
             found[Planned(model, output)] = None
     planned = list(found)
-    _refuse_collisions(planned, keeps_different="--keep-different" in line.words)
+    refuse_collisions(planned, keeps_different=keeps_different)
     return planned
 
 
@@ -85,11 +100,11 @@ def _without_results(models: list[str], pattern: str, out: str | None) -> list[s
 def _nothing_matches(pattern: str) -> Unsupported:
     hint = "see what lies there; ** stands for any number of folders"
     if not locations.is_url(pattern) and Path(locations.local_path(pattern)).is_dir():
-        hint = f"it is a folder: name what is in it, '{pattern.rstrip('/')}/**/*.onnx'"
+        hint = "no .onnx file is in this folder or below; hidden folders and environments are left out"
     return Unsupported(f"{pattern}: no such model", code="GL950", hint=hint)
 
 
-def _refuse_collisions(planned: Iterable[Planned], *, keeps_different: bool) -> None:
+def refuse_collisions(planned: Iterable[Planned], *, keeps_different: bool) -> None:
     """Refuse results that would overwrite each other, or a model.
 
     Raises:
@@ -117,7 +132,7 @@ def _refuse_collisions(planned: Iterable[Planned], *, keeps_different: bool) -> 
 
 
 def _collision(message: str) -> Unsupported:
-    hint = "choose another --out, or quote one pattern with both below its first wildcard: 'models/**/*.onnx'"
+    hint = "choose another folder, or quote one pattern with both below its first wildcard: 'models/**/*.onnx'"
     return Unsupported(message, code="GL951", hint=hint)
 
 

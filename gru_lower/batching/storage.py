@@ -44,7 +44,7 @@ class Staged:
             self.output = folder / "result" / PurePosixPath(job.output).name
         else:
             self.output = _local(job.output, job.folder)
-        _make_folder(self.output.parent)
+        make_folder(self.output.parent)
 
     def deliver(self, written: str, *, replace: bool) -> str:
         """Bring what was written to where it belongs, the model last; return where the model is."""
@@ -80,7 +80,13 @@ def _local(location: str, folder: str) -> Path:
     return Path(folder, locations.local_path(location))
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, and those around it.
+
+    Raises:
+        Unsupported: That cannot be done.
+
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -14,6 +14,7 @@ EXPORT_TF = "convert it with tf2onnx: python -m tf2onnx.convert --saved-model FO
 
 TO_ONNX = "gru-lower convert FILE --from torch, keras, tensorflow or mlx writes a model of a GRU's weights"
 SAFETENSORS = "weights in a safetensors file, not a model"
+FOLDER = "a folder, not a model"
 NPZ = "an npz file of arrays, not a model"
 
 ZIP = b"PK\x03\x04"
@@ -85,7 +86,7 @@ def recognise_folder(path: Path) -> tuple[str, str]:
         return "a Core ML package, not ONNX", "export the model it came from to ONNX"
     models = sorted(path.glob("*.onnx"))
     hint = f"name a file, such as {models[0]}" if models else "name an .onnx file"
-    return "a folder, not a model", hint
+    return FOLDER, hint
 
 
 def missing_hint(path: Path) -> str:
