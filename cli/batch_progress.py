@@ -94,7 +94,8 @@ def what_failed(outcome: Outcome) -> tuple[str, str, str]:
     if outcome.error is not None:
         return "error", outcome.error["code"] or "error", outcome.error["message"]
     report = outcome.report or {"diagnostics": [], "sites": [], "verification": {"status": "error", "message": ""}}
-    found = [(each["severity"], each) for each in report["diagnostics"] if each["severity"] != "note"]
+    open_ = [each for each in report["diagnostics"] if each["severity"] != "note" and not each.get("known")]
+    found = [(each["severity"], each) for each in open_]
     found += [("warning", each) for each in report["sites"] if each["action"] == "kept" and each["code"]]
     if found:
         severity, first = found[0]

@@ -14,17 +14,35 @@ from gru_lower.cli.report_output import current_output
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
+    from gru_lower.checking.baseline import Baseline
     from gru_lower.cli.each_model import Worked
     from gru_lower.cli.terminal import Terminal
+    from gru_lower.graph.model import Model
     from gru_lower.report.run_report import Report
 
 WRITING = ("output", "in_place", "overwrite", "dry_run", "keep_different")
 """What only makes sense with --fix."""
 
 
-@click.command("check", short_help="Look for what would go wrong with a model, and mend it.")
+class CheckCommand(click.Command):
+    """A command whose ``--write-baseline`` may name the file, where nothing else does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let the word behind ``--write-baseline`` be the baseline, unless that is named already."""
+        named = any(word.partition("=")[0] == "--baseline" for word in args) or ctx.lookup_default("baseline")
+        spelled = []
+        for word in args:
+            flag, given, file = word.partition("=")
+            if flag == "--write-baseline" and (given or not named):
+                spelled += [flag, f"--baseline={file}" if given else "--baseline"]
+            else:
+                spelled.append(word)
+        return super().parse_args(ctx, spelled)
+
+
+@click.command("check", cls=CheckCommand, short_help="Look for what would go wrong with a model, and mend it.")
 @click.argument("models", type=parse_values.MODEL, nargs=-1, required=True, metavar="MODEL...")
-@library_flags(CheckingOptions, "target", "select", "ignore")
+@library_flags(CheckingOptions, "target", "select", "ignore", "baseline", "write_baseline")
 @click.option("--fix", is_flag=True, help="Mend what can be mended safely; writes MODEL.fixed.onnx.")
 @click.option("--unsafe-fixes", is_flag=True, help="With --fix: mend the rest, too. Alone: count it as fixable.")
 @click.option("--in-place", is_flag=True, help="With --fix: write over MODEL itself.")
@@ -56,6 +74,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     Exit code 0: nothing was found but notes, or all of it was mended; 1: something was found. Codes are explained by
     --explain, and in docs/diagnostics.
     """
+    from gru_lower.api.check import known_findings
     from gru_lower.cli.each_model import EachModel
     from gru_lower.cli.named_models import named_models
     from gru_lower.cli.render_check import show_checked
@@ -66,8 +85,11 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     output = current_output()
     terminal = Terminal(o, to_stderr=output.aside, aside=True)
     each = EachModel(o, named, terminal)
-    for _ in each.done(lambda mine: _run(mine, terminal)):
+    known = known_findings(library_options(CheckingOptions, o))
+    for _ in each.done(lambda mine: _run(mine, terminal, known)):
         pass
+    if known is not None and o["write_baseline"]:
+        terminal.remark(f"Wrote {known.path}, {known.write()} known findings")
     if terminal.for_person:
         flags = {"unsafe": o["unsafe_fixes"], "fixed": o["fix"], "tried": o["fix"] and not o["dry_run"]}
         show_checked(terminal, output.runs, **flags)
@@ -89,34 +111,35 @@ def refuse(o: dict[str, Any]) -> None:
         raise Unsupported(f"--{flag} without --fix: nothing would be written", code="GL008", hint="add --fix")
 
 
-def _run(o: dict[str, Any], terminal: Terminal) -> Worked:
+def _run(o: dict[str, Any], terminal: Terminal, known: Baseline | None) -> Worked:
     """Check one model, and mend it if that is asked for."""
+    from gru_lower.api.check import judged
     from gru_lower.checking.check_model import findings
     from gru_lower.cli.each_model import Worked
     from gru_lower.cli.run import Run
 
-    report, unverified = _fixed(o, terminal) if o["fix"] else (_checked(o, terminal), False)
+    model = parse_values.read_model(o["model"]).model
+    report, unverified = _fixed(o, model, terminal) if o["fix"] else (_checked(o, model, terminal), False)
+    report = judged(report, model, library_options(CheckingOptions, o), known)
     return Worked(Run(str(o["model"]), report), bool(findings(report) or unverified), lambda: None)
 
 
-def _checked(o: dict[str, Any], terminal: Terminal) -> Report:
+def _checked(o: dict[str, Any], model: Model, terminal: Terminal) -> Report:
     from gru_lower.api.check import wanted_codes
     from gru_lower.checking.check_model import check_model
     from gru_lower.cli.progress_bar import progress_bar
 
     wanted = wanted_codes(library_options(CheckingOptions, o))
-    model = parse_values.read_model(o["model"]).model
     with progress_bar(terminal):
         return check_model(model, o["target"], wanted)
 
 
-def _fixed(o: dict[str, Any], terminal: Terminal) -> tuple[Report, bool]:
+def _fixed(o: dict[str, Any], model: Model, terminal: Terminal) -> tuple[Report, bool]:
     """Mend one model; return the report, and whether verification failed."""
     from gru_lower.api.fix import fixes_wanted
     from gru_lower.checking.fix_model import fix_model, unapplied
     from gru_lower.cli.progress_bar import progress_bar
 
-    model = parse_values.read_model(o["model"]).model
     outputs = _outputs(o)
     options = library_options(FixingOptions, o, model.proto, unsafe=o["unsafe_fixes"])
     with progress_bar(terminal) as progress:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MODEL = "MODEL.onnx"
 """What stands in the model's place while the words are read."""
-BATCHS_OWN = ("output", "in_place", "output_format", "explain")
+BATCHS_OWN = ("output", "in_place", "output_format", "output_file", "explain")
 """Options of a command that are batch's to give."""
 
 
@@ -47,6 +47,9 @@ def read_do_line(group: Commands, words: Sequence[str]) -> DoLine:
     with ctx.scope(cleanup=False):
         getattr(module, "refuse", _refuse_overruled)(o)
     _refuse_unknown(o)
+    if o.get("write_baseline"):
+        hint = "write it with check alone: gru-lower check 'models/**/*.onnx' --baseline FILE --write-baseline"
+        raise Unsupported("--do: a baseline is of all models, and each is worked on by itself", code="GL008", hint=hint)
     writes = "output" in o and not o.get("dry_run") and o.get("fix", True)
     paths = [str(Path(path).absolute()) for path in _paths(ctx, config)]
     named = [] if config is None or o.get("config") else ["--config", str(config.path)]

@@ -17,7 +17,7 @@ KINDS = {"error": "error", "warning": "warning", "note": "notice"}
 def as_github(runs: Runs) -> Iterator[str]:
     """Yield a command for every finding."""
     for run in runs():
-        for each in run.diagnostics:
+        for each in (each for each in run.diagnostics if not each.known):
             kind = "notice" if is_mended(each) else KINDS[each.severity]
             yield _command(kind, run.path, f"{each.code} {each.node}".strip(), sentence_with_fix(each))
         for name, _, text in run.beyond_findings:

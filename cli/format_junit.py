@@ -51,6 +51,8 @@ def _suite(run: Run) -> ET.Element:
     for each in run.diagnostics:
         if is_mended(each) and each.fix:
             notes.append(f"mended {each.code}: {each.node}: {each.fix.message}")
+        elif each.known:
+            notes.append(f"known {each.code}: {each.node}: {sentence(each)}")
         elif each.severity == "note":
             notes.append(f"note {each.code}: {each.node}: {sentence(each)}")
     if notes:

@@ -86,6 +86,11 @@ def _artifact(run: Run) -> dict[str, Any]:
 
 def _result(run: Run, place: int, found: Diagnostic, codes: list[str]) -> dict[str, Any]:
     mended = is_mended(found)
+    state: dict[str, Any] = {}
+    if found.known is not None:
+        state["baselineState"] = "unchanged" if found.known else "new"
+    if found.known:
+        state["suppressions"] = [{"kind": "external", "justification": "it is in the baseline"}]
     return {
         "ruleId": found.code,
         "ruleIndex": codes.index(found.code),
@@ -94,6 +99,7 @@ def _result(run: Run, place: int, found: Diagnostic, codes: list[str]) -> dict[s
         "message": {"text": sentence_with_fix(found)},
         "locations": [_location(run, place, found.node)],
         "partialFingerprints": {"finding/v1": f"{found.code} {found.node} {found.message}"},
+        **state,
     }
 
 

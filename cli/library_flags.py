@@ -28,6 +28,7 @@ TEXT_FORMS: dict[str, dict[str, Any]] = {
     "do": {"metavar": "LINE"},
     "out": {"metavar": "DIR"},
     "cluster": {"metavar": "WHERE"},
+    "baseline": {"metavar": "FILE", "type": click.Path(path_type=Path)},
     "workers": {"metavar": "N"},
     "time_limit": {"metavar": "SECONDS"},
     "journal": {"metavar": "FILE"},

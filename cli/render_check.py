@@ -44,7 +44,7 @@ def _show_model(terminal: Terminal, report: Report, *, fixed: bool, flags: tuple
         show_grus(terminal, report)
     if fixed and any(site.action == "fixed" for site in report.sites):
         show_verdict(terminal, report.verification)
-    for found in report.diagnostics:
+    for found in (each for each in report.diagnostics if not each.known):
         if found.fix is not None and found.fix.applied:
             text = Text("fixed ", style="green")
             text.append(f"{found.code}: {found.node}: {found.fix.message}", style="default")
@@ -60,6 +60,9 @@ def _show_model(terminal: Terminal, report: Report, *, fixed: bool, flags: tuple
 
 def _count(found: Sequence[Diagnostic], *, tried: bool, unsafe: bool) -> str:
     """Return how many findings there are, and how many of them can be mended."""
+    known = sum(bool(each.known) for each in found)
+    if known:
+        return f"{_count([each for each in found if not each.known], tried=tried, unsafe=unsafe)} {known} known."
     left = [each for each in found if not (each.fix and each.fix.applied)]
     if not left:
         return f"{len(found)} fixed, nothing left." if found else "Nothing found."

@@ -67,7 +67,7 @@ class Run:
         found = [
             (f"{each.code} {each.node}".strip(), each.code, sentence(each))
             for each in self.report.diagnostics
-            if each.severity != "note" and not is_mended(each)
+            if each.severity != "note" and not is_settled(each)
         ]
         return found + self.beyond_findings
 
@@ -80,7 +80,7 @@ class Run:
         verdict = report.verification
         if verdict.status == "different":
             return [("verification", "different", f"the models differ: {verdict.message or largest_error(report)}")]
-        found = any(each.severity != "note" and not is_mended(each) for each in report.diagnostics)
+        found = any(each.severity != "note" and not is_settled(each) for each in report.diagnostics)
         if found or self.error is not None or not self.failed:
             return []
         kept = [each for each in report.sites if each.action == "kept" and each.code]
@@ -92,6 +92,11 @@ class Run:
 def is_mended(found: Diagnostic) -> bool:
     """Whether a finding was mended."""
     return found.fix is not None and found.fix.applied
+
+
+def is_settled(found: Diagnostic) -> bool:
+    """Whether there is nothing to do about a finding: it was mended, or is known."""
+    return is_mended(found) or bool(found.known)
 
 
 def sentence(found: Diagnostic) -> str:

@@ -43,6 +43,7 @@ class Diagnostic:
         severity: ``"error"``, ``"warning"`` or ``"note"``.
         hint: One line saying what to do about it.
         fix: What ``check --fix`` would do about it, ``None`` where that is nothing.
+        known: Whether it is in the baseline; ``None`` without one.
 
     """
 
@@ -53,6 +54,7 @@ class Diagnostic:
     severity: Severity
     hint: str
     fix: Fix | None = None
+    known: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report's ``diagnostics``."""
@@ -64,6 +66,7 @@ class Diagnostic:
             "message": self.message,
             "hint": self.hint,
             "fix": None if self.fix is None else self.fix.to_json(),
+            **({} if self.known is None else {"known": self.known}),
         }
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
 from gru_lower.api.options import CheckingOptions, OneModel
 from gru_lower.api.public_call import public_call
+from gru_lower.checking.baseline import Baseline, CheckedFor, read_baseline
 from gru_lower.checking.check_model import check_model
 from gru_lower.checking.code_selection import CodeSelection
+from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
+    from gru_lower.graph.model import Model
     from gru_lower.report.run_report import Report
 
 
@@ -27,12 +31,38 @@ def check(given: CheckArguments) -> Report:
 
     Raises:
         InvalidModel: The model cannot be read.
-        Unsupported: There is no such target, or no such code.
+        Unsupported: There is no such target, no such code, or the baseline cannot be read or written.
 
     """
-    wanted = wanted_codes(given)
-    source = interop.read(given.model)
-    return check_model(source.model, given.target, wanted)
+    wanted, known = wanted_codes(given), known_findings(given)
+    model = interop.read(given.model).model
+    report = judged(check_model(model, given.target, wanted), model, given, known)
+    if known is not None and given.write_baseline:
+        known.write()
+    return report
+
+
+def known_findings(options: CheckingOptions) -> Baseline | None:
+    """Return the baseline that is asked for.
+
+    Raises:
+        Unsupported: It cannot be read, or is to be written and not named.
+
+    """
+    if options.baseline is None:
+        if options.write_baseline:
+            hint = "name it with --baseline FILE, or baseline="
+            raise Unsupported("the baseline to write is not named", code="GL008", hint=hint)
+        return None
+    return read_baseline(Path(options.baseline), may_be_new=options.write_baseline)
+
+
+def judged(report: Report, model: Model, options: CheckingOptions, known: Baseline | None) -> Report:
+    """Return a report with its findings told apart by a baseline; they go into it where that is asked for."""
+    if known is None:
+        return report
+    looked_for = CheckedFor(wanted_codes(options), options.target or "")
+    return (known.take if options.write_baseline else known.judge)(report, model, looked_for)
 
 
 def wanted_codes(options: CheckingOptions) -> CodeSelection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
-from gru_lower.api.check import wanted_codes
+from gru_lower.api.check import judged, known_findings, wanted_codes
 from gru_lower.api.options import FixingOptions, OneModel
 from gru_lower.api.public_call import public_call
 from gru_lower.checking.fix_model import FixOptions, fix_model
@@ -28,12 +28,16 @@ def fix(given: FixArguments) -> Result:
 
     Raises:
         InvalidModel: The model cannot be read.
-        Unsupported: There is no such target, or no such code.
+        Unsupported: There is no such target, no such code, or the baseline cannot be read or written.
 
     """
-    what = fixes_wanted(given)
+    what, known = fixes_wanted(given), known_findings(given)
     source = interop.read(given.model)
-    return restore_kind(fix_model(source.model, what, given.how_to_verify(), given.progress), source)
+    result = fix_model(source.model, what, given.how_to_verify(), given.progress)
+    result.report = judged(result.report, result.held, given, known)
+    if known is not None and given.write_baseline:
+        known.write()
+    return restore_kind(result, source)
 
 
 def fixes_wanted(options: FixingOptions) -> FixOptions:

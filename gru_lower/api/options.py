@@ -39,6 +39,8 @@ from gru_lower.api.shared_options import (
 )
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.options import VerifyOptions
 
@@ -363,6 +365,20 @@ class CheckingOptions(MemoryOption, kw_only=True):
         Sequence[str],
         Doc("Codes, or their beginnings, not to look for.", flag="Do not look for these codes."),
     ] = ()
+    baseline: Annotated[
+        "str | PathLike[str] | None",
+        Doc(
+            "A file of findings that are known: they are marked so, do not count, and those that are gone are said.",
+            flag="A file of known findings, which do not count; those that are gone are said.",
+        ),
+    ] = None
+    write_baseline: Annotated[
+        bool,
+        Doc(
+            "Write what is found into ``baseline``, as known; what it says of other models stays.",
+            flag="Write what is found into the baseline, as known.",
+        ),
+    ] = False
 
 
 class FixingOptions(CheckingOptions, RewritingOptions, kw_only=True):

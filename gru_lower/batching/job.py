@@ -89,7 +89,8 @@ class Outcome:
             return [self.error["code"] or "error"]
         if self.report is None or not self.exit_code:
             return []
-        found = [each["code"] for each in self.report["diagnostics"] if each["severity"] != "note"]
+        said = self.report["diagnostics"]
+        found = [each["code"] for each in said if each["severity"] != "note" and not each.get("known")]
         found += [each["code"] for each in self.report["sites"] if each["action"] == "kept" and each["code"]]
         different = self.report["verification"]["status"] == "different"
         return list(dict.fromkeys(found + ["different"] * different))

@@ -52,7 +52,7 @@ def run_job(job: Job, attempts: int = 1) -> Outcome:
 
 
 def _answer(job: Job, files: Staged, *, replace: bool) -> dict[str, Any]:
-    words = [*job.words, "--output-format", "json"]
+    words = [*job.words, "--output-format", "json", "--output-file", "-"]
     if files.output is not None:
         words += ["-o", str(files.output)]
         words += ["--overwrite"] * (replace and "--overwrite" not in words)

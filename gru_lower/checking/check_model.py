@@ -61,9 +61,9 @@ def found(rule: Rule, checked: CheckedModel, wanted: CodeSelection | None) -> It
 
 
 def findings(report: Report) -> list[Diagnostic]:
-    """Return the findings that make a check fail: all that are not fixed, except for notes and GL451."""
+    """Return the findings that make a check fail: all that are neither fixed nor known, except for notes and GL451."""
     return [
         each
         for each in report.diagnostics
-        if each.severity != "note" and each.code != "GL451" and not (each.fix and each.fix.applied)
+        if each.severity != "note" and each.code != "GL451" and not (each.known or (each.fix and each.fix.applied))
     ]
