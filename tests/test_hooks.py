@@ -138,6 +138,7 @@ def test_the_action_is_whole() -> None:
         ({"models": "*.onnx\ndeep/*.onnx", "ignore": "GL722"}, 0, []),
         ({"select": "GL721"}, 0, []),
         ({"exit-zero": "true"}, 0, ["GL722"]),
+        ({"baseline": "missing.json"}, 2, ["GL976"]),
         ({"target": "tract", "models": "clean.onnx"}, 1, ["GL702"]),
         ({"target": "tensorrt", "models": "clean.onnx", "output-format": "json"}, 0, ['"schema_version": 1']),
         ({"models": "missing.onnx"}, 2, ["GL001"]),
