@@ -136,6 +136,8 @@ ENGINES = {
     "jaxonnxruntime": ["jaxonnxruntime", "absl-py"],  # which it imports and does not name
     "onnx2tf": ["onnx2tf", "ai-edge-litert"],
     "sofie": ["sofie", "scipy-openblas32"],
+    "aidge": ["aidge-core", "aidge-onnx", "aidge-backend-cpu"],
+    "esp_ppq": ["torch==2.13.0", "onnx==1.19.*", "esp-ppq==1.3.12"],  # a plain torch brings gigabytes of CUDA
     "tinygrad": ["tinygrad"],
     "onnx2torch": ["torch==2.13.0"],  # a plain torch brings gigabytes of CUDA
     "tvm": ["apache-tvm"],
@@ -182,6 +184,23 @@ def live(engine: str, packages: list[str]) -> None:
 
 for name, requirements in ENGINES.items():
     live(name, requirements)
+
+LITERT = ["onnx2tf==1.29.24", "ai-edge-litert", "tflite-micro"]  # onnx2tf 2 writes wrong whole numbers
+CHIPS = {
+    "esp_ppq": ENGINES["esp_ppq"],
+    "onnxruntime_qnn": ["onnxruntime-qnn==2.7.0"],
+    "tflite_micro": LITERT,
+    "vela": [*LITERT, "ethos-u-vela==5.2.0"],
+}
+"""Chips' toolchains with a simulator, by what names their runners."""
+
+
+@nox.session
+@nox.parametrize("name", list(CHIPS))
+def chips(session: nox.Session, name: str) -> None:
+    """Run the digits in a chip's simulator, in floats and whole numbers, and count what its NPU takes."""
+    session.install(".[test]", *CHIPS[name])
+    session.run("pytest", "-q", "-m", "chips", "-k", name, "tests/test_chips.py", *session.posargs)
 
 
 QUANTISERS = {

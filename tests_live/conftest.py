@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,5 +43,5 @@ def engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def onnxruntime() -> Iterator[Engine]:
     """What real models are compared with."""
-    with start("onnxruntime") as running:
+    with start("onnxruntime", sys.executable) as running:
         yield running

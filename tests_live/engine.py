@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 RUNNERS = ROOT / "examples" / "runners"
+PYTHON = os.environ.get("ENGINE_PYTHON", sys.executable)
+"""The interpreter that the engine is installed for: some want older packages than gru-lower, or another Python."""
 LIMIT = 1200.0
 """Seconds a model may take."""
 
@@ -47,17 +49,18 @@ class Engine:
         package: The distribution whose version is the engine's, or the path of a package.json.
         here: Whether the runner keeps something open from model to model.
         runner: Whose runner it is, where that is another engine's: the one in ``run_RUNNER.py``.
+        python: The interpreter that it is installed for.
 
     """
 
-    def __init__(self, name: str, package: str, *, here: bool = False, runner: str = "") -> None:
+    def __init__(self, name: str, package: str, *, here: bool = False, runner: str = "", python: str = PYTHON) -> None:
         """Start the server."""
         self.name = name
-        self.version = version(package)
+        self.version = version(package, python)
         self._seen: dict[bytes, Outcome] = {}
         self._folder = tempfile.TemporaryDirectory()
         self.script = RUNNERS / f"run_{runner or name}.py"
-        command = [sys.executable, "-m", "tests_live.serve", str(self.script), *(["--here"] if here else [])]
+        command = [python, "-m", "tests_live.serve", str(self.script), *(["--here"] if here else [])]
         self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
     def run(self, model: onnx.ModelProto, feeds: Arrays) -> Outcome:
@@ -107,11 +110,12 @@ class Engine:
         self._folder.cleanup()
 
 
-def version(package: str) -> str:
+def version(package: str, python: str = PYTHON) -> str:
     """Return the version of a distribution, or of an npm package by its package.json."""
     if package.endswith(".json"):
         return str(json.loads(Path(package).read_text(encoding="utf-8"))["version"])
-    return metadata.version(package)
+    said = [python, "-c", f"from importlib import metadata; print(metadata.version({package!r}))"]
+    return subprocess.run(said, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _write(stream: IO[str], job: list[object]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from tests_live.engine import Engine
+from tests_live.engine import PYTHON, Engine
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Kind:
         package: The distribution whose version is the engine's, or the path of a package.json.
         target: The name of its profile.
         static: Whether real models need static shapes, for operators of their own.
-        lacks: Real models it does not take for an operator that is the model's own: which, and what it says.
+        lacks: Real models it does not take for an operator that is the model's own: which, and what it says; by the
+            model's name, or by that and the command, where it takes what another command makes of the model.
         refuses: Features that no flag helps to a model for it, as cells and refusals name them.
         lacks_types: Types that it has no tensors of, so that no Cast around a GRU helps.
         not_portable: Cells that it does not run as ``--target portable`` writes them.
@@ -132,6 +133,34 @@ KINDS = {
         random_right=41,
         form_right=40,
     ),
+    "aidge": Kind(
+        "aidge-onnx",
+        "aidge",
+        static=True,
+        lacks={
+            GTCRN: ("Conv", "aidge does not take Conv"),
+            "rnnoise_v1_orig": ("Concat", "Every input must have the same DataFormat"),
+        },
+        refuses=("sequence_lens", "a sequence length of 0", "float16", "float64"),
+        lacks_types=("float16", "float64"),
+        not_portable=(
+            *("activations Softsign", "activations Elu", "activations bidirectional", "large Elu"),
+            *("float16", "float64"),
+        ),
+        random_right=12,
+    ),
+    "esp_ppq": Kind(
+        "esp-ppq",
+        "esp-ppq",
+        static=True,
+        lacks={
+            GTCRN: ("Reshape", "Op Execution Error"),
+            f"{PLCMOS} lower": ("Concat", "Num of Input: 512"),  # onnxsim, which it calls, makes one of our tree
+        },
+        not_portable=("activations Softsign", "activations bidirectional", "activations ThresholdedRelu", "float16"),
+        random_right=20,
+        constant_outputs=False,
+    ),
     "tinygrad": Kind(
         "tinygrad",
         "tinygrad",
@@ -143,7 +172,7 @@ KINDS = {
 }
 
 
-def start(name: str) -> Engine:
-    """Start an engine."""
+def start(name: str, python: str = PYTHON) -> Engine:
+    """Start an engine, by an interpreter that it is installed for."""
     kind = KINDS[name]
-    return Engine(name, kind.package, here=kind.here, runner=kind.runner)
+    return Engine(name, kind.package, here=kind.here, runner=kind.runner, python=python)

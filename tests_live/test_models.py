@@ -73,7 +73,7 @@ def test_a_real_model(engine: Engine, kind: Kind, onnxruntime: Engine, name: str
         assert not ours or any(f"{each} is rejected" in said for each in kind.refuses), said
         return
     outcome = engine.run(new, feeds)
-    op_type, words = kind.lacks.get(name, ("", ""))
+    op_type, words = kind.lacks.get(f"{name} {command}", kind.lacks.get(name, ("", "")))
     if outcome.outputs is None:
         assert op_type in own, outcome.reason
         assert words in outcome.reason

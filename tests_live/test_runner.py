@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 
+from tests_live.engine import PYTHON
 from tests_live.grid import Cell
 from tests_live.rewriting import rewritten
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def command(engine: Engine, model: Path, inputs: Path, outputs: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(engine.script), str(model), str(inputs), str(outputs)],
+        [PYTHON, str(engine.script), str(model), str(inputs), str(outputs)],
         capture_output=True,
         text=True,
         check=False,

@@ -123,7 +123,7 @@ OPERATORS: dict[str, tuple[int, Callable[[Emitter, Value, Value], Value]]] = {
     "Unsqueeze": (7, lambda e, x, _: e.unsqueeze(x, [1], "y")),
     "Split": (7, lambda e, x, _: e.op("Sub", list(reversed(e.split(x, 1, ["a", "b"]))), "y")),
     "Slice": (7, lambda e, x, _: e.slice(x, 1, 2, 0, "y")),
-    "Concat": (7, lambda e, x, _: e.op("Concat", [x, e.op("Neg", [x], "minus")], "y", axis=1)),
+    "Concat": (7, lambda e, x, _: e.op("Concat", [e.op("Abs", [x], "size"), e.op("Neg", [x], "minus")], "y", axis=1)),
     "Gather": (7, lambda e, x, _: e.op("Gather", [x, e.ints("backwards", [1, 0])], "y", axis=0)),
     "Identity": (7, lambda e, x, _: e.op("Identity", [e.op("Neg", [x], "minus")], "y")),
     "Cast": (7, lambda e, x, lens: e.op("Mul", [x, e.unsqueeze(e.op("Cast", [lens], "f", to=FLOAT), [1], "c")], "y")),

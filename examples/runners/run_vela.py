@@ -1,0 +1,57 @@
+"""Compile a model for Arm's Ethos-U by onnx2tf and vela, and run what vela is given in LiteRT for Microcontrollers.
+
+The NPU computes in whole numbers alone, so without ``--int8`` activations have 16 bits. An operator that vela leaves to
+the CPU is said, and is a rejection where no report is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import litert
+from chips import Built, Job, main, once
+from run_tflite_micro import interpreted
+
+NPU = "ethos-u55-128"
+
+
+def build(job: Job) -> Built:
+    """Convert, compile, and count the operators on either side."""
+    whole = replace(job, precision="int8" if job.precision == "int8" else "int16")
+    model = litert.converted(whole)
+    command = [str(Path(sys.executable).with_name("vela")), str(model), "--accelerator-config", NPU]
+    done = subprocess.run(
+        [*command, "--output-dir", str(job.folder / "vela"), "--show-cpu-operations"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    if done.returncode:
+        raise RuntimeError(f"vela ended with {done.returncode}: {' '.join(said.split()[-40:])}")
+    left = Counter(re.findall(r"^Warning \([\w ]+\) operator: (\w+)", said, re.MULTILINE))
+    counted = {place: int(number) for place, number in re.findall(r"^(\w+) operators = (\d+)", said, re.MULTILINE)}
+    if counted["CPU"] != left.total():
+        raise RuntimeError(f"vela leaves {counted['CPU']} operators to the CPU and names {left.total()}")
+    placed = {"NPU": {"": counted["NPU"]}, "CPU": dict(left)}
+    return Built(interpreted(whole, model), placed)
+
+
+def build_wholly(job: Job) -> Built:
+    """Build a model that the NPU computes alone."""
+    built = build(job)
+    left = built.placed["CPU"]
+    if left:
+        raise RuntimeError(f"vela leaves to the CPU: {', '.join(f'{count} {kind}' for kind, count in left.items())}")
+    return built
+
+
+run = once(build_wholly)
+
+if __name__ == "__main__":
+    sys.exit(main(build))
