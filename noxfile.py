@@ -218,14 +218,15 @@ QUANTISERS = {
 def quantisers(session: nox.Session, name: str) -> None:
     """Quantise lowered models with another tool, and hold size and accuracy; see docs/quantize.md."""
     session.install(".[test]", *QUANTISERS[name])
-    session.run("pytest", "-q", "-s", "-m", "quantisers", "-k", name, "tests/test_quantisers.py", *session.posargs)
+    tests = ("tests/test_quantisers.py", "tests/test_documents.py")
+    session.run("pytest", "-q", "-s", "-m", "quantisers or frameworks", "-k", name, *tests, *session.posargs)
 
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """Layers of these sizes are quickest on one, and do not disturb each other."""
 
 FRAMEWORKS = {
-    "torch": ["torch==2.13.0"],
+    "torch": ["torch==2.13.0", "onnxscript"],
     "keras": ["keras>=3.5", "jax"],
     "tensorflow": ["tensorflow-cpu>=2.16"],
     "mlx": [".[mlx]"],
@@ -237,13 +238,14 @@ FRAMEWORKS = {
 @nox.session
 @nox.parametrize("name", list(FRAMEWORKS))
 def frameworks(session: nox.Session, name: str) -> None:
-    """Hold layers of a framework to the models they become, 100 random ones, and back; pairs: from each to each."""
+    """Hold layers of a framework to the models they become, and back, and documents to it; pairs: from each to each."""
     session.install(".[test]", *FRAMEWORKS[name])
     if name == "tensorflow":
         session.install("--no-deps", "tf_keras")  # it would bring a second TensorFlow, with CUDA
     env = ONE_THREAD | ({"KERAS_BACKEND": "jax"} if name == "keras" else {})
-    tests = f"tests/test_frameworks_{'pairs' if name == 'pairs' else 'live'}.py"
-    session.run("pytest", "-q", "-m", "frameworks", tests, *session.posargs, env=env)
+    alone = ("tests/test_frameworks_live.py", "tests/test_traps.py", "tests/test_documents.py")
+    tests = ("tests/test_frameworks_pairs.py",) if name == "pairs" else alone
+    session.run("pytest", "-q", "-m", "frameworks", *tests, *session.posargs, env=env)
 
 
 TORCH = ["torch==2.13.0", "onnxscript>=0.5.4"]

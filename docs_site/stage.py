@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("docs", "examples", "fixtures", "benchmarks", "findings", "tests_live")
+FOLDERS = ("docs", "examples", "fixtures", "benchmarks", "findings", "tests_live", "docs_site")
 """Where documents lie, besides the top."""
 BELOW = ("docs/diagnostics", "docs/decisions", "docs/benchmarks")
 """Folders whose pages stand under the README of the folder, or under that of benchmarks/."""
