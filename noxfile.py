@@ -209,6 +209,7 @@ QUANTISERS = {
     "quark": ["amd-quark==0.13", "torch==2.13.0"],  # a plain torch brings gigabytes of CUDA
     "mnn": ["MNN"],
     "onnx2tf": ["onnx2tf", "ai-edge-litert"],
+    "opencv": ["opencv-python-headless>=5"],
 }
 """Tools that quantise what --target quantizers writes, by what names their tests."""
 

@@ -190,3 +190,20 @@ def test_onnx2tf(tmp_path: Path) -> None:
         interpreter.invoke()
         hits += int(interpreter.get_tensor(taken["index"]).argmax() == label)
     assert hits >= 353 - 1
+
+
+def test_opencv(tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2", reason="OpenCV has an environment of its own")
+    from onnxruntime.quantization import quantize_static
+
+    source = written("digits_gru", tmp_path, fix_dims={"batch": 360})
+    (feeds,), (right,) = cases("digits_gru", source)
+    products, weights = tmp_path / "products.onnx", tmp_path / "weights.onnx"
+    quantize_static(source, products, reader(feeds), op_types_to_quantize=["MatMul"])
+    holds("digits_gru", products, share=1.0)
+    gru_lower.quantize(FIXTURES / "digits_gru.onnx", weights_only=True).save(weights)
+    for made in (products, weights):
+        net = cv2.dnn.readNetFromONNX(str(made))
+        net.setInput(feeds["rows"], "rows")
+        scores = net.forward("logits").reshape(360, -1)
+        assert np.mean(scores.argmax(-1) == right["logits"]) >= 353 / 360 - POINTS["digits_gru"]
