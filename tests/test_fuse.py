@@ -98,6 +98,7 @@ def test_every_decomposed_export_becomes_gru_nodes(shared: Path) -> None:
     assert tried > 100
 
 
+@pytest.mark.slow
 def test_the_table_of_exporters_says_what_is_so(shared: Path) -> None:
     assert page(shared) == PAGE.read_text(encoding="utf-8"), "write it anew: python tests/update_fusing.py"
 

@@ -35,6 +35,7 @@ def hold(case: Case, made: onnx.ModelProto, steps: int = 5) -> None:
             assert np.abs(actual[name] - value).max() < 1e-5, (case, lens, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("carrier", ["loop", "scan", "unrolled"])
 @pytest.mark.parametrize("mask", [*STEPWISE, *PLACED])
 def test_however_a_mask_is_spelled_it_becomes_sequence_lens(carrier: str, mask: str) -> None:
@@ -45,6 +46,7 @@ def test_however_a_mask_is_spelled_it_becomes_sequence_lens(carrier: str, mask: 
         hold(case, result.model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("carrier", ["loop", "scan", "unrolled"])
 @pytest.mark.parametrize(("reverse", "lbr", "initial"), list(product((False, True), (0, 1), (False, True))))
 def test_outputs_are_the_operators_own(carrier: str, *, reverse: bool, lbr: int, initial: bool) -> None:

@@ -98,6 +98,7 @@ def noisy(kind: str, carrier: str, *, linear: bool) -> onnx.ModelProto:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linear", [True, False])
 @pytest.mark.parametrize("carrier", ["Scan", "Loop"])
 @pytest.mark.parametrize("kind", NOISE)

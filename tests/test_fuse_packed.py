@@ -84,6 +84,7 @@ def test_a_packed_scan_comes_back(packing: str, directions: int, linear_before_r
     np.testing.assert_array_equal(after[node.input[2]], before["R"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("packing", ["auto", "double", "triple"])
 def test_whatever_the_activations_and_the_type(packing: str, seed: int) -> None:

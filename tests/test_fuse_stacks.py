@@ -52,6 +52,7 @@ def stack_of(layers: int, linear_before_reset: int, batch: int | str, first: Fir
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("batch", "first"), [(1, "zeros"), (1, "constant"), (3, "zeros"), (3, "constant"), ("B", "zeros"), ("B", "input")]
 )

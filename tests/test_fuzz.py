@@ -7,6 +7,7 @@ import pytest
 from fuzzing.run import fuzz
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0, 1])
 def test_no_input_is_too_odd(start: int) -> None:
     shares, failures = fuzz(100, start, print, running=False)

@@ -213,6 +213,7 @@ def test_an_old_torch_program_gives_a_proto(model: onnx.ModelProto, monkeypatch:
     assert model.SerializeToString(deterministic=True) == before
 
 
+@pytest.mark.slow
 def test_the_example_of_every_kind_runs() -> None:
     words = [
         sys.executable,

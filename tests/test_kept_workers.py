@@ -323,6 +323,7 @@ ENDINGS = {
 }
 
 
+@pytest.mark.slow
 @linux_only
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_nothing_outlives_the_caller(ending: str) -> None:
@@ -375,6 +376,7 @@ def test_ctrl_c_in_the_middle_of_a_call_leaves_nothing_and_the_next_call_works()
     assert none_left(mark)
 
 
+@pytest.mark.slow
 @linux_only
 @pytest.mark.parametrize("sent", [None, signal.SIGINT])
 def test_nothing_is_left_of_pytest_with_workers_of_its_own(tmp_path: Path, sent: signal.Signals | None) -> None:

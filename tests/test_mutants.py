@@ -10,6 +10,7 @@ SECONDS = 10.0
 """Of search: more than it takes, so that a busy machine looks at as many inputs as an idle one."""
 
 
+@pytest.mark.slow
 def test_mutants_are_reported() -> None:
     outcomes = list(of_mutants(16, 21, per_base=4, seconds=SECONDS))
     assert len(outcomes) == 16
@@ -17,6 +18,7 @@ def test_mutants_are_reported() -> None:
     assert not [str(outcome) for outcome in outcomes if outcome.missed]
 
 
+@pytest.mark.slow
 def test_equal_pairs_raise_no_alarm() -> None:
     outcomes = list(of_pairs(6, 2, 22, seconds=SECONDS))
     assert not [str(outcome) for outcome in outcomes if outcome.found.status == "different"]

@@ -98,6 +98,7 @@ def test_shapes_come_back_from_the_process(started: list[str]) -> None:
     assert started == ["infer"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["crash", "hang", "memory"])
 def test_a_process_that_does_not_come_back_costs_a_note(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[str]
@@ -145,6 +146,7 @@ def functions_that_call(length: int, calls: int) -> ModelProto:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("length", "calls"), [(1000, 1), (18, 2), (5, 12)])
 def test_functions_that_would_be_entered_without_end_are_not_inferred(
     length: int, calls: int, started: list[str]

@@ -97,6 +97,7 @@ def test_the_folders_stand_in_the_package(name: str, target: str) -> None:
         assert link.read_text(encoding="utf-8").strip() == target
 
 
+@pytest.mark.slow
 def test_wheel_holds_the_package_and_nothing_else(checkout: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(build(checkout, "wheel", tmp_path / "wheel")) as wheel:
         files = {PurePosixPath(name) for name in wheel.namelist()}
@@ -135,6 +136,7 @@ def test_editable_install_finds_every_package(checkout: Path, tmp_path: Path) ->
     assert all(origin.is_relative_to(checkout.resolve()) for origin in origins), done.stdout
 
 
+@pytest.mark.slow
 def test_a_build_leaves_nothing_behind(checkout: Path, tmp_path: Path) -> None:
     before = {file for file in checkout.rglob("*") if "__pycache__" not in file.parts}
     gone = checkout / "gru_lower" / "gone.py"
@@ -146,6 +148,7 @@ def test_a_build_leaves_nothing_behind(checkout: Path, tmp_path: Path) -> None:
     assert {file for file in checkout.rglob("*") if "__pycache__" not in file.parts} == before
 
 
+@pytest.mark.slow
 def test_an_archive_of_the_sources_is_the_checkout(tmp_path: Path) -> None:
     try:
         tracked = {name for name in tracked_files(ROOT) if not (ROOT / name).is_symlink()}
@@ -162,6 +165,7 @@ def test_an_archive_of_the_sources_is_the_checkout(tmp_path: Path) -> None:
     assert contents(from_archive) == contents(build(tmp_path / "checkout", "wheel", tmp_path / "from_checkout"))
 
 
+@pytest.mark.slow
 def test_links_of_the_readme_lead_somewhere_on_an_index(checkout: Path, tmp_path: Path) -> None:
     files = contents(build(checkout, "wheel", tmp_path / "wheel"))
     metadata = message_from_bytes(next(data for name, data in files.items() if name.endswith("/METADATA")))

@@ -196,6 +196,7 @@ class TestProbe:
         assert "layout1" in " ".join(found.reasons)
         assert read_profile.parse(to_toml(found.profile)) == found.profile
 
+    @pytest.mark.slow
     def test_a_target_that_is_silently_wrong(self, tmp_path: Path) -> None:
         """What it gets wrong is found, alone and together; legalised for it, a model comes out right."""
         found = probe(crooked_runner, ProbeOptions("crooked", columns=("gru", "unroll")))

@@ -63,6 +63,7 @@ def test_large_candidates_are_proved_too(form: str, packing: str, candidate: str
         assert proof.proved, (case, proof)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opset", [7, 8, 9, 10])
 @pytest.mark.parametrize("form", ["unroll", "loop", "auto"])
 @pytest.mark.parametrize("candidate", ["Tanh", "Relu"])
@@ -149,6 +150,7 @@ def test_no_mutant_is_proved(form: str) -> None:
         assert not any(proof.proved for proof in proofs(model, mutant))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["unroll", "loop", "scan"])
 def test_a_mutant_with_masks_is_proved_only_if_it_computes_the_same(form: str) -> None:
     """Some change nothing: what a closed gate keeps out may be anything."""
@@ -265,6 +267,7 @@ def test_a_state_that_is_a_sum_of_other_things_is_no_step() -> None:
     assert not proof.proved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["unroll", "loop", "scan"])
 def test_other_projects_vectors_are_proved(shared: Path, form: Form) -> None:
     shown = 0

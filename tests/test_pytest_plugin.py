@@ -57,6 +57,7 @@ def test_each_model_is_an_item(runs: Callable[..., pytest.RunResult], workers: t
     assert "Traceback" not in result.stdout.str()
 
 
+@pytest.mark.slow
 def test_models_are_selected_as_tests_are(runs: Callable[..., pytest.RunResult]) -> None:
     runs("--gru-models", "models/**/*.onnx", "-k", "digits").assert_outcomes(passed=1, deselected=3)
     runs("--gru-models", "models/*.onnx", "-m", "gru_model").assert_outcomes(passed=1, skipped=1, deselected=1)

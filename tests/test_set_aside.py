@@ -148,6 +148,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_a_large_model_is_not_in_memory(tmp_path: Path) -> None:
     h = 2200

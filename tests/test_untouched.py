@@ -127,6 +127,7 @@ def test_every_fixture(form: Form) -> None:
     assert sum(check_model(path, form) for path in sorted((ROOT / "fixtures").glob("*.onnx")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["models", "exports", "suites"])
 def test_every_model_of_others(shared: Path, folder: str) -> None:
     """In what has no GRU not a byte changes; in the rest, only what has to."""
