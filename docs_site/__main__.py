@@ -21,8 +21,8 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         sources, doctrees = Path(scratch, "sources"), Path(scratch, "doctrees")
-        stage(sources)
-        how = ["-b", "html", "-W", "--keep-going", "-j", "auto", "-q"]
+        stage(sources, draw=True)
+        how = ["-b", "html", "-W", "--keep-going", "-q"]
         words = [*how, "-d", doctrees, "-c", HERE, sources, given.folder]
         return int(sphinx([str(word) for word in words]))
 

@@ -1,4 +1,4 @@
-"""What the site's search looks through: a record for each section of each page, and the library that ranks them.
+"""What the site's search looks through, a record for each section and option of a page, and what ranks them.
 
 MiniSearch comes from npm; the folder of the package is named by the environment variable ``MINISEARCH``. Words are
 reduced to their stems by the Snowball stemmer that Sphinx carries.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import sphinx.search
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.errors import ExtensionError
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ HELD_BACK = {
     "docs/architecture": 0.4,
     "docs/benchmarks/": 0.5,
     "docs/decisions/": 0.4,
+    "docs/diagnostics/": 0.75,
     "docs/one-gru": 1.1,
-    "docs/start/": 1.1,
     "benchmarks/": 0.4,
     "findings/": 0.4,
     "reference/passes/": 0.7,
@@ -41,21 +42,25 @@ What is for those who change gru-lower stands behind what is for those who use i
 
 
 def records(app: Sphinx) -> Iterator[dict[str, Any]]:
-    """Yield a record for each section: where it is, what it is called, and its own words."""
+    """Yield a record for each section and each option: where it is, what it is called, and its own words."""
     for name in sorted(app.env.found_docs):
         page = app.env.titles[name].astext()
         uri = app.builder.get_target_uri(name)
         weight = next((weight for begin, weight in HELD_BACK.items() if name.startswith(begin)), 1)
-        for section in app.env.get_doctree(name).findall(nodes.section):
+        doctree = app.env.get_doctree(name)
+        for section in doctree.findall(nodes.section):
             heading = next(section.findall(nodes.title)).astext()
-            first = heading == page
-            yield {
-                "url": uri if first else f"{uri}#{section['ids'][0]}",
-                "page": page,
-                "heading": "" if first else heading,
-                "text": " ".join(_own_words(section)),
-                "weight": weight,
-            }
+            place, heading = (uri, "") if heading == page else (f"{uri}#{section['ids'][0]}", heading)
+            text = " ".join(_own_words(section))
+            yield {"url": place, "page": page, "heading": heading, "text": text, "weight": weight}
+        for option in doctree.findall(_is_option):
+            signature, content = option.children
+            place, heading = f"{uri}#{signature['ids'][0]}", " ".join(signature["allnames"])
+            yield {"url": place, "page": page, "heading": heading, "text": content.astext(), "weight": weight}
+
+
+def _is_option(node: nodes.Node) -> bool:
+    return isinstance(node, addnodes.desc) and node["objtype"] == "option"
 
 
 def _own_words(section: nodes.section) -> Iterator[str]:

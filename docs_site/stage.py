@@ -10,7 +10,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docs_site.pages import api, commands, passes, targets
+from docs_site.pages import api, commands, figures, passes, targets
+from docs_site.pages.markdown import toctree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("docs", "examples", "fixtures", "benchmarks", "findings", "tests_live", "docs_site")
 """Where documents lie, besides the top."""
-BELOW = ("docs/diagnostics", "docs/decisions", "docs/benchmarks")
-"""Folders whose pages stand under the README of the folder, or under that of benchmarks/."""
+LISTED = ("docs/diagnostics", "docs/decisions")
+"""Folders whose README lists the pages. In the navigation, which stands on every page, they would be most of the site."""
 LINK = re.compile(r"(\]\(<?|^\[[^\]]+\]:\s+)(?![a-z]+:|#)([^)\s>#]+)", re.MULTILINE)
 CODE = re.compile(r"(^```.*?^```$|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
 
@@ -31,21 +32,28 @@ def documents() -> Iterator[str]:
         yield from sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.md"))
 
 
-def stage(folder: Path) -> dict[str, str]:
+def stage(folder: Path, *, draw: bool = False) -> dict[str, str]:
     """Write every source into a folder.
 
     Args:
         folder: An empty one.
+        draw: Whether to draw the benchmarks' figures, which takes matplotlib.
 
     Returns:
-        The pages by path, README.md as index.md.
+        The pages by path, README.md as index.md, and the figures.
 
     """
     pages = {_place(name): _led(name, (ROOT / name).read_text(encoding="utf-8"), folder) for name in documents()}
     for make in (commands, passes, targets, api):
         pages.update(make.pages())
+    if draw:
+        pages.update(list(figures.pages(pages, ROOT / "docs" / "benchmarks")))
     for name, text in list(pages.items()):
-        pages[name] = text + _below(name, pages)
+        if posixpath.dirname(name) in LISTED and not name.endswith("index.md"):
+            pages[name] = f"---\norphan: true\n---\n\n{text}\n[All of them](index.md)\n"
+    pages["benchmarks/index.md"] += toctree(
+        [f"/{name[:-3]}" for name in pages if _matches(name, "docs/benchmarks/*.md")]
+    )
     pages["index.md"] += _navigation(pages)
     for name, text in pages.items():
         place = folder / name
@@ -76,17 +84,6 @@ def _led(name: str, text: str, folder: Path) -> str:
 
     parts = CODE.split(text)
     return "".join(part if CODE.fullmatch(part) else LINK.sub(lead, part) for part in parts)
-
-
-def _below(name: str, pages: dict[str, str]) -> str:
-    """Return what puts the pages of a folder under its first one."""
-    folder = posixpath.dirname(name)
-    listed = "docs/benchmarks" if name == "benchmarks/index.md" else folder
-    if not name.endswith("index.md") or listed not in BELOW:
-        return ""
-    under = [each for each in pages if posixpath.dirname(each) == listed and each != name]
-    lines = "".join(f"/{each.removesuffix('.md')}\n" for each in sorted(under))
-    return f"\n```{{toctree}}\n:hidden:\n\n{lines}```\n"
 
 
 def _navigation(pages: dict[str, str]) -> str:

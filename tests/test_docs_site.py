@@ -26,17 +26,45 @@ from gru_lower.targets import read_profile
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))  # where docs_site is; last, so that an installed package stays the one that is tested
 
-from docs_site.pages import api, commands, markdown, passes  # noqa: E402
+from docs_site.pages import api, commands, figures, markdown, passes  # noqa: E402
 from docs_site.stage import documents, stage  # noqa: E402
 
 SITE = Path(os.environ.get("GRU_LOWER_SITE", ROOT / "build" / "site"))
 
 QUESTIONS = {
-    "why is my GRU kept": ["docs/questions.html", "docs/diagnostics/index.html"],
+    "why is my GRU kept": ["docs/questions.html"],
     "tflite": ["reference/targets/onnx2tf.html"],
-    "hidden state input": ["docs/stream.html", "docs/questions.html", "docs/start/speech.html"],
+    "hidden state input": ["docs/questions.html", "docs/stream.html"],
     "int8": ["docs/quantize.html"],
     "wrong output batch_first": ["docs/one-gru.html"],
+    "GL711": ["docs/diagnostics/GL711.html"],
+    "keras export loop": ["docs/fusing.html", "docs/start/exporter.html"],
+    "no GRU found in my model": ["docs/questions.html", "docs/fusing.html"],
+    "onnx gru on npu": ["docs/start/chip.html"],
+    "streaming microphone": ["docs/start/speech.html"],
+    "keep the state between calls": ["docs/questions.html", "docs/stream.html"],
+    "sequence_lens not supported": ["docs/forms.html", "reference/passes/legalize-sequence-lens.html"],
+    "variable length sequences padding": ["docs/forms.html", "docs/one-gru.html", "docs/frameworks.html"],
+    "dynamic shape not supported": ["docs/questions.html", "docs/diagnostics/GL403.html"],
+    "linear_before_reset": ["docs/diagnostics/GL711.html", "docs/one-gru.html"],
+    "reset_after": ["docs/one-gru.html", "docs/frameworks.html"],
+    "convert pytorch weights to keras": ["docs/one-gru.html", "reference/commands/convert.html"],
+    "int8 wrong numbers cpu": ["docs/quantize.html"],
+    "tensorrt": ["reference/targets/tensorrt.html"],
+    "webgpu": ["reference/targets/onnxruntime-webgpu.html"],
+    "tolerance": ["docs/verify.html", "docs/questions.html"],
+    "are two models the same": ["docs/verify.html"],
+    "exit code": ["docs/questions.html", "reference/commands/index.html"],
+    "junit": ["docs/ci.html", "docs/check.html"],
+    "pre-commit": ["docs/check.html"],
+    "pytest": ["docs/verify.html"],
+    "untrusted model": ["docs/security.html", "docs/questions.html"],
+    "too many nodes when unrolling": ["docs/diagnostics/GL016.html"],
+    "--fix-dim": [f"reference/commands/{name}.html" for name in cli.modules],
+    "merge-gru": ["reference/passes/merge-gru.html"],
+    "assert_equivalent": ["reference/api/testing.html", "docs/verify.html"],
+    "many models": ["docs/batch.html"],
+    "install": ["docs/questions.html"],
 }
 """What somebody might type: pages of which one has to be among the first three."""
 
@@ -76,6 +104,15 @@ def test_every_public_name_is_on_a_page_of_the_library(staged: dict[str, str]) -
     text = "\n".join(page for name, page in staged.items() if name.startswith("reference/api/"))
     described = set(re.findall(r"^(?:\.\. |# `)(?:\w+:: )?(gru_lower[\w.]*)", text, re.MULTILINE))
     assert set(api.public_names()) <= described
+
+
+def test_every_benchmark_has_figures() -> None:
+    for file in (ROOT / "docs" / "benchmarks").glob("*.json"):
+        drawn = list(figures.figures(json.loads(file.read_text(encoding="utf-8"))))
+        assert drawn, file.name
+        for each in drawn:
+            assert all(len(values) == len(each.names) for values in each.panels.values())
+            assert any(value is not None for values in each.panels.values() for value in values)
 
 
 def test_what_is_not_described_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ HANDED_BACK = {
     "gru_lower.streaming.frame_stream": ("FrameStream",),
 }
 """What calls give back, and what that is made of."""
-INDEX = """# The library
+INDEX = """# The library: Python API
 
 Whatever the command does, the library does, with the same options. A model is handed in as a path, bytes, a ModelProto,
 an onnx_graphsurgeon Graph, an onnx_ir Model or torch's ONNXProgram, and comes back as the same kind. X is [T,B,I],
@@ -59,7 +59,10 @@ def pages() -> Iterator[tuple[str, str]]:
         elif inspect.isclass(value):
             classes.append(name)
     for name in calls:
-        yield f"reference/api/{name}.md", f"# `gru_lower.{name}`\n\n{_directive('autofunction', f'gru_lower.{name}')}"
+        yield (
+            f"reference/api/{name}.md",
+            f"# `gru_lower.{name}` in Python\n\n{_directive('autofunction', f'gru_lower.{name}')}",
+        )
     for module in MODULES:
         yield f"reference/api/{_file(module)}.md", _module_page(module)
     errors = [name for name in classes if issubclass(getattr(gru_lower, name), Exception)]
@@ -112,7 +115,7 @@ def _names(module: ModuleType) -> list[str]:
 
 def _module_page(name: str) -> str:
     module = _module(name)
-    parts = [f"# `{name}`\n\n{_directive('automodule', module.__name__)}"]
+    parts = [f"# `{name}` in Python\n\n{_directive('automodule', module.__name__)}"]
     for each in _names(module):
         kind = "autoclass" if inspect.isclass(getattr(module, each)) else "autofunction"
         parts.append(f"## {each}\n\n{_directive(kind, f'{name}.{each}')}")
