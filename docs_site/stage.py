@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("docs", "examples", "fixtures", "benchmarks", "findings", "tests_live", "docs_site")
 """Where documents lie, besides the top."""
 LISTED = ("docs/diagnostics", "docs/decisions")
-"""Folders whose README lists the pages. In the navigation, which stands on every page, they would be most of the site."""
+"""Folders whose README lists the pages. In the navigation, on every page, they would be most of the site."""
 LINK = re.compile(r"(\]\(<?|^\[[^\]]+\]:\s+)(?![a-z]+:|#)([^)\s>#]+)", re.MULTILINE)
 CODE = re.compile(r"(^```.*?^```$|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
 
