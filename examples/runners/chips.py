@@ -73,6 +73,20 @@ def once(build: Callable[[Job], Built], precision: str = "float") -> Callable[[s
     return run
 
 
+def wholly(build: Callable[[Job], Built]) -> Callable[[Job], Built]:
+    """Return a way to build that takes a model left to the CPU in part for a rejected one."""
+
+    def build_wholly(job: Job) -> Built:
+        built = build(job)
+        left = built.placed["CPU"]
+        if left:
+            counted = ", ".join(f"{count} {kind}" for kind, count in left.items())
+            raise RuntimeError(f"left to the CPU: {counted}")
+        return built
+
+    return build_wholly
+
+
 def main(build: Callable[[Job], Built]) -> int:
     """Run the command and return its exit status."""
     parser = argparse.ArgumentParser()

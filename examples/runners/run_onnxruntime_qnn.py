@@ -16,7 +16,7 @@ import onnxruntime_qnn
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize
 from onnxruntime.quantization.execution_providers.qnn import get_qnn_qdq_config
 
-from chips import Built, Job, main, once
+from chips import Built, Job, main, once, wholly
 from runner import Arrays, names
 
 if TYPE_CHECKING:
@@ -56,15 +56,6 @@ def build(job: Job) -> Built:
     return Built(run, {place: placed.get(place, {}) for place in ("NPU", "CPU")})
 
 
-def build_wholly(job: Job) -> Built:
-    """Build a model that the NPU computes alone."""
-    built = build(job)
-    left = built.placed["CPU"]
-    if left:
-        raise RuntimeError(f"QNN leaves to the CPU: {', '.join(f'{count} {kind}' for kind, count in left.items())}")
-    return built
-
-
 def _quantised(job: Job) -> Path:
     made = job.folder / "quantised.onnx"
     wanted = get_qnn_qdq_config(
@@ -95,7 +86,7 @@ def _devices() -> list[onnxruntime.OrtEpDevice]:
     return found
 
 
-run = once(build_wholly)
+run = once(wholly(build))
 
 if __name__ == "__main__":
     sys.exit(main(build))
