@@ -116,12 +116,15 @@ def _run(o: dict[str, Any], terminal: Terminal, known: Baseline | None) -> Worke
     """Check one model, and mend it if that is asked for."""
     from gru_lower.api.check import judged
     from gru_lower.checking.check_model import findings
+    from gru_lower.checking.finding_identity import with_contents
     from gru_lower.cli.each_model import Worked
     from gru_lower.cli.run import Run
 
     model = parse_values.read_model(o["model"]).model
     report, unverified = _fixed(o, model, terminal) if o["fix"] else (_checked(o, model, terminal), False)
     report = judged(report, model, library_options(CheckingOptions, o), known)
+    if current_output().format == "sarif":  # no other format says what findings are made of
+        report = with_contents(report, model)
     return Worked(Run(str(o["model"]), report), bool(findings(report) or unverified), lambda: None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.cli.run import is_mended, sentence_of, sentence_with_fix
+from gru_lower.cli.run import sentence_of, sentence_with_fix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ def as_github(runs: Runs) -> Iterator[str]:
     """Yield a command for every finding."""
     for run in runs():
         for each in (each for each in run.diagnostics if not each.known):
-            kind = "notice" if is_mended(each) else KINDS[each.severity]
+            kind = "notice" if each.is_mended else KINDS[run.severity_of(each)]
             yield _command(kind, run.path, f"{each.code} {each.node}".strip(), sentence_with_fix(each))
         for name, _, text in run.beyond_findings:
             yield _command("error", run.path, name, text)

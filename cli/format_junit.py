@@ -7,19 +7,20 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from gru_lower.cli.run import advice_of, is_mended, sentence, sentence_of
+from gru_lower.cli.run import advice_of, sentence, sentence_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gru_lower.cli.run import Run, Runs
+    from gru_lower.diagnostics import Diagnostic
 
 COUNTED = ("tests", "failures", "errors")
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def as_junit(runs: Runs) -> Iterator[str]:
-    """Yield the document: findings are failed cases, notes are output; a clean model has one case that passes."""
+    """Yield the document: what makes a run fail are failed cases, the rest is output; a clean model passes."""
     totals: Counter[str] = Counter()
     seconds = 0.0
     for suite in map(_suite, runs()):
@@ -47,14 +48,7 @@ def _suite(run: Run) -> ET.Element:
         broken.set("type", run.error.code or type(run.error).__name__)
     elif not run.failures or command != "check":
         _passed(suite, run, command)
-    notes = []
-    for each in run.diagnostics:
-        if is_mended(each) and each.fix:
-            notes.append(f"mended {each.code}: {each.node}: {each.fix.message}")
-        elif each.known:
-            notes.append(f"known {each.code}: {each.node}: {sentence(each)}")
-        elif each.severity == "note":
-            notes.append(f"note {each.code}: {each.node}: {sentence(each)}")
+    notes = [_note(each) for each in run.diagnostics if each not in run.counted]
     if notes:
         ET.SubElement(suite, "system-out").text = _legal("\n".join(notes))
     for key, tag in (("tests", "."), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -65,6 +59,15 @@ def _suite(run: Run) -> ET.Element:
     for case in suite.findall("testcase")[:1]:  # what one case takes is not known: they are found out together
         case.set("time", spent)
     return suite
+
+
+def _note(found: Diagnostic) -> str:
+    """Return a finding that is no failure in one line."""
+    if found.fix is not None and found.is_mended:
+        kind, said = "mended", found.fix.message
+    else:
+        kind, said = "known" if found.known else found.severity, sentence(found)
+    return ": ".join(filter(None, [f"{kind} {found.code}", found.node, said]))
 
 
 def _passed(suite: ET.Element, run: Run, command: str) -> None:

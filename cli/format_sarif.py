@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from gru_lower.checking.finding_identity import name_of, without_numbers
 from gru_lower.cli.format_json import array
-from gru_lower.cli.run import is_mended, sentence_of, sentence_with_fix
+from gru_lower.cli.run import sentence_of, sentence_with_fix
 from gru_lower.diagnostic_codes import CODES
 from gru_lower.version import tool_version
 
@@ -53,7 +55,9 @@ def _placed(runs: Runs) -> Iterator[tuple[int | None, Run]]:
 
 
 def _results(run: Run, place: int, codes: list[str]) -> Iterator[dict[str, Any]]:
-    yield from (_result(run, place, each, codes) for each in run.diagnostics)
+    counts: Counter[str] = Counter()
+    for each in run.diagnostics:
+        yield _result(run, place, each, codes) | {"partialFingerprints": _fingerprints(each, counts)}
     for name, _, text in run.beyond_findings:
         yield {"level": "error", "message": {"text": text}, "locations": [_location(run, place, name)]}
 
@@ -85,7 +89,6 @@ def _artifact(run: Run) -> dict[str, Any]:
 
 
 def _result(run: Run, place: int, found: Diagnostic, codes: list[str]) -> dict[str, Any]:
-    mended = is_mended(found)
     state: dict[str, Any] = {}
     if found.known is not None:
         state["baselineState"] = "unchanged" if found.known else "new"
@@ -94,13 +97,24 @@ def _result(run: Run, place: int, found: Diagnostic, codes: list[str]) -> dict[s
     return {
         "ruleId": found.code,
         "ruleIndex": codes.index(found.code),
-        "kind": "informational" if mended else "fail",
-        "level": "none" if mended else found.severity,
+        "kind": "informational" if found.is_mended else "fail",
+        "level": "none" if found.is_mended else run.severity_of(found),
         "message": {"text": sentence_with_fix(found)},
         "locations": [_location(run, place, found.node)],
-        "partialFingerprints": {"finding/v1": f"{found.code} {found.node} {found.message}"},
         **state,
     }
+
+
+def _fingerprints(found: Diagnostic, counts: Counter[str]) -> dict[str, str]:
+    """Return what a finding is known by later: the node's name, and what it is made of; never its place."""
+    what = name_of(found.node) or without_numbers(found.message)
+    named = {"name/v2": f"{found.code} {without_numbers(found.scope)} {what}"}
+    made = {"content/v2": f"{found.code} {found.content}"} if found.content else {}
+    known = {}
+    for key, text in (named | made).items():
+        counts[text] += 1
+        known[key] = text if counts[text] == 1 else f"{text} ({counts[text]})"
+    return known
 
 
 def _location(run: Run, place: int, site: str) -> dict[str, Any]:

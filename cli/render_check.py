@@ -45,7 +45,7 @@ def _show_model(terminal: Terminal, report: Report, *, fixed: bool, flags: tuple
     if fixed and any(site.action == "fixed" for site in report.sites):
         show_verdict(terminal, report.verification)
     for found in (each for each in report.diagnostics if not each.known):
-        if found.fix is not None and found.fix.applied:
+        if found.fix is not None and found.is_mended:
             text = Text("fixed ", style="green")
             text.append(f"{found.code}: {found.node}: {found.fix.message}", style="default")
             terminal.show(text)
@@ -63,7 +63,7 @@ def _count(found: Sequence[Diagnostic], *, tried: bool, unsafe: bool) -> str:
     known = sum(bool(each.known) for each in found)
     if known:
         return f"{_count([each for each in found if not each.known], tried=tried, unsafe=unsafe)} {known} known."
-    left = [each for each in found if not (each.fix and each.fix.applied)]
+    left = [each for each in found if not each.is_mended]
     if not left:
         return f"{len(found)} fixed, nothing left." if found else "Nothing found."
     safe = sum(each.fix is not None and each.fix.safe for each in left)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from gru_lower.batching.job import Outcome
+    from gru_lower.diagnostic_codes import Severity
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.errors import GruLowerError
     from gru_lower.report.run_report import Report
@@ -60,15 +61,23 @@ class Run:
         return [] if self.report is None else self.report.diagnostics
 
     @property
-    def failures(self) -> list[tuple[str, str, str]]:
-        """What makes it fail: a name, a kind and a sentence each."""
-        if self.report is None:
+    def counted(self) -> list[Diagnostic]:
+        """The findings that it fails for: those that count in a check; else what a target, or a caller, would meet."""
+        report = self.report
+        if report is None:
             return []
-        found = [
-            (f"{each.code} {each.node}".strip(), each.code, sentence(each))
-            for each in self.report.diagnostics
-            if each.severity != "note" and not is_settled(each)
-        ]
+        if report.command == "check":
+            return [each for each in report.diagnostics if each.fails_check]
+        if not self.failed or self.error is not None:
+            return []
+        from gru_lower.rewriting.remaining_nodes import remaining_in
+
+        return [*remaining_in(report), *report.verification.findings]
+
+    @property
+    def failures(self) -> list[tuple[str, str, str]]:
+        """What makes it fail: a name, a kind and a sentence each; of a run that exits with 0 nothing."""
+        found = [(f"{each.code} {each.node}".strip(), each.code, sentence(each)) for each in self.counted]
         return found + self.beyond_findings
 
     @property
@@ -80,23 +89,16 @@ class Run:
         verdict = report.verification
         if verdict.status == "different":
             return [("verification", "different", f"the models differ: {verdict.message or largest_error(report)}")]
-        found = any(each.severity != "note" and not is_settled(each) for each in report.diagnostics)
-        if found or self.error is not None or not self.failed:
+        if self.counted or self.error is not None or not self.failed:
             return []
         kept = [each for each in report.sites if each.action == "kept" and each.code]
         reason = verdict.message or f"the verdict is {verdict.status}, and an equivalent one was asked for"
         stayed = [(f"{each.code} {each.site}", str(each.code), each.message) for each in kept]
         return stayed or [("verification", verdict.status, reason)]
 
-
-def is_mended(found: Diagnostic) -> bool:
-    """Whether a finding was mended."""
-    return found.fix is not None and found.fix.applied
-
-
-def is_settled(found: Diagnostic) -> bool:
-    """Whether there is nothing to do about a finding: it was mended, or is known."""
-    return is_mended(found) or bool(found.known)
+    def severity_of(self, found: Diagnostic) -> Severity:
+        """Return how grave a finding is: what the exit code comes from is no note."""
+        return "warning" if found.severity == "note" and found in self.counted else found.severity
 
 
 def sentence(found: Diagnostic) -> str:
@@ -106,7 +108,7 @@ def sentence(found: Diagnostic) -> str:
 
 def sentence_with_fix(found: Diagnostic) -> str:
     """Return a finding in one line, with what was done about it if it was mended."""
-    if found.fix is not None and found.fix.applied:
+    if found.fix is not None and found.is_mended:
         return f"{sentence(found)} - mended: {found.fix.message}"
     return sentence(found)
 

@@ -10,6 +10,9 @@ from gru_lower.diagnostic_codes import CODES
 if TYPE_CHECKING:
     from gru_lower.diagnostic_codes import Severity
 
+DOUBT = "GL451"
+"""The code of a warning that leaves the exit code as it is: what a target takes was read, not run."""
+
 
 @dataclass(frozen=True)
 class Fix:
@@ -44,6 +47,7 @@ class Diagnostic:
         hint: One line saying what to do about it.
         fix: What ``check --fix`` would do about it, ``None`` where that is nothing.
         known: Whether it is in the baseline; ``None`` without one.
+        content: A digest of what the node is made of, ``""`` where nobody asked or there is none.
 
     """
 
@@ -55,6 +59,17 @@ class Diagnostic:
     hint: str
     fix: Fix | None = None
     known: bool | None = None
+    content: str = ""
+
+    @property
+    def is_mended(self) -> bool:
+        """Whether it was mended."""
+        return self.fix is not None and self.fix.applied
+
+    @property
+    def fails_check(self) -> bool:
+        """Whether it makes ``check`` exit with 1: it is more than a note or a doubt, not mended and not known."""
+        return self.severity != "note" and self.code != DOUBT and not self.is_mended and not self.known
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report's ``diagnostics``."""

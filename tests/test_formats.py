@@ -181,6 +181,28 @@ def test_sarif_is_valid(said: Callable[..., Said]) -> None:
     assert len(set(fingerprints)) == len(fingerprints)
 
 
+def test_sarif_knows_a_finding_by_its_name_and_its_content(said: Callable[..., Said]) -> None:
+    def fingerprints() -> list[dict[str, str]]:
+        _, out = said("check", "moved.onnx", "--output-format", "sarif")
+        return [each["partialFingerprints"] for each in held_to_sarif(out)["runs"][0]["results"]]
+
+    twice = "{ Y = GRU (X, W, R) Z = GRU (X, W, R) }"
+    text = FOUND.replace("(float[5, 1, N, 1] Y)", "(float[5, 1, N, 1] Y, float[5, 1, N, 1] Z)").partition("{ Y")[0]
+    onnx.save(onnx.parser.parse_model(text + twice), "moved.onnx")
+    before = fingerprints()
+    assert len({json.dumps(each) for each in before}) == len(before) >= 2
+    onnx.save(onnx.parser.parse_model(text + twice.replace("{ Y", "{ V = Identity (X) Y")), "moved.onnx")
+    assert [each for each in fingerprints() if "GL722" in str(each)] == [
+        each for each in before if "GL722" in str(each)
+    ]
+    onnx.save(onnx.parser.parse_model((text + twice).replace("Y", "renamed")), "moved.onnx")
+    after = fingerprints()
+    assert [each["content/v2"] for each in after if "content/v2" in each] == [
+        each["content/v2"] for each in before if "content/v2" in each
+    ]
+    assert [each["name/v2"] for each in after] != [each["name/v2"] for each in before]
+
+
 def test_sarif_of_a_model_that_cannot_be_read(said: Callable[..., Said]) -> None:
     code, out = said("check", "broken.onnx", "--output-format", "sarif")
     (run,) = held_to_sarif(out)["runs"]

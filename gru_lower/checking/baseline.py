@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower.checking.all_rules import RULES
 from gru_lower.checking.finding_identity import FindingIdentity, name_of, without_numbers
-from gru_lower.diagnostics import diagnostic
+from gru_lower.diagnostics import DOUBT, diagnostic
 from gru_lower.errors import Unsupported
 from gru_lower.graph.atomic_file import AtomicFile
 from gru_lower.version import tool_version
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 GONE = "GL977"
-OF_TARGETS = frozenset(code for rule in RULES if rule.for_target for code in rule.codes) | {"GL451"}
+OF_TARGETS = frozenset(code for rule in RULES if rule.for_target for code in rule.codes) | {DOUBT}
 """The codes that are about what a target takes."""
 LARGEST = 1 << 28
 """How many bytes a baseline may have."""
@@ -86,7 +86,7 @@ class Baseline:
 
         """
         place, identity = self._place(report), FindingIdentity(model)
-        open_ = [each for each in report.diagnostics if not _is_mended(each)]
+        open_ = [each for each in report.diagnostics if not each.is_mended]
         here = [self._known(each, place, identity, options) for each in open_]
         mine = [each for each in self._entries if each.model == place and options.looks_for(each)]
         moved = [each for each in self._entries if each.model != place and not self._is_there(each)]
@@ -96,16 +96,16 @@ class Baseline:
             _match(here, entries, key, matched, used)
         known = {id(open_[index]) for index in matched}
         gone = [each for each in mine if id(each) not in used]
-        said = [each if _is_mended(each) else replace(each, known=id(each) in known) for each in report.diagnostics]
+        said = [each if each.is_mended else replace(each, known=id(each) in known) for each in report.diagnostics]
         return replace(report, diagnostics=said + [_gone(each) for each in gone])
 
     def take(self, report: Report, model: Model, options: CheckedFor) -> Report:
         """Make what a report says the known findings of its model, and return the report with all of them known."""
         place, identity = self._place(report), FindingIdentity(model)
-        left = [each for each in report.diagnostics if not _is_mended(each)]
+        left = [each for each in report.diagnostics if not each.is_mended]
         kept = [each for each in self._entries if each.model != place or not options.looks_for(each)]
         self._entries = [*kept, *(self._known(each, place, identity, options) for each in left)]
-        said = [each if _is_mended(each) else replace(each, known=True) for each in report.diagnostics]
+        said = [each if each.is_mended else replace(each, known=True) for each in report.diagnostics]
         return replace(report, diagnostics=said)
 
     def write(self) -> int:
@@ -243,10 +243,6 @@ def _content(known: Known) -> Hashable:
 
 def _words(known: Known) -> Hashable:
     return None if known.content else (known.code, known.scope, known.node, known.message)
-
-
-def _is_mended(found: Diagnostic) -> bool:
-    return found.fix is not None and found.fix.applied
 
 
 def _gone(known: Known) -> Diagnostic:

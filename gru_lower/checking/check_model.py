@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.checking.all_rules import RULES
 from gru_lower.checking.checked_model import CheckedModel
+from gru_lower.diagnostics import DOUBT
 from gru_lower.graph import budget, external_data
 from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.targets import read_profile
@@ -56,14 +57,10 @@ def found(rule: Rule, checked: CheckedModel, wanted: CodeSelection | None) -> It
     """Yield what a rule finds of the codes that are asked for; a rule that needs a target finds nothing without one."""
     if rule.for_target and checked.target is None:
         return
-    if wanted is None or any(code in wanted for code in (*rule.codes, *(("GL451",) if rule.for_target else ()))):
+    if wanted is None or any(code in wanted for code in (*rule.codes, *((DOUBT,) if rule.for_target else ()))):
         yield from (each for each in rule.find(checked) if wanted is None or each.code in wanted)
 
 
 def findings(report: Report) -> list[Diagnostic]:
     """Return the findings that make a check fail: all that are neither fixed nor known, except for notes and GL451."""
-    return [
-        each
-        for each in report.diagnostics
-        if each.severity != "note" and each.code != "GL451" and not (each.known or (each.fix and each.fix.applied))
-    ]
+    return [each for each in report.diagnostics if each.fails_check]

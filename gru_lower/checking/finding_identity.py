@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
+    from gru_lower.report.run_report import Report
 
 _SITE = re.compile(r"^(?P<scope>.*)#(?P<index>\d+):(?P<output>.*)$", re.DOTALL)
 _PLACE = re.compile(r"#\d+:")
@@ -32,6 +34,18 @@ def name_of(node: str) -> str:
     """Return what a finding's node is called: a site's first output, or the name itself."""
     site = _SITE.match(node)
     return site["output"] if site else node
+
+
+def with_contents(report: Report, model: Model) -> Report:
+    """Return a report whose findings say what the nodes are made of that they are about.
+
+    Args:
+        report: What was found.
+        model: The model that it is about.
+
+    """
+    identity = FindingIdentity(model)
+    return replace(report, diagnostics=[replace(each, content=identity.content(each)) for each in report.diagnostics])
 
 
 class FindingIdentity:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gru_lower.diagnostics import diagnostic
+from gru_lower.diagnostics import DOUBT, diagnostic
 from gru_lower.gru.constant_inputs import has_full_lengths, has_known_lengths, has_zero_initial_state
 from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.targets.gru_options import options_at
@@ -117,4 +117,4 @@ def warn_if_not_run(label: str, judgement: Judgement) -> list[Diagnostic]:
     if judgement.evidence == "run":
         return []
     reason = judgement.why or f"what {label} takes was read, not run ({judgement.source})"
-    return [diagnostic("GL451", f"{UNVERIFIED}; {reason}")]
+    return [diagnostic(DOUBT, f"{UNVERIFIED}; {reason}")]
