@@ -322,10 +322,10 @@ def readme(session: nox.Session) -> None:
 
 
 @nox.session
-def precommit(session: nox.Session) -> None:
-    """Let pre-commit install the hooks and run them on a repository of its own."""
+def ci(session: nox.Session) -> None:
+    """Run hooks, action, pytest plugin and the jobs of docs/ci.md as their users do, each in a fresh environment."""
     session.install(".[test]", "pre-commit>=4")
-    session.run("pytest", "-n0", "-m", "precommit", "tests/test_hooks.py", *session.posargs)
+    session.run("pytest", "-n0", "-q", "-m", "ci", "tests/test_ci_as_users.py", *session.posargs)
 
 
 @nox.session

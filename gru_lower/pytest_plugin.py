@@ -1,11 +1,10 @@
-"""A pytest plugin: ``pytest --gru-models GLOB`` makes every model a test item, which lowers it and verifies the result.
+"""A pytest plugin: ``pytest --gru-models MODELS`` makes each model a test item, which lowers and verifies it.
 
 Nothing but pytest is imported until such an item runs.
 """
 
 from __future__ import annotations
 
-import glob
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ _KINDS: dict[str, tuple[Callable[[str], Any], str]] = {
     "gru_cases": (int, "Generated inputs that --gru-models compares on (default: 3)."),
     "gru_seed": (int, "Seed of the inputs that --gru-models generates (default: 0)."),
 }
+_NAMED = pytest.StashKey[list[Path]]()
 _MODELS = pytest.StashKey[set[Path]]()
 
 
@@ -35,11 +35,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--gru-models",
         action="append",
         default=[],
-        metavar="GLOB",
-        help="lower and verify each model that matches, such as 'models/**/*.onnx'; repeatable",
+        metavar="MODELS",
+        help="lower and verify each model of a file, a folder or a pattern such as 'models/**/*.onnx'; repeatable",
     )
     parser.addini(
-        "gru_models", "Globs, from the root: models to lower and verify where they are collected.", "linelist"
+        "gru_models",
+        "Files, folders and patterns, from the root: models to lower and verify where they are collected.",
+        "linelist",
     )
     parser.addini("gru_form", f"What --gru-models lowers a GRU to: {', '.join(FORMS)} (default: auto).", default="auto")
     parser.addini("gru_target", "The target that --gru-models lowers for: a profile's name or path.", default="")
@@ -60,19 +62,33 @@ def pytest_configure(config: pytest.Config) -> None:
     for pattern in patterns:
         models = _matching_files(pattern, config.invocation_params.dir)
         if not models:
-            raise pytest.UsageError(f"--gru-models {pattern}: no file matches")
+            raise pytest.UsageError(f"--gru-models {pattern}: no model matches")
         found.update(models)
-    config.args += [str(path) for path in sorted(found) if str(path) not in config.args]
+    config.stash[_NAMED] = sorted(found)
     for pattern in config.getini("gru_models"):
         found.update(_matching_files(pattern, config.rootpath))
     config.stash[_MODELS] = found
 
 
 def _matching_files(pattern: str, folder: Path) -> list[Path]:
-    """Return the files that match a glob, relative to a folder unless it is absolute."""
-    names = glob.glob(str(folder / Path(pattern).expanduser()), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute ones
-    paths = [Path(os.path.abspath(name)) for name in names]  # noqa: PTH100 - as pytest does: symlinks stay as they are
-    return sorted(path for path in paths if not path.is_dir())
+    """Return the models of a file, a folder or a pattern, relative to a folder unless it is absolute."""
+    from gru_lower.batching.matching_files import matching_files
+
+    names = matching_files(str(Path(pattern).expanduser()), str(folder))
+    return [Path(os.path.abspath(name)) for name in names]  # noqa: PTH100 - as pytest does: symlinks stay as they are
+
+
+@pytest.hookimpl(tryfirst=True)  # before any are deselected
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Add the models of the command line, wherever they lie; as arguments pytest would take no names with brackets."""
+    there = {each.path for each in items if isinstance(each, LowerItem)}
+    for path in session.config.stash.get(_NAMED, []):
+        if path not in there:
+            collector: pytest.Collector = ModelFile.from_parent(session, path=path)
+            session.ihook.pytest_collectstart(collector=collector)
+            report = session.ihook.pytest_make_collect_report(collector=collector)
+            session.ihook.pytest_collectreport(report=report)
+            items += report.result
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

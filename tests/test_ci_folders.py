@@ -9,6 +9,7 @@ import onnx
 import pytest
 
 from ci_runs import FORMATS, ONE_BY_ONE, errors_in, folder, out, words
+from gru_lower.batching.matching_files import matching_files
 from gru_lower.cli.main import run
 from schemas import held_to_schema
 from test_formats import CLEAN, held_to_junit
@@ -90,6 +91,18 @@ def test_a_folder_is_searched_for_what_is_somebodys_own(tmp_path: Path, out: Cal
     assert found == ["UPPER.ONNX", "clean.onnx", "models/a.onnx", "models/deep/found.onnx"]
     run(["check", "venv", "--output-format", "json"])
     assert len(held_to_schema(out())["reports"]) == 1
+
+
+def test_a_folder_that_names_are_relative_to_is_no_pattern() -> None:
+    for name in ("run[3]/a.onnx", "run[3]/b/c.onnx", "run3/d.onnx"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    assert matching_files("*.onnx", "run[3]") == ["run[3]/a.onnx"]
+    assert matching_files("**/*.onnx", "run[3]") == ["run[3]/a.onnx", "run[3]/b/c.onnx"]
+    assert matching_files("b", "run[3]") == ["run[3]/b/c.onnx"]
+    assert matching_files("a.onnx", "run[3]") == ["run[3]/a.onnx"]
+    assert matching_files("none*", "run[3]") == matching_files("none", "run[3]") == []
+    assert matching_files(str(Path("run3").absolute()), "run[3]") == [str(Path("run3/d.onnx").absolute())]
 
 
 def test_a_file_with_a_patterns_name_is_meant_by_itself(out: Callable[[], str]) -> None:

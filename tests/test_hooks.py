@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from gru_lower.cli.main import run
-from readme_commands import copy_checkout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,59 +53,6 @@ def test_what_the_hooks_run(tmp_path: Path) -> None:
     assert run([*check, *map(str, models)]) == 1
     assert run([*fix, *map(str, models)]) == 0
     assert run([*check, *map(str, models)]) == 0
-
-
-@pytest.mark.precommit
-def test_the_hooks_hold_a_commit_back_until_the_model_is_mended(tmp_path: Path) -> None:
-    names = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "PYTHON"))}
-    env = {**kept, **names, "PRE_COMMIT_HOME": str(tmp_path / "home")}
-    hooks, mine = tmp_path / "hooks", tmp_path / "mine"
-    copy_checkout(ROOT, hooks)
-    mine.mkdir()
-
-    def git(folder: Path, *words: str, code: int = 0) -> str:
-        return ran(folder, "git", *words, code=code)
-
-    def ran(folder: Path, *words: str, code: int = 0) -> str:
-        done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
-        said = done.stdout + done.stderr
-        assert done.returncode == code, said
-        return said
-
-    for folder in (hooks, mine):
-        git(folder, "init", "-q")
-    git(hooks, "add", "-A")
-    git(hooks, "commit", "-qm", "hooks")
-    revision = git(hooks, "rev-parse", "HEAD").strip()
-
-    def configure(hook: str) -> None:
-        config = {"repos": [{"repo": str(hooks), "rev": revision, "hooks": [{"id": hook}]}]}
-        (mine / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        git(mine, "add", "-A")
-
-    pre_commit = [sys.executable, "-m", "pre_commit"]
-    ran(hooks, *pre_commit, "validate-manifest", ".pre-commit-hooks.yaml")
-    write(mine / "clean.onnx", clean=True)
-    model = write(mine / "models" / "found.onnx", clean=False)
-    (mine / "readme.txt").write_text("no model", encoding="utf-8")
-
-    configure("gru-lower-check")
-    ran(mine, *pre_commit, "install")
-    before = model.read_bytes()
-    said = git(mine, "commit", "-m", "models", code=1)
-    assert "GL722" in said
-    assert model.read_bytes() == before
-
-    configure("gru-lower-fix")
-    said = git(mine, "commit", "-m", "models", code=1)
-    assert "files were modified by this hook" in said
-    assert "fixed GL722" in said
-    git(mine, "add", "-A")
-    git(mine, "commit", "-m", "models")
-
-    configure("gru-lower-check")
-    assert "Passed" in ran(mine, *pre_commit, "run", "--all-files")
 
 
 # GitHub's action

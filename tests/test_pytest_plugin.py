@@ -57,6 +57,32 @@ def test_each_model_is_an_item(runs: Callable[..., pytest.RunResult], workers: t
     assert "Traceback" not in result.stdout.str()
 
 
+def test_folders_and_patterns_name_models_as_for_every_command(
+    runs: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    odd = pytester.path / "odd [names]" / "a::b"
+    odd.mkdir(parents=True)
+    for name in ("a[1].onnx", "a1.onnx", "ä b.ONNX", "x::y.onnx"):
+        shutil.copy(DIGITS, odd / name)
+    (odd / "notes.txt").write_text("no model", encoding="utf-8")
+    (odd / "round").symlink_to(odd, target_is_directory=True)
+    (pytester.path / "venv" / "lib").mkdir(parents=True)
+    (pytester.path / "venv" / "pyvenv.cfg").touch()
+    shutil.copy(DIGITS, pytester.path / "venv" / "lib" / "foreign.onnx")
+    named = runs("--gru-models", "odd [names]", "--collect-only", "-q", "-k", "lower").outlines[:4]
+    assert named == [f"odd [names]/a::b/{name}::lower" for name in ("a1.onnx", "a[1].onnx", "x::y.onnx", "ä b.ONNX")]
+    for words, count in {
+        ("--gru-models", "."): 7,  # four here, three of every test
+        ("--gru-models", "odd [names]/a::b/a[1].onnx"): 1,
+        ("--gru-models", "models/*.onnx", "--gru-models", "models/digits.onnx"): 2,
+        ("--gru-models", str(pytester.path / "models" / "*.onnx")): 2,
+        ("--gru-models", "venv"): 1,
+    }.items():
+        found = runs(*words, "--collect-only", "-q")
+        assert sum(line.endswith("::lower") for line in found.outlines) == count, words
+        found.stdout.fnmatch_lines([f"{count + 1} tests collected*"])
+
+
 @pytest.mark.slow
 def test_models_are_selected_as_tests_are(runs: Callable[..., pytest.RunResult]) -> None:
     runs("--gru-models", "models/**/*.onnx", "-k", "digits").assert_outcomes(passed=1, deselected=3)
@@ -103,7 +129,7 @@ def test_what_cannot_be_verified_fails_unless_that_is_allowed(
 @pytest.mark.parametrize(
     ("ini", "words", "complaint"),
     [
-        ("", ["--gru-models", "models/*.onx"], "--gru-models models/*.onx: no file matches"),
+        ("", ["--gru-models", "models/*.onx"], "--gru-models models/[*].onx: no model matches"),
         (
             "gru_form = swan",
             ["--gru-models", "models/*.onnx"],

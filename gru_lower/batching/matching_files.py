@@ -26,14 +26,18 @@ def may_be_several(pattern: str) -> bool:
     return has_wildcards(pattern) or Path(pattern).is_dir()
 
 
-def matching_files(pattern: str) -> list[str]:
+def matching_files(pattern: str, folder: str = "") -> list[str]:
     """Return the files that a name stands for, sorted.
 
     Args:
         pattern: A file; a folder, for the ``.onnx`` files in it and below; or a pattern with ``*``, ``?``, ``[abc]``,
             and ``**`` for any number of folders.
+        folder: What it is relative to, ``""`` for the current folder; no pattern, whatever it is called.
 
     """
+    if folder:
+        beside = os.path.join(folder, pattern)  # noqa: PTH118 - as glob spells what it finds
+        pattern = beside if os.path.lexists(beside) else os.path.join(glob.escape(folder), pattern)  # noqa: PTH118
     if Path(pattern).is_dir():
         return sorted(_models_below(pattern))
     if not has_wildcards(pattern):
