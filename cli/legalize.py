@@ -14,7 +14,8 @@ from gru_lower.cli.rewrite_command import Rewritten, rewrite, rewrite_flags
 @rewrite_flags(
     LegalizingOptions,
     "legalized",
-    *("target", "allow_cast", "zero_length_state", "fix_dims", "set", "assume", "name_outputs", "opset", "max_nodes"),
+    *("target", "allow_cast", "prefer", "precision", "zero_length_state", "fix_dims", "set", "assume", "name_outputs"),
+    *("opset", "max_nodes"),
 )
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Rewrite every GRU of MODEL into GRUs that the target runs right, lower only what is left, and verify the result.

@@ -17,7 +17,7 @@ from gru_lower.errors import FOREIGN_FAILURES, GruLowerError
     LoweringOptions,
     "lowered",
     *("form", "zero_length_state", "mask", "batch_hint", "fix_dims", "set", "assume", "name_outputs"),
-    *("vocabulary", "forbid", "target", "opset", "max_nodes", "passes"),
+    *("vocabulary", "forbid", "target", "prefer", "precision", "opset", "max_nodes", "passes"),
 )
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Replace every GRU of MODEL by Scan, Loop, unrolled or single-step subgraphs, and verify the result.

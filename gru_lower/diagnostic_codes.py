@@ -10,7 +10,7 @@ GL2xx  a GRU whose meaning is ambiguous or differs by runtime
 GL3xx  lowering: what was kept, and why
 GL4xx  targets
 GL5xx  verification
-GL6xx  frameworks
+GL6xx  frameworks, and from GL609 on measured speed
 GL7xx  check: what a model would meet
 GL8xx  fusing: what was seen and is no GRU, or was not fused; from GL851 on streaming
 GL9xx  many models, and gru-lower itself
@@ -184,6 +184,14 @@ CODES: dict[str, Code] = {
         "error", "Which GRU is meant is not clear", "name it with --node, or node=, by its name, site or output"
     ),
     "GL607": Code("error", "A framework is not installed", 'pip install "gru-lower[torch]", or another extra'),
+    "GL609": Code(
+        "error", "A target was not measured in the precision that is named", "leave --precision out, or probe --time"
+    ),
+    "GL610": Code("error", "A preference is named and no target", "add --target NAME"),
+    "GL611": Code(
+        "error", "The runner says nothing of time", "let it write __seconds__ beside the outputs; see examples/runners"
+    ),
+    "GL612": Code("error", "Nothing could be timed", "run the command by hand on a model; raise --timeout"),
     "GL701": Code(
         "warning",
         "The target would compute a GRU wrongly, without an error",

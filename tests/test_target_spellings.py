@@ -56,8 +56,8 @@ def model(
     return made
 
 
-def rewritten(command: str, proto: onnx.ModelProto, target: str) -> onnx.ModelProto:
-    result = getattr(gru_lower, command)(proto, target=target)
+def rewritten(command: str, proto: onnx.ModelProto, target: str, **more: str) -> onnx.ModelProto:
+    result = getattr(gru_lower, command)(proto, target=target, **more)
     if result.model.SerializeToString() != proto.SerializeToString():
         assert result.report.verification.status == "equivalent"
     made: onnx.ModelProto = result.model
@@ -232,7 +232,7 @@ class TestMnn:
 
     @pytest.mark.parametrize("command", ["lower", "legalize"])
     def test_names_for_last_states_that_nothing_reads(self, command: str) -> None:
-        made = rewritten(command, two_layers(("Y", ""), ("Y2", "")), "mnn")
+        made = rewritten(command, two_layers(("Y", ""), ("Y2", "")), "mnn", prefer="node")
         states = [node.output[1] for node in made.graph.node if node.op_type == "GRU"]
         assert len(states) == 2
         assert all(states)
@@ -240,7 +240,7 @@ class TestMnn:
 
     @pytest.mark.parametrize("command", ["lower", "legalize"])
     def test_one_alone_gets_none(self, command: str) -> None:
-        made = rewritten(command, two_layers(("Y",), ("Y2", "")), "mnn")
+        made = rewritten(command, two_layers(("Y",), ("Y2", "")), "mnn", prefer="node")
         outputs = [list(filter(None, node.output)) for node in made.graph.node if node.op_type == "GRU"]
         assert outputs == [["Y"], ["Y2"]]
 

@@ -36,6 +36,37 @@ gru-lower probe --runner "python my_npu.py {model} {inputs} {outputs}" -o my_npu
 gru-lower legalize model.onnx --target my_npu.toml
 ```
 
+## The fastest of what is right
+
+Of MNN, OpenCV 5, OpenVINO and tract it was measured how long GRUs take: as the node and in every form and spelling,
+by H, B, T and linear_before_reset. A small model fitted to it stands in the profile. `lower --target` writes what is
+fastest by that, of what the target runs right; `legalize` keeps every GRU that runs right.
+
+| `--prefer` | `lower` | `legalize` |
+|---|---|---|
+| `node` | keeps every GRU that runs right | the default: the same, and rewrites others into GRUs |
+| `speed` | the default: the fastest of what runs right | the same, where that is faster than GRUs |
+| `size` | keeps every GRU that runs right, else the form of the fewest nodes | the same |
+
+The table and the JSON say what was chosen and what it is expected to take (`expected_time`): "unroll: 0.2 of mnn's
+own GRU, measured 3.6.1". They are ratios of one machine's CPU time with one thread, in float32 where nothing else is
+named; other types go by no costs. OpenVINO computes in bfloat16 by default where the CPU has it: what is written then
+is that whose worst ratio is least, and `--precision f32` or `bf16` names the one. Where a flag of the engine's own
+makes its node faster than anything, that is said ("with --useOriginRNNImpl the node takes 0.07"). A form that would
+unroll into more nodes than `--max-nodes` allows is not taken, and what was given up is said. Without a table (`ncnn`,
+`onnxruntime`, ...) all is as with `node`.
+
+For an engine of your own the same runner measures it, with a fourth placeholder for how often to run the model that
+was loaded; it writes the array `__seconds__` beside the outputs (`examples/runners/runner.py` does so). What ends
+early goes on where it was, and `--limit MINUTES` ends it with what was timed by then:
+
+```sh
+gru-lower probe --time --runner "python my_npu.py {model} {inputs} {outputs} --repeat {repeat}" -o my_npu.toml
+gru-lower lower model.onnx --target my_npu.toml
+```
+
+## Who takes what
+
 Columns: linear_before_reset 1 and 0; reverse and bidirectional; layout 1; sequence_lens; initial_h; clip; Relu as the
 candidate's activation; HardSigmoid as the gates'; float16; a dynamic sequence length and batch; no B; no Y_h; no Y.
 

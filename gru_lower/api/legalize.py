@@ -10,6 +10,7 @@ from gru_lower.api.options import LegalizingOptions, OneModel
 from gru_lower.api.public_call import public_call
 from gru_lower.rewriting.assumed_lengths import promised_to_passes
 from gru_lower.rewriting.pipelines import legalizing, naming_outputs
+from gru_lower.rewriting.prefer import preferring
 from gru_lower.rewriting.remaining_nodes import output_of, refuse_remaining
 from gru_lower.rewriting.result import restore_kind
 from gru_lower.rewriting.rewrite_model import rewrite_model
@@ -56,6 +57,7 @@ def legalize_model(model: Model, options: LegalizingOptions) -> Result:
     """
     cast_to = read_profile.load(options.target).dtypes[0] if options.allow_cast else ""
     wanted = target_options(model, options.target, options.fix_dims, options.opset, options.set, options.assume)
+    wanted = preferring(wanted, options.target, options.prefer or "node", options.precision)
     promised = promised_to_passes(options.assume)
     passes = legalizing(
         options.target, wanted, options.zero_length_state, options.opset, cast_to, options.max_nodes, **promised
@@ -86,7 +88,7 @@ def _one_entry_per_gru(sites: list[Site]) -> list[Site]:
         key = site.scope, output_of(site.site)
         before = found.get(key)
         if before is None:
-            if site.message != RUNS_RIGHT:
+            if not site.message.startswith(RUNS_RIGHT) or site.expected is not None:
                 found[key] = site
         elif before.action == "kept":
             found[key] = replace(site, site=before.site)

@@ -9,6 +9,7 @@ from gru_lower.api.options import LoweringOptions, OneModel
 from gru_lower.api.public_call import public_call
 from gru_lower.rewriting.assumed_lengths import promised_to_passes
 from gru_lower.rewriting.pipelines import lowering, naming_outputs
+from gru_lower.rewriting.prefer import preferring, refuse_without_target
 from gru_lower.rewriting.remaining_nodes import refuse_remaining
 from gru_lower.rewriting.result import restore_kind
 from gru_lower.rewriting.rewrite_model import rewrite_model
@@ -54,6 +55,9 @@ def lower_model(model: Model, options: LoweringOptions) -> Result:
     wanted = None
     if options.target is not None:
         wanted = target_options(model, options.target, options.fix_dims, options.opset, options.set, options.assume)
+        wanted = preferring(wanted, options.target, options.prefer or "speed", options.precision)
+    else:
+        refuse_without_target(options.prefer, options.precision)
     passes = options.passes
     if passes is None:
         passes = lowering(

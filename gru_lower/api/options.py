@@ -31,6 +31,8 @@ from gru_lower.api.shared_options import (
     MaxNodes,
     NameOutputs,
     Opset,
+    Precision,
+    Prefer,
     Search,
     Seed,
     SetInputs,
@@ -186,6 +188,8 @@ class LoweringOptions(RewritingOptions, kw_only=True):
             flag="Write only what a target takes; portable: what everybody takes.",
         ),
     ] = None
+    prefer: Prefer = None
+    precision: Precision = None
     opset: Opset = None
     max_nodes: MaxNodes = None
     passes: Annotated[str | None, Doc('Run these passes instead: "normalize-gru,lower-gru{form=scan}".')] = None
@@ -248,6 +252,8 @@ class LegalizingOptions(RewritingOptions, kw_only=True):
     set: SetInputs = None
     assume: AssumedLengths = "nothing"
     name_outputs: NameOutputs = False
+    prefer: Prefer = None
+    precision: Precision = None
     opset: Opset = None
     max_nodes: MaxNodes = None
 

@@ -36,6 +36,23 @@ MaxNodes = Annotated[
         least=1,
     ),
 ]
+Prefer = Annotated[
+    Literal["node", "speed", "size"] | None,
+    Doc(
+        "Where the target runs several things right: ``node`` keeps its GRU, ``speed`` takes what was measured to be "
+        "the fastest there, ``size`` what has the fewest nodes.",
+        flag="Of what the target runs right: its GRU, the fastest, or what has the fewest nodes.",
+        default="speed for lower, node for legalize",
+    ),
+]
+Precision = Annotated[
+    Literal["f32", "bf16"] | None,
+    Doc(
+        "What the target computes in, where it may do either and that makes another form the fastest.",
+        flag="What the target computes in, where another form is the fastest then.",
+        default="either",
+    ),
+]
 SetInputs = Annotated[
     Mapping[str, Any] | None,
     Doc(

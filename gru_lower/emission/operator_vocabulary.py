@@ -9,7 +9,7 @@ gets it:
     Gemm(a, W, c)  →  Add(MatMul(a, Wᵀ), c)          Wᵀ transposed beforehand; Add(c, ...) where c is computed
     Sub(a, b)      →  Add(a, Mul(b, -1))
     Split(x)       →  Slices of it, or Gather of its steps
-    Tanh(x)        →  2 · Sigmoid(2x) - 1
+    Tanh(x)        →  2 · Sigmoid(2x) - 1, or where only its large values are wrong Tanh(Clip(x))
     HardSigmoid, LeakyRelu, Elu, ThresholdedRelu, Softsign, Softplus  →  arithmetic, if they are forbidden by name
 
 A GRU that needs an operator with no other spelling is kept, with a code (GL307).
@@ -53,11 +53,13 @@ class Vocabulary:
     Attributes:
         name: ``"gemm"``, ``"matmul"`` or ``"minimal"``.
         forbidden: Operators it may not write all the same.
+        bounded_tanh: Whether Tanh is written behind a Clip, for runtimes whose Tanh is wrong for large values.
 
     """
 
     name: str = "gemm"
     forbidden: frozenset[str] = frozenset()
+    bounded_tanh: bool = False
 
     def has(self, op_type: str) -> bool:
         """Whether an operator may be written."""
@@ -75,9 +77,10 @@ class Vocabulary:
         return [op_type for op_type in op_types if not self.has(op_type)]
 
 
-def vocabulary_of(name: str, forbid: str) -> Vocabulary:
-    """Read the options of ``lower-gru``: a name, and operators joined by ``+``."""
-    return Vocabulary(name, frozenset(filter(None, forbid.split("+"))))
+def vocabulary_of(name: str, forbid: str, *, bounded_tanh: bool = False) -> Vocabulary:
+    """Read the options of ``lower-gru``: a name, operators joined by ``+``, and how Tanh is written."""
+    forbidden = frozenset(filter(None, forbid.split("+")))
+    return Vocabulary(name, forbidden - {"Tanh"} if bounded_tanh else forbidden, bounded_tanh)
 
 
 def refuse_unknown_operators(op_types: Iterable[str]) -> None:

@@ -137,6 +137,25 @@ def cut(tensor: onnx.TensorProto, count: int, shape: tuple[int, ...]) -> list[on
     return pieces
 
 
+def take_rows(matrix: onnx.TensorProto, start: int, end: int) -> onnx.TensorProto:
+    """Take some consecutive rows of a matrix, as :func:`cut` takes pieces.
+
+    Args:
+        matrix: What :func:`cut` gave, or a tensor like it.
+        start: The first row.
+        end: Behind the last row.
+
+    """
+    row = math.prod(matrix.dims[1:]) * itemsize(matrix.data_type)
+    taken = onnx.TensorProto(data_type=matrix.data_type, dims=(end - start, *matrix.dims[1:]))
+    if is_external(matrix):
+        where = view(matrix)
+        set_view(taken, View(where.location, where.offset + start * row, (end - start) * row))
+    else:
+        taken.raw_data = matrix.raw_data[start * row : end * row]
+    return taken
+
+
 def _check_length(tensor: onnx.TensorProto, length: int) -> None:
     if length != byte_size(tensor):
         raise InvalidModel(

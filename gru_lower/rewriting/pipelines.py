@@ -58,7 +58,8 @@ def legalizing(
 
     """
     both = {"zero_length_state": zero_length_state, **promised}
-    legalize = _step("legalize-gru", target=quoted_target(target), cast_to=cast_to, **both)
+    preferred = {key: value for key, value in wanted.lower_gru.items() if key in ("prefer", "precision")}
+    legalize = _step("legalize-gru", target=quoted_target(target), cast_to=cast_to, **both, **preferred)
     own: dict[str, str | int] = {} if max_nodes is None else {"max_nodes": max_nodes}
     lower = _step("lower-gru", form="auto", **both, **_combined(own, wanted.lower_gru))
     return ",".join(filter(None, (_preparing(opset, wanted), legalize, lower, _finishing(wanted))))

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from gru_lower.targets.costs import Costs
 
 Verdict = Literal["right", "wrong", "rejected"]
 Evidence = Literal["run", "read"]
@@ -132,6 +135,7 @@ class Profile:
         control_flow: Which control flow it takes.
         ops: Limits of single operators.
         columns: How GRUs fare, as a node and in each form.
+        costs: How long they take, ``None`` where that was not measured.
 
     """
 
@@ -158,6 +162,7 @@ class Profile:
     control_flow: ControlFlow = field(default_factory=ControlFlow)
     ops: dict[str, OpLimit] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
+    costs: Costs | None = None
 
     @property
     def label(self) -> str:

@@ -35,6 +35,7 @@ from gru_lower.targets.profile import (
     Together,
     Verdict,
 )
+from gru_lower.targets.read_costs import read_costs
 from gru_lower.targets.validate_toml import (
     check_keys,
     choice_at,
@@ -51,7 +52,7 @@ REQUIRED = ("name", "summary", "opset", "static", "forms")
 OPTIONAL = (
     *("version", "evidence", "source", "dtypes", "vocabulary", "state_rank", "steps", "mask", "quantised_weights"),
     *("name_outputs", "own_constants", "max_nodes", "avoid", "forbid", "allow"),
-    *("control_flow", "ops", *COLUMNS),
+    *("control_flow", "ops", "costs", *COLUMNS),
 )
 CELL_KEYS = ("evidence", "version", "source")
 COLUMN_KEYS = (*CELL_KEYS, *VERDICTS, "all", "untried", "pairs", "together", "cited")
@@ -99,6 +100,7 @@ def parse(text: str) -> Profile:
     for key in ("name", "summary", "version", "source"):
         text_at(key, data.get(key, ""))
     evidence = choice_at("evidence", data.get("evidence", "run"), ("run", "read"))
+    forms = words_at("forms", data["forms"], FORMS)
     profile = Profile(
         name=data["name"],
         summary=data["summary"],
@@ -108,7 +110,7 @@ def parse(text: str) -> Profile:
         opset=range_at("opset", data["opset"]),
         static=flag_at("static", data["static"]),
         dtypes=words_at("dtypes", data.get("dtypes", ["float32"]), DTYPES),
-        forms=words_at("forms", data["forms"], FORMS),
+        forms=forms,
         vocabulary=choice_at("vocabulary", data.get("vocabulary", "gemm"), VOCABULARIES),
         state_rank=int(choice_at("state_rank", str(data.get("state_rank", 2)), ("2", "3"))),
         steps=choice_at("steps", data.get("steps", "auto"), ("auto", "gather")),
@@ -121,6 +123,7 @@ def parse(text: str) -> Profile:
         forbid=words_at("forbid", data.get("forbid", [])),
         allow=words_at("allow", data.get("allow", [])),
         control_flow=_flow(data.get("control_flow", {})),
+        costs=read_costs(data["costs"], forms) if "costs" in data else None,
         ops={op: _limit(f"ops.{op}", limit) for op, limit in table_at("ops", data.get("ops", {})).items()},
     )
     if profile.evidence == "read" and not profile.source:

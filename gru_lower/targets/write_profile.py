@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.targets.option_axes import COARSER, OPTIONS, in_order
 from gru_lower.targets.profile import COLUMNS, VERDICTS
+from gru_lower.targets.read_costs import costs_to_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +61,8 @@ def to_toml(profile: Profile) -> str:
     for name in COLUMNS:
         if name in profile.columns:
             lines += ["", f"[{name}]", *_column(profile.columns[name], profile)]
+    if profile.costs is not None:
+        lines += costs_to_toml(profile.costs)
     return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,8 @@ from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.legalize_gru.apply_plans import apply_plans
 from gru_lower.passes.legalize_gru.plan_rewrites import Planner
 from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
+from gru_lower.targets.costs import PRECISIONS
+from gru_lower.targets.faster_lowered import faster_lowered
 from gru_lower.targets.judge_gru import faults
 from gru_lower.targets.option_axes import DTYPES
 from gru_lower.targets.target_option import profile_of
@@ -17,6 +19,8 @@ from gru_lower.targets.target_option import profile_of
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.legalize_gru.apply_plans import Plan
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
 
 LEFT_ALONE = "no rewrite is needed, or none would serve"
 
@@ -29,6 +33,8 @@ class LegalizeOptions:
         target: The name or path of a profile.
         cast_to: The type to compute in where the GRU's own is not taken; nothing is cast if empty.
         assume: What is promised of sequence_lens: ``nothing``, or ``positive-lengths`` that each is 1 or more.
+        prefer: ``speed`` leaves alone what is faster lowered, by the costs of the target's profile.
+        precision: What the target computes in, see ``lower-gru``.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
 
     """
@@ -37,6 +43,8 @@ class LegalizeOptions:
     cast_to: str = field(default="", metadata={"choices": ("", *DTYPES)})
     assume: str = field(default="nothing", metadata={"choices": ("nothing", "positive-lengths")})
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
+    prefer: str = field(default="node", metadata={"choices": ("node", "speed", "size")})
+    precision: str = field(default="", metadata={"choices": ("", *PRECISIONS)})
 
 
 class LegalizeGru(Pass):
@@ -47,7 +55,8 @@ class LegalizeGru(Pass):
            see :mod:`gru_lower.passes.legalize_gru.plan_rewrites` for the order and the choice.
         2. A GRU that no rewrite makes right is left alone, for ``lower-gru``.
         3. Rewrites write only operators the target takes.
-        4. The node's outputs keep their names; constants are cut or replaced, never computed in the graph.
+        4. With ``prefer=speed``, one that is faster lowered is left to ``lower-gru`` as well.
+        5. The node's outputs keep their names; constants are cut or replaced, never computed in the graph.
     """
 
     name = "legalize-gru"
@@ -78,5 +87,12 @@ class LegalizeGru(Pass):
                 leaves_out_forward=unwritten,
             )
 
+        def plan(gru: GruTraits, settings: RewriteSettings) -> Plan | None:
+            spec, options = gru.spec, gru.options
+            quick = self.options.prefer == "speed"
+            if quick and faster_lowered(profile, spec, options, settings.opset, self.options.precision):
+                return None
+            return planner.plan(gru, settings)
+
         positive = self.options.assume == "positive-lengths"
-        return apply_plans(model, ctx, planner.plan, settings, LEFT_ALONE, positive_lengths=positive)
+        return apply_plans(model, ctx, plan, settings, LEFT_ALONE, positive_lengths=positive)

@@ -64,7 +64,7 @@ def packed(v: Variant, packing: str) -> Variant:
     """Return the variant with what a packing makes of its body."""
     fused = "fused" in packing and v.can_be_fused
     # The scale of X would be another in every step, and its whole numbers would have to be made in every one.
-    inside = packing == "inside" and v.mask != "gate" and not v.products.joins_gates
+    inside = packing == "inside" and v.mask != "gate" and not v.joins_gates and v.projection == "apart"
     return replace(v, fused=fused, projects_inside=inside) if fused or inside else v
 
 

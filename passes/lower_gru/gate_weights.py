@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gru_lower.emission.template import Binding
+    from gru_lower.passes.lower_gru.variant import GateProducts
 
 LARGE = 1 << 20
 """Bytes of an external matrix from which on it is not read to be transposed."""
 
 
-def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Path | None) -> dict[str, Binding]:
+def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Path | None) -> dict[str, TensorProto]:
     """Cut constant weights into the tensors the templates name.
 
     Args:
@@ -45,7 +46,7 @@ def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Pat
     """
     d, h = spec.num_directions, spec.hidden_size
     names = [(prefix_of(direction), gate) for direction in spec.directions for gate in GATES]
-    result: dict[str, Binding] = {}
+    result: dict[str, TensorProto] = {}
     for key in ("W", "R"):
         if key in constants:
             pieces = tensor_values.cut(constants[key], 3 * d, (h, constants[key].dims[2]))
@@ -53,6 +54,48 @@ def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Pat
     if "B" in constants:
         for direction, piece in zip(spec.directions, tensor_values.cut(constants["B"], d, (6, h)), strict=True):
             result |= _biases(spec, tensor_values.to_array(piece, base_dir), prefix_of(direction))
+    return result
+
+
+def joined_tensors(
+    spec: GruSpec, constants: dict[str, TensorProto], base_dir: Path | None, gates: GateProducts, projection: str
+) -> dict[str, Binding]:
+    """Cut constant weights for gates that are computed together.
+
+    Args:
+        spec: The site.
+        constants: W, R and, if there is one, B.
+        base_dir: Where external data lies; only biases are read.
+        gates: As in :class:`gru_lower.passes.lower_gru.variant.Variant`.
+        projection: The same.
+
+    Returns:
+        Tensors by local name. Of a projection that is one product ``W`` [3H, I] and ``b`` [3H], else ``Wzr`` [2H, I]
+        and ``bzr``, or ``Wz`` and ``Wr``, and ``Wh`` and ``bh``; ``R`` [3H, H] and ``Rb`` [3H] of gates that are one
+        product, else ``Rzr`` [2H, H], or ``Rz`` and ``Rr``, ``Rh`` and ``Rbh``.
+
+    """
+    h, single = spec.hidden_size, gate_tensors(spec, constants, base_dir)
+    apart = GATES if gates == "apart" else ("zr", "h")
+    whole = gates == "whole" and spec.linear_before_reset
+    result: dict[str, Binding] = {}
+    for key, parts in (("W", ("",) if projection == "whole" else apart), ("R", ("",) if whole else apart)):
+        matrices = tensor_values.cut(constants[key], spec.num_directions, (len(GATES) * h, constants[key].dims[2]))
+        for direction, matrix in zip(spec.directions, matrices, strict=True):
+            for part in parts:
+                start = h * GATES.index((part or GATES)[0])
+                rows = tensor_values.take_rows(matrix, start, start + h * (len(part) or len(GATES)))
+                result[f"{prefix_of(direction)}{key}{part}"] = rows
+    for p in map(prefix_of, spec.directions) if "B" in constants else ():
+        each = {gate: tensor_values.to_array(single[f"{p}b{gate}"], base_dir) for gate in GATES}
+        for part in ("",) if projection == "whole" else apart:
+            joined = np.concatenate([each[gate] for gate in part or GATES])
+            result[f"{p}b{part}"] = numpy_helper.from_array(joined)
+        if whole:
+            last = tensor_values.to_array(single[f"{p}Rbh"], base_dir)
+            result[f"{p}Rb"] = numpy_helper.from_array(np.concatenate([np.zeros(2 * h, last.dtype), last]))
+        if spec.linear_before_reset:
+            result[f"{p}Rbh"] = single[f"{p}Rbh"]
     return result
 
 
@@ -78,8 +121,8 @@ def _transposed(matrix: TensorProto, base_dir: Path | None, *, read: bool) -> Te
     return numpy_helper.from_array(np.ascontiguousarray(tensor_values.to_array(matrix, base_dir).T))
 
 
-def _biases(spec: GruSpec, biases: np.ndarray[Any, np.dtype[Any]], p: str) -> dict[str, Binding]:
-    result: dict[str, Binding] = {}
+def _biases(spec: GruSpec, biases: np.ndarray[Any, np.dtype[Any]], p: str) -> dict[str, TensorProto]:
+    result: dict[str, TensorProto] = {}
     for i, gate in enumerate(GATES):
         if gate == "h" and spec.linear_before_reset:
             result[f"{p}bh"] = numpy_helper.from_array(biases[2])

@@ -19,6 +19,7 @@ from gru_lower.passes.lower_gru.choose_form import FORMS, Choice, choose_form
 from gru_lower.passes.lower_gru.fold_views import fold_views
 from gru_lower.passes.lower_gru.kept_constants import KeptConstants
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
+from gru_lower.passes.lower_gru.preference import Preference
 from gru_lower.passes.lower_gru.products import FLOAT
 from gru_lower.passes.lower_gru.shared_weights import SharedWeights
 from gru_lower.passes.lower_gru.unrolled_nodes import UnrolledNodes
@@ -67,7 +68,9 @@ class LowerGru(Pass):
         9. For a target, a GRU it runs right is kept, without a code.
         10. Without Gemm in the vocabulary, what stands next to the GRU and only views it otherwise is folded away, see
             :mod:`gru_lower.passes.lower_gru.fold_views`; an output that nothing else reads goes with it.
-        11. Unrolling adds no more nodes than ``max_nodes`` to the model, all its GRUs together (GL016).
+        11. For a target whose costs were measured, and with ``prefer=speed``, the fastest of what it runs right is
+            taken, see :mod:`gru_lower.passes.lower_gru.choose_fastest`.
+        12. Unrolling adds no more nodes than ``max_nodes`` to the model, all its GRUs together (GL016).
     """
 
     name = "lower-gru"
@@ -82,34 +85,34 @@ class LowerGru(Pass):
         positive = self.options.assume == "positive-lengths"
         facts, names = Facts(model, computed=True, positive_lengths=positive), Names(model.proto)
         edits: list[splice.Edit] = []
-        shared = SharedWeights(facts, names)
-        kept = KeptConstants(facts, names)
-        unrolled, forms = UnrolledNodes(self.options, facts), set[str]()
+        shared, kept = SharedWeights(facts, names), KeptConstants(facts, names)
+        unrolled, forms, views = UnrolledNodes(self.options, facts), set[str](), False
         allowed = self.options.forms.split("+") if self.options.forms else FORMS[1:]
         target = profile_of(self.options.target)
+        preference = Preference(target, self.options, facts, unrolled)
         for scope, index, read, site in visit_grus(facts, ctx, result, "lowering"):
             spec = without_idle_inputs(read, scope, facts)
             wish = accepted_forms(target, allowed, scope, index, read, facts)
             quantised = _quantised(scope, read, facts)
+            wanted = preference.of(wish, scope, spec)
+            wish, site.expected = wanted.wish, wanted.expected
             if wish.keep and self.options.form == "auto":
-                site.message = RUNS_RIGHT
+                site.message = wanted.say(RUNS_RIGHT)
                 computed = quantised if wish.takes_quantised("gru") else ()
                 kept.store(scope, index, read, computed, name_y_h=wish.named)
                 result.diagnostics += wish.doubts("gru")
                 continue
             forms.update(form for form in wish.forms if form in possible_forms(spec.seq_length, scope.opset))
-            choice = choose_form(spec, scope.opset, self.options.form, wish.forms)
-            site.code, site.message = choice.code, choice.reason + wish.because(choice.code)
+            choice = choose_form(spec, scope.opset, wanted.form, wish.forms)
+            site.code, site.message = choice.code, wanted.say(choice.reason) + wish.because(choice.code)
             if not choice.form:
                 result.diagnostics.append(_kept(site, self.options))
                 continue
             if choice.form == "unroll":
-                unrolled.expect(scope, index, spec)
+                unrolled.expect(scope, index, spec, wanted.options)
             if unrolled.too_many:
                 continue
-            stays = {key: each for key, each in quantised.items() if key != "B"}
-            if not wish.takes_quantised(choice.form):
-                stays = {}
+            takes = wish.takes_quantised(choice.form)
             replacement = (
                 products
                 if isinstance(products := self.products_for(scope, spec, facts), Choice)
@@ -119,27 +122,27 @@ class LowerGru(Pass):
                     index,
                     spec,
                     choice.form,
-                    self.options,
+                    wanted.options,
                     facts,
                     names,
                     shared,
-                    quantised=stays,
+                    quantised={key: each for key, each in quantised.items() if takes and key != "B"},
                     products=products,
                     runs=ctx.keep_changes,
                 )
             )
             if isinstance(replacement, Choice):
-                site.code, site.message = replacement.code, replacement.reason
-                result.diagnostics.append(_kept(site, self.options))
+                result.diagnostics.append(_kept(site, self.options, replacement))
                 continue
             _enter(site, self.action, choice.form, spec, replacement, ctx)
             if choice.form == "unroll":
                 unrolled.add(spec, replacement.node_count)
             result.diagnostics += wish.doubts(choice.form)
             edits.append(replacement.edit)
+            views = views or wanted.options.vocabulary != "gemm"
         unrolled.refuse_too_many(forms)
         result.modified = splice.apply(model, (edits and [*edits, *shared.edits]) + kept.edits, keeps_order=True)
-        if edits and self.options.vocabulary != "gemm" and not model.proto.training_info:
+        if views and not model.proto.training_info:
             fold_views(model, {name for edit in edits for node in edit.nodes for name in node.output if name})
         if cloned and original is not None and not result.modified:
             _take_clones_back(model, original, result)
@@ -185,8 +188,10 @@ def _quantised(scope: Scope, spec: GruSpec, facts: Facts) -> dict[str, Quantised
     return {key: each for key, each in found.items() if each is not None and key in known}
 
 
-def _kept(site: Site, options: LowerOptions) -> Diagnostic:
-    """Return why a GRU was kept, with a hint at an option that is not in use."""
+def _kept(site: Site, options: LowerOptions, choice: Choice | None = None) -> Diagnostic:
+    """Return why a GRU was kept, with a hint at an option that is not in use; enter another reason, if one is given."""
+    if choice is not None:
+        site.code, site.message, site.expected = choice.code, choice.reason, None
     hint = None
     if site.code == "GL308" and options.form != "auto":
         hint = "use --form auto, or another target"

@@ -9,6 +9,7 @@ from gru_lower.errors import Unsupported
 from gru_lower.nearest_word import did_you_mean
 from gru_lower.passes.lower_gru.choose_form import FORMS
 from gru_lower.passes.lower_gru.choose_packing import PACKINGS
+from gru_lower.targets.costs import PRECISIONS
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,16 @@ class LowerOptions:
         state_rank: Without Gemm, how many axes the states of an unrolled GRU have: 2, [B, H], or 3 with one for time.
         steps: How an unrolled GRU without Gemm is cut into steps: ``auto`` by Slices, ``gather`` by Gathers with int32
             indices.
+        gates: How many products a step's gates are: ``apart`` one each, ``joined`` one for the update and the reset
+            gate, ``whole`` one for all three, which linear_before_reset = 0 does not let be. Constant float weights
+            alone are joined.
+        projection: How many products the projections of the gates are: ``apart`` one each, or as many as the gates;
+            ``whole`` one.
+        tanh: How Tanh is written: ``auto`` as it is where it may be, ``bounded`` behind a Clip.
+        prefer: For a target with measured costs: ``node`` keeps each GRU that it runs right, ``speed`` takes the
+            fastest of what it runs right; ``size`` keeps each, too, and writes the form of the fewest nodes for the
+            rest.
+        precision: The precision the target computes in, ``f32`` or ``bf16``; with none, whichever it may.
         max_nodes: How many nodes unrolling may add to the model, all its GRUs together; 0 for 20,000.
         assume: What is promised of sequence_lens: ``nothing``, or ``positive-lengths`` that each is 1 or more.
         zero_length_state: What Y_h is for a sequence of length 0: ``zero``, as in onnxruntime, or ``initial``.
@@ -52,6 +63,11 @@ class LowerOptions:
     target: str = ""
     state_rank: int = field(default=2, metadata={"choices": ("2", "3")})
     steps: str = field(default="auto", metadata={"choices": ("auto", "gather")})
+    gates: str = field(default="apart", metadata={"choices": ("apart", "joined", "whole")})
+    projection: str = field(default="apart", metadata={"choices": ("apart", "whole")})
+    tanh: str = field(default="auto", metadata={"choices": ("auto", "bounded")})
+    prefer: str = field(default="node", metadata={"choices": ("node", "speed", "size")})
+    precision: str = field(default="", metadata={"choices": ("", *PRECISIONS)})
     max_nodes: int = 0
     assume: str = field(default="nothing", metadata={"choices": ("nothing", "positive-lengths")})
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})

@@ -51,13 +51,24 @@ class UnrolledNodes:
         """Whether there will be so many that nothing is to be written any more."""
         return self._nodes > MARGIN * self._most
 
-    def expect(self, scope: Scope, index: int, spec: GruSpec) -> None:
-        """Count what a GRU will become that is to be unrolled."""
+    @property
+    def left(self) -> int:
+        """How many nodes may still be added."""
+        return self._most - self._nodes
+
+    def of(self, scope: Scope, spec: GruSpec, options: LowerOptions) -> tuple[int, int]:
+        """Return how many nodes the unrolled form of a GRU adds that some options write, and how many steps it has."""
         if (spec.seq_length or 0) < 2:
-            return
-        v = unrolled_variant(scope, spec, self._options, self._facts)
+            return 0, 0
+        v = unrolled_variant(scope, spec, options, self._facts)
         steps = v.seq_length or 0
-        nodes = count_nodes(v) - 1 if steps > 1 else 0
+        return count_nodes(v) - 1 if steps > 1 else 0, steps
+
+    def expect(self, scope: Scope, index: int, spec: GruSpec, options: LowerOptions | None = None) -> None:
+        """Count what a GRU will become that is to be unrolled, by the pass's options or its own."""
+        nodes, steps = self.of(scope, spec, options or self._options)
+        if not steps:
+            return
         name = scope.nodes[index].name or spec.Y or spec.Y_h
         self._nodes += nodes
         self._bytes += nodes * (BYTES_OF_NODE + NAMES_OF_NODE * (len(name) + LETTERS_OF_NAME))

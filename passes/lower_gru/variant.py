@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import Direction, GruSpec
 
 MaskRecipe = Literal["", "gate", "where", "rows"]
+GateProducts = Literal["apart", "joined", "whole"]
 FUSED_WITH_GEMM = frozenset(
     {"Elu", "HardSigmoid", "LeakyRelu", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh", "ThresholdedRelu"}
 )
@@ -60,6 +61,9 @@ class Variant:
         batch_major: Whether sequences come before time in an unrolled GRU, see
             :mod:`gru_lower.passes.lower_gru.forms.step_axes`.
         gathers: Whether an unrolled GRU is cut into steps by Gather, with int32 indices.
+        gates: How many float products a step's gates are: ``"apart"`` one each, ``"joined"`` one for the update and the
+            reset gate, ``"whole"`` one for all three where linear_before_reset lets it.
+        projection: Whether the gates' projections are products of their own, ``"apart"``, or one product, ``"whole"``.
         plain: Whether a Scan's body outputs the state and, for Y, a copy of it, which every runtime with a Scan takes.
 
     """
@@ -91,18 +95,25 @@ class Variant:
     state_rank: int = 2
     batch_major: bool = False
     gathers: bool = False
+    gates: GateProducts = "apart"
+    projection: Literal["apart", "whole"] = "apart"
+
+    @property
+    def joins_gates(self) -> bool:
+        """Whether the update and the reset gate are computed together, as one value [B, 2H]."""
+        return self.products.joins_gates or self.gates != "apart"
 
     @property
     def parts(self) -> tuple[str, ...]:
         """What a projection consists of: a value for each gate, or one for the gates that are computed together."""
-        return ("zr", "h") if self.products.joins_gates else GATES
+        return ("zr", "h") if self.joins_gates else GATES
 
     @property
     def can_be_fused(self) -> bool:
         """Whether onnxruntime would run a sum before g, spelled as a product, in one kernel with g; every g bounded."""
         return (
             self.linear_before_reset
-            and not self.products.joins_gates
+            and not self.joins_gates
             and self.elem_type == TensorProto.FLOAT
             and self.clip is None
             and self.vocabulary.has("Gemm")
@@ -118,7 +129,8 @@ class Variant:
     def can_be_packed(self) -> bool:
         """Whether its Scan can be packed: constant R and Rbh, one pair of activations, no Where in the body."""
         return (
-            not self.products.joins_gates
+            not self.joins_gates
+            and self.projection == "apart"
             and not {"R", "B"} & (self.dynamic | self.quantised)
             and self.vocabulary.has("Gemm")
             and len({(d.f, d.g) for d in self.directions}) == 1

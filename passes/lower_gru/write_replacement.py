@@ -30,7 +30,7 @@ from gru_lower.passes.lower_gru.forms import (
     unroll,
 )
 from gru_lower.passes.lower_gru.forms.quantised_product import OWN_DOMAIN
-from gru_lower.passes.lower_gru.gate_weights import gate_tensors, transposed
+from gru_lower.passes.lower_gru.gate_weights import gate_tensors, joined_tensors, transposed
 from gru_lower.passes.lower_gru.integer_weights import integer_tensors
 from gru_lower.passes.lower_gru.products import FLOAT
 from gru_lower.passes.lower_gru.shared_weights import WeightsOfSite
@@ -126,13 +126,9 @@ def write_replacement(
         if not products.joins_gates and quantised_gates.may_stay(each, v.opset, v.vocabulary)
     }
     if quantised:
-        v = replace(v, quantised=frozenset(quantised))
+        v = replace(v, quantised=frozenset(quantised), gates="apart", projection="apart")
     cut_whole = {key: tensor for key, tensor in weights.items() if key not in quantised}
-    bindings: dict[str, Binding]
-    if products.joins_gates:
-        bindings = dict(integer_tensors(spec, weights, model.base_dir, products))
-    else:
-        bindings = dict(gate_tensors(spec, cut_whole, model.base_dir))
+    bindings = _cut_weights(spec, v, weights if products.joins_gates else cut_whole, model)
     turns = not v.vocabulary.has("Gemm") and not products.joins_gates
     if turns:
         bindings |= transposed(bindings, model.base_dir, read=runs)
@@ -171,6 +167,15 @@ def write_replacement(
     with_shared = [*edit.initializers, *weights_of_site.constants]
     change = Change(spec, spec.narrowed(node), edit.nodes, with_shared, constants, _opsets(v, scope)) if runs else None
     return Replacement(edit, change, op_types.total())
+
+
+def _cut_weights(spec: GruSpec, v: Variant, weights: dict[str, TensorProto], model: Model) -> dict[str, Binding]:
+    """Return constant weights as the tensors that the variant's templates name."""
+    if v.products.joins_gates:
+        return dict(integer_tensors(spec, weights, model.base_dir, v.products))
+    if v.joins_gates or v.projection == "whole":
+        return joined_tensors(spec, weights, model.base_dir, v.gates, v.projection)
+    return dict(gate_tensors(spec, weights, model.base_dir))
 
 
 def _add_scan(
@@ -239,7 +244,7 @@ def _variant(
     spec: GruSpec, opset: int, weights: dict[str, TensorProto], options: LowerOptions, lens: tuple[int, ...] | None
 ) -> Variant:
     dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())
-    vocabulary = vocabulary_of(options.vocabulary, options.forbid)
+    vocabulary = vocabulary_of(options.vocabulary, options.forbid, bounded_tanh=options.tanh == "bounded")
     # For a target, no operator is written for lengths that are known.
     finite = lens is not None and options.packing == "plain"
     mask = choose_mask(spec, "where" if finite else options.mask, known=lens is not None)
@@ -248,6 +253,8 @@ def _variant(
     for_onnxruntime = not plain and vocabulary.has("Gemm")
     preallocates = for_onnxruntime and costs().preallocates(spec.hidden_size, _batch(spec, options))
     rows = lens if mask == "rows" and lens is not None else ()
+    apart = bool(dynamic) or (options.gates, options.projection) == ("apart", "apart")
+    joined = {} if apart else {"gates": options.gates, "projection": options.projection, "preallocates": False}
     return variant_of(
         spec,
         opset,
@@ -256,8 +263,8 @@ def _variant(
         options.zero_length_state,
         vocabulary=vocabulary,
         plain=plain,
-        preallocates=preallocates,
         lens=rows,
+        **{"preallocates": preallocates, **joined},
     )
 
 
@@ -277,6 +284,8 @@ def _unshared(v: Variant, form: str) -> tuple[str, ...]:
 
 def _with_products(v: Variant, products: Products) -> Variant:
     """Return the variant with its products; what only speeds up a Scan may not outgrow weights of a byte each."""
+    if products.joins_gates:
+        v = replace(v, gates="apart", projection="apart")
     small = not products.joins_gates or (v.batch_size or 0) * v.hidden_size <= MOST_ZEROS
     return replace(v, products=products, preallocates=v.preallocates and small)
 

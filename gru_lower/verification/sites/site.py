@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec
     from gru_lower.verification.arrays import Array, Feeds
     from gru_lower.verification.result import Verification
+    from gru_lower.verification.sites.expected_time import ExpectedTime
     from gru_lower.verification.sites.quantisation import Quantisation
 
 Action = Literal[
@@ -37,6 +38,7 @@ class Site:
         message: The same in words.
         nodes_before: Nodes of the site before, 1 for a GRU.
         nodes_after: Nodes in its place, bodies included.
+        expected: What it is expected to take on the target, where that was measured.
         quantisation: What was done to quantise it, and the error that this brings.
         change: The replacement, for verification; ``None`` where nothing was replaced.
         missing_term: Of a recurrence that is no GRU: the term that does not fit.
@@ -56,6 +58,7 @@ class Site:
     nodes_before: int = 1
     nodes_after: int = 1
     preconditions: tuple[str, ...] = ()
+    expected: ExpectedTime | None = None
     quantisation: Quantisation | None = None
     change: Change | SitePair | None = None
     missing_term: str | None = None
@@ -76,6 +79,7 @@ class Site:
             "nodes_before": self.nodes_before,
             "nodes_after": self.nodes_after,
             **({"preconditions": list(self.preconditions)} if self.preconditions else {}),
+            **({} if self.expected is None else {"expected_time": self.expected.to_json()}),
             **({} if self.quantisation is None else {"quantisation": self.quantisation.to_json()}),
         }
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gru_lower.emission.emitter import Emitter, Value
     from gru_lower.gru.activations import Activation
 
+TANH_IS_ONE = 20.0
+"""From here on the hyperbolic tangent is 1 in float64, too."""
 CLIP_INPUTS, RECTIFIERS_BF16, THRESHOLDED_RELU, BROADCAST_MIN_MAX, WHERE = 11, 22, 10, 8, 9
 
 
@@ -81,7 +83,12 @@ def _in_arithmetic(e: Emitter, function: str, x: Value, alpha: float, beta: floa
 
 
 def tanh(e: Emitter, x: Value, name: str) -> Value:
-    """Return the hyperbolic tangent; as ``2 · sigmoid(2x) - 1`` where, as in OpenCV 5, Tanh is NaN from 45 on."""
+    """Return the hyperbolic tangent.
+
+    Where, as in OpenCV 5, Tanh is NaN from 45 on: ``2 · sigmoid(2x) - 1``, or of what is bounded, which is the same.
+    """
+    if e.vocabulary.bounded_tanh:
+        return e.op("Tanh", [clip(e, x, TANH_IS_ONE, f"{name}_bounded")], name)
     if "Tanh" not in e.vocabulary.forbidden:
         return e.op("Tanh", [x], name)
     half = e.op("Sigmoid", [affine(e, x, 2.0, 0.0, f"{name}_twice")], f"{name}_half")

@@ -11,7 +11,8 @@ from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.gru.spec import GATES
 from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks
-from gru_lower.passes.lower_gru.forms.integer_products import GateOfBoth, projected
+from gru_lower.passes.lower_gru.forms.integer_products import projected
+from gru_lower.passes.lower_gru.forms.joined_gates import GateOfBoth, gate_parts
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
@@ -55,13 +56,21 @@ def _products(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> It
     if v.products.joins_gates:
         yield from projected(e, v, e.shared("valid rows of X", lambda: _valid_rows(e, v, given)), p)
         return
-    for gate in GATES:
-        bias = e.value(f"{p}b{gate}") if "B" in v.has else None
-        if bias is None and v.adds_products:
-            bias = e.tensor("no_bias", zeros((v.hidden_size,)))
-        one_entry, computed = v.hidden_size == v.input_size == 1, "B" in v.dynamic
-        weight = e.value(f"{p}W{gate}")
-        yield e.gemm(given.rows, weight, bias, f"{p}X{gate}", computed=computed, one_entry=one_entry)
+    if v.projection == "whole":
+        value = e.gemm(given.rows, e.value(f"{p}W"), _bias(e, v, p, ""), f"{p}X_all")
+        yield from gate_parts(e, v, value, [f"{p}X{part}" for part in v.parts])
+        return
+    for part in v.parts:
+        one_entry, computed = v.hidden_size == v.input_size == len(part) == 1, "B" in v.dynamic
+        weight, bias = e.value(f"{p}W{part}"), _bias(e, v, p, part)
+        yield e.gemm(given.rows, weight, bias, f"{p}X{part}", computed=computed, one_entry=one_entry)
+
+
+def _bias(e: Emitter, v: Variant, p: str, part: str) -> Value | None:
+    """Return what is added to the projection of a part, or with ``""`` of all gates."""
+    if "B" in v.has:
+        return e.value(f"{p}b{part}")
+    return e.tensor("no_bias", zeros((v.hidden_size * (len(part) or len(GATES)),))) if v.adds_products else None
 
 
 def _valid_rows(e: Emitter, v: Variant, given: Inputs) -> Value:
@@ -83,7 +92,7 @@ def project_steps(
 
 def projection_of(v: Variant, parts: Sequence[Value]) -> Projection[Any]:
     """Return the projection of one step, by gates, of its :attr:`Variant.parts`."""
-    if not v.products.joins_gates:
+    if not v.joins_gates:
         return Projection(*parts)
     both, candidate = parts
     return Projection(GateOfBoth(both, 0), GateOfBoth(both, 1), candidate)

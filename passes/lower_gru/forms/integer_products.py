@@ -15,10 +15,11 @@ less, which counts for small H.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
+from gru_lower.passes.lower_gru.forms.joined_gates import GateOfBoth
 from gru_lower.passes.lower_gru.forms.quantised_product import Quantised, Size, dynamically, multiplied, product
 
 if TYPE_CHECKING:
@@ -31,19 +32,6 @@ WIDTHS = {"R": 3, "Rzr": BOTH, "Rh": 1}
 """How many gates a recurrent weight is for."""
 SEVEN_BITS = 63
 """How many steps there are to either side in seven bits."""
-
-
-class GateOfBoth(NamedTuple):
-    """The update or the reset gate, as a half of a value [B, 2H] that holds both.
-
-    Attributes:
-        both: The value.
-        place: 0 for the update gate, 1 for the reset gate.
-
-    """
-
-    both: Value
-    place: int
 
 
 def projected(e: Emitter, v: Variant, rows: Value, p: str) -> list[Value]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from gru_lower.graph.bounded_arrays import identity
 from gru_lower.gru.step_equations import step
 from gru_lower.passes.lower_gru.forms import activation_nodes
-from gru_lower.passes.lower_gru.forms.integer_products import GateOfBoth, IntegerProducts
+from gru_lower.passes.lower_gru.forms.integer_products import IntegerProducts
+from gru_lower.passes.lower_gru.forms.joined_gates import FloatProducts, GateOfBoth
 from gru_lower.passes.lower_gru.forms.sequence_lens_masks import new_or_old
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
@@ -33,12 +34,14 @@ class StepAlgebra:
     def __init__(self, e: Emitter, v: Variant, prefix: str, g: Activation) -> None:
         """Keep the parts."""
         self._e, self._v, self._p, self._g = e, v, prefix, g
-        self._integers = IntegerProducts(e, v, prefix) if v.products.joins_gates else None
+        self._joined: IntegerProducts | FloatProducts | None = None
+        if v.joins_gates:
+            self._joined = (IntegerProducts if v.products.joins_gates else FloatProducts)(e, v, prefix)
 
     def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
-        """Return ``state Rᵀ + plus``, one Gemm."""
-        if self._integers is not None:
-            return self._integers.recurrent(gate, state, plus)
+        """Return ``state Rᵀ + plus``, one Gemm; of the update and the reset gate together where they are one value."""
+        if self._joined is not None:
+            return self._joined.recurrent(gate, state, plus)
         weight, one_entry = self._e.value(f"{self._p}R{gate}"), self._v.hidden_size == 1
         return self._e.gemm(state, weight, plus, f"pre_{gate}", computed=True, one_entry=one_entry)
 
@@ -47,8 +50,8 @@ class StepAlgebra:
         bias = self._e.value(f"{self._p}Rbh") if "B" in self._v.has else None
         if state is None:
             return bias
-        if self._integers is not None:
-            return self._integers.candidate(state)
+        if self._joined is not None:
+            return self._joined.candidate(state)
         weight, one_entry = self._e.value(f"{self._p}Rh"), self._v.hidden_size == 1
         return self._e.gemm(state, weight, bias, "recurrent_h", computed="B" in self._v.dynamic, one_entry=one_entry)
 
@@ -69,7 +72,8 @@ class StepAlgebra:
         return activation_nodes.activation(self._e, function, value, name)
 
     def _gates(self, function: Activation, both: Value) -> list[Value]:
-        return self._e.split(self.activation(function, both, "ZtRt"), self._v.hidden_size, ["Zt", "Rt"], axis=-1)
+        axis = -1 if self._v.products.joins_gates else self._v.state_rank - 1
+        return self._e.split(self.activation(function, both, "ZtRt"), self._v.hidden_size, ["Zt", "Rt"], axis=axis)
 
     def mul(self, left: Value, right: Value, name: str) -> Value:
         """Multiply."""

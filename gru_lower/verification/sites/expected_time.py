@@ -1,0 +1,55 @@
+"""What a GRU is expected to take on a target as what it became, for the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ABOUT = 0.97
+"""From here on something takes as long as what it is compared to."""
+
+
+@dataclass(frozen=True)
+class ExpectedTime:
+    """What was chosen by measured costs, and what it is expected to take.
+
+    Attributes:
+        chosen: ``"gru"``, or the form.
+        ratios: What it takes of what it is compared to, by precision; ``""`` where the target has one only.
+        of: What that is: the target's own GRU, or the form that would be written without costs.
+        measured: The version of the target it was measured on.
+        faster_with: A flag of the target's with which the node takes less than what was chosen, and what it takes.
+        given_up: A faster form that was not written, and why.
+
+    """
+
+    chosen: str
+    ratios: Mapping[str, float]
+    of: str
+    measured: str
+    faster_with: str = ""
+    given_up: str = ""
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        each = [f"{ratio:.2g}" + (f" in {precision}" if precision else "") for precision, ratio in self.ratios.items()]
+        said = f"{self.chosen}: {' and '.join(each)} of {self.of}, measured {self.measured}".rstrip()
+        if self.chosen == "gru":
+            said = f"nothing measured is faster ({self.measured})"
+        elif self.of.endswith(f"its {self.chosen}") and min(self.ratios.values()) >= ABOUT:
+            said = f"{self.chosen}: of what it takes nothing measured is faster ({self.measured})"
+        return "; ".join(filter(None, (said, self.given_up, self.faster_with)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that stands in the JSON report."""
+        return {
+            "chosen": self.chosen,
+            "ratio": {precision or "any": float(f"{ratio:.3g}") for precision, ratio in self.ratios.items()},
+            "of": self.of,
+            "measured": self.measured,
+            **({"faster_with": self.faster_with} if self.faster_with else {}),
+            **({"given_up": self.given_up} if self.given_up else {}),
+        }
