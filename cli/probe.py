@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gru_lower.cli import printing_options
+
+if TYPE_CHECKING:
+    from gru_lower.graph.atomic_file import AtomicFile
+
+PRECISIONS = ("f32", "bf16")
 
 
 @click.command("probe", short_help="Find out what a target takes, by running small models on it.")
@@ -27,6 +32,21 @@ from gru_lower.cli import printing_options
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Models to run at a time.")
 @click.option("--quick", is_flag=True, help="Each option by itself alone, no two together.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights, inputs and draws.")
+@click.option("--time", is_flag=True, help="Time each form and spelling, too, so that lower can take the fastest.")
+@click.option(
+    "--verdicts", metavar="NAME|FILE", help="With --time: the profile that says what is right; probes nothing."
+)
+@click.option(
+    "--limit",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="MINUTES",
+    help="With --time: how long to time at most; what was timed by then counts.  [default: no limit]",
+)
+@click.option(
+    "--precision", type=click.Choice(PRECISIONS), help="With --time: what the runner lets the target compute in."
+)
+@click.option("--flags", default="", help="With --time: flags of the target's own that the runner gives it.")
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
 @printing_options.report_printing
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
@@ -35,16 +55,23 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     The runner is given a model and its inputs, writes the outputs, and ends with 0 if it ran. A few hundred models are
     run, about a thousand if the target takes everything; --quick runs a quarter of them, and a GRU with two unusual
     options is then not trusted on the target.
+
+    With --time the command also has {repeat}: how often to run the model once it is loaded and warm. The runner writes
+    the array __seconds__ beside the outputs, what each run took. A run that is ended goes on where it was.
     """
     from gru_lower.cli.progress_bar import progress_bar
-    from gru_lower.cli.render_targets import show_probed, write_targets
+    from gru_lower.cli.render_targets import show_probed, show_timed, write_targets
     from gru_lower.cli.terminal import Terminal
     from gru_lower.graph.atomic_file import AtomicFile
     from gru_lower.graph.write_model import check_target
     from gru_lower.probing.probe import ProbeOptions, probe
     from gru_lower.probing.runner import CommandRunner
+    from gru_lower.probing.timing.time_by_command import journal_of, time_by_command
+    from gru_lower.probing.timing.timer import untimed
+    from gru_lower.targets import read_profile
     from gru_lower.targets.write_profile import to_toml
 
+    _refuse_without_time(o)
     check_target(o["output"], overwrite=o["overwrite"])
     terminal = Terminal(o, aside=True)
     how = ProbeOptions(
@@ -55,11 +82,44 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         jobs=o["jobs"],
         seed=o["seed"],
     )
+    found = timed = None
     with progress_bar(terminal) as progress:
-        found = probe(CommandRunner(o["runner"], o["timeout"]), how, progress)
-    with AtomicFile(o["output"], overwrite=o["overwrite"]) as file:
-        file.handle.write(to_toml(found.profile).encode("utf-8"))
-    if terminal.for_person:
+        if o["verdicts"]:
+            profile = read_profile.load(o["verdicts"])
+        else:
+            found = probe(CommandRunner(untimed(o["runner"]), o["timeout"]), how, progress)
+            profile = found.profile
+        if found is not None:
+            _write(AtomicFile(o["output"], overwrite=o["overwrite"]), to_toml(profile))
+        if o["time"]:
+            timed = time_by_command(
+                o["runner"],
+                profile,
+                o["timeout"],
+                journal=journal_of(o["output"]),
+                limit=o["limit"] * 60,
+                version=o["target_version"],
+                precision=o["precision"] or "",
+                flags=o["flags"],
+                progress=progress,
+            )
+            profile = timed.profile
+            _write(AtomicFile(o["output"], overwrite=found is not None or o["overwrite"]), to_toml(profile))
+            journal_of(o["output"]).unlink(missing_ok=True)
+    if terminal.for_person and found is not None:
         show_probed(terminal, found, str(o["output"]))
-    write_targets(terminal, [found.profile], "probe")
+    if terminal.for_person and timed is not None:
+        show_timed(terminal, timed, str(o["output"]))
+    write_targets(terminal, [profile], "probe")
     return 0
+
+
+def _write(file: AtomicFile, text: str) -> None:
+    with file:
+        file.handle.write(text.encode("utf-8"))
+
+
+def _refuse_without_time(o: dict[str, Any]) -> None:
+    given = next((name for name in ("verdicts", "limit", "precision", "flags") if o[name]), None)
+    if given and not o["time"]:
+        raise click.UsageError(f"--{given} goes with --time.")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from gru_lower.cli.terminal import Terminal
     from gru_lower.probing.probe import Probed
+    from gru_lower.probing.timing.time_target import Timed
     from gru_lower.targets.profile import Profile
 
 COLOURS = {"right": "green", "wrong": "bold red", "rejected": "yellow", "unknown": "dim"}
@@ -81,6 +82,18 @@ def show_probed(terminal: Terminal, found: Probed, path: str) -> None:
         terminal.detail(1, f"{what}: {reason}")
     terminal.line(f"{found.runs} models were run")
     terminal.line(f"Wrote {path}")
+
+
+def show_timed(terminal: Terminal, timed: Timed, path: str) -> None:
+    """Print what timing found: for some sizes, what is the fastest, and what it takes of the target's own GRU."""
+    from gru_lower.probing.timing.time_by_command import SIZES_SHOWN, fastest_by_size  # with onnx, for a probe alone
+
+    show_table(terminal, SIZES_SHOWN, fastest_by_size(timed), right=SIZES_SHOWN[:3])
+    for what, reason in timed.reasons.items():
+        terminal.detail(1, f"{what}: {reason}")
+    if timed.left:
+        terminal.line(f"{timed.left} sizes were not timed: the costs are fitted to those that were")
+    terminal.line(f"Wrote the costs to {path}")
 
 
 def write_targets(terminal: Terminal, profiles: Sequence[Profile], command: str) -> None:

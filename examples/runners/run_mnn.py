@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import MNN
 import numpy as np
@@ -17,21 +17,43 @@ from MNN import expr
 
 from runner import Array, Arrays, main, names
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def run(model: str, feeds: Arrays) -> Arrays:
-    """Convert the model in a process of its own, since the converter may abort, and run it."""
+
+def prepare(model: str, feeds: Arrays, flags: str = "", threads: str = "4") -> Callable[[], Arrays]:
+    """Convert the model in a process of its own, since the converter may abort, and load it.
+
+    Args:
+        model: Its path.
+        feeds: An array per input.
+        flags: Of the converter, besides those it always gets.
+        threads: Of the CPU.
+
+    """
     inputs, outputs = names(model)
     with tempfile.TemporaryDirectory() as folder:
         converted = str(Path(folder) / "model.mnn")
-        _convert(model, converted)
-        net = MNN.nn.load_module_from_file(converted, inputs, outputs)
-    results = net.onForward([_variable(feeds[name]) for name in inputs])
-    return {name: np.array(value.read()) for name, value in zip(outputs, results, strict=True)}
+        _convert(model, converted, flags.split())
+        runtime = MNN.nn.create_runtime_manager(({"backend": "CPU", "numThread": int(threads), "precision": "normal"},))
+        net = MNN.nn.load_module_from_file(converted, inputs, outputs, runtime_manager=runtime)
+    given = [_variable(feeds[name]) for name in inputs]
+
+    def call() -> Arrays:
+        results = net.onForward(given)
+        return {name: np.array(value.read()) for name, value in zip(outputs, results, strict=True)}
+
+    return call
 
 
-def _convert(model: str, converted: str) -> None:
+def run(model: str, feeds: Arrays) -> Arrays:
+    """Load the model and run it once."""
+    return prepare(model, feeds)()
+
+
+def _convert(model: str, converted: str, flags: list[str]) -> None:
     options = ["-f", "ONNX", "--modelFile", model, "--MNNModel", converted, "--bizCode", "gru", "--keepInputFormat"]
-    command = [sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)", *options]
+    command = [sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)", *options, *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if not Path(converted).exists():
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
@@ -45,4 +67,4 @@ def _variable(array: Array) -> Any:  # noqa: ANN401 - MNN has no types
 
 
 if __name__ == "__main__":
-    sys.exit(main(run))
+    sys.exit(main(prepare))

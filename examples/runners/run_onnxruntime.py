@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import onnxruntime
 
 from runner import Arrays, main
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def run(model: str, feeds: Arrays) -> Arrays:
-    """Run the model as it is."""
+
+def prepare(model: str, feeds: Arrays, threads: str = "1") -> Callable[[], Arrays]:
+    """Load the model as it is.
+
+    Args:
+        model: Its path.
+        feeds: An array per input.
+        threads: Of the CPU.
+
+    """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    options.intra_op_num_threads, options.log_severity_level = int(threads), 3
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     outputs = [value.name for value in session.get_outputs()]
-    return dict(zip(outputs, session.run(outputs, feeds), strict=True))
+    return lambda: dict(zip(outputs, session.run(outputs, feeds), strict=True))
+
+
+def run(model: str, feeds: Arrays) -> Arrays:
+    """Load the model and run it once."""
+    return prepare(model, feeds)()
 
 
 if __name__ == "__main__":
-    sys.exit(main(run))
+    sys.exit(main(prepare))

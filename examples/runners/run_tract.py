@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import tract
 
 from runner import Arrays, main, names
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def run(model: str, feeds: Arrays) -> Arrays:
-    """Optimise the model as it stands, its symbolic dims included, and run it."""
+
+def prepare(model: str, feeds: Arrays) -> Callable[[], Arrays]:
+    """Optimise the model as it stands, its symbolic dims included."""
     _, outputs = names(model)
     graph = tract.onnx().load(model)
     order = [graph.input_name(index) for index in range(graph.input_count())]
     try:
-        results = graph.into_model().into_runnable().run([feeds[name] for name in order])
+        state = graph.into_model().into_runnable().spawn_state()
     except tract.TractError as error:
-        raise RuntimeError(str(error).partition("Stack backtrace")[0]) from error
-    return {name: value.to_numpy() for name, value in zip(outputs, results, strict=True)}
+        raise _shortened(error) from error
+
+    given = [tract.Tensor.from_numpy(feeds[name]) for name in order]
+
+    def call() -> Arrays:
+        try:
+            results = state.run(given)
+        except tract.TractError as error:
+            raise _shortened(error) from error
+        return {name: value.to_numpy() for name, value in zip(outputs, results, strict=True)}
+
+    return call
+
+
+def run(model: str, feeds: Arrays) -> Arrays:
+    """Optimise the model and run it once."""
+    return prepare(model, feeds)()
+
+
+def _shortened(error: tract.TractError) -> RuntimeError:
+    return RuntimeError(str(error).partition("Stack backtrace")[0])
 
 
 if __name__ == "__main__":
-    sys.exit(main(run))
+    sys.exit(main(prepare))

@@ -1,16 +1,20 @@
-"""What every runner shares: the command's arguments, the files, the exit status, the reason.
+"""What every runner shares: the command's arguments, the files, the exit status, the reason, and timing.
 
-A runner is one function ``run(model, feeds)`` and ``sys.exit(main(run))``. Its command is::
+A runner is one function and ``sys.exit(main(prepare))``. Its command is::
 
-    python run_ENGINE.py {model} {inputs} {outputs}
+    python run_ENGINE.py {model} {inputs} {outputs} [--repeat N] [--set NAME=VALUE ...]
 
 ``inputs`` is an .npz with an array per input of the graph, ``outputs`` the one to write, with an array per output. The
-exit status is 0 if the engine ran the model. Otherwise the last line on stderr says why it did not.
+exit status is 0 if the engine ran the model. Otherwise the last line on stderr says why it did not. With ``--repeat N``
+the model is loaded once, warmed up and run N times; beside the outputs stands the array ``__seconds__`` then, the
+seconds that each run took.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,27 +25,63 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
+SECONDS = "__seconds__"
+WARM_UP = 3
+CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
+BLOCK = 1e-3
+"""Seconds that are timed at a time at least: far above the clocks' own cost."""
 
 
-def main(run: Callable[[str, Arrays], Arrays]) -> int:
+def main(run: Callable[..., Any]) -> int:
     """Run one model and return the exit status.
 
     Args:
-        run: Takes the model's path and an array per input name, returns an array per output name; raises if it cannot.
+        run: Takes the model's path, an array per input name, and settings by keyword, if there are any. Returns an
+            array per output name; or, so that it can be timed, a function that runs the loaded model and returns them.
+            Raises if it cannot.
 
     """
-    model, inputs, outputs = sys.argv[1:]
-    with np.load(inputs) as given:
-        feeds = dict(given)
+    given = _arguments()
+    with np.load(given.inputs) as arrays:
+        feeds = dict(arrays)
     try:
-        results = run(model, feeds)
+        prepared = run(given.model, feeds, **dict(each.split("=", 1) for each in given.set))
+        results = prepared() if callable(prepared) else prepared
+        taken = {SECONDS: seconds(prepared, given.repeat, given.clock)} if given.repeat else {}
     except Exception as error:  # noqa: BLE001 - whatever an engine raises, the model was rejected
         why = reason(error)
     else:
-        np.savez(outputs, **as_declared(model, results))  # type: ignore[arg-type] # no output is called allow_pickle
+        np.savez(given.outputs, **as_declared(given.model, results), **taken)  # type: ignore[arg-type] # no output is called allow_pickle
         return 0
     print(why, file=sys.stderr)  # only now: what the error held on to may say something when it goes
     return 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    for name in ("model", "inputs", "outputs"):
+        parser.add_argument(name)
+    parser.add_argument("--repeat", type=int, default=0, help="load once, run so often, and write how long each took")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="time that passes, or the process's CPU time")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the engine's")
+    return parser.parse_args()
+
+
+def seconds(call: Callable[[], Arrays], repeat: int, clock: str = "wall") -> Array:
+    """Return the seconds that each of some runs took, [repeat], after a few that are not counted."""
+    if not callable(call):
+        raise TypeError("this runner loads the model anew for each run: it has nothing to repeat")
+    read = CLOCKS[clock]
+    shortest = min(_block(call, time.perf_counter, 1) for _ in range(WARM_UP))
+    block = max(1, round(BLOCK / max(shortest, 1e-9)))
+    return np.array([_block(call, read, block) for _ in range(repeat)])
+
+
+def _block(call: Callable[[], Arrays], read: Callable[[], float], block: int) -> float:
+    begun = read()
+    for _ in range(block):
+        call()
+    return (read() - begun) / block
 
 
 def reason(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.model import Model
@@ -12,10 +13,15 @@ from gru_lower.rewriting.rewrite_model import rewrite_model
 from gru_lower.targets.option_axes import AXIS_OF, PLAIN, band, with_options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnx import ModelProto
+
     from gru_lower.probing.probe_model import ProbeModel
     from gru_lower.targets.profile import Profile
 
 Options = frozenset[str]
+NO_SPELLING: Mapping[str, str] = MappingProxyType({})
 
 
 def plain_options(column: str, opset: int, *extra: str) -> Options:
@@ -47,20 +53,37 @@ def model_of(
     made = gru_models.gru_model(options, opset, seed, factor)
     if column == "gru":
         return made
-    held = Model(made.model)
-    passes = lowering(
-        column,
-        "zero",
-        forms=column,
-        vocabulary=profile.vocabulary,
-        mask=profile.mask,
-        state_rank=profile.state_rank,
-        steps=profile.steps,
-        forbid="+".join(sorted(profile.unwritten(opset))),
-        packing="plain",
-    )
+    lowered = lowered_model(made.model, column, profile, opset)
+    return None if lowered is None else replace(made, model=lowered)
+
+
+def lowered_model(
+    model: ModelProto, form: str, profile: Profile, opset: int, spelling: Mapping[str, str] = NO_SPELLING
+) -> ModelProto | None:
+    """Return a model whose GRUs are lowered to a form as a target wants it, ``None`` where they are not.
+
+    Args:
+        model: The model; it is not changed.
+        form: The form.
+        profile: The target.
+        opset: The model's opset.
+        spelling: Further options of ``lower-gru``, before the target's own.
+
+    """
+    held = Model(model).copy()
+    spelled: dict[str, str | int] = {
+        "forms": form,
+        "vocabulary": profile.vocabulary,
+        "mask": profile.mask,
+        "state_rank": profile.state_rank,
+        "steps": profile.steps,
+        "forbid": "+".join(sorted(profile.unwritten(opset))),
+        "packing": "plain",
+        **spelling,
+    }
+    passes = lowering(form, "zero", None, None, **spelled)
     passes += f",respell-nodes{{target={profile.name}}}" if profile.not_of_constants else ""
     passes += ",part-constants" if profile.own_constants else ""
     sites = rewrite_model(held, passes, None).report.sites
-    lowered = all(site.action == "lowered" and site.form == column for site in sites)
-    return replace(made, model=held.proto) if lowered else None
+    lowered = sites and all(site.action == "lowered" and site.form == form for site in sites)
+    return held.proto if lowered else None

@@ -1,0 +1,62 @@
+"""The ways to write a GRU that are timed on a target: the node, and each form it takes in each spelling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gru_lower.targets.costs import NODE, Way
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gru_lower.targets.costs import Size
+    from gru_lower.targets.profile import Profile
+
+STATIC_FORMS = ("step", "unroll")
+PRODUCTS: tuple[dict[str, str], ...] = (
+    {},
+    {"projection": "whole"},
+    {"gates": "joined"},
+    {"gates": "joined", "projection": "whole"},
+    {"gates": "whole", "projection": "whole"},
+)
+"""How many products a step's gates, and their projections, are."""
+WITHOUT_GEMM = {"vocabulary": "matmul", "state_rank": "3"}
+FEW = (0, 3, 4)
+"""Those of :data:`PRODUCTS` that forms with control flow, and steps without Gemm, are tried with."""
+
+
+def ways_to_time(profile: Profile) -> list[Way]:
+    """Return the ways to write a GRU for a target, the node first.
+
+    A vocabulary that is narrower than the widest was found to be needed, and stays.
+
+    Args:
+        profile: What the target takes.
+
+    """
+    ways = [Way(NODE)]
+    ways += [Way(form, tuple(each.items())) for form in profile.forms for each in _spellings(profile, form)]
+    return ways
+
+
+def _spellings(profile: Profile, form: str) -> Iterator[dict[str, str]]:
+    bounded = {"tanh": "bounded"} if "Tanh" in profile.avoid else {}
+    if bounded:
+        yield {}
+    if form not in STATIC_FORMS:
+        yield from (PRODUCTS[place] | bounded for place in FEW)
+        return
+    yield from (each | bounded for each in PRODUCTS)
+    if profile.vocabulary == "gemm":
+        yield from (WITHOUT_GEMM | PRODUCTS[place] | bounded for place in FEW)
+
+
+def fits(way: Way, size: Size) -> bool:
+    """Whether a way is one for a sequence of that length, and no other one is written the same."""
+    spelled = dict(way.spelling)
+    if size.steps == "first" and spelled.get("gates", "apart") == "whole" and not size.linear_before_reset:
+        return False
+    if not size.linear_before_reset and spelled.get("gates") == "whole":
+        return False
+    return way.form == NODE or (way.form == "step") == (size.length == 1)
