@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import onnx
 
+MORE: tuple[dict[str, Any], ...] = ({}, {"prefer": "node"})
 SMALL = Size(16, 16, 1, 20, state=False, linear_before_reset=0)
 
 
@@ -93,7 +94,7 @@ class TestLower:
 
     def test_a_target_without_costs_gets_what_it_got(self) -> None:
         for target in ("ncnn", "onnxruntime", "portable"):
-            made = [gru_lower.lower(model(), target=target, **more).model for more in ({}, {"prefer": "node"})]
+            made = [gru_lower.lower(model(), target=target, **more).model for more in MORE]
             assert made[0].SerializeToString() == made[1].SerializeToString()
 
 
@@ -128,7 +129,7 @@ class TestPrecision:
         assert caught.value.code == "GL609"
 
     @pytest.mark.parametrize("option", [{"prefer": "speed"}, {"precision": "f32"}])
-    def test_without_a_target_there_is_nothing_to_choose_by(self, option: dict[str, str]) -> None:
+    def test_without_a_target_there_is_nothing_to_choose_by(self, option: dict[str, Any]) -> None:
         with pytest.raises(GruLowerError) as caught:
             gru_lower.lower(model(), **option)
         assert caught.value.code == "GL610"
@@ -142,7 +143,7 @@ def test_a_flag_of_the_target_is_named() -> None:
 @pytest.mark.parametrize("target", ["mnn", "opencv5", "openvino", "tract"])
 @pytest.mark.parametrize("prefer", ["speed", "size"])
 @pytest.mark.parametrize("sizes", [{}, {"length": 1}, {"length": 1, "state": True}, {"hidden": 96, "batch": 3}])
-def test_the_numbers_are_the_same(target: str, prefer: str, sizes: dict[str, Any]) -> None:
+def test_the_numbers_are_the_same(target: str, prefer: Any, sizes: dict[str, Any]) -> None:
     for lbr in (0, 1):
         size = Size(**{**SMALL.__dict__, **sizes, "linear_before_reset": lbr})
         case = timed_model(size, read_profile.load(target).best_opset)
