@@ -39,7 +39,7 @@ def as_sarif(runs: Runs) -> Iterator[str]:
         said = (_notification(run, place, run.error) for place, run in _placed(runs) if run.error)
         yield from array(said, 5, ensure_ascii=False)
     yield '\n        }\n      ],\n      "artifacts": '
-    yield from array((_artifact(run) for place, run in _placed(runs) if place is not None), 3, ensure_ascii=False)
+    yield from array(_artifacts(runs), 3, ensure_ascii=False)
     yield ',\n      "results": '
     results = (each for place, run in _placed(runs) if place is not None for each in _results(run, place, codes))
     yield from array(results, 3, ensure_ascii=False)
@@ -47,11 +47,19 @@ def as_sarif(runs: Runs) -> Iterator[str]:
 
 
 def _placed(runs: Runs) -> Iterator[tuple[int | None, Run]]:
-    """Yield each run with its place among the artifacts, ``None`` for one that is about no model."""
-    place = 0
+    """Yield each run with its model's place among the artifacts, ``None`` for one that is about no model."""
+    places: dict[str, int] = {}
     for run in runs():
-        yield (place if run.path else None), run
-        place += bool(run.path)
+        yield (places.setdefault(_uri(run.path), len(places)) if run.path else None), run
+
+
+def _artifacts(runs: Runs) -> Iterator[dict[str, Any]]:
+    """Yield each model once, however often and by whatever names it was looked at."""
+    said = 0
+    for place, run in _placed(runs):
+        if place == said:
+            said += 1
+            yield _artifact(run)
 
 
 def _results(run: Run, place: int, codes: list[str]) -> Iterator[dict[str, Any]]:

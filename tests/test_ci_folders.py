@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,31 @@ def test_a_folder_that_names_are_relative_to_is_no_pattern() -> None:
     assert matching_files("a.onnx", "run[3]") == ["run[3]/a.onnx"]
     assert matching_files("none*", "run[3]") == matching_files("none", "run[3]") == []
     assert matching_files(str(Path("run3").absolute()), "run[3]") == [str(Path("run3/d.onnx").absolute())]
+
+
+def test_links_that_run_in_circles_are_followed_once(tmp_path: Path) -> None:
+    for name in ("z/deep/a.onnx", "z/.hidden/b.onnx", "z/c.onnx", "z/x/y/d.txt"):
+        Path("tree", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("tree", name).touch()
+    for link, target in {
+        "tree/again": tmp_path / "tree",
+        "tree/a_link": "z/deep",
+        "tree/z/deep/up": "../..",
+        "tree/z/x/self": "self",
+        "tree/z/x/gone": "nowhere",
+        "tree/z/other": tmp_path / "other",
+        "other/back": tmp_path / "tree" / "z",
+    }.items():
+        Path(link).parent.mkdir(exist_ok=True)
+        Path(link).symlink_to(target)
+    Path("other/e.onnx").touch()
+    for named in ("tree", "tree/**/*.onnx", "./tree/**/**/*.onnx", str(tmp_path / "tree" / "**" / "*.onnx")):
+        found = [os.path.relpath(each, tmp_path) for each in matching_files(named)]
+        assert found == ["tree/z/c.onnx", "tree/z/deep/a.onnx", "tree/z/other/e.onnx"], named
+    assert matching_files("tr*/**/deep/**/a.onnx") == ["tree/z/deep/a.onnx"]
+    assert matching_files("tree/**/x/**") == ["tree/z/x/y/d.txt"]
+    assert matching_files("tree/a_link/*.onnx") == ["tree/a_link/a.onnx"]
+    assert matching_files("tree/**.onnx") == matching_files("nowhere/**/*.onnx") == []
 
 
 def test_a_file_with_a_patterns_name_is_meant_by_itself(out: Callable[[], str]) -> None:

@@ -115,6 +115,8 @@ def test_json_says_what_was_mended(said: Callable[..., Said]) -> None:
 def sarif_faults(log: dict[str, Any]) -> list[str]:
     """Return what the parts of SARIF 2.1.0 that are written here ask for, and a log does not give."""
     faults = [key for key in ("version", "runs") if key not in log]
+    named = [each["location"]["uri"] for run in log["runs"] for each in run["artifacts"]]
+    faults += [] if len(named) == len(set(named)) else ["artifacts are unique"]
     faults += [] if log.get("version") == "2.1.0" else ["version is 2.1.0"]
     for run in log["runs"]:
         driver = run["tool"]["driver"]
@@ -201,6 +203,14 @@ def test_sarif_knows_a_finding_by_its_name_and_its_content(said: Callable[..., S
         each["content/v2"] for each in before if "content/v2" in each
     ]
     assert [each["name/v2"] for each in after] != [each["name/v2"] for each in before]
+
+
+def test_sarif_names_a_model_once(said: Callable[..., Said]) -> None:
+    Path("link.onnx").symlink_to("found.onnx")
+    _, out = said("check", "found.onnx", "./found.onnx", "link.onnx", "clean.onnx", "--output-format", "sarif")
+    (run,) = held_to_sarif(out)["runs"]
+    assert [each["location"]["uri"] for each in run["artifacts"]] == ["found.onnx", "clean.onnx"]
+    assert len(run["results"]) == 3
 
 
 def test_sarif_of_a_model_that_cannot_be_read(said: Callable[..., Said]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 WILDCARDS = "*?["
 MODEL = ".onnx"
@@ -42,8 +43,7 @@ def matching_files(pattern: str, folder: str = "") -> list[str]:
         return sorted(_models_below(pattern))
     if not has_wildcards(pattern):
         return [pattern] if Path(pattern).is_file() else []
-    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - pathlib's leaves out folders that are links
-    return sorted(each for each in found if Path(each).is_file())
+    return sorted(each for each in set(_matches(pattern)) if Path(each).is_file())
 
 
 def folder_of(pattern: str) -> str:
@@ -59,20 +59,52 @@ def folder_of(pattern: str) -> str:
 
 
 def _models_below(folder: str) -> Iterator[str]:
-    """Yield the models in a folder and below it; a folder that links lead to again is looked into once."""
+    """Yield the models in a folder and below it."""
+    for path in _folders_below(folder, _is_foreign):
+        for each in path.iterdir():
+            if each.name.lower().endswith(MODEL) and not each.name.startswith(".") and each.is_file():
+                yield str(each)
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """Yield what matches a pattern, maybe twice; unlike glob's, ``**`` comes to an end where links run in circles."""
+    parts = pattern.replace(os.sep, "/").split("/")
+    if "**" not in parts:
+        yield from glob.glob(pattern)  # noqa: PTH207 - Path.glob takes no absolute ones
+        return
+    at = parts.index("**")
+    after = next((place for place in range(at, len(parts)) if parts[place] != "**"), len(parts))
+    rest = "/".join(parts[after:]) or "*"
+    head = "/".join(parts[:at]) or ("/" if at else "")
+    for base in glob.glob(head) if has_wildcards(head) else [head]:  # noqa: PTH207
+        for folder in _folders_below(base or ".", _is_hidden):
+            prefix = glob.escape("" if folder == Path() else f"{str(folder).rstrip('/')}/")
+            yield from _matches(prefix + rest)
+
+
+def _folders_below(folder: str, is_left_out: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield a folder and those below it, each once however many links lead to it, and by its own name if it has one."""
     seen = set()
-    for name, folders, files in os.walk(folder, followlinks=True):
-        path = Path(name)
-        about = path.stat()
+    own, linked = [Path(folder)], deque[Path]()
+    while own or linked:
+        path = own.pop() if own else linked.popleft()
+        try:
+            about = path.stat()
+            inside = sorted(path.iterdir())
+        except OSError:  # gone, closed, a link to itself, or no folder
+            continue
         if (about.st_dev, about.st_ino) in seen:
-            folders.clear()
             continue
         seen.add((about.st_dev, about.st_ino))
-        folders[:] = [each for each in folders if not _is_foreign(path / each)]
-        for each in files:
-            if each.lower().endswith(MODEL) and not each.startswith(".") and (path / each).is_file():
-                yield str(path / each)
+        yield path
+        for each in inside:
+            if each.is_dir() and not is_left_out(each):
+                (linked if each.is_symlink() else own).append(each)
+
+
+def _is_hidden(folder: Path) -> bool:
+    return folder.name.startswith(".")
 
 
 def _is_foreign(folder: Path) -> bool:
-    return folder.name.startswith(".") or folder.name in FOREIGN or (folder / "pyvenv.cfg").is_file()
+    return _is_hidden(folder) or folder.name in FOREIGN or (folder / "pyvenv.cfg").is_file()
