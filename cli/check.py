@@ -88,6 +88,9 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     known = known_findings(library_options(CheckingOptions, o))
     for _ in each.done(lambda mine: _run(mine, terminal, known)):
         pass
+    if known is not None:
+        for lost in known.lost_models():
+            terminal.remark(f"{lost} is known in {known.path}, and not there any more; --write-baseline leaves it out")
     if known is not None and o["write_baseline"]:
         count = known.write()
         terminal.remark(f"Wrote {known.path}, {count} known finding{'' if count == 1 else 's'}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
@@ -15,7 +15,7 @@ from gru_lower.cli.report_formats import FORMATS, TEXT
 from gru_lower.cli.report_output import current_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,12 +45,31 @@ def report_printing(command: Callable[P, R]) -> Callable[P, R]:
     return memory_option(report_formats(wrapped))
 
 
+def refuse_missing_values(ctx: click.Context, values: Mapping[str, Any]) -> None:
+    """Refuse an option that took the next one for its value.
+
+    Raises:
+        BadOptionUsage: Naming it.
+
+    """
+    options = [each for each in ctx.command.params if isinstance(each, click.Option)]
+    names = {name for each in options for name in (*each.opts, *each.secondary_opts)}
+    for each in options:
+        value = values.get(each.name or "")
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, str | Path) and str(one) in names:
+                message = f"Option {each.opts[-1]!r} requires an argument, and {str(one)!r} is an option."
+                raise click.BadOptionUsage(each.name or "", message, ctx)
+
+
 def report_formats(command: Callable[P, R]) -> Callable[P, R]:
     """Add the options that say in which format a report is, and where it goes."""
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        current_output().settle(click.get_current_context().info_name or "", kwargs)
+        ctx = click.get_current_context()
+        refuse_missing_values(ctx, kwargs)
+        current_output().settle(ctx.info_name or "", kwargs)
         return command(*args, **kwargs)
 
     for option in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -202,3 +203,26 @@ def test_the_library_takes_it() -> None:
     report = gru_lower.check("models/a.onnx", baseline="known.json")
     assert [each.known for each in report.diagnostics] == [True]
     assert gru_lower.fix("models/a.onnx", baseline="known.json").report.diagnostics[-1].code == "GL977"
+
+
+def test_a_model_that_is_gone_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    run([*WRITE])
+    capsys.readouterr()
+    Path("models/a.onnx").rename("models/moved.onnx")
+    Path("models/b.onnx").unlink()
+    assert run([*CHECK]) == 0
+    said = capsys.readouterr().err
+    assert "models/b.onnx is known in known.json, and not there any more" in said
+    assert "models/a.onnx" not in said, "it was met where it is now"
+    run([*WRITE])
+    capsys.readouterr()
+    assert run([*CHECK]) == 0
+    assert "not there any more" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names there are bytes")
+def test_a_name_that_is_no_text(found: Callable[..., list[tuple[str, str, Any]]]) -> None:
+    Path("models/a.onnx").rename(os.fsdecode(b"models/a\xff.onnx"))
+    assert run([*WRITE, "-q"]) == 0
+    held_to_schema(Path("known.json").read_text(encoding="utf-8"))
+    assert all(known for *_, known in found())

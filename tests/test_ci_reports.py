@@ -39,7 +39,17 @@ def test_a_wrong_option(name: str, form: str, out: Callable[[], str]) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("line", [["lower"], ["nonsense"], ["check", "m.onnx", "--output-file"], ["batch", "x"]])
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["lower"],
+        ["nonsense"],
+        ["check", "m.onnx", "--output-file"],
+        ["batch", "x"],
+        ["check", "clean.onnx", "--target"],
+        ["lower", "clean.onnx", "-o"],
+    ],
+)
 def test_words_that_make_no_command(line: list[str], form: str, out: Callable[[], str]) -> None:
     assert run(["--output-format", form, *line] if line == ["nonsense"] else [*line, "--output-format", form]) == 2
     assert len(errors_in(form, out())) == 1

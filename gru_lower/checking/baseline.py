@@ -75,6 +75,7 @@ class Baseline:
         """Keep the entries."""
         self.path = path
         self._entries = list(entries)
+        self._met: set[int] = set()
 
     def judge(self, report: Report, model: Model, options: CheckedFor) -> Report:
         """Return a report in which findings are told apart into known and new ones, and those that are gone are said.
@@ -94,6 +95,7 @@ class Baseline:
         used: set[int] = set()
         for key, entries in ((_name, mine), (_content, mine), (_content, moved), (_words, moved)):
             _match(here, entries, key, matched, used)
+        self._met |= used
         known = {id(open_[index]) for index in matched}
         gone = [each for each in mine if id(each) not in used]
         said = [each if each.is_mended else replace(each, known=id(each) in known) for each in report.diagnostics]
@@ -107,6 +109,10 @@ class Baseline:
         self._entries = [*kept, *(self._known(each, place, identity, options) for each in left)]
         said = [each if each.is_mended else replace(each, known=True) for each in report.diagnostics]
         return replace(report, diagnostics=said)
+
+    def lost_models(self) -> list[str]:
+        """Return the models that are not there any more, and none of whose known findings was met elsewhere."""
+        return sorted({each.model for each in self._entries if id(each) not in self._met and not self._is_there(each)})
 
     def write(self) -> int:
         """Write the file, without findings of models that are not there any more; return how many it holds.
@@ -124,9 +130,10 @@ class Baseline:
         }
         try:
             with AtomicFile(self.path, overwrite=True) as file:
-                file.handle.write((json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
-        except (OSError, UnicodeEncodeError) as error:
-            message = f"{self.path}: cannot be written ({getattr(error, 'strerror', None) or error})"
+                text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+                file.handle.write(text.encode(errors="backslashreplace"))  # a name that is no text has JSON's escapes
+        except OSError as error:
+            message = f"{self.path}: cannot be written ({error.strerror or error})"
             raise Unsupported(message, code="GL976", hint="name another file with --baseline") from error
         return len(entries)
 
