@@ -21,6 +21,7 @@ from gru_lower.api.int8_options import (
     Weights,
     WeightsOnly,
 )
+from gru_lower.api.report_options import EvidenceOptions
 from gru_lower.api.shared_options import (
     AnyModel,
     AssumedLengths,
@@ -135,7 +136,7 @@ class ComparisonOptions(VerificationOptions, kw_only=True):
         return replace(super().verify_options(), inputs=inputs, expected=expected, shapes=dict(self.shapes or {}))
 
 
-class RewritingOptions(ComparisonOptions, kw_only=True):
+class RewritingOptions(ComparisonOptions, EvidenceOptions, kw_only=True):
     """What every call takes that rewrites a model."""
 
     verify: Annotated[
@@ -306,7 +307,7 @@ class QuantizingOptions(RewritingOptions, kw_only=True):
     max_nodes: MaxNodes = None
 
 
-class BatchOptions(MemoryOption, kw_only=True):
+class BatchOptions(MemoryOption, EvidenceOptions, kw_only=True):
     """Options of :func:`gru_lower.batch`."""
 
     do: Annotated[
@@ -350,7 +351,7 @@ class BatchOptions(MemoryOption, kw_only=True):
     retry_failed: Annotated[bool, Doc("Do models again that failed in an earlier run.")] = False
 
 
-class CheckingOptions(MemoryOption, kw_only=True):
+class CheckingOptions(MemoryOption, EvidenceOptions, kw_only=True):
     """Options of :func:`gru_lower.check`."""
 
     target: Annotated[
@@ -448,7 +449,7 @@ class PairOptions(ComparisonOptions, kw_only=True):
         )
 
 
-class VerifyingOptions(PairOptions, kw_only=True):
+class VerifyingOptions(PairOptions, EvidenceOptions, kw_only=True):
     """Options of :func:`gru_lower.verify`."""
 
     prove: Annotated[

@@ -12,6 +12,7 @@ from gru_lower.checking.checked_model import CheckedModel
 from gru_lower.diagnostics import DOUBT
 from gru_lower.graph import budget, external_data
 from gru_lower.report.run_report import Report, count_ops, file_of
+from gru_lower.rewriting.collect_evidence import collect_evidence
 from gru_lower.targets import read_profile
 from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.site import Site
@@ -25,13 +26,16 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
 
-def check_model(held: Model, target: str | None = None, wanted: CodeSelection | None = None) -> Report:
+def check_model(
+    held: Model, target: str | None = None, wanted: CodeSelection | None = None, *, evidence: bool = False
+) -> Report:
     """Check a model that has been read already; see :func:`gru_lower.check`.
 
     Args:
         held: The model; not changed.
         target: The name or path of a profile.
         wanted: Which codes are asked for, all by default.
+        evidence: Whether the report is to hold what a page of it shows.
 
     """
     external_data.check(held.proto, held.base_dir, model_file=held.path)
@@ -50,6 +54,8 @@ def check_model(held: Model, target: str | None = None, wanted: CodeSelection | 
     for rule in RULES:
         report.diagnostics += [each for each in found(rule, checked, wanted) if each not in report.diagnostics]
     report.diagnostics += [each for each in budget.notes() if wanted is None or each.code in wanted]
+    if evidence:
+        report.evidence = collect_evidence(held, held, report.verification, report.sites)
     return report
 
 

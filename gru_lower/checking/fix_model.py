@@ -15,6 +15,7 @@ from gru_lower.checking.check_model import check_model, found
 from gru_lower.checking.checked_model import CheckedModel
 from gru_lower.passes.base import Context
 from gru_lower.report.run_report import count_ops, file_of
+from gru_lower.rewriting.collect_evidence import collect_evidence
 from gru_lower.rewriting.result import Result
 from gru_lower.targets import read_profile
 from gru_lower.verification.result import not_run
@@ -57,6 +58,8 @@ def fix_model(
     how: FixOptions,
     options: VerifyOptions | None,
     progress: Callable[[str, int, int], None] | None = None,
+    *,
+    evidence: bool = False,
 ) -> Result:
     """Fix a model that has been read already; see :func:`gru_lower.fix`.
 
@@ -65,12 +68,15 @@ def fix_model(
         how: What to fix.
         options: How to verify, ``None`` not to.
         progress: Called with ``(what, done, total)``.
+        evidence: Whether the report is to hold what a page of it shows.
 
     Returns:
         The model and a report: what was fixed, each finding with its fix applied, and what is left.
 
     """
     before = check_model(held, how.target, how.wanted)
+    original = held.copy() if evidence else held
+    options = None if options is None else replace(options, evidence=evidence)
     first, counts = file_of(held), before.op_counts["before"]
     applied: list[Diagnostic] = []
     sites: list[Site] = []
@@ -104,6 +110,9 @@ def fix_model(
         report.diagnostics += verdict_diagnostics(report.verification, given=options.inputs is not None)
     for site in sites:
         site.change = None
+    if evidence:
+        compared = options if report.verification.evidence is not None else None
+        report.evidence = collect_evidence(original, held, report.verification, report.sites, compared)
     return Result(report, held)
 
 

@@ -13,6 +13,7 @@ from gru_lower.version import tool_version
 if TYPE_CHECKING:
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
+    from gru_lower.report.run_evidence import RunEvidence
     from gru_lower.streaming.description import StreamDescription
     from gru_lower.streaming.streaming import Streaming
     from gru_lower.verification.result import Verification
@@ -70,6 +71,7 @@ class Report:
         streaming: Of a model that is inspected: whether it could run frame by frame, ``None`` where that is not asked
             or it is not known which axis is time.
         sizes: Of a quantised model: its bytes ``before`` and ``after``, external data included; ``None`` for any other.
+        evidence: What a report page shows beside all this; ``None`` where nobody asked.
 
     """
 
@@ -83,6 +85,7 @@ class Report:
     stream: StreamDescription | None = None
     streaming: Streaming | None = None
     sizes: dict[str, int] | None = None
+    evidence: RunEvidence | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON report, version 1."""
@@ -100,7 +103,16 @@ class Report:
             **({} if self.stream is None else {"stream": self.stream.to_json()}),
             **({} if self.sizes is None else {"sizes": self.sizes}),
             **({} if self.streaming is None else {"streaming": self.streaming.to_json()}),
+            **({} if self.evidence is None else {"evidence": self.evidence.to_json()}),
         }
+
+    def to_html(self) -> str:
+        """Return its core as a notebook shows it: the verdict, what was found and done."""
+        from gru_lower.report.html.notebook import notebook_html
+
+        return notebook_html(self.to_json())
+
+    _repr_html_ = to_html
 
 
 def count_ops(model: Model) -> dict[str, int]:

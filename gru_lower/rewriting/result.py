@@ -38,6 +38,10 @@ class Result:
     held: Model = field(repr=False)
     restore: Callable[[onnx.ModelProto], Any] = field(default=lambda proto: proto, repr=False)
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of it: the core of the report."""
+        return self.report.to_html()
+
     @cached_property
     def model(self) -> Any:  # noqa: ANN401 - whatever kind was handed in
         """The new model, of the kind that was handed in.

@@ -15,12 +15,14 @@ from gru_lower.passes import pipeline
 from gru_lower.passes.base import Context, Pass
 from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.rewriting.assumed_lengths import FULL, drop_lengths
+from gru_lower.rewriting.collect_evidence import collect_evidence
 from gru_lower.rewriting.fix_lengths import Fixed, fix_lengths
 from gru_lower.rewriting.remaining_nodes import find_remaining
 from gru_lower.rewriting.result import Result
 from gru_lower.rewriting.set_inputs import apply_settings
 from gru_lower.streaming.description import describe
 from gru_lower.streaming.verify_streamed import verify_streamed
+from gru_lower.verification.evidence.time_axes import time_axes
 from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.verify_site import site_verifier
 from gru_lower.verification.verify_rewrite import left_padding_diagnostics, verdict_diagnostics, verify_rewrite
@@ -47,6 +49,7 @@ def rewrite_model(
     target: str | None = None,
     command: str = "lower",
     calibration: Sequence[Feeds] | None = None,
+    evidence: bool = False,
 ) -> Result:
     """Run a pipeline over a model, verify the result, and report.
 
@@ -61,6 +64,7 @@ def rewrite_model(
         target: The profile to hold the result to: what it does not take is in the report (GL452, GL453).
         command: What the report is to say was done.
         calibration: The model's inputs that static scales are taken from.
+        evidence: Whether the report is to hold what a page of it shows.
 
     """
     todo = pipeline.parse(passes)
@@ -68,9 +72,9 @@ def rewrite_model(
     refuse_undefined_values(model.proto)
     progress = progress or _no_progress
     if options is not None:
-        options = _for_passes(options, todo)
+        options = replace(_for_passes(options, todo), evidence=evidence)
     report = Report(command, file_of(model), not_run("nothing was changed"))
-    original = _original_of(model) if options is not None else None
+    original = _original_of(model) if options is not None or evidence else None
     changes = bool(fix_dims or inputs)
     static = changes or not fixed_dims.open_dims(model)
     counts, names = count_ops(model), value_names(model.proto) if static and not changes else None
@@ -93,26 +97,33 @@ def rewrite_model(
     if target is not None:
         report.diagnostics += find_remaining(model, target, result.diagnostics, assume)
     report.op_counts = {"before": counts, "after": count_ops(model)}
-    if not model.modified:
-        return Result(report, model)
-    if options is None or original is None:
+    before = _comparable(original(), fixed, assume) if original is not None and model.modified else model
+    if model.modified and options is None:
         report.verification = not_run("not asked for")
-    else:
+    if model.modified and options is not None:
         lengths = fixed.lengths(fix_dims or {})
         options = replace(options, zero_length_state=_zero_length_state(todo), fixed_dims=lengths)
         if inputs and options.inputs is not None:
             options = replace(options, inputs=[_without(case, inputs) for case in options.inputs])
-        before = original()
-        apply_settings(before, fixed.settings)
-        if assume == FULL:
-            drop_lengths(before)
+        if evidence:
+            options = replace(options, time_axes=time_axes(before, model))
         report.verification = _verify(before, model, report, options, progress)
         report.diagnostics += verdict_diagnostics(report.verification, given=options.inputs is not None)
-        if options.padding is not None and options.inputs is None:
+        if original is not None and options.padding is not None and options.inputs is None:
             report.diagnostics += left_padding_diagnostics(original(), model, options)
         for site in result.sites:
             site.change = None
+    if evidence:
+        report.evidence = collect_evidence(before, model, report.verification, report.sites, options)
     return Result(report, model)
+
+
+def _comparable(original: Model, fixed: Fixed, assume: str) -> Model:
+    """Return a model as it was, but for what was asked to be settled: inputs that are set, lengths that are dropped."""
+    apply_settings(original, fixed.settings)
+    if assume == FULL:
+        drop_lengths(original)
+    return original
 
 
 def _verify(

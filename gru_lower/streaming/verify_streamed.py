@@ -13,6 +13,7 @@ from gru_lower.errors import Unsupported
 from gru_lower.streaming.description import describe
 from gru_lower.streaming.frame_stream import FrameStream
 from gru_lower.verification.comparing.output_limits import output_limits
+from gru_lower.verification.evidence.output_evidence import evidence_of
 from gru_lower.verification.inputs.choose_sizes import choose_sizes
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import plan_inputs
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.result import Status
+    from gru_lower.verification.runs_evidence import RunsEvidence
 
 FRAMES = 240
 """How many frames are streamed at least."""
@@ -76,6 +78,7 @@ class _Comparison:
         self.pair, self.found, self.progress = pair, found, progress
         self.times = {each.name: each.axis for each in found.inputs}
         self.frames: list[int] = []
+        self.pushes: list[int] = []
         self.states = {each.input for each in found.states}
         self.inputs = {
             name: (np.dtype(helper.tensor_dtype_to_np_dtype(spec.elem_type)), list(spec.dims or ()))
@@ -101,6 +104,7 @@ class _Comparison:
                 for pushed in pushes:
                     self.progress("streaming", len(outputs), len(PUSHES) + 3)
                     cases.append(Case(number, feeds, self._wanted(expected)))
+                    self.pushes.append(pushed)
                     outputs.append(self._streamed(feeds, pushed, expected))
         except RunFailure as failure:
             status: Status = "inconclusive" if failure.kind in {"timeout", "memory"} else "different"
@@ -113,6 +117,8 @@ class _Comparison:
 
     def _judged(self, cases: list[Case], outputs: list[Feeds]) -> Verification:
         verdict = self.pair.tally(cases, outputs).verification("model")
+        if self.pair.options.evidence:
+            verdict.evidence = self._evidence(cases, outputs)
         pushes = ", ".join(str(each) for each in dict.fromkeys((*PUSHES, self.found.chunk)))
         how = f"{' and '.join(map(str, self.frames))} frames, pushed {pushes} at a time, against the whole sequence"
         if self.found.context is not None:
@@ -121,6 +127,17 @@ class _Comparison:
         if verdict.status == "different":
             verdict.counterexample = cases[0].feeds
         return replace(verdict, message="; ".join(filter(None, (verdict.message, how))))
+
+    def _evidence(self, cases: list[Case], outputs: list[Feeds]) -> RunsEvidence:
+        return evidence_of(
+            [case.feeds for case in cases],
+            [case.outputs for case in cases],
+            outputs,
+            {name: self.pair.tolerance(name, expected) for name, expected in cases[0].outputs.items()},
+            {each.name: each.axis for each in self.found.outputs if each.axis is not None},
+            {place: f"pushed {pushed} at a time" for place, pushed in enumerate(self.pushes)},
+            by_tolerance=self.found.context is None,
+        )
 
     def _feeds(self) -> Iterator[Feeds]:
         options, model = self.pair.options, self.pair.original.model

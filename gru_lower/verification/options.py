@@ -45,6 +45,8 @@ class VerifyOptions:
             and no tolerance is given.
         inputs_are: What messages call the given inputs.
         providers: onnxruntime's execution providers, in order of preference ("cuda"); its CPU's if empty.
+        evidence: Whether the verdict is to hold what it rests on, for a report page.
+        time_axes: Of outputs that have one, the axis that is time; of use for evidence alone.
 
     """
 
@@ -68,6 +70,8 @@ class VerifyOptions:
     inputs_are: str = "given"
     providers: tuple[str, ...] = ()
     match: Literal["name", "position"] = "name"
+    evidence: bool = False
+    time_axes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def has_tolerance(self) -> bool:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.drawn_inputs import DrawnInputs
+    from gru_lower.verification.runs_evidence import RunsEvidence
 
 Status = Literal["equivalent", "different", "inconclusive", "not_run"]
 Scope = Literal["model", "site"]
@@ -93,6 +96,8 @@ class Verification:
             in another order, gone or without effect, noise that cannot be matched.
         drawn: What inputs were drawn, and which were left out; ``None`` where inputs were given or none were needed.
         counterexample: The inputs on which two different models are furthest apart.
+        evidence: What the verdict rests on, where that was asked for.
+        report_html: Gives the report it stands in, as HTML; ``None`` where it stands in none.
 
     """
 
@@ -114,6 +119,12 @@ class Verification:
     findings: list[Diagnostic] = field(default_factory=list)
     drawn: DrawnInputs | None = field(default=None, compare=False)
     counterexample: Feeds | None = field(default=None, repr=False, compare=False)
+    evidence: RunsEvidence | None = field(default=None, repr=False, compare=False)
+    report_html: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+
+    def _repr_html_(self) -> str | None:
+        """Return what a notebook shows of it, ``None`` where that is the plain text."""
+        return None if self.report_html is None else self.report_html()
 
     @property
     def holds(self) -> bool:

@@ -58,7 +58,8 @@ def verify_rewrite(
                 continue
             pair = site_pair(site, original.ir_version, original.base_dir, zero)
             if pair is not None:
-                by_site.append((site, verify_site(pair, options.for_sites(), worker)))
+                site.verified = verify_site(pair, options.for_sites(), worker)
+                by_site.append((site, site.verified))
         different = next(((s, v) for s, v in by_site if v.status == "different"), None)
         if different is not None:
             site, found = different

@@ -14,6 +14,8 @@ from gru_lower.verification.comparing.compare_site import compare_site
 from gru_lower.verification.comparing.elementwise_errors import magnitudes
 from gru_lower.verification.comparing.output_limits import OutputLimits, output_limits
 from gru_lower.verification.comparing.tally import Tally
+from gru_lower.verification.evidence.output_evidence import evidence_of
+from gru_lower.verification.evidence.time_axes import site_time_axes
 from gru_lower.verification.inputs.errors import Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds, tries
 from gru_lower.verification.result import Verification
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.comparing.tolerance import Tolerance
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.result import Status
+    from gru_lower.verification.runs_evidence import RunsEvidence
     from gru_lower.verification.sites.site import SitePair
     from gru_lower.verification.worker.runtimes import Runtime
 
@@ -78,6 +82,21 @@ def site_verifier(options: VerifyOptions | None) -> Iterator[Callable[[SitePair]
 
 
 @dataclass
+class _Kept:
+    """What both computed, for a report."""
+
+    tolerances: dict[str, Tolerance] = field(default_factory=dict)
+    runs: list[tuple[Feeds, Feeds, Feeds]] = field(default_factory=list)
+
+    def add(self, feeds: Feeds, before: Feeds, after: Feeds) -> None:
+        self.runs.append((feeds, before, after))
+
+    def evidence(self, axes: dict[str, int]) -> RunsEvidence:
+        feeds, before, after = (list(each) for each in zip(*self.runs, strict=True))
+        return evidence_of(feeds, before, after, self.tolerances, axes)
+
+
+@dataclass
 class _Site:
     pair: SitePair
     options: VerifyOptions
@@ -85,6 +104,7 @@ class _Site:
     replacement: RunningModel
     tally: Tally = field(default_factory=Tally)
     chaotic: int = 0  # comparisons that fail where float64 itself depends on the last bits
+    kept: _Kept = field(default_factory=_Kept)
 
     @cached_property
     def limits(self) -> dict[str, OutputLimits]:
@@ -117,6 +137,8 @@ class _Site:
         if not cases:
             return Verification("inconclusive", "site", message="; ".join(notes) or "there were no inputs")
         found = self.tally.verification("site")
+        if self.options.evidence:
+            found.evidence = self.kept.evidence(site_time_axes(self.pair.original, self.pair.replacement))
         if found.status == "different" and self.chaotic == len(self.tally.failing):
             what = "the original" if self.pair.reference is None else "float64"
             chaos = f"chaotic: {what} moves as much when inputs change in the last bits; {found.message}"
@@ -179,11 +201,16 @@ class _Site:
             expected = None if before is None else before[name]
             limits = self.limits.get(name, OutputLimits()).tolerance(actual.dtype, self.options)
             found = compare_site(expected, actual, truth.get(name), limits, scale)
+            self.kept.tolerances[name] = limits
             self.tally.add(case, name, found)
             if not found.ok and before is None and reference is not None:
                 self.chaotic += movement_if_chaotic(reference, feeds, truth, after, [name]) is not None
             elif not found.ok and before is not None and reference is None:
                 self.chaotic += movement_if_chaotic(self._original_alone, feeds, before, after, [name]) is not None
+
+        if self.options.evidence:
+            right = truth if before is None else before
+            self.kept.add(feeds, {name: right[name].astype(each.dtype) for name, each in after.items()}, after)
 
     def _original_alone(self, feeds: Feeds) -> Feeds:
         """Run the original once more: where nothing computes its outputs in float64, it has to stand for itself."""

@@ -26,6 +26,7 @@ from gru_lower.verification.result import Verification
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
 from gru_lower.verification.running.running_model import RunningModel
 from gru_lower.verification.whole_models import override_runs
+from gru_lower.verification.whole_models.evidence_of_runs import evidence_of_runs
 from gru_lower.verification.whole_models.further_inputs import run_further_inputs
 from gru_lower.verification.whole_models.judge_runs import doubt_uncompared, judge_fidelity, judge_runs
 from gru_lower.verification.whole_models.model_pair import ModelPair, Runs
@@ -226,6 +227,7 @@ def _verify(
         notes.append(float_errors(right, originals, outputs))
         if by_fidelity or (found.status == "different" and one_is_quantised(pair.original.model, pair.rewrite.model)):
             found = decide_by_labels(found)
+    found.evidence = evidence_of_runs(pair, runs, by_tolerance=not by_fidelity)
     return replace(found, message="; ".join(filter(None, (found.message, *notes))), findings=findings)
 
 

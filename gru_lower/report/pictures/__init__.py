@@ -1,0 +1,1 @@
+"""The parts of models that a report draws: each GRU before and after, as JSON that holds no weights."""

@@ -1,0 +1,90 @@
+"""How long one run of a model takes before and after, for a report: timed briefly, on the inputs of a verification."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gru_lower.verification.worker.client import Worker
+from gru_lower.verification.worker.run_failure import RunFailure
+from gru_lower.verification.worker.timing import FEWEST_ROUNDS, WARM_UP, Spread, quotient
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import onnx
+
+    from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.options import VerifyOptions
+
+SECONDS = 0.02
+"""How long both are timed, once they have run as often as it takes to say anything."""
+SLOWEST = 0.5
+"""Seconds that one run of each may take together: what takes longer is left to ``gru-lower bench``."""
+
+
+@dataclass(frozen=True)
+class PairLatency:
+    """Seconds that one run takes.
+
+    Attributes:
+        before: Of the original.
+        after: Of the rewrite.
+        ratio: How much longer the rewrite takes: above 1, it is slower.
+        rounds: How often each was timed.
+        inputs: Name, type and shape of what they ran on.
+
+    """
+
+    before: Spread
+    after: Spread
+    ratio: Spread
+    rounds: int
+    inputs: list[dict[str, Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that stands in the JSON report."""
+        return {
+            "before": self.before.to_json(),
+            "after": self.after.to_json(),
+            "ratio": self.ratio.to_json(),
+            "clock": "cpu",
+            "threads": 1,
+            "rounds": self.rounds,
+            "inputs": self.inputs,
+        }
+
+
+def time_pair(
+    models: Sequence[tuple[onnx.ModelProto, Path | None]], feeds: Feeds, options: VerifyOptions
+) -> PairLatency | str:
+    """Time two models in turn, on one thread of onnxruntime's CPU.
+
+    Args:
+        models: The original and the rewrite, each with the folder of its external data.
+        feeds: What both run on.
+        options: Limits.
+
+    Returns:
+        The times, or why there are none, in a few words.
+
+    """
+    with Worker(timeout=options.timeout, memory=options.memory) as worker:
+        try:
+            handles = [worker.load(proto, base_dir, threads=1) for proto, base_dir in models]
+            began = time.monotonic()
+            for handle in handles:
+                worker.run(handle, feeds)
+            took = time.monotonic() - began
+            if took > SLOWEST:
+                return f"one run of both takes {took:.1f} s: gru-lower bench times them"
+            how = {"clock": "cpu", "seconds": SECONDS, "rounds": None}
+            limit = options.timeout + (WARM_UP + FEWEST_ROUNDS) * took * 10
+            seconds = worker.time(handles, feeds, how, timeout=limit)
+        except RunFailure as failure:
+            return f"they do not both run in onnxruntime: {failure}"
+    inputs = [{"name": name, "type": each.dtype.name, "shape": list(each.shape)} for name, each in feeds.items()]
+    spreads = [Spread.of(seconds[:, column]) for column in (0, 1)]
+    return PairLatency(spreads[0], spreads[1], quotient(seconds, 1, 0), len(seconds), inputs)
