@@ -75,6 +75,17 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def report(session: nox.Session) -> None:
+    """Look at pages of reports in Chromium, with axe-core; CHROMIUM may name another command than ``chromium``."""
+    if not shutil.which(os.environ.get("CHROMIUM", "chromium")):
+        session.error("needs chromium; CHROMIUM may name another command of its kind")
+    session.install(".[report,test]", "playwright>=1.50")
+    env = {"AXE": str(from_npm(session, "axe-core@4"))}
+    tests = ("tests/test_report_browser.py", "tests/test_report_page.py", "tests/test_report_pictures.py")
+    session.run("pytest", "-n0", "-q", "-m", "browser or not browser", *tests, *session.posargs, env=env)
+
+
+@nox.session
 def streams(session: nox.Session) -> None:
     """Stream models of packages, and 400 random networks, and hold them to their whole sequences."""
     session.install(".[test]")

@@ -12,12 +12,16 @@ from gru_lower.cli.library_flags import library_flags, library_options
 
 if TYPE_CHECKING:
     from gru_lower.batching.batch import Batch
+    from gru_lower.cli.page_output import PageOutput
     from gru_lower.cli.terminal import Terminal
 
 
 @click.command("batch", short_help="Run a command over many models, on this machine or a cluster.")
 @click.argument("models", nargs=-1, required=True, metavar="MODELS...")
-@library_flags(BatchOptions, "do", "out", "cluster", "workers", "time_limit", "journal", "retry_failed")
+@library_flags(
+    BatchOptions, "do", "out", "cluster", "workers", "time_limit", "journal", "retry_failed", "report", "evidence"
+)
+@click.option("--overwrite", is_flag=True, help="Allow --report to replace existing files.")
 @printing_options.report_printing
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Run a command over MODELS - paths and URLs, with wildcards - on workers of this machine or a cluster.
@@ -28,15 +32,18 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     gru-lower batch 'models/**/*.onnx' --do "lower --target portable" --out lowered
     """
     from gru_lower.api.batch import batch
+    from gru_lower.cli.page_output import PageOutput
     from gru_lower.cli.terminal import Terminal
 
     terminal = Terminal(o, aside=True)
     given = library_options(BatchOptions, o)
-    with batch(o["models"], **vars(given)) as found:
-        return _run(found, terminal)
+    page = PageOutput(o, terminal, many=True)
+    later = {"report": None, "evidence": given.wants_evidence}  # the report is written behind the table
+    with batch(o["models"], **vars(given) | later) as found:
+        return _run(found, terminal, page)
 
 
-def _run(found: Batch, terminal: Terminal) -> int:
+def _run(found: Batch, terminal: Terminal, page: PageOutput) -> int:
     """Run a batch and show what comes of it; however it ends, what is done is said."""
     from gru_lower.batching.cluster.dask_engine import SchedulerLostError
     from gru_lower.batching.tally import Tally
@@ -58,4 +65,5 @@ def _run(found: Batch, terminal: Terminal) -> int:
         show_ended_early(terminal, tally, found)
         raise
     show_summary(terminal, tally, found)
+    page.write_outcomes(found.title, (each.to_json() for each in found.outcomes()))
     return int(bool(tally.failed))

@@ -64,7 +64,8 @@ class CheckCommand(click.Command):
 )
 @library_flags(FixingOptions, "verify")
 @click.option("--dry-run", is_flag=True, help="With --fix: do everything but write.")
-@click.option("--overwrite", is_flag=True, help="With --fix: allow replacing an existing file.")
+@library_flags(CheckingOptions, "report", "evidence")
+@click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
 @write_result.output_option("fixed", "With --fix: ")
 @library_flags(FixingOptions, *VERIFICATION)
 @printing_options.report_printing
@@ -97,7 +98,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     if terminal.for_person:
         flags = {"unsafe": o["unsafe_fixes"], "fixed": o["fix"], "tried": o["fix"] and not o["dry_run"]}
         show_checked(terminal, output.runs, **flags)
-    terminal.write_report()
+    each.write_reports()
     return 0 if o["exit_zero"] and each.exit_code == 1 else each.exit_code
 
 
@@ -109,7 +110,7 @@ def refuse(o: dict[str, Any]) -> None:
 
     """
     exclusive_options.refuse_overruled()
-    given = [name for name in WRITING if o[name]]
+    given = [name for name in WRITING if o[name] and not (name == "overwrite" and o["report"])]
     if given and not o["fix"]:
         flag = given[0].replace("_", "-")
         raise Unsupported(f"--{flag} without --fix: nothing would be written", code="GL008", hint="add --fix")
@@ -136,9 +137,10 @@ def _checked(o: dict[str, Any], model: Model, terminal: Terminal) -> Report:
     from gru_lower.checking.check_model import check_model
     from gru_lower.cli.progress_bar import progress_bar
 
-    wanted = wanted_codes(library_options(CheckingOptions, o))
+    options = library_options(CheckingOptions, o)
+    wanted = wanted_codes(options)
     with progress_bar(terminal):
-        return check_model(model, o["target"], wanted)
+        return check_model(model, o["target"], wanted, evidence=options.wants_evidence)
 
 
 def _fixed(o: dict[str, Any], model: Model, terminal: Terminal) -> tuple[Report, bool]:
@@ -150,7 +152,8 @@ def _fixed(o: dict[str, Any], model: Model, terminal: Terminal) -> tuple[Report,
     outputs = _outputs(o)
     options = library_options(FixingOptions, o, model.proto, unsafe=o["unsafe_fixes"])
     with progress_bar(terminal) as progress:
-        result = fix_model(model, fixes_wanted(options), options.how_to_verify(), progress)
+        how = options.how_to_verify()
+        result = fix_model(model, fixes_wanted(options), how, progress, evidence=options.wants_evidence)
     report = result.report
     if model.modified or o["output"] is not None:
         report = write_result.write_result({**o, "overwrite": o["overwrite"] or o["in_place"]}, outputs, result)

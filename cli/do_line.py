@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MODEL = "MODEL.onnx"
 """What stands in the model's place while the words are read."""
-BATCHS_OWN = ("output", "in_place", "output_format", "output_file", "explain")
+BATCHS_OWN = ("output", "in_place", "output_format", "output_file", "report", "explain")
 """Options of a command that are batch's to give."""
 
 
@@ -53,7 +53,8 @@ def read_do_line(group: Commands, words: Sequence[str]) -> DoLine:
     writes = "output" in o and not o.get("dry_run") and o.get("fix", True)
     paths = [str(Path(path).absolute()) for path in _paths(ctx, config)]
     named = [] if config is None or o.get("config") else ["--config", str(config.path)]
-    return DoLine(name, [name, *_behind(words, name), *named], bool(writes), bool(o.get("overwrite")), paths)
+    told = [name, *_behind(words, name), *named]
+    return DoLine(name, told, bool(writes), bool(o.get("overwrite")), paths, shows="evidence" in o)
 
 
 def _parsed(group: Commands, words: Sequence[str]) -> tuple[click.Context, Any, Config | None]:
@@ -75,7 +76,7 @@ def _parsed(group: Commands, words: Sequence[str]) -> tuple[click.Context, Any, 
         if ctx.get_parameter_source(own) is ParameterSource.COMMANDLINE:
             flag = "-o" if own == "output" else f"--{own.replace('_', '-')}"
             raise Unsupported(
-                f"--do: {flag} is batch's own", code="GL008", hint="say it to batch: --out, --output-format"
+                f"--do: {flag} is batch's own", code="GL008", hint="say it to batch: --out, --output-format, --report"
             )
     return ctx, importlib.import_module(f"gru_lower.cli.{name}"), ctx.find_object(Config)
 

@@ -10,6 +10,7 @@ import click
 from gru_lower.batching.storage import make_folder
 from gru_lower.cli import option_precedence
 from gru_lower.cli.exit_codes import print_error, said_failure
+from gru_lower.cli.page_output import PageOutput
 from gru_lower.cli.report_output import current_output
 from gru_lower.cli.run import Run
 
@@ -57,6 +58,7 @@ class EachModel:
         self._o, self._named, self._terminal = o, named, terminal
         self._output = current_output()
         self._output.many = named.many
+        self._page = PageOutput(o, terminal, many=named.many)
 
     def done(self, work: Callable[[dict[str, Any]], Worked]) -> Iterator[Worked]:
         """Do each, and yield what came of it.
@@ -103,12 +105,22 @@ class EachModel:
                 self._terminal.remark(line)
             if self._named.many and worked.run.error is not None:
                 print_error(worked.run.error, self._terminal.plain)
-        self._terminal.write_report()
+        self.write_reports()
         if self._named.many and self._terminal.for_person:
             self._terminal.line(self._summary())
         elif self._output.runs[0].error is not None:
             raise self._output.runs[0].error
         return self.exit_code
+
+    def write_reports(self) -> None:
+        """Write the report that a program reads, and the one that people read.
+
+        Raises:
+            Unsupported: One cannot be written.
+
+        """
+        self._terminal.write_report()
+        self._page.write_runs(self._output.runs)
 
     @property
     def exit_code(self) -> int:

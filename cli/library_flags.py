@@ -44,6 +44,7 @@ TEXT_FORMS: dict[str, dict[str, Any]] = {
     "opset": {"metavar": "N"},
     "passes": {"metavar": "SPEC"},
     "providers": {"flag": "--provider", "multiple": True, "metavar": "NAME"},
+    "report": {"metavar": "FILE", "type": str},
     "require": {"metavar": "N"},
     "search": {"metavar": "SECONDS"},
     "select": {"multiple": True, "metavar": "CODE", "callback": parse_values.codes},

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TABLE = "gru-lower"
 FILES = "files"
-NOT_CONFIGURABLE = ("config", "output", "explain", "help", "write_baseline")
+NOT_CONFIGURABLE = ("config", "output", "report", "explain", "help", "write_baseline")
 """Options that make no sense as a default."""
 LARGEST = 1 << 24
 """How many bytes a configuration may have."""

@@ -41,6 +41,7 @@ def rewrite_flags(options: type, kind: str, *names: str) -> Callable[[Callable[.
             write_result.KEEP_DIFFERENT,
             click.option("--require-verified", is_flag=True, help="Exit 1 if nothing could be verified."),
             library_flags(options, "verify"),
+            library_flags(options, "report", "evidence"),
             click.option("--dry-run", is_flag=True, help="Do everything but write."),
             click.option("--overwrite", is_flag=True, help="Allow replacing an existing file."),
             write_result.output_option(kind),

@@ -136,6 +136,18 @@ def largest_error(report: Report) -> str:
     return "no figures" if verdict.max_abs_error is None else f"largest error {verdict.max_abs_error:.2g}{where}"
 
 
+def outcome_of(run: Run) -> dict[str, Any]:
+    """Return what came of one model, as an object of ``schema/batch-1.json``."""
+    from gru_lower.batching.job import Outcome
+
+    error = run.error
+    said = None if error is None else {"code": error.code, "message": sentence_of(error), "hint": error.hint}
+    exit_code = int(run.failed) if error is None else error.exit_code
+    output = None if run.report is None or run.report.output is None else run.report.output.path
+    report = None if run.report is None else run.report.to_json()
+    return Outcome(run.path, output, exit_code, report, said, run.seconds).to_json()
+
+
 def run_of(outcome: Outcome, command: str) -> Run:
     """Return what came of one model of many, as the formats of reports take it.
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gru_lower.cli.report_formats import TEXT, report_in
-from gru_lower.cli.report_output import current_output
+from gru_lower.cli.report_output import PIPE, current_output
 from gru_lower.cli.standard_streams import Forgiving
 
 MIN_WIDTH = 100
@@ -42,6 +42,7 @@ class Terminal:
         self.plain: bool = o["no_color"] or bool(os.environ.get("NO_COLOR"))
         remarks = Forgiving(sys.stderr)
         self.output = current_output()
+        to_stderr = to_stderr or o.get("report") == PIPE
         stdout = remarks if to_stderr else Forgiving(sys.stdout) if aside else sys.stdout
         self.out = _console(stdout if self.output.text is None else self.output.text, self.plain)
         self.err = _console(remarks, self.plain)

@@ -34,7 +34,8 @@ BESIDE = "."
     help="Where the two differ, write the smallest parts that still do, and their inputs: "
     "NAME.a.onnx, NAME.b.onnx, NAME.npz.  [NAME: B.reduced]",
 )
-@click.option("--overwrite", is_flag=True, help="Allow --reduce to replace existing files.")
+@library_flags(VerifyingOptions, "report", "evidence")
+@click.option("--overwrite", is_flag=True, help="Allow --reduce and --report to replace existing files.")
 @library_flags(VerifyingOptions, *VERIFICATION)
 @printing_options.report_printing
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
@@ -62,6 +63,8 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
 
 def _compared(o: dict[str, Any], terminal: Terminal) -> Worked:
     """Compare one pair, and reduce it if that is asked for."""
+    from dataclasses import replace
+
     from gru_lower.api.verify import reduce_pair, verify_pair
     from gru_lower.cli.each_model import Worked
     from gru_lower.cli.progress_bar import progress_bar
@@ -71,7 +74,7 @@ def _compared(o: dict[str, Any], terminal: Terminal) -> Worked:
     files = _reduced_files(o)
     left, right = parse_values.read_model(o["a"]).model, parse_values.read_model(o["b"]).model
     options = library_options(VerifyingOptions, o, left.proto)
-    how = options.how_to_verify()
+    how = replace(options.how_to_verify(), evidence=options.wants_evidence)
     with progress_bar(terminal) as progress:
         report = verify_pair(left, right, how, lambda what: progress(what, 0, 1), prove=options.prove)
     said = []

@@ -378,6 +378,7 @@ CODES: dict[str, Code] = {
     "GL958": Code("error", "The workers on which a model ran were lost", "see what ended them: memory, most likely"),
     "GL959": Code("error", "A place cannot be read or written", "check the address, credentials and permissions"),
     "GL960": Code("error", "The journal of a batch cannot be used", "name another file with --journal"),
+    "GL970": Code("error", "A report cannot go there", "name a file that ends in .html or .md with --report"),
     "GL975": Code("error", "The run was interrupted", "run the same command again"),
     "GL976": Code("error", "The baseline cannot be used", "check --baseline; --write-baseline writes it"),
     "GL977": Code("note", "A known finding is gone", "write the baseline anew with --write-baseline"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gru_lower.api.options import BatchOptions, ManyModels
 from gru_lower.api.public_call import public_call
+from gru_lower.api.report_page import file_for
 from gru_lower.batching.batch import Batch, Settings
 
 
@@ -37,5 +38,7 @@ def batch(given: BatchArguments) -> Batch:
         memory=given.memory or 0,
         journal=None if given.journal is None else Path(given.journal),
         retry=given.retry_failed,
+        evidence=given.wants_evidence,
+        report=None if given.report is None else file_for(given.report),
     )
     return Batch([os.fspath(each) for each in patterns], given.do, settings)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gru_lower import interop
 from gru_lower.api.options import CheckingOptions, OneModel
 from gru_lower.api.public_call import public_call
+from gru_lower.api.report_page import report_page
 from gru_lower.checking.baseline import Baseline, CheckedFor, read_baseline
 from gru_lower.checking.check_model import check_model
 from gru_lower.checking.code_selection import CodeSelection
@@ -35,8 +36,11 @@ def check(given: CheckArguments) -> Report:
 
     """
     wanted, known = wanted_codes(given), known_findings(given)
-    model = interop.read(given.model).model
-    report = judged(check_model(model, given.target, wanted), model, given, known)
+    with report_page(given) as write:
+        model = interop.read(given.model).model
+        report = check_model(model, given.target, wanted, evidence=given.wants_evidence)
+        report = judged(report, model, given, known)
+        write(report)
     if known is not None and given.write_baseline:
         known.write()
     return report

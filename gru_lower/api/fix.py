@@ -8,6 +8,7 @@ from gru_lower import interop
 from gru_lower.api.check import judged, known_findings, wanted_codes
 from gru_lower.api.options import FixingOptions, OneModel
 from gru_lower.api.public_call import public_call
+from gru_lower.api.report_page import report_page
 from gru_lower.checking.fix_model import FixOptions, fix_model
 from gru_lower.rewriting.result import restore_kind
 
@@ -32,9 +33,11 @@ def fix(given: FixArguments) -> Result:
 
     """
     what, known = fixes_wanted(given), known_findings(given)
-    source = interop.read(given.model)
-    result = fix_model(source.model, what, given.how_to_verify(), given.progress)
-    result.report = judged(result.report, result.held, given, known)
+    with report_page(given) as write:
+        source = interop.read(given.model)
+        result = fix_model(source.model, what, given.how_to_verify(), given.progress, evidence=given.wants_evidence)
+        result.report = judged(result.report, result.held, given, known)
+        write(result.report)
     if known is not None and given.write_baseline:
         known.write()
     return restore_kind(result, source)

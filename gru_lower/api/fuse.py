@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gru_lower import interop
 from gru_lower.api.options import FusingOptions, OneModel
 from gru_lower.api.public_call import public_call
+from gru_lower.api.report_page import report_page
 from gru_lower.errors import Remaining
 from gru_lower.rewriting.pipelines import fusing, naming_outputs
 from gru_lower.rewriting.result import restore_kind
@@ -38,8 +39,10 @@ def fuse(given: FuseArguments) -> Result:
         Remaining: Fewer GRUs came of it than were required.
 
     """
-    source = interop.read(given.model)
-    result = fuse_model(source.model, given)
+    with report_page(given) as write:
+        source = interop.read(given.model)
+        result = fuse_model(source.model, given)
+        write(result.report)
     refuse_too_few(result.report, given.require)
     return restore_kind(result, source)
 
@@ -56,7 +59,9 @@ def fuse_model(model: Model, options: FusingOptions) -> Result:
     wanted = {"steps": options.steps, "projected": options.projected}
     passes = fusing(**wanted, assume=options.assume, empty=options.empty) if given is None else given
     passes = naming_outputs(passes, asked=options.name_outputs)
-    return rewrite_model(model, passes, options.how_to_verify(), options.progress, command="fuse")
+    return rewrite_model(
+        model, passes, options.how_to_verify(), options.progress, command="fuse", evidence=options.wants_evidence
+    )
 
 
 def refuse_too_few(report: Report, required: int | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gru_lower import interop
 from gru_lower.api.options import LegalizingOptions, OneModel
 from gru_lower.api.public_call import public_call
+from gru_lower.api.report_page import report_page
 from gru_lower.rewriting.assumed_lengths import promised_to_passes
 from gru_lower.rewriting.pipelines import legalizing, naming_outputs
 from gru_lower.rewriting.prefer import preferring
@@ -41,8 +42,10 @@ def legalize(given: LegalizeArguments) -> Result:
         Unsupported: An option's value is unknown, or what is given does not fit the model or the target.
 
     """
-    source = interop.read(given.model)
-    result = legalize_model(source.model, given)
+    with report_page(given) as write:
+        source = interop.read(given.model)
+        result = legalize_model(source.model, given)
+        write(result.report)
     refuse_remaining(result.report, given.target)
     return restore_kind(result, source)
 
@@ -67,6 +70,7 @@ def legalize_model(model: Model, options: LegalizingOptions) -> Result:
         naming_outputs(passes, asked=options.name_outputs, wanted=wanted),
         options.how_to_verify(),
         options.progress,
+        evidence=options.wants_evidence,
         fix_dims=options.fix_dims,
         inputs=options.set,
         assume=options.assume,

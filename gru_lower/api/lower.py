@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gru_lower import interop
 from gru_lower.api.options import LoweringOptions, OneModel
 from gru_lower.api.public_call import public_call
+from gru_lower.api.report_page import report_page
 from gru_lower.rewriting.assumed_lengths import promised_to_passes
 from gru_lower.rewriting.pipelines import lowering, naming_outputs
 from gru_lower.rewriting.prefer import preferring, refuse_without_target
@@ -37,8 +38,10 @@ def lower(given: LowerArguments) -> Result:
         Remaining: Something is left that the target does not take; the message names each node and the limit.
 
     """
-    source = interop.read(given.model)
-    result = lower_model(source.model, given)
+    with report_page(given) as write:
+        source = interop.read(given.model)
+        result = lower_model(source.model, given)
+        write(result.report)
     if given.target is not None:
         refuse_remaining(result.report, given.target)
     return restore_kind(result, source)
@@ -77,6 +80,7 @@ def lower_model(model: Model, options: LoweringOptions) -> Result:
         naming_outputs(passes, asked=options.name_outputs, wanted=wanted),
         options.how_to_verify(),
         options.progress,
+        evidence=options.wants_evidence,
         fix_dims=options.fix_dims,
         inputs=options.set,
         assume=options.assume,

@@ -11,6 +11,7 @@ from gru_lower import interop
 from gru_lower.api.inspect import find_decomposed
 from gru_lower.api.options import OneModel, QuantizingOptions
 from gru_lower.api.public_call import public_call
+from gru_lower.api.report_page import report_page
 from gru_lower.errors import Unsupported
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.rewriting.pipelines import quantizing
@@ -52,8 +53,11 @@ def quantize(given: QuantizeArguments) -> Result:
         Unsupported: An option's value is unknown, or what is given does not fit the model.
 
     """
-    source = interop.read(given.model)
-    return restore_kind(quantize_model(source.model, given), source)
+    with report_page(given) as write:
+        source = interop.read(given.model)
+        result = quantize_model(source.model, given)
+        write(result.report)
+    return restore_kind(result, source)
 
 
 def quantize_model(model: Model, options: QuantizingOptions) -> Result:
@@ -90,6 +94,7 @@ def quantize_model(model: Model, options: QuantizingOptions) -> Result:
         ),
         how,
         options.progress,
+        evidence=options.wants_evidence,
         fix_dims=options.fix_dims,
         command="quantize",
         calibration=calibration,

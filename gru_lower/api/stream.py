@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gru_lower import interop
 from gru_lower.api.options import OneModel, StreamingOptions
 from gru_lower.api.public_call import public_call
+from gru_lower.api.report_page import report_page
 from gru_lower.rewriting.pipelines import streaming
 from gru_lower.rewriting.result import restore_kind
 from gru_lower.rewriting.rewrite_model import rewrite_model
@@ -36,8 +37,11 @@ def stream(given: StreamArguments) -> Result:
         Unsupported: It is not known which axis is time, or an option does not fit the model.
 
     """
-    source = interop.read(given.model)
-    return restore_kind(stream_model(source.model, given), source)
+    with report_page(given) as write:
+        source = interop.read(given.model)
+        result = stream_model(source.model, given)
+        write(result.report)
+    return restore_kind(result, source)
 
 
 def stream_model(model: Model, options: StreamingOptions) -> Result:
@@ -53,6 +57,7 @@ def stream_model(model: Model, options: StreamingOptions) -> Result:
         streaming(options.chunk, options.context, options.time or {}, options.opset),
         options.how_to_verify(),
         options.progress,
+        evidence=options.wants_evidence,
         fix_dims=options.fix_dims,
         command="stream",
     )

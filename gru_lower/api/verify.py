@@ -9,14 +9,17 @@ from gru_lower import interop
 from gru_lower.api.options import TwoModels, VerifyingOptions
 from gru_lower.api.prove_pair import prove_pair
 from gru_lower.api.public_call import public_call
+from gru_lower.api.report_page import report_page
 from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import external_data
 from gru_lower.graph.model import Model
 from gru_lower.report.run_report import Report, count_ops, file_of
+from gru_lower.rewriting.collect_evidence import collect_evidence
 from gru_lower.verification.comparing.match_by_position import matched_by_position, renamed_throughout
 from gru_lower.verification.differences.differing_pair import DifferingPair
 from gru_lower.verification.differences.locate import locate
 from gru_lower.verification.differences.reduce import reduce_models
+from gru_lower.verification.evidence.time_axes import time_axes
 from gru_lower.verification.noise.hand_in_noise import hand_in_noise
 from gru_lower.verification.result import Verification
 from gru_lower.verification.sites.gru_by_gru import verify_gru_by_gru
@@ -51,8 +54,12 @@ def verify(given: VerifyArguments) -> Verification:
         Unsupported: What is given does not fit the models, or there is no such execution provider.
 
     """
-    left, right = interop.read(given.a).model, interop.read(given.b).model
-    return verify_pair(left, right, given.how_to_verify(), given.progress, prove=given.prove).verification
+    with report_page(given) as write:
+        left, right = interop.read(given.a).model, interop.read(given.b).model
+        how = replace(given.how_to_verify(), evidence=given.wants_evidence)
+        report = verify_pair(left, right, how, given.progress, prove=given.prove)
+        write(report)
+    return replace(report.verification, report_html=report.to_html)
 
 
 def verify_pair(
@@ -76,6 +83,8 @@ def verify_pair(
     for model in (left, right):
         external_data.check(model.proto, model.base_dir, model_file=model.path)
     written, (right, unmatched) = file_of(right), _matched(left, right, options)
+    if options.evidence:
+        options = replace(options, time_axes=time_axes(left, right))
     if unmatched:
         verification = Verification("different", "model", message=unmatched)
     else:
@@ -95,6 +104,7 @@ def verify_pair(
     if prove and not unmatched:
         sites = prove_pair(left, right, options.zero_length_state or "zero")
         verification = replace(verification, proved=bool(sites) and all(site.code is None for site in sites))
+    evidence = collect_evidence(left, right, verification, options=options) if options.evidence else None
     return Report(
         "verify",
         file_of(left),
@@ -102,6 +112,7 @@ def verify_pair(
         output=written,
         op_counts={"before": count_ops(left), "after": count_ops(right)},
         sites=sites,
+        evidence=evidence,
         diagnostics=left.notes
         + [note for note in right.notes if note not in left.notes]
         + verification.findings

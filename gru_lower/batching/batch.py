@@ -13,6 +13,7 @@ from gru_lower.batching.engine import ThisProcess
 from gru_lower.batching.job import Job, Outcome
 from gru_lower.batching.journal import NAME, Journal
 from gru_lower.errors import Unsupported
+from gru_lower.report.index_file import pages_folder, write_index
 from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from gru_lower.batching.cluster.dask_engine import DaskEngine
     from gru_lower.batching.engine import Engine
+    from gru_lower.report.report_file import ReportFile
 
 LOCAL, NONE = "local", "none"
 SAMPLE = 20
@@ -39,6 +41,8 @@ class Settings:
         memory: Bytes that each process of a model may hold; 0 for its share of the machine.
         journal: The journal's path, ``None`` for the default.
         retry: Whether models that failed in an earlier run are done again.
+        evidence: Whether reports hold what a page shows.
+        report: Where a report for people goes in the end, ``None`` where nobody asked.
 
     """
 
@@ -49,6 +53,8 @@ class Settings:
     memory: int = 0
     journal: Path | None = None
     retry: bool = False
+    evidence: bool = False
+    report: ReportFile | None = None
 
 
 class Batch:
@@ -77,6 +83,9 @@ class Batch:
         """Settle everything that can be settled beforehand."""
         self._settings = settings
         self._line = do_line.read(do)
+        self._words = tuple(self._line.with_evidence if settings.evidence else self._line.words)
+        if settings.report is not None:
+            pages_folder(settings.report)
         if settings.cluster != NONE:
             _refuse_unshared([*models, settings.out or ""])
         self._planned = plan.plan(models, self._line, settings.out)
@@ -97,6 +106,11 @@ class Batch:
         except BaseException:
             self.journal.close()
             raise
+
+    @property
+    def title(self) -> str:
+        """What a report of it is called."""
+        return f"gru-lower batch: {self.command}"
 
     def __enter__(self) -> Self:
         """Return the batch."""
@@ -131,12 +145,13 @@ class Batch:
                     line = self.journal.done(self._job(number))
                     if line is not None:
                         yield replace(self.journal.outcome(line), resumed=True)
-            if not left:
-                return
-            engine = self._engine(ends)
-            for job, outcome in engine.run((self._job(each) for each in self._left), self.journal.begin):
-                self.journal.enter(job, outcome)
-                yield outcome
+            if left:
+                engine = self._engine(ends)
+                for job, outcome in engine.run((self._job(each) for each in self._left), self.journal.begin):
+                    self.journal.enter(job, outcome)
+                    yield outcome
+        if self._settings.report is not None:
+            write_index(self.title, (each.to_json() for each in self.outcomes()), self._settings.report)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Read again what came of each model that is done, in the order of the models; one is held at a time."""
@@ -152,7 +167,7 @@ class Batch:
             number,
             planned.model,
             planned.output,
-            tuple(self._line.words),
+            self._words,
             self._folder,
             self._line.overwrites or number in self._begun,
             self._marks[number],

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+EVIDENCE = "--evidence"
+
+
 class DoLine(NamedTuple):
     """What a line asks for.
 
@@ -22,6 +25,7 @@ class DoLine(NamedTuple):
         writes: Whether it writes a model.
         overwrites: Whether it may replace one.
         paths: The files and folders that it names, absolute.
+        shows: Whether its report can hold what a page shows.
 
     """
 
@@ -30,6 +34,12 @@ class DoLine(NamedTuple):
     writes: bool
     overwrites: bool
     paths: list[str]
+    shows: bool
+
+    @property
+    def with_evidence(self) -> list[str]:
+        """Its words, asking for a report that holds what a page shows, where there is one."""
+        return [self.words[0], *([EVIDENCE] if self.shows else []), *self.words[1:]]
 
 
 def read(do: str | Sequence[str]) -> DoLine:
