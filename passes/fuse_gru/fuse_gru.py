@@ -12,7 +12,7 @@ from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.scan_outputs import corrupted_outputs
-from gru_lower.graph.scopes import count_nodes
+from gru_lower.graph.scopes import count_nodes, walk
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.fuse_gru.algebra.errors import READING_FAILS
 from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
@@ -21,8 +21,9 @@ from gru_lower.passes.fuse_gru.loops.hoisting import hoist_inputs
 from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
 from gru_lower.passes.fuse_gru.loops.loop_parts import has_loops
 from gru_lower.passes.fuse_gru.recognition.empty_axes import EMPTY, what_was_taken
-from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
+from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences, sites_of_integers
 from gru_lower.passes.fuse_gru.recognition.inner_scopes import RemovedScopes, read_by_inner_grus
+from gru_lower.passes.fuse_gru.recognition.products_of_values import multiplies_values
 from gru_lower.passes.fuse_gru.unpacking.unpack_scans import MOST_WIDTHS, has_scans, unpack_scans
 from gru_lower.passes.fuse_gru.writing.batch_axes import declare_equal
 from gru_lower.passes.fuse_gru.writing.shared_weights import share_weights
@@ -30,7 +31,7 @@ from gru_lower.passes.fuse_gru.writing.verification_pair import VerificationPair
 from gru_lower.passes.fuse_gru.writing.write_scope import WrittenScope, write_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.graph.model import Model
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences
     from gru_lower.passes.fuse_gru.writing.batch_axes import BatchAxis
     from gru_lower.verification.result import Verification
+    from gru_lower.verification.sites.site import Site
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,9 @@ class FuseGru(Pass):
 
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Fuse in every scope; in loops that are split first, where that fuses more."""
+        if not multiplies_values(model.proto):
+            sites = sites_of_integers(next(walk(model.proto)), between_quantisers=True)
+            return PassResult(modified=False, sites=sites, diagnostics=_notes_on(sites))
         if not has_loops(model) and not has_scans(model):
             return self._fused(model, ctx)
         whole = model.copy()
@@ -184,9 +189,7 @@ class FuseGru(Pass):
                 result.sites += written.sites
                 result.diagnostics += self._empty_no_more(written, found)
             result.sites += found.sites
-        for site in result.sites:
-            if site.code is not None:
-                result.diagnostics.append(diagnostic(site.code, site.message, scope=site.scope, node=site.site))
+        result.diagnostics += _notes_on(result.sites)
         result.diagnostics += [
             diagnostic("GL018", f"left alone, as reading it failed: {why}", node=site)
             for site, why in algebra.unread.items()
@@ -245,6 +248,14 @@ class FuseGru(Pass):
         there = count_nodes(model.proto, "GRU")
         if there < fused:
             raise InternalError(f"{fused} GRUs were fused, {there} are there", code="GL901")
+
+
+def _notes_on(sites: Sequence[Site]) -> list[Diagnostic]:
+    """Return what is said of recurrences that are no GRUs, or stay as they are."""
+    coded = ((site.code, site) for site in sites)
+    return [
+        diagnostic(code, site.message, scope=site.scope, node=site.site) for code, site in coded if code is not None
+    ]
 
 
 def _fused_sites(result: PassResult) -> int:
