@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 from onnx import checker, defs, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
-from gru_lower.graph.scopes import is_onnx, subgraphs
+from gru_lower.graph.scopes import subgraphs
+from gru_lower.passes.stream.sized_nodes import SMALL, sized_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from onnx import NodeProto
 
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.stream.sized_nodes import Inferred, SizedNode
 
 Array = np.ndarray[Any, np.dtype[Any]]
-SMALL = 1 << 17
-"""Elements up to which a value is computed that follows from shapes and constants."""
 UNTOUCHED = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 
 REFUSALS = (
@@ -30,25 +30,6 @@ REFUSALS = (
     *(defs.SchemaError, shape_inference.InferenceError, checker.ValidationError),
 )
 """What onnx raises where an operator does not take what it is given."""
-
-
-class _Like(NamedTuple):
-    """What inference reads of a node: thousands of nodes of a model are alike in that.
-
-    Attributes:
-        op_type: Its operator.
-        attributes: Each of its attributes, serialised.
-        inputs: The type and dims of each input, ``None`` for one that is left out.
-        values: The bytes of each input that is known.
-        outputs: Which outputs are asked for.
-
-    """
-
-    op_type: str
-    attributes: tuple[bytes, ...]
-    inputs: tuple[tuple[int, tuple[int, ...]] | None, ...]
-    values: tuple[bytes | None, ...]
-    outputs: tuple[bool, ...]
 
 
 class Sizes:
@@ -64,23 +45,20 @@ class Sizes:
 
     def __init__(self, scope: Scope, facts: Facts, inputs: Mapping[str, tuple[int, ...]]) -> None:
         """Work through the nodes, in order."""
-        self.shapes: dict[str, tuple[int, ...]] = dict(inputs)
-        self.types: dict[str, int] = {}
-        self.values: dict[str, Array] = {}
+        self._scope, self._facts, self._nodes = scope, facts, sized_nodes(scope, facts)
+        self.shapes: dict[str, tuple[int, ...]] = {**self._nodes.shapes, **inputs}
+        self.types: dict[str, int] = dict(self._nodes.types)
+        self.values: dict[str, Array] = dict(self._nodes.values)
         self.failed: int | None = None
-        self._constants: dict[str, Array | None] = {}
-        self._inferred: dict[_Like, list[tuple[int | None, tuple[int, ...] | None]] | None] = {}
-        self._scope, self._facts = scope, facts
         self._opsets = [helper.make_opsetid(domain, version) for domain, version in scope.opsets.items()]
-        for name, info in scope.inputs.items():
-            if info is not None:
-                self.types[name] = info.type.tensor_type.elem_type
-        for name, tensor in scope.initializers.items():
-            if name not in inputs:
-                self.shapes[name] = tuple(tensor.dims)
-                self.types[name] = tensor.data_type
-        for index, node in enumerate(scope.nodes):
-            self._visit(index, node)
+        types, shapes = self.types, self.shapes
+        computed: set[str] = set()
+        for node in self._nodes.nodes:
+            if node.kind is None or not computed.isdisjoint(node.reads):
+                self._visit(node)
+                computed.update(name for name in node.makes if name in self.values)
+            else:
+                self._infer(node, (node.kind, *[(types.get(name, 1), shapes.get(name)) for name in node.reads]))
 
     def steps(self, recurrence: NodeProto) -> int | None:
         """Return how many steps a GRU, LSTM or RNN takes, ``None`` where that is not known."""
@@ -95,33 +73,22 @@ class Sizes:
 
     def _small(self, name: str) -> Array | None:
         known = self.values.get(name)
-        if known is not None:
-            return known
-        if name not in self._constants:
-            self._constants[name] = self._small_constant(name)
-        return self._constants[name]
+        return known if known is not None else self._nodes.small(self._scope, self._facts, name)
 
-    def _small_constant(self, name: str) -> Array | None:
-        tensor = self._facts.constant(self._scope, name)
-        if tensor is None or math.prod(tensor.dims) > SMALL:
-            return None
-        return self._facts.array(self._scope, name)
-
-    def _visit(self, index: int, node: NodeProto) -> None:
-        if is_onnx(node, "Constant"):
-            value = self._facts.array(self._scope, node.output[0])
-            if value is not None:
-                self._keep(node.output[0], value)
-            return
+    def _visit(self, sized: SizedNode) -> None:
+        """Work out the shapes of a node that reads nothing but constants, or what follows from shapes."""
+        node = self._scope.nodes[sized.index]
         inputs = [self._small(name) if name else None for name in node.input]
         whole = all(value is not None for value, name in zip(inputs, node.input, strict=True) if name)
-        if is_onnx(node, "Shape") and node.input[0] in self.shapes:
+        if node.op_type == "Shape" and node.input[0] in self.shapes:
             self._keep(node.output[0], _shape(node, self.shapes[node.input[0]]))
             return
-        self._infer(index, node, inputs)
-        wanted = [name for name in node.output if name]
-        small = all(math.prod(self.shapes.get(name, (SMALL + 1,))) <= SMALL for name in wanted)
-        plain = is_onnx(node) and node.op_type not in UNTOUCHED and not any(subgraphs(node))
+        read = tuple((self.types.get(name, 1), self.shapes.get(name)) if name else None for name in node.input)
+        values = tuple(None if value is None else value.tobytes() for value in inputs)
+        attributes = tuple(each.SerializeToString() for each in node.attribute)
+        self._infer(sized, (node.op_type, attributes, read, values, tuple(map(bool, node.output))))
+        small = all(math.prod(self.shapes.get(name, (SMALL + 1,))) <= SMALL for name in sized.makes)
+        plain = node.op_type not in UNTOUCHED and not any(subgraphs(node))
         if whole and small and plain and node.input:
             self._compute(node, [value for value in inputs if value is not None])
 
@@ -130,32 +97,31 @@ class Sizes:
         self.shapes[name] = value.shape
         self.types[name] = helper.np_dtype_to_tensor_dtype(value.dtype)
 
-    def _infer(self, index: int, node: NodeProto, inputs: Sequence[Array | None]) -> None:
-        if not is_onnx(node) or any(name and name not in self.shapes for name in node.input):
-            return
-        like = _Like(
-            node.op_type,
-            tuple(each.SerializeToString() for each in node.attribute),
-            tuple((self.types.get(name, 1), self.shapes[name]) if name else None for name in node.input),
-            tuple(None if value is None else value.tobytes() for value in inputs),
-            tuple(map(bool, node.output)),
-        )
-        if like not in self._inferred:
-            self._inferred[like] = self._infer_anew(node, inputs)
-        found = self._inferred[like]
+    def _infer(self, sized: SizedNode, like: Hashable) -> None:
+        """Enter the types and shapes of a node's outputs.
+
+        Args:
+            sized: The node.
+            like: All that they follow from: thousands of nodes of a model are alike in that.
+
+        """
+        if like in self._nodes.inferred:
+            found = self._nodes.inferred[like]
+        else:
+            found = self._nodes.inferred[like] = self._infer_anew(self._scope.nodes[sized.index])
         if found is None:
-            self.failed = index if self.failed is None else self.failed
+            self.failed = sized.index if self.failed is None else self.failed
             return
-        for name, (kind, dims) in zip(filter(None, node.output), found, strict=True):
+        for name, (kind, dims) in zip(sized.makes, found, strict=False):
             if kind is not None:
                 self.types[name] = kind
             if dims is not None:
                 self.shapes[name] = dims
 
-    def _infer_anew(
-        self, node: NodeProto, inputs: Sequence[Array | None]
-    ) -> list[tuple[int | None, tuple[int, ...] | None]] | None:
-        """Return each output's type and dims, as far as they can be told; ``None`` where the sizes do not fit."""
+    def _infer_anew(self, node: NodeProto) -> Inferred:
+        if any(name and name not in self.shapes for name in node.input):
+            return []
+        inputs = [self._small(name) if name else None for name in node.input]
         types = {
             name: helper.make_tensor_type_proto(self.types.get(name, 1), self.shapes[name])
             for name in node.input
