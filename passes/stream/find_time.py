@@ -9,10 +9,10 @@ from gru_lower.graph.scopes import is_onnx
 from gru_lower.passes.stream.input_dims import InputDims
 from gru_lower.passes.stream.sizes import Sizes
 from gru_lower.passes.stream.stream_graph import stream_graph
-from gru_lower.passes.stream.time_axes import RECURRENCES, candidate_axes, named_axes
+from gru_lower.passes.stream.time_axes import RECURRENCES, candidate_axes, may_be_stepped, named_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
@@ -46,15 +46,37 @@ def find_and_stream(
     if wanted:
         times = in_order(dims, named_axes(dims, wanted))
         return stream_graph(scope, facts, dims, times, chunk), times
-    tried: list[tuple[StreamedGraph, dict[str, int]]] = []
+    candidates: list[dict[str, int]] = []
+    tried: dict[int, StreamedGraph] = {}
     for number, (found, stepped) in enumerate(candidate_axes(scope, facts, dims)):
         times = in_order(dims, found)
-        result = stream_graph(scope, facts, dims, times, chunk)
-        if result.steps or stepped:
-            return result, times
-        tried.append((result, times))
+        if stepped or may_be_stepped(scope, facts, dims, times):
+            tried[number] = result = stream_graph(scope, facts, dims, times, chunk)
+            if result.steps or stepped:
+                return result, times
+        candidates.append(times)
         if number == MAX_TRIED:
             break
+    return _without_steps(
+        scope,
+        facts,
+        dims,
+        [
+            (tried[number] if number in tried else stream_graph(scope, facts, dims, times, chunk), times)
+            for number, times in enumerate(candidates)
+        ],
+    )
+
+
+def _without_steps(
+    scope: Scope, facts: Facts, dims: InputDims, tried: Sequence[tuple[StreamedGraph, dict[str, int]]]
+) -> tuple[StreamedGraph, dict[str, int]]:
+    """Return the axes of time of a model in which no recurrence steps along any, and what came of them.
+
+    Raises:
+        NoTime: It is not known which axis is time.
+
+    """
     working = [each for each in tried if each[0].works and all(one.multiple > 1 for one in each[0].obstacles)]
     recurrent = any(is_onnx(node) and node.op_type in RECURRENCES for node in scope.nodes)
     if working and not recurrent:

@@ -48,6 +48,7 @@ class Known:
         longer = Sizes(scope, facts, dims.shapes(times, 2 * self.frames, one))
         self._longer = longer if longer.failed in (None, self.at.failed) else None
         self._sizes = one, two
+        self._dims: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int | Open]] = {}
 
     def shape(self, name: str) -> tuple[int, ...] | None:
         """Return the dims at the sizes that were worked out."""
@@ -117,7 +118,11 @@ class Known:
         here, there = self.at.shapes.get(name), self._other.shapes.get(name)
         if here is None or there is None or len(here) != len(there):
             return None
-        return [a if a == b else self._open(a, b) for a, b in zip(here, there, strict=True)]
+        if here == there:
+            return list(here)
+        if (here, there) not in self._dims:
+            self._dims[here, there] = [a if a == b else self._open(a, b) for a, b in zip(here, there, strict=True)]
+        return list(self._dims[here, there])
 
     def part(self, whole: int | Open, size: int) -> int | Open:
         """Return what a factor of a dim is: open where the dim is, and what it is a product of divides the factor."""

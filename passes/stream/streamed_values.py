@@ -109,10 +109,12 @@ class StreamedValues:
             WantsChunk: Not a whole number.
 
         """
-        found = self.chunk * timed.rate
-        if found.denominator != 1:
-            raise WantsChunk(found.denominator, f"it has one frame for every {1 / timed.rate} frames of the inputs")
-        return int(found)
+        rate = timed.rate
+        found, rest = divmod(self.chunk * rate.numerator, rate.denominator)
+        if rest:
+            multiple = (self.chunk * rate).denominator
+            raise WantsChunk(multiple, f"it has one frame for every {1 / rate} frames of the inputs")
+        return found
 
     def frames_at(self, timed: Timed) -> int:
         """Return how many frames a value has at the sizes that were worked out."""

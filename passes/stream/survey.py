@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import GruLowerError
+from gru_lower.garbage_collection import without_garbage_collection
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import walk
 from gru_lower.passes.stream.find_time import find_and_stream, least_chunk
@@ -31,12 +32,13 @@ def survey(model: Model) -> Streaming | None:
     if model.raw is None:
         model = model.copy()
     try:
-        prepare(model)
-        scope, facts = next(iter(walk(model.proto))), Facts(model)
-        found, times = find_and_stream(scope, facts, {}, 1)
-        chunk = least_chunk(scope, facts, times, found, 1) or 1
-        if chunk > 1:
-            found = stream_graph(scope, facts, InputDims(scope), times, chunk)
+        with without_garbage_collection():
+            prepare(model)
+            scope, facts = next(iter(walk(model.proto))), Facts(model)
+            found, times = find_and_stream(scope, facts, {}, 1)
+            chunk = least_chunk(scope, facts, times, found, 1) or 1
+            if chunk > 1:
+                found = stream_graph(scope, facts, InputDims(scope), times, chunk)
     except GruLowerError:
         return None
     obstacles = tuple(

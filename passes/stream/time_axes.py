@@ -101,6 +101,17 @@ def _likelihood(group: tuple[str, ...], dims: InputDims) -> tuple[bool, bool, in
     return batch, not named, -axis
 
 
+def may_be_stepped(scope: Scope, facts: Facts, dims: InputDims, times: Mapping[str, int]) -> bool:
+    """Whether some recurrence may step along these axes: it takes more steps where they are longer, or nobody knows."""
+    recurrences = [node for node in scope.nodes if node.op_type in RECURRENCES and is_onnx(node)]
+    if not recurrences:
+        return False
+    frames = dims.frames(times) or LONG
+    one, two = (Sizes(scope, facts, dims.shapes(times, length, {})) for length in (frames, 2 * frames))
+    steps = ((one.steps(node), two.steps(node)) for node in recurrences)
+    return any(here is None or here != there for here, there in steps)
+
+
 def _steps_differ(scope: Scope, one: Sizes, two: Sizes) -> bool:
     """Whether some recurrence takes more steps at the second sizes."""
     for node in scope.nodes:

@@ -144,7 +144,8 @@ class Timed:
 
     def named(self, name: str, **changes: Any) -> Timed:  # noqa: ANN401 - whatever the attributes hold
         """Return another value of the same timing; what its frames outside hold is not known."""
-        return replace(self, **{"name": name, "fill": None, "history": None, "past": None, "edge": None, **changes})
+        kept = {**vars(self), "name": name, "fill": None, "history": None, "past": None, "edge": None, **changes}
+        return Timed(**kept)
 
     def same_clock(self, other: Timed) -> bool:
         """Whether frames of both stand for the same time."""
