@@ -32,6 +32,9 @@ SMALL = 1 << 17
 TOLD_BY_CONTENT = 64
 """Elements up to which constants with the same content are taken for one."""
 
+SHAPED_BY_FLOATS = {"Range", "Resize", "Upsample"}
+"""Operators that floats tell the shape of what they make; the others read whole numbers for that."""
+
 
 class SizedNode(NamedTuple):
     """A node whose outputs have shapes to be worked out.
@@ -111,16 +114,18 @@ class SizedNodes:
         like = (
             op_type,
             tuple(each.SerializeToString() for each in node.attribute),
-            tuple(map(_identity, inputs, constants)),
+            tuple(_identity(op_type, name, value) for name, value in zip(inputs, constants, strict=True)),
             tuple(map(bool, node.output)),
         )
         return SizedNode(index, self._kinds.setdefault(like, len(self._kinds)), reads, makes)
 
 
-def _identity(name: str, value: Array | None) -> Hashable:
+def _identity(op_type: str, name: str, value: Array | None) -> Hashable:
     """Return what of an input is the same for nodes that are alike."""
     if value is None:
         return bool(name)
+    if value.dtype.kind == "f" and op_type not in SHAPED_BY_FLOATS:
+        return value.dtype.str, value.shape
     return (value.dtype.str, value.shape, value.tobytes()) if value.size <= TOLD_BY_CONTENT else name
 
 
