@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.graph import tensor_values
-from gru_lower.graph.computed_constants import ComputedConstants, Place
+from gru_lower.graph.computed_constants import FOLDED, ComputedConstants, Place
 from gru_lower.graph.constant_nodes import constant_of
 from gru_lower.graph.local_functions import Functions, key_of, resolve
 from gru_lower.graph.scopes import is_onnx, walk
@@ -149,6 +149,29 @@ class Facts:
             if info.type.tensor_type.elem_type:
                 return info.type.tensor_type.elem_type
         return 0
+
+    def elem_types(self, scope: Scope) -> dict[str, int]:
+        """Return what :meth:`elem_type` says of every value that a main graph defines, found out for all at once."""
+        found = dict.fromkeys(scope.producers, 0)
+        declared = declared_types(scope.proto)
+        tables = [declared]
+        if not self._believes_declared or any(name not in declared for name in scope.producers):
+            if self._inferred is None:
+                self._inferred = infer(self._model.proto, declared=self._believes_declared)
+            believed = declared if self._believes_declared else {name: declared[name] for name in scope.inputs}
+            tables = [self._inferred.get(scope.path, {}), believed]
+        for table in tables:
+            found.update((name, kind) for name, info in table.items() if (kind := info.type.tensor_type.elem_type))
+        constants = {""}
+        for name, tensor in scope.initializers.items():
+            if name not in scope.inputs or scope.ir_version < FREE_INITIALIZERS_IR_VERSION:
+                found[name] = tensor.data_type
+                constants.add(name)
+        for node in scope.nodes:
+            if constants.issuperset(node.input) and node.op_type in FOLDED:
+                found.update((name, self.elem_type(scope, name)) for name in node.output if name)
+                constants.update(node.output)
+        return found
 
     def _shape(self, scope: Scope, name: str) -> Dims | None:
         tensor = self.constant(scope, name)

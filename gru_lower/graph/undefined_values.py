@@ -40,8 +40,9 @@ class UndefinedValue(NamedTuple):
 def undefined_values(model: onnx.ModelProto) -> Iterator[UndefinedValue]:
     """Yield each value that is used in a scope and made by nothing, once for each scope."""
     for scope in walk(model):
-        said = set[str]()
-        uses = ((index, name) for index, node in enumerate(scope.nodes) for name in node.input)
+        said, here = set[str](), {"", *scope.producers, *scope.inputs, *scope.initializers}
+        others = ((index, node) for index, node in enumerate(scope.nodes) if not here.issuperset(node.input))
+        uses = ((index, name) for index, node in others for name in node.input)
         for index, name in chain(uses, ((None, name) for name in scope.outputs)):
             if name and name not in said and scope.find(name) is None:
                 said.add(name)

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import diagnostic
 from gru_lower.graph.external_data import is_external
-from gru_lower.graph.scopes import is_onnx, node_uses
+from gru_lower.graph.scopes import is_onnx
 from gru_lower.gru.spec import FLOAT_TYPES
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
+    from gru_lower.graph.scopes import Scope
 
 MOST_ELEMENTS = 1 << 16
 VIEWS = ("Concat", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
@@ -37,18 +38,14 @@ NAMED = 4
 def infinite_masks(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find infinite constants that are put in the place of some steps' projections."""
     for scope in checked.scopes:
-        users: dict[str, list[NodeProto]] = {}
-        for node in scope.nodes:
-            for name in node_uses(node):
-                users.setdefault(name, []).append(node)
         found: dict[str, TensorProto] = {}
         where = ""
         for index, node in enumerate(scope.nodes):
-            if not is_onnx(node) or node.op_type not in ("Concat", "Where") or not _reaches_steps(node, users):
+            if node.op_type not in ("Concat", "Where") or not is_onnx(node):
                 continue
             tensors = {name: checked.facts.constant(scope, name) for name in node.input}
             infinite = {name: tensor for name, tensor in tensors.items() if tensor is not None and _is_infinite(tensor)}
-            if infinite:
+            if infinite and _reaches_steps(scope, node):
                 found |= infinite
                 where = where or scope.site(index)
         if any(np.isposinf(numpy_helper.to_array(tensor).astype(np.float64)).any() for tensor in found.values()):
@@ -69,12 +66,12 @@ def _is_infinite(tensor: TensorProto) -> bool:
     return bool(np.isinf(numpy_helper.to_array(tensor).astype(np.float64)).any())
 
 
-def _reaches_steps(node: NodeProto, users: dict[str, list[NodeProto]]) -> bool:
+def _reaches_steps(scope: Scope, node: NodeProto) -> bool:
     """Whether what a node makes is, moved at most, what a step of a recurrence begins with."""
     pending, seen = list(node.output), set[str]()
     while pending:
         name = pending.pop()
-        for user in users.get(name, ()) if name not in seen else ():
+        for user in map(scope.nodes.__getitem__, scope.readers.get(name, ()) if name not in seen else ()):
             if is_onnx(user) and user.op_type in STEPS:
                 return True
             if is_onnx(user) and user.op_type in VIEWS and name in user.input[: MOVED.get(user.op_type)]:

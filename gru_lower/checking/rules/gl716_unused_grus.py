@@ -99,7 +99,7 @@ def _unused_indices(scope: Scope) -> list[int]:
     dead = []
     for index in reversed(range(len(scope.nodes))):
         node = scope.nodes[index]
-        if not any(name in used for name in node.output if name):
+        if used.isdisjoint(node.output):
             dead.append(index)
         elif not (is_onnx(node) and node.op_type in SHAPES):
             used.update(node_uses(node))

@@ -17,12 +17,13 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.graph.scopes import is_onnx, subgraphs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator, Mapping
 
     from onnx import NodeProto
 
     from gru_lower.checking.checked_model import CheckedModel
     from gru_lower.diagnostics import Diagnostic
+    from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
 
 OWN_CODES = ("GRU",)
@@ -35,16 +36,44 @@ def clashes(checked: CheckedModel) -> Iterator[Diagnostic]:
     for scope in checked.scopes:
         if scope.function is not None or not 0 < scope.opset <= onnx.defs.onnx_opset_version():
             continue
+        types = _Types(checked.facts, scope)
+        sound: set[Hashable] = set()
         for index, node in enumerate(scope.nodes):
-            if not is_onnx(node) or node.op_type in OWN_CODES:
+            op_type = node.op_type
+            if not is_onnx(node) or op_type in OWN_CODES:
                 continue
-            said = _carried(checked, scope, node, bodies) if node.op_type in CARRYING else _clash(checked, scope, node)
+            if op_type in CARRYING:
+                said = _carried(checked, scope, node, bodies)
+            else:
+                given = tuple(map(types.__getitem__, node.input)), tuple(map(types.__getitem__, node.output))
+                like = op_type, given, _named_type(node)
+                said = None if like in sound else _clash(types, scope.opset, node)
+                if said is None:
+                    sound.add(like)
             if said is not None:
-                yield diagnostic("GL740", f"{node.op_type}: {said}", scope=scope.path, node=scope.site(index))
+                yield diagnostic("GL740", f"{op_type}: {said}", scope=scope.path, node=scope.site(index))
 
 
-def _clash(checked: CheckedModel, scope: Scope, node: NodeProto) -> str | None:
-    kinds = _types_of(node.op_type, scope.opset)
+class _Types(dict[str, int]):
+    """The element types of values that a scope sees, 0 where unknown."""
+
+    def __init__(self, facts: Facts, scope: Scope) -> None:
+        super().__init__(facts.elem_types(scope) if scope.parent is None else {})
+        self[""] = 0
+        self._facts, self._scope = facts, scope
+
+    def __missing__(self, name: str) -> int:
+        self[name] = found = self._facts.elem_type(self._scope, name)
+        return found
+
+
+def _named_type(node: NodeProto) -> int:
+    """Return the type that a Cast names, 0 for any other node."""
+    return next((each.i for each in node.attribute if each.name == "to"), 0) if node.op_type == "Cast" else 0
+
+
+def _clash(types: Mapping[str, int], opset: int, node: NodeProto) -> str | None:
+    kinds = _types_of(node.op_type, opset)
     if kinds is None:
         return None
     inputs, outputs, allowed = kinds
@@ -52,7 +81,7 @@ def _clash(checked: CheckedModel, scope: Scope, node: NodeProto) -> str | None:
     for names, formals in ((node.input, inputs), (node.output, outputs)):
         for place, name in enumerate(names):
             formal = formals[min(place, len(formals) - 1)] if formals else ("", False)
-            kind = checked.facts.elem_type(scope, name) if name and not formal[1] else 0
+            kind = 0 if formal[1] else types[name]
             if not kind:
                 continue
             if formal[0] in allowed and _spelled(kind) not in allowed[formal[0]]:
@@ -62,8 +91,8 @@ def _clash(checked: CheckedModel, scope: Scope, node: NodeProto) -> str | None:
                 return (
                     f"{first[0]!r} is {_in_words(first[1])} and {name!r} {_in_words(kind)}, which have to be one type"
                 )
-    to = next((each.i for each in node.attribute if each.name == "to" and node.op_type == "Cast"), 0)
-    made = checked.facts.elem_type(scope, node.output[0]) if to else 0
+    to = _named_type(node)
+    made = types[node.output[0]] if to else 0
     if made != to and made:
         return f"it makes {_in_words(to)}, and {node.output[0]!r} is declared as {_in_words(made)}"
     return None
