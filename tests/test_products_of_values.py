@@ -27,7 +27,7 @@ def model_of(nodes: list[NodeProto], output: str, tensors: Sequence[TensorProto]
     """Return a model of nodes that read X and h0, the numbers 3 and a matrix."""
     known = {"c": np.full((4, 4), 0.25, np.float32), "k": np.array(3.0, np.float32)}
     tensors = [*(numpy_helper.from_array(values, name) for name, values in known.items()), *tensors]
-    shape = ["B", 4]
+    shape: list[str | int | None] = ["B", 4]
     graph = helper.make_graph(
         nodes,
         "g",
@@ -106,7 +106,7 @@ def test_a_recurrence_of_whole_numbers_is_listed_all_the_same() -> None:
         state = back
     model = model_of(nodes, state, [weight])
     assert not multiplies_values(model)
-    report = gru_lower.fuse(model, verify="off").report
+    report = gru_lower.fuse(model, verify=False).report
     assert [site.code for site in report.sites] == ["GL801"]
     assert [each.code for each in report.diagnostics].count("GL801") == 1
     assert any(site.code == "GL801" for site in gru_lower.inspect(model).sites)
