@@ -40,7 +40,7 @@ class SizedNode(NamedTuple):
     """A node whose outputs have shapes to be worked out.
 
     Attributes:
-        index: Its place in the graph.
+        place: Its place in the graph.
         kind: The same number for nodes that are alike in all but the shapes they read; ``None`` where more than these
             matters.
         reads: Its inputs that are no small constants.
@@ -48,7 +48,7 @@ class SizedNode(NamedTuple):
 
     """
 
-    index: int
+    place: int
     kind: int | None
     reads: tuple[str, ...]
     makes: tuple[str, ...]

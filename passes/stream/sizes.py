@@ -77,7 +77,7 @@ class Sizes:
 
     def _visit(self, sized: SizedNode) -> None:
         """Work out the shapes of a node that reads nothing but constants, or what follows from shapes."""
-        node = self._scope.nodes[sized.index]
+        node = self._scope.nodes[sized.place]
         inputs = [self._small(name) if name else None for name in node.input]
         whole = all(value is not None for value, name in zip(inputs, node.input, strict=True) if name)
         if node.op_type == "Shape" and node.input[0] in self.shapes:
@@ -108,9 +108,9 @@ class Sizes:
         if like in self._nodes.inferred:
             found = self._nodes.inferred[like]
         else:
-            found = self._nodes.inferred[like] = self._infer_anew(self._scope.nodes[sized.index])
+            found = self._nodes.inferred[like] = self._infer_anew(self._scope.nodes[sized.place])
         if found is None:
-            self.failed = sized.index if self.failed is None else self.failed
+            self.failed = sized.place if self.failed is None else self.failed
             return
         for name, (kind, dims) in zip(sized.makes, found, strict=False):
             if kind is not None:
