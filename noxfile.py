@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nox
@@ -157,6 +159,11 @@ ENGINES = {
     "sofie": ["sofie", "scipy-openblas32"],
     "aidge": ["aidge-core", "aidge-onnx", "aidge-backend-cpu"],
     "esp_ppq": ["torch==2.13.0", "onnx==1.19.*", "esp-ppq==1.3.12"],  # a plain torch brings gigabytes of CUDA
+    "onnxruntime_qnn": ["onnxruntime-qnn==2.7.0"],
+    "nxrt": ["nxrt==0.1.0.dev6"],
+    "onnx2fx": ["torch==2.13.0", "onnx2fx==0.0.1"],
+    "coreai": ["coreai-core==1.0.0b3", "coreai-onnx==1.2.1"],
+    "rknn": [],  # those of APART have an environment of their own
     "tinygrad": ["tinygrad"],
     "onnx2torch": ["torch==2.13.0"],  # a plain torch brings gigabytes of CUDA
     "tvm": ["apache-tvm"],
@@ -177,6 +184,31 @@ ALONE = {
 """Packages to install without what they ask for."""
 
 
+RKNN = [
+    *("torch==2.13.0", "onnx==1.18.0", "onnxruntime==1.22.*", "numpy==1.26.4", "protobuf==4.25.4", "setuptools<70"),
+    *("fast-histogram", "opencv-python-headless<4.12", "psutil", "ruamel.yaml", "scipy", "tqdm"),
+]
+"""What rknn-toolkit2 runs with; what it asks for brings gigabytes of CUDA."""
+APART = {
+    "rknn": ("3.11", [RKNN, ["--no-deps", "rknn-toolkit2==2.5.0"]]),
+}
+"""Engines with an environment of their own beside the session's: its Python, any if "", and calls of pip."""
+
+
+def apart(session: nox.Session, engine: str) -> dict[str, str]:
+    """Install an engine beside the session's environment; return what names its interpreter to the tests."""
+    wanted, installed = APART[engine]
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    python = sys.executable if wanted in ("", here) else shutil.which(f"python{wanted}")
+    if python is None or subprocess.run([python, "-V"], capture_output=True, check=False).returncode:
+        session.skip(f"{engine} wants Python {wanted}")
+    made = Path(session.virtualenv.location, "engine", "bin", "python")
+    session.run(python, "-m", "venv", str(made.parents[1]), external=True)
+    for packages in installed:
+        session.run(str(made), "-m", "pip", "install", *packages, external=True)
+    return {"ENGINE_PYTHON": str(made)}
+
+
 def live(engine: str, packages: list[str]) -> None:
     """Make the session ``live_ENGINE``: lowered models in a real engine; arguments after ``--`` go to pytest."""
 
@@ -187,9 +219,9 @@ def live(engine: str, packages: list[str]) -> None:
         if lacking:
             session.error(f"needs {' and '.join(lacking)}; CHROMIUM, CC and CXX may name other commands of their kind")
         session.install(".[test]", *packages)
+        env = apart(session, engine) if engine in APART else {}
         if engine in ALONE:
             session.install("--no-deps", *ALONE[engine])
-        env = {}
         if engine in BROWSERS:
             env = {"ONNXRUNTIME_WEB": str(from_npm(session, "onnxruntime-web"))}
         if engine == "tinygrad":  # small models are quick in its interpreter, whole ones only when compiled, by clang
@@ -207,7 +239,8 @@ for name, requirements in ENGINES.items():
 LITERT = ["onnx2tf==1.29.24", "ai-edge-litert", "tflite-micro"]  # onnx2tf 2 writes wrong whole numbers
 CHIPS = {
     "esp_ppq": ENGINES["esp_ppq"],
-    "onnxruntime_qnn": ["onnxruntime-qnn==2.7.0"],
+    "onnxruntime_qnn": ENGINES["onnxruntime_qnn"],
+    "rknn": [],
     "tflite_micro": LITERT,
     "vela": [*LITERT, "ethos-u-vela==5.2.0"],
 }
@@ -219,7 +252,8 @@ CHIPS = {
 def chips(session: nox.Session, name: str) -> None:
     """Run the digits in a chip's simulator, in floats and whole numbers, and count what its NPU takes."""
     session.install(".[test]", *CHIPS[name])
-    session.run("pytest", "-n0", "-q", "-m", "chips", "-k", name, "tests/test_chips.py", *session.posargs)
+    env = apart(session, name) if name in APART else {}
+    session.run("pytest", "-n0", "-q", "-m", "chips", "-k", name, "tests/test_chips.py", *session.posargs, env=env)
 
 
 QUANTISERS = {

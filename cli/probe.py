@@ -31,6 +31,14 @@ PRECISIONS = ("f32", "bf16")
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Models to run at a time.")
 @click.option("--quick", is_flag=True, help="Each option by itself alone, no two together.")
+@click.option("--int8", is_flag=True, help="Add --int8 to the command, for a runner that quantises; see --tolerance.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0),
+    metavar="FLOAT",
+    help="How far off values may be, absolutely and relative to the largest; for one that computes in 16 bits about"
+    " 0.02.  [default: 0.001, float16 0.02; with --int8 0.1]",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights, inputs and draws.")
 @click.option("--time", is_flag=True, help="Time each form and spelling, too, so that lower can take the fastest.")
 @click.option(
@@ -58,6 +66,9 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
 
     With --time the command also has {repeat}: how often to run the model once it is loaded and warm. The runner writes
     the array __seconds__ beside the outputs, what each run took. A run that is ended goes on where it was.
+
+    What lowering writes is tried in each of its spellings - Gemm with a matrix to add, Split and Slice along time,
+    either order of operands, Gather by int32 and int64 - and the profile asks for those that are right.
     """
     from gru_lower.cli.progress_bar import progress_bar
     from gru_lower.cli.render_targets import show_probed, show_timed, write_targets
@@ -68,32 +79,36 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.probing.runner import CommandRunner
     from gru_lower.probing.timing.time_by_command import journal_of, time_by_command
     from gru_lower.probing.timing.timer import untimed
+    from gru_lower.probing.tolerance import INT8_TOLERANCE
     from gru_lower.targets import read_profile
     from gru_lower.targets.write_profile import to_toml
 
     _refuse_without_time(o)
     check_target(o["output"], overwrite=o["overwrite"])
     terminal = Terminal(o, aside=True)
+    name = o["name"] or o["output"].stem
+    words = f"{o['runner']} --int8" if o["int8"] else o["runner"]
     how = ProbeOptions(
-        name=o["name"] or o["output"].stem,
-        summary=o["summary"],
+        name=name,
+        summary=o["summary"] or (f"as probed in 8 bits with the runner of {name}" if o["int8"] else ""),
         version=o["target_version"],
         pairs=not o["quick"],
         jobs=o["jobs"],
         seed=o["seed"],
+        tolerance=(INT8_TOLERANCE if o["int8"] else 0.0) if o["tolerance"] is None else o["tolerance"],
     )
     found = timed = None
     with progress_bar(terminal) as progress:
         if o["verdicts"]:
             profile = read_profile.load(o["verdicts"])
         else:
-            found = probe(CommandRunner(untimed(o["runner"]), o["timeout"]), how, progress)
+            found = probe(CommandRunner(untimed(words), o["timeout"]), how, progress)
             profile = found.profile
         if found is not None:
             _write(AtomicFile(o["output"], overwrite=o["overwrite"]), to_toml(profile))
         if o["time"]:
             timed = time_by_command(
-                o["runner"],
+                words,
                 profile,
                 o["timeout"],
                 journal=journal_of(o["output"]),

@@ -17,12 +17,20 @@ import numpy as np
 import pytest
 
 import gru_lower
+from document_blocks import SHELL, blocks, command_folder, run_line
 
 pytestmark = pytest.mark.chips
 
 ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "chips.md"
 CALIBRATE, RIGHT = 120, 234
-NEEDS = {"esp_ppq": "esp_ppq", "onnxruntime_qnn": "onnxruntime_qnn", "tflite_micro": "tflite_micro", "vela": "ethosu"}
+NEEDS = {
+    "esp_ppq": "esp_ppq",
+    "onnxruntime_qnn": "onnxruntime_qnn",
+    "rknn": "rknn",
+    "tflite_micro": "tflite_micro",
+    "vela": "ethosu",
+}
 LEAST = {
     ("esp_ppq", "float"): RIGHT,
     ("esp_ppq", "int8"): 233,
@@ -30,6 +38,9 @@ LEAST = {
     ("onnxruntime_qnn", "float"): RIGHT,
     ("onnxruntime_qnn", "int8"): 233,
     ("onnxruntime_qnn", "int16"): RIGHT,
+    ("rknn", "float"): RIGHT,
+    ("rknn", "int8"): 233,
+    ("rknn", "int16"): RIGHT,
     ("tflite_micro", "float"): RIGHT,
     ("tflite_micro", "int8"): 233,
     ("tflite_micro", "int16"): RIGHT,
@@ -41,11 +52,39 @@ WHOLLY = {"esp_ppq", "vela"}
 """Those whose NPU takes the quantised model from its input to its output."""
 
 
-@pytest.mark.parametrize(("name", "precision"), LEAST)
-def test_the_digits(name: str, precision: str, tmp_path: Path) -> None:
+def interpreter(name: str) -> str:
+    """Return the interpreter that a toolchain is installed for."""
     python = os.environ.get("ENGINE_PYTHON", sys.executable)
     if python == sys.executable and util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"{NEEDS[name]} has an environment of its own")
+    return python
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_the_page(name: str, tmp_path: Path) -> None:
+    """What docs/chips.md says of a chip runs as it stands there, and is as right as it says."""
+    python = interpreter(name)
+    text = PAGE.read_text(encoding="utf-8")
+    intro, section = text.partition("\n## ")[0], text.partition(f"\n## `{name}`")[2].partition("\n## ")[0]
+    for folder in ("fixtures", "examples"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    commands = command_folder(tmp_path)
+    (commands / "python").write_text(f'#!/bin/sh\nexec {python} "$@"\n', encoding="utf-8")
+    env = os.environ | {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    followed = 0
+    for block in (*blocks(intro), *blocks(section)):
+        if block.file:
+            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+        elif block.kind in SHELL:
+            for line in block.text.splitlines():
+                run_line(line, tmp_path, env)
+                followed += "right.py" in line
+    assert followed
+
+
+@pytest.mark.parametrize(("name", "precision"), LEAST)
+def test_the_digits(name: str, precision: str, tmp_path: Path) -> None:
+    python = interpreter(name)
     paths = {each: tmp_path / each for each in ("model.onnx", "in.npz", "out.npz", "cases.npz", "placed.json")}
     made = gru_lower.lower(ROOT / "fixtures/digits_gru.onnx", target="portable", fix_dims={"batch": 1})
     made.save(paths["model.onnx"])
@@ -66,6 +105,8 @@ def test_the_digits(name: str, precision: str, tmp_path: Path) -> None:
     placed = json.loads(paths["placed.json"].read_text(encoding="utf-8"))
     if name in WHOLLY and precision != "float":
         assert not placed["CPU"]
+    if name == "rknn":
+        assert set(placed["CPU"]) <= {"Reshape"}  # of what goes in and out
     if name == "onnxruntime_qnn":
         assert set(placed["CPU"]) <= {"QuantizeLinear"}  # of the model's input, which is handed in as floats
     assert paths["model.onnx"].read_bytes() == before  # onnx2tf and esp-ppq would write over it

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 START = sorted(ROOT.glob("docs/start/*.md"))
-ELSEWHERE = ("docs/diagnostics/", "docs/ci.md")
-"""Pages whose blocks tests of their own run: test_diagnostics.py, test_ci_page.py."""
+ELSEWHERE = ("docs/diagnostics/", "docs/ci.md", "docs/chips.md")
+"""Pages whose blocks tests of their own run: test_diagnostics.py, test_ci_page.py, test_chips.py and its page's."""
 OPTIONAL = ("torch", "keras", "tensorflow", "mlx", "nncf", "quark")
 """Packages of sessions of their own: what imports one is run where it is installed."""
 SHOWN = {"text", "onnx"}

@@ -18,6 +18,7 @@ from gru_lower.probing import gru_models, operator_models
 from gru_lower.probing.compatible_options import compatible
 from gru_lower.probing.probe import ProbeOptions, probe
 from gru_lower.probing.runner import CommandRunner, Outcome
+from gru_lower.probing.spelling_models import SPELLINGS
 from gru_lower.targets import read_profile
 from gru_lower.targets.option_axes import AXES, AXIS_OF, BANDS, OPTIONS, PLAIN, with_options
 from gru_lower.targets.write_profile import to_toml
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from gru_lower.probing.runner import Arrays
+    from gru_lower.probing.runner import Arrays, Runner
     from strategies import GruCase
 
 BASE = PLAIN | {"lbr1", "float32", "opset_14"}
@@ -104,6 +105,14 @@ class TestMicroModels:
                 onnx.checker.check_model(made.model, full_check=True)
                 assert op in {node.op_type for node in made.model.graph.node}
                 assert not made.fault(run(made.model, made.feeds)), f"{op} at opset {opset}"
+
+    @pytest.mark.parametrize("opset", [7, 11, 13, 18])
+    def test_spellings_run_in_every_opset(self, opset: int) -> None:
+        for name, (op, _) in SPELLINGS.items():
+            made = operator_models.operator_model(name, opset)
+            onnx.checker.check_model(made.model, full_check=True)
+            assert op in {"", *(node.op_type for node in made.model.graph.node)}
+            assert not made.fault(run(made.model, made.feeds)), f"{name} at opset {opset}"
 
 
 class TestCommandRunner:
@@ -229,6 +238,34 @@ class TestProbe:
         assert "lens" not in found.columns["unroll"].cells
         assert found.columns["unroll"].cells["reverse"].verdict == "right"
 
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("cannot", "spelled", "lacks"),
+        [
+            ("add a matrix", {}, "Gemm"),
+            ("cut the first axis", {}, "Split"),
+            ("slice the first axis", {}, "Slice"),
+            ("gather by int64", {}, "Gather"),
+            ("hold two axes", {"state_rank": 3}, ""),
+            ("slice or split", {"steps": "gather"}, ""),
+        ],
+    )
+    def test_any_spelling_that_is_right_lets_a_gru_through(
+        self, cannot: str, spelled: dict[str, object], lacks: str, tmp_path: Path
+    ) -> None:
+        """A target with one limit is lowered for, right, in the spelling that it takes."""
+        runner = _limited(cannot)
+        found = probe(runner, ProbeOptions("npu", pairs=False, columns=("step", "unroll"))).profile
+        assert found.forms == ("step", "unroll")
+        assert {name: getattr(found, name) for name in spelled} == spelled
+        assert lacks in {"", *found.avoid, *found.forbid}
+        path = tmp_path / "npu.toml"
+        path.write_text(to_toml(found), encoding="utf-8")
+        for knobs in ({}, {"linear_before_reset": 0, "T": 9}, {"direction": "bidirectional"}, {"initial_h": True}):
+            case = _case(**knobs)
+            lowered = gru_lower.lower(case.model(), target=str(path)).model
+            assert _right(case, runner(lowered, case.feeds())), knobs
+
     def test_one_that_runs_nothing_is_no_target(self) -> None:
         with pytest.raises(gru_lower.Unsupported) as caught:
             probe(lambda _model, _feeds: Outcome(None, "licence expired"), ProbeOptions("none"))
@@ -280,6 +317,54 @@ class TestProbe:
         model = operator_models.operator_model("Tanh", 17)
         found = CommandRunner(script(tmp_path / "runner.py", body))(model.model, model.feeds)
         assert not model.fault(found.outputs or {})
+
+
+def _limited(cannot: str) -> Runner:
+    """Return a runner of a chip with no GRU, no Where and one limit more."""
+
+    def reads_first_row(model: onnx.ModelProto) -> onnx.ModelProto:
+        """Add the first row of a Gemm's C to each: no error, and wrong."""
+        twin = onnx.ModelProto()
+        twin.CopyFrom(model)
+        twin.graph.initializer.append(onnx.numpy_helper.from_array(np.array([0]), "first_row_index"))
+        nodes = []
+        for node in twin.graph.node:
+            shape = next((list(each.dims) for each in twin.graph.initializer if each.name == node.input[-1]), [0, 0])
+            if node.op_type == "Gemm" and len(node.input) == len(shape) + 1:
+                row = onnx.helper.make_node("Gather", [node.input[2], "first_row_index"], [f"{node.output[0]}_row"])
+                node.input[2] = row.output[0]
+                nodes.append(row)
+            nodes.append(node)
+        del twin.graph.node[:]
+        twin.graph.node.extend(nodes)
+        return twin
+
+    def run_limited(model: onnx.ModelProto, feeds: Arrays) -> Outcome:
+        used = {node.op_type for node in model.graph.node}
+        if used & {"GRU", "Scan", "Loop", "Where"}:
+            return Outcome(None, "unknown operator")
+        inferred = onnx.shape_inference.infer_shapes(model)
+        values = (*inferred.graph.value_info, *inferred.graph.input)
+        ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in values}
+        constants = {each.name: each for each in model.graph.initializer}
+        for node in model.graph.node:
+            attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+            axes = constants.get(node.input[3]) if node.op_type == "Slice" and len(node.input) > 3 else None
+            axis = attributes.get("axis", 0) if axes is None else int(onnx.numpy_helper.to_array(axes)[0])
+            index = constants.get(node.input[1]) if node.op_type == "Gather" else None
+            refused = {
+                "add a matrix": False,
+                "cut the first axis": node.op_type == "Split" and axis == 0,
+                "slice the first axis": node.op_type == "Slice" and axis == 0,
+                "gather by int64": index is not None and index.data_type == onnx.TensorProto.INT64,
+                "hold two axes": node.op_type in ("Sigmoid", "MatMul", "Gemm") and ranks.get(node.input[0], 3) == 2,
+                "slice or split": node.op_type in ("Slice", "Split") and len(node.output) + ("Slice" in used) > 1,
+            }
+            if refused[cannot]:
+                return Outcome(None, f"{node.op_type} is beyond this chip")
+        return onnxruntime_runner(reads_first_row(model) if cannot == "add a matrix" else model, feeds)
+
+    return run_limited
 
 
 def _case(**knobs: Any) -> GruCase:
@@ -340,6 +425,37 @@ def test_no_opset_is_newer_than_the_target() -> None:
         "right"
     }
     assert set(seen[30:]) <= set(range(13, 18))
+
+
+@pytest.mark.parametrize(("tolerance", "verdict"), [(0.0, "wrong"), (0.02, "right")], ids=["as floats", "as 16 bits"])
+def test_a_target_that_computes_in_16_bits(tolerance: float, verdict: str) -> None:
+    def coarse(model: onnx.ModelProto, feeds: Arrays) -> Outcome:
+        outcome = onnxruntime_runner(model, feeds)
+        if outcome.outputs is None or not any(node.op_type == "GRU" for node in model.graph.node):
+            return outcome
+        return Outcome({name: value + np.float32(0.005) for name, value in outcome.outputs.items()})
+
+    found = probe(coarse, ProbeOptions("npu", pairs=False, columns=("gru",), tolerance=tolerance)).profile
+    assert found.columns["gru"].cells["lbr1"].verdict == verdict
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the runner is a shell script, for speed")
+def test_int8_is_asked_of_the_runner(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command gets --int8 behind its words, and rounding to 8 bits is no mistake."""
+    np.savez(tmp_path / "rounded.npz", y=np.round(np.tanh(operator_models.X) * 16) / 16)
+    (tmp_path / "npu.sh").write_text(
+        f'grep -q Tanh "$1" && ! grep -q Sigmoid "$1" && ! grep -q GRU "$1" && [ "$4" = --int8 ] || exit 3\n'
+        f'cp {tmp_path}/rounded.npz "$3"\n',
+        encoding="utf-8",
+    )
+    runner = f"sh {tmp_path}/npu.sh {{model}} {{inputs}} {{outputs}}"
+    words = ["probe", "--runner", runner, "--quick", "--int8", "--jobs", "2"]
+    assert command([*words, "-o", str(tmp_path / "npu.toml")]) == 0
+    found = read_profile.load(str(tmp_path / "npu.toml"))
+    assert "Tanh" not in found.forbid
+    assert "8 bits" in found.summary
+    assert command([*words, "-o", str(tmp_path / "exact.toml"), "--tolerance", "0.001"]) == 2
+    assert "GL405" in capsys.readouterr().err
 
 
 def test_progress_is_told() -> None:

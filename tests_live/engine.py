@@ -50,12 +50,22 @@ class Engine:
         here: Whether the runner keeps something open from model to model.
         runner: Whose runner it is, where that is another engine's: the one in ``run_RUNNER.py``.
         python: The interpreter that it is installed for.
+        tolerance: How far off a value may be at least, of the largest value, at least 1.
 
     """
 
-    def __init__(self, name: str, package: str, *, here: bool = False, runner: str = "", python: str = PYTHON) -> None:
+    def __init__(
+        self,
+        name: str,
+        package: str,
+        *,
+        here: bool = False,
+        runner: str = "",
+        python: str = PYTHON,
+        tolerance: float = 0.0,
+    ) -> None:
         """Start the server."""
-        self.name = name
+        self.name, self.tolerance = name, tolerance
         self.version = version(package, python)
         self._seen: dict[bytes, Outcome] = {}
         self._folder = tempfile.TemporaryDirectory()

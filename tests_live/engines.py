@@ -26,6 +26,7 @@ class Kind:
         here: Whether its runner keeps something open from model to model.
         constant_outputs: Whether it takes models with an output that no input reaches.
         runner: Whose runner runs it, where that is another engine's.
+        tolerance: How far off a value may be at least, for one that computes in less than the model's type.
 
     """
 
@@ -41,10 +42,13 @@ class Kind:
     here: bool = False
     constant_outputs: bool = True
     runner: str = ""
+    tolerance: float = 0.0
 
 
 PACKAGE_JSON = f"{os.environ.get('ONNXRUNTIME_WEB', 'node_modules/onnxruntime-web')}/package.json"
 AECMOS, PLCMOS, GTCRN = "aecmos_Run_1663829550_Stage_0", "plcmos_v1_nonintrusive", "gtcrn_stream_simple"
+HALF = 2e-2
+"""How far off an engine may be that computes in 16 bits."""
 KINDS = {
     "onnxruntime": Kind("onnxruntime", "onnxruntime"),
     "onnxruntime_web": Kind(PACKAGE_JSON, "onnxruntime", here=True),
@@ -161,6 +165,18 @@ KINDS = {
         random_right=26,
         constant_outputs=False,
     ),
+    "onnxruntime_qnn": Kind("onnxruntime-qnn", "onnxruntime-qnn", static=True, tolerance=HALF),
+    "nxrt": Kind(
+        "nxrt",
+        "nxrt",
+        lacks={
+            GTCRN: ("PRelu", "no handler for ai.onnx::PRelu at opset 11"),
+            "sleepecg_ws_gru_mesa_default": ("MatMul", "output element count 1 does not match"),
+        },
+    ),
+    "onnx2fx": Kind("onnx2fx", "onnx2fx"),
+    "coreai": Kind("coreai-core", "coreai"),
+    "rknn": Kind("rknn-toolkit2", "rknn", static=True, tolerance=HALF),
     "tinygrad": Kind(
         "tinygrad",
         "tinygrad",
@@ -175,4 +191,4 @@ KINDS = {
 def start(name: str, python: str = PYTHON) -> Engine:
     """Start an engine, by an interpreter that it is installed for."""
     kind = KINDS[name]
-    return Engine(name, kind.package, here=kind.here, runner=kind.runner, python=python)
+    return Engine(name, kind.package, here=kind.here, runner=kind.runner, python=python, tolerance=kind.tolerance)

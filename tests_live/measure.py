@@ -33,7 +33,7 @@ def measure_native(engine: Engine) -> Table:
     table = {}
     for cell in cells():
         case = cell.case()
-        table[cell.name] = judge(engine.run(case.model(), case.feeds()), case.expected(), case.dtype)
+        table[cell.name] = judge(engine.run(case.model(), case.feeds()), case.expected(), case.dtype, engine.tolerance)
     return table
 
 
@@ -49,7 +49,7 @@ def in_form(engine: Engine, form: Form) -> Table:
         except Refused as refused:
             table[cell.name] = Verdict("refused", str(refused))
             continue
-        table[cell.name] = judge(engine.run(model, case.feeds()), case.expected(), case.dtype)
+        table[cell.name] = judge(engine.run(model, case.feeds()), case.expected(), case.dtype, engine.tolerance)
     return table
 
 

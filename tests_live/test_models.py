@@ -83,4 +83,5 @@ def test_a_real_model(engine: Engine, kind: Kind, onnxruntime: Engine, name: str
     assert expected is not None
     for output, wanted in expected.items():
         assert outcome.outputs[output].shape == wanted.shape
-        np.testing.assert_allclose(outcome.outputs[output], wanted, rtol=1e-3, atol=1e-4, err_msg=output)
+        rtol, atol = max(1e-3, engine.tolerance), max(1e-4, engine.tolerance)
+        np.testing.assert_allclose(outcome.outputs[output], wanted, rtol, atol, err_msg=output)

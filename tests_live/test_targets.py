@@ -55,7 +55,8 @@ class Trial:
         except Refused as refused:
             self.refused[name] = str(refused)
             return
-        verdict = judge(self._engine.run(model, case.feeds()), case.expected(), case.dtype)
+        outcome = self._engine.run(model, case.feeds())
+        verdict = judge(outcome, case.expected(), case.dtype, self._engine.tolerance)
         self.right += verdict.verdict == "right"
         if verdict.verdict != "right":
             self.failed[name] = f"{verdict.verdict}: {verdict.reason}"

@@ -32,21 +32,22 @@ class Verdict:
     error: float | None = None
 
 
-def judge(outcome: Outcome, expected: Mapping[str, np.ndarray], dtype: np.dtype) -> Verdict:
+def judge(outcome: Outcome, expected: Mapping[str, np.ndarray], dtype: np.dtype, tolerance: float = 0.0) -> Verdict:
     """Compare what an engine handed out with what is right.
 
     Args:
         outcome: The engine's.
         expected: By output name.
         dtype: The type that the outputs have to have.
+        tolerance: How far off a value may be at least, of the largest value, at least 1.
 
     """
     if outcome.outputs is None:
         return Verdict("rejected", outcome.reason)
-    return _compare(outcome.outputs, expected, dtype)
+    return _compare(outcome.outputs, expected, dtype, max(tolerance, TOLERANCE[dtype.name]))
 
 
-def _compare(outputs: Arrays, expected: Mapping[str, np.ndarray], dtype: np.dtype) -> Verdict:
+def _compare(outputs: Arrays, expected: Mapping[str, np.ndarray], dtype: np.dtype, tolerance: float) -> Verdict:
     worst = 0.0
     for name, wanted in expected.items():
         if name not in outputs:
@@ -60,7 +61,7 @@ def _compare(outputs: Arrays, expected: Mapping[str, np.ndarray], dtype: np.dtyp
             continue
         error = float(np.abs(given.astype(np.float64) - wanted).max())
         scale = max(1.0, float(np.abs(wanted).max()))
-        if not error <= TOLERANCE[dtype.name] * scale:  # NaN is an error too
+        if not error <= tolerance * scale:  # NaN is an error too
             return Verdict("wrong", f"{name} is off by {error:.2g}", error)
         worst = max(worst, error)
     return Verdict("right", "", worst)

@@ -11,6 +11,7 @@ from onnx.reference import ReferenceEvaluator
 
 from gru_lower.emission.emitter import Emitter, Value
 from gru_lower.probing.probe_model import ProbeModel, ir_version
+from gru_lower.probing.spelling_models import SPELLINGS
 from gru_lower.probing.tolerance import TOLERANCE
 
 if TYPE_CHECKING:
@@ -38,10 +39,6 @@ def _matrix(e: Emitter) -> Value:
 
 def _bias(e: Emitter) -> Value:
     return e.tensor("bias", np.linspace(-0.5, 0.5, 5))
-
-
-def _first(e: Emitter, x: Value) -> Value:
-    return e.squeeze(e.slice(x, 0, 1, 0, "row"), [0], "rows")
 
 
 def _condition(e: Emitter, lens: Value, op: str) -> Value:
@@ -114,12 +111,12 @@ OPERATORS: dict[str, tuple[int, Callable[[Emitter, Value, Value], Value]]] = {
     "Softplus": (7, _one("Softplus")),
     "Clip": (7, lambda e, x, _: e.op("Clip", [x], "y", min=-0.5, max=0.5) if e.opset < 11 else
              e.op("Clip", [x, e.tensor("low", -0.5), e.tensor("high", 0.5)], "y")),
-    "Gemm": (7, lambda e, x, _: e.gemm(_first(e, x), _matrix(e), _bias(e), "y")),
+    "Gemm": (7, lambda e, x, _: e.gemm(e.reshape(x, [6, 4], "rows"), _matrix(e), _bias(e), "y")),
     "MatMul": (7, lambda e, x, _: e.op("MatMul", [x, e.tensor("weight", np.linspace(-1, 1, 20).reshape(4, 5))], "y")),
     "Reshape": (7, lambda e, x, _: e.reshape(x, [-1, 4], "y")),
     "Flatten": (9, _one("Flatten", axis=2)),
     "Transpose": (7, _one("Transpose", perm=[1, 0, 2])),
-    "Squeeze": (7, lambda e, x, _: e.squeeze(e.slice(x, 0, 1, 0, "row"), [0], "y")),
+    "Squeeze": (7, lambda e, x, _: e.squeeze(e.reshape(x, [1, 6, 4], "one"), [0], "y")),
     "Unsqueeze": (7, lambda e, x, _: e.unsqueeze(x, [1], "y")),
     "Split": (7, lambda e, x, _: e.op("Sub", list(reversed(e.split(x, 1, ["a", "b"]))), "y")),
     "Slice": (7, lambda e, x, _: e.slice(x, 1, 2, 0, "y")),
@@ -154,10 +151,10 @@ DYNAMIC = ("Shape", "Expand", "Range")
 def operator_model(
     op: str, opset: int, *, reverse: bool = False, dynamic: bool = False, factor: float = 1.0
 ) -> ProbeModel:
-    """Build the model of one operator.
+    """Build the model of one operator, or of one way to write with it.
 
     Args:
-        op: One of :data:`OPERATORS`.
+        op: One of :data:`OPERATORS`, or of :data:`gru_lower.probing.spelling_models.SPELLINGS`.
         opset: The model's.
         factor: What X is multiplied by.
         reverse: For Scan: whether it runs backwards.
@@ -166,7 +163,8 @@ def operator_model(
     """
     e = Emitter(opset, FLOAT)
     x, lens = e.value("X"), e.value("lens")
-    y = _scan(e, x, reverse=True) if reverse else OPERATORS[op][1](e, x, lens)
+    write = OPERATORS[op][1] if op in OPERATORS else SPELLINGS[op][1]
+    y = _scan(e, x, reverse=True) if reverse else write(e, x, lens)
     template = e.template({"y": y})
     held = {name for body in template.body_initializers.values() for name in body}
     nodes = [_with_constants(node, template.constants, held) for node in template.nodes]

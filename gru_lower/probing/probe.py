@@ -36,7 +36,13 @@ OLDEST = 7
 VOCABULARIES = ("gemm", "matmul", "minimal")
 """Vocabularies that lowered GRUs may be written in."""
 CHOSEN = ("quantised_weights", "state_rank", "steps", "max_nodes")
-"""What a probe does not find out."""
+"""What stays as it is where a profile ships."""
+STEP_SPELLINGS: tuple[dict[str, Any], ...] = (
+    {"steps": "gather"},
+    {"state_rank": 3},
+    {"state_rank": 3, "steps": "gather"},
+)
+"""Other ways to cut a sequence into steps, for a target to which the first one is not right."""
 COMPARED_ON: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("unroll", ()),
     ("unroll", ("lbr0",)),
@@ -69,6 +75,8 @@ class ProbeOptions:
         columns: What to probe, of :data:`gru_lower.targets.profile.COLUMNS`.
         jobs: How many runs at a time.
         seed: Of weights, inputs and draws.
+        tolerance: How far off a value may be at least, absolutely and relative to the largest of its output, for a
+            target that computes in less than the model's type.
 
     """
 
@@ -80,6 +88,7 @@ class ProbeOptions:
     columns: tuple[str, ...] = COLUMNS
     jobs: int = 1
     seed: int = 0
+    tolerance: float = 0.0
 
 
 @dataclass
@@ -118,7 +127,7 @@ class _Probe:
 
     def __init__(self, runner: Runner, options: ProbeOptions, progress: Callable[[str, int, int], None]) -> None:
         self._options = options
-        self._runs = ModelRuns(runner, options.jobs, progress)
+        self._runs = ModelRuns(runner, options.jobs, progress, options.tolerance)
         self._rng = np.random.default_rng(options.seed)
         summary = options.summary or f"as probed with the runner of {options.name}"
         self._profile = Profile(options.name, summary, (OLDEST, OLDEST), static=True, forms=(), version=options.version)
@@ -193,6 +202,8 @@ class _Probe:
                 best = score
             else:
                 self._profile = before
+        if kept is None:
+            self._find_steps()
         if self._verdict("unroll", ()) != "right":
             self._profile = replace(self._profile, own_constants=True)
             if self._verdict("unroll", ()) != "right":
@@ -203,6 +214,16 @@ class _Probe:
             self._profile = replace(self._profile, mask="where")
             if self._verdict("unroll", ("lens_zero",)) != "right":
                 self._profile = replace(self._profile, mask="auto")
+
+    def _find_steps(self) -> None:
+        """Where an unrolled GRU is not right, find a vocabulary and a way to cut it into steps in which it is."""
+        plain = self._profile
+        for chosen in ({}, *STEP_SPELLINGS):
+            for vocabulary in dict.fromkeys((plain.vocabulary, *VOCABULARIES)):
+                self._profile = replace(plain, vocabulary=vocabulary, **chosen)
+                if self._verdict("unroll", ()) == "right":
+                    return
+        self._profile = plain
 
     def _column_probe(self, column: str) -> ColumnProbe:
         return ColumnProbe(column, self._runs, self._profile, self._opset, self._options.seed)
@@ -218,7 +239,12 @@ class _Probe:
             name: {option for option, cell in column.cells.items() if cell.verdict == "right"}
             for name, column in p.columns.items()
         }
-        forms = tuple(form for form in ORDER if form in FORMS and right.get(form, set()) & {"lbr1", "lbr0"})
+        without = {form for form in ("scan", "loop") if not getattr(p.control_flow, form)}
+        forms = tuple(
+            form
+            for form in ORDER
+            if form in FORMS and form not in without and right.get(form, set()) & {"lbr1", "lbr0"}
+        )
         every = set().union(*right.values())
         dtypes = tuple(dtype for dtype in DTYPES if dtype in every) or ("float32",)
         kept = self._options.kept

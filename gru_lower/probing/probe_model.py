@@ -36,9 +36,15 @@ class ProbeModel:
     tolerance: float
     options: frozenset[str] = frozenset()
 
-    def fault(self, outputs: dict[str, Array]) -> str:
-        """Return what is wrong with outputs, whatever float type they come in; ``""`` if nothing is."""
-        return find_fault(outputs, self.expected, self.tolerance)
+    def fault(self, outputs: dict[str, Array], tolerance: float = 0.0) -> str:
+        """Return what is wrong with outputs, whatever float type they come in; ``""`` if nothing is.
+
+        Args:
+            outputs: What a target gave.
+            tolerance: How far off a value may be, where that is more than the model's own.
+
+        """
+        return find_fault(outputs, self.expected, max(tolerance, self.tolerance))
 
 
 def ir_version(opset: int) -> int:

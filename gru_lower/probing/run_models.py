@@ -23,6 +23,7 @@ class ModelRuns:
         runner: Runs one model.
         jobs: How many runs at a time.
         progress: Called with ``(what, done, total)``.
+        tolerance: How far off a value may be at least.
 
     Attributes:
         jobs: How many runs at a time.
@@ -31,9 +32,11 @@ class ModelRuns:
 
     """
 
-    def __init__(self, runner: Runner, jobs: int, progress: Callable[[str, int, int], None]) -> None:
+    def __init__(
+        self, runner: Runner, jobs: int, progress: Callable[[str, int, int], None], tolerance: float = 0.0
+    ) -> None:
         """Run nothing yet."""
-        self._runner, self._progress = runner, progress
+        self._runner, self._progress, self._tolerance = runner, progress, tolerance
         self._pool = ThreadPoolExecutor(jobs)
         self.jobs = jobs
         self.reasons: dict[str, str] = {}
@@ -65,7 +68,7 @@ class ModelRuns:
                 continue
             self.count += 1
             outcome = future.result()
-            fault = "" if outcome.outputs is None else outcome.reason or each.fault(outcome.outputs)
+            fault = "" if outcome.outputs is None else outcome.reason or each.fault(outcome.outputs, self._tolerance)
             if fault or outcome.reason:
                 self.reasons[f"{what}: {label}"] = fault or outcome.reason
             found.append("rejected" if outcome.outputs is None else "wrong" if fault else "right")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import onnx
 
 from gru_lower.probing import operator_models
+from gru_lower.probing.spelling_models import SPELLINGS
 from gru_lower.targets.profile import ControlFlow, OpLimit
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Survey:
 
     Attributes:
         forbid: Operators that are right nowhere; Scan and Loop are told of by ``flow``.
-        avoid: Functions that are wrong for large values, as those are that take e to the power of any value.
+        avoid: Functions that are wrong for large values, as those are that take e to the power of any value; and
+            operators that are not right in every way that lowering writes them.
         limits: Operators that are right in some opsets: the range around the one the rest is probed at.
         flow: Which repetitions are right.
 
@@ -50,7 +52,7 @@ def survey(
     Args:
         opsets: The oldest and the newest opset the target takes.
         preferred: The opset the rest is probed at.
-        runs: ModelRunss labelled models and gives their verdicts.
+        runs: Runs labelled models and gives their verdicts.
         every_version: Whether to run each operator in every opset in which it changed, or in the preferred one alone.
 
     """
@@ -80,7 +82,7 @@ def survey(
     taken = [
         op for op in operator_models.RESPELLED if operator_models.OPERATORS[op][0] <= preferred and op not in forbid
     ]
-    avoid = _wrong_for_large_values(taken, preferred, runs)
+    avoid = _wrong_for_large_values(taken, preferred, runs) + _wrong_as_written(forbid, preferred, runs)
     return Survey(tuple(op for op in forbid if op not in ("Scan", "Loop")), avoid, limits, flow)
 
 
@@ -98,6 +100,15 @@ def _wrong_for_large_values(
     found = dict(zip(tried, runs.verdicts("operators", models), strict=True))
     sound = found.pop("Sigmoid") == "right"
     return tuple(op for op, verdict in found.items() if verdict != "right" and (sound or op != "Tanh"))
+
+
+def _wrong_as_written(forbid: Sequence[str], opset: int, runs: ModelRuns) -> tuple[str, ...]:
+    """Return the operators that are right, but not in every way that a lowering may write them."""
+    needed = {name: op for name, (op, _) in SPELLINGS.items() if op not in forbid}
+    models = [(name, operator_models.operator_model(name, opset)) for name in needed]
+    verdicts = dict(zip(needed, runs.verdicts("spellings", models), strict=True))
+    found = (op for name, op in needed.items() if op and verdicts[name] != "right")
+    return tuple(dict.fromkeys(found))
 
 
 def _versions(op: str, opsets: tuple[int, int]) -> list[int]:

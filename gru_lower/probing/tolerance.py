@@ -13,6 +13,9 @@ TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "float64": 1e-5, "bfloat16": 8e-2
 """How far off a value may be, absolutely and relative to the largest: what engines' approximations need, and far below
 any mistake."""
 
+INT8_TOLERANCE = 0.1
+"""The same for a target that quantises weights and activations to 8 bits, with the inputs to calibrate it."""
+
 
 def find_fault(
     outputs: Mapping[str, np.ndarray[Any, np.dtype[Any]]],

@@ -29,6 +29,9 @@ MARGIN = 2
 NAMES_OF_NODE, LETTERS_OF_NAME, BYTES_OF_NODE = 4, 12, 40
 """For the estimate of bytes: names a node holds, letters of each beyond its GRU's, and what else a node takes."""
 
+LOOPED = "stream it (gru-lower stream) and call the model of one step in a loop, or lower it with a shorter T"
+"""What helps where there is no control flow."""
+
 
 class UnrolledNodes:
     """Counts the nodes that unrolling adds to one model.
@@ -93,7 +96,7 @@ class UnrolledNodes:
         if nodes <= self._most:
             return
         other = [form for form in ("scan", "loop") if form in forms]
-        serves = f"--form {other[0]} adds a few nodes, whatever the length" if other else "lower it with a shorter T"
+        serves = f"--form {other[0]} adds a few nodes, whatever the length" if other else LOOPED
         size = f"{self._bytes / 1e6:.0f} MB" if self._bytes >= 1e6 else f"{self._bytes / 1e3:.0f} kB"
         raise Remaining(
             f"unrolling {self._steps} steps would add some {nodes} nodes ({size}), more than {self._most}",
