@@ -64,6 +64,7 @@ QUESTIONS = {
     "merge-gru": ["reference/passes/merge-gru.html"],
     "assert_equivalent": ["reference/api/testing.html", "docs/verify.html"],
     "many models": ["docs/batch.html"],
+    "html report": ["docs/reports.html"],
     "install": ["docs/questions.html"],
 }
 """What somebody might type: pages of which one has to be among the first three."""

@@ -9,6 +9,7 @@ import onnx
 import pytest
 
 import gru_lower
+from gru_lower.report.html.layout import Edge, Layouts, TooDenseError
 from gru_lower.report.html.mathml import mathml
 from gru_lower.report.html.operator_kinds import KINDS, kind_of
 from gru_lower.report.html.page import page
@@ -71,6 +72,12 @@ def test_a_picture_holds_the_region_and_its_bodies(form: str) -> None:
         assert each["op"].lower() == form
         assert body["graph"]["nodes_in_all"] == each["nodes_inside"] > 3
         assert body["graph"]["types"]
+
+
+def test_what_is_too_dense_is_a_table() -> None:
+    dense = [Edge(tail, head) for head in range(1, 90) for tail in range(0, head, 3)]
+    with pytest.raises(TooDenseError):
+        Layouts().lay_out([(10.0, 10.0)] * 90, dense)
 
 
 def test_grus_that_are_alike_are_drawn_once() -> None:

@@ -18,8 +18,18 @@ EXTRA = 'pip install "gru-lower[report]"'
 Point = tuple[float, float]
 
 
+LONGEST_EDGES = 5_000
+"""How many rows the edges of one picture may span together: beyond, dot takes seconds, and nobody sees through it."""
+LONGEST_ON_PAGE = 15_000
+"""The same for all pictures of a page."""
+
+
 class NoLayoutError(Exception):
     """pygraphviz is not there, or does not load."""
+
+
+class TooDenseError(Exception):
+    """The edges are too many, and too long, to be laid out."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +64,41 @@ class Layout:
     edges: list[list[Point]]
 
 
-def lay_out(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Layout:
-    """Lay out a graph, from top to bottom.
+class Layouts:
+    """Lays out the pictures of one page, as far as their edges together are not too long."""
 
-    Args:
-        sizes: Width and height of each node.
-        edges: The edges.
+    def __init__(self) -> None:
+        """Begin a page."""
+        self._left = LONGEST_ON_PAGE
 
-    Raises:
-        NoLayoutError: pygraphviz is not installed.
+    def lay_out(self, sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Layout:
+        """Lay out a graph, from top to bottom.
 
-    """
+        Args:
+            sizes: Width and height of each node; edges lead from earlier nodes to later ones.
+            edges: The edges.
+
+        Raises:
+            NoLayoutError: pygraphviz is not installed.
+            TooDenseError: Its edges are too long, or those of the page are.
+
+        """
+        spanned = _rows_spanned(len(sizes), edges)
+        if spanned > min(LONGEST_EDGES, self._left):
+            raise TooDenseError
+        self._left -= spanned
+        return _laid_out(sizes, edges)
+
+
+def _rows_spanned(count: int, edges: Sequence[Edge]) -> int:
+    """Return how many rows all edges span together, each node in the first row below what it reads."""
+    rows = [0] * count
+    for edge in sorted(edges, key=lambda each: each.head):
+        rows[edge.head] = max(rows[edge.head], rows[edge.tail] + 1)
+    return sum(rows[edge.head] - rows[edge.tail] for edge in edges)
+
+
+def _laid_out(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Layout:
     try:
         import pygraphviz
     except ImportError as error:

@@ -7,14 +7,14 @@ from math import hypot
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.report.html.escaping import text
-from gru_lower.report.html.layout import Edge, lay_out
+from gru_lower.report.html.layout import Edge
 from gru_lower.report.html.operator_kinds import kind_of
 from gru_lower.report.sections.blocks import counted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gru_lower.report.html.layout import Layout, Point
+    from gru_lower.report.html.layout import Layout, Layouts, Point
 
 LARGE_BODY = 40
 """How many nodes a body has that is drawn below the picture, and not inside its node."""
@@ -76,18 +76,20 @@ class _Box:
         return width + 2 * PAD, height + PAD
 
 
-def picture(graph: dict[str, Any], title: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
+def picture(graph: dict[str, Any], title: str, layouts: Layouts) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
     """Return a graph as an svg element, and the bodies that want a picture of their own.
 
     Args:
         graph: From :mod:`gru_lower.report.pictures.drawn_graph`.
         title: What it shows.
+        layouts: Those of the page.
 
     Raises:
         NoLayoutError: pygraphviz is not installed.
+        TooDenseError: Its edges are too many.
 
     """
-    drawing = _draw(graph)
+    drawing = _draw(graph, layouts)
     width, height = drawing.width, drawing.height
     operators: dict[str, int] = {}
     for node in graph["nodes"]:
@@ -101,7 +103,7 @@ def picture(graph: dict[str, Any], title: str) -> tuple[str, list[tuple[str, dic
     return svg, drawing.folded
 
 
-def _draw(graph: dict[str, Any]) -> Drawing:
+def _draw(graph: dict[str, Any], layouts: Layouts) -> Drawing:
     folded: list[tuple[str, dict[str, Any]]] = []
     types = graph["types"]
     read = {name for node in graph["nodes"] for name in node["inputs"]} | set(graph["outputs"])
@@ -109,7 +111,7 @@ def _draw(graph: dict[str, Any]) -> Drawing:
     makers: dict[str, int] = {name: place for place, name in enumerate(graph["inputs"])}
     for node in graph["nodes"]:
         makers |= {name: len(boxes) for name in node["outputs"] if name}
-        boxes.append(_box(node, types, read, folded))
+        boxes.append(_box(node, types, read, folded, layouts))
     edges: list[Edge] = []
     names: list[str] = []
 
@@ -129,12 +131,18 @@ def _draw(graph: dict[str, Any]) -> Drawing:
             connect(name, len(boxes) - 1)
     if not boxes:
         boxes.append(_Box("value", [("small", "nothing")], "nothing"))
-    layout = lay_out([box.size for box in boxes], edges)
+    layout = layouts.lay_out([box.size for box in boxes], edges)
     parts = [*_edges(layout, names, types), *(_drawn(box, layout.nodes[at]) for at, box in enumerate(boxes))]
     return Drawing(layout.width + 2, layout.height + 2, "".join(parts), folded)
 
 
-def _box(node: dict[str, Any], types: dict[str, str], read: set[str], folded: list[tuple[str, dict[str, Any]]]) -> _Box:
+def _box(
+    node: dict[str, Any],
+    types: dict[str, str],
+    read: set[str],
+    folded: list[tuple[str, dict[str, Any]]],
+    layouts: Layouts,
+) -> _Box:
     if "left_out" in node:
         count = sum(node["left_out"].values())
         told = ", ".join(f"{number} {operator}" for operator, number in [*node["left_out"].items()][:6])
@@ -157,7 +165,7 @@ def _box(node: dict[str, Any], types: dict[str, str], read: set[str], folded: li
             box.lines.append(("small", f"{body['name']}: {counted(inner['nodes_in_all'], 'node')}, folded below"))
             folded.append((f"{shortened(body['name'], 40)} of {node['op']} {_short(node['name'])}".strip(), inner))
         else:
-            drawing = _draw(inner)
+            drawing = _draw(inner, layouts)
             folded += drawing.folded
             box.inside.append((shortened(body["name"], 40), drawing))
     return box

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower.report.html.charts import bars, lines
 from gru_lower.report.html.escaping import text
-from gru_lower.report.html.layout import NoLayoutError
+from gru_lower.report.html.layout import Layouts, NoLayoutError, TooDenseError
 from gru_lower.report.html.mathml import mathml
 from gru_lower.report.html.operator_kinds import KINDS
 from gru_lower.report.html.picture import picture
@@ -53,6 +53,7 @@ class BlockWriter:
         self.without_pictures = ""
         self.picture_size = 0
         self.anchors: set[str] = set()
+        self._layouts = Layouts()
 
     def write(self, blocks: Sequence[Block]) -> str:
         """Return blocks as HTML."""
@@ -88,10 +89,12 @@ class BlockWriter:
         if self.without_pictures:
             return _nodes(graph, title)
         try:
-            svg, folded = picture(graph, title)
+            svg, folded = picture(graph, title, self._layouts)
         except NoLayoutError as error:
             self.without_pictures = str(error)
             return _nodes(graph, title)
+        except TooDenseError:
+            return f"<p>Its edges are too many for a picture.</p>{_nodes(graph, title)}"
         self.picture_size += len(svg.encode())
         drawn = f'<div class="picture" role="group" aria-label="{text(title)}" tabindex="0">{svg}</div>'
         inner = "".join(
