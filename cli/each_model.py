@@ -13,6 +13,7 @@ from gru_lower.cli.exit_codes import print_error, said_failure
 from gru_lower.cli.page_output import PageOutput
 from gru_lower.cli.report_output import current_output
 from gru_lower.cli.run import Run
+from gru_lower.errors import GruLowerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -81,6 +82,8 @@ class EachModel:
                 worked = work(mine)
             except Exception as error:  # whatever it is, the others are to be worked on
                 if not self._named.many:
+                    if isinstance(error, GruLowerError):
+                        self._page.write_refusal(Run(str(model), None, error, ctx.info_name or "", output.seconds))
                     raise
                 refusal = said_failure(error, plain=self._terminal.plain)
                 output.add(Run(str(model), None, refusal, ctx.info_name or "", output.seconds))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.cli.report_formats import TEXT
 from gru_lower.cli.report_output import PIPE
-from gru_lower.cli.standard_streams import write_document
+from gru_lower.cli.standard_streams import say_aside, write_document
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from gru_lower.cli.run import Run
     from gru_lower.cli.terminal import Terminal
     from gru_lower.report.report_file import ReportFile
+    from gru_lower.report.sections.blocks import ReportText
 
 
 class PageOutput:
@@ -57,20 +59,35 @@ class PageOutput:
         """
         if self._file is None or not runs:
             return
+        from gru_lower.report.sections.report_text import refusal_text, report_text
+
         if self._many:
             from gru_lower.cli.run import outcome_of
 
             self.write_outcomes(f"gru-lower {runs[0].what}", (outcome_of(run) for run in runs))
         elif runs[0].report is not None:
-            self._write_one(runs[0].report.to_json(), self._file)
+            self._write_one(report_text(runs[0].report.to_json()), self._file)
+        elif runs[0].error is not None:
+            from gru_lower.cli.run import outcome_of
 
-    def _write_one(self, report: dict[str, Any], file: ReportFile) -> None:
-        from gru_lower.report.report_file import markdown_of, write_report
+            title = f"gru-lower {runs[0].what}: {PurePath(runs[0].path).name}"
+            self._write_one(refusal_text(title, outcome_of(runs[0])), self._file)
+
+    def write_refusal(self, run: Run) -> None:
+        """Write the report on a model that an error ends; where it cannot be, that is said beside the error."""
+        try:
+            self.write_runs([run])
+        except Unsupported as unwritten:
+            say_aside(f"The report is not written: {unwritten}", err=True)
+
+    def _write_one(self, said: ReportText, file: ReportFile) -> None:
+        from gru_lower.report.markdown import markdown
+        from gru_lower.report.report_file import write_text
 
         if file.path is None:
-            write_document(markdown_of(report))
+            write_document(markdown(said))
         else:
-            self._say(write_report(report, file))
+            self._say(write_text(said, file))
 
     def write_outcomes(self, title: str, outcomes: Iterable[dict[str, Any]]) -> None:
         """Write the index of many models, and a page each.

@@ -181,6 +181,20 @@ def test_a_report_that_cannot_go_there_is_refused_at_once(
     assert not Path("there.html").read_bytes()
 
 
+def test_what_cannot_be_done_has_a_page_that_says_so(call: Callable[..., Said]) -> None:
+    Path("bad.onnx").write_text("no model", encoding="utf-8")
+    code, _, _ = call("lower", "bad.onnx", "--report", "r.html")
+    assert code == 2
+    page = hold_page(Path("r.html"))
+    assert "Not done" in page.text
+    assert "code-GL003" in page.ids
+    onnx.save(parser.parse_model(STREAMED.replace("<hidden", '<direction = "reverse", hidden')), "reverse.onnx")
+    code, text, _ = call("stream", "reverse.onnx", "--report", "-")
+    assert code
+    assert text.startswith("# gru-lower stream: reverse.onnx")
+    assert "GL854" in text
+
+
 def test_a_model_and_a_report_do_not_share_stdout(call: Callable[..., Said]) -> None:
     code, _, said = call("lower", "m.onnx", "-o", "-", "--report", "-")
     assert code == 2

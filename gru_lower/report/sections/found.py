@@ -28,6 +28,8 @@ from gru_lower.report.sections.blocks import (
 from gru_lower.report.sections.equations import equations, variant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gru_lower.report.sections.blocks import Block, Tone
 
 MOST_ROWS = 150
@@ -199,7 +201,16 @@ def pages_section(report: dict[str, Any]) -> Section | None:
         report: The JSON report.
 
     """
-    named = [each["code"] for each in report["diagnostics"]] + [site["code"] for site in report["sites"]]
+    return pages_of([each["code"] for each in report["diagnostics"]] + [site["code"] for site in report["sites"]])
+
+
+def pages_of(named: Sequence[str | None]) -> Section | None:
+    """Return the pages of some codes, ``None`` where there is none.
+
+    Args:
+        named: The codes; one may come several times.
+
+    """
     codes = [each for each in dict.fromkeys(filter(None, named)) if each in CODES]
     blocks: list[Block] = []
     for each in codes[:MOST_PAGES]:
