@@ -150,6 +150,7 @@ def test_what_a_stream_says_is_shown(call: Callable[..., Said]) -> None:
     text = Path("r.md").read_text(encoding="utf-8")
     assert "Lag and warm-up, by output" in text
     assert "pushed 1 at a time" in text
+    assert "| after, one push |" in text
 
 
 def test_what_an_int8_model_loses_is_shown(call: Callable[..., Said]) -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.model import Model
     from gru_lower.gru.spec import GruSpec
-    from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.result import Verification
     from gru_lower.verification.sites.site import Site
@@ -51,19 +50,10 @@ def collect_evidence(
     if runs is not None and runs.feeds is not None and options is not None:
         if options.providers:
             found.latency = "only onnxruntime's CPU is timed"
-        elif not _takes(after, runs.feeds):
-            found.latency = "the two take different inputs: gru-lower bench times each by itself"
         else:
             both = [(before.proto, before.base_dir), (after.proto, after.base_dir or before.base_dir)]
-            found.latency = time_pair(both, runs.feeds, options)
+            found.latency = time_pair(both, runs.feeds, options, runs.push)
     return found
-
-
-def _takes(model: Model, feeds: Feeds) -> bool:
-    """Whether a model runs on inputs that were another's."""
-    given = {each.name for each in model.proto.graph.initializer}
-    names = {each.name for each in model.proto.graph.input}
-    return feeds.keys() <= names and names - given <= feeds.keys()
 
 
 def _of_sites(sites: Sequence[Site]) -> list[tuple[PicturedSite, GruSpec | None]]:

@@ -79,6 +79,7 @@ class _Comparison:
         self.times = {each.name: each.axis for each in found.inputs}
         self.frames: list[int] = []
         self.pushes: list[int] = []
+        self.push: Feeds | None = None
         self.states = {each.input for each in found.states}
         self.inputs = {
             name: (np.dtype(helper.tensor_dtype_to_np_dtype(spec.elem_type)), list(spec.dims or ()))
@@ -129,7 +130,7 @@ class _Comparison:
         return replace(verdict, message="; ".join(filter(None, (verdict.message, how))))
 
     def _evidence(self, cases: list[Case], outputs: list[Feeds]) -> RunsEvidence:
-        return evidence_of(
+        found = evidence_of(
             [case.feeds for case in cases],
             [case.outputs for case in cases],
             outputs,
@@ -138,6 +139,8 @@ class _Comparison:
             {place: f"pushed {pushed} at a time" for place, pushed in enumerate(self.pushes)},
             by_tolerance=self.found.context is None,
         )
+        found.push = self.push
+        return found
 
     def _feeds(self) -> Iterator[Feeds]:
         options, model = self.pair.options, self.pair.original.model
@@ -165,9 +168,14 @@ class _Comparison:
         """Return the outputs of the whole model that the streamed one has as well, but for its states."""
         return {each.name: expected[each.name] for each in self.found.outputs}
 
+    def _run(self, given: Feeds) -> Feeds:
+        """Run the streamed model once, and remember the inputs."""
+        self.push = given
+        return self.pair.rewrite.run("onnxruntime", given)
+
     def _streamed(self, feeds: Feeds, pushed: int, expected: Feeds) -> Feeds:
         """Return what comes of the frames, so many pushed at a time."""
-        stream = FrameStream(self.found, self.inputs, lambda given: self.pair.rewrite.run("onnxruntime", given))
+        stream = FrameStream(self.found, self.inputs, self._run)
         stream.reset({name: value for name, value in feeds.items() if name in self.states})
         known = {name: value for name, value in feeds.items() if name in self.inputs and name not in self.states}
         pieces: dict[str, list[np.ndarray]] = {each.name: [] for each in self.found.outputs}

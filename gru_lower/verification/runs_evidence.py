@@ -127,6 +127,7 @@ class RunsEvidence:
         more_cases: How many beyond those listed.
         outputs: By output.
         feeds: The inputs of the first case.
+        push: Of a model that streams, what it is given for a push of frames; ``None`` of any other.
 
     """
 
@@ -134,6 +135,7 @@ class RunsEvidence:
     more_cases: int = 0
     outputs: list[OutputEvidence] = field(default_factory=list)
     feeds: Feeds | None = None
+    push: Feeds | None = None
 
 
 def _finite(value: float) -> float | None:

@@ -36,20 +36,27 @@ def _latency(evidence: dict[str, Any]) -> list[Block]:
     if found is None:
         return [Paragraph((f"Latency was not measured: {shortened(evidence['no_latency'], 400)}.",))]
     rows: list[list[Line]] = []
-    for side in ("before", "after"):
+    push = found.get("push", [])
+    names = ("before, the whole sequence", "after, one push") if push else ("before", "after")
+    for name, side in zip(names, ("before", "after"), strict=True):
         spread = found[side]
-        rows.append([(side,), *((_seconds(spread[key]),) for key in ("median", "q1", "q3"))])
+        rows.append([(name,), *((_seconds(spread[key]),) for key in ("median", "q1", "q3"))])
     ratio = found["ratio"]
     rows.append([("after, in times of before",), *((f"{ratio[key]:.2f}",) for key in ("median", "q1", "q3"))])
     head = ("model", "median", "first quartile", "third quartile")
-    inputs = ", ".join(f"{shortened(each['name'], 40)} {each['type']}{each['shape']}" for each in found["inputs"][:8])
+    inputs = _spelled_inputs(found["inputs"])
+    turns = "in turn" if not push else f"one after the other; a push is {_spelled_inputs(push)}"
     where = f"{machine['cpu']}, onnxruntime {machine['onnxruntime']}, {machine['system']}, {machine['date']}"
     text = (
-        f"One run on {inputs or 'no inputs'}: CPU time of one thread, {counted(found['rounds'], 'round')} in turn, "
+        f"One run on {inputs or 'no inputs'}: CPU time of one thread, {counted(found['rounds'], 'round')} {turns}; "
         f"on {where}. "
         "It is measured briefly; gru-lower bench takes its time."
     )
     return [Table("Latency of one run", head, rows, head[1:]), Paragraph((text,))]
+
+
+def _spelled_inputs(inputs: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{shortened(each['name'], 40)} {each['type']}{each['shape']}" for each in inputs[:8])
 
 
 def _seconds(value: float) -> str:

@@ -51,7 +51,7 @@ def evidence_of(
     """
     words = words or {}
     cases = [
-        {"case": place + 1, "what": words.get(place, ""), "inputs": [_described(*each) for each in case.items()]}
+        {"case": place + 1, "what": words.get(place, ""), "inputs": [described(*each) for each in case.items()]}
         for place, case in enumerate(feeds[:MOST_CASES])
     ]
     found = RunsEvidence(cases, max(0, len(feeds) - MOST_CASES), feeds=feeds[0] if feeds else None)
@@ -62,7 +62,8 @@ def evidence_of(
     return found
 
 
-def _described(name: str, array: Array) -> dict[str, Any]:
+def described(name: str, array: Array) -> dict[str, Any]:
+    """Return the name, type and shape of an array, as they stand in the JSON report."""
     return {"name": name, "type": array.dtype.name, "shape": list(array.shape)}
 
 
