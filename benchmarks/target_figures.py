@@ -1,0 +1,150 @@
+"""What the times of ``python -m benchmarks targets`` say: ratios to the best, and to what was written before."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.target_cells import BEFORE, NOW
+from gru_lower.targets.costs import NODE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from benchmarks.target_cells import Cell
+    from gru_lower.targets.costs import Size
+
+COMPARED = (16, 64, 256)
+"""H at which what is written now stands against what was written before, with B = 1."""
+LIMITS = {"mean": 1.05, "usual": 1.10, "most": 1.30}
+USUAL = 95
+BESIDE = {
+    "mnn": ("", NOW, None, 0.65),
+    "opencv": ("", NOW, None, 0.60),
+    "openvino": ("f32", f"{NOW} --precision f32", 0, 0.55),
+    "tract": ("", NOW, None, 0.75),
+}
+"""By engine: precision, what was written, linear_before_reset, and what it may take of what was written before."""
+ONE_STEP = ("tract",)
+"""Engines judged at T = 1."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one written model takes at one size.
+
+    Attributes:
+        size: The size.
+        precision: What the engine computed in.
+        written: With which options of ``lower``.
+        became: What it was, as one of the ways, ``"?"`` if none.
+        best: The fastest of the ways.
+        of_best: Its time, of that of the fastest.
+        of_before: Of that of what was written before; ``None`` where that is not right.
+        of_node: Of the engine's own node; ``None`` where that is not right.
+
+    """
+
+    size: Size
+    precision: str
+    written: str
+    became: str
+    best: str
+    of_best: float
+    of_before: float | None
+    of_node: float | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A line of what is to be reached."""
+
+    text: str
+    value: float | None
+    limit: float
+
+    def missed(self, tolerance: float) -> bool:
+        """Whether it was measured and is beyond its limit by more than a tolerance."""
+        return self.value is not None and self.value > self.limit * (1 + tolerance)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that stands in the JSON results."""
+        return asdict(self)
+
+
+def figures(cells: Iterable[Cell]) -> list[Figure]:
+    """Return a figure for each model that ``--target`` wrote, in each size and setting without flags."""
+    found = []
+    for cell in cells:
+        ways = {name: taken for name, taken in cell.seconds.items() if not name.startswith((NOW, BEFORE))}
+        if cell.flags or not ways:
+            continue
+        best = min(ways, key=lambda name: ways[name])
+        for name, taken in cell.seconds.items():
+            if name.startswith(NOW):
+                same = [way for way in ways if cell.digests[way] == cell.digests[name]]
+                others = [taken / cell.seconds[one] if one in cell.seconds else None for one in (BEFORE, NODE)]
+                became = same[0] if same else "?"
+                found.append(Figure(cell.size, cell.precision, name, became, best, taken / ways[best], *others))
+    return found
+
+
+def settings(found: Sequence[Figure]) -> list[tuple[str, str]]:
+    """Return the precisions and options there are figures of."""
+    pairs = dict.fromkeys((each.precision, each.written) for each in found)
+    return [pair for pair in pairs if pair[1] == NOW or pair[1].endswith(pair[0])]
+
+
+def of(found: Sequence[Figure], precision: str, written: str) -> list[Figure]:
+    """Return the figures of one setting."""
+    return [each for each in found if (each.precision, each.written) == (precision, written)]
+
+
+def compared(found: Iterable[Figure], lbr: int | None = None, length: int | None = None) -> list[float]:
+    """Return ratios to what was written before, where these are compared."""
+    return [
+        each.of_before
+        for each in found
+        if each.of_before is not None
+        and each.size.hidden in COMPARED
+        and each.size.batch == 1
+        and lbr in (None, each.size.linear_before_reset)
+        and length in (None, each.size.length)
+    ]
+
+
+def mean(ratios: Sequence[float]) -> float | None:
+    """Return the geometric mean, ``None`` of nothing."""
+    return math.exp(float(np.log(ratios).mean())) if len(ratios) else None
+
+
+def judged(engine: str, found: Sequence[Figure]) -> list[Verdict]:
+    """Return what is to be reached in an engine, and what was."""
+    verdicts = []
+    own = [pair for pair in settings(found) if not pair[0] or pair[1] != NOW]
+    for precision, written in own:
+        ratios = [each.of_best for each in of(found, precision, written)]
+        label = f"{engine}{', ' + precision if precision else ''}: what {written} writes / the best"
+        verdicts += [
+            Verdict(f"{label}, geometric mean", mean(ratios), LIMITS["mean"]),
+            Verdict(f"{label}, in {USUAL} % of sizes", float(np.percentile(ratios, USUAL)), LIMITS["usual"]),
+            Verdict(f"{label}, anywhere", max(ratios), LIMITS["most"]),
+        ]
+    if engine in BESIDE:
+        precision, written, lbr, limit = BESIDE[engine]
+        length = 1 if engine in ONE_STEP else None
+        what = ", ".join(
+            [f"{engine}: what {written} writes / what was written before"]
+            + ([f"linear_before_reset = {lbr}"] if lbr is not None else [])
+            + (["T = 1"] if length else [])
+        )
+        ratios = compared(of(found, precision, written), lbr, length)
+        verdicts.append(Verdict(f"{what}, geometric mean", mean(ratios), limit))
+    for precision in dict.fromkeys(each.precision for each in found if each.precision):
+        ratios = [each.of_before for each in of(found, precision, NOW) if each.of_before is not None]
+        text = f"{engine} in {precision}: what {NOW} writes without a precision / what was written before, anywhere"
+        verdicts.append(Verdict(text, max(ratios, default=None), LIMITS["usual"]))
+    return verdicts

@@ -1,0 +1,81 @@
+"""The page of ``python -m benchmarks targets``, in Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.tables import table
+from benchmarks.target_figures import compared, mean, of, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmarks.target_figures import Figure, Verdict
+
+
+def page(
+    where: Mapping[str, str | int | bool],
+    versions: Mapping[str, str],
+    found: Mapping[str, Sequence[Figure]],
+    verdicts: Sequence[Verdict],
+    tolerance: float,
+    drawn: Sequence[tuple[str, str]],
+) -> str:
+    """Return the whole page."""
+    parts = ["# GRUs in other engines", _conditions(where, versions), "## To reach"]
+    rows = [[each.text, f"≤ {each.limit:g}", *_word(each, tolerance)] for each in verdicts]
+    parts.append(table(["", "limit", "measured", ""], rows))
+    parts += [f"![{title}]({file}.svg)" for file, title in drawn]
+    head = ["", "sizes", "of the best: mean", "worst", "of what was written before: mean", "worst", "best"]
+    summary = [
+        [f"{engine} {versions[engine]}, `{written}`{' in ' + precision if precision else ''}", *_summary(each)]
+        for engine, all_of_it in found.items()
+        for precision, written in settings(all_of_it)
+        if (each := of(all_of_it, precision, written))
+    ]
+    parts += ["## All in all", table(head, summary), "## Size by size"]
+    for engine, all_of_it in found.items():
+        parts += [f"### {engine} {versions[engine]}", table(SIZES, [_row(each) for each in all_of_it])]
+    return "\n\n".join(parts) + "\n"
+
+
+SIZES = ["", "written", "became", "of its own GRU", "of what was written before", "of the best", "which is"]
+
+
+def _row(each: Figure) -> list[str]:
+    size = each.size
+    start = ", initial_h" * size.state + ", Y alone" * size.only_Y
+    name = f"H {size.hidden}, B {size.batch}, T {size.length}, lbr {size.linear_before_reset}{start}"
+    said = each.precision and f" in {each.precision}"
+    best = "" if each.became == each.best else each.best
+    ratios = [_two(each.of_node), _two(each.of_before), _two(each.of_best)]
+    return [name, f"`{each.written}`{said}", each.became, *ratios, best]
+
+
+def _summary(each: Sequence[Figure]) -> list[str]:
+    best, before = [one.of_best for one in each], compared(each)
+    figures = [mean(best), max(best), mean(before), max(before, default=None), min(before, default=None)]
+    return [str(len(each)), *map(_two, figures)]
+
+
+def _two(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _word(each: Verdict, tolerance: float) -> list[str]:
+    if each.value is None:
+        return ["-", "not measured"]
+    word = "missed" if each.missed(tolerance) else "reached" if each.value <= each.limit else "within tolerance"
+    return [f"{each.value:.3f}", word]
+
+
+def _conditions(e: Mapping[str, str | int | bool], versions: Mapping[str, str]) -> str:
+    engines = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return (
+        f"{engines} on {e['cpu']} ({e['cores']} cores, {e['system']}), {e['date']}. One thread, CPU time, input size = "
+        "hidden size, weights U(±1/√H), static sizes; medians of rounds, all one after the other. `--target` "
+        "is what `gru-lower lower --target` writes; before profiles had costs it wrote what `--prefer node` does. The "
+        "best is the fastest of the engine's own node, if that is right, and every form and spelling. Means are "
+        "geometric; those beside what was written before are over H 16, 64, 256 and B 1. "
+        f"The machine's load average was {e['load']}. Written by `python -m benchmarks targets`."
+    )
