@@ -15,7 +15,9 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model
 from gru_lower.graph.scopes import walk
 from gru_lower.gru.parse_node import parse
+from gru_lower.probing.timing.timed_sizes import timed_model
 from gru_lower.targets import read_profile
+from gru_lower.targets.costs import Size
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import judge
 from gru_lower.targets.option_axes import COARSER
@@ -225,6 +227,20 @@ def two_layers(first: tuple[str, ...], second: tuple[str, ...]) -> onnx.ModelPro
         helper.make_node("GRU", ["between", "W2", "R2", "B2"], second, hidden_size=H, linear_before_reset=1),
     )
     return model(["X", "W", "R", "B"], list(first), given, more, {"Y2": [T, 1, N, H]})
+
+
+class TestOpenCv5:
+    """Its GRU of several sequences without initial_h runs once, and fails when it is run again."""
+
+    @pytest.mark.parametrize("batch", [1, 3])
+    @pytest.mark.parametrize("prefer", ["node", "speed", "size"])
+    def test_several_sequences_get_a_state(self, batch: int, prefer: str) -> None:
+        given = timed_model(Size(8, 8, batch, 5, state=False, linear_before_reset=1), 17).model
+        made = gru_lower.legalize(given, target="opencv5", prefer=prefer).model  # type: ignore[arg-type]
+        kept = [node for node in made.graph.node if node.op_type == "GRU"]
+        assert all(batch == 1 or len(node.input) == 6 for node in kept)
+        lowered = rewritten("lower", given, "opencv5", prefer=prefer)
+        assert batch == 1 or "GRU" not in {node.op_type for node in lowered.graph.node}
 
 
 class TestMnn:

@@ -19,7 +19,7 @@ def prepare(model: str, feeds: Arrays) -> Callable[[], Arrays]:
     graph = tract.onnx().load(model)
     order = [graph.input_name(index) for index in range(graph.input_count())]
     try:
-        state = graph.into_model().into_runnable().spawn_state()
+        runnable = graph.into_model().into_runnable()
     except tract.TractError as error:
         raise _shortened(error) from error
 
@@ -27,7 +27,7 @@ def prepare(model: str, feeds: Arrays) -> Callable[[], Arrays]:
 
     def call() -> Arrays:
         try:
-            results = state.run(given)
+            results = runnable.run(given)  # a state of its own each time: one that is kept goes on where it ended
         except tract.TractError as error:
             raise _shortened(error) from error
         return {name: value.to_numpy() for name, value in zip(outputs, results, strict=True)}
