@@ -47,6 +47,22 @@ def test_a_way_that_is_nowhere_the_fastest_is_left_out() -> None:
     assert fit_costs(measured(), "1").ways == [NODE_WAY, UNROLL]
 
 
+def test_a_node_that_is_slow_with_Y_alone_has_costs_of_its_own() -> None:
+    """As tract's is: what is right for both outputs would cost the users of Y alone half of their speed."""
+    sizes = Grid((16, 64, 256), (1, 4), (1,)).sizes()
+    found = [
+        Measured(size, way, factor * 1e-6 * size.hidden)
+        for size in sizes
+        for way, factor in ((NODE_WAY, 3.0 if size.only_Y else 1.0), (Way("step"), 1.5))
+    ]
+    costs = fit_costs(found, "1")
+    for size in sizes:
+        node, step = (costs.estimate(way, size, "") or 0 for way in (NODE_WAY, Way("step")))
+        assert (node > step) == size.only_Y
+    profile = replace(read_profile.load("onnxruntime"), costs=costs)
+    assert read_profile.parse(to_toml(profile)).costs == costs
+
+
 def test_a_profile_keeps_them() -> None:
     costs = fit_costs(measured(), "3.1", "a chip")
     profile = replace(read_profile.load("onnxruntime"), costs=costs)

@@ -65,6 +65,7 @@ class Size:
         length: T.
         state: Whether there is an initial_h.
         linear_before_reset: 0 or 1.
+        only_Y: Whether Y is the only output, which makes a step slow in some engines.
 
     """
 
@@ -74,6 +75,7 @@ class Size:
     length: int
     state: bool
     linear_before_reset: int
+    only_Y: bool = False
 
     @property
     def steps(self) -> Steps:
@@ -99,6 +101,7 @@ def size_of(spec: GruSpec, batch_hint: int = 0) -> Size:
         TYPICAL_STEPS if spec.seq_length is None else max(spec.seq_length, 1),
         "initial_h" in spec.inputs,
         int(spec.linear_before_reset),
+        only_Y=not spec.Y_h,
     )
 
 
@@ -113,6 +116,7 @@ class Cost:
         coefficients: Of :attr:`Size.terms`.
         precision: The precision it was measured in, ``""`` where the engine has one only.
         flags: Flags of the engine's that it was measured with, ``""`` for none.
+        only_Y: Whether Y was the only output; one of both outputs serves where there is no other.
 
     """
 
@@ -122,6 +126,7 @@ class Cost:
     coefficients: tuple[float, ...]
     precision: str = ""
     flags: str = ""
+    only_Y: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,8 +161,11 @@ class Costs:
 
     def estimate(self, way: Way, size: Size, precision: str, flags: str = "") -> float | None:
         """Return what a way takes, in this table's unit; ``None`` where it was not measured."""
-        for row in self.rows:
-            asked = (row.way, row.linear_before_reset, row.steps, row.precision, row.flags)
-            if asked == (way, size.linear_before_reset, size.steps, precision, flags):
-                return sum(k * term for k, term in zip(row.coefficients, size.terms, strict=True))
-        return None
+        asked = (way, size.linear_before_reset, size.steps, precision, flags)
+        found = {
+            row.only_Y: row
+            for row in self.rows
+            if (row.way, row.linear_before_reset, row.steps, row.precision, row.flags) == asked
+        }
+        row = found.get(size.only_Y) or found.get(False)
+        return None if row is None else sum(k * term for k, term in zip(row.coefficients, size.terms, strict=True))

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.targets.costs import NODE, PRECISIONS, SPELLING, STEPS, Cost, Costs, Way
-from gru_lower.targets.validate_toml import check_keys, choice_at, table_at, tables_at, text_at
+from gru_lower.targets.validate_toml import check_keys, choice_at, flag_at, table_at, tables_at, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def _rows(entry: dict[str, Any], forms: tuple[str, ...]) -> Iterator[Cost]:
     flags = text_at("costs.ways.flags", entry.get("flags", ""))
     for place, taken in enumerate(tables_at("costs.ways.takes", entry["takes"])):
         where = f"costs.ways.takes[{place}]"
-        check_keys(where, taken, ("lbr", "steps", "terms"), ())
+        check_keys(where, taken, ("lbr", "steps", "terms"), ("only_Y",))
         steps = next(each for each in STEPS if each == choice_at(f"{where}.steps", taken["steps"], STEPS))
         terms = taken["terms"]
         count = TERMS[steps]
@@ -56,8 +56,8 @@ def _rows(entry: dict[str, Any], forms: tuple[str, ...]) -> Iterator[Cost]:
             raise ValueError(f"{where}.terms has to be {count} numbers, none below 0 and not all of them 0")
         if type(taken["lbr"]) is not int or taken["lbr"] not in (0, 1):
             raise ValueError(f"{where}.lbr has to be 0 or 1")
-        way = Way(form, spelling)
-        yield Cost(way, taken["lbr"], steps, tuple(float(k) for k in terms), precision, flags)
+        only = flag_at(f"{where}.only_Y", taken.get("only_Y", False))
+        yield Cost(Way(form, spelling), taken["lbr"], steps, tuple(map(float, terms)), precision, flags, only)
 
 
 def costs_to_toml(costs: Costs) -> list[str]:
@@ -74,6 +74,7 @@ def costs_to_toml(costs: Costs) -> list[str]:
         for row in costs.rows:
             if (row.way, row.precision, row.flags) == (way, precision, flags):
                 terms = ", ".join(f"{k:.4g}" for k in row.coefficients)
-                lines.append(f'  {{ lbr = {row.linear_before_reset}, steps = "{row.steps}", terms = [{terms}] }},')
+                kind = f'lbr = {row.linear_before_reset}, steps = "{row.steps}"{", only_Y = true" * row.only_Y}'
+                lines.append(f"  {{ {kind}, terms = [{terms}] }},")
         lines.append("]")
     return lines

@@ -81,7 +81,7 @@ def fit_costs(measured: Sequence[Measured], version: str, machine: str = "") -> 
             best, least = costs, score
         for cell, each in lost.items():
             weights[cell] *= 1 + each
-    return _without_idle_ways(best, cells)
+    return _without_idle_kinds(_without_idle_ways(best, cells), cells)
 
 
 def _by_size(measured: Iterable[Measured]) -> Cells:
@@ -110,12 +110,14 @@ def _rows(
 ) -> Iterable[Cost]:
     for lbr in (0, 1):
         for steps in STEPS:
-            cells = [each for each in measured if (each.size.linear_before_reset, each.size.steps) == (lbr, steps)]
-            if cells:
-                terms = np.array([each.size.terms for each in cells])
-                taken = np.array([each.seconds / unit for each in cells])
-                weight = np.array([weights.get((each.size, each.precision), 1.0) for each in cells])
-                yield Cost(way, lbr, steps, _fitted(terms, taken, weight), precision, flags)
+            kind = [each for each in measured if (each.size.linear_before_reset, each.size.steps) == (lbr, steps)]
+            for only in (False, True):
+                cells = [each for each in kind if each.size.only_Y == only]
+                if cells:
+                    terms = np.array([each.size.terms for each in cells])
+                    taken = np.array([each.seconds / unit for each in cells])
+                    weight = np.array([weights.get((each.size, each.precision), 1.0) for each in cells])
+                    yield Cost(way, lbr, steps, _fitted(terms, taken, weight), precision, flags, only)
 
 
 def _fitted(terms: Array, taken: Array, weight: Array) -> tuple[float, ...]:
@@ -150,6 +152,15 @@ def _without_idle_ways(costs: Costs, cells: Cells) -> Costs:
             break
         kept = best
     return replace(costs, rows=tuple(row for row in costs.rows if row.flags or row.way in kept))
+
+
+def _without_idle_kinds(costs: Costs, cells: Cells) -> Costs:
+    """Leave out what costs with Y alone where those with both outputs serve about as well."""
+    both = replace(costs, rows=tuple(row for row in costs.rows if not row.only_Y))
+    serves = _regret(both, both.ways, cells) < _regret(costs, costs.ways, cells) + WORTH
+    kinds = {(row.linear_before_reset, row.steps) for row in costs.rows if not row.only_Y}
+    alone = {(row.linear_before_reset, row.steps) for row in costs.rows if row.only_Y}
+    return both if serves and alone <= kinds else costs
 
 
 def _regret(costs: Costs, ways: Sequence[Way], cells: Cells) -> float:

@@ -36,11 +36,13 @@ class Grid:
     length: Sequence[int]
 
     def sizes(self) -> list[Size]:
-        """Return all of them, small ones first; one step both from zeros and from a state."""
+        """Return all of them, small ones first; one step both from zeros and from a state, and with Y alone, too."""
         found = [
-            Size(h, h, b, t, state, lbr)
-            for h, b, t, lbr, state in product(self.hidden, self.batch, self.length, (0, 1), (False, True))
-            if not state or t == 1
+            Size(h, h, b, t, state, lbr, only)
+            for h, b, t, lbr, state, only in product(
+                self.hidden, self.batch, self.length, (0, 1), (False, True), (False, True)
+            )
+            if t == 1 or not (state or only)
         ]
         return sorted(found, key=lambda size: size.length * size.batch * size.hidden**2)
 
@@ -60,7 +62,7 @@ def timed_model(size: Size, opset: int) -> ProbeModel:
         feeds["initial_h"] = rng.uniform(-1, 1, (1, b, h)).astype(np.float32)
     names = ["X", *weights, *(["", "initial_h"] if size.state else [])]
     attributes: dict[str, Any] = {"hidden_size": h, "linear_before_reset": size.linear_before_reset}
-    node = helper.make_node("GRU", names, ["Y", "Y_h"], name="gru", **attributes)
+    node = helper.make_node("GRU", names, ["Y"] if size.only_Y else ["Y", "Y_h"], name="gru", **attributes)
     y, y_h = reference.gru(
         feeds["X"],
         weights["W"],
@@ -69,7 +71,7 @@ def timed_model(size: Size, opset: int) -> ProbeModel:
         initial_h=feeds.get("initial_h"),
         linear_before_reset=size.linear_before_reset,
     )
-    outputs = {"Y": y, "Y_h": y_h}
+    outputs = {"Y": y} if size.only_Y else {"Y": y, "Y_h": y_h}
     graph = helper.make_graph(
         [node],
         "timed",
