@@ -18,6 +18,7 @@ class Kind:
         static: Whether real models need static shapes, for operators of their own.
         lacks: Real models it does not take for an operator that is the model's own: which, and what it says; by the
             model's name, or by that and the command, where it takes what another command makes of the model.
+        wrong: Real models with an operator of their own that it computes wrongly: which.
         refuses: Features that no flag helps to a model for it, as cells and refusals name them.
         lacks_types: Types that it has no tensors of, so that no Cast around a GRU helps.
         not_portable: Cells that it does not run as ``--target portable`` writes them.
@@ -34,6 +35,7 @@ class Kind:
     target: str = "portable"
     static: bool = False
     lacks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    wrong: dict[str, str] = field(default_factory=dict)
     refuses: tuple[str, ...] = ()
     lacks_types: tuple[str, ...] = ()
     not_portable: tuple[str, ...] = ()
@@ -52,7 +54,12 @@ HALF = 2e-2
 KINDS = {
     "onnxruntime": Kind("onnxruntime", "onnxruntime"),
     "onnxruntime_web": Kind(PACKAGE_JSON, "onnxruntime", here=True),
-    "onnxruntime_webgpu": Kind(PACKAGE_JSON, "onnxruntime-webgpu", here=True),
+    "onnxruntime_webgpu": Kind(
+        PACKAGE_JSON,
+        "onnxruntime-webgpu",
+        wrong={GTCRN: "Conv"},  # of 9 channels
+        here=True,
+    ),
     "reference": Kind(
         "onnx", lacks={GTCRN: ("ConvTranspose", "could not broadcast")}, refuses=("sequence_lens",), random_right=20
     ),

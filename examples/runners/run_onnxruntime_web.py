@@ -64,11 +64,18 @@ class Browser:
         command = [os.environ.get("CHROMIUM", "chromium"), *FLAGS, *flags, f"--user-data-dir={self._folder}", address]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def run(self, model: str, feeds: Arrays, *, fallback: bool = True) -> Arrays:
-        """Run one model, on the CPU what the page's provider does not take, if that may be."""
+    def run(self, model: str, feeds: Arrays, *, stays: str = "") -> Arrays:
+        """Run one model, on the CPU what the page's provider does not take.
+
+        Args:
+            model: The model's path.
+            feeds: An array per input name.
+            stays: An operator that may not be placed on the CPU, if any: a model that has one there is rejected.
+
+        """
         self.model = Path(model).read_bytes()
         given = {name: _plain(array) for name, array in feeds.items()}
-        self.jobs.put({"model": "/model.onnx", "feeds": given, "fallback": fallback})
+        self.jobs.put({"model": "/model.onnx", "feeds": given, "stays": stays})
         result = self.results.get(timeout=LIMIT)
         if "error" in result:
             raise RuntimeError(result["error"])

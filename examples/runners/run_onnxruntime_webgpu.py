@@ -1,7 +1,7 @@
 """Run a model in onnxruntime-web, by its WebGPU provider, in a headless Chromium.
 
 What the provider does not take runs on WASM, and the values leave the GPU on the way: a Scan, say, or what computes
-shapes. For a GRU that would be a reason to lower it, so a model with one is rejected where any of it leaves the GPU.
+shapes. For a GRU that would be a reason to lower it, so a model is rejected where one of its GRUs is placed there.
 Where there is no GPU, Chromium computes as one in software.
 
 See ``run_onnxruntime_web.py`` for what has to be installed.
@@ -29,7 +29,7 @@ def browser() -> Browser:
 def run(model: str, feeds: Arrays) -> Arrays:
     """Run the model in the browser, which stays open."""
     graph = onnx.load(model, load_external_data=False).graph
-    return browser().run(model, feeds, fallback=all(node.op_type != "GRU" for node in graph.node))
+    return browser().run(model, feeds, stays="GRU" if any(node.op_type == "GRU" for node in graph.node) else "")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 // The address says which: page.html?bundle=ort.webgpu.min.mjs&provider=webgpu; by default it is WASM.
 const given = new URLSearchParams(location.search);
 const provider = given.get("provider") ?? "wasm";
+const said = []; // by onnxruntime, which keeps what console.error is when it is loaded
+console.error = (...words) => said.push(words.join(" "));
 const ort = await import(`/dist/${given.get("bundle") ?? "ort.wasm.min.mjs"}`);
 
 ort.env.wasm.numThreads = 1; // more would need a page that is isolated from other origins
@@ -26,12 +28,28 @@ function plain({ type, dims, data }) {
   return { type, dims, data: btoa(text) };
 }
 
-async function run({ model, feeds, fallback }) {
+// The first node of a type that onnxruntime says it has placed on the CPU, or nothing.
+function onCpu(type) {
+  let placed = "";
+  for (const line of said) {
+    const [, provider] = line.match(/placed on \[(\w+)\]/) ?? [];
+    placed = provider ?? placed;
+    if (line.includes("All nodes placed on [CPUExecutionProvider]")) return type;
+    const [, node, op] = line.match(/VerifyEachNodeIsAssignedToAnEp\]\s+((\w+) \(.*\))/) ?? [];
+    if (placed === "CPUExecutionProvider" && op === type) return node;
+  }
+  return undefined;
+}
+
+async function run({ model, feeds, stays }) {
+  said.length = 0;
   const session = await ort.InferenceSession.create(model, {
     executionProviders: [provider],
-    extra: { session: { disable_cpu_ep_fallback: fallback ? "0" : "1" } },
+    ...(stays ? { logSeverityLevel: 0 } : {}), // at which it says where nodes are placed
   });
   try {
+    const left = stays && onCpu(stays);
+    if (left) throw new Error(`${left} is placed on the CPU`);
     const inputs = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, tensor(value)]));
     const results = await session.run(inputs);
     return { outputs: Object.fromEntries(Object.entries(results).map(([name, value]) => [name, plain(value)])) };
