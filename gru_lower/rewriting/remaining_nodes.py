@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 GRU, OPERATOR = "GL452", "GL453"
 """The codes of a GRU, and of another node, that the target does not take."""
-FORM_CODES = ("GL302", "GL303", "GL304")
-"""Why a form that was asked for does not serve."""
 KEPT = ("GL301", "GL302", "GL303", "GL304", "GL306", "GL307", "GL308")
 """Why a GRU was not lowered."""
 
@@ -46,13 +44,11 @@ def find_remaining(model: Model, target: str, said: Sequence[Diagnostic], assume
         if each.kind != "operator":
             code, reason = GRU, kept.get((each.scope, output_of(each.site)))
             message += f", and {reason.message}" if reason else ""
-            hint = "leave the form to --form auto" if reason and reason.code in FORM_CODES else hint
+            hint = reason.hint if reason and "--form auto" in reason.hint else hint
             if profile.unwritten(opset_of(model)) - profile.unwritten(profile.best_opset):
                 convert = f"--opset {profile.best_opset}"
                 hint = f"add {convert}" if reason and reason.code == "GL307" else hint
                 hint = f"{hint} {convert}" if hint.startswith("add --fix-dim") else hint
-            if reason and reason.code in ("GL303", "GL308") and hint == NOTHING_ELSE:
-                hint = reason.hint
         found.append(diagnostic(code, message, scope=each.scope, node=each.site, hint=hint))
     return found
 

@@ -21,7 +21,7 @@ from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import judge
-from gru_lower.targets.option_axes import with_options
+from gru_lower.targets.option_axes import band, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -101,7 +101,7 @@ def _helpful_flag(options: frozenset[str], found: Judgement, profile: Profile, f
     """Return the command line flags that would help a GRU which the target does not run right and which is left."""
     if not options & {*profile.dtypes}:
         return f"allow computing in {profile.dtypes[0]} with legalize --allow-cast"
-    if "lens" in options and options & {"opset_7", "opset_9"}:
+    if ("lens" in options and options & {"opset_7", "opset_9"}) or _opset_is_in_the_way(options, profile):
         return f"add --opset {profile.best_opset}"
     if _lengths_are_in_the_way(options, profile):
         flag = "give the lengths beforehand with --set NAME=VALUE, or promise them with --assume full-length"
@@ -110,6 +110,14 @@ def _helpful_flag(options: frozenset[str], found: Judgement, profile: Profile, f
     if fix_dims and ("dynamic_time" in options or static_batch):
         return f"add {fix_dims}"
     return NOTHING_ELSE
+
+
+def _opset_is_in_the_way(options: frozenset[str], profile: Profile) -> bool:
+    """Whether a target would run a GRU right, as the node or lowered, if only it were of the target's best opset."""
+    best = band(profile.best_opset)
+    converted = with_options(options, best)
+    helps = any(judge(profile, form, converted).verdict == "right" for form in ("gru", *profile.forms))
+    return helps and best not in options
 
 
 def _lengths_are_in_the_way(options: frozenset[str], profile: Profile) -> bool:

@@ -106,7 +106,8 @@ class LowerGru(Pass):
             choice = choose_form(spec, scope.opset, wanted.form, wish.forms)
             site.code, site.message = choice.code, wanted.say(choice.reason) + wish.because(choice.code)
             if not choice.form:
-                result.diagnostics.append(_kept(site, self.options))
+                serves = wish.keep or choose_form(spec, scope.opset, "auto", wish.forms).form
+                result.diagnostics.append(_kept(site, self.options, auto_serves=bool(serves)))
                 continue
             if choice.form == "unroll":
                 unrolled.expect(scope, index, spec, wanted.options)
@@ -188,13 +189,25 @@ def _quantised(scope: Scope, spec: GruSpec, facts: Facts) -> dict[str, Quantised
     return {key: each for key, each in found.items() if each is not None and key in known}
 
 
-def _kept(site: Site, options: LowerOptions, choice: Choice | None = None) -> Diagnostic:
-    """Return why a GRU was kept, with a hint at an option that is not in use; enter another reason, if one is given."""
+def _kept(
+    site: Site, options: LowerOptions, choice: Choice | None = None, *, auto_serves: bool = True
+) -> Diagnostic:
+    """Return why a GRU was kept, with a hint at an option that is not in use.
+
+    Args:
+        site: What became of it.
+        options: The pass's.
+        choice: Another reason to enter, if there is one.
+        auto_serves: Whether some form serves, or the node itself, if the form is left open.
+
+    """
     if choice is not None:
         site.code, site.message, site.expected = choice.code, choice.reason, None
     hint = None
     if site.code == "GL308" and options.form != "auto":
-        hint = "use --form auto, or another target"
+        hint = "use --form auto, or another target" if auto_serves else "use another target"
+    elif site.code in ("GL302", "GL303", "GL304") and options.target:
+        hint = "leave the form to --form auto" if auto_serves else "use another target"
     elif site.code == "GL307" and options.form == "auto" and options.target:
         hint = "use another target"
     return diagnostic(site.code or "GL901", site.message, scope=site.scope, node=site.site, hint=hint)
