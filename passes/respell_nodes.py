@@ -61,8 +61,9 @@ class RespellNodes(Pass):
         3. A Gather of one entry, known beforehand, is a Slice and, if its index has no axes, a Squeeze.
         4. An Expand that repeats nothing is a Reshape, and one of numbers that does is a product with ones.
         5. A Where that always chooses the same input is that input, expanded.
-        6. ConstantFill, which is no operator of ONNX, is a constant or ConstantOfShape, whatever the target.
-        7. Everything else, outputs of a graph that would be constants and local functions stay.
+        6. Where a target reads the starts and ends of a Slice as 32-bit numbers, larger ones are the largest of those.
+        7. ConstantFill, which is no operator of ONNX, is a constant or ConstantOfShape, whatever the target.
+        8. Everything else, outputs of a graph that would be constants and local functions stay.
     """
 
     name = "respell-nodes"
@@ -78,7 +79,8 @@ class RespellNodes(Pass):
             for scope in walk(model.proto)
             if scope.function is None
             for index, node in enumerate(scope.nodes)
-            if is_onnx(node) and len(node.output) == 1 and not _is_taken(node, scope, target)
+            if is_onnx(node) and len(node.output) == 1
+            if not _is_taken(node, scope, target) or _is_too_long(node, scope, target, facts)
         ]
         if not found:
             return PassResult(modified=False)
@@ -92,9 +94,11 @@ class RespellNodes(Pass):
         for scope, index in found:
             output = scope.nodes[index].output[0]
             value = values.get((scope.path, output), facts.array(scope, output))
-            if value is None and _is_taken(scope.nodes[index], scope, target, of_constants=False):
-                continue
             writer = _Writer(scope, index, facts, names)
+            if value is None and _is_taken(scope.nodes[index], scope, target, of_constants=False):
+                long = _is_too_long(scope.nodes[index], scope, target, facts)
+                edits += [writer.with_bounds_in_int32()] if long else []
+                continue
             if value is None and scope.nodes[index].op_type == "Where":
                 condition = scope.nodes[index].input[0]
                 edit = writer.choose(values.get((scope.path, condition), facts.array(scope, condition)))
@@ -114,6 +118,19 @@ def _is_taken(node: NodeProto, scope: Scope, target: Profile | None, *, of_const
     if of_constants and op in target.not_of_constants:
         return False
     return op not in target.unwritten(scope.opset) and (not target.allow or op in target.allow)
+
+
+def _is_too_long(node: NodeProto, scope: Scope, target: Profile | None, facts: Facts) -> bool:
+    """Whether a node is a Slice with bounds that a target reads as other numbers."""
+    if target is None or node.op_type != "Slice" or node.op_type not in target.in_int32:
+        return False
+    bounds = [facts.array(scope, name) for name in node.input[1:3]]
+    return any(bound is not None and bool((bound != _in_int32(bound)).any()) for bound in bounds)
+
+
+def _in_int32(numbers: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
+    """Return the nearest 32-bit numbers, of the type that was given."""
+    return np.clip(numbers, -LAST - 1, LAST)
 
 
 class _Writer:
@@ -153,6 +170,18 @@ class _Writer:
         if condition is None or not condition.size or condition.any() != condition.all():
             return None
         return self._expand(self._node.input[1 if condition.all() else 2])
+
+    def with_bounds_in_int32(self) -> splice.Edit:
+        """Return the edit of a Slice whose constant starts and ends become 32-bit ones; no axis is longer."""
+        node, tensors = NodeProto(), list[TensorProto]()
+        node.CopyFrom(self._node)
+        for place in (1, 2):
+            bound = self._facts.array(self._scope, node.input[place])
+            if bound is not None:
+                name = self._names.value(f"{node.input[place]}/int32")
+                tensors.append(numpy_helper.from_array(_in_int32(bound), name))
+                node.input[place] = name
+        return splice.Edit(self._scope, [self._index], [node], tensors)
 
     def _constant(self, value: np.ndarray[Any, np.dtype[Any]]) -> splice.Edit | None:
         if self._output in self._scope.outputs:

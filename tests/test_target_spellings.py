@@ -243,6 +243,44 @@ class TestOpenCv5:
         assert batch == 1 or "GRU" not in {node.op_type for node in lowered.graph.node}
 
 
+class TestJaxonnxruntime:
+    """It takes shapes and bounds from initializers alone, and reads them as 32-bit numbers."""
+
+    @pytest.mark.parametrize("command", ["lower", "legalize"])
+    def test_a_shape_that_a_constant_node_holds(self, command: str) -> None:
+        value = numpy_helper.from_array(np.array([T, N * H], np.int64))
+        more = (
+            helper.make_node("Constant", [], ["shape"], value=value),
+            helper.make_node("Reshape", ["Y", "shape"], ["flat"], name="own"),
+        )
+        shown = {"flat": [T, N * H]}
+        given = model(["X", "W", "R", "B"], ["Y"], weights(), more, shown)
+        new = rewritten(command, given, "jaxonnxruntime")
+        assert "Constant" not in {node.op_type for node in new.graph.node}
+        (own,) = [node for node in new.graph.node if node.name == "own"]
+        assert own.input[1] in {tensor.name for tensor in new.graph.initializer}
+
+    @pytest.mark.parametrize(
+        ("start", "end", "step"), [(1, 2**63 - 1, 1), (-1, -(2**63), -1), (-(2**63), 3, 1), (2**40, 0, -1)]
+    )
+    def test_bounds_fit_into_32_bits(self, start: int, end: int, step: int) -> None:
+        held = {"start": [start], "end": [end], "axis": [0], "step": [step]}
+        consts = weights() | {name: np.array(value, np.int64) for name, value in held.items()}
+        more = (helper.make_node("Slice", ["Y", *held], ["part"], name="own"),)
+        shown = {"part": [len(range(*slice(start, end if step > 0 else None, step).indices(T))), 1, N, H]}
+        if end == 0:
+            shown["part"][0] -= 1
+        new = rewritten("lower", model(["X", "W", "R", "B"], ["Y"], consts, more, shown), "jaxonnxruntime")
+        (own,) = [node for node in new.graph.node if node.name == "own"]
+        arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in new.graph.initializer}
+        for name in own.input[1:]:
+            assert arrays[name].dtype == np.int64
+            assert np.abs(arrays[name].astype(object)).max() <= 2**31
+        left = rewritten("lower", model(["X", "W", "R", "B"], ["Y"], consts, more, shown), "tinygrad")
+        (own,) = [node for node in left.graph.node if node.name == "own"]
+        assert list(own.input[1:]) == list(held)  # others read them as they are
+
+
 class TestMnn:
     """Two values with an empty name are one to it, and the model is not loaded."""
 

@@ -7,6 +7,7 @@ the browser, ``chromium`` by default.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import json
 import os
@@ -63,6 +64,7 @@ class Browser:
         address = f"http://127.0.0.1:{self._server.server_address[1]}/page.html{query}"
         command = [os.environ.get("CHROMIUM", "chromium"), *FLAGS, *flags, f"--user-data-dir={self._folder}", address]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        atexit.register(self.close)
 
     def run(self, model: str, feeds: Arrays, *, stays: str = "") -> Arrays:
         """Run one model, on the CPU what the page's provider does not take.
@@ -142,6 +144,4 @@ def run(model: str, feeds: Arrays) -> Arrays:
 
 
 if __name__ == "__main__":
-    status = main(run)
-    browser().close()
-    sys.exit(status)
+    sys.exit(main(run))

@@ -33,6 +33,4 @@ def run(model: str, feeds: Arrays) -> Arrays:
 
 
 if __name__ == "__main__":
-    status = main(run)
-    browser().close()
-    sys.exit(status)
+    sys.exit(main(run))

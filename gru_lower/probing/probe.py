@@ -71,7 +71,7 @@ class ProbeOptions:
         version: The target's version.
         pairs: Whether to run options together.
         kept: A profile of the same name that ships. What was chosen for it stays, such as the vocabulary and the mask,
-            and what is not probed: operators of constants alone, quantised weights.
+            and what is not probed: limits of operators other than their opsets, quantised weights.
         columns: What to probe, of :data:`gru_lower.targets.profile.COLUMNS`.
         jobs: How many runs at a time.
         seed: Of weights, inputs and draws.
@@ -180,8 +180,10 @@ class _Probe:
         """Find the operators that are not right, or not in every version of theirs."""
         found = survey(self._profile.opset, self._opset, self._runs, every_version=self._options.pairs)
         ops = dict(found.limits)
-        for op in self._options.kept.not_of_constants if self._options.kept else ():
-            ops[op] = replace(ops.get(op, OpLimit()), constants=False)
+        for op, limit in self._options.kept.ops.items() if self._options.kept else ():
+            if limit.int32 or limit.types or not limit.constants:
+                chosen = {"constants": limit.constants, "int32": limit.int32, "types": limit.types}
+                ops[op] = replace(ops.get(op, OpLimit()), **chosen)
         self._profile = replace(
             self._profile,
             forbid=found.forbid,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import diagnostic
@@ -10,7 +11,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.rewriting.assumed_lengths import POSITIVE
 from gru_lower.rewriting.target_options import opset_of
 from gru_lower.targets import read_profile
-from gru_lower.targets.find_unsupported_nodes import NOTHING_ELSE, find_unsupported_nodes
+from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,21 @@ def find_remaining(model: Model, target: str, said: Sequence[Diagnostic], assume
                 hint = f"{hint} {convert}" if hint.startswith("add --fix-dim") else hint
         found.append(diagnostic(code, message, scope=each.scope, node=each.site, hint=hint))
     return found
+
+
+def with_their_hints(said: Sequence[Diagnostic], remaining: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Return what was said of kept GRUs with the hints of what is left, which are about the same GRUs and know more.
+
+    Args:
+        said: What was said so far.
+        remaining: What :func:`find_remaining` found.
+
+    """
+    hints = {(each.scope, output_of(each.node)): each.hint for each in remaining if each.code == GRU}
+    places = [(each.scope, output_of(each.node)) if each.code in KEPT else None for each in said]
+    return [
+        replace(each, hint=hints[place]) if place in hints else each for each, place in zip(said, places, strict=True)
+    ]
 
 
 def output_of(site: str) -> str:

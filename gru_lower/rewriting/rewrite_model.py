@@ -17,7 +17,7 @@ from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.rewriting.assumed_lengths import FULL, drop_lengths
 from gru_lower.rewriting.collect_evidence import collect_evidence
 from gru_lower.rewriting.fix_lengths import Fixed, fix_lengths
-from gru_lower.rewriting.remaining_nodes import find_remaining
+from gru_lower.rewriting.remaining_nodes import find_remaining, with_their_hints
 from gru_lower.rewriting.result import Result
 from gru_lower.rewriting.set_inputs import apply_settings
 from gru_lower.streaming.description import describe
@@ -95,7 +95,8 @@ def rewrite_model(
     if any(each.name == "stream" for each in todo):
         report.stream = describe(model.proto)
     if target is not None:
-        report.diagnostics += find_remaining(model, target, result.diagnostics, assume)
+        remaining = find_remaining(model, target, result.diagnostics, assume)
+        report.diagnostics = with_their_hints(report.diagnostics, remaining) + remaining
     report.op_counts = {"before": counts, "after": count_ops(model)}
     before = _comparable(original(), fixed, assume) if original is not None and model.modified else model
     if model.modified and options is None:

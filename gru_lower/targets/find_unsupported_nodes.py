@@ -20,8 +20,8 @@ from gru_lower.graph import fixed_dims
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.targets.gru_options import options_at
+from gru_lower.targets.helpful_flags import helpful_flags
 from gru_lower.targets.judge_gru import judge
-from gru_lower.targets.option_axes import band, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -31,10 +31,8 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
-    from gru_lower.targets.judge_gru import Judgement
     from gru_lower.targets.profile import OpLimit, Profile
 
-NOTHING_ELSE = "use another target: gru-lower targets lists them"
 ANOTHER = "remove it from the model, or use another target"
 SCAN_DIRECTIONS = ("scan_input_directions", "scan_output_directions")
 
@@ -93,39 +91,8 @@ def _gru(
         dims = facts.shape(scope, spec.inputs["X"]) or ()
         names = [dim or f"{spec.inputs['X']}:{axis}" for axis, dim in enumerate(dims) if not isinstance(dim, int)]
         near = [name for name in names if name in open_dims]
-        hint = _helpful_flag(options, found, profile, fixed_dims.flags(near or open_dims))
+        hint = helpful_flags(options, profile, fixed_dims.flags(near or open_dims))
         yield UnsupportedNode(found.verdict, scope.path, scope.site(index), found.why, hint)
-
-
-def _helpful_flag(options: frozenset[str], found: Judgement, profile: Profile, fix_dims: str) -> str:
-    """Return the command line flags that would help a GRU which the target does not run right and which is left."""
-    if not options & {*profile.dtypes}:
-        return f"allow computing in {profile.dtypes[0]} with legalize --allow-cast"
-    if ("lens" in options and options & {"opset_7", "opset_9"}) or _opset_is_in_the_way(options, profile):
-        return f"add --opset {profile.best_opset}"
-    if _lengths_are_in_the_way(options, profile):
-        flag = "give the lengths beforehand with --set NAME=VALUE, or promise them with --assume full-length"
-        return f"add {fix_dims}, and {flag}" if fix_dims else flag
-    static_batch = options & {"dynamic_batch", "told_batch"} and found.verdict != "unknown"
-    if fix_dims and ("dynamic_time" in options or static_batch):
-        return f"add {fix_dims}"
-    return NOTHING_ELSE
-
-
-def _opset_is_in_the_way(options: frozenset[str], profile: Profile) -> bool:
-    """Whether a target would run a GRU right, as the node or lowered, if only it were of the target's best opset."""
-    best = band(profile.best_opset)
-    converted = with_options(options, best)
-    helps = any(judge(profile, form, converted).verdict == "right" for form in ("gru", *profile.forms))
-    return helps and best not in options
-
-
-def _lengths_are_in_the_way(options: frozenset[str], profile: Profile) -> bool:
-    """Whether a target would run a GRU right, as the node or lowered, if only its lengths were known or all of X's."""
-    known = with_options(options, "no_lens", "static_time", "static_batch")
-    helps = any(judge(profile, form, known).verdict == "right" for form in ("gru", *profile.forms))
-    still = with_options(options, "static_time", "static_batch")
-    return "lens" in options and helps and all(judge(profile, f, still).verdict != "right" for f in profile.forms)
 
 
 def _operator(

@@ -78,7 +78,8 @@ class OpLimit:
         opset: The oldest and the newest opset in which it is taken.
         types: The element types its first input may have, as numpy spells them; any if empty.
         max_rank: The largest rank its inputs may have, or ``None``.
-        constants: Whether all of its inputs may be constants.
+        constants: Whether all of its inputs may be constants; of Constant, whether it may be in a model.
+        int32: Whether whole numbers are read as 32-bit ones, so that larger ones are others.
 
     """
 
@@ -86,6 +87,7 @@ class OpLimit:
     types: tuple[str, ...] = ()
     max_rank: int | None = None
     constants: bool = True
+    int32: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,9 +183,24 @@ class Profile:
         return frozenset(self.forbid) | frozenset(self.avoid) | self._late(opset)
 
     @property
+    def in_int32(self) -> frozenset[str]:
+        """The operators whose whole numbers are read as 32-bit ones."""
+        return frozenset(op for op, limit in self.ops.items() if limit.int32)
+
+    @property
     def not_of_constants(self) -> frozenset[str]:
         """The operators that it does not take where all their inputs are constants."""
         return frozenset(op for op, limit in self.ops.items() if not limit.constants)
+
+    @property
+    def casts(self) -> tuple[str, ...]:
+        """The types that a Cast may be from, all if empty."""
+        return self.ops["Cast"].types if "Cast" in self.ops else ()
+
+    def casts_from(self, dtype: str) -> bool:
+        """Whether it has tensors of a type, and takes a Cast of them to another one."""
+        taken = "Cast" not in self.forbid and (not self.allow or "Cast" in self.allow)
+        return taken and (not self.casts or dtype in self.casts)
 
     def _late(self, opset: int) -> frozenset[str]:
         return frozenset(

@@ -159,6 +159,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
                 "types": list(limit.types),
                 "max_rank": limit.max_rank,
                 "constants": limit.constants,
+                "int32": limit.int32,
             }
             for op, limit in profile.ops.items()
         },

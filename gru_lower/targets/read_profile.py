@@ -57,7 +57,7 @@ OPTIONAL = (
 CELL_KEYS = ("evidence", "version", "source")
 COLUMN_KEYS = (*CELL_KEYS, *VERDICTS, "all", "untried", "pairs", "together", "cited")
 FLOW = ("scan", "loop", "reverse", "dynamic_trip_count")
-OP_KEYS = ("opset", "types", "max_rank", "constants")
+OP_KEYS = ("opset", "types", "max_rank", "constants", "int32")
 
 
 def names() -> list[str]:
@@ -221,6 +221,7 @@ def _limit(where: str, value: object) -> OpLimit:
         types=words_at(f"{where}.types", data.get("types", [])),
         max_rank=count_at(f"{where}.max_rank", data["max_rank"]) if "max_rank" in data else None,
         constants=flag_at(f"{where}.constants", data.get("constants", True)),
+        int32=flag_at(f"{where}.int32", data.get("int32", False)),
     )
 
 

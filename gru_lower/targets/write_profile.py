@@ -58,6 +58,7 @@ def to_toml(profile: Profile) -> str:
         lines += [_list("types", limit.types)] if limit.types else []
         lines += [f"max_rank = {limit.max_rank}"] if limit.max_rank is not None else []
         lines += [] if limit.constants else ["constants = false"]
+        lines += ["int32 = true"] if limit.int32 else []
     for name in COLUMNS:
         if name in profile.columns:
             lines += ["", f"[{name}]", *_column(profile.columns[name], profile)]

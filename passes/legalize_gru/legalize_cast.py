@@ -51,8 +51,10 @@ class LegalizeCast(RewritePass):
 
     def outcomes(self, gru: GruTraits, settings: RewriteSettings) -> list[GruTraits] | None:
         """Return the same GRU of the other type."""
-        wanted = settings.cast_to
-        if not wanted or gru.spec.type_name in (wanted, "unknown") or not settings.may_write("Cast"):
+        wanted, given = settings.cast_to, gru.spec.type_name
+        if not wanted or given in (wanted, "unknown") or not settings.may_write("Cast"):
+            return None
+        if settings.casts_from and given not in settings.casts_from:
             return None
         elem_type = next(kind for kind, name in FLOAT_TYPES.items() if name == wanted)
         return [gru.changed(wanted, spec=replace(gru.spec, elem_type=elem_type))]

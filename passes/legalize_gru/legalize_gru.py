@@ -83,6 +83,7 @@ class LegalizeGru(Pass):
                 profile.unwritten(scope.opset),
                 frozenset(profile.allow),
                 self.options.cast_to,
+                frozenset(profile.casts),
                 self.options.zero_length_state,
                 leaves_out_forward=unwritten,
             )

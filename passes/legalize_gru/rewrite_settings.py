@@ -14,6 +14,7 @@ class RewriteSettings:
         forbidden: Operators that may not be written.
         only: The only operators that may be written, if any are named.
         cast_to: The type to compute in where the GRU's own is not taken, ``""`` where that was not asked for.
+        casts_from: The types that may be cast from, all if empty.
         zero_length_state: What Y_h is for a sequence of length 0: ``"zero"`` or ``"initial"``.
         leaves_out_forward: Whether a GRU does not say that its direction is forward, which is the default.
 
@@ -23,6 +24,7 @@ class RewriteSettings:
     forbidden: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
     cast_to: str = ""
+    casts_from: frozenset[str] = frozenset()
     zero_length_state: str = "zero"
     leaves_out_forward: bool = False
 

@@ -91,9 +91,8 @@ class LowerGru(Pass):
         target = profile_of(self.options.target)
         preference = Preference(target, self.options, facts, unrolled)
         for scope, index, read, site in visit_grus(facts, ctx, result, "lowering"):
-            spec = without_idle_inputs(read, scope, facts)
+            spec, quantised = without_idle_inputs(read, scope, facts), _quantised(scope, read, facts)
             wish = accepted_forms(target, allowed, scope, index, read, facts)
-            quantised = _quantised(scope, read, facts)
             wanted = preference.of(wish, scope, spec)
             wish, site.expected = wanted.wish, wanted.expected
             if wish.keep and self.options.form == "auto":
@@ -106,8 +105,8 @@ class LowerGru(Pass):
             choice = choose_form(spec, scope.opset, wanted.form, wish.forms)
             site.code, site.message = choice.code, wanted.say(choice.reason) + wish.because(choice.code)
             if not choice.form:
-                serves = wish.keep or choose_form(spec, scope.opset, "auto", wish.forms).form
-                result.diagnostics.append(_kept(site, self.options, auto_serves=bool(serves)))
+                auto = choose_form(spec, scope.opset, "auto", wish.forms).form
+                result.diagnostics.append(_kept(site, self.options, auto_serves=wish.keep or bool(auto)))
                 continue
             if choice.form == "unroll":
                 unrolled.expect(scope, index, spec, wanted.options)
