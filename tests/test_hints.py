@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import onnx
 import pytest
 
+import gru_lower
 from gru_lower.cli.command_group import Commands
 from gru_lower.cli.main import run
 from gru_lower.diagnostic_codes import CODES
@@ -109,3 +110,61 @@ def test_hints_of_codes_name_flags_that_some_command_has() -> None:
     for code, entry in CODES.items():
         for flag in re.findall(r"--[a-z][a-z-]+", entry.hint):
             assert flag in every, f"{code}: {flag}"
+
+
+CELL = 'Y, Y_h = GRU <hidden_size = 1, activations = ["{f}", "Tanh"]> (X, W, R{rest})'
+HARD, PLAIN = CELL.format(f="HardSigmoid", rest=""), CELL.format(f="Sigmoid", rest="")
+COMPUTED = "wide = Cast <to = 7> (given)  lens = Cast <to = 6> (wide)" + CELL.format(f="Sigmoid", rest=", , lens")
+HALF = """X16 = Cast <to = 10> (X)  W16 = Cast <to = 10> (W)  R16 = Cast <to = 10> (R)
+    Y16 = GRU <hidden_size = 1> (X16, W16, R16)  Y = Cast <to = 1> (Y16)"""
+BOTH_OPEN, OPEN_Y = "float[T, N, 2] X", "float[T, 1, N, 1] Y"
+LEADING = {
+    "the opset alone": (text(HARD, opset=8), "lower {m} --target onnxruntime-webgpu"),
+    "the opset, a form asked for": (text(HARD, opset=8), "lower {m} --target onnxruntime-webgpu --form unroll"),
+    "the opset, legalised": (text(HARD, opset=8), "legalize {m} --target onnxruntime-webgpu"),
+    "all at once": (text(PLAIN, BOTH_OPEN, OPEN_Y, opset=21), "lower {m} --target portable"),
+    "a form that is not taken": (text(PLAIN), "lower {m} --target tract --form loop"),
+    "a form that does not fit": (text(PLAIN), "lower {m} --target portable --form step"),
+    "a length that is open": (text(PLAIN, OPEN_T, "float[T, 1, 2, 1] Y"), "lower {m} --target tract --form unroll"),
+    "dims of one GRU": (text(MASKED, f"{BOTH_OPEN}, int32[N] lens", OPEN_Y), "legalize {m} --target onnx2torch"),
+    "lengths and dims": (text(MASKED, f"{BOTH_OPEN}, int32[N] lens", OPEN_Y), "lower {m} --target aidge"),
+    "lengths handed in": (text(MASKED, "float[12, 2, 2] X, int32[2] lens"), "lower {m} --target portable"),
+    "lengths computed": (text(COMPUTED, "float[12, 2, 2] X, float[2] given"), "lower {m} --target portable"),
+    "lengths computed, dims open": (text(COMPUTED, f"{BOTH_OPEN}, float[N] given", OPEN_Y), "lower {m} --target ncnn"),
+    "a type and an open length": (text(HALF, OPEN_T, "float[T, 1, 2, 1] Y"), "lower {m} --target onnx2tf"),
+    "a type": (text(HALF), "lower {m} --target onnx2tf"),
+}
+
+
+def followed(words: list[str], hint: str) -> list[str]:
+    """Return a command with what a hint names, placeholders being numbers."""
+    for flag, value in re.findall(r"(--fix-dim|--set|--opset) ([\w=]+)", hint):
+        name, equals, _ = value.partition("=")
+        lengths = {"T": 5, "N": 2, "lens": 3}
+        words = [*words, flag, f"{name}={lengths.get(name, 2)}" if equals else name]
+    if "--form auto" in hint and "--form" in words:
+        place = words.index("--form")
+        words = words[:place] + words[place + 2 :]
+    if "--allow-cast" in hint:
+        words = ["legalize", *words[1:], "--allow-cast"]
+    if "full-length" in hint and "--set" not in hint:
+        words = [*words, "--assume", "full-length"]
+    return words
+
+
+@pytest.mark.parametrize("scene", LEADING)
+def test_hints_lead_to_a_model(scene: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever does what each refusal says has a model after a few of them, and is told something new each time."""
+    text_of, line = LEADING[scene]
+    onnx.save(onnx.parser.parse_model(text_of), tmp_path / "m.onnx")
+    words = [str(tmp_path / "m.onnx") if word == "{m}" else word for word in line.split()]
+    said = []
+    while status := run([*words, "-o", str(tmp_path / "o.onnx"), "--overwrite", "--no-verify"]):
+        assert status in (1, 2)
+        hint = re.findall(r"hint: (.*)", capsys.readouterr().err)[-1]
+        assert hint not in said
+        said.append(hint)
+        words = followed(words, hint)
+    assert 1 <= len(said) <= 2
+    found = gru_lower.check(tmp_path / "o.onnx", target=words[words.index("--target") + 1]).diagnostics
+    assert [each for each in found if each.code.startswith("GL70")] == []

@@ -115,10 +115,7 @@ KINDS = {
         "jaxonnxruntime",
         "jaxonnxruntime",
         static=True,
-        lacks={
-            GTCRN: ("Slice", "got (191,) and (192,)"),  # the end 2⁶³ - 1 is -1 to it
-            PLCMOS: ("Reshape", "is not constant but used as `shape`"),
-        },
+        lacks={GTCRN: ("Pad", "Pad version 11 is not implemented")},
         refuses=("sequence_lens", "clip", "ThresholdedRelu", "every GRU"),
         not_portable=(
             *("clip lbr1", "clip lbr0", "large Elu"),

@@ -94,6 +94,14 @@ class Facts:
         tensor, home, name = self._constant(scope, name)
         return None if tensor is None or home is None else (home, name)
 
+    def input_behind_casts(self, scope: Scope, name: str) -> str:
+        """Return the model's input that a value is, perhaps cast, or ``""``."""
+        while name in scope.producers and is_onnx(node := scope.nodes[scope.producers[name]], "Cast"):
+            name = node.input[0]
+        place = self.stored(scope, name)
+        handed_in = place.home is not None and place.home.parent is None and place.name in place.home.inputs
+        return place.name if handed_in else ""
+
     def _stored_or_computed(self, scope: Scope, name: str) -> Place:
         place = self.stored(scope, name)
         if self._computed is None or place.tensor is not None or place.home is None:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from gru_lower.graph.model import Model
-    from gru_lower.graph.scopes import Scope
     from gru_lower.targets.profile import Profile
 
 
@@ -142,21 +141,13 @@ def _open_lengths(model: Model, profile: Profile, inputs: Mapping[str, Any], ass
             name = node.input[LENS] if is_onnx(node, "GRU") and len(node.input) > LENS else ""
             if not name or name in inputs or facts.constant(scope, name) is not None:
                 continue
-            place = facts.stored(scope, _before_casts(scope, name))
-            handed_in = place.home is not None and place.home.parent is None and place.name in place.home.inputs
-            if place.name in inputs:
+            handed_in = facts.input_behind_casts(scope, name)
+            if handed_in in inputs:
                 continue
-            given = f"{place.name}={fixed_dims.placeholder(dims)}"
+            given = f"{handed_in}={fixed_dims.placeholder(dims)}"
             flags.append(f"--set {shlex.quote(given)}" if handed_in else "--assume full-length")
     message = "takes lengths that are known beforehand only"
     return [_Lack("GL403", message, " ".join(dict.fromkeys(flags)))] if flags else []
-
-
-def _before_casts(scope: Scope, name: str) -> str:
-    """Return the value that another is the Cast of in the same scope."""
-    while name in scope.producers and is_onnx(node := scope.nodes[scope.producers[name]], "Cast"):
-        name = node.input[0]
-    return name
 
 
 def opset_of(model: Model) -> int:

@@ -10,6 +10,7 @@ The same findings have other codes where a model is only looked at (``gru-lower 
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -91,7 +92,9 @@ def _gru(
         dims = facts.shape(scope, spec.inputs["X"]) or ()
         names = [dim or f"{spec.inputs['X']}:{axis}" for axis, dim in enumerate(dims) if not isinstance(dim, int)]
         near = [name for name in names if name in open_dims]
-        hint = helpful_flags(options, profile, fixed_dims.flags(near or open_dims))
+        given = facts.input_behind_casts(scope, spec.inputs["sequence_lens"]) if "sequence_lens" in spec.inputs else ""
+        lengths = f"--set {shlex.quote(f'{given}={fixed_dims.placeholder(open_dims)}')}" if given else ""
+        hint = helpful_flags(options, profile, fixed_dims.flags(near or open_dims), lengths)
         yield UnsupportedNode(found.verdict, scope.path, scope.site(index), found.why, hint)
 
 

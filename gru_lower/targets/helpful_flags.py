@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from gru_lower.targets.profile import Profile
 
 NOTHING_ELSE = "use another target: gru-lower targets lists them"
-LENGTHS = "give the lengths beforehand with --set NAME=VALUE, or promise them with --assume full-length"
 OLD = frozenset({"opset_7", "opset_9"})
 """Opsets in which lengths that are not known beforehand cannot be written for most targets."""
 
@@ -27,16 +26,17 @@ class _Lever(NamedTuple):
     words: str = ""
 
 
-def helpful_flags(options: frozenset[str], profile: Profile, fix_dims: str) -> str:
+def helpful_flags(options: frozenset[str], profile: Profile, fix_dims: str, lengths: str = "") -> str:
     """Return a hint at the fewest flags with which a target runs a GRU right, as the node or lowered.
 
     Args:
         options: The GRU's, see :mod:`gru_lower.targets.option_axes`.
         profile: The target.
         fix_dims: The flags that fix the dims which are open, ``""`` for none.
+        lengths: The flag that sets the input which the lengths are, ``""`` where they are computed.
 
     """
-    levers = list(_levers(options, profile, fix_dims))
+    levers = list(_levers(options, profile, fix_dims, lengths))
     for count in range(1, len(levers) + 1):
         for chosen in combinations(levers, count):
             changed = with_options(options, *(option for lever in chosen for option in lever.options))
@@ -45,7 +45,7 @@ def helpful_flags(options: frozenset[str], profile: Profile, fix_dims: str) -> s
     return NOTHING_ELSE
 
 
-def _levers(options: frozenset[str], profile: Profile, fix_dims: str) -> Iterator[_Lever]:
+def _levers(options: frozenset[str], profile: Profile, fix_dims: str, lengths: str) -> Iterator[_Lever]:
     """Yield what can be done, in the order in which it is said."""
     if fix_dims and options & {"dynamic_time", "dynamic_batch", "told_batch"}:
         yield _Lever(("static_time", "static_batch"), fix_dims)
@@ -53,7 +53,8 @@ def _levers(options: frozenset[str], profile: Profile, fix_dims: str) -> Iterato
     if best not in options:
         yield _Lever((best,), f"--opset {profile.best_opset}")
     if options & {"lens", "lens_zero"}:
-        yield _Lever(("no_lens",), words=LENGTHS)
+        beforehand = f"give the lengths beforehand with {lengths}, or " if lengths else ""
+        yield _Lever(("no_lens",), words=f"{beforehand}promise full lengths with --assume full-length")
     given = next((dtype for dtype in DTYPES if dtype in options), "")
     if given and given not in profile.dtypes:
         wanted = profile.dtypes[0]
