@@ -209,6 +209,10 @@ def apart(session: nox.Session, engine: str) -> dict[str, str]:
     return {"ENGINE_PYTHON": str(made)}
 
 
+ONLY = {"onnx2tf": ["-k", "itself or runner"]}
+"""What is run by default: a conversion by onnx2tf takes seconds, of a whole model minutes; profiles say what was read."""
+
+
 def live(engine: str, packages: list[str]) -> None:
     """Make the session ``live_ENGINE``: lowered models in a real engine; arguments after ``--`` go to pytest."""
 
@@ -230,7 +234,8 @@ def live(engine: str, packages: list[str]) -> None:
             )
             session.run("pytest", "-n0", "tests_live", "--engine", engine, "-k", "real_model", *session.posargs)
             return
-        session.run("pytest", "-n0", "tests_live", "--engine", engine, *session.posargs, env=env)
+        chosen = session.posargs or ONLY.get(engine, [])
+        session.run("pytest", "-n0", "tests_live", "--engine", engine, *chosen, env=env)
 
 
 for name, requirements in ENGINES.items():

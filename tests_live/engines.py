@@ -57,6 +57,8 @@ KINDS = {
     "onnxruntime_webgpu": Kind(
         PACKAGE_JSON,
         "onnxruntime-webgpu",
+        lacks_types=("float16",),  # the adapter in software is one without shader-f16
+        not_portable=("float16",),
         wrong={GTCRN: "Conv"},  # of 9 channels
         here=True,
     ),
@@ -126,7 +128,9 @@ KINDS = {
         form_right=59,
         here=True,
     ),
-    "onnx2tf": Kind("onnx2tf", "onnx2tf", static=True, random_right=10, form_right=40),
+    "onnx2tf": Kind(  # its session runs the node itself: the floors were not counted
+        "onnx2tf", "onnx2tf", static=True, lacks={GTCRN: ("Split", "Number of ways to split")}, random_right=10
+    ),
     "sofie": Kind(
         "sofie",
         "sofie",
@@ -136,7 +140,6 @@ KINDS = {
             GTCRN: ("PRelu", "PRelu is not yet supported"),
         },
         refuses=("float16",),
-        lacks_types=("float16",),
         not_portable=("activations Softsign", "activations bidirectional", "float16"),
         random_right=41,
         form_right=40,
