@@ -210,7 +210,7 @@ def apart(session: nox.Session, engine: str) -> dict[str, str]:
 
 
 ONLY = {"onnx2tf": ["-k", "itself or runner"]}
-"""What is run by default: a conversion by onnx2tf takes seconds, of a whole model minutes; profiles say what was read."""
+"""What is run by default: a conversion by onnx2tf takes seconds, of a whole model minutes."""
 
 
 def live(engine: str, packages: list[str]) -> None:

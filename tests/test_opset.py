@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -318,3 +319,36 @@ def test_what_means_something_else_there_is_refused(node: str) -> None:
     with pytest.raises(gru_lower.Unsupported, match="onnx cannot convert the model") as caught:
         gru_lower.lower(model, passes="convert-opset{to=17}")
     assert "without that operator" in str(caught.value.hint)
+
+
+LATER = {
+    "LayerNormalization": ("Z = LayerNormalization (Y, one, one)", "float[4, 1, 2, 1] Z"),
+    "Loop": (
+        """Z = Loop (trips, , one) <body = b (int64 i, bool c, float[1] s) => (bool d, float[1] t)
+            { d = Identity (c)  t = Add (s, s) }>""",
+        "float[1] Z",
+    ),
+    "If": (
+        """Z = If (yes) <then_branch = t () => (float[1] u) { u = Relu (one) },
+            else_branch = e () => (float[1] v) { v = Tanh (one) }>""",
+        "float[1] Z",
+    ),
+}
+
+
+@pytest.mark.parametrize("op", LATER)
+@pytest.mark.parametrize("to", [13, 15])
+def test_an_operator_that_an_opset_has_not_yet(op: str, to: int) -> None:
+    """What is said besides names an opset at which it can be converted."""
+    nodes, output = LATER[op]
+    model = onnx.parser.parse_model(f"""<ir_version: 10, opset_import: ["": 21]>
+        g (float[4, 2, 2] X) => (float[4, 1, 2, 1] Y, {output}) <float[1, 3, 2] W = {{1, 2, 3, 1, 2, 3}},
+            float[1, 3, 1] R = {{1, 2, 3}}, float[1] one = {{1}}, int64 trips = {{3}}, bool yes = {{1}}>
+        {{ Y = GRU <hidden_size = 1> (X, W, R)  {nodes} }}""")
+    with pytest.raises(gru_lower.Unsupported, match=op) as caught:
+        gru_lower.lower(model, opset=to)
+    named = re.search(r"--opset (\d+)", str(caught.value.hint))
+    assert caught.value.code == "GL012"
+    assert named is not None
+    result = gru_lower.lower(model, opset=int(named[1]))
+    assert result.report.verification.status == "equivalent"

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
 FREE_INITIALIZERS_IR_VERSION = 4
+PREFERRED = 17
+"""The opset that most consumers know best."""
 NO_ADAPTER = re.compile(r"No Adapter (?:From|To) Version \$\d+ for (\w+)")
+NOT_YET = re.compile(r"No Previous Version of (\w+) exists")
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,7 @@ class ConvertOpset(Pass):
             raise Unsupported(
                 f"onnx cannot convert the model from opset {main.opset} to {self.options.to}: {reason}",
                 code="GL012",
-                hint=f"export it again, with opset {self.options.to}"
-                if main.opset < self.options.to
-                else f"leave --opset out, which lowers it at opset {main.opset}, or export it without that operator",
+                hint=_way_out(reason, main.opset, self.options.to),
             ) from error
         tensors.put_back(converted)
         nodes.put_back(converted)
@@ -97,6 +98,26 @@ def _convert(model: Model, nodes: SetAsideNodes, to: int) -> onnx.ModelProto:
             lacking = NO_ADAPTER.search(str(error))
             if lacking is None or not nodes.also(lacking[1]):
                 raise
+
+
+def _way_out(reason: str, given: int, to: int) -> str:
+    """Return what to do where onnx cannot convert a model.
+
+    Args:
+        reason: What onnx says.
+        given: The model's opset.
+        to: The one it was to get.
+
+    """
+    if given < to:
+        return f"export it again, with opset {to}"
+    lacking = NO_ADAPTER.search(reason) or NOT_YET.search(reason)
+    schemas = [each for each in onnx.defs.get_all_schemas_with_history() if lacking and each.name == lacking[1]]
+    since = [each.since_version for each in schemas if not each.domain and to < each.since_version <= given]
+    first = min(since, default=given)
+    if first < given:
+        return f"that operator can stay from opset {first} on: use --opset {max(first, min(PREFERRED, given))}"
+    return f"leave --opset out, which lowers it at opset {given}, or export it without that operator"
 
 
 def _check_convertible(given: int, to: int) -> None:
