@@ -188,9 +188,7 @@ def _quantised(scope: Scope, spec: GruSpec, facts: Facts) -> dict[str, Quantised
     return {key: each for key, each in found.items() if each is not None and key in known}
 
 
-def _kept(
-    site: Site, options: LowerOptions, choice: Choice | None = None, *, auto_serves: bool = True
-) -> Diagnostic:
+def _kept(site: Site, options: LowerOptions, choice: Choice | None = None, *, auto_serves: bool = True) -> Diagnostic:
     """Return why a GRU was kept, with a hint at an option that is not in use.
 
     Args:
