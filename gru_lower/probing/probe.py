@@ -182,8 +182,7 @@ class _Probe:
         ops = dict(found.limits)
         for op, limit in self._options.kept.ops.items() if self._options.kept else ():
             if limit.int32 or limit.types or not limit.constants:
-                chosen = {"constants": limit.constants, "int32": limit.int32, "types": limit.types}
-                ops[op] = replace(ops.get(op, OpLimit()), **chosen)
+                ops[op] = replace(limit, opset=ops.get(op, OpLimit()).opset)
         self._profile = replace(
             self._profile,
             forbid=found.forbid,
