@@ -130,7 +130,8 @@ def _is_too_long(node: NodeProto, scope: Scope, target: Profile | None, facts: F
 
 def _in_int32(numbers: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
     """Return the nearest 32-bit numbers, of the type that was given."""
-    return np.minimum(np.maximum(numbers, -LAST - 1), LAST).astype(numbers.dtype)
+    nearest: np.ndarray[Any, np.dtype[Any]] = np.clip(numbers, -LAST - 1, LAST)
+    return nearest
 
 
 class _Writer:
