@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from gru_lower.cli.render_findings import show_diagnostics
 from gru_lower.cli.render_stream import show_streaming
-from gru_lower.cli.tables import show_table
+from gru_lower.cli.tables import show_items, show_table
 
 if TYPE_CHECKING:
     from gru_lower.cli.terminal import Terminal
@@ -40,13 +38,13 @@ def show_grus(terminal: Terminal, report: Report) -> None:
     show_table(terminal, names, rows, right=("nodes",))
 
 
-def operator_counts(report: Report) -> Text:
-    """Return the operators whose number changed, those that changed most first."""
+def show_operators(terminal: Terminal, report: Report) -> None:
+    """Print the operators whose number changed, those that changed most first."""
     before, after = report.op_counts["before"], report.op_counts["after"]
     names = sorted(
         before.keys() | after.keys(), key=lambda name: (-abs(after.get(name, 0) - before.get(name, 0)), name)
     )
-    parts = [
+    counts = [
         f"{name} {before.get(name, 0)} → {after.get(name, 0)}" for name in names if before.get(name) != after.get(name)
     ]
-    return Text("Operators: " + ", ".join(parts))
+    show_items(terminal, counts, ", ", "Operators: ")

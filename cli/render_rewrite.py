@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower.cli.render_findings import show_diagnostics
-from gru_lower.cli.render_grus import operator_counts, show_grus
+from gru_lower.cli.render_grus import show_grus, show_operators
 from gru_lower.cli.render_stream import show_stream
 from gru_lower.cli.render_verdict import show_verdict
 from gru_lower.rewriting.remaining_nodes import remaining_in
@@ -18,19 +18,29 @@ if TYPE_CHECKING:
     from gru_lower.verification.sites.site import Site
 
 
-def show_rewritten(terminal: Terminal, report: Report, *, changed: bool) -> None:
-    """Print what became of a model, which was changed or not."""
+def show_rewritten(
+    terminal: Terminal, report: Report, *, changed: bool, passes: str | None = None, target: str | None = None
+) -> None:
+    """Print what became of a model.
+
+    Args:
+        terminal: Where to.
+        report: What was done.
+        changed: Whether it was changed.
+        passes: The pipeline, where one was asked for.
+        target: What the result is for, where a target was named.
+
+    """
     if report.stream is not None:
         if report.sites and not terminal.quiet:
             show_grus(terminal, report)
         show_stream(terminal, report.stream)
     elif not report.sites:
-        what = "decomposed GRU" if report.command == "fuse" else "GRU"
-        terminal.line(f"There is no {what} in this model{'.' if changed else ': it stays as it is, byte for byte.'}")
+        terminal.line(f"{_nothing_seen(report, passes)}{'.' if changed else ': it stays as it is, byte for byte.'}")
     elif not terminal.quiet:
         show_grus(terminal, report)
     if report.op_counts["before"] != report.op_counts["after"] and not terminal.quiet:
-        terminal.out.print(operator_counts(report))
+        show_operators(terminal, report)
     show_verdict(terminal, report.verification)
     if not terminal.quiet:
         show_quantised(terminal, report)
@@ -38,13 +48,29 @@ def show_rewritten(terminal: Terminal, report: Report, *, changed: bool) -> None
     scans = any(site.action == "lowered" and "T >= 1" in site.preconditions for site in report.sites)
     if scans and report.command == "lower":  # the other commands have no --form
         terminal.line("A Scan needs one step at least (T >= 1); where sequences may be empty: --form loop.", "dim")
-    if report.command not in ("stream", "quantize") and any(
-        site.form for site in report.sites if site.action not in ("kept", "seen")
-    ):
+    if _is_slower(report) and target is None and "target=" not in (passes or ""):
         terminal.line(
             "onnxruntime's own GRU kernel is faster than any lowered form: lower for runtimes without one.", "dim"
         )
     _show_output(terminal, report)
+
+
+def _nothing_seen(report: Report, passes: str | None) -> str:
+    """Return what to say where no pass has anything to say of a GRU, of the model as it was read."""
+    grus = report.op_counts["before"].get("GRU", 0)
+    if report.command == "fuse":
+        looked = passes is None or "fuse-gru" in passes
+        return "There is no decomposed GRU in this model" if looked else "These passes fuse nothing"
+    if grus:
+        return f"These passes do nothing to the {'GRU' if grus == 1 else f'{grus} GRUs'} in this model"
+    return "There is no GRU in this model"
+
+
+def _is_slower(report: Report) -> bool:
+    """Whether lowered forms stand now where onnxruntime had a kernel, or would have one once they are fused."""
+    before, after = (report.op_counts[when].get("GRU", 0) for when in ("before", "after"))
+    lowered = any(site.form for site in report.sites if site.action not in ("kept", "seen"))
+    return lowered and report.command not in ("stream", "quantize") and (after < before or not before)
 
 
 def show_quantised(terminal: Terminal, report: Report) -> None:

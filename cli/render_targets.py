@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from gru_lower.cli.run import Run
-from gru_lower.cli.tables import BETWEEN, show_table
+from gru_lower.cli.tables import BETWEEN, show_items, show_table
 from gru_lower.targets import profile_tables
 from gru_lower.targets.judge_gru import UNVERIFIED
 from gru_lower.targets.option_axes import describe, in_order
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gru_lower.targets.profile import Profile
 
 COLOURS = {"right": "green", "wrong": "bold red", "rejected": "yellow", "unknown": "dim"}
-LEGEND = "✓ right   ✗ wrong numbers, without an error   – rejected   ? not tried"
+LEGEND = ("✓ right", "✗ wrong numbers, without an error", "– rejected", "? not tried")
 PAIRS = (
     "The first sign is for the GRU node as it is, the second for what legalize or lower makes of it; one is for both."
 )
@@ -39,10 +39,10 @@ def show_targets(terminal: Terminal, profiles: Sequence[Profile]) -> None:
         cells = [[Text(name), *each] for name, each in zip(names, marks, strict=True)]
         show_table(terminal, ("target", *features), cells)
         terminal.line("")
-    terminal.out.print(Text(LEGEND))
+    show_items(terminal, LEGEND, "   ")
     terminal.out.print(Text(PAIRS))
     meanings = [f"{feature} {profile_tables.meaning(feature)}" for feature in profile_tables.FEATURES]
-    terminal.out.print(Text("; ".join(meanings) + "."))
+    show_items(terminal, meanings, "; ")
     terminal.out.print(Text(f"{READ} read about, not run. gru-lower targets NAME shows all that is known of one."))
 
 
@@ -70,7 +70,7 @@ def show_target(terminal: Terminal, profile: Profile) -> None:
         for each in profile.columns[name].together:
             words = " + ".join(describe(option) for option in in_order(each.options))
             terminal.show(f"{name}: {words}: {each.cell.verdict} together")
-    terminal.out.print(Text(LEGEND, style="dim"))
+    show_items(terminal, [Text(each, style="dim") for each in LEGEND], "   ")
     if profile_tables.row(profile).evidence == "read":
         terminal.line(f"{UNVERIFIED} ({profile.source or 'some cells were read, not run'})", "yellow")
 

@@ -110,7 +110,8 @@ def rewrite(
         path = str(mine["model"])
 
         def show() -> None:
-            show_rewritten(terminal, done.report, changed=done.model.modified)
+            changed = done.model.modified
+            show_rewritten(terminal, done.report, changed=changed, passes=o.get("passes"), target=o.get("target"))
             hint(done, path)
 
         return Worked(Run(path, done.report, done.error), done.failed, show)

@@ -52,6 +52,29 @@ def show_table(
     _print(terminal.out, table)
 
 
+def show_items(terminal: Terminal, items: Sequence[str | Text], between: str, head: str = "") -> None:
+    """Print a row of items, which goes on in the next line where it has to, and never within an item.
+
+    Args:
+        terminal: Where to.
+        items: What is printed; one that has no room in a line by itself is broken where it has spaces.
+        between: What stands between two.
+        head: What the row begins with.
+
+    """
+    line = Text(head)
+    for number, item in enumerate(items):
+        ended = Text.assemble(item, between.rstrip() if number < len(items) - 1 else "")
+        space = between[len(between.rstrip()) :] if number else ""
+        if number and line.cell_len + len(space) + ended.cell_len > terminal.out.width:
+            terminal.out.print(line)
+            line = ended
+        else:
+            line.append(space)
+            line.append_text(ended)
+    terminal.out.print(line)
+
+
 def _show_plain(
     console: Console, names: Sequence[str], rows: Sequence[Sequence[str | Text]], right: Collection[str]
 ) -> bool:

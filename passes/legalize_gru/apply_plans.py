@@ -86,7 +86,7 @@ def apply_plans(
     ctx: Context,
     plan_for: Callable[[GruTraits, RewriteSettings], Plan | None],
     settings_for: Callable[[Scope], RewriteSettings],
-    otherwise: str,
+    otherwise: Callable[[GruTraits, RewriteSettings], str],
     *,
     positive_lengths: bool = False,
 ) -> PassResult:
@@ -97,7 +97,7 @@ def apply_plans(
         ctx: What passes share.
         plan_for: Gives the plan, ``None`` for none.
         settings_for: Gives what may be written in a scope.
-        otherwise: What to say of a GRU without a plan.
+        otherwise: Gives what to say of a GRU without a plan.
         positive_lengths: Whether sequence_lens are promised to be 1 or more.
 
     """
@@ -106,7 +106,6 @@ def apply_plans(
     edits: list[splice.Edit] = []
     for found in visit_grus(facts, ctx, result, "legalizing"):
         scope, index, spec, site = found
-        site.message = otherwise
         if spec.version < FIRST_OPSET:
             site.message = f"a GRU older than opset {FIRST_OPSET} is left as it is"
             continue
@@ -115,6 +114,7 @@ def apply_plans(
         traits = traits_of(scope, index, spec, facts, constants)
         plan = plan_for(traits, settings)
         if plan is None:
+            site.message = otherwise(traits, settings)
             continue
         edit = _edit(model, found, traits, plan, settings, names, constants)
         if ctx.keep_changes:

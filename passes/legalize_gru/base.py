@@ -44,4 +44,4 @@ class RewritePass(Rewrite, Pass):
             after = self.outcomes(gru, settings)
             return None if after is None or not self.is_wanted(gru, after) else Plan(self, (None,) * len(after))
 
-        return apply_plans(model, ctx, plan, self.settings, f"{self.name} does not apply")
+        return apply_plans(model, ctx, plan, self.settings, lambda *_: f"{self.name} does not apply")

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from gru_lower.passes.legalize_gru.apply_plans import Plan
     from gru_lower.passes.legalize_gru.gru_traits import GruTraits
 
-LEFT_ALONE = "no rewrite is needed, or none would serve"
-
 
 @dataclass(frozen=True)
 class LegalizeOptions:
@@ -88,12 +86,17 @@ class LegalizeGru(Pass):
                 leaves_out_forward=unwritten,
             )
 
+        def is_faster_lowered(gru: GruTraits, opset: int) -> bool:
+            wanted = self.options.prefer == "speed"
+            return wanted and faster_lowered(profile, gru.spec, gru.options, opset, self.options.precision)
+
         def plan(gru: GruTraits, settings: RewriteSettings) -> Plan | None:
-            spec, options = gru.spec, gru.options
-            quick = self.options.prefer == "speed"
-            if quick and faster_lowered(profile, spec, options, settings.opset, self.options.precision):
-                return None
-            return planner.plan(gru, settings)
+            return None if is_faster_lowered(gru, settings.opset) else planner.plan(gru, settings)
+
+        def why_none(gru: GruTraits, settings: RewriteSettings) -> str:
+            if is_faster_lowered(gru, settings.opset):
+                return "no rewrite is wanted: lowered, it is faster"
+            return planner.why_none(gru)
 
         positive = self.options.assume == "positive-lengths"
-        return apply_plans(model, ctx, plan, settings, LEFT_ALONE, positive_lengths=positive)
+        return apply_plans(model, ctx, plan, settings, why_none, positive_lengths=positive)

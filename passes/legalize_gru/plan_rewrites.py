@@ -117,6 +117,13 @@ class Planner:
 
         return best(gru, 0).plan
 
+    def why_none(self, gru: GruTraits) -> str:
+        """Return why a GRU has no plan: the target runs it right as it is, or no rewrite makes it so."""
+        found = judge(self.profile, "gru", gru.options)
+        if found.verdict == "right":
+            return "no rewrite is needed: the target runs it right"
+        return f"no rewrite would serve: {found.why or 'it is not known whether the target runs it'}"
+
     def _cost_as_it_is(self, gru: GruTraits, settings: RewriteSettings) -> Cost:
         """Return what a GRU costs that no rewrite is done to any more."""
         if judge(self.profile, "gru", gru.options).verdict == "right":
