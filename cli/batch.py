@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gru_lower.api.options import BatchOptions
-from gru_lower.cli import printing_options
+from gru_lower.cli import help_pages, printing_options
 from gru_lower.cli.library_flags import library_flags, library_options
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gru_lower.cli.terminal import Terminal
 
 
-@click.command("batch", short_help="Run a command over many models, on this machine or a cluster.")
+@help_pages.command("batch", short_help="Run a command over many models, on this machine or a cluster.")
 @click.argument("models", nargs=-1, required=True, metavar="MODELS...")
 @library_flags(
     BatchOptions, "do", "out", "cluster", "workers", "time_limit", "journal", "retry_failed", "report", "evidence"

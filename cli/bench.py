@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gru_lower.api.options import TimingOptions
-from gru_lower.cli import exclusive_options, parse_values, printing_options
+from gru_lower.cli import exclusive_options, help_pages, parse_values, printing_options
 from gru_lower.cli.library_flags import library_flags, library_options
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gru_lower.cli.terminal import Terminal
 
 
-@click.command("bench", short_help="Time two models side by side.")
+@help_pages.command("bench", short_help="Time two models side by side.")
 @click.argument("a", type=parse_values.MODEL)
 @click.argument("b", type=parse_values.MODEL, required=False)
 @library_flags(TimingOptions, "seconds", "runs", "threads", "seed", "shapes", "inputs")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gru_lower.api.options import CheckingOptions, FixingOptions
-from gru_lower.cli import exclusive_options, explain_code, parse_values, printing_options, write_result
-from gru_lower.cli.library_flags import VERIFICATION, library_flags, library_options
+from gru_lower.cli import exclusive_options, explain_code, help_pages, parse_values, printing_options, write_result
+from gru_lower.cli.library_flags import VERIFICATION, completed_by, library_flags, library_options
 from gru_lower.cli.report_output import current_output
 from gru_lower.errors import Unsupported
 
@@ -24,7 +24,7 @@ WRITING = ("output", "in_place", "overwrite", "dry_run", "keep_different")
 """What only makes sense with --fix."""
 
 
-class CheckCommand(click.Command):
+class CheckCommand(help_pages.Command):
     """A command whose ``--write-baseline`` may name the file, where nothing else does."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -40,7 +40,7 @@ class CheckCommand(click.Command):
         return super().parse_args(ctx, spelled)
 
 
-@click.command("check", cls=CheckCommand, short_help="Look for what would go wrong with a model, and mend it.")
+@help_pages.command("check", cls=CheckCommand, short_help="Look for what would go wrong with a model, and mend it.")
 @click.argument("models", type=parse_values.MODEL, nargs=-1, required=True, metavar="MODEL...")
 @library_flags(CheckingOptions, "target", "select", "ignore", "baseline", "write_baseline")
 @click.option("--fix", is_flag=True, help="Mend what can be mended safely; writes MODEL.fixed.onnx.")
@@ -53,6 +53,7 @@ class CheckCommand(click.Command):
     is_eager=True,
     expose_value=False,
     callback=explain_code.explain,
+    shell_complete=completed_by("codes"),
     help="Print what a code means, and exit.",
 )
 @write_result.KEEP_DIFFERENT

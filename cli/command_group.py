@@ -5,11 +5,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from gru_lower.cli.help_pages import HELP, Context
 from gru_lower.errors import Unsupported
 from gru_lower.nearest_word import did_you_mean
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 DEFAULT = "lower"
 
@@ -20,6 +25,7 @@ class Commands(click.Group):
     Commands are imported when they are used, so that ``--help`` answers at once.
     """
 
+    context_class = Context
     modules = {  # noqa: RUF012 - click reads it, nothing writes it
         "lower": "Replace GRU nodes by Scan, Loop, unrolled or single-step subgraphs (the default).",
         "fuse": "Replace decomposed GRUs by GRU nodes, however they are spelled.",
@@ -64,11 +70,24 @@ class Commands(click.Group):
         own = {name for parameter in self.get_params(ctx) for name in (*parameter.opts, *parameter.secondary_opts)}
         return [DEFAULT, *args] if args and args[0] not in own and args[0] not in self.modules else args
 
+    def get_help_option_names(self, _ctx: click.Context) -> list[str]:
+        """Return what asks for the page."""
+        return HELP
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command, or a model in its place."""
+        found = super().shell_complete(ctx, incomplete)
+        if found or incomplete.startswith("-"):
+            return found
+        from gru_lower.cli.complete_words import files
+
+        return files(incomplete)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest what may have been meant where the first word is neither a command nor a file."""
-        if args[0] == DEFAULT and len(args) > 1:
+        if args[0] == DEFAULT and len(args) > 1 and not ctx.resilient_parsing:
             word = args[1]
             looks_like_word = not word.startswith("-") and "." not in word and "/" not in word
             if looks_like_word and not Path(word).exists():
@@ -77,7 +96,7 @@ class Commands(click.Group):
                     hint = f"did you mean {word}.onnx?"
                 raise Unsupported(f"{word!r} is neither a command nor a file", code="GL008", hint=hint)
         name, command, rest = super().resolve_command(ctx, args)
-        if command is not None:
+        if command is not None and not ctx.resilient_parsing:  # else a shell asks what could come next
             from gru_lower.cli import option_precedence
 
             option_precedence.give_defaults(ctx, command, rest, _CommandsByName(self, ctx))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gru_lower.cli import exclusive_options, parse_values, write_result
+from gru_lower.cli import exclusive_options, help_pages, parse_values, printing_options, write_result
 from gru_lower.cli.each_model import EachModel, Worked
+from gru_lower.cli.library_flags import WholeNumber
 from gru_lower.cli.memory_option import memory_option
 from gru_lower.cli.named_models import NamedModel, NamedModels, named_models
 from gru_lower.cli.printing_options import report_formats
@@ -38,7 +39,7 @@ CALLER_DOES = {
 }
 
 
-@click.command("convert", short_help="Take a GRU's weights to a framework, or from one.")
+@help_pages.command("convert", short_help="Take a GRU's weights to a framework, or from one.")
 @click.argument("source", metavar="MODEL|WEIGHTS", type=parse_values.MODEL)
 @click.option("--to", "target", type=parse_values.Word(list(MODULES)), help="Write the weights of MODEL's GRU for it.")
 @click.option("--from", "origin", type=parse_values.Word(list(MODULES)), help="Write a model of the GRU in WEIGHTS.")
@@ -54,7 +55,7 @@ CALLER_DOES = {
     help="The GRU meant: of MODEL by its name, site or output; of WEIGHTS by what its weights' names begin with.",
 )
 @click.option(
-    "--config",
+    "--layer-config",
     multiple=True,
     metavar="KEY=VALUE",
     callback=parse_values.layer_config,
@@ -70,17 +71,18 @@ CALLER_DOES = {
 )
 @click.option("--initial-state", is_flag=True, help="Give the model inputs for the initial states.")
 @click.option("--lengths", is_flag=True, help="Give the model an input sequence_lens.")
-@click.option("--opset", type=click.IntRange(1), metavar="N", help="The model's opset.  [default: 17]")
+@click.option("--opset", type=WholeNumber(1), metavar="N", help="The model's opset.  [default: 17]")
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
+@printing_options.CONFIG
 @memory_option
 @report_formats
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Take the weights of a GRU, or of a stack of GRUs, from ONNX to a framework or back; no framework is needed.
 
     \b
-    gru-lower convert model.onnx --to torch -o weights.safetensors
-    gru-lower convert weights.safetensors --from keras --config reset_after=false -o model.onnx
+    gru-lower convert model.onnx --to torch -o weights.npz
+    gru-lower convert weights.npz --from keras -o model.onnx
 
     Files that --to writes hold the configuration, too.
     """  # noqa: D301 - click wants the character itself, as it keeps the lines below apart
@@ -88,7 +90,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         raise Unsupported("name one of --to and --from", code="GL008", hint="such as --to torch, or --from keras")
     module = importlib.import_module(f"gru_lower.frameworks.{MODULES[o['target'] or o['origin']]}")
     if o["target"] is not None:
-        exclusive_options.refuse_both("target", ("config", "initial_state", "lengths", "opset"))
+        exclusive_options.refuse_both("target", ("layer_config", "initial_state", "lengths", "opset"))
     else:
         exclusive_options.refuse_both("origin", tuple(ACCEPTING))
     from gru_lower.cli.terminal import Terminal
@@ -135,6 +137,7 @@ def _to(module: ModuleType, o: dict[str, Any], terminal: Terminal) -> Worked:
         for name, array in weights.items():
             terminal.line(f"{name}  {array.dtype} {list(array.shape)}")
         terminal.line(f"Configuration: {json.dumps(config)}")
+        terminal.line(f"Wrote {output}")
         for name in accepted:
             say_aside(f"Note: {CALLER_DOES[name]}", err=True)
 
@@ -182,7 +185,7 @@ def _from(module: ModuleType, o: dict[str, Any], terminal: Terminal) -> Worked:
     lengths = {} if not o["lengths"] else {"packed" if o["origin"] == "torch" else "lengths": True}
     if o["lengths"] and o["origin"] == "mlx":
         raise Unsupported("MLX's layer knows no lengths", code="GL603", hint="leave out --lengths")
-    config = {**said.get("config", {}), **o["config"]}
+    config = {**said.get("config", {}), **o["layer_config"]}
     model = module.to_onnx(weights, config=config, initial_state=o["initial_state"], opset=o["opset"], **lengths)
     if piped:
         write_bytes([model.SerializeToString()])
@@ -192,6 +195,8 @@ def _from(module: ModuleType, o: dict[str, Any], terminal: Terminal) -> Worked:
     def show() -> None:
         for site in inspect(model).sites if not (piped or terminal.quiet) else ():
             terminal.line(f"{site.site}  {site.spec.describe()}")
+        if not piped:
+            terminal.line(f"Wrote {output}")
 
     return Worked(_run(o, output, weights, config), failed=False, show=show)
 

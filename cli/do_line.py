@@ -61,7 +61,7 @@ def _parsed(group: Commands, words: Sequence[str]) -> tuple[click.Context, Any, 
     """Return the command's context with its options, its module, and the configuration."""
     outer = click.Context(group, info_name="gru-lower", **group.context_settings)
     name, command, rest = group.resolve_command(outer, group.with_command(outer, [*words, MODEL]))
-    if command is None or name is None or not _takes_a_model(command):
+    if command is None or name is None or not takes_a_model(command):
         raise _unusable(f"{name or words[0]} is not for many models", group)
     try:
         ctx = command.make_context(name, rest, parent=outer)
@@ -81,7 +81,7 @@ def _parsed(group: Commands, words: Sequence[str]) -> tuple[click.Context, Any, 
     return ctx, importlib.import_module(f"gru_lower.cli.{name}"), ctx.find_object(Config)
 
 
-def _takes_a_model(command: click.Command) -> bool:
+def takes_a_model(command: click.Command) -> bool:
     """Whether a command works on one model, or one after another, and reports on it."""
     arguments = [each for each in command.params if isinstance(each, click.Argument)]
     formats = next((each.type for each in command.params if each.name == "output_format"), None)
@@ -105,7 +105,7 @@ def _behind(words: Sequence[str], command: str) -> Sequence[str]:
 def _unusable(what: str, group: Commands) -> Unsupported:
     ctx = click.Context(group)
     fit = [
-        name for name in group.list_commands(ctx) if (found := group.get_command(ctx, name)) and _takes_a_model(found)
+        name for name in group.list_commands(ctx) if (found := group.get_command(ctx, name)) and takes_a_model(found)
     ]
     return Unsupported(f"--do: {what}", code="GL008", hint=f"one of {', '.join(fit)}, with its options")
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from gru_lower.api.options import FusingOptions
+from gru_lower.cli import help_pages
 from gru_lower.cli.rewrite_command import Rewritten, rewrite, rewrite_flags
 from gru_lower.errors import GruLowerError
 
 
-@click.command("fuse", short_help="Replace decomposed GRUs by GRU nodes.")
+@help_pages.command("fuse", short_help="Replace decomposed GRUs by GRU nodes.")
 @rewrite_flags(FusingOptions, "fused", "require", "steps", "projected", "assume", "empty", "name_outputs", "passes")
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Replace every decomposed GRU of MODEL by a GRU node, and verify the result.

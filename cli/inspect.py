@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from gru_lower.cli import parse_values, printing_options
+from gru_lower.cli import help_pages, parse_values, printing_options
 
 
-@click.command("inspect", short_help="List every GRU of a model.")
+@help_pages.command("inspect", short_help="List every GRU of a model.")
 @click.argument("models", type=parse_values.MODEL, nargs=-1, required=True, metavar="MODEL...")
 @printing_options.report_printing
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values

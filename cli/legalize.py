@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from gru_lower.api.options import LegalizingOptions
+from gru_lower.cli import help_pages
 from gru_lower.cli.rewrite_command import Rewritten, rewrite, rewrite_flags
 
 
-@click.command("legalize", short_help="Rewrite GRU nodes into those a target takes.")
+@help_pages.command("legalize", short_help="Rewrite GRU nodes into those a target takes.")
 @rewrite_flags(
     LegalizingOptions,
     "legalized",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import onnx
+    from click.shell_completion import CompletionItem
 
     from gru_lower.api.declared_options import Option
 
@@ -24,8 +25,23 @@ O = TypeVar("O", bound=Options)
 
 VERIFICATION = ("inputs", "shapes", "rtol", "atol", "cases", "seed")
 """How to verify, in the order of --help."""
+
+
+def completed_by(name: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return what completes an option's words: a function of complete_words.py, imported when a shell asks."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from gru_lower.cli import complete_words
+
+        found: list[CompletionItem] = getattr(complete_words, name)(ctx, parameter, incomplete)
+        return found
+
+    return complete
+
+
+CODES = {"multiple": True, "metavar": "CODE", "callback": parse_values.codes, "shell_complete": completed_by("codes")}
 TEXT_FORMS: dict[str, dict[str, Any]] = {
-    "do": {"metavar": "LINE"},
+    "do": {"metavar": "LINE", "shell_complete": completed_by("commands")},
     "out": {"metavar": "DIR"},
     "cluster": {"metavar": "WHERE"},
     "baseline": {"metavar": "FILE", "type": click.Path(path_type=Path)},
@@ -35,22 +51,22 @@ TEXT_FORMS: dict[str, dict[str, Any]] = {
     "batch_hint": {"metavar": "N", "show_default": False},
     "fix_dims": {"flag": "--fix-dim", "multiple": True, "metavar": "NAME=N", "callback": parse_values.fixed_dims},
     "forbid": {"multiple": True, "metavar": "OP+OP", "callback": parse_values.operators},
-    "ignore": {"multiple": True, "metavar": "CODE", "callback": parse_values.codes},
+    "ignore": CODES,
     "inputs": {"type": click.Path(path_type=Path), "metavar": "NPZ|DIR"},
     "chunk": {"metavar": "K"},
     "context": {"metavar": "N"},
     "max_nodes": {"metavar": "N", "show_default": False},
     "memory": {"metavar": "SIZE", "type": str, "callback": parse_values.size},
     "opset": {"metavar": "N"},
-    "passes": {"metavar": "SPEC"},
+    "passes": {"metavar": "SPEC", "shell_complete": completed_by("passes")},
     "providers": {"flag": "--provider", "multiple": True, "metavar": "NAME"},
     "report": {"metavar": "FILE", "type": str},
     "require": {"metavar": "N"},
     "search": {"metavar": "SECONDS"},
-    "select": {"multiple": True, "metavar": "CODE", "callback": parse_values.codes},
+    "select": CODES,
     "set": {"multiple": True, "metavar": "NAME=VALUE", "callback": parse_values.set_inputs},
     "shapes": {"flag": "--shape", "multiple": True, "metavar": "NAME=2,7,64", "callback": parse_values.shapes},
-    "target": {"metavar": "NAME|FILE"},
+    "target": {"metavar": "NAME|FILE", "shell_complete": completed_by("targets")},
     "time": {"multiple": True, "metavar": "NAME:AXIS", "callback": parse_values.axes},
     "static": {"type": click.Path(path_type=Path), "metavar": "NPZ|DIR"},
     "reduce_range": {"flag": "--reduce-range/--no-reduce-range"},
@@ -81,33 +97,52 @@ def _flag(option: Option) -> Decorator:
     doc, form = option.doc, {**TEXT_FORMS.get(option.name, {})}
     spelled = form.pop("flag", f"--{option.name.replace('_', '-')}")
     text = doc.flag or doc.text
-    settings: dict[str, Any] = {"help": f"{text}  [default: {doc.default}]" if doc.default else text}
+    default = doc.default or (f"{option.default:g}" if isinstance(option.default, float) else "")
+    settings: dict[str, Any] = {"help": f"{text}  [default: {default}]" if default else text}
     if option.required:
         settings["required"] = True
     elif not form.get("multiple"):
         settings["default"] = option.default
-        settings["show_default"] = option.default is not False and option.default not in (None, ())
+        settings["show_default"] = not default and option.default is not False and option.default not in (None, ())
     kind = option.given_type
     if option.choices:
         settings["type"] = parse_values.Word(option.choices)
     elif kind is bool:
         settings["is_flag"] = True
     elif kind in (int, float):
-        settings["type"] = _number(option)
+        settings |= {"type": _number(option), "metavar": "N" if kind is int else "X"}
     return click.option(spelled, option.name, **settings | form)
 
 
-def _number(option: Option) -> click.IntRange | click.FloatRange | type[int | float]:
+def _number(option: Option) -> WholeNumber | Number:
     least, above = option.doc.least, option.doc.above
     if option.given_type is int:
-        return int if least is None else click.IntRange(least)
-    return _Number(least if above is None else above, min_open=above is not None)
+        return WholeNumber(least)
+    return Number(least if above is None else above, min_open=above is not None)
 
 
-class _Number(click.FloatRange):
+def _in_words(least: float | None, *, above: bool) -> str:
+    """Return what --help says of the least number; nothing of 0, below which nobody would look for one."""
+    if least is None or (least == 0 and not above):
+        return ""
+    return f"{'more than' if above else 'at least'} {least:g}"
+
+
+class WholeNumber(click.IntRange):
+    """A whole number."""
+
+    def _describe_range(self) -> str:
+        return _in_words(self.min, above=False)
+
+
+class Number(click.FloatRange):
     """A number; what is none (NaN) is neither below nor above any bound, and refused."""
 
+    def _describe_range(self) -> str:
+        return _in_words(self.min, above=self.min_open)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
+        """Read it."""
         found = super().convert(value, param, ctx)
         if math.isnan(found):
             self.fail(f"{value!r} is no number.", param, ctx)

@@ -5,19 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import click
-
 from gru_lower.api.options import LoweringOptions
+from gru_lower.cli import help_pages
 from gru_lower.cli.rewrite_command import Rewritten, rewrite, rewrite_flags
 from gru_lower.errors import FOREIGN_FAILURES, GruLowerError
 
 
-@click.command("lower", short_help="Replace GRU nodes by operators every runtime has.")
+@help_pages.command("lower", short_help="Replace GRU nodes by operators every runtime has.")
 @rewrite_flags(
     LoweringOptions,
     "lowered",
-    *("form", "zero_length_state", "mask", "batch_hint", "fix_dims", "set", "assume", "name_outputs"),
-    *("vocabulary", "forbid", "target", "prefer", "precision", "opset", "max_nodes", "passes"),
+    *("target", "prefer", "precision", "form", "fix_dims", "set", "assume", "opset", "passes"),
+    *("vocabulary", "forbid", "mask", "batch_hint", "zero_length_state", "name_outputs", "max_nodes"),
 )
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Replace every GRU of MODEL by Scan, Loop, unrolled or single-step subgraphs, and verify the result.

@@ -12,6 +12,7 @@ import click
 from gru_lower.cli import ascii_spellings
 from gru_lower.cli.command_group import Commands
 from gru_lower.cli.exit_codes import exit_code_of
+from gru_lower.cli.help_pages import HELP
 from gru_lower.cli.report_output import report_output
 from gru_lower.cli.standard_streams import open_closed_streams
 from gru_lower.cli.termination import Terminated, end_by, raise_when_asked_to_end
@@ -31,7 +32,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
 @click.group(
     cls=Commands,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": HELP, "max_content_width": 100},
     epilog="Exit codes: 0 done or clean, 1 findings, 2 wrong usage or input, 3 a bug in gru-lower.",
 )
 @click.option(

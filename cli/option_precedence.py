@@ -65,8 +65,7 @@ def give_defaults(
     helping = command.get_help_option(own)
     if given.get("explain") or (helping is not None and given.get(helping.name or "")):
         return  # neither does anything that could be configured, and both have to work all the same
-    named = next((p for p in command.params if p.name == "config" and isinstance(p.type, click.Path)), None)
-    path = given.get("config") if named else None  # convert has a --config of another kind
+    path = given.get("config")
     current_output().begin_command(command.name or "", {})
     models = next((p for p in command.params if isinstance(p, click.Argument) and isinstance(p.type, click.Path)), None)
     paths = [] if models is None else _paths(given.get(models.name or ""))

@@ -21,15 +21,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where [tool.gru-lower] stands.  [default: the pyproject.toml of this folder, or one above]",
+)
+
+
 def report_printing(command: Callable[P, R]) -> Callable[P, R]:
     """Add the options that say how to print a report, and where its defaults stand."""
     for option in (
-        click.option(
-            "--config",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="Where [tool.gru-lower] stands.  [default: the pyproject.toml of this folder, or one above]",
-        ),
+        CONFIG,
         click.option("--no-color", is_flag=True, help="Print without colour (as does NO_COLOR)."),
         click.option("-v", "--verbose", count=True, help="Say what versions ran and how long it took; -vv: each step."),
         click.option("-q", "--quiet", is_flag=True, help="Print findings only."),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gru_lower.cli import printing_options
+from gru_lower.cli import help_pages, parse_values, printing_options
+from gru_lower.cli.library_flags import Number, WholeNumber
 
 if TYPE_CHECKING:
     from gru_lower.graph.atomic_file import AtomicFile
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 PRECISIONS = ("f32", "bf16")
 
 
-@click.command("probe", short_help="Find out what a target takes, by running small models on it.")
+@help_pages.command("probe", short_help="Find out what a target takes, by running small models on it.")
 @click.option(
     "--runner",
     required=True,
@@ -27,32 +28,32 @@ PRECISIONS = ("f32", "bf16")
 @click.option("--target-version", default="", help="The target's version, for the profile to name.")
 @click.option("--summary", default="", help="One line about the target.")
 @click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Seconds a model."
+    "--timeout", type=Number(0, min_open=True), default=60.0, metavar="SECONDS", help="Seconds a model.  [default: 60]"
 )
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Models to run at a time.")
+@click.option("--jobs", type=WholeNumber(1), metavar="N", default=1, show_default=True, help="Models to run at a time.")
 @click.option("--quick", is_flag=True, help="Each option by itself alone, no two together.")
 @click.option("--int8", is_flag=True, help="Add --int8 to the command, for a runner that quantises; see --tolerance.")
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0),
+    type=Number(0),
     metavar="FLOAT",
     help="How far off values may be, absolutely and relative to the largest; for one that computes in 16 bits about"
     " 0.02.  [default: 0.001, float16 0.02; with --int8 0.1]",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights, inputs and draws.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of weights, inputs and draws.")
 @click.option("--time", is_flag=True, help="Time each form and spelling, too, so that lower can take the fastest.")
 @click.option(
     "--verdicts", metavar="NAME|FILE", help="With --time: the profile that says what is right; probes nothing."
 )
 @click.option(
     "--limit",
-    type=click.FloatRange(0),
+    type=Number(0),
     default=0.0,
     metavar="MINUTES",
     help="With --time: how long to time at most; what was timed by then counts.  [default: no limit]",
 )
 @click.option(
-    "--precision", type=click.Choice(PRECISIONS), help="With --time: what the runner lets the target compute in."
+    "--precision", type=parse_values.Word(PRECISIONS), help="With --time: what the runner lets the target compute in."
 )
 @click.option("--flags", default="", help="With --time: flags of the target's own that the runner gives it.")
 @click.option("--overwrite", is_flag=True, help="Allow replacing an existing file.")

@@ -183,7 +183,8 @@ def read(path: Path, commands: Mapping[str, click.Command], *, named: bool) -> C
         tools = tomllib.loads(_text_of(path)).get("tool", {})
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
-        raise Unsupported(f"{path}: cannot be read ({reason})", code="GL013", hint="check --config") from error
+        hint = "KEY=VALUE of a layer is given by --layer-config" if "=" in path.name else "check --config"
+        raise Unsupported(f"{path}: cannot be read ({reason})", code="GL013", hint=hint) from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, or numbers and tables beyond what Python reads
         raise Unsupported(f"{path}: is no TOML: {error}", code="GL013", hint="mend the line") from error
     table = tools.get(TABLE) if isinstance(tools, dict) else None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from gru_lower.api.options import QuantizingOptions
+from gru_lower.cli import help_pages
 from gru_lower.cli.rewrite_command import Rewritten, rewrite, rewrite_flags
 
 
-@click.command("quantize", short_help="Make the products of GRUs int8.")
+@help_pages.command("quantize", short_help="Make the products of GRUs int8.")
 @rewrite_flags(
     QuantizingOptions,
     "int8",

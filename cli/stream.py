@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from gru_lower.api.options import StreamingOptions
+from gru_lower.cli import help_pages
 from gru_lower.cli.rewrite_command import rewrite, rewrite_flags
 
 
-@click.command("stream", short_help="Make a sequence model one that runs frame by frame.")
+@help_pages.command("stream", short_help="Make a sequence model one that runs frame by frame.")
 @rewrite_flags(StreamingOptions, "stream", "chunk", "time", "context", "fix_dims", "opset")
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """Make of MODEL, which takes whole sequences, one that takes a few frames at a time, and verify it against MODEL.

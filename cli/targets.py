@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from gru_lower.cli import printing_options
+from gru_lower.cli import help_pages, printing_options
+from gru_lower.cli.library_flags import completed_by
 
 
-@click.command("targets", short_help="List the targets, or show what one takes.")
-@click.argument("name", required=False, metavar="[NAME|FILE]")
+@help_pages.command("targets", short_help="List the targets, or show what one takes.")
+@click.argument("name", required=False, metavar="[NAME|FILE]", shell_complete=completed_by("targets"))
 @printing_options.report_printing
 def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     """List what each target makes of GRU variants; with a NAME, all that is known of that target."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from gru_lower.api.options import VerifyingOptions
-from gru_lower.cli import exclusive_options, parse_values, printing_options, write_result
+from gru_lower.cli import exclusive_options, help_pages, parse_values, printing_options, write_result
 from gru_lower.cli.library_flags import VERIFICATION, library_flags, library_options
 from gru_lower.errors import Unsupported
 
@@ -21,7 +21,7 @@ BESIDE = "."
 """What ``--reduce`` without a name stands for: beside B."""
 
 
-@click.command("verify", short_help="Tell whether two models compute the same.")
+@help_pages.command("verify", short_help="Tell whether two models compute the same.")
 @click.argument("a", type=parse_values.MODEL)
 @click.argument("b", type=parse_values.MODEL)
 @library_flags(VerifyingOptions, "match", "prove", "search", "providers", "zero_length_state", "ignore")

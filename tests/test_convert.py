@@ -72,7 +72,14 @@ def test_a_plain_file_takes_its_configuration_from_the_command_line(
     file, back = tmp_path / "kernels.safetensors", tmp_path / "back.onnx"
     w = drawn(np.random.default_rng(0), keras_shapes(3, 4, bias=False))
     save_file(w, file)
-    options = ("--config", "reset_after=false", "--config", "activation=relu", "--config", "return_sequences=True")
+    options = (
+        "--layer-config",
+        "reset_after=false",
+        "--layer-config",
+        "activation=relu",
+        "--layer-config",
+        "return_sequences=True",
+    )
     assert call(file, "--from", "keras", "-o", back, *options, "--initial-state", "--opset", 15)[0] == 0
     model = onnx.load(back)
     assert [value.name for value in model.graph.input] == ["X", "initial_h"]
@@ -136,7 +143,7 @@ def test_the_examples_of_the_help_are_a_line_each(call: Callable[..., tuple[int,
     _, out, _ = call("--help")
     examples = [line.strip() for line in out.splitlines() if line.startswith("  gru-lower convert ")]
     assert len(examples) == 2
-    assert examples[0].endswith("-o weights.safetensors")
+    assert examples[0].endswith("-o weights.npz")
 
 
 @pytest.mark.parametrize(
@@ -158,13 +165,13 @@ def test_the_examples_of_the_help_are_a_line_each(call: Callable[..., tuple[int,
         (("lone.onnx", "--to", "torch"), "GL606", "gru-lower fuse"),
         (("w.npz", "--from", "torch"), "GL604", "'Wx'"),
         (("w.npz", "--from", "mlx", "--lengths"), "GL603", "lengths"),
-        (("w.npz", "--from", "mlx", "--config", "hidden_size=9"), "GL604", "hidden_size is 9"),
+        (("w.npz", "--from", "mlx", "--layer-config", "hidden_size=9"), "GL604", "hidden_size is 9"),
         (("w.npz", "--to", "mlx"), "GL002", "npz"),
         (("none.npz", "--from", "mlx"), "GL001", "none.npz"),
         (("text.safetensors", "--from", "mlx"), "GL604", "safetensors"),
         (("keras.npz", "--from", "mlx"), "GL604", "weights of keras"),
         (("w.npz", "--from", "mlx", "-o", "w.npz"), "GL004", "is the input"),
-        (("w.npz", "--from", "mlx", "--config", "hidden_size"), "GL008", "write it like"),
+        (("w.npz", "--from", "mlx", "--layer-config", "hidden_size"), "GL008", "write it like"),
     ],
 )
 def test_what_is_wrong_is_said_in_two_lines(

@@ -40,7 +40,7 @@ On the command line, weights go to safetensors or npz, with the configuration in
 ```console
 $ gru-lower convert model.onnx --to torch -o weights.safetensors
 $ gru-lower convert weights.safetensors --from torch -o model.onnx
-$ gru-lower convert kernels.npz --from keras --config reset_after=false --config activation=relu -o model.onnx
+$ gru-lower convert kernels.npz --from keras --layer-config reset_after=false -o model.onnx
 ```
 
 Of a whole network's weights, `--node LAYER` takes those whose names begin with the layer's: `--node encoder.gru`.

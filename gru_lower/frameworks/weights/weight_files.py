@@ -102,7 +102,7 @@ def _what_was_said(text: str, path: Path) -> dict[str, Any]:
         raise InvalidModel(
             f"{path}: the configuration in it ({KEY}) is damaged",
             code="GL604",
-            hint="write the weights again, or without it and name what it said with --config",
+            hint="write the weights again, or without it and name what it said with --layer-config",
         )
     return found
 
