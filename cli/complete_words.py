@@ -67,7 +67,7 @@ def passes(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
 
 def commands(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete what ``batch`` may do with each model."""
-    from gru_lower.cli.do_line import takes_a_model
+    from gru_lower.cli.repeatable_commands import takes_a_model
 
     group = ctx.find_root().command
     if not isinstance(group, click.Group):

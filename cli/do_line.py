@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from gru_lower.batching.do_line import DoLine
 from gru_lower.cli import exclusive_options
 from gru_lower.cli.pyproject_config import Config
-from gru_lower.cli.report_formats import FORMATS
+from gru_lower.cli.repeatable_commands import takes_a_model
 from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -79,18 +79,6 @@ def _parsed(group: Commands, words: Sequence[str]) -> tuple[click.Context, Any, 
                 f"--do: {flag} is batch's own", code="GL008", hint="say it to batch: --out, --output-format, --report"
             )
     return ctx, importlib.import_module(f"gru_lower.cli.{name}"), ctx.find_object(Config)
-
-
-def takes_a_model(command: click.Command) -> bool:
-    """Whether a command works on one model, or one after another, and reports on it."""
-    arguments = [each for each in command.params if isinstance(each, click.Argument)]
-    formats = next((each.type for each in command.params if each.name == "output_format"), None)
-    return (
-        [each.name for each in arguments] in (["model"], ["models"])
-        and isinstance(arguments[0].type, click.Path)
-        and isinstance(formats, click.Choice)
-        and tuple(formats.choices) == FORMATS
-    )
 
 
 def _names_a_model() -> Unsupported:
