@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.cli.report_formats import TEXT
-from gru_lower.cli.report_output import PIPE
+from gru_lower.cli.report_output import PIPE, flat
 from gru_lower.cli.standard_streams import say_aside, write_document
 from gru_lower.errors import Unsupported
 
@@ -47,6 +47,14 @@ class PageOutput:
             hint = "name a file: --report report.html"
             raise Unsupported(f"--report -: {other} goes to stdout, too", code="GL970", hint=hint)
         self._file = report_file(o["report"], overwrite=o["overwrite"])
+        for named in (each for name, value in o.items() if name != "report" for each in flat(value)):
+            if (
+                isinstance(named, Path)
+                and self._file.path is not None
+                and named.absolute() == self._file.path.absolute()
+            ):
+                hint = "name another file with --report"
+                raise Unsupported(f"{named}: is named for something else, too", code="GL970", hint=hint)
         if many:
             pages_folder(self._file)
 

@@ -90,7 +90,7 @@ class ReportOutput:
         file = o["output_file"] if str(o["output_file"]) != PIPE else None
         if file is not None:
             named = [value for key, value in o.items() if key != "output_file"]
-            refuse_report_file(file, [each for each in _flat(named) if isinstance(each, Path)])
+            refuse_report_file(file, [each for value in named for each in flat(value) if isinstance(each, Path)])
         self.command, self.format, self.file = command, o["output_format"], file
         self.text = io.StringIO() if file is not None and self.format == TEXT else None
         writes = "output" in o and command != "probe" and o.get("fix", True)
@@ -222,5 +222,6 @@ def _last_value(words: Sequence[str], flag: str) -> str | None:
     return None if found is not None and found.startswith("--") else found
 
 
-def _flat(values: list[Any]) -> list[Any]:
-    return [each for value in values for each in (value if isinstance(value, tuple) else (value,))]
+def flat(value: Any) -> tuple[Any, ...]:  # noqa: ANN401 - click's values
+    """Return the values of an option, which may be given several times."""
+    return value if isinstance(value, tuple) else (value,)

@@ -167,6 +167,7 @@ def test_what_an_int8_model_loses_is_shown(call: Callable[..., Said]) -> None:
         (("--report", "r"), "r: is no name for a report"),
         (("--report", "nowhere/r.html"), "nowhere"),
         (("--report", "there.html"), "there.html"),
+        (("--report", "m.html", "-o", "m.html"), "m.html: is named for something else, too"),
         (("--report", "-", "--output-format", "json"), "--report -: --output-format json goes to stdout, too"),
     ],
 )
@@ -263,6 +264,13 @@ def test_many_models_have_an_index_and_a_page_each(call: Callable[..., Said]) ->
     (refused,) = [call(*words[:2], "--do", f"{do} --report x.html", *words[4:], "--out", "n")]
     assert refused[0] == 2
     assert "--report is batch's own" in refused[2]
+
+
+def test_a_batch_that_is_done_can_be_reported_on(call: Callable[..., Said]) -> None:
+    words = ("batch", "m.onnx", "--do", f"lower {' '.join(QUICK)}", "--out", "o", "--cluster", "none")
+    assert call(*words)[0] == 0
+    assert call(*words, "--report", "r.html")[0] == 0
+    assert "Latency of one run" in next(Path("r_pages").iterdir()).read_text(encoding="utf-8")
 
 
 def test_the_reports_in_the_documents_are_whole() -> None:

@@ -100,7 +100,7 @@ class Batch:
         try:
             self._left = [number for number in range(self.total) if not self._is_done(self._job(number))]
             self.resumed = self.total - len(self._left)
-            self._begun = {number for number in self._left if self.journal.was_begun(self._job(number))}
+            self._begun = {number for number in self._left if self._is_ours(number)}
             if not self._line.overwrites:
                 plan.refuse_existing(self._planned[each] for each in self._left if each not in self._begun)
         except BaseException:
@@ -176,6 +176,11 @@ class Batch:
             self._at_once,
             self._named,
         )
+
+    def _is_ours(self, number: int) -> bool:
+        """Whether an earlier run began a model, or did it for no report: what lies in its place is to be replaced."""
+        job = self._job(number)
+        return self.journal.was_begun(job) or self.journal.done(replace(job, words=tuple(self._line.words))) is not None
 
     def _is_done(self, job: Job) -> bool:
         line = self.journal.done(job)

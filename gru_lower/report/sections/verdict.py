@@ -208,7 +208,9 @@ def _curves(found: dict[str, Any], name: str) -> list[Block]:
     time, side = found["over_time"], found["side_by_side"]
     if time is not None and len(time["values"]["error"]) > 1:
         points = [time["begin"] + place * time["every"] for place in range(len(time["values"]["error"]))]
-        title = f"Error of {name} over time (axis {time['axis']}), the largest at each step of case {time['case']}"
+        title = (
+            f"Error of {name} over time (along axis {time['axis']}), the largest at each step of case {time['case']}"
+        )
         blocks.append(Lines(title, points, "step", {"error": time["values"]["error"]}, logarithmic=True, limit=limit))
     if side is not None and len(side["values"]["before"]) > 1:
         points = [side["begin"] + place for place in range(len(side["values"]["before"]))]
