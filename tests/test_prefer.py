@@ -15,6 +15,7 @@ from gru_lower.targets import read_profile
 from gru_lower.targets.costs import NODE, Cost, Costs, Size, Way
 from gru_lower.targets.write_profile import to_toml
 from lowering import op_types, run
+from strategies import WEIGHTS, random_case
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,9 +136,47 @@ class TestPrecision:
         assert caught.value.code == "GL610"
 
 
+@pytest.mark.parametrize("option", ["prefer", "precision"])
+@pytest.mark.parametrize("call", ["lower", "legalize"])
+def test_what_there_is_none_of_is_refused(call: str, option: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model().SerializeToString())
+    assert command([call, str(path), "--target", "mnn", f"--{option}", "fast", "--dry-run"]) == 2
+    with pytest.raises(GruLowerError, match="fast"):
+        getattr(gru_lower, call)(model(), target="mnn", **{option: "fast"})
+
+
 def test_a_flag_of_the_target_is_named() -> None:
     result = gru_lower.lower(model(length=100), target="mnn")
     assert "--useOriginRNNImpl" in expected(result)["faster_with"]
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"direction": "reverse"}, {"clip": 0.5}, {"activations": ["Sigmoid", "Relu"]}, {"bias": False}]
+)
+def test_a_flag_is_named_only_where_it_was_seen_to_be_right(knobs: dict[str, Any]) -> None:
+    """MNN's node is wrong for these with the flag, too."""
+    plain: dict[str, Any] = {
+        "opset": 17,
+        "dtype": np.float32,
+        "direction": None,
+        "clip": None,
+        "activations": None,
+        "layout": None,
+        "sequence_lens": None,
+        "T": 9,
+        "H": 8,
+        "hidden_size": 8,
+        "bias": True,
+        "static": True,
+        "constants": WEIGHTS,
+        "outputs": ("Y", "Y_h"),
+        "initial_h": False,
+        "linear_before_reset": 0,
+    }
+    for given, named in ((plain, True), (plain | knobs, False)):
+        case = random_case(np.random.default_rng(2), **given).model()
+        assert ("faster_with" in expected(gru_lower.lower(case, target="mnn", verify=False))) == named
 
 
 @pytest.mark.parametrize("target", ["mnn", "opencv5", "openvino", "tract"])

@@ -9,7 +9,7 @@ compiles source for each class, which ``--help`` would wait for; :class:`Options
 from __future__ import annotations
 
 from types import UnionType
-from typing import Any, ClassVar, Literal, dataclass_transform, get_args, get_origin
+from typing import Any, ClassVar, Literal, Union, dataclass_transform, get_args, get_origin
 
 REQUIRED: Any = object()
 """The default value of an option that has to be given."""
@@ -66,7 +66,7 @@ class Option:
     @property
     def given_type(self) -> Any:  # noqa: ANN401 - a type
         """Its type where it is given: ``int`` of ``int | None``."""
-        if isinstance(self.type, UnionType):
+        if get_origin(self.type) in (UnionType, Union):  # the latter of a Literal
             return next(each for each in get_args(self.type) if each is not type(None))
         return self.type
 

@@ -92,6 +92,8 @@ def _refuse_unknown_words(options: list[Option], given: object) -> None:
     """
     for option in options:
         value = getattr(given, option.name)
+        if value is None and option.default is None:
+            continue
         if option.choices and value not in option.choices:
             listed = f"one of {', '.join(option.choices)}"
             hint = did_you_mean(str(value), option.choices, listed)

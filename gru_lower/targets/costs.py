@@ -105,6 +105,13 @@ def size_of(spec: GruSpec, batch_hint: int = 0) -> Size:
     )
 
 
+def is_as_timed(spec: GruSpec) -> bool:
+    """Whether a GRU is of the plain kind that was timed: what a flag makes of another one was not looked at."""
+    (first, *others), constants = spec.directions, {"W", "R", "B"}
+    plain = not (others or first.reverse or spec.layout) and spec.clip is None and bool(spec.Y)
+    return plain and f"{first.f}/{first.g}" == "Sigmoid/Tanh" and spec.inputs.keys() - {"X", "initial_h"} == constants
+
+
 @dataclass(frozen=True)
 class Cost:
     """What one way takes, for one kind of sequence and one setting of the engine.

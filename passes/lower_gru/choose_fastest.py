@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from onnx import TensorProto
 
 from gru_lower.gru.possible_forms import possible_forms
-from gru_lower.targets.costs import NODE, Way, size_of
+from gru_lower.targets.costs import NODE, Way, is_as_timed, size_of
 from gru_lower.verification.sites.expected_time import ExpectedTime
 
 if TYPE_CHECKING:
@@ -96,13 +96,13 @@ def choose_fastest(
                 continue
         if way.form == NODE:
             break
-        faster = _flag(costs, size, base, ratios[way])
+        faster = _flag(costs, spec, size, base, ratios[way])
         expected = ExpectedTime(way.form, ratios[way], of, costs.version, faster, given_up)
         return Fastest(keep=False, form=way.form, options=spelled, expected=expected)
     if not wish.keep:
         return None
     unity = dict.fromkeys(base, 1.0)
-    faster = _flag(costs, size, base, unity)
+    faster = _flag(costs, spec, size, base, unity)
     return Fastest(
         keep=True, form="", options=options, expected=ExpectedTime(NODE, unity, of, costs.version, faster, given_up)
     )
@@ -150,10 +150,10 @@ def _refused(ratios: dict[str, float], count: int) -> str:
     return f"unrolled it would take {_worst(ratios):.2g}, and add {count} nodes: --max-nodes allows more"
 
 
-def _flag(costs: Costs, size: Size, base: dict[str, float], chosen: dict[str, float]) -> str:
-    """Say with which flag of the target's the node takes less than what was chosen."""
+def _flag(costs: Costs, spec: GruSpec, size: Size, base: dict[str, float], chosen: dict[str, float]) -> str:
+    """Say with which flag of the target's the node is right, and takes less than what was chosen."""
     said = []
-    for flags in costs.flags:
+    for flags in costs.flags if is_as_timed(spec) else ():
         precision = next(iter(base))
         taken = costs.estimate(Way(NODE), size, precision, flags)
         if taken is not None and taken / base[precision] < WORTH_A_FLAG * chosen[precision]:
