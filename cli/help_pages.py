@@ -25,7 +25,7 @@ VERIFYING = (
 )
 OUTPUT = (
     *("output", "out", "in_place", "overwrite", "dry_run", "exit_zero", "journal"),
-    *("output_format", "output_file", "report", "quiet", "verbose", "no_color", "config"),
+    *("output_format", "output_file", "report", "evidence", "quiet", "verbose", "no_color", "config"),
 )
 HOW = (
     *("vocabulary", "forbid", "mask", "batch_hint", "zero_length_state", "name_outputs", "max_nodes"),

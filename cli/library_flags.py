@@ -60,7 +60,7 @@ TEXT_FORMS: dict[str, dict[str, Any]] = {
     "opset": {"metavar": "N"},
     "passes": {"metavar": "SPEC", "shell_complete": completed_by("passes")},
     "providers": {"flag": "--provider", "multiple": True, "metavar": "NAME"},
-    "report": {"metavar": "FILE", "type": str},
+    "report": {"metavar": "FILE", "type": click.Path(allow_dash=True)},
     "require": {"metavar": "N"},
     "search": {"metavar": "SECONDS"},
     "select": CODES,
