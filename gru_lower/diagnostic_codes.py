@@ -382,4 +382,5 @@ CODES: dict[str, Code] = {
     "GL975": Code("error", "The run was interrupted", "run the same command again"),
     "GL976": Code("error", "The baseline cannot be used", "check --baseline; --write-baseline writes it"),
     "GL977": Code("note", "A known finding is gone", "write the baseline anew with --write-baseline"),
+    "GL978": Code("note", "The quantised model is larger", "take --weights-only, or leave --all out"),
 }

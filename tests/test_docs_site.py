@@ -66,6 +66,10 @@ QUESTIONS = {
     "many models": ["docs/batch.html"],
     "html report": ["docs/reports.html"],
     "install": ["docs/questions.html"],
+    "esp32": ["reference/targets/esp-ppq.html"],
+    "float16": ["docs/questions.html"],
+    "npz inputs": ["docs/questions.html", "docs/verify.html", "reference/commands/verify.html"],
+    "baseline of known findings": ["docs/ci.html"],
 }
 """What somebody might type: pages of which one has to be among the first three."""
 

@@ -12,6 +12,7 @@ from gru_lower.api.inspect import find_decomposed
 from gru_lower.api.options import OneModel, QuantizingOptions
 from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
+from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import Unsupported
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.rewriting.pipelines import quantizing
@@ -99,7 +100,10 @@ def quantize_model(model: Model, options: QuantizingOptions) -> Result:
         command="quantize",
         calibration=calibration,
     )
-    result.report.sizes = {"before": before, "after": model.data_size()}
+    after = model.data_size()
+    result.report.sizes = {"before": before, "after": after}
+    if after > before:
+        result.report.diagnostics.append(diagnostic("GL978", f"the model is larger: {before} bytes became {after}"))
     return result
 
 
