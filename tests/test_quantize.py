@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx.inliner import inline_local_functions
 
 import gru_lower
 from gru_lower.errors import Unsupported
@@ -130,3 +131,21 @@ OLD = """<ir_version: 8, opset_import: ["": 10]>
 g (float[5, N, 2] X) => (float[5, 1, N, 1] Y) <float[1, 3, 2] W = {1, 2, 3, 4, 5, 6}, float[1, 3, 1] R = {1, 2, 3}> {
   Y = GRU <hidden_size = 1> (X, W, R)
 }"""
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [({}, "GL323"), ({"weights_only": True}, "GL323"), ({"static": []}, "GL335")]
+)
+def test_a_function_is_quantised_once_it_is_in_the_graph(options: dict[str, Any], code: str) -> None:
+    text = """<ir_version: 10, opset_import: ["": 17, "my": 1]> g (float[5, 1, 2] X) => (float[5, 1, 1, 1] Y)
+    <float[1, 3, 2] W = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6}, float[1, 3, 1] R = {0.1, 0.2, 0.3}> { Y = my.layer (X, W, R) }
+    <domain: "my", opset_import: ["": 17]> layer (A, V, Q) => (B) { B = GRU <hidden_size = 1> (A, V, Q) }"""
+    model = onnx.parser.parse_model(text)
+    if "static" in options:
+        options = {"static": [{"X": np.linspace(-1, 1, 10, dtype=np.float32).reshape(5, 1, 2)}]}
+    (site,) = gru_lower.quantize(model, all=True, verify=False, **options).report.sites
+    assert (site.action, site.code) == ("kept", code)
+    assert "function" in site.message
+    result = gru_lower.quantize(inline_local_functions(model), all=True, **options)
+    assert [each.action for each in result.report.sites] == ["quantised"]
+    assert result.report.verification.status == "equivalent"

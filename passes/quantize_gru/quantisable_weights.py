@@ -41,7 +41,9 @@ def why_not_quantisable(scope: Scope, spec: GruSpec, facts: Facts, keys: tuple[s
     constants = constant_inputs(scope, spec, facts)
     computed = [key for key in given if key not in constants]
     if computed:
-        return Unquantisable("GL323", f"its {' and '.join(computed)} {_is(computed)} computed, not constant")
+        said = f"its {' and '.join(computed)} {_is(computed)} computed, not constant"
+        several = scope.function is not None
+        return Unquantisable("GL323", f"{said}: each call of the function may bring others" if several else said)
     arrays = {key: facts.array(scope, spec.inputs[key]) for key in given}
     wild = [key for key, array in arrays.items() if array is not None and not np.isfinite(array).all()]
     if wild:
