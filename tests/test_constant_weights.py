@@ -98,6 +98,29 @@ def weight_norm(g: Graph, values: Array) -> str:
     return g.node("Mul", stored, g.node("Div", gain, norm))
 
 
+def padded(g: Graph, values: Array) -> str:
+    """Pad by two columns, and cut them off again."""
+    pads = [0] * (2 * values.ndim - 1) + [2]
+    wider = g.node("Pad", g.constant(values), g.constant(pads), g.constant(np.float32(0.3)))
+    return g.node("Slice", wider, g.constant([0]), g.constant([-2]), g.constant([values.ndim - 1]))
+
+
+def clipped(g: Graph, values: Array) -> str:
+    whole = g.node("Sum", g.constant(values * 0.5), g.constant(values * 0.5), g.constant(values * 0))
+    return g.node("Clip", whole, g.constant(np.float32(-3)), g.constant(np.float32(4)))
+
+
+def in_blocks(g: Graph, values: Array) -> str:
+    scale = np.full(values[:, ::4].shape, 0.01, np.float32)
+    whole = np.round(values / 0.01).astype(np.int8)
+    return g.node("DequantizeLinear", g.constant(whole), g.constant(scale), axis=1, block_size=4)
+
+
+def in_16_bits(g: Graph, values: Array) -> str:
+    whole = np.round(values / 0.001).astype(np.int16)
+    return g.node("DequantizeLinear", g.constant(whole), g.constant(np.float32(0.001)))
+
+
 def per_tensor(g: Graph, values: Array) -> str:
     return g.dequantize(values)
 
@@ -116,7 +139,7 @@ def per_column(g: Graph, values: Array) -> str:
 
 Spell = "Callable[[Graph, Array], str]"
 FLOATS = [(old_torch, 9), (old_torch, 17), (float16, 13), (transposed, 11), (squeezed, 12), (squeezed, 18)]
-FLOATS += [(weight_norm, 13), (weight_norm, 18)]
+FLOATS += [(weight_norm, 13), (weight_norm, 18), (padded, 13), (clipped, 13)]
 QUANTISED = [(per_tensor, 10), (per_tensor, 17), (asymmetric, 17), (per_row, 13), (per_column, 17)]
 
 
@@ -246,3 +269,14 @@ def test_what_would_be_huge_is_not_computed(op_type: str, values: list[int]) -> 
     graph = helper.make_graph(g.nodes, "g", [], [], tensors)
     model = Model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
     assert Facts(model, computed=True).constant(next(walk(model.proto)), name) is None
+
+
+@pytest.mark.parametrize("spell", [in_blocks, in_16_bits])
+@pytest.mark.parametrize("target", ["portable", "onnxruntime", "tract"])
+def test_weights_quantised_as_an_older_opset_cannot_say(spell: Any, target: str) -> None:
+    """Opset 17 has neither blocks nor 16 bits: what such weights are worth is stored."""
+    model = model_of(spell, 21)
+    model.ir_version = 10
+    result = gru_lower.lower(model, target=target, opset=17)
+    assert result.report.verification.status == "equivalent"
+    assert "DequantizeLinear" not in {node.op_type for node in result.model.graph.node}

@@ -27,11 +27,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 VIEWS = {
     *("Cast", "CastLike", "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Shape", "Slice", "Split"),
-    *("Squeeze", "Tile", "Transpose", "Unsqueeze"),
+    *("Pad", "Squeeze", "Tile", "Transpose", "Unsqueeze"),
 }
 ELEMENTWISE = {
     *("Abs", "Add", "And", "Div", "Equal", "Greater", "Less", "Max", "Min", "Mul", "Neg", "Not", "Or", "Pow", "Sqrt"),
-    *("Reciprocal", "Sub", "Where"),
+    *("Clip", "Reciprocal", "Round", "Sub", "Sum", "Where"),
 }
 OTHERS = {
     *("Constant", "ConstantOfShape", "DequantizeLinear", "MatMul", "QuantizeLinear", "ReduceL2", "ReduceMean"),

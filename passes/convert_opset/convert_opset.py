@@ -14,6 +14,8 @@ from gru_lower.errors import Unsupported
 from gru_lower.graph import model_tensors, onnx_calls
 from gru_lower.graph.scopes import ONNX_DOMAINS, walk
 from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.passes.convert_opset.new_quantisation import dequantise_what_is_too_new
+from gru_lower.passes.convert_opset.same_meaning import HELD_BODIES
 from gru_lower.passes.convert_opset.set_aside_annotations import SetAsideAnnotations
 from gru_lower.passes.convert_opset.set_aside_nodes import SetAsideNodes
 from gru_lower.passes.convert_opset.set_aside_tensors import SetAsideTensors
@@ -54,7 +56,8 @@ class ConvertOpset(Pass):
            longer are, so that they stay constants. To an older opset it falls as far, since a runtime of that
            time refuses a later one; but not below 4 where inputs have defaults, which then no longer were any.
         5. Local functions are written out where they are called, which is said (GL011).
-        6. External data stays where it is: the converter gets no more of it than what may be axes, shapes or scales.
+        6. Constants that are quantised as the older opset cannot say - in blocks, or in 4 or 16 bits - are dequantised.
+        7. External data stays where it is: the converter gets no more of it than what may be axes, shapes or scales.
     """
 
     name = "convert-opset"
@@ -69,6 +72,7 @@ class ConvertOpset(Pass):
             return result
         _check_convertible(main.opset, self.options.to)
         functions = _inline_functions(model, self.options.to)
+        dequantise_what_is_too_new(model, self.options.to)
         annotations = SetAsideAnnotations(model.proto)
         nodes, tensors = SetAsideNodes(model, self.options.to), SetAsideTensors(model.proto, model.base_dir)
         try:
@@ -111,10 +115,12 @@ def _way_out(reason: str, given: int, to: int) -> str:
     """
     if given < to:
         return f"export it again, with opset {to}"
-    lacking = NO_ADAPTER.search(reason) or NOT_YET.search(reason)
+    lacking = NOT_YET.search(reason) or NO_ADAPTER.search(reason)
+    # what other operators changed may be what the model needs of them
+    kept = lacking is not None and (lacking.re is NOT_YET or lacking[1] in HELD_BODIES)
     schemas = [each for each in onnx.defs.get_all_schemas_with_history() if lacking and each.name == lacking[1]]
     since = [each.since_version for each in schemas if not each.domain and to < each.since_version <= given]
-    first = min(since, default=given)
+    first = min(since, default=given) if kept else given
     if first < given:
         return f"that operator can stay from opset {first} on: use --opset {max(first, min(PREFERRED, given))}"
     return f"leave --opset out, which lowers it at opset {given}, or export it without that operator"
