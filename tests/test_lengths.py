@@ -129,6 +129,17 @@ def with_open_dims() -> onnx.ModelProto:
     return case(sequence_lens="ragged", constants=WEIGHTS, static=False, hidden_size=4, initial_h=False).model()
 
 
+def with_lengths_that_are_cast() -> onnx.ModelProto:
+    """Return the same with lengths that are handed in as int64."""
+    model = with_open_dims()
+    (gru,) = [node for node in model.graph.node if node.op_type == "GRU"]
+    (given,) = [value for value in model.graph.input if value.name == gru.input[4]]
+    given.type.tensor_type.elem_type = onnx.TensorProto.INT64
+    model.graph.node.insert(0, onnx.helper.make_node("Cast", [given.name], ["cast"], to=onnx.TensorProto.INT32))
+    gru.input[4] = "cast"
+    return model
+
+
 SETTINGS: list[tuple[Any, dict[str, int], list[int]]] = [
     ("T", {"T": 4, "N": 2}, [4, 4]),
     ("X:0", {"X:0": 4, "X:1": 2}, [4, 4]),
@@ -179,13 +190,15 @@ def test_the_command_line_sets_inputs_from_files_and_lists(tmp_path: Path) -> No
         ({"sequence_lens": [[1]]}, "shape"),
         ({"sequence_lens": "no.npy"}, "no.npy"),
         ({"sequence_lens": [9, 9]}, "contradicts"),
+        ({"sequence_lens": [1, -1]}, "less than 0"),
         ({"sequence_lens": ["a"]}, "numbers"),
     ],
 )
 def test_what_does_not_fit_an_input_is_refused(settings: dict[str, Any], said: str) -> None:
-    with pytest.raises(gru_lower.Unsupported) as refused:
-        gru_lower.lower(with_open_dims(), set=settings, fix_dims={"T": 4})
-    assert said in f"{refused.value} {refused.value.hint}"
+    for model in (with_open_dims(), with_lengths_that_are_cast()):
+        with pytest.raises(gru_lower.Unsupported) as refused:
+            gru_lower.lower(model, set=settings, fix_dims={"T": 4})
+        assert said.replace("int32", "int") in f"{refused.value} {refused.value.hint}"
 
 
 def test_what_portable_still_needs_is_said_at_once_lengths_included() -> None:

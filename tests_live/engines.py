@@ -57,6 +57,7 @@ KINDS = {
     "onnxruntime_webgpu": Kind(
         PACKAGE_JSON,
         "onnxruntime-webgpu",
+        refuses=("float16",),
         lacks_types=("float16",),  # the adapter in software is one without shader-f16
         not_portable=("float16",),
         wrong={GTCRN: "Conv"},  # of 9 channels

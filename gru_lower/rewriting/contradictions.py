@@ -60,6 +60,7 @@ def _defaults(model: Model) -> Iterator[str]:
 def _grus(model: Model, facts: Facts) -> Iterator[str]:
     """Yield GRUs whose inputs' shapes contradict each other, or a default's, or with a constant length beyond T."""
     defaults = {tensor.name: tensor for tensor in model.proto.graph.initializer}
+    computed = Facts(model, declared=False, computed=True)
     for scope in walk(model.proto):
         for index, node in enumerate(scope.nodes):
             if not is_onnx(node, "GRU"):
@@ -70,8 +71,10 @@ def _grus(model: Model, facts: Facts) -> Iterator[str]:
                 if broken.code in SHAPES:
                     yield f"{_called(node)}: {broken.message} ({broken.code})"
                 continue
-            lens = facts.array(scope, parsed.spec.inputs.get("sequence_lens", ""))
-            if lens is not None and parsed.spec.seq_length is not None and (lens > parsed.spec.seq_length).any():
+            lens = computed.array(scope, parsed.spec.inputs.get("sequence_lens", ""))
+            if lens is not None and (lens < 0).any():
+                yield f"{_called(node)}: sequence_lens holds {int(lens.min())}, less than 0"
+            elif lens is not None and parsed.spec.seq_length is not None and (lens > parsed.spec.seq_length).any():
                 yield f"{_called(node)}: sequence_lens holds {int(lens.max())}, and T is {parsed.spec.seq_length}"
             for key, axis in (("initial_h", 1 - parsed.spec.layout), ("sequence_lens", 0)):
                 name, batch = parsed.spec.inputs.get(key, ""), parsed.spec.batch_size
