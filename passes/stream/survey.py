@@ -12,11 +12,16 @@ from gru_lower.graph.scopes import walk
 from gru_lower.passes.stream.find_time import find_and_stream, least_chunk
 from gru_lower.passes.stream.input_dims import InputDims
 from gru_lower.passes.stream.prepare import prepare
+from gru_lower.passes.stream.shorten_chains import shortened
 from gru_lower.passes.stream.stream_graph import stream_graph
 from gru_lower.streaming.description import describe
 from gru_lower.streaming.streaming import InTheWay, Streaming
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onnx import NodeProto
+
     from gru_lower.graph.model import Model
 
 
@@ -34,13 +39,46 @@ def survey(model: Model) -> Streaming | None:
     try:
         with without_garbage_collection():
             prepare(model)
-            scope, facts = next(iter(walk(model.proto))), Facts(model)
-            found, times = find_and_stream(scope, facts, {}, 1)
-            chunk = least_chunk(scope, facts, times, found, 1) or 1
-            if chunk > 1:
-                found = stream_graph(scope, facts, InputDims(scope), times, chunk)
+            return _of_short_chains(model) or _found(model)
     except GruLowerError:
         return None
+
+
+def _of_short_chains(model: Model) -> Streaming | None:
+    """Return what can be said without looking at every node; ``None`` where something stands in the way.
+
+    Args:
+        model: The model; unchanged in the end.
+
+    """
+    nodes, all_nodes = shortened(next(iter(walk(model.proto))), Facts(model)), list(model.proto.graph.node)
+    if nodes is None:
+        return None
+    try:
+        _replace(model, nodes)
+        found = _found(model)
+    finally:
+        _replace(model, all_nodes)
+    return None if found.in_the_way else found
+
+
+def _replace(model: Model, nodes: Sequence[NodeProto]) -> None:
+    del model.proto.graph.node[:]
+    model.proto.graph.node.extend(nodes)
+
+
+def _found(model: Model) -> Streaming:
+    """Return how a model streams, and what stands in the way.
+
+    Raises:
+        GruLowerError: It is not known which axis is time.
+
+    """
+    scope, facts = next(iter(walk(model.proto))), Facts(model)
+    found, times = find_and_stream(scope, facts, {}, 1)
+    chunk = least_chunk(scope, facts, times, found, 1) or 1
+    if chunk > 1:
+        found = stream_graph(scope, facts, InputDims(scope), times, chunk)
     obstacles = tuple(
         InTheWay(each.code, each.message, each.site, each.hint or diagnostic(each.code, "").hint)
         for each in found.obstacles
