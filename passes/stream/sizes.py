@@ -122,11 +122,9 @@ class Sizes:
         if any(name and name not in self.shapes for name in node.input):
             return []
         inputs = [self._small(name) if name else None for name in node.input]
-        types = {
-            name: helper.make_tensor_type_proto(self.types.get(name, 1), self.shapes[name])
-            for name in node.input
-            if name
-        }
+        read = {name: (self.types.get(name, 1), self.shapes[name]) for name in node.input if name}
+        protos = {like: helper.make_tensor_type_proto(*like) for like in set(read.values())}
+        types = {name: protos[like] for name, like in read.items()}
         data = {
             name: numpy_helper.from_array(value, name)
             for name, value in zip(node.input, inputs, strict=True)
