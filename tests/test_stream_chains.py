@@ -15,7 +15,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model, load
 from gru_lower.graph.scopes import walk
 from gru_lower.passes.stream import shorten_chains, survey
-from tests.stream_models import random_network
+from stream_models import random_network
 
 if TYPE_CHECKING:
     from gru_lower.streaming.streaming import Streaming

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onnx import NodeProto
 
     from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
 
 
 def survey(model: Model) -> Streaming | None:
@@ -39,24 +40,27 @@ def survey(model: Model) -> Streaming | None:
     try:
         with without_garbage_collection():
             prepare(model)
-            return _of_short_chains(model) or _found(model)
+            scope, facts = next(iter(walk(model.proto))), Facts(model)
+            nodes = shortened(scope, facts)
+            if nodes is None:
+                return _found(scope, facts)
+            return _of_short_chains(model, nodes) or _found(next(iter(walk(model.proto))), Facts(model))
     except GruLowerError:
         return None
 
 
-def _of_short_chains(model: Model) -> Streaming | None:
+def _of_short_chains(model: Model, nodes: Sequence[NodeProto]) -> Streaming | None:
     """Return what can be said without looking at every node; ``None`` where something stands in the way.
 
     Args:
         model: The model; unchanged in the end.
+        nodes: Its nodes without those that make no difference.
 
     """
-    nodes, all_nodes = shortened(next(iter(walk(model.proto))), Facts(model)), list(model.proto.graph.node)
-    if nodes is None:
-        return None
+    all_nodes = list(model.proto.graph.node)
     try:
         _replace(model, nodes)
-        found = _found(model)
+        found = _found(next(iter(walk(model.proto))), Facts(model))
     finally:
         _replace(model, all_nodes)
     return None if found.in_the_way else found
@@ -67,14 +71,13 @@ def _replace(model: Model, nodes: Sequence[NodeProto]) -> None:
     model.proto.graph.node.extend(nodes)
 
 
-def _found(model: Model) -> Streaming:
+def _found(scope: Scope, facts: Facts) -> Streaming:
     """Return how a model streams, and what stands in the way.
 
     Raises:
         GruLowerError: It is not known which axis is time.
 
     """
-    scope, facts = next(iter(walk(model.proto))), Facts(model)
     found, times = find_and_stream(scope, facts, {}, 1)
     chunk = least_chunk(scope, facts, times, found, 1) or 1
     if chunk > 1:
