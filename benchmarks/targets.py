@@ -7,19 +7,21 @@ the lines in ``build/benchmarks/targets``.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import targets_plot
 from benchmarks.engine_timer import EngineProcess
 from benchmarks.target_cells import Cell, add_cell, measure_cell, read_cells
 from benchmarks.target_engines import ENGINES
 from benchmarks.target_figures import figures, judged
+from benchmarks.target_models import measure_models
 from benchmarks.targets_page import page
 from gru_lower.probing.timing.fit_costs import fit_costs
 from gru_lower.probing.timing.time_target import coarse_first
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmarks.target_engines import MeasuredEngine
+    from benchmarks.target_models import WholeModel
     from gru_lower.targets.costs import Size
 
 JOURNALS = Path(__file__).resolve().parents[1] / "build" / "benchmarks" / "targets"
@@ -42,7 +45,14 @@ ROUNDS = 15
 
 
 def run(
-    folder: Path, *, quick: bool, tolerance: float, engines: Sequence[str], minutes: float = 0, fit: bool = False
+    folder: Path,
+    *,
+    quick: bool,
+    tolerance: float,
+    engines: Sequence[str],
+    minutes: float = 0,
+    fit: bool = False,
+    models: bool = False,
 ) -> int:
     """Measure, write targets.md, targets.json and a plot; return 1 if a limit was missed, 2 if nothing can be measured.
 
@@ -53,6 +63,7 @@ def run(
         engines: ``NAME=PYTHON`` each; the interpreter of the environment that the engine is installed in.
         minutes: For each engine, after which no other size is begun; 0 for no limit.
         fit: Measure what costs are fitted to, and print them instead.
+        models: Measure whole models, too, where the shared ones are.
 
     """
     pythons = dict(each.partition("=")[::2] for each in engines)
@@ -71,7 +82,16 @@ def run(
         for name, found in cells.items():
             _print_costs(name, found)
         return 0
-    return _write(folder, cells, {name: _version(ENGINES[name], python) for name, python in pythons.items()}, tolerance)
+    whole = [one for name, python in pythons.items() for one in _whole(name, python)] if models else []
+    versions = {name: _version(ENGINES[name], python) for name, python in pythons.items()}
+    return _write(folder, cells, whole, versions, tolerance)
+
+
+def _whole(name: str, python: str) -> list[WholeModel]:
+    process = EngineProcess(ENGINES[name].runner, python)
+    found = list(measure_models(name, process, ROUNDS))
+    process.close()
+    return found
 
 
 def _measured(name: str, python: str, sizes: Sequence[Size], kind: str, minutes: float) -> list[Cell]:
@@ -103,19 +123,32 @@ def _version(engine: MeasuredEngine, python: str) -> str:
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _write(folder: Path, cells: Mapping[str, Sequence[Cell]], versions: Mapping[str, str], tolerance: float) -> int:
+def _told(cell: Cell) -> dict[str, Any]:
+    """Return a cell as it stands in the results: what is the same model is told by its time."""
+    found = {key: value for key, value in asdict(cell).items() if key not in ("digests", "spreads")}
+    return found | {"seconds": {name: float(f"{taken:.4g}") for name, taken in cell.seconds.items()}}
+
+
+def _write(
+    folder: Path,
+    cells: Mapping[str, Sequence[Cell]],
+    whole: Sequence[WholeModel],
+    versions: Mapping[str, str],
+    tolerance: float,
+) -> int:
     found = {name: figures(each) for name, each in cells.items()}
     verdicts = [verdict for name in cells for verdict in judged(name, found[name])]
-    where = environment()
+    where = environment() | {"load": f"{os.getloadavg()[0]:.1f}"}
     folder.mkdir(parents=True, exist_ok=True)
     drawn = targets_plot.draw(found, versions, folder)
-    text = page(where, versions, found, verdicts, tolerance, drawn)
+    text = page(where, versions, found, verdicts, tolerance, drawn, whole)
     (folder / "targets.md").write_text(text, encoding="utf-8")
     results = {
         "environment": where,
         "engines": {
-            name: {"version": versions[name], "cells": [asdict(cell) for cell in each]} for name, each in cells.items()
+            name: {"version": versions[name], "cells": [_told(cell) for cell in each]} for name, each in cells.items()
         },
+        "models": [asdict(one) for one in whole],
         "verdicts": [verdict.to_json() for verdict in verdicts],
     }
     (folder / "targets.json").write_text(json.dumps(results) + "\n", encoding="utf-8")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmarks.target_figures import Figure, Verdict
+    from benchmarks.target_models import WholeModel
 
 
 def page(
@@ -20,6 +21,7 @@ def page(
     verdicts: Sequence[Verdict],
     tolerance: float,
     drawn: Sequence[tuple[str, str]],
+    whole: Sequence[WholeModel] = (),
 ) -> str:
     """Return the whole page."""
     parts = ["# GRUs in other engines", _conditions(where, versions), "## To reach"]
@@ -33,7 +35,11 @@ def page(
         for precision, written in settings(all_of_it)
         if (each := of(all_of_it, precision, written))
     ]
-    parts += ["## All in all", table(head, summary), "## Size by size"]
+    parts += ["## All in all", table(head, summary)]
+    if whole:
+        rows = [[_model(each), each.became, *_times(each), each.reason] for each in whole]
+        parts += ["## Whole models", table(["", "its GRUs became", "now, ms", "of what was written before", ""], rows)]
+    parts.append("## Size by size")
     for engine, all_of_it in found.items():
         parts += [f"### {engine} {versions[engine]}", table(SIZES, [_row(each) for each in all_of_it])]
     return "\n\n".join(parts) + "\n"
@@ -50,6 +56,14 @@ def _row(each: Figure) -> list[str]:
     best = "" if each.became == each.best else each.best
     ratios = [_two(each.of_node), _two(each.of_before), _two(each.of_best)]
     return [name, f"`{each.written}`{said}", each.became, *ratios, best]
+
+
+def _model(each: WholeModel) -> str:
+    return f"{each.model}, {each.engine}{' in ' + each.precision if each.precision else ''}"
+
+
+def _times(each: WholeModel) -> list[str]:
+    return [f"{1e3 * each.now:.3f}", _two(each.now / each.before)] if each.before else ["-", "-"]
 
 
 def _summary(each: Sequence[Figure]) -> list[str]:

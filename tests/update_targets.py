@@ -54,8 +54,9 @@ own GRU, measured 3.6.1". They are ratios of one machine's CPU time with one thr
 named; other types go by no costs. OpenVINO computes in bfloat16 by default where the CPU has it: what is written then
 is that whose worst ratio is least, and `--precision f32` or `bf16` names the one. Where a flag of the engine's own
 makes its node faster than anything, that is said ("with --useOriginRNNImpl the node takes 0.07"). A form that would
-unroll into more nodes than `--max-nodes` allows is not taken, and what was given up is said. Without a table (`ncnn`,
-`onnxruntime`, ...) all is as with `node`.
+unroll into more nodes than `--max-nodes` allows is not taken, and what was given up is said.
+[Benchmarks](benchmarks/targets.md) hold the choices to the engines. Without a table (`ncnn`, `onnxruntime`, ...) all
+is as with `node`.
 
 For an engine of your own the same runner measures it, with a fourth placeholder for how often to run the model that
 was loaded; it writes the array `__seconds__` beside the outputs (`examples/runners/runner.py` does so). What ends

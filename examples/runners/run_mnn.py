@@ -52,9 +52,20 @@ def run(model: str, feeds: Arrays) -> Arrays:
 
 
 def _convert(model: str, converted: str, flags: list[str]) -> None:
-    options = ["-f", "ONNX", "--modelFile", model, "--MNNModel", converted, "--bizCode", "gru", "--keepInputFormat"]
+    options = [
+        "-f",
+        "ONNX",
+        "--modelFile",
+        str(Path(model).resolve()),
+        "--MNNModel",
+        converted,
+        "--bizCode",
+        "gru",
+        "--keepInputFormat",
+    ]
     command = [sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)", *options, *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    folder = Path(converted).parent  # the converter leaves a file where it is started
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     if not Path(converted).exists():
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise RuntimeError(f"the converter ended with {done.returncode}: {' '.join(said[-5:])}")
