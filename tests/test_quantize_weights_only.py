@@ -65,6 +65,14 @@ def test_each_row_has_a_scale_of_its_own() -> None:
     assert not {"W", "R"} & tensors.keys()
 
 
+@pytest.mark.parametrize(("I", "H", "fits"), [(8, 64, False), (36, 64, True), (128, 128, True)])
+def test_weights_are_a_quarter_and_a_scale_for_each_row(I: int, H: int, *, fits: bool) -> None:
+    site = gru_lower.quantize(gru_model(I=I, H=H), weights_only=True, verify=False).report.sites[0]
+    share = site.quantisation.bytes_after / site.quantisation.bytes_before
+    assert share == pytest.approx(0.25 + 2 / (I + H))
+    assert (share <= 0.27) is fits
+
+
 def test_weights_of_several_grus_are_stored_once() -> None:
     model = gru_model(I=8, outputs=("Y", ""))
     squeeze = onnx.helper.make_node("Squeeze", ["Y", "axis"], ["X2"])
