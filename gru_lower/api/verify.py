@@ -14,7 +14,6 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import external_data
 from gru_lower.graph.model import Model
 from gru_lower.report.run_report import Report, count_ops, file_of
-from gru_lower.rewriting.collect_evidence import collect_evidence
 from gru_lower.verification.comparing.match_by_position import matched_by_position, renamed_throughout
 from gru_lower.verification.differences.differing_pair import DifferingPair
 from gru_lower.verification.differences.locate import locate
@@ -104,7 +103,11 @@ def verify_pair(
     if prove and not unmatched:
         sites = prove_pair(left, right, options.zero_length_state or "zero")
         verification = replace(verification, proved=bool(sites) and all(site.code is None for site in sites))
-    evidence = collect_evidence(left, right, verification, options=options) if options.evidence else None
+    evidence = None
+    if options.evidence:
+        from gru_lower.rewriting.collect_evidence import collect_evidence
+
+        evidence = collect_evidence(left, right, verification, options=options)
     return Report(
         "verify",
         file_of(left),

@@ -12,7 +12,6 @@ from gru_lower.checking.checked_model import CheckedModel
 from gru_lower.diagnostics import DOUBT
 from gru_lower.graph import budget, external_data
 from gru_lower.report.run_report import Report, count_ops, file_of
-from gru_lower.rewriting.collect_evidence import collect_evidence
 from gru_lower.targets import read_profile
 from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.site import Site
@@ -55,6 +54,8 @@ def check_model(
         report.diagnostics += [each for each in found(rule, checked, wanted) if each not in report.diagnostics]
     report.diagnostics += [each for each in budget.notes() if wanted is None or each.code in wanted]
     if evidence:
+        from gru_lower.rewriting.collect_evidence import collect_evidence
+
         report.evidence = collect_evidence(held, held, report.verification, report.sites)
     return report
 

@@ -15,7 +15,6 @@ from gru_lower.checking.check_model import check_model, found
 from gru_lower.checking.checked_model import CheckedModel
 from gru_lower.passes.base import Context
 from gru_lower.report.run_report import count_ops, file_of
-from gru_lower.rewriting.collect_evidence import collect_evidence
 from gru_lower.rewriting.result import Result
 from gru_lower.targets import read_profile
 from gru_lower.verification.result import not_run
@@ -111,6 +110,8 @@ def fix_model(
     for site in sites:
         site.change = None
     if evidence:
+        from gru_lower.rewriting.collect_evidence import collect_evidence
+
         compared = options if report.verification.evidence is not None else None
         report.evidence = collect_evidence(original, held, report.verification, report.sites, compared)
     return Result(report, held)

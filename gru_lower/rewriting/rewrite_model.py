@@ -15,7 +15,6 @@ from gru_lower.passes import pipeline
 from gru_lower.passes.base import Context, Pass
 from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.rewriting.assumed_lengths import FULL, drop_lengths
-from gru_lower.rewriting.collect_evidence import collect_evidence
 from gru_lower.rewriting.fix_lengths import Fixed, fix_lengths
 from gru_lower.rewriting.remaining_nodes import find_remaining, with_their_hints
 from gru_lower.rewriting.result import Result
@@ -115,6 +114,8 @@ def rewrite_model(
         for site in result.sites:
             site.change = None
     if evidence:
+        from gru_lower.rewriting.collect_evidence import collect_evidence
+
         report.evidence = collect_evidence(before, model, report.verification, report.sites, options)
     return Result(report, model)
 

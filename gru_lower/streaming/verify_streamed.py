@@ -13,7 +13,6 @@ from gru_lower.errors import Unsupported
 from gru_lower.streaming.description import describe
 from gru_lower.streaming.frame_stream import FrameStream
 from gru_lower.verification.comparing.output_limits import output_limits
-from gru_lower.verification.evidence.output_evidence import evidence_of
 from gru_lower.verification.inputs.choose_sizes import choose_sizes
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import plan_inputs
@@ -130,6 +129,8 @@ class _Comparison:
         return replace(verdict, message="; ".join(filter(None, (verdict.message, how))))
 
     def _evidence(self, cases: list[Case], outputs: list[Feeds]) -> RunsEvidence:
+        from gru_lower.verification.evidence.output_evidence import evidence_of
+
         found = evidence_of(
             [case.feeds for case in cases],
             [case.outputs for case in cases],

@@ -14,7 +14,6 @@ from gru_lower.verification.comparing.compare_site import compare_site
 from gru_lower.verification.comparing.elementwise_errors import magnitudes
 from gru_lower.verification.comparing.output_limits import OutputLimits, output_limits
 from gru_lower.verification.comparing.tally import Tally
-from gru_lower.verification.evidence.output_evidence import evidence_of
 from gru_lower.verification.evidence.time_axes import site_time_axes
 from gru_lower.verification.inputs.errors import Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds, tries
@@ -92,6 +91,8 @@ class _Kept:
         self.runs.append((feeds, before, after))
 
     def evidence(self, axes: dict[str, int]) -> RunsEvidence:
+        from gru_lower.verification.evidence.output_evidence import evidence_of
+
         feeds, before, after = (list(each) for each in zip(*self.runs, strict=True))
         return evidence_of(feeds, before, after, self.tolerances, axes)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.verification.evidence.output_evidence import evidence_of
-
 if TYPE_CHECKING:
     from gru_lower.verification.runs_evidence import RunsEvidence
     from gru_lower.verification.whole_models.model_pair import ModelPair, Runs
@@ -22,6 +20,8 @@ def evidence_of_runs(pair: ModelPair, runs: Runs, *, by_tolerance: bool) -> Runs
     """
     if not pair.options.evidence:
         return None
+    from gru_lower.verification.evidence.output_evidence import evidence_of
+
     return evidence_of(
         [case.feeds for case in runs.cases],
         [case.outputs for case in runs.cases],
