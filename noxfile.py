@@ -163,7 +163,9 @@ ENGINES = {
     "nxrt": ["nxrt==0.1.0.dev6"],
     "onnx2fx": ["torch==2.13.0", "onnx2fx==0.0.1"],
     "coreai": ["coreai-core==1.0.0b3", "coreai-onnx==1.2.1"],
-    "rknn": [],  # those of APART have an environment of their own
+    "ezkl": ["ezkl==23.0.5"],
+    "onnx2kerastl": [],  # those of APART have an environment of their own
+    "rknn": [],
     "tinygrad": ["tinygrad"],
     "onnx2torch": ["torch==2.13.0"],  # a plain torch brings gigabytes of CUDA
     "tvm": ["apache-tvm"],
@@ -185,12 +187,13 @@ ALONE = {
 
 
 RKNN = [
-    *("torch==2.13.0", "onnx==1.18.0", "onnxruntime==1.22.*", "numpy==1.26.4", "protobuf==4.25.4", "setuptools<70"),
+    *("onnx==1.18.0", "onnxruntime==1.22.*", "numpy==1.26.4", "protobuf==4.25.4", "setuptools<70"),
     *("fast-histogram", "opencv-python-headless<4.12", "psutil", "ruamel.yaml", "scipy", "tqdm"),
 ]
-"""What rknn-toolkit2 runs with; what it asks for brings gigabytes of CUDA."""
+"""What rknn-toolkit2 runs with, beside torch; what it asks for brings gigabytes of CUDA."""
 APART = {
-    "rknn": ("3.11", [RKNN, ["--no-deps", "rknn-toolkit2==2.5.0"]]),
+    "rknn": ("3.11", [["torch==2.13.0"], RKNN, ["--no-deps", "rknn-toolkit2==2.5.0"]]),
+    "onnx2kerastl": ("3.10", [["onnx2kerastl==0.0.198", "tensorflow-cpu<2.13"]]),
 }
 """Engines with an environment of their own beside the session's: its Python, any if "", and calls of pip."""
 
@@ -203,9 +206,9 @@ def apart(session: nox.Session, engine: str) -> dict[str, str]:
     if python is None or subprocess.run([python, "-V"], capture_output=True, check=False).returncode:
         session.skip(f"{engine} wants Python {wanted}")
     made = Path(session.virtualenv.location, "engine", "bin", "python")
-    session.run(python, "-m", "venv", str(made.parents[1]), external=True)
+    session.run_install(python, "-m", "venv", str(made.parents[1]), external=True)
     for packages in installed:
-        session.run(str(made), "-m", "pip", "install", *packages, external=True)
+        session.run_install(str(made), "-m", "pip", "install", *packages, external=True)
     return {"ENGINE_PYTHON": str(made)}
 
 

@@ -31,7 +31,7 @@ NAMES = (
     *("portable", "onnxruntime", "onnxruntime-cuda", "onnxruntime-directml", "onnxruntime-webgpu", "onnxruntime-webnn"),
     *("onnxruntime-qnn", "onnxruntime-coreml", "onnxruntime-tensorrt", "openvino", "tract", "iree", "mnn", "opencv4"),
     *("opencv5", "ncnn", "tvm", "tinygrad", "onnx2torch", "onnx2tf", "jaxonnxruntime", "emx", "sofie", "tensorrt"),
-    *("aidge", "esp-ppq", "coreai", "nxrt", "onnx2fx"),
+    *("aidge", "esp-ppq", "coreai", "ezkl", "nxrt", "onnx2fx", "onnx2kerastl"),
     *("rknn", "stm32n6", "quantizers"),
 )
 MINE = """

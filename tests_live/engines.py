@@ -184,6 +184,8 @@ KINDS = {
     ),
     "onnx2fx": Kind("onnx2fx", "onnx2fx"),
     "coreai": Kind("coreai-core", "coreai"),
+    "onnx2kerastl": Kind("onnx2kerastl", "onnx2kerastl", static=True),
+    "ezkl": Kind("ezkl", "ezkl", static=True, tolerance=5e-3),
     "rknn": Kind("rknn-toolkit2", "rknn", static=True, tolerance=HALF),
     "tinygrad": Kind(
         "tinygrad",
