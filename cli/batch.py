@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gru_lower.api.options import BatchOptions
+from gru_lower.api.batch_options import BatchOptions
 from gru_lower.cli import help_pages, printing_options
 from gru_lower.cli.library_flags import library_flags, library_options
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gru_lower.api.options import TimingOptions
+from gru_lower.api.comparison_options import TimingOptions
 from gru_lower.cli import exclusive_options, help_pages, parse_values, printing_options
 from gru_lower.cli.library_flags import library_flags, library_options
 

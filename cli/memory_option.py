@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from gru_lower.api.options import MemoryOption
+from gru_lower.api.comparison_options import MemoryOption
 from gru_lower.cli.library_flags import library_flags
 
 if TYPE_CHECKING:

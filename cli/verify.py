@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from gru_lower.api.options import VerifyingOptions
+from gru_lower.api.comparison_options import VerifyingOptions
 from gru_lower.cli import exclusive_options, help_pages, parse_values, printing_options, write_result
 from gru_lower.cli.library_flags import VERIFICATION, library_flags, library_options
 from gru_lower.errors import Unsupported

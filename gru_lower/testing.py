@@ -3,8 +3,8 @@
 import os
 from typing import TYPE_CHECKING, Annotated
 
+from gru_lower.api.comparison_options import PairOptions, TwoModels, VerificationOptions
 from gru_lower.api.declared_options import Doc, declared_options
-from gru_lower.api.options import PairOptions, TwoModels, VerificationOptions
 from gru_lower.api.public_call import public_call
 
 if TYPE_CHECKING:

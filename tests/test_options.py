@@ -10,7 +10,7 @@ import click
 import pytest
 
 import gru_lower
-from gru_lower.api import options
+from gru_lower.api import batch_options, comparison_options, options
 from gru_lower.api.declared_options import declared_options
 from gru_lower.testing import assert_equivalent
 
@@ -31,15 +31,15 @@ CALLS = {
     )
 } | {"assert_equivalent": assert_equivalent}
 COMMANDS = {
-    "batch": options.BatchOptions,
-    "bench": options.TimingOptions,
+    "batch": batch_options.BatchOptions,
+    "bench": comparison_options.TimingOptions,
     "check": options.CheckingOptions,
     "fuse": options.FusingOptions,
     "legalize": options.LegalizingOptions,
     "lower": options.LoweringOptions,
     "quantize": options.QuantizingOptions,
     "stream": options.StreamingOptions,
-    "verify": options.VerifyingOptions,
+    "verify": comparison_options.VerifyingOptions,
 }
 LIBRARY_ONLY = {"progress", "expected"}
 

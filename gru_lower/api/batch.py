@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gru_lower.api.options import BatchOptions, ManyModels
+from gru_lower.api.batch_options import BatchOptions, ManyModels
 from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import file_for
 from gru_lower.batching.batch import Batch, Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
-from gru_lower.api.options import OneOrTwoModels, TimingOptions
+from gru_lower.api.comparison_options import OneOrTwoModels, TimingOptions
 from gru_lower.api.public_call import public_call
 from gru_lower.graph import external_data
 from gru_lower.report import bench_report

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
-from gru_lower.api.options import CheckingOptions, OneModel
+from gru_lower.api.comparison_options import OneModel
+from gru_lower.api.options import CheckingOptions
 from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
 from gru_lower.checking.baseline import Baseline, CheckedFor, read_baseline

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from gru_lower import interop
 from gru_lower.api.check import judged, known_findings, wanted_codes
-from gru_lower.api.options import FixingOptions, OneModel
+from gru_lower.api.comparison_options import OneModel
+from gru_lower.api.options import FixingOptions
 from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
 from gru_lower.checking.fix_model import FixOptions, fix_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
-from gru_lower.api.options import MemoryOption, OneModel
+from gru_lower.api.comparison_options import MemoryOption, OneModel
 from gru_lower.api.public_call import public_call
 from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import budget, external_data

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
-from gru_lower.api.options import LegalizingOptions, OneModel
+from gru_lower.api.comparison_options import OneModel
+from gru_lower.api.options import LegalizingOptions
 from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
 from gru_lower.rewriting.assumed_lengths import promised_to_passes

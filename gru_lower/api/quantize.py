@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
+from gru_lower.api.comparison_options import OneModel
 from gru_lower.api.inspect import find_decomposed
-from gru_lower.api.options import OneModel, QuantizingOptions
+from gru_lower.api.options import QuantizingOptions
 from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
 from gru_lower.diagnostics import diagnostic

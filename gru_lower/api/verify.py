@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower import interop
-from gru_lower.api.options import TwoModels, VerifyingOptions
+from gru_lower.api.comparison_options import TwoModels, VerifyingOptions
 from gru_lower.api.prove_pair import prove_pair
 from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
