@@ -31,7 +31,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
 
     gru-lower batch 'models/**/*.onnx' --do "lower --target portable" --out lowered
     """
-    from gru_lower.api.batch import batch
+    from gru_lower.api.batch import BatchArguments, batch_of
     from gru_lower.cli.page_output import PageOutput
     from gru_lower.cli.terminal import Terminal
 
@@ -39,7 +39,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     given = library_options(BatchOptions, o)
     page = PageOutput(o, terminal, many=True)
     later = {"report": None, "evidence": given.wants_evidence}  # the report is written behind the table
-    with batch(o["models"], **vars(given) | later) as found:
+    with batch_of(BatchArguments(o["models"], **vars(given) | later)) as found:
         return _run(found, terminal, page)
 
 

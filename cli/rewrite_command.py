@@ -78,7 +78,7 @@ def rewrite(
     o: dict[str, Any],
     kind: str,
     options: type[O],
-    call: Callable[[Model, O], Result],
+    call: Callable[[Model, O], Result[Any]],
     judge: Callable[[Rewritten], None] = lambda _: None,
     hint: Callable[[Rewritten, str], None] = lambda _, _path: None,
 ) -> int:
@@ -120,7 +120,7 @@ def rewrite(
 
 
 def _rewritten(
-    o: dict[str, Any], kind: str, options: type[O], call: Callable[[Model, O], Result], terminal: Terminal
+    o: dict[str, Any], kind: str, options: type[O], call: Callable[[Model, O], Result[Any]], terminal: Terminal
 ) -> Rewritten:
     """Read one model, rewrite it and write the result."""
     from gru_lower.cli.progress_bar import progress_bar

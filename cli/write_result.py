@@ -108,7 +108,7 @@ def refuse_same(path: Path, output: Path, *, overwrite: bool) -> None:
         )
 
 
-def write_result(o: dict[str, Any], outputs: Outputs, result: Result) -> Report:
+def write_result(o: dict[str, Any], outputs: Outputs, result: Result[Any]) -> Report:
     """Write the result, unless that is not wanted or it differs; return the report, with the file that was written."""
     from gru_lower.graph.write_model import save
     from gru_lower.rewriting.result import with_output

@@ -36,6 +36,10 @@ class GruLowerError(Exception):
         self.node = node
         self.hint = hint
 
+    def __str__(self) -> str:
+        """Say what is wrong, and in a line below what to do about it."""
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
 
 class InvalidModel(GruLowerError):  # noqa: N818 - the public names read as findings, not as "...Error"
     """The input cannot be read as an ONNX model, or breaks the operator's rules. Exit code 2."""

@@ -62,7 +62,7 @@ def _failure_lines(found: "Verification") -> list[str]:
 
 def _how_to_see(given: AssertEquivalentArguments) -> str:
     """Return how to look further: a command where both are files."""
-    if all(isinstance(each, (str, os.PathLike)) for each in (given.a, given.b)):
+    if isinstance(given.a, (str, os.PathLike)) and isinstance(given.b, (str, os.PathLike)):
         flags = [
             f" --{option.name} {getattr(given, option.name)}"
             for option in declared_options(VerificationOptions)

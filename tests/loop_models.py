@@ -86,7 +86,7 @@ def grus(model: onnx.ModelProto) -> int:
     return sum(is_onnx(each, "GRU") for scope in walk(model) for each in scope.nodes)
 
 
-def codes(result: Result) -> list[str]:
+def codes(result: Result[onnx.ModelProto]) -> list[str]:
     """Return the codes of what a report says."""
     return [each.code for each in result.report.diagnostics]
 

@@ -44,7 +44,7 @@ def text(body: str, *, head: str = 'ir_version: 8, opset_import: ["": 17]', ends
     return onnx.parser.parse_model(f"<{head}> g {ends} {weights} {{ {body} }}")
 
 
-def fixed(model: Any, code: str, *, unsafe: bool = False) -> Result:
+def fixed(model: Any, code: str, *, unsafe: bool = False) -> Result[onnx.ModelProto]:
     """Mend one code, and see that nothing of it is left and that the model is as it was handed in."""
     held = model if isinstance(model, onnx.ModelProto) else onnx.load(model)
     before = held.SerializeToString(deterministic=True)

@@ -287,7 +287,7 @@ class Cell:
         return self.node("Add", [n, f"zd{time}"], f"h{time + 1}")
 
 
-def fused(model: onnx.ModelProto, **options: Any) -> gru_lower.Result:
+def fused(model: onnx.ModelProto, **options: Any) -> gru_lower.Result[onnx.ModelProto]:
     """Fuse, and hold the result to the original on inputs of every size of state."""
     result = gru_lower.fuse(model, **options)
     assert result.report.verification.status in ("equivalent", "not_run")
@@ -457,6 +457,6 @@ def test_what_another_loop_left_behind_may_feed_back() -> None:
     assert verdict.outcome == "left", verdict
 
 
-def fuse_unverified(model: onnx.ModelProto) -> gru_lower.Result:
+def fuse_unverified(model: onnx.ModelProto) -> gru_lower.Result[onnx.ModelProto]:
     """Fuse without the net that running region and GRU side by side would be."""
     return gru_lower.fuse(model, verify=False)

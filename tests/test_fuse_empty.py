@@ -62,7 +62,7 @@ def test_empty_axes_that_a_loop_took_are_warned_of(time: int | str, batch: int |
 
 
 def test_of_a_scan_only_empty_batches_are_warned_of() -> None:
-    def fused(time: int | str, batch: int | str) -> Result:
+    def fused(time: int | str, batch: int | str) -> Result[onnx.ModelProto]:
         return gru_lower.fuse(model_of([scan_of(cell())], whole_inputs(time, batch), ["last", "all_Ht"]), require=1)
 
     result = fused("T", B)  # onnxruntime's own Scan takes no empty sequences

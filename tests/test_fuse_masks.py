@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 LENGTHS = ([1, 5, 3], [0, 5, 2, 0], [5], [0], [9, -1, 4])
 
 
-def fused(case: Case, **options: object) -> Result:
-    return gru_lower.fuse(model(case), **options)  # type: ignore[arg-type]
+def fused(case: Case, **options: Any) -> Result[onnx.ModelProto]:
+    return gru_lower.fuse(model(case), **options)
 
 
 def hold(case: Case, made: onnx.ModelProto, steps: int = 5) -> None:

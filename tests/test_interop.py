@@ -270,7 +270,7 @@ def test_a_result_is_saved_and_given_as_bytes(tmp_path: Path, model: onnx.ModelP
 
 
 @pytest.mark.parametrize("source", [None, 17, {"model": 1}, np.zeros(3), onnx.GraphProto(), gs.Node("GRU"), gs.Graph])
-def test_anything_else_is_refused_by_name(source: object) -> None:
+def test_anything_else_is_refused_by_name(source: Any) -> None:
     with pytest.raises(InvalidModel, match=type(source).__qualname__) as caught:
         gru_lower.lower(source)
     assert caught.value.code == "GL002"

@@ -230,4 +230,4 @@ def test_tensorrt_keeps_a_gru_whose_lengths_are_promised_to_be_positive() -> Non
     kept = gru_lower.legalize(model, target="tensorrt", assume="positive-lengths").model
     assert op_types(kept) == {"GRU"}
     with pytest.raises(gru_lower.Unsupported, match="positive"):
-        gru_lower.legalize(model, target="tensorrt", assume="positive")  # type: ignore[arg-type]
+        gru_lower.legalize(model, target="tensorrt", assume="positive")  # type: ignore[call-overload]

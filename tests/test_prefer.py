@@ -30,7 +30,7 @@ def model(**sizes: Any) -> onnx.ModelProto:
     return timed_model(Size(**{**SMALL.__dict__, **sizes}), 17).model
 
 
-def expected(result: gru_lower.Result) -> dict[str, Any]:
+def expected(result: gru_lower.Result[Any]) -> dict[str, Any]:
     (site,) = result.report.to_json()["sites"]
     found: dict[str, Any] = site.get("expected_time", {})
     return found

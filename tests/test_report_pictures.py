@@ -26,7 +26,7 @@ KEPT_BYTES = 300_000
 
 def reported(model: onnx.ModelProto, **options: object) -> dict[str, object]:
     """Return the JSON report of lowering a model, with what a page shows."""
-    result = gru_lower.lower(model, evidence=True, **{"cases": 1, "search": 0, **options})  # type: ignore[arg-type]
+    result = gru_lower.lower(model, evidence=True, **{"cases": 1, "search": 0, **options})  # type: ignore[call-overload]
     report: dict[str, object] = result.report.to_json()
     return report
 

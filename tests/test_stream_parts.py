@@ -23,7 +23,7 @@ GRU = "y, y_h = GRU <hidden_size = 2> (xt, W, R) }"
 DELTA = "a = Slice (x, one, end, zero) b = Slice (x, zero, last, zero) d = Sub (a, b) "
 
 
-def streamed(body: str, chunk: int) -> gru_lower.Result:
+def streamed(body: str, chunk: int) -> gru_lower.Result[onnx.ModelProto]:
     """Stream a model, and hold it to the whole one."""
     whole = text_model(HEAD + body + GRU)
     result = gru_lower.stream(whole, chunk=chunk, verify=False)

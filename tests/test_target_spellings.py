@@ -236,7 +236,7 @@ class TestOpenCv5:
     @pytest.mark.parametrize("prefer", ["node", "speed", "size"])
     def test_several_sequences_get_a_state(self, batch: int, prefer: str) -> None:
         given = timed_model(Size(8, 8, batch, 5, state=False, linear_before_reset=1), 17).model
-        made = gru_lower.legalize(given, target="opencv5", prefer=prefer).model  # type: ignore[arg-type]
+        made = gru_lower.legalize(given, target="opencv5", prefer=prefer).model  # type: ignore[call-overload]
         kept = [node for node in made.graph.node if node.op_type == "GRU"]
         assert all(batch == 1 or len(node.input) == 6 for node in kept)
         lowered = rewritten("lower", given, "opencv5", prefer=prefer)

@@ -29,6 +29,11 @@ def batch(given: BatchArguments) -> Batch:
             soon as it is iterated, workers cannot be had or do not see what they need.
 
     """
+    return batch_of(given)
+
+
+def batch_of(given: BatchArguments) -> Batch:
+    """Do what :func:`batch` does; what is refused is said in the words of the command line."""
     patterns = [given.models] if isinstance(given.models, (str, os.PathLike)) else given.models
     settings = Settings(
         out=None if given.out is None else os.fspath(given.out),

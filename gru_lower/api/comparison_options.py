@@ -1,13 +1,14 @@
 """The models that calls take, and the options of those that compare them, each declared once: see options.py."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from gru_lower.api.declared_options import Doc, Options
 from gru_lower.api.report_options import EvidenceOptions
 from gru_lower.api.shared_options import AnyModel, Inputs, LineProgress, Search, Seed, Shapes
 
 if TYPE_CHECKING:
+    from gru_lower.api.accepted_models import AcceptedModel
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.options import VerifyOptions
 
@@ -38,15 +39,19 @@ class OneModel(Options):
 class TwoModels(Options):
     """The models a call compares."""
 
-    a: Annotated[Any, Doc("The original: a path, bytes, ModelProto, or any other kind that ``lower`` takes.")]
-    b: Annotated[Any, Doc("The model to compare with it.")]
+    a: Annotated[
+        "AcceptedModel", Doc("The original: a path, bytes, ModelProto, or any other kind that ``lower`` takes.")
+    ]
+    b: Annotated["AcceptedModel", Doc("The model to compare with it.")]
 
 
 class OneOrTwoModels(Options):
     """The models a call times."""
 
-    a: Annotated[Any, Doc("The model: a path, bytes, ModelProto, or any other kind that ``lower`` takes.")]
-    b: Annotated[Any, Doc("The model to compare with it; without one, ``a`` lowered by ``auto``.")] = None
+    a: Annotated["AcceptedModel", Doc("The model: a path, bytes, ModelProto, or any other kind that ``lower`` takes.")]
+    b: Annotated[
+        "AcceptedModel | None", Doc("The model to compare with it; without one, ``a`` lowered by ``auto``.")
+    ] = None
 
 
 class VerificationOptions(MemoryOption, kw_only=True):

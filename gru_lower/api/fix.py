@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
 from gru_lower.api.check import judged, known_findings, wanted_codes
 from gru_lower.api.comparison_options import OneModel
 from gru_lower.api.options import FixingOptions
-from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
+from gru_lower.api.rewriting_call import rewriting_call
 from gru_lower.checking.fix_model import FixOptions, fix_model
 from gru_lower.rewriting.result import restore_kind
 
@@ -21,8 +21,8 @@ class FixArguments(FixingOptions, OneModel):
     """The arguments of :func:`fix`."""
 
 
-@public_call(FixArguments)
-def fix(given: FixArguments) -> Result:
+@rewriting_call(FixingOptions, FixArguments)
+def fix(given: FixArguments) -> Result[Any]:
     """Mend what :func:`gru_lower.check` finds and can be mended.
 
     Returns:

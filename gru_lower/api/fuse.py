@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
 from gru_lower.api.comparison_options import OneModel
 from gru_lower.api.options import FusingOptions
-from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
+from gru_lower.api.rewriting_call import rewriting_call
 from gru_lower.errors import Remaining
 from gru_lower.rewriting.pipelines import fusing, naming_outputs
 from gru_lower.rewriting.result import restore_kind
 from gru_lower.rewriting.rewrite_model import rewrite_model
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from gru_lower.graph.model import Model
     from gru_lower.report.run_report import Report
     from gru_lower.rewriting.result import Result
@@ -24,8 +26,8 @@ class FuseArguments(FusingOptions, OneModel):
     """The arguments of :func:`fuse`."""
 
 
-@public_call(FuseArguments)
-def fuse(given: FuseArguments) -> Result:
+@rewriting_call(FusingOptions, FuseArguments)
+def fuse(given: FuseArguments) -> Result[Any]:
     """Replace every decomposed GRU by a GRU node, and check that the model still computes the same.
 
     Unrolled cells, Loops and Scans are recognised by what they compute, not by how they are spelled. What is a
@@ -48,7 +50,7 @@ def fuse(given: FuseArguments) -> Result:
     return restore_kind(result, source)
 
 
-def fuse_model(model: Model, options: FusingOptions) -> Result:
+def fuse_model(model: Model, options: FusingOptions) -> Result[ModelProto]:
     """Do what :func:`fuse` does for a model that has been read already, however few GRUs come of it.
 
     Args:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
 from gru_lower.api.comparison_options import OneModel
 from gru_lower.api.options import LegalizingOptions
-from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
+from gru_lower.api.rewriting_call import rewriting_call
 from gru_lower.rewriting.assumed_lengths import promised_to_passes
 from gru_lower.rewriting.pipelines import legalizing, naming_outputs
 from gru_lower.rewriting.prefer import preferring
@@ -21,6 +21,8 @@ from gru_lower.targets import read_profile
 from gru_lower.targets.accepted_forms import RUNS_RIGHT
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from gru_lower.graph.model import Model
     from gru_lower.rewriting.result import Result
     from gru_lower.verification.sites.site import Site
@@ -30,8 +32,8 @@ class LegalizeArguments(LegalizingOptions, OneModel):
     """The arguments of :func:`legalize`."""
 
 
-@public_call(LegalizeArguments)
-def legalize(given: LegalizeArguments) -> Result:
+@rewriting_call(LegalizingOptions, LegalizeArguments)
+def legalize(given: LegalizeArguments) -> Result[Any]:
     """Rewrite every GRU node into GRUs that a target runs right, lower what cannot be, and check the result.
 
     Returns:
@@ -51,7 +53,7 @@ def legalize(given: LegalizeArguments) -> Result:
     return restore_kind(result, source)
 
 
-def legalize_model(model: Model, options: LegalizingOptions) -> Result:
+def legalize_model(model: Model, options: LegalizingOptions) -> Result[ModelProto]:
     """Do what :func:`legalize` does for a model that has been read already; what remains is in the report.
 
     Args:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
 from gru_lower.api.comparison_options import OneModel
 from gru_lower.api.options import LoweringOptions
-from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
+from gru_lower.api.rewriting_call import rewriting_call
 from gru_lower.rewriting.assumed_lengths import promised_to_passes
 from gru_lower.rewriting.pipelines import lowering, naming_outputs
 from gru_lower.rewriting.prefer import preferring, refuse_without_target
@@ -18,6 +18,8 @@ from gru_lower.rewriting.rewrite_model import rewrite_model
 from gru_lower.rewriting.target_options import target_options
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from gru_lower.graph.model import Model
     from gru_lower.rewriting.result import Result
 
@@ -26,8 +28,8 @@ class LowerArguments(LoweringOptions, OneModel):
     """The arguments of :func:`lower`."""
 
 
-@public_call(LowerArguments)
-def lower(given: LowerArguments) -> Result:
+@rewriting_call(LoweringOptions, LowerArguments)
+def lower(given: LowerArguments) -> Result[Any]:
     """Replace every GRU node by operators that every runtime has, and check that the model still computes the same.
 
     Returns:
@@ -48,7 +50,7 @@ def lower(given: LowerArguments) -> Result:
     return restore_kind(result, source)
 
 
-def lower_model(model: Model, options: LoweringOptions) -> Result:
+def lower_model(model: Model, options: LoweringOptions) -> Result[ModelProto]:
     """Do what :func:`lower` does for a model that has been read already; what remains is in the report.
 
     Args:

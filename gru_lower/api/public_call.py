@@ -8,10 +8,11 @@ import textwrap
 from typing import TYPE_CHECKING, Any, ForwardRef, ParamSpec, TypeVar, cast
 
 from gru_lower.api.declared_options import declared_options
-from gru_lower.errors import Unsupported
+from gru_lower.api.library_words import in_library_words
+from gru_lower.api.refuse_values import refuse_values
+from gru_lower.errors import GruLowerError
 from gru_lower.isolation.chosen_memory import asked_memory
 from gru_lower.isolation.odd_numbers import odd_numbers_expected
-from gru_lower.nearest_word import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +53,13 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
             except TypeError as error:
                 raise TypeError(f"{function.__name__}() {error}") from None
             given = arguments(*args, **kwargs)
-            _refuse_unknown_words(options, given)
-            with asked_memory(getattr(given, "memory", None)), odd_numbers_expected():
-                return _or_refusal(function, given)
+            try:
+                refuse_values(options, given)
+                with asked_memory(getattr(given, "memory", None)), odd_numbers_expected():
+                    return _or_refusal(function, given)
+            except GruLowerError as error:
+                in_library_words(error, options)
+                raise
 
         annotations = {option.name: option.type for option in options}
         vars(call).update(__signature__=signature, __annotations__=annotations | {"return": returned})
@@ -81,23 +86,6 @@ def _or_refusal(function: Callable[[A], R], given: A) -> R:
         if refusal is None:
             raise
         raise refusal from error
-
-
-def _refuse_unknown_words(options: list[Option], given: object) -> None:
-    """Refuse a word that an option does not know.
-
-    Raises:
-        Unsupported: Naming the nearest one that it does.
-
-    """
-    for option in options:
-        value = getattr(given, option.name)
-        if value is None and option.default is None:
-            continue
-        if option.choices and value not in option.choices:
-            listed = f"one of {', '.join(option.choices)}"
-            hint = did_you_mean(str(value), option.choices, listed)
-            raise Unsupported(f"{option.name} cannot be {value!r}", code="GL008", hint=hint)
 
 
 class _Source(str):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
 from gru_lower.api.comparison_options import OneModel
 from gru_lower.api.inspect import find_decomposed
 from gru_lower.api.options import QuantizingOptions
-from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
+from gru_lower.api.rewriting_call import rewriting_call
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import Unsupported
 from gru_lower.graph.scopes import is_onnx, walk
@@ -23,6 +23,8 @@ from gru_lower.verification.inputs import given_files
 from gru_lower.verification.inputs.given_arrays import fitted
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from gru_lower.graph.model import Model
     from gru_lower.rewriting.result import Result
     from gru_lower.verification.arrays import Feeds
@@ -40,8 +42,8 @@ class QuantizeArguments(QuantizingOptions, OneModel):
     """The arguments of :func:`quantize`."""
 
 
-@public_call(QuantizeArguments)
-def quantize(given: QuantizeArguments) -> Result:
+@rewriting_call(QuantizingOptions, QuantizeArguments)
+def quantize(given: QuantizeArguments) -> Result[Any]:
     """Make the products of GRUs int8, where that makes them faster, and compare the model before and after.
 
     GRU nodes become lowered forms with weights in whole numbers; decomposed ones are to be fused first. What is not a
@@ -62,7 +64,7 @@ def quantize(given: QuantizeArguments) -> Result:
     return restore_kind(result, source)
 
 
-def quantize_model(model: Model, options: QuantizingOptions) -> Result:
+def quantize_model(model: Model, options: QuantizingOptions) -> Result[ModelProto]:
     """Do what :func:`quantize` does for a model that has been read already.
 
     Args:

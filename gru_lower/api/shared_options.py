@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from gru_lower.api.declared_options import Doc
 
 if TYPE_CHECKING:
+    from gru_lower.api.accepted_models import AcceptedModel
     from gru_lower.verification.arrays import Feeds
 
 AnyModel = Annotated[
-    Any,
+    "AcceptedModel",
     Doc("A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or ONNXProgram; never changed."),
 ]
 Form = Annotated[Literal["auto", "scan", "loop", "unroll", "step"], Doc("What a GRU becomes.")]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gru_lower import interop
 from gru_lower.api.comparison_options import OneModel
 from gru_lower.api.options import StreamingOptions
-from gru_lower.api.public_call import public_call
 from gru_lower.api.report_page import report_page
+from gru_lower.api.rewriting_call import rewriting_call
 from gru_lower.rewriting.pipelines import streaming
 from gru_lower.rewriting.result import restore_kind
 from gru_lower.rewriting.rewrite_model import rewrite_model
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from gru_lower.graph.model import Model
     from gru_lower.rewriting.result import Result
 
@@ -22,8 +24,8 @@ class StreamArguments(StreamingOptions, OneModel):
     """The arguments of :func:`stream`."""
 
 
-@public_call(StreamArguments)
-def stream(given: StreamArguments) -> Result:
+@rewriting_call(StreamingOptions, StreamArguments)
+def stream(given: StreamArguments) -> Result[Any]:
     """Make a sequence model one that takes some frames at a time and hands its states on, and check it.
 
     Decomposed GRUs are fused first. ``report.stream`` lists chunk, lag, inputs, outputs and states, and so does the
@@ -45,7 +47,7 @@ def stream(given: StreamArguments) -> Result:
     return restore_kind(result, source)
 
 
-def stream_model(model: Model, options: StreamingOptions) -> Result:
+def stream_model(model: Model, options: StreamingOptions) -> Result[ModelProto]:
     """Do what :func:`stream` does for a model that has been read already.
 
     Args:

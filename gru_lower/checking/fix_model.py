@@ -24,6 +24,8 @@ from gru_lower.verification.verify_rewrite import verdict_diagnostics, verify_re
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import onnx
+
     from gru_lower.checking.code_selection import CodeSelection
     from gru_lower.checking.rule import Rule
     from gru_lower.diagnostics import Diagnostic
@@ -59,7 +61,7 @@ def fix_model(
     progress: Callable[[str, int, int], None] | None = None,
     *,
     evidence: bool = False,
-) -> Result:
+) -> Result[onnx.ModelProto]:
     """Fix a model that has been read already; see :func:`gru_lower.fix`.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from gru_lower.graph.tensor_values import read_transposed
 from gru_lower.graph.whole_bytes import bring_back
@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from gru_lower.verification.sites.site import Site
 
 
+KindT = TypeVar("KindT")
+"""The kind of model that was handed in; a ModelProto for a path or bytes."""
+
+
 @dataclass
-class Result:
-    """What a call that rewrites a model gives back.
+class Result(Generic[KindT]):
+    """What a call that rewrites a model gives back, generic in the kind of model that was handed in.
 
     Attributes:
         report: What was done and how it was verified.
@@ -43,12 +47,12 @@ class Result:
         return self.report.to_html()
 
     @cached_property
-    def model(self) -> Any:  # noqa: ANN401 - whatever kind was handed in
+    def model(self) -> KindT:
         """The new model, of the kind that was handed in.
 
         A path and bytes give a ModelProto; see :meth:`save` and :meth:`to_bytes`.
         """
-        return self.restore(self.held.result())
+        return cast("KindT", self.restore(self.held.result()))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the model to a file, whole or not at all.
@@ -75,7 +79,7 @@ class Result:
         return self.held.to_bytes()
 
 
-def restore_kind(result: Result, source: Source) -> Result:
+def restore_kind(result: Result[onnx.ModelProto], source: Source) -> Result[Any]:
     """Give a result's model the kind that was handed in."""
     held = result.held
     read_transposed(held.stubbed, held.base_dir, besides=held.aside)

@@ -29,6 +29,8 @@ from gru_lower.verification.verify_rewrite import left_padding_diagnostics, verd
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    import onnx
+
     from gru_lower.graph.model import Model
     from gru_lower.passes.base import PassResult
     from gru_lower.verification.arrays import Feeds
@@ -49,7 +51,7 @@ def rewrite_model(
     command: str = "lower",
     calibration: Sequence[Feeds] | None = None,
     evidence: bool = False,
-) -> Result:
+) -> Result[onnx.ModelProto]:
     """Run a pipeline over a model, verify the result, and report.
 
     Args:

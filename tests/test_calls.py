@@ -1,0 +1,98 @@
+"""What a call says to whoever gets it wrong: our error, in the library's words, with what to do in its text."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gru_lower
+from gru_lower.api.declared_options import declared_options
+from gru_lower.api.library_words import in_library_words
+from gru_lower.api.options import LoweringOptions
+
+ROOT = Path(__file__).resolve().parent.parent
+DIGITS = str(ROOT / "fixtures" / "digits_gru.onnx")
+TYPED = ROOT / "tests" / "typed"
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"form": "scna"}, "did you mean scan?"),
+        ({"form": 3}, "one of auto, scan, loop, unroll, step"),
+        ({"cases": "3"}, "a whole number"),
+        ({"cases": True}, "a whole number"),
+        ({"cases": 0}, "1 or more"),
+        ({"rtol": -1}, "0 or more"),
+        ({"rtol": float("nan")}, "0 or more"),
+        ({"opset": 17.0}, "a whole number"),
+        ({"verify": "no"}, "True or False"),
+        ({"passes": 3}, "a text"),
+        ({"fix_dims": [("batch", 1)]}, "a dict"),
+        ({"set": "x=3"}, "a dict"),
+        ({"progress": 3}, "a function"),
+        ({"inputs": {"rows": 1}}, "a list of dicts"),
+        ({"forbid": 3}, "a list of texts"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_our_error(given: dict[str, Any], hint: str) -> None:
+    with pytest.raises(gru_lower.Unsupported) as caught:
+        gru_lower.lower(DIGITS, **given)
+    (name,) = given
+    assert caught.value.message.startswith(f"{name} cannot be ")
+    assert hint in (caught.value.hint or "")
+    assert caught.value.code == "GL008"
+
+
+def test_what_a_number_is_does_not_matter() -> None:
+    given: dict[str, Any] = {"cases": np.int64(1), "rtol": np.float32(0.1), "verify": np.zeros(1, bool)[0]}
+    assert gru_lower.lower(DIGITS, **given).model.graph.node
+
+
+def test_the_text_of_an_error_says_what_to_do_in_words_of_the_library() -> None:
+    with pytest.raises(gru_lower.Unsupported) as caught:
+        gru_lower.lower(DIGITS, target="portable")
+    assert caught.value.hint == 'add fix_dims={"batch": N}'
+    assert str(caught.value) == f"{caught.value.message}\n  hint: {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("add --fix-dim batch=N --opset 17", 'add fix_dims={"batch": N} opset=17'),
+        ("add --fix-dim batch=N --fix-dim time=N", 'add fix_dims={"batch": N, "time": N}'),
+        ("add --set 'lengths=time' --assume full-length", 'add set={"lengths": "time"} assume="full-length"'),
+        ("leave --opset out, or export the model again", "leave opset out, or export the model again"),
+        ("give inputs of your own with --inputs", "give inputs of your own with inputs"),
+        ("--max-nodes 30000 allows them", "max_nodes=30000 allows them"),
+        ("fuse first: gru-lower fuse", "fuse first: gru_lower.fuse"),
+        ("take --vocabulary minimal", 'take vocabulary="minimal"'),
+        ("choose another -o, or allow it with --overwrite", "choose another path, or allow it with overwrite"),
+    ],
+)
+def test_flags_become_keywords(flags: str, words: str) -> None:
+    error = gru_lower.Unsupported("no", hint=flags)
+    in_library_words(error, declared_options(LoweringOptions))
+    assert error.hint == words
+
+
+def test_the_command_still_says_flags() -> None:
+    words = [sys.executable, "-m", "gru_lower", DIGITS, "--target", "portable", "--dry-run"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--fix-dim batch=N" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_a_users_file_is_type_checked(checker: str) -> None:
+    words = {"mypy": ["mypy", "--strict", "--no-incremental"], "pyright": ["pyright"]}[checker]
+    pytest.importorskip(checker)
+    words = [sys.executable, "-m", *words, *map(str, sorted(TYPED.glob("*.py")))]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,52 @@
+"""A user's file: every call of the library, with the kinds of model that are handed in. Type-checked, never run."""
+
+from pathlib import Path
+from typing import assert_type
+
+import numpy as np
+import onnx
+import onnx_ir
+
+import gru_lower
+from gru_lower.testing import assert_equivalent
+
+
+def shown(*_values: object) -> None:
+    """Stand for whatever a user does with values."""
+
+
+def rewritten(proto: onnx.ModelProto, other: onnx_ir.Model) -> None:
+    assert_type(gru_lower.lower("m.onnx", form="scan").model, onnx.ModelProto)
+    assert_type(gru_lower.lower(Path("m.onnx"), target="portable", fix_dims={"batch": 1}).model, onnx.ModelProto)
+    assert_type(gru_lower.lower(b"...", opset=17, set={"lengths": "time"}).model, onnx.ModelProto)
+    assert_type(gru_lower.lower(proto, forbid=("Split", "Sub"), vocabulary="minimal").model, onnx.ModelProto)
+    assert_type(gru_lower.lower(other, assume="full-length").model, onnx_ir.Model)
+    assert_type(gru_lower.fuse(other, require=1).model, onnx_ir.Model)
+    assert_type(gru_lower.legalize(other, target="mnn").model, onnx_ir.Model)
+    assert_type(gru_lower.quantize(other, weights_only=True).model, onnx_ir.Model)
+    assert_type(gru_lower.fix(other, unsafe=True, select=["GL711"]).model, onnx_ir.Model)
+    streamed = gru_lower.stream(proto, chunk=2)
+    assert_type(streamed, gru_lower.Result[onnx.ModelProto])
+    streamed.save("stream.onnx", overwrite=True)
+    assert_type(streamed.to_bytes(), bytes)
+    assert_type(streamed.report.verification.status == "equivalent", bool)
+
+
+def looked_at(proto: onnx.ModelProto) -> None:
+    for site in gru_lower.inspect(proto).sites:
+        shown(site.site, site.action, site.message)
+    for found in gru_lower.check("m.onnx", target="mnn", ignore=("GL7",)).diagnostics:
+        shown(found.code, found.message, found.hint)
+    verdict = gru_lower.verify(proto, "b.onnx", inputs=[{"x": np.zeros((2, 3), np.float32)}], prove=True)
+    shown(verdict.max_abs_error, verdict.starts_at)
+    shown(gru_lower.bench("m.onnx", seconds=1.0, threads=2).ratio)
+    assert_equivalent("a.onnx", proto, rtol=1e-3)
+    for outcome in gru_lower.batch("models/*.onnx", do="lower", out="lowered", cluster="none"):
+        shown(outcome.model, outcome.exit_code)
+
+
+def failing() -> None:
+    try:
+        gru_lower.lower("m.onnx")
+    except gru_lower.GruLowerError as error:
+        shown(error, error.code, error.hint, error.node)
