@@ -57,9 +57,10 @@ KINDS = {
     "onnxruntime_webgpu": Kind(
         PACKAGE_JSON,
         "onnxruntime-webgpu",
-        refuses=("float16",),
+        refuses=("float16", "float64"),
         lacks_types=("float16",),  # the adapter in software is one without shader-f16
-        not_portable=("float16",),
+        not_portable=("float16", "float64"),
+        random_right=25,
         wrong={GTCRN: "Conv"},  # of 9 channels
         here=True,
     ),
