@@ -347,7 +347,7 @@ def test_an_operator_that_an_opset_has_not_yet(op: str, to: int) -> None:
         {{ Y = GRU <hidden_size = 1> (X, W, R)  {nodes} }}""")
     with pytest.raises(gru_lower.Unsupported, match=op) as caught:
         gru_lower.lower(model, opset=to)
-    named = re.search(r"--opset (\d+)", str(caught.value.hint))
+    named = re.search(r"opset=(\d+)", str(caught.value.hint))
     assert caught.value.code == "GL012"
     assert named is not None
     result = gru_lower.lower(model, opset=int(named[1]))

@@ -70,12 +70,12 @@ def followed(
             return Rewritten(rewritten(command, model, target, **options), tuple(options))
         except Refused as refused:
             said = str(refused)
-            opset = re.search(r"--opset (\d+)", said)
+            opset = re.search(r"opset=(\d+)", said)
             if opset and "opset" not in options:
                 options["opset"] = int(opset[1])
-            elif "--fix-dim" in said and "fix_dims" not in options and dims:
+            elif "fix_dims=" in said and "fix_dims" not in options and dims:
                 options["fix_dims"] = dims
-            elif "--allow-cast" in said and "allow_cast" not in options and "form" not in options:
+            elif "allow_cast" in said and "allow_cast" not in options and "form" not in options:
                 command, options["allow_cast"] = "legalize", True
             else:
                 raise
