@@ -174,7 +174,15 @@ KINDS = {
         random_right=26,
         constant_outputs=False,
     ),
-    "onnxruntime_qnn": Kind("onnxruntime-qnn", "onnxruntime-qnn", static=True, tolerance=HALF),
+    "onnxruntime_qnn": Kind(
+        "onnxruntime-qnn",
+        "onnxruntime-qnn",
+        static=True,
+        tolerance=HALF,
+        refuses=("float64", "Softplus"),
+        lacks_types=("float64",),
+        not_portable=("float64", "large Softplus"),
+    ),
     "nxrt": Kind(
         "nxrt",
         "nxrt",
@@ -182,8 +190,9 @@ KINDS = {
             GTCRN: ("PRelu", "no handler for ai.onnx::PRelu at opset 11"),
             "sleepecg_ws_gru_mesa_default": ("MatMul", "output element count 1 does not match"),
         },
+        form_right=59,
     ),
-    "onnx2fx": Kind("onnx2fx", "onnx2fx"),
+    "onnx2fx": Kind("onnx2fx", "onnx2fx", lacks={PLCMOS: ("Gather", "index out of range in self")}),  # a negative one
     "coreai": Kind("coreai-core", "coreai"),
     "onnx2kerastl": Kind("onnx2kerastl", "onnx2kerastl", static=True),
     "ezkl": Kind("ezkl", "ezkl", static=True, tolerance=5e-3),

@@ -38,7 +38,7 @@ def test_a_model_that_runs(engine: Engine, kind: Kind, tmp_path: Path) -> None:
     with np.load(tmp_path / "outputs.npz") as outputs:
         for name, wanted in case.expected().items():
             assert outputs[name].dtype == np.float32
-            np.testing.assert_allclose(outputs[name], wanted, atol=1e-5)
+            np.testing.assert_allclose(outputs[name], wanted, atol=max(1e-5, engine.tolerance))
 
 
 def test_a_model_that_is_rejected(engine: Engine, tmp_path: Path) -> None:
