@@ -51,7 +51,10 @@ def random_nodes(seed: int, count: int = 60) -> tuple[list[NodeProto], str]:
         elif kind == 2:
             nodes.append(helper.make_node(draw.choice(SUMS), [one, other], [name]))
         elif kind == 3:
-            op_type, by = draw.choice((("MatMul", "c"), ("Gemm", "c"), ("Mul", "k"), ("Div", "k")))
+            op_type, by = draw.choice((("MatMul", f"{name}w"), ("Gemm", f"{name}w"), ("Mul", "k"), ("Div", "k")))
+            if by != "k":
+                weights = numpy_helper.from_array(np.full((4, 4), index + 1, np.float32))
+                nodes.append(helper.make_node("Constant", [], [by], value=weights))
             nodes.append(helper.make_node(op_type, [one, by], [name]))
         else:
             nodes += [

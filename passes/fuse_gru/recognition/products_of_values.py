@@ -1,4 +1,7 @@
-"""Whether anything in a model multiplies two computed values, as every gate does: where nothing does, there is no GRU.
+"""Whether a model may hold a recurrence: something multiplies two computed values, or the same weights are used twice.
+
+Every gate is a product of computed values, so where there is none, there is no GRU. Other recurrences, which are named
+as such, multiply by the same weights in each step.
 
 This is asked before values are interpreted, which takes fifty times as long.
 """
@@ -6,6 +9,8 @@ This is asked before values are interpreted, which takes fifty times as long.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from onnx import TensorProto, numpy_helper
 
 from gru_lower.graph.scopes import Scope, subgraphs, walk
 from gru_lower.passes.fuse_gru.interpreter.operators.registry import HANDLERS
@@ -27,11 +32,12 @@ WITH_A_CONSTANT = {
     *("BatchNormalization", "Conv", "Div", "FusedConv", "FusedGemm", "FusedMatMul", "Gemm", "MatMul", "Mul"),
 }
 """Operators that multiply what they read: a value by itself and a constant, unless both of the first two are values."""
+PRODUCTS = WITH_A_CONSTANT - {"BatchNormalization", "Div", "Mul"}
 FREE_INITIALIZERS_IR_VERSION = 4
 
 
 def multiplies_values(model: ModelProto) -> bool:
-    """Whether some node may multiply computed values; bodies and functions may do anything.
+    """Whether some node may multiply computed values, or two the same weights; bodies and functions may do anything.
 
     Operators that are not interpreted make values of their own, of which nothing is known.
     """
@@ -43,7 +49,30 @@ def multiplies_values(model: ModelProto) -> bool:
     if not others:
         return False
     constants = _constants(scope)
-    return any(_multiplies(node, constants) for node in others)
+    return any(_multiplies(node, constants) for node in others) or _share_weights(others, scope)
+
+
+def _share_weights(nodes: list[NodeProto], scope: Scope) -> bool:
+    """Whether two products are with the same weights, as those of an unrolled recurrence's steps are.
+
+    They may be held twice, so those of one shape are compared; of those in other files, nothing is read.
+    """
+    names: set[str] = set()
+    tensors: dict[tuple[int, ...], list[TensorProto]] = {}
+    held = _tensors(scope)
+    for name in (name for node in nodes if node.op_type in PRODUCTS for name in node.input[:2] if name in held):
+        if name in names:
+            return True
+        names.add(name)
+        tensors.setdefault((held[name].data_type, *held[name].dims), []).append(held[name])
+    return any(_has_repeated(alike) for alike in tensors.values() if len(alike) > 1)
+
+
+def _has_repeated(tensors: list[TensorProto]) -> bool:
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors):
+        return True
+    found = {numpy_helper.to_array(tensor).tobytes() for tensor in tensors}
+    return len(found) < len(tensors)
 
 
 def _multiplies(node: NodeProto, constants: set[str]) -> bool:
@@ -59,3 +88,15 @@ def _constants(scope: Scope) -> set[str]:
         found.difference_update(scope.inputs)
     found.update(name for node in scope.nodes if node.op_type == "Constant" for name in node.output)
     return found
+
+
+def _tensors(scope: Scope) -> dict[str, TensorProto]:
+    """Return a graph's initializers and the tensors of its Constant nodes, by name."""
+    made = {
+        node.output[0]: attribute.t
+        for node in scope.nodes
+        if node.op_type == "Constant" and node.output
+        for attribute in node.attribute
+        if attribute.name == "value"
+    }
+    return made | dict(scope.initializers)
