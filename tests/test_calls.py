@@ -64,9 +64,9 @@ def test_the_text_of_an_error_says_what_to_do_in_words_of_the_library() -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ("add --fix-dim batch=N --opset 17", 'add fix_dims={"batch": N} opset=17'),
+        ("add --fix-dim batch=N --opset 17", 'add fix_dims={"batch": N}, opset=17'),
         ("add --fix-dim batch=N --fix-dim time=N", 'add fix_dims={"batch": N, "time": N}'),
-        ("add --set 'lengths=time' --assume full-length", 'add set={"lengths": "time"} assume="full-length"'),
+        ("add --set 'lengths=time' --assume full-length", 'add set={"lengths": "time"}, assume="full-length"'),
         ("leave --opset out, or export the model again", "leave opset out, or export the model again"),
         ("give inputs of your own with --inputs", "give inputs of your own with inputs"),
         ("--max-nodes 30000 allows them", "max_nodes=30000 allows them"),

@@ -142,7 +142,7 @@ class TestFunctions:
         model = onnx.parser.parse_model(FUNCTIONS)
         with pytest.raises(gru_lower.GruLowerError) as caught:
             gru_lower.lower(model, target="portable", fix_dims={"N": 2})
-        assert "--opset 17" in f"{caught.value.message} {caught.value.hint}"
+        assert "opset=17" in f"{caught.value.message} {caught.value.hint}"
         result = gru_lower.lower(model, target="portable", fix_dims={"N": 2}, opset=17)
         assert result.report.verification.status == "equivalent"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -131,16 +132,13 @@ def test_an_operator_that_is_none_is_refused_by_every_target() -> None:
 
 
 def given(hint: str) -> dict[str, Any]:
-    """Return the arguments that a hint names, with 2 for every N."""
-    assert hint.startswith("add --"), hint
-    words = hint.removeprefix("add ").split()
-    flags = list(zip(words[::2], words[1::2], strict=True))
-    dims = {value.rpartition("=")[0]: 2 for flag, value in flags if flag == "--fix-dim"}
-    set_to = {value.rpartition("=")[0]: 2 for flag, value in flags if flag == "--set"}
-    fixed: dict[str, Any] = ({"fix_dims": dims} if dims else {}) | ({"set": set_to} if set_to else {})
-    other = {flag.removeprefix("--"): value for flag, value in flags if flag not in ("--fix-dim", "--set")}
-    numbers = {key: int(value) if re.fullmatch(r"\d+", value) else value for key, value in other.items()}
-    return {**numbers, **fixed}
+    """Return the arguments that a hint names, as Python reads them, with 2 for every N."""
+    assert hint.startswith("add "), hint
+    numbers = re.sub(r"(?<=: )[A-Z]+(?=[,}])", "2", hint.removeprefix("add "))
+    call = ast.parse(f"lower({numbers})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert not call.args
+    return {str(argument.arg): ast.literal_eval(argument.value) for argument in call.keywords}
 
 
 @pytest.mark.parametrize("target", read_profile.names())
@@ -169,7 +167,7 @@ def test_weights_beside_the_model_are_no_obstacle(tmp_path: Path) -> None:
     )
     with pytest.raises(gru_lower.Unsupported) as refused:
         gru_lower.lower(path, target="portable")
-    assert refused.value.hint == "add --fix-dim batch=N --opset 17"
+    assert refused.value.hint == 'add fix_dims={"batch": N}, opset=17'
     result = gru_lower.lower(path, target="portable", fix_dims={"batch": 1}, opset=17)
     assert result.report.verification.status == "equivalent"
 
@@ -185,9 +183,9 @@ def test_lengths_are_said_with_the_rest(target: str, kind: int) -> None:
     with pytest.raises(gru_lower.Unsupported) as refused:
         gru_lower.lower(model, target=target)
     hint = str(refused.value.hint)
-    assert hint.startswith("add --fix-dim time=N --fix-dim batch=N ")
-    assert hint.endswith("--set lengths=N")
-    assert ("--opset 17" in hint) == (read_profile.load(target).opset[1] < 18)
+    assert hint.startswith('add fix_dims={"time": N, "batch": N}, ')
+    assert hint.endswith('set={"lengths": N}')
+    assert ("opset=17" in hint) == (read_profile.load(target).opset[1] < 18)
     result = gru_lower.lower(model, target=target, **given(hint))
     assert result.report.verification.status == "equivalent"
     promised = gru_lower.lower(model, target=target, fix_dims={"time": 3, "batch": 2}, opset=17, assume="full-length")

@@ -201,9 +201,9 @@ def test_a_second_time_changes_nothing() -> None:
     ("options", "match"),
     [
         ({"weights_only": True, "static": []}, "exclude each other"),
-        ({"foldable": True}, "without --weights-only"),
-        ({"state": "int8", "weights_only": True}, "without --static"),
-        ({"keep_node": True}, "without --static"),
+        ({"foldable": True}, "without weights_only"),
+        ({"state": "int8", "weights_only": True}, "without static"),
+        ({"keep_node": True}, "without static"),
     ],
 )
 def test_options_that_say_nothing_are_refused(options: dict[str, Any], match: str) -> None:

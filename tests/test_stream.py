@@ -210,7 +210,7 @@ def test_the_least_chunk_is_named() -> None:
       a = Conv <kernel_shape = [2], strides = [2]> (x, w_a)
       y = MaxPool <kernel_shape = [3], strides = [3]> (a)
     }"""
-    assert refused(HEAD + text).hint == "hand in more frames at once: --chunk 6"
+    assert refused(HEAD + text).hint == "hand in more frames at once: chunk=6"
     assert gru_lower.stream(text_model(HEAD + text), chunk=6).report.verification.status == "equivalent"
 
 

@@ -56,7 +56,7 @@ def test_the_limit_is_exact(model: ModelProto) -> None:
     with pytest.raises(Remaining, match="more than") as caught:
         added(model, max_nodes=nodes - 1)
     assert (caught.value.code, caught.value.exit_code) == ("GL016", 1)
-    assert "--form scan" in str(caught.value.hint)
+    assert 'form="scan"' in str(caught.value.hint)
 
 
 def test_a_length_that_would_take_hours_is_refused_at_once() -> None:

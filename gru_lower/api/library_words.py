@@ -20,9 +20,10 @@ SAVING = ("overwrite",)
 """What is said when a result is saved."""
 CALLS = ("lower", "fuse", "quantize", "stream", "inspect", "verify", "bench", "batch", "legalize", "check")
 _COMMAND = re.compile(rf"\bgru-lower ({'|'.join(CALLS)})\b")
-_FLAG = re.compile(r"--([a-z][a-z-]*[a-z])(?:[ =]('[^']*'|\"[^\"]*\"|[^\s,;:)]+(?::\d+)?))?")
+_FLAG = re.compile(r"--([a-z][a-z-]*[a-z])(?:[ =]('[^']*'|\"[^\"]*\"|[^\s,;:)]+(?::\d+(?:=[^\s,;:)]+)?)?))?")
 _VALUE = re.compile(r"\d[\d.]*|[A-Z][A-Z_0-9]*(?:\.[A-Z]+)?|'.*'|\".*\"|\S*[=:{]\S*|\S+\.\w+")
 _NEIGHBOURS = re.compile(r"(\b\w+=)\{([^{}]*)\} \1\{([^{}]*)\}")
+_ARGUMENTS = re.compile(r"(\b\w+=(?:\{[^{}]*\}|\S+)) (?=\w+=)")
 
 
 def in_library_words(error: GruLowerError, options: Iterable[Option]) -> None:
@@ -45,7 +46,7 @@ def _said(text: str, known: Mapping[str, Option]) -> str:
     before = ""
     while before != text:
         before, text = text, _NEIGHBOURS.sub(r"\1{\2, \3}", text)
-    return text.replace("choose another -o", "choose another path")
+    return _ARGUMENTS.sub(r"\1, ", text).replace("choose another -o", "choose another path")
 
 
 def _keyword(found: re.Match[str], known: Mapping[str, Option]) -> str:
@@ -75,7 +76,7 @@ def _is_mapping(option: Option) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"[\d.]+|[A-Z]", text))
+    return bool(re.fullmatch(r"[\d.]+|[A-Z]|LENGTH", text))
 
 
 def _quoted(text: str) -> str:

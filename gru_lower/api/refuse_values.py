@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ForwardRef, Literal, Union, get_args, get
 
 from gru_lower.errors import Unsupported
 from gru_lower.nearest_word import did_you_mean
+from gru_lower.verification.inputs.errors import BadInputs
 
 if TYPE_CHECKING:
     from gru_lower.api.declared_options import Option
@@ -46,7 +47,7 @@ def refuse_values(options: list[Option], given: object) -> None:
         kinds = _kinds(option.type)
         if not any(_is_a(kind, value) for kind in kinds):
             wanted = " or ".join(IN_WORDS.get(kind, "None") for kind in kinds)
-            raise _refused(option, value, f"give {wanted.removesuffix(' or None')}")
+            raise _refused(option, value, f"give {wanted.removesuffix(' or None')}", inputs=CASES in kinds)
         _refuse_out_of_range(option, value)
 
 
@@ -60,10 +61,11 @@ def _refuse_out_of_range(option: Option, value: Any) -> None:  # noqa: ANN401 - 
         raise _refused(option, value, f"give more than {above}")
 
 
-def _refused(option: Option, value: object, hint: str) -> Unsupported:
+def _refused(option: Option, value: object, hint: str, *, inputs: bool = False) -> Unsupported:
     said = repr(value)
     shown = said if len(said) <= 60 else f"a {type(value).__name__}"
-    return Unsupported(f"{option.name} cannot be {shown}", code="GL008", hint=hint)
+    message = f"{option.name} cannot be {shown}"
+    return BadInputs(message, hint=hint) if inputs else Unsupported(message, code="GL008", hint=hint)
 
 
 def _kinds(declared: Any) -> list[Any]:  # noqa: ANN401 - a type

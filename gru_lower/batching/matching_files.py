@@ -77,9 +77,10 @@ def _matches(pattern: str) -> Iterator[str]:
     rest = "/".join(parts[after:]) or "*"
     head = "/".join(parts[:at]) or ("/" if at else "")
     for base in glob.glob(head) if has_wildcards(head) else [head]:  # noqa: PTH207
+        begin = f"{base.rstrip('/')}/" if base else ""
         for folder in _folders_below(base or ".", _is_hidden):
-            prefix = glob.escape("" if folder == Path() else f"{str(folder).rstrip('/')}/")
-            yield from _matches(prefix + rest)
+            inside = folder.relative_to(base or ".").as_posix()
+            yield from _matches(glob.escape(begin if inside == "." else f"{begin}{inside}/") + rest)
 
 
 def _folders_below(folder: str, is_left_out: Callable[[Path], bool]) -> Iterator[Path]:

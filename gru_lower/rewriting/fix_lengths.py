@@ -62,12 +62,12 @@ def fix_lengths(model: Model, wanted: Mapping[str, int], inputs: Mapping[str, An
     said = next((line for key, line in after.items() if key not in before), None)
     if said is not None:
         given = [
-            f"{flag} {', '.join(f'{key}={value}' for key, value in values.items())}"
+            f"{flag} {key}={value}"
             for flag, values in (("--fix-dim", wanted), ("--set", inputs))
-            if values
+            for key, value in values.items()
         ]
         raise Unsupported(
-            f"{' '.join(given)} contradicts the model: {said}",
+            f"{' '.join(given)} {'contradicts' if len(given) == 1 else 'contradict'} the model: {said}",
             code="GL008",
             hint="give the length that the model was exported with, or export it with that dim dynamic",
         )
