@@ -70,8 +70,9 @@ class Commands(click.Group):
         own = {name for parameter in self.get_params(ctx) for name in (*parameter.opts, *parameter.secondary_opts)}
         return [DEFAULT, *args] if args and args[0] not in own and args[0] not in self.modules else args
 
-    def get_help_option_names(self, _ctx: click.Context) -> list[str]:
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
         """Return what asks for the page."""
+        del ctx
         return HELP
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

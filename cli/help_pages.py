@@ -67,8 +67,9 @@ class Command(click.Command):
 
     context_class = Context
 
-    def get_help_option_names(self, _ctx: click.Context) -> list[str]:
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
         """Return what asks for the page."""
+        del ctx
         return HELP
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

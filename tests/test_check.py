@@ -69,7 +69,9 @@ def test_nothing_is_changed_or_found_without_a_target() -> None:
 
 
 def test_every_wrong_cell_is_an_advisory_of_its_own() -> None:
-    report = gru_lower.check(case_of(direction="reverse", clip=0.5, initial_h=True).model(), target="opencv5", ignore=ALWAYS)
+    report = gru_lower.check(
+        case_of(direction="reverse", clip=0.5, initial_h=True).model(), target="opencv5", ignore=ALWAYS
+    )
     assert [found.code for found in report.diagnostics] == ["GL701", "GL701"]
     assert [found.message for found in report.diagnostics] == [
         "reverse is wrong on opencv5 5.0.0",

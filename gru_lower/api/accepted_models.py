@@ -31,6 +31,7 @@ class TorchProgram(Protocol):
     @property
     def model_proto(self) -> onnx.ModelProto:
         """The model."""
+        ...
 
 
 ModelFile: TypeAlias = "str | PathLike[str] | bytes | bytearray | memoryview"

@@ -46,7 +46,7 @@ def _rows(entry: dict[str, Any], forms: tuple[str, ...]) -> Iterator[Cost]:
     for place, taken in enumerate(tables_at("costs.ways.takes", entry["takes"])):
         where = f"costs.ways.takes[{place}]"
         check_keys(where, taken, ("lbr", "steps", "terms"), ("only_Y",))
-        steps = next(each for each in STEPS if each == choice_at(f"{where}.steps", taken["steps"], STEPS))
+        steps = STEPS[STEPS.index(choice_at(f"{where}.steps", taken["steps"], STEPS))]
         terms = taken["terms"]
         count = TERMS[steps]
         numbers = isinstance(terms, list) and all(

@@ -5,6 +5,7 @@ It is given sizes and numbers alone: no name of a model's gets there.
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,7 @@ def _rows_spanned(count: int, edges: Sequence[Edge]) -> int:
 
 def _laid_out(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Layout:
     try:
-        import pygraphviz
+        pygraphviz = importlib.import_module("pygraphviz")
     except ImportError as error:
         raise NoLayoutError(EXTRA) from error
     graph: Any = pygraphviz.AGraph(

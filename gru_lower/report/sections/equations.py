@@ -26,7 +26,7 @@ def equations(spec: dict[str, Any]) -> list[str]:
     lines: list[str] = []
     functions = spec["activations"]
     for place, way in enumerate(_ways(spec["direction"])):
-        f, g = (SYMBOLS.get(each, each) for each in functions[2 * place : 2 * place + 2] or functions[:2])
+        f, g = (SYMBOLS.get(str(each), str(each)) for each in functions[2 * place : 2 * place + 2] or functions[:2])
         if spec["direction"] == "bidirectional":
             lines.append(f"# {way}")
         lines += _step(f, g, spec, "t-1" if way == "forward" else "t+1")

@@ -237,7 +237,9 @@ def _cases(found: dict[str, Any], evidence: dict[str, Any]) -> list[Block]:
     blocks: list[Block] = []
     drawn = found.get("drawn")
     if drawn:
-        kinds = [(f"{number(count)} × ", KINDS.get(kind, kind)) for kind, count in drawn["kinds"].items()]
+        kinds: list[Line] = [
+            (f"{number(count)} × ", str(KINDS.get(kind, kind))) for kind, count in drawn["kinds"].items()
+        ]
         blocks += [Paragraph((Strong("Cases that were drawn"),)), Items(kinds)]
         rows: list[list[Line]] = [
             [(code(each["dim"]),), ("sizes",), (listed([str(size) for size in each["sizes"]], 24),)]
