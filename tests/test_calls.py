@@ -71,6 +71,7 @@ def test_the_text_of_an_error_says_what_to_do_in_words_of_the_library() -> None:
         ("give inputs of your own with --inputs", "give inputs of your own with inputs"),
         ("--max-nodes 30000 allows them", "max_nodes=30000 allows them"),
         ("fuse first: gru-lower fuse", "fuse first: gru_lower.fuse"),
+        ("allow it with gru-lower legalize --allow-cast", "allow it with gru_lower.legalize(allow_cast=True)"),
         ("take --vocabulary minimal", 'take vocabulary="minimal"'),
         ("choose another -o, or allow it with --overwrite", "choose another path, or allow it with overwrite"),
     ],

@@ -40,7 +40,7 @@ QUESTIONS = {
     "GL711": ["docs/diagnostics/GL711.html"],
     "keras export loop": ["docs/fusing.html", "docs/start/exporter.html"],
     "no GRU found in my model": ["docs/questions.html", "docs/fusing.html"],
-    "onnx gru on npu": ["docs/start/chip.html"],
+    "onnx gru on npu": ["docs/start/chip.html", "docs/chips.html"],
     "streaming microphone": ["docs/start/speech.html"],
     "keep the state between calls": ["docs/questions.html", "docs/stream.html"],
     "sequence_lens not supported": ["docs/forms.html", "reference/passes/legalize-sequence-lens.html"],

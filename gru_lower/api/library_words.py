@@ -20,6 +20,7 @@ SAVING = ("overwrite",)
 """What is said when a result is saved."""
 CALLS = ("lower", "fuse", "quantize", "stream", "inspect", "verify", "bench", "batch", "legalize", "check")
 _COMMAND = re.compile(rf"\bgru-lower ({'|'.join(CALLS)})\b")
+_ANOTHER_CALL = re.compile(rf"gru-lower ({'|'.join(CALLS)}) --([a-z-]+)(?= |$|\))")
 _FLAG = re.compile(r"--([a-z][a-z-]*[a-z])(?:[ =]('[^']*'|\"[^\"]*\"|[^\s,;:)]+(?::\d+(?:=[^\s,;:)]+)?)?))?")
 _VALUE = re.compile(r"\d[\d.]*|[A-Z][A-Z_0-9]*(?:\.[A-Z]+)?|'.*'|\".*\"|\S*[=:{]\S*|\S+\.\w+")
 _NEIGHBOURS = re.compile(r"(\b\w+=)\{([^{}]*)\} \1\{([^{}]*)\}")
@@ -41,6 +42,7 @@ def in_library_words(error: GruLowerError, options: Iterable[Option]) -> None:
 
 
 def _said(text: str, known: Mapping[str, Option]) -> str:
+    text = _ANOTHER_CALL.sub(lambda found: f"gru_lower.{found[1]}({found[2].replace('-', '_')}=True)", text)
     text = _COMMAND.sub(r"gru_lower.\1", text)
     text = _FLAG.sub(lambda found: _keyword(found, known), text)
     before = ""

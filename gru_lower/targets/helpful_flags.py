@@ -58,7 +58,7 @@ def _levers(options: frozenset[str], profile: Profile, fix_dims: str, lengths: s
     given = next((dtype for dtype in DTYPES if dtype in options), "")
     if given and given not in profile.dtypes:
         wanted = profile.dtypes[0]
-        cast = f"allow computing in {wanted} with legalize --allow-cast"
+        cast = f"allow computing in {wanted} with gru-lower legalize --allow-cast"
         export = f"export the model in {wanted}, since the target cannot cast from {given}"
         yield _Lever((wanted,), words=cast if profile.casts_from(given) else export)
 
