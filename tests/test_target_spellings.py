@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -348,3 +349,27 @@ def test_emx_is_told_activations_in_the_operators_own_letters(command: str) -> N
     kept = [node for node in rewritten(command, proto, "emx").graph.node if node.op_type == "GRU"]
     assert len(kept) == (command == "legalize")
     assert all(list(a.strings) == [b"Sigmoid", b"Tanh"] for n in kept for a in n.attribute if a.name == "activations")
+
+
+def test_a_batch_that_a_state_tells_is_said_where_views_are_folded() -> None:
+    """OpenVINO 2026.4.1 does not load a Squeeze of everything behind a Reshape whose first dim is -1."""
+    proto = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17]>
+        g (float[batch, 1, 3] given, float[2, 1, 4] h0) => (float[batch, 1, 8] y)
+        <int64[3] rows = {0, 0, -1}>
+        {
+          X = Transpose <perm = [1, 0, 2]> (given)
+          Y = GRU <hidden_size = 4, direction = "bidirectional", linear_before_reset = 1> (X, W, R, B, , h0)
+          split = Transpose <perm = [0, 2, 1, 3]> (Y)
+          joined = Reshape (split, rows)
+          y = Transpose <perm = [1, 0, 2]> (joined)
+        }"""
+    )
+    for name, dims in (("W", (2, 12, 3)), ("R", (2, 12, 4)), ("B", (2, 24))):
+        values = np.linspace(-1, 1, math.prod(dims), dtype=np.float32).reshape(dims)
+        proto.graph.initializer.append(numpy_helper.from_array(values, name))
+    lowered = gru_lower.lower(proto, passes="lower-gru{form=step,vocabulary=matmul,state_rank=3}")
+    assert lowered.report.verification.status == "equivalent"
+    (view,) = (node for node in lowered.model.graph.node if "y" in node.output)
+    held = {tensor.name: numpy_helper.to_array(tensor) for tensor in lowered.model.graph.initializer}
+    assert held[view.input[1]].tolist() == [1, 1, 8]

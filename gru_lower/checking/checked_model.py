@@ -12,7 +12,7 @@ from gru_lower.graph.undefined_values import undefined_values
 from gru_lower.gru.parse_node import Parsed, parse
 from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
 from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences, find_recurrences
-from gru_lower.passes.fuse_gru.recognition.products_of_values import multiplies_values
+from gru_lower.passes.fuse_gru.recognition.may_recur import may_recur
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -95,7 +95,7 @@ class CheckedModel:
     @cached_property
     def recurrences(self) -> list[ScopeRecurrences]:
         """The recurrences of every scope that are not GRU nodes; none in a model of too many nodes."""
-        if self.nodes > MOST_NODES or not multiplies_values(self.model.proto) or self.is_undefined:
+        if self.nodes > MOST_NODES or not may_recur(self.model.proto) or self.is_undefined:
             return []
         return [find_recurrences(interpreter) for interpreter in interpret_scopes(self.model, self.facts)]
 
@@ -108,7 +108,7 @@ class CheckedModel:
     def steps(self) -> list[ScopeRecurrences]:
         """Single steps of GRUs, of a model that holds nothing but a few nodes and no other recurrence."""
         others = bool(self.grus) or any(found.grus for found in self.recurrences)
-        too_many = self.nodes > MOST_NODES_OF_STEP or not multiplies_values(self.model.proto)
+        too_many = self.nodes > MOST_NODES_OF_STEP or not may_recur(self.model.proto)
         if too_many or others or self.is_undefined:
             return []
         return [find_recurrences(each, shortest=1) for each in interpret_scopes(self.model, self.facts)]

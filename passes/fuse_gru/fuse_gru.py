@@ -23,7 +23,7 @@ from gru_lower.passes.fuse_gru.loops.loop_parts import has_loops
 from gru_lower.passes.fuse_gru.recognition.empty_axes import EMPTY, what_was_taken
 from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences, sites_of_integers
 from gru_lower.passes.fuse_gru.recognition.inner_scopes import RemovedScopes, read_by_inner_grus
-from gru_lower.passes.fuse_gru.recognition.products_of_values import multiplies_values
+from gru_lower.passes.fuse_gru.recognition.may_recur import may_recur
 from gru_lower.passes.fuse_gru.unpacking.unpack_scans import MOST_WIDTHS, has_scans, unpack_scans
 from gru_lower.passes.fuse_gru.writing.batch_axes import declare_equal
 from gru_lower.passes.fuse_gru.writing.shared_weights import share_weights
@@ -93,7 +93,7 @@ class FuseGru(Pass):
 
     def run(self, model: Model, ctx: Context) -> PassResult:
         """Fuse in every scope; in loops that are split first, where that fuses more."""
-        if not multiplies_values(model.proto):
+        if not may_recur(model.proto):
             sites = sites_of_integers(next(walk(model.proto)), between_quantisers=True)
             return PassResult(modified=False, sites=sites, diagnostics=_notes_on(sites))
         if not has_loops(model) and not has_scans(model):

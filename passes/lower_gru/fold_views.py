@@ -18,7 +18,7 @@ from gru_lower.graph.scopes import subgraphs, walk
 from gru_lower.passes.lower_gru.read_views import View, ViewReader
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from onnx import TensorProto
 
@@ -29,27 +29,30 @@ RESHAPE_INPUT = 5
 """The opset from which Reshape takes its shape as an input."""
 
 
-def fold_views(model: Model, written: Collection[str]) -> None:
+def fold_views(model: Model, written: Collection[str], told: Mapping[tuple[str, str], int]) -> None:
     """Fold chains of views that touch what replaced GRUs.
 
     Args:
         model: Edited in place.
         written: The values that what replaced them makes.
+        told: Batches that X leaves open and another input of the GRU is a number in, by scope and symbol. A Reshape
+            says the number: with -1, OpenVINO 2026.4 does not know the rank of a Squeeze behind it.
 
     """
     facts, names = Facts(model), Names(model.proto)
     edits: list[splice.Edit] = []
     for scope in walk(model.proto):
         if isinstance(scope.proto, GraphProto) and scope.opset >= RESHAPE_INPUT and not scope.annotations:
-            edits += _Folder(scope, facts, names).fold(ViewReader(scope, facts, frozenset(written)))
+            here = {symbol: size for (path, symbol), size in told.items() if path == scope.path}
+            edits += _Folder(scope, facts, names, here).fold(ViewReader(scope, facts, frozenset(written)))
     splice.apply(model, edits)
 
 
 class _Folder:
     """Folds the views of one scope."""
 
-    def __init__(self, scope: Scope, facts: Facts, names: Names) -> None:
-        self._scope, self._facts, self._names = scope, facts, names
+    def __init__(self, scope: Scope, facts: Facts, names: Names, told: Mapping[str, int]) -> None:
+        self._scope, self._facts, self._names, self._told = scope, facts, names, told
         self._renamed: dict[str, str] = {}
 
     def fold(self, reader: ViewReader) -> list[splice.Edit]:
@@ -88,12 +91,13 @@ class _Folder:
         """Return the node that makes a view of its root alone, and its constants."""
         output = node.output[0]
         if view.order.is_unchanged:
-            dims = self._facts.shape(self._scope, output)
+            shape = self._facts.shape(self._scope, output)
+            dims = None if shape is None else [self._told.get(str(dim), dim) for dim in shape]
             unknown = [dim for dim in dims or () if not isinstance(dim, int)]
             if dims is None or len(unknown) > 1 or (unknown and 0 in dims) or view.root == node.input[0]:
                 return None, []
-            shape = np.array([dim if isinstance(dim, int) else -1 for dim in dims], np.int64)
-            tensor = numpy_helper.from_array(shape, self._names.value(f"{output}/shape"))
+            to = np.array([dim if isinstance(dim, int) else -1 for dim in dims], np.int64)
+            tensor = numpy_helper.from_array(to, self._names.value(f"{output}/shape"))
             return helper.make_node("Reshape", [view.root, tensor.name], [output], node.name), [tensor]
         perm = view.order.permutation()
         if perm is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING, ClassVar
 
 from gru_lower.diagnostics import diagnostic
@@ -29,6 +30,8 @@ from gru_lower.targets.target_option import profile_of
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from onnx import ModelProto, NodeProto
 
     from gru_lower.diagnostics import Diagnostic
@@ -86,7 +89,7 @@ class LowerGru(Pass):
         facts, names = Facts(model, computed=True, positive_lengths=positive), Names(model.proto)
         edits: list[splice.Edit] = []
         shared, kept = SharedWeights(facts, names), KeptConstants(facts, names)
-        unrolled, forms, views = UnrolledNodes(self.options, facts), set[str](), False
+        unrolled, forms, told = UnrolledNodes(self.options, facts), set[str](), list[dict[tuple[str, str], int]]()
         allowed = self.options.forms.split("+") if self.options.forms else FORMS[1:]
         target = profile_of(self.options.target)
         preference = Preference(target, self.options, facts, unrolled)
@@ -139,11 +142,11 @@ class LowerGru(Pass):
                 unrolled.add(spec, replacement.node_count)
             result.diagnostics += wish.doubts(choice.form)
             edits.append(replacement.edit)
-            views = views or wanted.options.vocabulary != "gemm"
+            told += [] if wanted.options.vocabulary == "gemm" else [_told_batch(scope, spec, facts)]
         unrolled.refuse_too_many(forms)
         result.modified = splice.apply(model, (edits and [*edits, *shared.edits]) + kept.edits, keeps_order=True)
-        if views and not model.proto.training_info:
-            fold_views(model, {name for edit in edits for node in edit.nodes for name in node.output if name})
+        if told and not model.proto.training_info:
+            fold_views(model, _made_by(edits), dict(ChainMap(*told)))
         if cloned and original is not None and not result.modified:
             _take_clones_back(model, original, result)
         return result
@@ -186,6 +189,18 @@ def _quantised(scope: Scope, spec: GruSpec, facts: Facts) -> dict[str, Quantised
     found = {key: quantised_weights(scope, spec.inputs[key], facts) for key in ("W", "R", "B") if key in spec.inputs}
     known = constant_inputs(scope, spec, facts)
     return {key: each for key, each in found.items() if each is not None and key in known}
+
+
+def _made_by(edits: Sequence[splice.Edit]) -> set[str]:
+    """Return the values that nodes make which replace others."""
+    return {name for edit in edits for node in edit.nodes for name in node.output if name}
+
+
+def _told_batch(scope: Scope, spec: GruSpec, facts: Facts) -> dict[tuple[str, str], int]:
+    """Return the batch by scope and symbol, where X leaves it open and another input is a number in it."""
+    shape = facts.shape(scope, spec.inputs["X"])
+    symbol = None if shape is None else shape[1 - spec.layout]
+    return {(scope.path, symbol): spec.batch_size} if isinstance(symbol, str) and spec.batch_size is not None else {}
 
 
 def _kept(site: Site, options: LowerOptions, choice: Choice | None = None, *, auto_serves: bool = True) -> Diagnostic:

@@ -77,7 +77,7 @@ class Preference:
             return plain
         if self._options.prefer == "size":
             return replace(plain, wish=replace(wish, forms=tuple(by_size(wish.forms))), form="auto")
-        if self._options.prefer != "speed" or self._has_told_batch(scope, spec):
+        if self._options.prefer != "speed":
             return plain
         default = choose_form(spec, scope.opset, "auto", wish.forms).form
         fastest = choose_fastest(
@@ -86,12 +86,6 @@ class Preference:
         if fastest is None:
             return plain
         return Wanted(replace(wish, keep=fastest.keep), fastest.form or "auto", fastest.options, fastest.expected)
-
-    def _has_told_batch(self, scope: Scope, spec: GruSpec) -> bool:
-        """Whether another input than X says what the batch is: OpenVINO 2026.4 infers less of fast spellings then."""
-        shape = self._facts.shape(scope, spec.inputs["X"])
-        batch = None if shape is None else shape[1 - spec.layout]
-        return spec.batch_size is not None and not isinstance(batch, int)
 
     def _nodes(self, scope: Scope, spec: GruSpec, how: LowerOptions) -> tuple[int, int]:
         """Return how many nodes an unrolled GRU would add, and how many are left beside those that have to be."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onnx import TensorProto, numpy_helper
-
+from gru_lower.graph import tensor_values
+from gru_lower.graph.external_data import is_external
 from gru_lower.graph.scopes import Scope, subgraphs, walk
 from gru_lower.passes.fuse_gru.interpreter.operators.registry import HANDLERS
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto, NodeProto, TensorProto
 
 OF_ONE_VALUE = {
     *("Abs", "Clip", "Elu", "Exp", "HardSigmoid", "LeakyRelu", "Log", "Neg", "PRelu", "Relu", "Sigmoid", "Softplus"),
@@ -36,7 +36,7 @@ PRODUCTS = WITH_A_CONSTANT - {"BatchNormalization", "Div", "Mul"}
 FREE_INITIALIZERS_IR_VERSION = 4
 
 
-def multiplies_values(model: ModelProto) -> bool:
+def may_recur(model: ModelProto) -> bool:
     """Whether some node may multiply computed values, or two the same weights; bodies and functions may do anything.
 
     Operators that are not interpreted make values of their own, of which nothing is known.
@@ -55,7 +55,8 @@ def multiplies_values(model: ModelProto) -> bool:
 def _share_weights(nodes: list[NodeProto], scope: Scope) -> bool:
     """Whether two products are with the same weights, as those of an unrolled recurrence's steps are.
 
-    They may be held twice, so those of one shape are compared; of those in other files, nothing is read.
+    An exporter may store them once a step, so those of one shape are compared; those in other files, which take long
+    to read, may be the same.
     """
     names: set[str] = set()
     tensors: dict[tuple[int, ...], list[TensorProto]] = {}
@@ -69,10 +70,9 @@ def _share_weights(nodes: list[NodeProto], scope: Scope) -> bool:
 
 
 def _has_repeated(tensors: list[TensorProto]) -> bool:
-    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors):
+    if any(is_external(tensor) for tensor in tensors):
         return True
-    found = {numpy_helper.to_array(tensor).tobytes() for tensor in tensors}
-    return len(found) < len(tensors)
+    return len({tensor_values.digest(tensor, None) for tensor in tensors}) < len(tensors)
 
 
 def _multiplies(node: NodeProto, constants: set[str]) -> bool:

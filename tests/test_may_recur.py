@@ -13,13 +13,13 @@ import gru_lower
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model
 from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
-from gru_lower.passes.fuse_gru.recognition import products_of_values
-from gru_lower.passes.fuse_gru.recognition.products_of_values import multiplies_values
+from gru_lower.passes.fuse_gru.recognition import may_recur as module
+from gru_lower.passes.fuse_gru.recognition.may_recur import may_recur
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-UNARY = sorted(products_of_values.OF_ONE_VALUE - {"PRelu"})
+UNARY = sorted(module.OF_ONE_VALUE - {"PRelu"})
 SUMS = ["Add", "Mean", "Sub", "Sum"]
 
 
@@ -69,7 +69,7 @@ def random_nodes(seed: int, count: int = 60) -> tuple[list[NodeProto], str]:
 @pytest.mark.parametrize("seed", range(12))
 def test_what_multiplies_no_values_has_none_that_could_be_a_gate(seed: int) -> None:
     model = model_of(*random_nodes(seed))
-    assert not multiplies_values(model)
+    assert not may_recur(model)
     held = Model(model)
     (interpreter,) = interpret_scopes(held, Facts(held))
     assert max(poly.degree for poly in interpreter.named_tensors) < 2
@@ -93,7 +93,7 @@ def test_a_product_of_two_values_is_seen(node: NodeProto) -> None:
     model.graph.input.append(helper.make_tensor_value_info("default", TensorProto.FLOAT, [4, 4]))
     model.graph.initializer.append(numpy_helper.from_array(np.ones((4, 4), np.float32), "default"))
     model.graph.initializer.append(numpy_helper.from_array(np.array(2.0, np.float32), "two"))
-    assert multiplies_values(model)
+    assert may_recur(model)
 
 
 def test_a_recurrence_of_whole_numbers_is_listed_all_the_same() -> None:
@@ -108,8 +108,23 @@ def test_a_recurrence_of_whole_numbers_is_listed_all_the_same() -> None:
         ]
         state = back
     model = model_of(nodes, state, [weight])
-    assert not multiplies_values(model)
+    assert not may_recur(model)
     report = gru_lower.fuse(model, verify=False).report
     assert [site.code for site in report.sites] == ["GL801"]
     assert [each.code for each in report.diagnostics].count("GL801") == 1
     assert any(site.code == "GL801" for site in gru_lower.inspect(model).sites)
+
+
+@pytest.mark.parametrize("stored", ["once", "once a step", "as different ones", "in one shape, and not the same"])
+def test_weights_that_are_used_twice_may_be_a_recurrences(stored: str) -> None:
+    weights = np.arange(16, dtype=np.float32).reshape(4, 4)
+    second = {"as different ones": weights[:, :2], "in one shape, and not the same": weights + 1}.get(stored, weights)
+    tensors = [
+        numpy_helper.from_array(np.ascontiguousarray(each), f"w{place}") for place, each in enumerate((weights, second))
+    ]
+    nodes = [
+        helper.make_node("MatMul", ["X", "w0"], ["h"]),
+        helper.make_node("Tanh", ["h"], ["t"]),
+        helper.make_node("MatMul", ["t", "w0" if stored == "once" else "w1"], ["y"]),
+    ]
+    assert may_recur(model_of(nodes, "y", tensors)) == stored.startswith("once")
