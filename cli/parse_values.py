@@ -63,39 +63,49 @@ def read_model(path: Path) -> Source:
         raise InvalidModel(f"stdin: cannot be read ({reason})", code="GL001", hint="name a file") from error
 
 
+def _enter(found: dict[str, Any], name: str, value: Any) -> None:  # noqa: ANN401 - of any option
+    """Enter what a name is given; the same name may stand there again, with the same value.
+
+    Raises:
+        click.BadParameter: It has another value already.
+
+    """
+    if name in found and found[name] != value:
+        raise click.BadParameter(f"{name!r} is given twice, and not the same")
+    found[name] = value
+
+
 def shapes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     """Read NAME=2,7,64."""
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
     for value in values:
         name, _, dims = value.rpartition("=")
-        try:
-            found[name] = tuple(int(dim) for dim in dims.split(",") if dim.strip())
-        except ValueError:
-            name = ""
-        if not name:
+        numbers = [dim.strip() for dim in dims.split(",") if dim.strip()]
+        if not name or not all(number.removeprefix("-").isdecimal() for number in numbers):
             raise click.BadParameter(f"{value!r}: write it like X=2,7,64")
+        _enter(found, name, tuple(map(int, numbers)))
     return found
 
 
 def fixed_dims(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
     """Read NAME=N and INPUT:AXIS=N."""
-    dims = {}
+    dims: dict[str, int] = {}
     for value in values:
         name, _, length = value.rpartition("=")
         if not name or not length.isdecimal():
             raise click.BadParameter(f"{value!r}: write it like batch=1 or X:0=1")
-        dims[name] = int(length)
+        _enter(dims, name, int(length))
     return dims
 
 
 def axes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
     """Read INPUT:AXIS."""
-    found = {}
+    found: dict[str, int] = {}
     for value in values:
         name, _, axis = value.rpartition(":")
         if not name or not axis.removeprefix("-").isdecimal():
             raise click.BadParameter(f"{value!r}: write it like X:1")
-        found[name] = int(axis)
+        _enter(found, name, int(axis))
     return found
 
 
@@ -110,13 +120,14 @@ def set_inputs(_ctx: click.Context, _parameter: click.Parameter, values: tuple[s
             raise click.BadParameter(
                 f"{value!r}: write it like lengths=5, lengths=[5,3], lengths=time or lengths=x.npy"
             )
-        found[name] = text
+        read: Any = text
         for spelled in (text, f"[{text}]" if "," in text else text):
             try:
-                found[name] = json.loads(spelled)
+                read = json.loads(spelled)
                 break
             except ValueError:
                 continue
+        _enter(found, name, read)
     return found
 
 
@@ -150,13 +161,14 @@ def layer_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple
     """Read KEY=VALUE; values are JSON, or else text."""
     import json
 
-    config = {}
+    config: dict[str, Any] = {}
     for value in values:
         key, _, text = value.partition("=")
         if not key or not text:
             raise click.BadParameter(f"{value!r}: write it like reset_after=false")
         try:
-            config[key] = json.loads(text)
+            read = json.loads(text)
         except ValueError:
-            config[key] = {"None": None, "True": True, "False": False}.get(text, text)
+            read = {"None": None, "True": True, "False": False}.get(text, text)
+        _enter(config, key, read)
     return config

@@ -75,6 +75,26 @@ def test_a_word_an_option_does_not_know(
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        ("--set", "rows=1", "--set", "rows=2"),
+        ("--fix-dim", "batch=1", "--fix-dim", "batch=2"),
+        ("--shape", "rows=1,8,8", "--shape", "rows=2,8,8"),
+    ],
+)
+def test_what_is_given_twice_and_not_the_same_is_refused(
+    capsys: pytest.CaptureFixture[str], given: tuple[str, ...], tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, err = said(capsys, "lower", DIGITS, *given)
+    assert code == 2
+    assert f"{given[1].partition('=')[0]!r} is given twice, and not the same" in err
+    assert not list(tmp_path.iterdir())
+    _, err = said(capsys, "lower", DIGITS, *given[:2], *given[:2], "--dry-run", "--no-verify")
+    assert "given twice" not in err
+
+
+@pytest.mark.parametrize(
     ("options", "meant"),
     [
         ({"form": "unrol"}, "unroll"),
