@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
-from gru_lower.passes.lower_gru.forms.joined_gates import GateOfBoth
+from gru_lower.passes.lower_gru.forms.joined_gates import JoinedProducts
 from gru_lower.passes.lower_gru.forms.quantised_product import Quantised, Size, dynamically, multiplied, product
 
 if TYPE_CHECKING:
@@ -73,39 +73,20 @@ def split_gates(e: Emitter, v: Variant, value: Value, name: str) -> list[Value]:
     return e.multi("Split", [value, e.ints("both_and_candidate", [BOTH * h, h])], names, axis=-1)
 
 
-class IntegerProducts:
-    """The recurrent products of one step.
-
-    Args:
-        e: Where to write.
-        v: The variant.
-        prefix: What stands before the local names of the weights to use.
-
-    """
-
-    def __init__(self, e: Emitter, v: Variant, prefix: str) -> None:
-        """Keep the parts."""
-        self._e, self._v, self._p = e, v, prefix
-
-    def recurrent(self, gate: str, state: Value, plus: Value | GateOfBoth) -> Value | GateOfBoth:
-        """Return ``state Rᵀ + plus`` for a gate; of the update and the reset gate, both at once."""
-        e = self._e
-        if not isinstance(plus, GateOfBoth):
-            return e.op("Add", [plus, self._product(state, "Rh", None, "recurrent_h")], f"pre_{gate}")
-
-        def both() -> Value:
-            return e.op("Add", [plus.both, self._gates_product(state)], "pre_zr")
-
-        return GateOfBoth(e.shared(f"pre_zr of {state.name}", both), plus.place)
+class IntegerProducts(JoinedProducts):
+    """Those of quantised weights."""
 
     def candidate(self, state: Value) -> Value:
         """Return ``state Rhᵀ + Rbh``, for linear_before_reset ≠ 0."""
         return self._all(state)[1]
 
-    def _gates_product(self, state: Value) -> Value:
-        if self._v.linear_before_reset:
-            return self._all(state)[0]
-        return self._product(state, "Rzr", None, "recurrent_zr")
+    def _one(self, gate: str, state: Value, plus: Value) -> Value:
+        return self._e.op("Add", [plus, self._product(state, "Rh", None, "recurrent_h")], f"pre_{gate}")
+
+    def _both(self, state: Value, plus: Value) -> Value:
+        whole = self._v.linear_before_reset
+        product = self._all(state)[0] if whole else self._product(state, "Rzr", None, "recurrent_zr")
+        return self._e.op("Add", [plus, product], "pre_zr")
 
     def _product(self, state: Value, weight: str, bias: Value | None, name: str) -> Value:
         size = Size(self._v.hidden_size, WIDTHS[weight] * self._v.hidden_size)

@@ -8,6 +8,7 @@ A step is some nodes less and has a Split more; a wider product is quicker than 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.emission.emitter import AXES_INPUT
@@ -45,7 +46,7 @@ def gate_parts(e: Emitter, v: Variant, value: Value, names: list[str]) -> list[V
     return e.multi("Split", [value, e.ints("widths", widths)], names, axis=axis)
 
 
-class FloatProducts:
+class JoinedProducts(ABC):
     """The recurrent products of one step.
 
     Args:
@@ -62,8 +63,24 @@ class FloatProducts:
     def recurrent(self, gate: str, state: Value, plus: Value | GateOfBoth) -> Value | GateOfBoth:
         """Return ``state Rᵀ + plus`` for a gate; of the update and the reset gate, both at once."""
         if not isinstance(plus, GateOfBoth):
-            return self._e.gemm(state, self._e.value(f"{self._p}Rh"), plus, f"pre_{gate}", computed=True)
+            return self._one(gate, state, plus)
         return GateOfBoth(self._e.shared(f"pre_zr of {state.name}", lambda: self._both(state, plus.both)), plus.place)
+
+    @abstractmethod
+    def candidate(self, state: Value) -> Value:
+        """Return ``state Rhᵀ + Rbh``, for linear_before_reset ≠ 0."""
+
+    @abstractmethod
+    def _one(self, gate: str, state: Value, plus: Value) -> Value:
+        """Return ``state Rhᵀ + plus``."""
+
+    @abstractmethod
+    def _both(self, state: Value, plus: Value) -> Value:
+        """Return ``state [Rz | Rr]ᵀ + plus``."""
+
+
+class FloatProducts(JoinedProducts):
+    """Those of float weights."""
 
     def candidate(self, state: Value) -> Value:
         """Return ``state Rhᵀ + Rbh``, for linear_before_reset ≠ 0."""
@@ -71,6 +88,9 @@ class FloatProducts:
             return self._all(state)[1]
         bias = self._e.value(f"{self._p}Rbh") if "B" in self._v.has else None
         return self._e.gemm(state, self._e.value(f"{self._p}Rh"), bias, "recurrent_h")
+
+    def _one(self, gate: str, state: Value, plus: Value) -> Value:
+        return self._e.gemm(state, self._e.value(f"{self._p}Rh"), plus, f"pre_{gate}", computed=True)
 
     def _both(self, state: Value, plus: Value) -> Value:
         if self._v.gates == "whole" and self._v.linear_before_reset:
