@@ -80,6 +80,8 @@ def run_first_commands(folder: Path, root: Path = ROOT) -> None:
     """
     checkout, environment = folder / "checkout", folder / "venv"
     copy_checkout(root, checkout)
+    for words in (["init", "-q"], ["add", "-A"]):  # as a clone is a repository, which some tests ask what belongs to it
+        subprocess.run(["git", "-C", checkout, *words], check=True)
     venv.create(environment, with_pip=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST_"))}
     path = os.pathsep.join([str(environment / "bin"), os.environ["PATH"]])
