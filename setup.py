@@ -2,7 +2,7 @@
 
 A build works in a folder of its own, so that nothing an earlier one left comes into a wheel, and the checkout stays as
 it was. The README's links to files lead nowhere on an index: they lead into the repository where pyproject.toml has its
-address (``project.urls.Source``), else they become words.
+address (``project.urls.Source``), else they become words; a picture is left out with the lines that lead to it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 from setuptools import setup
 
 ROOT = Path(__file__).resolve().parent
+PICTURE = re.compile(r"!\[([^\]\[]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
+PARAGRAPH_TO_PICTURE = re.compile(rf"^[^\n]+:\n\n{PICTURE.pattern}\n\n", re.MULTILINE)
 RELATIVE_LINK = re.compile(r"\[([^\]\[]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
@@ -27,8 +29,11 @@ def readme_for_index(address: str | None) -> str:
         address: That of the repository, ``None`` as long as it has none.
 
     """
-    replacement = rf"[\1]({address.rstrip('/')}/blob/HEAD/\2)" if address else r"\1 (\2)"
-    return RELATIVE_LINK.sub(replacement, (ROOT / "README.md").read_text(encoding="utf-8"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    if not address:
+        return RELATIVE_LINK.sub(r"\1 (\2)", PARAGRAPH_TO_PICTURE.sub("", text))
+    inside = address.rstrip("/")
+    return RELATIVE_LINK.sub(rf"[\1]({inside}/blob/HEAD/\2)", PICTURE.sub(rf"![\1]({inside}/raw/HEAD/\2)", text))
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -172,6 +173,20 @@ def test_links_of_the_readme_lead_somewhere_on_an_index(checkout: Path, tmp_path
     links = re.findall(r"\]\(([^)]+)\)", str(metadata.get_payload()))
     assert [link for link in links if not link.startswith(("https://", "#"))] == []
     assert "Checking (docs/check.md)" in str(metadata.get_payload())
+    assert "![" not in str(metadata.get_payload())
+
+
+def test_with_an_address_links_and_pictures_of_the_readme_lead_into_the_repository(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("setuptools.setup", lambda **_: None)
+    readme = runpy.run_path(str(ROOT / "setup.py"))["readme_for_index"]
+    on_index = readme("https://example.org/gru-lower/")
+    assert "(https://example.org/gru-lower/raw/HEAD/docs/digits-before-and-after.svg)" in on_index
+    assert "[Checking](https://example.org/gru-lower/blob/HEAD/docs/check.md)" in on_index
+    assert [link for link in re.findall(r"\]\(([^)]+)\)", on_index) if not link.startswith(("https://", "#"))] == []
+    assert "![" not in readme(None)
+    assert "picture" not in readme(None).partition("## I have")[0]
 
 
 def test_no_address_is_a_placeholder() -> None:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import pytest
 
 from readme_commands import INSIDE, ROOT, first_commands, run_first_commands, shell_blocks
+from update_readme_picture import PICTURE, NoLayouts, before_and_after, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,6 +129,12 @@ def test_what_the_first_command_prints_is_shown(tmp_path: Path) -> None:
     )
     for line in _printed_by_first_command().splitlines():
         assert re.search(f"^{_as_pattern(line)}$", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_the_picture_says_what_is_written_today() -> None:
+    drawn = PICTURE.read_text(encoding="utf-8")
+    assert said(drawn) == said(before_and_after(NoLayouts())), "run python tests/update_readme_picture.py"
+    assert str(PICTURE.relative_to(ROOT)) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def _as_pattern(line: str) -> str:
