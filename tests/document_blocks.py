@@ -10,10 +10,12 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 SHELL = ("sh", "bash", "console")
 _BLOCK = re.compile(r"^(?:<!-- (\S+) -->\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_WRITES = re.compile(r"writes (\w[\w.]*\.\w+)")
 _EXIT = re.compile(r"#.*\bexit code (\d)")
 
 
@@ -52,8 +54,7 @@ def follow(document: Path, folder: Path, root: Path) -> None:
 
     A command exits with 0, or with the code that the comment behind it names.
     """
-    (folder / "fixtures").symlink_to(root / "fixtures")
-    env = os.environ | {"PATH": f"{command_folder(folder)}{os.pathsep}{os.environ['PATH']}"}
+    env = environment(folder, root)
     names: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks(document.read_text(encoding="utf-8")):
         if block.file:
@@ -63,6 +64,20 @@ def follow(document: Path, folder: Path, root: Path) -> None:
         elif block.kind in SHELL:
             for line in block.text.replace("\\\n", " ").splitlines():
                 run_line(line.removeprefix("$ "), folder, env)
+
+
+def run_lines(lines: Iterable[str], folder: Path, root: Path) -> None:
+    """Run lines of a page in a folder, and look for what they say they write."""
+    env = environment(folder, root)
+    for line in lines:
+        run_line(line, folder, env)
+        assert all((folder / name).stat().st_size for name in _WRITES.findall(line)), line
+
+
+def environment(folder: Path, root: Path) -> dict[str, str]:
+    """Return the environment of commands in a fresh folder, and put the fixtures there."""
+    (folder / "fixtures").symlink_to(root / "fixtures")
+    return os.environ | {"PATH": f"{command_folder(folder)}{os.pathsep}{os.environ['PATH']}"}
 
 
 def command_folder(folder: Path) -> Path:

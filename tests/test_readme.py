@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from document_blocks import run_lines
 from readme_commands import INSIDE, ROOT, first_commands, run_first_commands, shell_blocks
 from update_readme_picture import PICTURE, NoLayouts, before_and_after, said
 
@@ -96,19 +97,8 @@ def _lines_to_run() -> list[str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the lines are written for a shell")
 def test_the_block_of_commands_runs_from_its_first_line_to_its_last(tmp_path: Path) -> None:
-    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
-    command = tmp_path / "bin" / "gru-lower"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m gru_lower "$@"\n', encoding="utf-8")
-    command.chmod(0o755)
-    env = os.environ | {"PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}"}
     assert len(_lines_to_run()) > 15
-    for line in _lines_to_run():
-        words = ["bash", "-ec", line]
-        done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-        for name in re.findall(r"writes ([\w.]+\w)", line):
-            assert (tmp_path / name).stat().st_size > 0, line
+    run_lines(_lines_to_run(), tmp_path, ROOT)
 
 
 def _printed_by_first_command() -> str:

@@ -33,8 +33,8 @@ What was read is no promise: each use prints "unverified: run `gru-lower probe`"
 small models through a command of yours:
 
 ```sh
-gru-lower probe --runner "python my_npu.py {model} {inputs} {outputs}" -o my_npu.toml
-gru-lower legalize model.onnx --target my_npu.toml
+gru-lower probe --runner "python my_npu.py {model} {inputs} {outputs}" -o my_npu.toml  # wants an engine
+gru-lower legalize model.onnx --target my_npu.toml   # wants what the probe wrote
 ```
 
 ## The fastest of what is right
@@ -63,8 +63,9 @@ was loaded; it writes the array `__seconds__` beside the outputs (`examples/runn
 early goes on where it was, and `--limit MINUTES` ends it with what was timed by then:
 
 ```sh
-gru-lower probe --time --runner "python my_npu.py {model} {inputs} {outputs} --repeat {repeat}" -o my_npu.toml
-gru-lower lower model.onnx --target my_npu.toml
+gru-lower probe --time -o my_npu.toml \\
+  --runner "python my_npu.py {model} {inputs} {outputs} --repeat {repeat}"  # wants an engine
+gru-lower lower model.onnx --target my_npu.toml   # wants what the probe wrote
 ```
 
 ## Who takes what

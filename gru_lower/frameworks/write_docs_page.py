@@ -38,9 +38,10 @@ pytorch.to_onnx(weights, config=config)  # and back; neither needs the framework
 On the command line, weights go to safetensors or npz, with the configuration in the file:
 
 ```console
-$ gru-lower convert model.onnx --to torch -o weights.safetensors
+$ gru-lower convert fixtures/digits_gru.onnx --to torch -o weights.safetensors
 $ gru-lower convert weights.safetensors --from torch -o model.onnx
-$ gru-lower convert kernels.npz --from keras --layer-config reset_after=false -o model.onnx
+$ gru-lower convert fixtures/digits_gru.onnx --to keras -o kernels.npz
+$ gru-lower convert kernels.npz --from keras --layer-config reset_after=true -o keras.onnx
 ```
 
 Of a whole network's weights, `--node LAYER` takes those whose names begin with the layer's: `--node encoder.gru`.
