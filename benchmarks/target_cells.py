@@ -9,11 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import gru_lower
-from gru_lower.probing.form_models import lowered_model
 from gru_lower.probing.timing.fit_costs import Measured
 from gru_lower.probing.timing.time_target import TOLERANCE
 from gru_lower.probing.timing.timed_sizes import timed_model
-from gru_lower.probing.timing.timed_ways import fits, ways_to_time
+from gru_lower.probing.timing.timed_ways import fits, ways_to_time, written_model
 from gru_lower.targets.costs import NODE, Size, Way
 
 if TYPE_CHECKING:
@@ -145,7 +144,6 @@ def _candidates(
 ) -> Iterator[tuple[str, ModelProto]]:
     for way in [Way(NODE)] if only_node else ways_to_time(profile):
         if fits(way, size):
-            spelling = dict(way.spelling)
-            made = model if way.form == NODE else lowered_model(model, way.form, profile, profile.best_opset, spelling)
+            made = written_model(model, way, profile, profile.best_opset)
             if made is not None:
                 yield str(way), made

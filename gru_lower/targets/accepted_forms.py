@@ -40,6 +40,7 @@ class AcceptedForms:
         quantised: As what, the node (``"gru"``) or a form, it runs weights right that a DequantizeLinear makes; any if
             ``None``.
         named: Whether it runs the node right once the empty name of its Y_h is another.
+        last_state: Whether it runs the node right with Y_h as its only output, too.
 
     """
 
@@ -50,6 +51,7 @@ class AcceptedForms:
     label: str = ""
     quantised: frozenset[str] | None = None
     named: bool = False
+    last_state: bool = False
 
     def because(self, code: str | None) -> str:
         """Return what to add to the reason a GRU was kept for."""
@@ -95,10 +97,11 @@ def accepted_forms(
     if named:
         judgements["gru"] = judge(profile, "gru", with_options(options, "both_outputs"))
     keep = judgements["gru"].verdict == "right"
+    last_state = keep and judge(profile, "gru", with_options(options, "only_Y_h")).verdict == "right"
     quantised = _takes_quantised(
         profile, scope, spec, facts, {"gru": options} | {form: by_form[form] for form in taken}
     )
-    return AcceptedForms(taken, keep, refused, judgements, profile.label, quantised, named)
+    return AcceptedForms(taken, keep, refused, judgements, profile.label, quantised, named, last_state)
 
 
 def _takes_quantised(

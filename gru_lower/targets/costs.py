@@ -32,8 +32,11 @@ SPELLING: dict[str, tuple[str, ...]] = {
     "gates": ("apart", "joined", "whole"),
     "projection": ("apart", "whole"),
     "tanh": ("auto", "bounded"),
+    "kept_output": ("own", "Y_h"),
 }
-"""The options of ``lower-gru`` that a form may be spelled with, by what they may be."""
+"""The options of ``lower-gru`` that a form may be spelled with, by what they may be; the last one is the node's."""
+NODE_SPELLING = ("kept_output",)
+"""Those the node may be spelled with."""
 
 
 @dataclass(frozen=True)

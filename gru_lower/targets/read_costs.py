@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from gru_lower.targets.costs import NODE, PRECISIONS, SPELLING, STEPS, Cost, Costs, Way
+from gru_lower.targets.costs import NODE, NODE_SPELLING, PRECISIONS, SPELLING, STEPS, Cost, Costs, Way
 from gru_lower.targets.validate_toml import check_keys, choice_at, flag_at, table_at, tables_at, text_at
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def _rows(entry: dict[str, Any], forms: tuple[str, ...]) -> Iterator[Cost]:
         for key, values in SPELLING.items()
         if key in entry
     )
+    if misplaced := [key for key, _ in spelling if (key in NODE_SPELLING) != (form == NODE)]:
+        raise ValueError(f"costs.ways.{misplaced[0]} is nothing that {form} is spelled with")
     precision = choice_at("costs.ways.precision", entry.get("precision", ""), ("", *PRECISIONS))
     flags = text_at("costs.ways.flags", entry.get("flags", ""))
     for place, taken in enumerate(tables_at("costs.ways.takes", entry["takes"])):

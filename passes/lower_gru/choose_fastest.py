@@ -1,6 +1,7 @@
 """Which of what a target runs right is fastest there, by the costs in its profile.
 
-1. What may be chosen is the node, where the target runs it right, and each form that it does and that was measured.
+1. What may be chosen is the node, where the target runs it right, that of a single step with Y taken of its Y_h, and
+   each form that it runs right and that was measured.
 2. Each is compared to the node, or where that is not right to what would be written without costs; in every precision
    that the target may compute in, unless one is named. What counts is the worst of these.
 3. The node stays unless something else takes clearly less.
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from onnx import TensorProto
 
 from gru_lower.gru.possible_forms import possible_forms
+from gru_lower.passes.lower_gru.y_of_y_h import is_one_step_of_y
 from gru_lower.targets.costs import NODE, Way, is_as_timed, size_of
 from gru_lower.verification.sites.expected_time import ExpectedTime
 
@@ -94,11 +96,12 @@ def choose_fastest(
             if count > left:
                 given_up = given_up or _refused(ratios[way], count)
                 continue
-        if way.form == NODE:
+        if way == Way(NODE):
             break
         faster = _flag(costs, spec, size, base, ratios[way])
         expected = ExpectedTime(way.form, ratios[way], of, costs.version, faster, given_up)
-        return Fastest(keep=False, form=way.form, options=spelled, expected=expected)
+        kept = way.form == NODE
+        return Fastest(keep=kept, form="" if kept else way.form, options=spelled, expected=expected)
     if not wish.keep:
         return None
     unity = dict.fromkeys(base, 1.0)
@@ -141,7 +144,7 @@ def _compared_to(
 
 def _may_be(way: Way, wish: AcceptedForms, spec: GruSpec, opset: int) -> bool:
     if way.form == NODE:
-        return wish.keep
+        return wish.keep and (way == Way(NODE) or (wish.last_state and is_one_step_of_y(spec)))
     right = way.form in wish.judgements and wish.judgements[way.form].verdict == "right"
     return right and way.form in wish.forms and way.form in possible_forms(spec.seq_length, opset)
 

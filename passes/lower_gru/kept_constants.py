@@ -1,4 +1,4 @@
-"""The inputs of GRUs that a target keeps: what nodes compute of constants alone is a constant in the file."""
+"""GRUs that a target keeps: what nodes compute of constants alone is a constant in the file, and Y may be Y_h."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from onnx import TensorProto
 
 from gru_lower.graph.splice import Edit
 from gru_lower.gru.spec import INPUTS
+from gru_lower.passes.lower_gru.y_of_y_h import is_one_step_of_y, y_of_y_h
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,7 +35,14 @@ class KeptConstants:
         self.edits: list[Edit] = []
 
     def store(
-        self, scope: Scope, index: int, spec: GruSpec, computed: Collection[str], *, name_y_h: bool = False
+        self,
+        scope: Scope,
+        index: int,
+        spec: GruSpec,
+        computed: Collection[str],
+        *,
+        name_y_h: bool = False,
+        of_y_h: bool = False,
     ) -> None:
         """Store the inputs of one GRU that are computed of constants.
 
@@ -44,6 +52,7 @@ class KeptConstants:
             spec: The GRU.
             computed: Those of its inputs that may stay computed.
             name_y_h: Whether its Y_h gets a name, though nothing reads it.
+            of_y_h: Whether Y is taken of Y_h, if it is a single step that has Y alone.
 
         """
         node = type(scope.nodes[index])()
@@ -60,6 +69,10 @@ class KeptConstants:
                 self._made[at] = named.name = self._names.value(f"{place.name}/constant")
                 self.edits.append(Edit(place.home, [], [], [named]))
             node.input[INPUTS.index(key)] = self._made[at]
+        if of_y_h and is_one_step_of_y(spec):
+            nodes, axes = y_of_y_h(node, spec, scope.opset, self._names)
+            self.edits.append(Edit(scope, [index], nodes, axes, keeps_documentation=False))
+            return
         if name_y_h:
             node.output[1] = self._names.value(f"{node.name or spec.Y}/Y_h")
         if node != scope.nodes[index]:

@@ -101,7 +101,7 @@ class LowerGru(Pass):
             if wish.keep and self.options.form == "auto":
                 site.message = wanted.say(RUNS_RIGHT)
                 computed = quantised if wish.takes_quantised("gru") else ()
-                kept.store(scope, index, read, computed, name_y_h=wish.named)
+                kept.store(scope, index, read, computed, name_y_h=wish.named, of_y_h=wanted.of_y_h)
                 result.diagnostics += wish.doubts("gru")
                 continue
             forms.update(form for form in wish.forms if form in possible_forms(spec.seq_length, scope.opset))

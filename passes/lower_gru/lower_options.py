@@ -43,6 +43,8 @@ class LowerOptions:
         projection: How many products the projections of the gates are: ``apart`` one each, or as many as the gates;
             ``whole`` one.
         tanh: How Tanh is written: ``auto`` as it is where it may be, ``bounded`` behind a Clip.
+        kept_output: Of a single step that a target keeps and whose only output is Y: ``own`` leaves it, ``Y_h`` takes
+            Y of Y_h, which is the same.
         prefer: For a target with measured costs: ``node`` keeps each GRU that it runs right, ``speed`` takes the
             fastest of what it runs right; ``size`` keeps each, too, and writes the form of the fewest nodes for the
             rest.
@@ -66,6 +68,7 @@ class LowerOptions:
     gates: str = field(default="apart", metadata={"choices": ("apart", "joined", "whole")})
     projection: str = field(default="apart", metadata={"choices": ("apart", "whole")})
     tanh: str = field(default="auto", metadata={"choices": ("auto", "bounded")})
+    kept_output: str = field(default="own", metadata={"choices": ("own", "Y_h")})
     prefer: str = field(default="node", metadata={"choices": ("node", "speed", "size")})
     precision: str = field(default="", metadata={"choices": ("", *PRECISIONS)})
     max_nodes: int = 0

@@ -40,6 +40,11 @@ class Wanted:
     options: LowerOptions
     expected: ExpectedTime | None = None
 
+    @property
+    def of_y_h(self) -> bool:
+        """Whether Y is taken of the Y_h of a node that stays, where that is the same."""
+        return self.options.kept_output == "Y_h" and self.wish.last_state
+
     def say(self, reason: str) -> str:
         """Return the reason with what is expected."""
         if self.expected is None:

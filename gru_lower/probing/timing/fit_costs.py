@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.targets.costs import NODE, STEPS, Cost, Costs
+from gru_lower.targets.costs import NODE, STEPS, Cost, Costs, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gru_lower.targets.costs import Size, Way
+    from gru_lower.targets.costs import Size
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Cells = dict[tuple["Size", str], dict["Way", float]]
@@ -143,7 +143,7 @@ def _without_idle_ways(costs: Costs, cells: Cells) -> Costs:
     kept = costs.ways
     while True:
         now = _regret(costs, kept, cells)
-        tries = [[way for way in kept if way != left_out] for left_out in kept if left_out.form != NODE]
+        tries = [[way for way in kept if way != left_out] for left_out in kept if left_out != Way(NODE)]
         tries = [each for each in tries if {way.form for way in each} == {way.form for way in kept}]
         if not tries:
             break

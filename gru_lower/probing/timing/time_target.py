@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gru_lower.errors import Unsupported
-from gru_lower.probing.form_models import lowered_model
 from gru_lower.probing.timing.fit_costs import Measured, fit_costs
 from gru_lower.probing.timing.journal import Journal
 from gru_lower.probing.timing.timed_sizes import FITTED, timed_model
-from gru_lower.probing.timing.timed_ways import fits, ways_to_time
-from gru_lower.targets.costs import NODE, Costs
+from gru_lower.probing.timing.timed_ways import fits, ways_to_time, written_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
     from gru_lower.probing.probe_model import ProbeModel
     from gru_lower.probing.timing.timer import Timer
-    from gru_lower.targets.costs import Size, Way
+    from gru_lower.targets.costs import Costs, Size, Way
     from gru_lower.targets.profile import Profile
 
 STRIDE = 5
@@ -157,9 +155,7 @@ def time_size(
     for way in ways:
         if not fits(way, size):
             continue
-        model = node.model if way.form == NODE else lowered_model(
-            node.model, way.form, profile, opset, dict(way.spelling)
-        )  # fmt: skip
+        model = written_model(node.model, way, profile, opset)
         if model is not None:
             keys[way] = key = model.SerializeToString(deterministic=True)
             models.setdefault(key, replace(node, model=model, tolerance=tolerance))

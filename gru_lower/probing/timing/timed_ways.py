@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.model import Model
+from gru_lower.graph.names import Names
+from gru_lower.graph.scopes import walk
+from gru_lower.gru.parse_node import parse
+from gru_lower.passes.lower_gru.y_of_y_h import is_one_step_of_y, y_of_y_h
+from gru_lower.probing.form_models import lowered_model
 from gru_lower.targets.costs import NODE, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from onnx import ModelProto
 
     from gru_lower.targets.costs import Size
     from gru_lower.targets.profile import Profile
@@ -27,7 +36,7 @@ FEW = (0, 3, 4)
 
 
 def ways_to_time(profile: Profile) -> list[Way]:
-    """Return the ways to write a GRU for a target, the node first.
+    """Return the ways to write a GRU for a target, the node as it is first.
 
     A vocabulary that is narrower than the widest was found to be needed, and stays.
 
@@ -35,7 +44,7 @@ def ways_to_time(profile: Profile) -> list[Way]:
         profile: What the target takes.
 
     """
-    ways = [Way(NODE)]
+    ways = [Way(NODE), Way(NODE, (("kept_output", "Y_h"),))]
     ways += [Way(form, tuple(each.items())) for form in profile.forms for each in _spellings(profile, form)]
     return ways
 
@@ -59,4 +68,32 @@ def fits(way: Way, size: Size) -> bool:
         return False
     if not size.linear_before_reset and spelled.get("gates") == "whole":
         return False
+    if "kept_output" in spelled:
+        return size.length == 1 and size.only_Y
     return way.form == NODE or (way.form == "step") == (size.length == 1)
+
+
+def written_model(model: ModelProto, way: Way, profile: Profile, opset: int) -> ModelProto | None:
+    """Return the model of a GRU as a way writes it, ``None`` where it cannot.
+
+    Args:
+        model: Of one GRU; it is not changed.
+        way: The way.
+        profile: The target.
+        opset: The model's opset.
+
+    """
+    if way.form != NODE:
+        return lowered_model(model, way.form, profile, opset, dict(way.spelling))
+    if not way.spelling:
+        return model
+    held = Model(model).copy()
+    (scope, *_), facts = walk(held.proto), Facts(held)
+    spec = parse(scope, 0, facts).spec
+    if spec is None or not is_one_step_of_y(spec):
+        return None
+    nodes, axes = y_of_y_h(scope.nodes[0], spec, opset, Names(held.proto))
+    del held.proto.graph.node[:]
+    held.proto.graph.node.extend(nodes)
+    held.proto.graph.initializer.extend(axes)
+    return held.proto
