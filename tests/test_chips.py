@@ -97,8 +97,11 @@ def test_the_digits(name: str, precision: str, tmp_path: Path) -> None:
     options = ["--calibrate", str(paths["cases.npz"]), "--cases", "--report", str(paths["placed.json"])]
     exact = [] if precision == "float" else [f"--{precision}"]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*command, *exact, *options], capture_output=True, text=True, check=False, env=env)
+    here = tmp_path / "here"
+    here.mkdir()
+    done = subprocess.run([*command, *exact, *options], capture_output=True, text=True, check=False, env=env, cwd=here)
     assert done.returncode == 0, done.stderr[-2000:]
+    assert not list(here.iterdir())  # several leave files where they stand
     with np.load(paths["out.npz"]) as found:
         hits = int((found["logits"].reshape(len(right), -1).argmax(-1) == right).sum())
     assert hits >= LEAST[name, precision]

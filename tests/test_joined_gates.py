@@ -67,6 +67,25 @@ def test_tanh_of_large_values_is_bounded_first() -> None:
     hold(large, lowered)
 
 
+def test_no_function_stands_right_behind_a_sum() -> None:
+    """QNN's NPU joins an Add and the function behind it, and computes both to 8 bits then."""
+    for linear_before_reset in (0, 1):
+        case = _case(linear_before_reset, length=3)
+        lowered, _ = lower(case.model(), "lower-gru{form=unroll,vocabulary=matmul,functions=bounded}")
+        makers = {name: node.op_type for node in lowered.graph.node for name in node.output}
+        read = {makers[node.input[0]] for node in lowered.graph.node if node.op_type in ("Sigmoid", "Tanh")}
+        assert read == {"Clip"}
+        hold(case, lowered)
+        assert gru_lower.fuse(lowered, require=1).model.graph.node
+
+
+def test_a_bound_is_left_away_where_there_is_no_clip() -> None:
+    case = _case(linear_before_reset=1)
+    without, _ = lower(case.model(), "lower-gru{form=step,functions=bounded,forbid=Clip}")
+    plain, _ = lower(case.model(), "lower-gru{form=step}")
+    assert without.SerializeToString() == plain.SerializeToString()
+
+
 def test_without_the_options_nothing_changes() -> None:
     case = _case(linear_before_reset=1)
     plain, _ = lower(case.model(), "lower-gru{form=step}")

@@ -43,17 +43,15 @@ def build(job: Job) -> Built:
     """Quantise the model if asked to, and make a session in which QNN comes before the CPU."""
     _, outputs = names(str(job.model))
     session = _session(job.model if job.precision == "float" else _quantised(job))
-    placed = {
-        "NPU" if part.ep_name == onnxruntime_qnn.get_ep_name() else "CPU": dict(
-            Counter(node.op_type for node in part.get_nodes())
-        )
-        for part in session.get_provider_graph_assignment_info()
-    }
+    placed: dict[str, Counter[str]] = {"NPU": Counter(), "CPU": Counter()}
+    for part in session.get_provider_graph_assignment_info():  # several are the same provider's
+        place = "NPU" if part.ep_name == onnxruntime_qnn.get_ep_name() else "CPU"
+        placed[place].update(node.op_type for node in part.get_nodes())
 
     def run(feeds: Arrays) -> Arrays:
         return dict(zip(outputs, session.run(outputs, feeds), strict=True))
 
-    return Built(run, {place: placed.get(place, {}) for place in ("NPU", "CPU")})
+    return Built(run, {place: dict(counts) for place, counts in placed.items()})
 
 
 def _quantised(job: Job) -> Path:

@@ -10,6 +10,7 @@ gets it:
     Sub(a, b)      →  Add(a, Mul(b, -1))
     Split(x)       →  Slices of it, or Gather of its steps
     Tanh(x)        →  2 · Sigmoid(2x) - 1, or where only its large values are wrong Tanh(Clip(x))
+    Sigmoid(a + b) →  Sigmoid(Clip(a + b)), and so Tanh, where an engine joins them and is less exact for it
     HardSigmoid, LeakyRelu, Elu, ThresholdedRelu, Softsign, Softplus  →  arithmetic, if they are forbidden by name
 
 A GRU that needs an operator with no other spelling is kept, with a code (GL307).
@@ -36,6 +37,8 @@ QUANTISED = frozenset({"DequantizeLinear"})
 """What quantised weights rest on, which only a model has that has this operator already."""
 NAMES = ("gemm", "matmul", "minimal")
 """The narrower ones last."""
+Bounds = tuple[tuple[str, float], ...]
+"""Functions, and what they are bounded to first."""
 MOST_INPUTS = 7
 """How many inputs a node may have where there is no Gemm: with its output, the eight buffers of a WebGPU shader."""
 EMITTED = MINIMAL | VIEWS | STRUCTURE | QUANTISED | {
@@ -53,19 +56,24 @@ class Vocabulary:
     Attributes:
         name: ``"gemm"``, ``"matmul"`` or ``"minimal"``.
         forbidden: Operators it may not write all the same.
-        bounded_tanh: Whether Tanh is written behind a Clip, for runtimes whose Tanh is wrong for large values.
+        bounded: Functions written behind a Clip where there is one, and its bound: for runtimes in which Tanh is wrong
+            for large values, or in which Sigmoid and Tanh are less exact right behind an Add.
 
     """
 
     name: str = "gemm"
     forbidden: frozenset[str] = frozenset()
-    bounded_tanh: bool = False
+    bounded: Bounds = ()
 
     def has(self, op_type: str) -> bool:
         """Whether an operator may be written."""
         if op_type in self.forbidden or (self.name == "matmul" and op_type in ("Gemm", "Split")):
             return False
         return self.name != "minimal" or op_type in MINIMAL | STRUCTURE | QUANTISED
+
+    def bound_of(self, function: str) -> float | None:
+        """Return the bound of the Clip that a function is written behind, ``None`` for none."""
+        return dict(self.bounded).get(function)
 
     @property
     def most_inputs(self) -> int | None:
@@ -77,10 +85,12 @@ class Vocabulary:
         return [op_type for op_type in op_types if not self.has(op_type)]
 
 
-def vocabulary_of(name: str, forbid: str, *, bounded_tanh: bool = False) -> Vocabulary:
-    """Read the options of ``lower-gru``: a name, operators joined by ``+``, and how Tanh is written."""
-    forbidden = frozenset(filter(None, forbid.split("+")))
-    return Vocabulary(name, forbidden - {"Tanh"} if bounded_tanh else forbidden, bounded_tanh)
+def vocabulary_of(name: str, forbid: str, bounded: Bounds = ()) -> Vocabulary:
+    """Read the options of ``lower-gru``: a name, operators joined by ``+``, and which functions are bounded."""
+    plain = Vocabulary(name, frozenset(filter(None, forbid.split("+"))))
+    if not plain.has("Clip"):
+        return plain
+    return Vocabulary(name, plain.forbidden - {function for function, _ in bounded}, bounded)
 
 
 def refuse_unknown_operators(op_types: Iterable[str]) -> None:

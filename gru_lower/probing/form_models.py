@@ -77,6 +77,7 @@ def lowered_model(
         "mask": profile.mask,
         "state_rank": profile.state_rank,
         "steps": profile.steps,
+        "functions": profile.functions,
         "forbid": "+".join(sorted(profile.unwritten(opset))),
         "packing": "plain",
         **spelling,

@@ -84,6 +84,7 @@ def target_options(
         "packing": "plain",
         "target": quoted_target(target),
         **({"mask": "where"} if profile.mask == "where" else {}),
+        **({"functions": "bounded"} if profile.functions == "bounded" else {}),
         **({} if profile.max_nodes is None else {"max_nodes": str(profile.max_nodes)}),
     }
     return TargetOptions(

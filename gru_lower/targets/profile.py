@@ -126,6 +126,7 @@ class Profile:
         state_rank: How many axes the states of an unrolled GRU have, 2 or 3, as ``lower-gru`` takes it.
         steps: ``"auto"`` or ``"gather"``, as ``lower-gru`` takes it.
         mask: ``"auto"`` or ``"where"``, as ``lower-gru`` takes it.
+        functions: ``"auto"`` or ``"bounded"``, as ``lower-gru`` takes it.
         quantised_weights: Which weights it computes right that are quantised constants behind a DequantizeLinear:
             ``"any"``, or ``"symmetric"``, those with a zero point of 0.
         own_constants: Whether a constant may serve one purpose only, see ``part-constants``.
@@ -154,6 +155,7 @@ class Profile:
     state_rank: int = 2
     steps: str = "auto"
     mask: str = "auto"
+    functions: str = "auto"
     quantised_weights: str = "any"
     own_constants: bool = False
     max_nodes: int | None = None

@@ -145,6 +145,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "state_rank": profile.state_rank,
         "steps": profile.steps,
         "mask": profile.mask,
+        "functions": profile.functions,
         "name_outputs": profile.name_outputs,
         "quantised_weights": profile.quantised_weights,
         "own_constants": profile.own_constants,

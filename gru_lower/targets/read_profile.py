@@ -50,8 +50,8 @@ from gru_lower.targets.validate_toml import (
 
 REQUIRED = ("name", "summary", "opset", "static", "forms")
 OPTIONAL = (
-    *("version", "evidence", "source", "dtypes", "vocabulary", "state_rank", "steps", "mask", "quantised_weights"),
-    *("name_outputs", "own_constants", "max_nodes", "avoid", "forbid", "allow"),
+    *("version", "evidence", "source", "dtypes", "vocabulary", "state_rank", "steps", "mask", "functions"),
+    *("quantised_weights", "name_outputs", "own_constants", "max_nodes", "avoid", "forbid", "allow"),
     *("control_flow", "ops", "costs", *COLUMNS),
 )
 CELL_KEYS = ("evidence", "version", "source")
@@ -115,6 +115,7 @@ def parse(text: str) -> Profile:
         state_rank=int(choice_at("state_rank", str(data.get("state_rank", 2)), ("2", "3"))),
         steps=choice_at("steps", data.get("steps", "auto"), ("auto", "gather")),
         mask=choice_at("mask", data.get("mask", "auto"), ("auto", "where")),
+        functions=choice_at("functions", data.get("functions", "auto"), ("auto", "bounded")),
         quantised_weights=choice_at("quantised_weights", data.get("quantised_weights", "any"), ("any", "symmetric")),
         own_constants=flag_at("own_constants", data.get("own_constants", False)),
         max_nodes=count_at("max_nodes", data["max_nodes"]) if "max_nodes" in data else None,

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gru_lower.emission.operator_vocabulary import NAMES, refuse_unknown_operators
+from gru_lower.emission.operator_vocabulary import NAMES, Bounds, refuse_unknown_operators
 from gru_lower.errors import Unsupported
 from gru_lower.nearest_word import did_you_mean
 from gru_lower.passes.lower_gru.choose_form import FORMS
 from gru_lower.passes.lower_gru.choose_packing import PACKINGS
 from gru_lower.targets.costs import PRECISIONS
+
+SATURATED = 128.0
+"""From here on sigmoid and tanh are 1 to any arithmetic of floats; where they are fused again, this bound is none."""
+TANH_IS_ONE = 20.0
+"""From here on the hyperbolic tangent is 1 in float64, too. OpenCV 5 computes less of it: no more than 45."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class LowerOptions:
         projection: How many products the projections of the gates are: ``apart`` one each, or as many as the gates;
             ``whole`` one.
         tanh: How Tanh is written: ``auto`` as it is where it may be, ``bounded`` behind a Clip.
+        functions: The same of both Sigmoid and Tanh, for targets that are less exact where one stands right behind an
+            Add.
         kept_output: Of a single step that a target keeps and whose only output is Y: ``own`` leaves it, ``Y_h`` takes
             Y of Y_h, which is the same.
         prefer: For a target with measured costs: ``node`` keeps each GRU that it runs right, ``speed`` takes the
@@ -68,12 +75,20 @@ class LowerOptions:
     gates: str = field(default="apart", metadata={"choices": ("apart", "joined", "whole")})
     projection: str = field(default="apart", metadata={"choices": ("apart", "whole")})
     tanh: str = field(default="auto", metadata={"choices": ("auto", "bounded")})
+    functions: str = field(default="auto", metadata={"choices": ("auto", "bounded")})
     kept_output: str = field(default="own", metadata={"choices": ("own", "Y_h")})
     prefer: str = field(default="node", metadata={"choices": ("node", "speed", "size")})
     precision: str = field(default="", metadata={"choices": ("", *PRECISIONS)})
     max_nodes: int = 0
     assume: str = field(default="nothing", metadata={"choices": ("nothing", "positive-lengths")})
     zero_length_state: str = field(default="zero", metadata={"choices": ("zero", "initial")})
+
+    @property
+    def bounded(self) -> Bounds:
+        """The functions that are written behind a Clip, and its bound."""
+        if self.functions == "bounded":
+            return ("Sigmoid", SATURATED), ("Tanh", SATURATED)
+        return (("Tanh", TANH_IS_ONE),) if self.tanh == "bounded" else ()
 
     def __post_init__(self) -> None:
         """Refuse operators and forms that there are not."""

@@ -244,7 +244,7 @@ def _variant(
     spec: GruSpec, opset: int, weights: dict[str, TensorProto], options: LowerOptions, lens: tuple[int, ...] | None
 ) -> Variant:
     dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())
-    vocabulary = vocabulary_of(options.vocabulary, options.forbid, bounded_tanh=options.tanh == "bounded")
+    vocabulary = vocabulary_of(options.vocabulary, options.forbid, options.bounded)
     # For a target, no operator is written for lengths that are known.
     finite = lens is not None and options.packing == "plain"
     mask = choose_mask(spec, "where" if finite else options.mask, known=lens is not None)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from gru_lower.emission.emitter import Emitter, Value
     from gru_lower.gru.activations import Activation
 
-TANH_IS_ONE = 20.0
-"""From here on the hyperbolic tangent is 1 in float64, too."""
 CLIP_INPUTS, RECTIFIERS_BF16, THRESHOLDED_RELU, BROADCAST_MIN_MAX, WHERE = 11, 22, 10, 8, 9
 
 
@@ -50,7 +48,7 @@ def activation(e: Emitter, fn: Activation, x: Value, name: str) -> Value:
     if early or untyped or forbidden or e.elem_type == TensorProto.DOUBLE:
         return _in_arithmetic(e, fn.name, x, alpha, beta, name)
     parameters = {key: value for key, value in (("alpha", fn.alpha), ("beta", fn.beta)) if value is not None}
-    return e.op(fn.name, [x], name, **parameters)
+    return e.op(fn.name, [_bounded(e, fn.name, x, name)], name, **parameters)
 
 
 def _in_arithmetic(e: Emitter, function: str, x: Value, alpha: float, beta: float, name: str) -> Value:
@@ -79,7 +77,13 @@ def _in_arithmetic(e: Emitter, function: str, x: Value, alpha: float, beta: floa
             tail = e.op("Log", [affine(e, fall, 1.0, 1.0, f"{name}_sum")], f"{name}_log")
             return e.op("Add", [at_least(e, x, 0.0, f"{name}_above"), tail], name)
         case _:  # Sigmoid and Relu are there for every type and opset
-            return e.op(function, [x], name)
+            return e.op(function, [_bounded(e, function, x, name)], name)
+
+
+def _bounded(e: Emitter, function: str, x: Value, name: str) -> Value:
+    """Return what a function is of, behind a Clip that changes nothing where the vocabulary asks for one."""
+    bound = e.vocabulary.bound_of(function)
+    return x if bound is None else clip(e, x, bound, f"{name}_bounded")
 
 
 def tanh(e: Emitter, x: Value, name: str) -> Value:
@@ -87,10 +91,8 @@ def tanh(e: Emitter, x: Value, name: str) -> Value:
 
     Where, as in OpenCV 5, Tanh is NaN from 45 on: ``2 · sigmoid(2x) - 1``, or of what is bounded, which is the same.
     """
-    if e.vocabulary.bounded_tanh:
-        return e.op("Tanh", [clip(e, x, TANH_IS_ONE, f"{name}_bounded")], name)
     if "Tanh" not in e.vocabulary.forbidden:
-        return e.op("Tanh", [x], name)
+        return e.op("Tanh", [_bounded(e, "Tanh", x, name)], name)
     half = e.op("Sigmoid", [affine(e, x, 2.0, 0.0, f"{name}_twice")], f"{name}_half")
     return affine(e, half, 2.0, -1.0, name)
 
