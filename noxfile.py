@@ -313,7 +313,7 @@ def frameworks(session: nox.Session, name: str) -> None:
 TORCH = ["torch==2.13.0", "onnxscript>=0.5.4"]
 REAL_MODELS = {
     "as_they_ship": [],  # and those that nothing but numpy is needed for; they are marked packages
-    "madmom": ["scipy"],  # its wheel is for Python 3.11 alone
+    "madmom": ["scipy", "mido"],  # its wheel is for Python 3.11 alone
     "torch": [*TORCH, "gru-qat==0.5.0", "mingru-pytorch==0.2.1"],
     "lookalikes": [*TORCH, "torchrecurrent==0.2.5", "torch-geometric==2.8.1"],
     "reinforcement": [*TORCH, "rsl-rl-lib==5.5.1", "torchrl==0.14.0"],

@@ -138,9 +138,23 @@ class TestTargets:
         case = _plain(opset=21)
         with pytest.raises(gru_lower.Remaining) as caught:
             call(case.model(), target="onnx2torch", verify=False)
-        assert "needs Reshape here, which may not be written" in caught.value.message
+        assert "needs Reshape and Unsqueeze here, which may not be written" in caught.value.message
         assert caught.value.hint == "add opset=17"
         hold(case, call(case.model(), target="onnx2torch", opset=17).model)
+
+    @pytest.mark.parametrize("opset", [13, 23])
+    def test_an_opset_that_would_lead_to_another_refusal_is_no_hint(self, opset: int) -> None:
+        case = _plain(opset=opset, activations=["Sigmoid", "Elu"])
+        with pytest.raises(gru_lower.Remaining) as caught:
+            gru_lower.lower(case.model(), target="ezkl", verify=False)
+        assert "needs Max here, which may not be written" in caught.value.message
+        assert caught.value.hint == "use another target: gru-lower targets lists them"
+
+    def test_clip_is_had_without_the_operator(self) -> None:
+        case = _plain(clip=0.3)
+        result = gru_lower.lower(case.model(), target="jaxonnxruntime")
+        assert "Clip" not in op_types(result.model)
+        hold(case, result.model)
 
     def test_a_batch_that_only_another_input_tells_is_to_be_fixed(self) -> None:
         case = _plain(initial_h=True, static=False, constants=WEIGHTS | {"initial_h"})

@@ -12,6 +12,7 @@ from gru_lower.rewriting.assumed_lengths import POSITIVE
 from gru_lower.rewriting.target_options import opset_of
 from gru_lower.targets import read_profile
 from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
+from gru_lower.targets.helpful_flags import NOTHING_ELSE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,10 +47,12 @@ def find_remaining(model: Model, target: str, said: Sequence[Diagnostic], assume
             code, reason = GRU, kept.get((each.scope, output_of(each.site)))
             message += f", and {reason.message}" if reason else ""
             hint = reason.hint if reason and "--form auto" in reason.hint else hint
-            if profile.unwritten(opset_of(model)) - profile.unwritten(profile.best_opset):
-                convert = f"--opset {profile.best_opset}"
-                hint = f"add {convert}" if reason and reason.code == "GL307" else hint
-                hint = f"{hint} {convert}" if hint.startswith("add --fix-dim") else hint
+            convert = f"--opset {profile.best_opset}"
+            if reason and reason.code == "GL307" and (convert in reason.hint or hint == f"add {convert}"):
+                hint = f"add {convert}" if convert in reason.hint else NOTHING_ELSE
+            elif hint.startswith("add --fix-dim") and convert not in hint:
+                more = profile.unwritten(opset_of(model)) - profile.unwritten(profile.best_opset)
+                hint = f"{hint} {convert}" if more else hint
         found.append(diagnostic(code, message, scope=each.scope, node=each.site, hint=hint))
     return found
 

@@ -32,12 +32,14 @@ class Choice:
         form: ``"scan"``, ``"loop"``, ``"unroll"``, ``"step"``, or ``""`` for none.
         reason: Why, in a few words.
         code: The diagnostic code where there is no form.
+        lacking: The operators that the form needs and that may not be written, where that is why.
 
     """
 
     form: str
     reason: str
     code: str | None = None
+    lacking: tuple[str, ...] = ()
 
 
 def choose_form(spec: GruSpec, opset: int, wanted: str, allowed: Sequence[str] = FORMS[1:]) -> Choice:

@@ -135,7 +135,7 @@ class LowerGru(Pass):
                 )
             )
             if isinstance(replacement, Choice):
-                result.diagnostics.append(_kept(site, self.options, replacement))
+                result.diagnostics.append(_kept(site, self.options, replacement, opset=scope.opset))
                 continue
             _enter(site, self.action, choice.form, spec, replacement, ctx)
             if choice.form == "unroll":
@@ -203,7 +203,9 @@ def _told_batch(scope: Scope, spec: GruSpec, facts: Facts) -> dict[tuple[str, st
     return {(scope.path, symbol): spec.batch_size} if isinstance(symbol, str) and spec.batch_size is not None else {}
 
 
-def _kept(site: Site, options: LowerOptions, choice: Choice | None = None, *, auto_serves: bool = True) -> Diagnostic:
+def _kept(
+    site: Site, options: LowerOptions, choice: Choice | None = None, *, auto_serves: bool = True, opset: int = 0
+) -> Diagnostic:
     """Return why a GRU was kept, with a hint at an option that is not in use.
 
     Args:
@@ -211,6 +213,7 @@ def _kept(site: Site, options: LowerOptions, choice: Choice | None = None, *, au
         options: The pass's.
         choice: Another reason to enter, if there is one.
         auto_serves: Whether some form serves, or the node itself, if the form is left open.
+        opset: The scope's, where an operator is lacking.
 
     """
     if choice is not None:
@@ -220,6 +223,16 @@ def _kept(site: Site, options: LowerOptions, choice: Choice | None = None, *, au
         hint = "use --form auto, or another target" if auto_serves else "use another target"
     elif site.code in ("GL302", "GL303", "GL304") and options.target:
         hint = "leave the form to --form auto" if auto_serves else "use another target"
-    elif site.code == "GL307" and options.form == "auto" and options.target:
-        hint = "use another target"
+    elif site.code == "GL307" and options.target:
+        served = _opset_that_serves(choice, options, opset)
+        hint = served or ("use another target" if options.form == "auto" else None)
     return diagnostic(site.code or "GL901", site.message, scope=site.scope, node=site.site, hint=hint)
+
+
+def _opset_that_serves(choice: Choice | None, options: LowerOptions, opset: int) -> str | None:
+    """Return a hint at a target's best opset, if all that is lacking in this one may be written there."""
+    target = profile_of(options.target)
+    if choice is None or target is None:
+        return None
+    gained = target.unwritten(opset) - target.unwritten(target.best_opset)
+    return f"add --opset {target.best_opset}" if gained.issuperset(choice.lacking) else None

@@ -162,7 +162,8 @@ def write_replacement(
         op_types = Counter(op_types_of(edit.nodes))
     lacking = v.vocabulary.lacking(op_types)
     if lacking:
-        return Choice("", f"form {form} needs {lacking[0]} here, which may not be written", "GL307")
+        needed = " and ".join(filter(None, (", ".join(lacking[:-1]), lacking[-1])))
+        return Choice("", f"form {form} needs {needed} here, which may not be written", "GL307", tuple(lacking))
     weights_of_site.add()
     with_shared = [*edit.initializers, *weights_of_site.constants]
     change = Change(spec, spec.narrowed(node), edit.nodes, with_shared, constants, _opsets(v, scope)) if runs else None

@@ -25,7 +25,7 @@ def clipped_activation(e: Emitter, fn: Activation, x: Value, bound: float | None
 
 def clip(e: Emitter, x: Value, bound: float, name: str) -> Value:
     """Bound every element to [-bound, bound]."""
-    if e.elem_type == TensorProto.DOUBLE:
+    if e.elem_type == TensorProto.DOUBLE or "Clip" in e.vocabulary.forbidden:
         return at_most(e, at_least(e, x, -bound, f"{name}_above"), bound, name)
     if e.opset < CLIP_INPUTS:
         return e.op("Clip", [x], name, min=-bound, max=bound)
