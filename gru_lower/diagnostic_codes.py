@@ -359,6 +359,7 @@ CODES: dict[str, Code] = {
         "gru-lower stream makes the state an input and an output",
     ),
     "GL866": Code("warning", "sequence_lens is gone", "hand in the frames of a sequence only, and none of its padding"),
+    "GL867": Code("error", "More frames would be kept than a stream can hold", "see whether so many are meant"),
     "GL869": Code("error", "What a streamed model says of itself cannot be read", "stream the model again"),
     "GL901": Code("error", "gru-lower itself failed", "please report it with the model, or a part of it"),
     "GL950": Code("error", "No model matches", "see what lies there; ** stands for any number of folders"),

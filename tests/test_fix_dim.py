@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
 from gru_lower.cli.main import run as command
+from gru_lower.graph.shape_inference import infer
 from lowering import run
 
 if TYPE_CHECKING:
@@ -208,6 +209,13 @@ def test_a_declared_length_that_cannot_be_told_stays() -> None:
 def test_where_nothing_is_fixed_a_stale_length_stays() -> None:
     result = gru_lower.lower(traced(), verify=False)
     assert result.model.graph.output[0].type.tensor_type.shape.dim[0].dim_value == 7
+
+
+def test_what_is_not_inferred_keeps_nothing_else_from_being() -> None:
+    nodes = [helper.make_node("SplitToSequence", ["X"], ["steps"], keepdims=0), helper.make_node("Neg", ["X"], ["Y"])]
+    given = model([*nodes, gru(y="Z")], {}, outputs=[info("Y", None), info("Z", [None] * 4)])
+    assert "Y" in infer(given)["main"]
+    assert infer(given)["main"]["Y"].type.tensor_type.HasField("shape")
 
 
 def test_steps_in_a_list_are_not_taken_for_a_contradiction() -> None:

@@ -6,14 +6,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
-from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper
+from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 import gru_lower
 import zoo
 from gru_lower.cli import parse_values
 from gru_lower.cli.main import run
-from gru_lower.graph import onnx_calls, onnx_functions
+from gru_lower.graph import budget, onnx_calls, onnx_functions
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model
 from gru_lower.graph.scopes import walk
@@ -227,3 +228,81 @@ def test_types_that_are_no_tensors_are_not_plain() -> None:
     model.graph.value_info.append(value)
     assert not is_plain(model)
     assert isinstance(model.graph, GraphProto)
+
+
+def in_turns(turns: int) -> ModelProto:
+    """Return a model of a convolution and a Slice behind it, again and again; all of it fits."""
+    graph = helper.make_graph(
+        [],
+        "turns",
+        [helper.make_tensor_value_info("v0", TensorProto.FLOAT, [1, 2, 90])],
+        [helper.make_tensor_value_info(f"v{turns}", TensorProto.FLOAT, None)],
+        [
+            numpy_helper.from_array(np.ones((2, 2, 3), np.float32), "w"),
+            *(numpy_helper.from_array(np.array([number], np.int64), f"n{number}") for number in (1, 2, 80)),
+        ],
+    )
+    for turn in range(turns):
+        graph.node.append(helper.make_node("Conv", [f"v{turn}", "w"], [f"c{turn}"], kernel_shape=[3]))
+        graph.node.append(helper.make_node("Slice", [f"c{turn}", "n1", "n80", "n2"], [f"v{turn + 1}"]))
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_slices_behind_windows_are_inferred_when_what_is_before_them_is_known(
+    monkeypatch: pytest.MonkeyPatch, started: list[str]
+) -> None:
+    seen: list[int] = []
+    infer = onnx_functions.FUNCTIONS["infer"]
+
+    def noting(model: ModelProto, number: int) -> ModelProto:
+        seen.append(sum(node.op_type == "Slice" and not node.domain for node in model.graph.node))
+        return infer(model, number)
+
+    monkeypatch.setitem(onnx_functions.FUNCTIONS, "infer", noting)
+    found = onnx_calls.call("infer", in_turns(2))
+    assert seen == [0, 1, 2]
+    assert [dim.dim_value for dim in found.graph.output[0].type.tensor_type.shape.dim] == [1, 2, 76]
+    assert not started
+    onnx_calls.call("infer", in_turns(9))
+    assert started == ["infer"]
+
+
+def test_an_axis_of_negative_length_is_no_matter_for_this_process(
+    monkeypatch: pytest.MonkeyPatch, started: list[str]
+) -> None:
+    answer = in_turns(1)
+    answer.graph.value_info.append(helper.make_tensor_value_info("c0", TensorProto.FLOAT, [1, 2, 3]))
+    answer.graph.value_info[0].type.tensor_type.shape.dim[2].dim_value = -3
+    monkeypatch.setitem(onnx_functions.FUNCTIONS, "infer", lambda _model, _number: answer)
+    onnx_calls.call("infer", in_turns(1))
+    assert started == ["infer"]
+
+
+SIZED = {
+    "Pad": (np.array([0, 0, -1, 0, 0, 0]), {}),
+    "Split": (np.array([-1, 91]), {"axis": 2}),
+    "TopK": (np.array([-1]), {}),
+    "Expand": (np.array([-1]), {}),
+}
+
+
+@pytest.mark.parametrize("op_type", SIZED)
+def test_a_negative_size_in_front_of_a_slice_is_no_matter_for_this_process(op_type: str, started: list[str]) -> None:
+    size, attributes = SIZED[op_type]
+    model = in_turns(0)
+    model.graph.initializer.append(numpy_helper.from_array(size.astype(np.int64), "size"))
+    outputs = ["a", "b"] if op_type in ("Split", "TopK") else ["a"]
+    model.graph.node.append(helper.make_node(op_type, ["v0", "size"], outputs, **attributes))
+    onnx_calls.call("infer", model)
+    assert not started
+    model.graph.node.append(helper.make_node("Slice", ["w", "n1", "n80", "n2"], ["cut"]))  # which is another's
+    onnx_calls.call("infer", model)
+    assert started == ["infer"]
+
+
+def test_calls_that_do_not_come_back_share_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = budget.begin(lambda: 0)
+    spent.process_seconds = 0.0
+    monkeypatch.setattr(onnx_calls.subprocess, "run", pytest.fail)
+    with pytest.raises(onnx_calls.OnnxRefusalError, match="all the time"):
+        onnx_calls.call("infer", beside_a_gru(helper.make_node("NonZero", ["X"], ["p"])))

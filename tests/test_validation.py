@@ -10,6 +10,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, helper
 import zoo
 from gru_lower import interop
 from gru_lower.errors import InvalidModel
+from gru_lower.graph.external_data import TRANSPOSED
 from gru_lower.graph.validation.validate_model import validate_model
 
 if TYPE_CHECKING:
@@ -214,3 +215,20 @@ def test_bodies_are_nested_no_deeper_than_a_file_can_hold() -> None:
             graph.output.add(name="q")
     with pytest.raises(InvalidModel, match="nested"):
         validate_model(model)
+
+
+@pytest.mark.parametrize("op_type", ["GRU", "Softmax", "Special"])
+def test_a_graph_has_no_parameters_to_refer_to(op_type: str) -> None:
+    node = helper.make_node(op_type, ["X", "W", "R"] if op_type == "GRU" else ["X"], ["p"])
+    node.attribute.append(AttributeProto(name="axis", ref_attr_name="alpha", type=AttributeProto.INT))
+    with pytest.raises(InvalidModel, match="refers to a function's"):
+        validate_model(beside_a_gru(node))
+
+
+def test_a_mark_of_our_own_is_refused() -> None:
+    tensor = zoo.external_tensor("c", (3, 2), FLOAT, location="w.bin", offset=0, length=24)
+    validate_model(beside_a_gru(initializers=(tensor,)))
+    tensor.external_data.add(key=TRANSPOSED, value="2,3")
+    with pytest.raises(InvalidModel, match=r"gru-lower's own") as caught:
+        validate_model(beside_a_gru(initializers=(tensor,)))
+    assert caught.value.code == "GL006"

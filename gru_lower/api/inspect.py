@@ -8,8 +8,10 @@ from gru_lower import interop
 from gru_lower.api.comparison_options import MemoryOption, OneModel
 from gru_lower.api.public_call import public_call
 from gru_lower.diagnostics import diagnostic
+from gru_lower.errors import FOREIGN_FAILURES
 from gru_lower.graph import budget, external_data
 from gru_lower.graph.facts import Facts
+from gru_lower.graph.odd_models import refusal_of
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.graph.undefined_values import UNDEFINED, undefined_values
 from gru_lower.gru.parse_node import parse
@@ -60,9 +62,20 @@ def inspect_source(source: interop.Source) -> Report:
     report.diagnostics += undefined
     if not undefined:  # else it is not known what hangs on what
         fused = _add_decomposed(report, model)
-        report.streaming = survey(model if fused is None else fused)
+        _add_streaming(report, model if fused is None else fused)
     report.diagnostics += budget.notes()
     return report
+
+
+def _add_streaming(report: Report, model: Model) -> None:
+    """Add whether the model could run frame by frame, as far as it can be told of an odd one."""
+    try:
+        report.streaming = survey(model)
+    except FOREIGN_FAILURES as error:
+        refusal = refusal_of(error)
+        if refusal is None:
+            raise
+        report.diagnostics.append(diagnostic("GL018", f"whether it can be streamed is not known: {refusal.message}"))
 
 
 def _add_nodes(report: Report, model: Model) -> None:

@@ -23,6 +23,8 @@ RATIO = 8
 """How many more for each byte of the model."""
 SECONDS = 20.0
 """How long computing may take."""
+SECONDS_IN_PROCESSES = 40.0
+"""How long calls of onnx in processes of their own may take."""
 MOST_ELEMENTS = 1 << 28
 """How many elements one result may have."""
 
@@ -40,6 +42,7 @@ class Budget:
     Attributes:
         exceeded: What was not computed, a line each.
         ended: What calls of onnx in a process of its own ended with, where they did not come back.
+        process_seconds: How long such calls may still take, all together.
 
     """
 
@@ -50,6 +53,7 @@ class Budget:
         self._seconds = SECONDS
         self.exceeded: list[str] = []
         self.ended: list[str] = []
+        self.process_seconds = SECONDS_IN_PROCESSES
 
     def spend(self, elements: int, itemsize: int = 8, what: str = "a value") -> None:
         """Take the bytes of a result, before it is made.

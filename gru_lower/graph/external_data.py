@@ -94,6 +94,11 @@ def transposed_view(matrix: onnx.TensorProto) -> onnx.TensorProto:
     return found
 
 
+def is_marked(tensor: onnx.TensorProto) -> bool:
+    """Whether a tensor is marked as the transposed of what is in the file."""
+    return any(entry.key == TRANSPOSED for entry in tensor.external_data)
+
+
 def dims_before(tensor: onnx.TensorProto) -> tuple[int, int] | None:
     """Return [rows, columns] of the matrix that a marked view is the transposed of, ``None`` for any other tensor."""
     for entry in tensor.external_data if is_external(tensor) else ():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from google.protobuf.message import DecodeError, EncodeError
 from gru_lower.errors import Unsupported
 from gru_lower.graph import budget
 from gru_lower.graph.onnx_functions import FUNCTIONS, REFUSALS
+from gru_lower.graph.validation.negative_dims import keeps_dims_positive
 from gru_lower.graph.validation.plain_graphs import has_few_calls, is_plain
 from gru_lower.isolation.chosen_memory import chosen_memory
 from gru_lower.isolation.environment import environment
@@ -58,7 +60,8 @@ def call(name: Name, model: onnx.ModelProto, number: int = 0) -> onnx.ModelProto
     """
     if is_plain(model):
         try:
-            return FUNCTIONS[name](model, number)
+            if name == "inline" or keeps_dims_positive(model, lambda graph: FUNCTIONS["infer"](graph, 0)):
+                return FUNCTIONS[name](model, number)
         except REFUSALS as error:
             raise OnnxRefusalError(str(error)) from error
     try:
@@ -85,20 +88,26 @@ def call(name: Name, model: onnx.ModelProto, number: int = 0) -> onnx.ModelProto
 def _asked(name: str, number: int, raw: bytes) -> bytes:
     """Return the answer of a process."""
     command = [*COMMAND, name, str(number), str(chosen_memory())]
+    spent, start = budget.current(), time.monotonic()
+    seconds = min(SECONDS, spent.process_seconds)
+    if seconds <= 0:
+        return b"Xonnx was not asked again: earlier calls took all the time there is"
     try:
         done = subprocess.run(
             command,
             input=raw,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
+            timeout=seconds,
             env=environment(),
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"Xonnx did not answer within {SECONDS:g} s".encode()
+        return f"Xonnx did not answer within {seconds:g} s".encode()
     except OSError as error:
         return f"Xthe process cannot be started ({error.strerror or error})".encode()
+    finally:
+        spent.process_seconds -= time.monotonic() - start
     if done.returncode or not done.stdout:
         return f"Xonnx did not survive the model (exit status {done.returncode})".encode()
     return done.stdout

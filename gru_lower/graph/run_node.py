@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import checker, defs, helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from gru_lower.errors import FOREIGN_FAILURES
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from onnx import NodeProto
 
     Array = np.ndarray[Any, np.dtype[Any]]
+
+ONNX_FAILURES = (*FOREIGN_FAILURES, defs.SchemaError, checker.ValidationError, shape_inference.InferenceError)
 
 
 class CannotComputeError(ValueError):
@@ -53,7 +55,7 @@ def evaluate_node(
         spent.spend(_elements_within(node, inputs, limit), what=f"what {node.op_type} puts out")
         with spent.timed(), np.errstate(all="ignore"):
             results: Any = ReferenceEvaluator(model).run(None, feeds)
-    except (*FOREIGN_FAILURES, budget.OverBudgetError) as error:
+    except (*ONNX_FAILURES, budget.OverBudgetError) as error:
         raise CannotComputeError(f"{node.op_type} cannot be computed: {' '.join(str(error).split())}") from error
     return [np.asarray(result) for result in results]
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Table = dict[str, dict[str, ValueInfoProto]]
 """By scope path, the types of values by name."""
 UNKNOWN_DOMAIN = "gru_lower.unknown"
+UNKNOWN = helper.make_opsetid(UNKNOWN_DOMAIN, 1)
+"""Without its import, nodes of a domain are not passed by: nothing of the model is inferred."""
 MOST_ENTERED, DEEPEST_ENTERED = 20_000, 64
 """How many nodes functions may be, written out at every call, and how deep calls may be nested."""
 MOST_IN_PROCESSES = 16
@@ -82,7 +84,7 @@ def _forget_declared_shapes(skeleton: onnx.ModelProto) -> None:
 def _skeleton(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Copy a model without the bytes of its large tensors, which shape inference does not need."""
     skeleton = onnx.ModelProto(ir_version=proto.ir_version)
-    skeleton.opset_import.extend(proto.opset_import)
+    skeleton.opset_import.extend([*proto.opset_import, UNKNOWN])
     _strip_graph(proto.graph, skeleton.graph)
     for function in proto.functions:
         copy = skeleton.functions.add()
@@ -93,7 +95,8 @@ def _skeleton(proto: onnx.ModelProto) -> onnx.ModelProto:
         copy.output.extend(function.output)
         copy.attribute.extend(function.attribute)
         copy.attribute_proto.extend(function.attribute_proto)
-        copy.opset_import.extend(function.opset_import)
+        if function.opset_import:  # else it is the model's
+            copy.opset_import.extend([*function.opset_import, UNKNOWN])
         _strip_nodes(function.node, copy)
     return skeleton
 

@@ -224,10 +224,10 @@ def read(text: str) -> StreamDescription:
 
 def write(description: StreamDescription, proto: onnx.ModelProto) -> None:
     """Put a description into a model's metadata, in place of one that is there."""
-    kept = [(entry.key, entry.value) for entry in proto.metadata_props if entry.key != KEY]
+    kept = [entry for entry in proto.metadata_props if entry.key != KEY]
     del proto.metadata_props[:]
-    for key, value in [*kept, (KEY, json.dumps(description.to_json(), separators=(",", ":")))]:
-        proto.metadata_props.add(key=key, value=value)
+    proto.metadata_props.extend(kept)
+    proto.metadata_props.add(key=KEY, value=json.dumps(description.to_json(), separators=(",", ":")))
 
 
 def size_of(dim: int | str, sizes: Mapping[str, int]) -> int:

@@ -71,6 +71,7 @@ class ConvertOpset(Pass):
         if main.opset == self.options.to:
             return result
         _check_convertible(main.opset, self.options.to)
+        _import_once(model.proto)
         functions = _inline_functions(model, self.options.to)
         dequantise_what_is_too_new(model, self.options.to)
         annotations = SetAsideAnnotations(model.proto)
@@ -91,6 +92,15 @@ class ConvertOpset(Pass):
         model.proto.CopyFrom(converted)
         model.modified = result.modified = True
         return result
+
+
+def _import_once(proto: onnx.ModelProto) -> None:
+    """Leave one import of ONNX's own domain where the same one is there several times: the converter changes one."""
+    imports = {"" if each.domain in ONNX_DOMAINS else each.domain: each for each in reversed(proto.opset_import)}
+    if len(imports) < len(proto.opset_import):
+        kept = list(reversed(imports.values()))
+        del proto.opset_import[:]
+        proto.opset_import.extend(kept)
 
 
 def _convert(model: Model, nodes: SetAsideNodes, to: int) -> onnx.ModelProto:

@@ -12,6 +12,7 @@ import onnx
 from onnx import GraphProto
 
 from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.wire_format import delimited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 CONSTANTS, VALUES = "constants", "values"
 FIELDS = ("doc_string", "metadata_props", "quantization_annotation", "sparse_initializer", "training_info")
+TEXT = (str, bytes)
+"""What protobuf hands a text out as: bytes where it is no UTF-8, which it takes back in a message alone."""
 CALLED = {
     "doc_string": "doc_strings",
     "quantization_annotation": "quantization annotations",
@@ -62,7 +65,7 @@ class SetAsideAnnotations:
         for key, held in self._held.items():
             for field, value in held.items():
                 if key not in things and key[1] not in {CONSTANTS, VALUES}:
-                    lost[_name(field, key[1])] += 1 if isinstance(value, str) else len(value)
+                    lost[_name(field, key[1])] += 1 if isinstance(value, TEXT) else len(value)
                 elif key in things and field not in _annotations(things[key]):
                     _write(things[key], field, value)
         return lost
@@ -86,14 +89,16 @@ def _things(model: onnx.ModelProto) -> Iterator[tuple[Key, Message]]:
 def _annotations(thing: Message) -> dict[str, Any]:
     """Return the fields that are no part of what is computed."""
     return {
-        field.name: value if isinstance(value, str) else list(value)
+        field.name: value if isinstance(value, TEXT) else list(value)
         for field, value in thing.ListFields()
         if field.name in FIELDS
     }
 
 
 def _write(thing: Message, field: str, value: Any) -> None:  # noqa: ANN401 - a text, or messages of any type
-    if isinstance(value, str):
+    if isinstance(value, bytes):
+        thing.MergeFromString(delimited(thing.DESCRIPTOR.fields_by_name[field].number, len(value)) + value)
+    elif isinstance(value, str):
         setattr(thing, field, value)
     else:
         getattr(thing, field).extend(value)

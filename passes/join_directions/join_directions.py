@@ -100,15 +100,18 @@ class _Scope:
         node = self.scope.nodes[index]
         axis = next(a.i for a in node.attribute if a.name == "axis")
         same = (first.output, first.axes) == (second.output, second.axes) and not first.flipped and not second.flipped
-        if not same or first.axes[axis] != ("D" if "D" in first.axes else "H"):
+        if not same or not -len(first.axes) <= axis < len(first.axes):
+            return None
+        if first.axes[axis] != ("D" if "D" in first.axes else "H"):
             return None
         axes, name, gone = first.axes, node.output[0], {index}
         readers = [i for i, other in enumerate(self.scope.nodes) if name in other.input]
         if len(readers) == 1 and self.scope.uses[name] == 1 and is_onnx(self.scope.nodes[readers[0]], "Transpose"):
             other = self.scope.nodes[readers[0]]
             perm = next((list(a.ints) for a in other.attribute if a.name == "perm"), list(reversed(range(len(axes)))))
-            axes, name = tuple(axes[place] for place in perm), other.output[0]
-            gone.add(readers[0])
+            if sorted(perm) == list(range(len(axes))):
+                axes, name = tuple(axes[place] for place in perm), other.output[0]
+                gone.add(readers[0])
         return Join(first.output, axes, name, frozenset(gone))
 
     def _can_join(self, one: GruSpec, other: GruSpec) -> bool:

@@ -115,6 +115,8 @@ def least_chunk(scope: Scope, facts: Facts, times: Mapping[str, int], tried: Str
         if factor == 1:
             return chunk
         chunk *= factor
+        if chunk > MAX_CHUNK:
+            break
         tried = stream_graph(scope, facts, dims, times, chunk)
     return None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.stream.masks import Masks
+from gru_lower.passes.stream.refusal import refuse_many
 from gru_lower.passes.stream.writer import dtype_of
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ class KeptFrames(Masks):
 
     def keep(self, timed: Timed, frames: int, first: Array | float, local: str) -> tuple[str, str]:
         """Add a state of so many frames of a value; return its input, and the output its next value goes to."""
+        refuse_many(frames)
         dims = [*timed.dims]
         dims[timed.axis] = frames
         return self.write.state(local, timed.elem_type, dims, first)
 
     def first_frames(self, timed: Timed, begin: int, frames: int, fill: float) -> Array | float:
         """Return what the frames from a number on are before the first push: history, and ``fill`` below 0."""
+        refuse_many(frames)
         if timed.history is None:
             return fill
         outside = max(0, -begin)

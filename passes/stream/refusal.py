@@ -32,3 +32,18 @@ class WantsChunk(Refused):
         """Keep the factor: the least chunk is found by trying."""
         super().__init__("GL856", reason)
         self.multiple = multiple
+
+
+MOST_FRAMES = 1 << 20
+"""How many frames one value may keep, or hand over in a push: no stream has more, and each is a row of numbers."""
+
+
+def refuse_many(frames: int) -> None:
+    """Refuse a node that would keep so many frames.
+
+    Raises:
+        Refused: They are too many.
+
+    """
+    if abs(frames) > MOST_FRAMES:
+        raise Refused("GL867", f"{abs(frames)} frames would be kept for it, and no more than {MOST_FRAMES} are")

@@ -82,7 +82,7 @@ class SizedNodes:
             if name not in fed:
                 self.shapes[name], self.types[name] = tuple(tensor.dims), tensor.data_type
         for node in scope.nodes:
-            if is_onnx(node, "Constant"):
+            if is_onnx(node, "Constant") and node.output:
                 self._keep(node.output[0], facts.array(scope, node.output[0]))
         self.nodes = [
             self._read(scope, facts, index, node)

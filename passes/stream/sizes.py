@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import checker, defs, helper, numpy_helper, shape_inference
-from onnx.reference import ReferenceEvaluator
+from onnx import helper, numpy_helper
 
+from gru_lower.graph.infer_node import DoesNotFitError, infer_node
+from gru_lower.graph.run_node import run_node
 from gru_lower.graph.scopes import subgraphs
 from gru_lower.passes.stream.sized_nodes import SMALL, sized_nodes
 
@@ -25,11 +26,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 UNTOUCHED = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 
-REFUSALS = (
-    *(RuntimeError, ValueError, TypeError, KeyError),
-    *(defs.SchemaError, shape_inference.InferenceError, checker.ValidationError),
-)
-"""What onnx raises where an operator does not take what it is given."""
+LONGEST = 1 << 40
+"""The longest axis that is worked with: no model runs on one, and products of such lengths are numbers all the same."""
 
 
 class Sizes:
@@ -50,7 +48,6 @@ class Sizes:
         self.types: dict[str, int] = dict(self._nodes.types)
         self.values: dict[str, Array] = dict(self._nodes.values)
         self.failed: int | None = None
-        self._opsets = [helper.make_opsetid(domain, version) for domain, version in scope.opsets.items()]
         types, shapes = self.types, self.shapes
         computed: set[str] = set()
         for node in self._nodes.nodes:
@@ -63,7 +60,7 @@ class Sizes:
     def steps(self, recurrence: NodeProto) -> int | None:
         """Return how many steps a GRU, LSTM or RNN takes, ``None`` where that is not known."""
         batch_major = any(each.name == "layout" and each.i for each in recurrence.attribute)
-        shape = self.shapes.get(recurrence.input[0], ())
+        shape = self.shapes.get(next(iter(recurrence.input), ""), ())
         return shape[batch_major] if len(shape) > batch_major else None
 
     def value(self, name: str) -> Array | None:
@@ -123,6 +120,8 @@ class Sizes:
             return []
         inputs = [self._small(name) if name else None for name in node.input]
         read = {name: (self.types.get(name, 1), self.shapes[name]) for name in node.input if name}
+        if any(dim > LONGEST for _, dims in read.values() for dim in dims):
+            return None
         protos = {like: helper.make_tensor_type_proto(*like) for like in set(read.values())}
         types = {name: protos[like] for name, like in read.items()}
         data = {
@@ -131,11 +130,8 @@ class Sizes:
             if value is not None
         }
         try:
-            schema = defs.get_schema(node.op_type, self._scope.opset, "")
-            found = shape_inference.infer_node_outputs(
-                schema, node, types, data, opset_imports=self._opsets, ir_version=self._scope.ir_version
-            )
-        except REFUSALS:
+            found = infer_node(node, types, data, self._scope.opsets, self._scope.ir_version)
+        except DoesNotFitError:
             return None
         return [_told(found.get(name)) for name in node.output if name]
 
@@ -162,7 +158,7 @@ def _shape(node: NodeProto, dims: tuple[int, ...]) -> Array:
 
 
 def compute(node: NodeProto, values: Sequence[Array], opsets: Mapping[str, int]) -> list[Array] | None:
-    """Compute one node by onnx's reference implementation, ``None`` where it cannot be.
+    """Compute one node within the model's budget, ``None`` where that cannot be.
 
     Args:
         node: The node.
@@ -170,18 +166,5 @@ def compute(node: NodeProto, values: Sequence[Array], opsets: Mapping[str, int])
         opsets: The model's.
 
     """
-    names = [name for name in node.input if name]
-    feeds = dict(zip(names, values, strict=True))
-    graph = helper.make_graph(
-        [node],
-        "node",
-        [onnx.ValueInfoProto(name=name) for name in feeds],
-        [onnx.ValueInfoProto(name=name) for name in node.output if name],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in opsets.items()])
-    try:
-        with np.errstate(all="ignore"):
-            results = ReferenceEvaluator(model).run(None, feeds)
-    except Exception:  # noqa: BLE001 - whatever the reference raises, the node is then left to run
-        return None
-    return [np.asarray(result) for result in results]
+    given = iter(values)
+    return run_node(node, [next(given) if name else None for name in node.input], opsets)

@@ -15,6 +15,7 @@ from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.stream.context_window import stream_by_windows
 from gru_lower.passes.stream.find_time import find_and_stream, least_chunk, spelled
 from gru_lower.passes.stream.prepare import prepare
+from gru_lower.passes.stream.refusal import MOST_FRAMES
 from gru_lower.passes.stream.write_model import put_in_place, written_model
 from gru_lower.streaming import description
 from gru_lower.verification.sites.site import Site
@@ -74,6 +75,13 @@ class Stream(Pass):
         wanted = read_times(options.time)
         if options.chunk < 1:
             raise Unsupported("--chunk: a push takes at least one frame", code="GL008", hint="use 1 or more")
+        for flag, frames in (("--chunk", options.chunk), ("--context", options.context)):
+            if frames > MOST_FRAMES:
+                raise Unsupported(
+                    f"{flag} {frames}: no value keeps more than {MOST_FRAMES} frames",
+                    code="GL867",
+                    hint="hand in fewer at once",
+                )
         prepare(model)
         scope = next(iter(walk(model.proto)))
         if scope.opset < OLDEST:

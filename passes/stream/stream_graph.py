@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnx import TensorProto, numpy_helper
 
-from gru_lower.errors import FOREIGN_FAILURES
+from gru_lower.errors import FOREIGN_FAILURES, Unsupported
 from gru_lower.graph.scopes import is_onnx, node_uses
 from gru_lower.passes.stream.counters import TooFar
 from gru_lower.passes.stream.from_lengths import from_lengths
@@ -95,13 +96,20 @@ def stream_graph(scope: Scope, facts: Facts, dims: InputDims, times: Mapping[str
         times: The axis of time, by input.
         chunk: How many frames a push takes.
 
+    Raises:
+        Unsupported: So many frames cannot be counted.
+
     """
     known = Known(scope, facts, dims, times)
     kind = _float_type(scope, known, times)
-    try:
-        return _run(scope, known, dims, times, chunk, kind)
-    except TooFar:
-        return _run(scope, known, dims, times, chunk, TensorProto.FLOAT)
+    for wanted in dict.fromkeys((kind, int(TensorProto.FLOAT))):
+        with suppress(TooFar):
+            return _run(scope, known, dims, times, chunk, wanted)
+    raise Unsupported(
+        "frames would be counted farther than float32 tells whole numbers apart",
+        code="GL867",
+        hint="hand in fewer frames at once with --chunk",
+    )
 
 
 def _run(scope: Scope, known: Known, dims: InputDims, times: Mapping[str, int], chunk: int, kind: int) -> StreamedGraph:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.stream.counters import Counters
-from gru_lower.passes.stream.refusal import Refused, WantsChunk
+from gru_lower.passes.stream.refusal import Refused, WantsChunk, refuse_many
 from gru_lower.passes.stream.timing import Timed
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class StreamedValues:
 
         Raises:
             WantsChunk: Not a whole number.
+            Refused: Too many to be handed over at once.
 
         """
         rate = timed.rate
@@ -114,6 +115,7 @@ class StreamedValues:
         if rest:
             multiple = (self.chunk * rate).denominator
             raise WantsChunk(multiple, f"it has one frame for every {1 / rate} frames of the inputs")
+        refuse_many(found)
         return found
 
     def frames_at(self, timed: Timed) -> int:
@@ -140,6 +142,7 @@ class StreamedValues:
         found = like.named(name, axis=axis, dims=tuple(dims), elem_type=self.known.elem_type(output), **changes)
         if found.delay < 0 and found.history is None and found.past is None and found.edge is None:
             raise Refused("GL859", f"what comes before the first frame of {output} is not known")
+        refuse_many(found.delay)
         size = self.shape(output)[axis]
         wanted = found.before * self.frames_at(found) * found.after
         if size != wanted:
@@ -163,12 +166,14 @@ class StreamedValues:
     def sources(self, name: str) -> set[str]:
         """Return the inputs of the whole model that a value is computed from."""
         found: set[str] = set()
-        pending = [name]
+        pending, seen = [name], {name}
         while pending:
             name = pending.pop()
             index = self.scope.producers.get(name)
             if index is not None:
-                pending += list(self.scope.nodes[index].input)
+                read = set(self.scope.nodes[index].input) - seen
+                seen |= read
+                pending += read
             elif name in self.scope.inputs:
                 found.add(name)
         return found

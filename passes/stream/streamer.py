@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.passes.stream.kept_frames import KeptFrames
-from gru_lower.passes.stream.refusal import Refused, WantsChunk
+from gru_lower.passes.stream.refusal import Refused, WantsChunk, refuse_many
 from gru_lower.passes.stream.timing import LONG, SPAN, Timed
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class Streamer(KeptFrames):
             unused: How many of the last frames of the output nobody reads.
 
         """
+        refuse_many(max(reach, stride, abs(left), abs(right)))
         timed = self.plain(timed, local)
         rate, length = timed.rate / stride, timed.length.then(1, left + right - reach - 1, stride).plus(1)
         if (self.chunk * rate).denominator != 1:

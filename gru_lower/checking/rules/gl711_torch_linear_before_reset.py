@@ -107,7 +107,10 @@ def is_torchs(node: NodeProto, producer: str) -> bool | None:
 
     """
     told = {
-        entry.key: entry.value for entry in node.metadata_props if entry.key.startswith(("pkg.torch.", "namespace"))
+        entry.key: entry.value
+        for entry in node.metadata_props
+        if isinstance(entry.key, str) and isinstance(entry.value, str)  # protobuf's, where they are UTF-8
+        if entry.key.startswith(("pkg.torch.", "namespace"))
     }
     if any(CLASS in value or OPERATOR.search(value) for value in told.values()):
         return True

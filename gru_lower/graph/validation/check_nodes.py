@@ -47,6 +47,8 @@ def check_nodes(scope: Scope) -> None:
             version = scope.opsets.get("" if is_onnx(node) else node.domain, 0)
             rules[key] = rule = None if exempt else rule_of(node.op_type, node.domain, version)
         wrong = None if rule is None else what_is_wrong(node, rule)
+        if wrong is None and scope.function is None:
+            wrong = _wrong_reference(node)
         if wrong is not None:
             raise broken_rule(wrong, scope.site(index))
 
@@ -73,6 +75,14 @@ def what_is_wrong(node: NodeProto, rule: OperatorRule) -> str | None:
     if missing:
         return f"{node.op_type} has no attribute {min(missing)}, which its operator asks for"
     return _wrong_bodies(node, rule) if node.op_type in BODIES and is_onnx(node) else None
+
+
+def _wrong_reference(node: NodeProto) -> str | None:
+    """Return what is wrong with a node of a graph whose attribute refers to a parameter: functions alone have them."""
+    for attribute in node.attribute:
+        if attribute.ref_attr_name:
+            return f"{node.op_type}: its attribute {attribute.name} refers to a function's, and it is in none"
+    return None
 
 
 def _wrong_attribute(node: NodeProto, attribute: AttributeProto, rule: OperatorRule) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from gru_lower.errors import InvalidModel
-from gru_lower.graph.external_data import is_external, view
+from gru_lower.graph.external_data import TRANSPOSED, is_external, is_marked, view
 from gru_lower.graph.tensor_size import PACKED_BITS, byte_size
 
 if TYPE_CHECKING:
@@ -41,6 +41,12 @@ def check_tensors(tensors: Iterable[TensorProto]) -> None:
         if any(dim < 0 for dim in tensor.dims):
             raise _unfit(tensor, "no dim can be negative")
         if is_external(tensor):
+            if is_marked(tensor):
+                raise InvalidModel(
+                    f"tensor {tensor.name!r} has the key {TRANSPOSED!r} of gru-lower's own among its external data",
+                    code="GL006",
+                    hint="export the model again: no file has it",
+                )
             length = view(tensor).length
             if length != byte_size(tensor):
                 raise _unfit(tensor, f"{byte_size(tensor)} bytes wanted, {length} there")

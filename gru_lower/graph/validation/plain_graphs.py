@@ -27,15 +27,37 @@ if TYPE_CHECKING:
     from gru_lower.graph.validation.operator_rules import OperatorRule
 
 ELEMENTWISE = {
-    *("Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Clip", "Cos", "Div", "Dropout", "Elu", "Equal", "Erf", "Exp"),
-    *("Floor", "Gelu", "Greater", "GreaterOrEqual", "HardSigmoid", "HardSwish", "Identity", "IsInf", "IsNaN"),
     *(
+        "Abs",
+        "Acos",
+        "Acosh",
+        "Add",
+        "And",
+        "Asin",
+        "Asinh",
+        "Atan",
+        "Atanh",
+        "Cast",
+        "CastLike",
+        "Ceil",
+        "Clip",
+        "Cos",
+    ),
+    *("Cosh", "Div", "Dropout", "Elu", "Equal", "Erf", "Exp", "Floor", "Gelu", "Greater", "GreaterOrEqual"),
+    *(
+        "HardSigmoid",
+        "HardSwish",
+        "Identity",
+        "IsInf",
+        "IsNaN",
         "LeakyRelu",
         "Less",
         "LessOrEqual",
         "Log",
         "Max",
         "Mean",
+    ),
+    *(
         "Min",
         "Mod",
         "Mul",
@@ -44,9 +66,14 @@ ELEMENTWISE = {
         "Or",
         "PRelu",
         "Pow",
+        "Reciprocal",
+        "Relu",
+        "Round",
+        "Selu",
+        "Sigmoid",
+        "Sign",
     ),
-    *("Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign", "Sin", "Softplus", "Softsign", "Sqrt", "Sub", "Sum"),
-    *("Pow", "Tan", "Tanh", "ThresholdedRelu", "Where", "Xor"),
+    *("Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Sub", "Sum", "Tan", "Tanh", "ThresholdedRelu", "Where", "Xor"),
 }
 MOVING = {
     *("Concat", "Expand", "Flatten", "Gather", "Pad", "Reshape", "ReverseSequence", "Slice", "Split", "Squeeze"),
@@ -55,9 +82,22 @@ MOVING = {
 OTHERS = {
     *("ArgMax", "BatchNormalization", "Constant", "ConstantOfShape", "CumSum", "DequantizeLinear", "Gemm", "GRU", "If"),
     *("InstanceNormalization", "LSTM", "LayerNormalization", "LogSoftmax", "Loop", "MatMul", "QuantizeLinear", "RNN"),
-    *("Range", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "Scan", "Shape", "Size", "Softmax"),
+    *("ArgMin", "DepthToSpace", "Hardmax", "LRN", "LpNormalization", "Range", "ReduceL1", "ReduceL2", "ReduceLogSum"),
+    *("ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "Scan"),
+    *("Shape", "Size", "Softmax", "SpaceToDepth", "TopK"),
 }
-WINDOWS = {"AveragePool", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"}
+WINDOWS = {
+    *(
+        "AveragePool",
+        "Conv",
+        "ConvTranspose",
+        "GlobalAveragePool",
+        "GlobalLpPool",
+        "GlobalMaxPool",
+        "LpPool",
+        "MaxPool",
+    ),
+}
 INDEXED = {"Einsum", "GatherElements", "GatherND", "ScatterElements", "ScatterND"}
 SEQUENCES = {
     *("ConcatFromSequence", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceLength"),
@@ -68,10 +108,11 @@ ONNXS_OWN = "ai.onnx"
 """What the names of domains begin with of which onnx knows operators."""
 OPSETS = range(7, 1000)
 """Of the oldest opsets, inference checks less."""
+NO_LESS_THAN_0 = {"pads", "split", "k", "hidden_size"}
 LARGEST = 2**31 - 1
 LARGEST_AXIS = 64
-DIVISORS = {"strides", "dilations", "kernel_shape", "group"}
-"""Attributes of windows that have to be positive."""
+DIVISORS = {"strides", "dilations", "kernel_shape", "group", "blocksize"}
+"""Attributes of windows and blocks that have to be positive."""
 MOST_AXES = 32
 ENDS = {LARGEST, 2**63 - 1, -(2**63), -(2**63) + 1}
 """Numbers that stand for the end of an axis in a Slice."""
@@ -176,6 +217,8 @@ def _is_plain_number(node: NodeProto, name: str, number: int) -> bool:
         return number == len(node.output)
     if name in DIVISORS:
         return 0 < number < SMALL
+    if name in NO_LESS_THAN_0:
+        return 0 <= number <= LARGEST
     if name in ("starts", "ends"):
         return abs(number) <= LARGEST or number in ENDS
     return abs(number) <= LARGEST
