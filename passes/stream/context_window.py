@@ -77,7 +77,8 @@ def stream_by_windows(
                 code="GL856",
                 hint=f"hand in more frames at once: --chunk {chunk * frames.denominator}",
             )
-        _take_last(write, name, axis, int(frames))
+        if name not in scope.inputs:  # which holds the frames of the push alone
+            _take_last(write, name, axis, int(frames))
         outputs.append(StreamedOutput(name, axis, int(frames), 0, ((rate.numerator, 0, rate.denominator),)))
         lengths[name] = axis, int(frames)
     states = tuple(written.state for written in write.states)
