@@ -167,3 +167,19 @@ def test_the_budget_is_one_for_all_that_is_computed_and_grows_with_the_model() -
     large.spend(2**28)
     with pytest.raises(budget.OverBudgetError):
         large.spend(2**60)
+
+
+@pytest.mark.parametrize(
+    ("elem_type", "dims", "code"),
+    [
+        (TensorProto.FLOAT, [2**62, 2**62, 3], "GL017"),
+        (TensorProto.FLOAT, [10**9, 10**9, 3], "GL017"),
+        (TensorProto.FLOAT, [-1, 2, 3], "GL008"),
+        (99, [5, 2, 3], "GL008"),
+    ],
+)
+def test_an_input_becomes_no_constant_beyond_the_budget(elem_type: int, dims: list[int], code: str) -> None:
+    model = zoo.gru_model(shape={"X": dims}, types={"X": elem_type})
+    with pytest.raises(Unsupported) as caught:
+        gru_lower.lower(model, set={"X": 1.0}, verify=False)
+    assert caught.value.code == code

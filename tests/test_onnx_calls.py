@@ -279,20 +279,19 @@ def test_an_axis_of_negative_length_is_no_matter_for_this_process(
 
 
 SIZED = {
-    "Pad": (np.array([0, 0, -1, 0, 0, 0]), {}),
-    "Split": (np.array([-1, 91]), {"axis": 2}),
-    "TopK": (np.array([-1]), {}),
-    "Expand": (np.array([-1]), {}),
+    "Pad": [0, 0, -1, 0, 0, 0],
+    "Split": [-1, 2],
+    "TopK": [-1],
+    "Expand": [-1],
 }
 
 
 @pytest.mark.parametrize("op_type", SIZED)
 def test_a_negative_size_in_front_of_a_slice_is_no_matter_for_this_process(op_type: str, started: list[str]) -> None:
-    size, attributes = SIZED[op_type]
     model = in_turns(0)
-    model.graph.initializer.append(numpy_helper.from_array(size.astype(np.int64), "size"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(SIZED[op_type], np.int64), "size"))
     outputs = ["a", "b"] if op_type in ("Split", "TopK") else ["a"]
-    model.graph.node.append(helper.make_node(op_type, ["v0", "size"], outputs, **attributes))
+    model.graph.node.append(helper.make_node(op_type, ["v0", "size"], outputs))
     onnx_calls.call("infer", model)
     assert not started
     model.graph.node.append(helper.make_node("Slice", ["w", "n1", "n80", "n2"], ["cut"]))  # which is another's
@@ -303,6 +302,6 @@ def test_a_negative_size_in_front_of_a_slice_is_no_matter_for_this_process(op_ty
 def test_calls_that_do_not_come_back_share_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     spent = budget.begin(lambda: 0)
     spent.process_seconds = 0.0
-    monkeypatch.setattr(onnx_calls.subprocess, "run", pytest.fail)
+    monkeypatch.setattr("subprocess.run", pytest.fail)
     with pytest.raises(onnx_calls.OnnxRefusalError, match="all the time"):
         onnx_calls.call("infer", beside_a_gru(helper.make_node("NonZero", ["X"], ["p"])))

@@ -37,10 +37,10 @@ def test_no_value_keeps_more_frames_than_a_stream_can_hold(what: str) -> None:
     assert caught.value.code in {"GL867", "GL856", "GL859", "GL858"}
 
 
-@pytest.mark.parametrize("option", [{"chunk": 10**12}, {"context": 10**12}, {"chunk": 2**63 - 1}])
-def test_no_push_takes_more_frames_than_a_stream_can_hold(option: dict[str, int]) -> None:
+@pytest.mark.parametrize(("chunk", "context"), [(10**12, 0), (1, 10**12), (2**63 - 1, None)])
+def test_no_push_takes_more_frames_than_a_stream_can_hold(chunk: int, context: int | None) -> None:
     with pytest.raises(Unsupported) as caught:
-        gru_lower.stream(text_model(HEAD + "y = Relu (x) }"), time={"x": 2}, verify=False, **option)
+        gru_lower.stream(text_model(HEAD + "y = Relu (x) }"), time={"x": 2}, verify=False, chunk=chunk, context=context)
     assert caught.value.code == "GL867"
 
 

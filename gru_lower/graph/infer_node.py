@@ -31,8 +31,8 @@ class DoesNotFitError(Exception):
 
 def infer_node(
     node: NodeProto,
-    types: Mapping[str, TypeProto],
-    constants: Mapping[str, TensorProto],
+    types: dict[str, TypeProto],
+    constants: dict[str, TensorProto],
     opsets: Mapping[str, int],
     ir_version: int,
 ) -> dict[str, TypeProto]:
@@ -78,8 +78,8 @@ def _positive(found: dict[str, TypeProto]) -> dict[str, TypeProto]:
 
 def _model_of(
     node: NodeProto,
-    types: Mapping[str, TypeProto],
-    constants: Mapping[str, TensorProto],
+    types: dict[str, TypeProto],
+    constants: dict[str, TensorProto],
     opsets: Mapping[str, int],
     ir_version: int,
 ) -> ModelProto:

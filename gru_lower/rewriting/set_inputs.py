@@ -6,6 +6,7 @@ the input's own shape, or that length, is known when the model runs only, it is 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gru_lower.emission.edit_writer import EditWriter
 from gru_lower.errors import Unsupported
-from gru_lower.graph import fixed_dims, splice
+from gru_lower.graph import budget, fixed_dims, splice
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.tensor_types import dims_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
 
 Array = np.ndarray[Any, np.dtype[Any]]
+NUMBERS = frozenset(TensorProto.DataType.values()) - {TensorProto.UNDEFINED, TensorProto.STRING}
 EXPAND = 8
 """The opset from which Expand is there."""
 FREE_INITIALIZERS_IR_VERSION = 4
@@ -63,10 +65,19 @@ class SetInput:
 
     @property
     def array(self) -> Array | None:
-        """The constant, ``None`` where it is known when the model runs only."""
+        """The constant, ``None`` where it is known when the model runs only.
+
+        Raises:
+            Unsupported: It has more elements than are computed beforehand.
+
+        """
         sizes = [dim for dim in self.dims if isinstance(dim, int)]
         if isinstance(self.value, Place) or len(sizes) < len(self.dims):
             return None
+        try:
+            budget.current().spend(math.prod(sizes), self.value.itemsize, f"--set {self.name}")
+        except budget.OverBudgetError as error:
+            raise budget.over_budget(error) from error
         return np.ascontiguousarray(np.broadcast_to(self.value, sizes))
 
 
@@ -196,7 +207,7 @@ def _setting(
         raise _refused(f"there is no input {name!r}", hint)
     tensor = info.type.tensor_type
     kind = tensor.elem_type
-    if not kind or kind == TensorProto.STRING:
+    if kind not in NUMBERS:
         raise _refused(f"{name} is no tensor of numbers", "leave it an input")
     if not tensor.HasField("shape"):
         raise _refused(f"the rank of {name} is not known", "export the model with the shapes of its inputs")
@@ -265,9 +276,9 @@ def _check_shape(name: str, array: Array, declared: tuple[int | str | None, ...]
 
 
 def _dim(name: str, axis: int, dim: int | str | None, others: Mapping[str, onnx.ValueInfoProto]) -> int | Place:
-    if isinstance(dim, int):
+    if isinstance(dim, int) and dim >= 0:
         return dim
-    place = _symbols(others).get(dim) if dim else None
+    place = _symbols(others).get(dim) if isinstance(dim, str) and dim else None
     if place is None:
         flag = f"--fix-dim {dim or f'{name}:{axis}'}=N"
         raise _refused(f"the length of axis {axis} of {name} is not known, nor is it that of another input", flag)
