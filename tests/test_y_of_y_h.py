@@ -94,6 +94,17 @@ def test_time_stands_behind_the_batch_where_the_layout_says_so(opset: int) -> No
     assert not case.fault({"Y": y.transpose(1, 2, 0, 3)})
 
 
+def test_a_name_that_nothing_reads_is_no_output(slow_steps: str) -> None:
+    """Torch's exporter names both outputs."""
+    given = timed_model(STEP, 17).model
+    given.graph.node[0].output.append("last")
+    result = gru_lower.lower(given, target=slow_steps)
+    assert [list(node.output) for node in result.model.graph.node] == [["", "last"], ["Y"]]
+    assert result.report.verification.status == "equivalent"
+    given.graph.output.append(helper.make_tensor_value_info("last", TensorProto.FLOAT, [1, 2, 8]))
+    assert operators(gru_lower.lower(given, target=slow_steps, verify=False).model) != ["GRU", "Unsqueeze"]
+
+
 @pytest.mark.parametrize(
     "size", [replace(STEP, only_Y=False), replace(STEP, length=3, state=False), replace(STEP, length=3)], ids=str
 )

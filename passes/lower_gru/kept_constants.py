@@ -8,6 +8,7 @@ from onnx import TensorProto
 
 from gru_lower.graph.splice import Edit
 from gru_lower.gru.spec import INPUTS
+from gru_lower.gru.unread_outputs import without_unread_outputs
 from gru_lower.passes.lower_gru.y_of_y_h import is_one_step_of_y, y_of_y_h
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class KeptConstants:
                 self._made[at] = named.name = self._names.value(f"{place.name}/constant")
                 self.edits.append(Edit(place.home, [], [], [named]))
             node.input[INPUTS.index(key)] = self._made[at]
-        if of_y_h and is_one_step_of_y(spec):
+        if of_y_h and is_one_step_of_y(without_unread_outputs(spec, scope)):
             nodes, axes = y_of_y_h(node, spec, scope.opset, self._names)
             self.edits.append(Edit(scope, [index], nodes, axes, keeps_documentation=False))
             return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.gru.constant_inputs import without_idle_inputs
 from gru_lower.gru.parse_node import parse
+from gru_lower.gru.unread_outputs import without_unread_outputs
 from gru_lower.passes.lower_gru.choose_fastest import by_size, choose_fastest
 from gru_lower.passes.lower_gru.choose_form import choose_form
 from gru_lower.targets.accepted_forms import STEPWISE, accepted_forms
@@ -85,9 +86,8 @@ class Preference:
         if self._options.prefer != "speed":
             return plain
         default = choose_form(spec, scope.opset, "auto", wish.forms).form
-        fastest = choose_fastest(
-            self._profile, wish, spec, scope.opset, self._options, default, lambda how: self._nodes(scope, spec, how)
-        )
+        nodes, seen = (lambda how: self._nodes(scope, spec, how)), without_unread_outputs(spec, scope)
+        fastest = choose_fastest(self._profile, wish, seen, scope.opset, self._options, default, nodes)
         if fastest is None:
             return plain
         return Wanted(replace(wish, keep=fastest.keep), fastest.form or "auto", fastest.options, fastest.expected)

@@ -31,7 +31,7 @@ def y_of_y_h(node: NodeProto, spec: GruSpec, opset: int, names: Names) -> tuple[
     """Return the nodes in place of one that :func:`is_one_step_of_y`, and their constants.
 
     Args:
-        node: The node; it is not changed.
+        node: The node, whose Y_h nothing reads if it has a name; it is not changed.
         spec: What was read from it.
         opset: Of its scope.
         names: The model's names.
@@ -39,7 +39,8 @@ def y_of_y_h(node: NodeProto, spec: GruSpec, opset: int, names: Names) -> tuple[
     """
     kept = type(node)()
     kept.CopyFrom(node)
-    y, y_h = node.output[0], names.value(f"{node.name or node.output[0]}/Y_h")
+    y, *others = node.output
+    y_h = next(filter(None, others), "") or names.value(f"{node.name or y}/Y_h")
     del kept.output[:]
     kept.output.extend(["", y_h])
     axis, name = 1 if spec.layout else 0, names.node(f"{node.name or y}/Y")
