@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -108,6 +109,8 @@ def names_several(word: Path) -> bool:
     if word == PIPE or not may_be_several(str(word)):
         return False
     if word.is_dir():  # a slip would search the whole machine
+        if not os.access(word, os.R_OK | os.X_OK):
+            return False
         return recognise_folder(word)[0] == FOLDER and word.resolve().parent != word.resolve()
     return True
 

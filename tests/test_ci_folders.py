@@ -167,3 +167,17 @@ def test_what_the_configuration_says_of_one_model_of_several(out: Callable[[], s
     reports = held_to_schema(out())["reports"]
     assert [each["sites"][0]["form"] for each in reports] == ["unroll", "loop"]
     assert [each["verification"]["status"] for each in reports] == ["not_run"] * 2
+
+
+@pytest.mark.parametrize("named", ["models", "models/**/*.onnx", "models/*/*.onnx", "models/deep"])
+@pytest.mark.parametrize("name", ["inspect", "check"])
+def test_a_folder_that_cannot_be_read_is_not_passed_over(
+    name: str, named: str, out: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("deep") and access(path, mode))
+    code = run(words(name, named, form="json"))
+    assert code == 2
+    said = out()
+    assert "GL001" in said
+    assert "models/deep: cannot be read (Permission denied)" in said

@@ -32,7 +32,8 @@ def matching_files(pattern: str, folder: str = "") -> list[str]:
 
     Args:
         pattern: A file; a folder, for the ``.onnx`` files in it and below; or a pattern with ``*``, ``?``, ``[abc]``,
-            and ``**`` for any number of folders.
+            and ``**`` for any number of folders. Of a folder below it that cannot be read, the folder stands for what
+            is in there: whoever reads it as a model says why.
         folder: What it is relative to, ``""`` for the current folder; no pattern, whatever it is called.
 
     """
@@ -43,7 +44,7 @@ def matching_files(pattern: str, folder: str = "") -> list[str]:
         return sorted(_models_below(pattern))
     if not has_wildcards(pattern):
         return [pattern] if Path(pattern).is_file() else []
-    return sorted(each for each in set(_matches(pattern)) if Path(each).is_file())
+    return sorted(each for each in set(_matches(pattern)) if _is_closed(each) or Path(each).is_file())
 
 
 def folder_of(pattern: str) -> str:
@@ -61,6 +62,9 @@ def folder_of(pattern: str) -> str:
 def _models_below(folder: str) -> Iterator[str]:
     """Yield the models in a folder and below it."""
     for path in _folders_below(folder, _is_foreign):
+        if _is_closed(path):
+            yield str(path)
+            continue
         for each in path.iterdir():
             if each.name.lower().endswith(MODEL) and not each.name.startswith(".") and each.is_file():
                 yield str(each)
@@ -71,6 +75,9 @@ def _matches(pattern: str) -> Iterator[str]:
     parts = pattern.replace(os.sep, "/").split("/")
     if "**" not in parts:
         yield from glob.glob(pattern)  # noqa: PTH207 - Path.glob takes no absolute ones
+        around = os.path.dirname(pattern)  # noqa: PTH120
+        if around and has_wildcards(around):
+            yield from filter(_is_closed, glob.glob(around))  # noqa: PTH207
         return
     at = parts.index("**")
     after = next((place for place in range(at, len(parts)) if parts[place] != "**"), len(parts))
@@ -79,20 +86,26 @@ def _matches(pattern: str) -> Iterator[str]:
     for base in glob.glob(head) if has_wildcards(head) else [head]:  # noqa: PTH207
         begin = f"{base.rstrip('/')}/" if base else ""
         for folder in _folders_below(base or ".", _is_hidden):
+            if _is_closed(folder):
+                yield str(folder)
+                continue
             inside = folder.relative_to(base or ".").as_posix()
             yield from _matches(glob.escape(begin if inside == "." else f"{begin}{inside}/") + rest)
 
 
 def _folders_below(folder: str, is_left_out: Callable[[Path], bool]) -> Iterator[Path]:
-    """Yield a folder and those below it, each once however many links lead to it, and by its own name if it has one."""
+    """Yield a folder and those below it, each once however many links lead to it, and by its own name if it has one.
+
+    Those that cannot be read are among them.
+    """
     seen = set()
     own, linked = [Path(folder)], deque[Path]()
     while own or linked:
         path = own.pop() if own else linked.popleft()
         try:
             about = path.stat()
-            inside = sorted(path.iterdir())
-        except OSError:  # gone, closed, a link to itself, or no folder
+            inside = [] if _is_closed(path) else sorted(path.iterdir())
+        except OSError:  # gone, a link to itself, or no folder
             continue
         if (about.st_dev, about.st_ino) in seen:
             continue
@@ -101,6 +114,11 @@ def _folders_below(folder: str, is_left_out: Callable[[Path], bool]) -> Iterator
         for each in inside:
             if each.is_dir() and not is_left_out(each):
                 (linked if each.is_symlink() else own).append(each)
+
+
+def _is_closed(path: str | Path) -> bool:
+    """Whether something is a folder in which it cannot be seen what is there."""
+    return os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK)  # noqa: PTH112 - which raises nothing
 
 
 def _is_hidden(folder: Path) -> bool:

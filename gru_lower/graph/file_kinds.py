@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -79,7 +81,14 @@ def _recognise_zip(raw: bytes, suffix: str) -> tuple[str, str]:
 
 
 def recognise_folder(path: Path) -> tuple[str, str]:
-    """Tell what a folder handed in as a model is."""
+    """Tell what a folder handed in as a model is.
+
+    Raises:
+        OSError: It cannot be read.
+
+    """
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     if (path / "saved_model.pb").exists():
         return "a TensorFlow SavedModel folder, not ONNX", EXPORT_TF
     if path.suffix == ".mlpackage":

@@ -64,7 +64,7 @@ def nodes(draw: st.DrawFn, opset: int, known: Sequence[str], made: str, *, depth
     """Draw one node that reads what is known and makes ``made`` and its like."""
     op_type = draw(st.sampled_from(OPERATORS))
     rule = schema(op_type, opset)
-    breaks = draw(st.integers(0, 24)) == 0
+    breaks = draw(st.integers(0, 39)) == 0
     least, most = (1, 2) if rule is None else (rule.min_input, min(rule.max_input, 5))
     count = draw(st.integers(least, max(least, most))) if not breaks else draw(st.integers(0, 4))
     inputs = [draw(st.sampled_from(known)) for _ in range(count)]

@@ -41,15 +41,29 @@ COMMANDS = (
     ("check", "{m}"),
     ("check", "{m}", "--target", "opencv", "--output-format", "sarif"),
     ("check", "{m}", "--fix", "-o", "{o}", "--no-verify"),
+    ("lower", "{m}", "-o", "{o}", "--no-verify", "--set", "X=1", "--name-outputs", "--mask", "where"),
+    ("lower", "{m}", "-o", "{o}", "--no-verify", "--target", "onnxruntime", "--prefer", "speed", "--report", "{r}"),
+    ("check", "{m}", "--report", "{r}", "--output-format", "junit"),
+    ("check", "{m}", "--fix", "--unsafe-fixes", "-o", "{o}", "--no-verify", "--target", "tract"),
+    ("quantize", "{m}", "-o", "{o}", "--no-verify"),
+    ("quantize", "{m}", "-o", "{o}", "--no-verify", "--all", "--form", "unroll", "--evidence"),
+    ("quantize", "{m}", "-o", "{o}", "--no-verify", "--weights-only", "--foldable"),
+    ("quantize", "{m}", "-o", "{o}", "--no-verify", "--weights-only", "--weights", "int4", "--opset", "21"),
+    ("batch", "{m}", "--do", "fuse --no-verify", "--out", "{d}", "--cluster", "none"),
     ("stream", "{m}", "-o", "{o}", "--no-verify"),
+    ("stream", "{m}", "-o", "{o}", "--no-verify", "--context", "3", "--chunk", "2"),
+    ("stream", "{m}", "-o", "{o}", "--no-verify", "--time", "X:0", "--chunk", "4"),
     ("convert", "{m}", "--to", "torch", "-o", "{w}"),
     ("convert", "{m}", "--to", "keras", "-o", "{w}"),
+    ("convert", "{m}", "--to", "mlx", "-o", "{w}"),
 )
 """Commands whose own process does all the work."""
 RUNNING = (
     ("lower", "{m}", "-o", "{o}", "--cases", "1"),
     ("fuse", "{m}", "-o", "{o}", "--cases", "1"),
-    ("verify", "{m}", "{m}", "--search", "0", "--cases", "1"),
+    ("verify", "{m}", "{m}", "--search", "0", "--cases", "1", "--prove"),
+    ("quantize", "{m}", "-o", "{o}", "--cases", "1"),
+    ("stream", "{m}", "-o", "{o}", "--cases", "1"),
     ("bench", "{m}", "--runs", "1"),
 )
 """Commands that run the model."""
@@ -127,7 +141,8 @@ class Folder:
         """Run a command on a file; return what must not have come of it, ``""`` for nothing."""
         model = self.inside / "m.onnx"
         model.write_bytes(raw)
-        places = {"{m}": model, "{o}": self.inside / "o.onnx", "{w}": self.inside / "w.npz"}
+        names = {"o": "o.onnx", "w": "w.npz", "r": "r.html", "d": "out"}
+        places = {"{m}": model, **{f"{{{word}}}": self.inside / name for word, name in names.items()}}
         argv = [str(places.get(word, word)) for word in words]
         before, start = _peak(), time.monotonic()
         out, err = io.StringIO(), io.StringIO()

@@ -49,7 +49,7 @@ def _is_short(model: ModelProto) -> bool:
 
 
 def fuzz(count: int, start: int, say: Callable[[str], None], *, running: bool = True) -> tuple[Shares, list[str]]:
-    """Draw inputs over structure, one of four changed over bytes as well.
+    """Draw inputs over structure, one of five changed over bytes as well.
 
     Args:
         count: How many.
@@ -77,7 +77,7 @@ def fuzz(count: int, start: int, say: Callable[[str], None], *, running: bool = 
         @given(model=models(), words=st.sampled_from(COMMANDS))
         def judged(model: ModelProto, words: tuple[str, ...]) -> None:
             raw = model.SerializeToString()
-            if rng.randrange(4) == 0:
+            if rng.randrange(5) == 0:
                 raw = mutated(rng.choice((raw, zoo.everything().SerializeToString())), rng)
             if running and rng.randrange(ONE_RUNS_IN) == 0 and _is_short(model):
                 words = rng.choice(RUNNING)
