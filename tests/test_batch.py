@@ -296,6 +296,16 @@ def test_a_second_run_does_what_is_missing_changed_or_to_be_tried_again(zoo: Pat
     assert [each.model for each in batch(retry_failed=True) if not each.resumed] == ["models/deep/bad.onnx"]
 
 
+def test_data_beside_a_model_that_has_changed_is_noticed(zoo: Path) -> None:
+    batch()
+    assert all(each.resumed for each in batch())
+    data = next((zoo / "models" / "deep").glob("*.weights"))
+    data.write_bytes(data.read_bytes()[::-1])
+    os.utime(data, ns=(1, 1))
+    assert [each.model for each in batch() if not each.resumed] == ["models/deep/data.onnx"]
+    assert all(each.resumed for each in batch())
+
+
 def test_a_run_that_was_cut_off_anywhere_is_gone_on_with(zoo: Path) -> None:
     """After the result was written, and before the journal says so; or in the middle of a line."""
     whole = batch()

@@ -184,7 +184,7 @@ class Batch:
 
     def _is_done(self, job: Job) -> bool:
         line = self.journal.done(job)
-        if line is None or (line.exit_code and self._settings.retry):
+        if line is None or (line.exit_code and self._settings.retry) or self.journal.data_has_changed(job):
             return False
         return line.output is None or locations.mark(line.output) is not None
 

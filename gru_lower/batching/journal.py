@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from gru_lower.batching.job import Outcome
+from gru_lower.batching.storage import data_marks
 from gru_lower.errors import Unsupported
 from gru_lower.version import tool_version
 
@@ -58,7 +59,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Read what is there."""
         self.path = path
-        self._begun: set[str] = set()
+        self._begun: dict[str, dict[str, str]] = {}
         self._done: dict[str, Line] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +100,11 @@ class Journal:
         """Return the line on this very job, ``None`` where it was not done."""
         return self._done.get(_key(job))
 
+    def data_has_changed(self, job: Job) -> bool:
+        """Whether the external data of a model is another than when this very job was begun."""
+        before = self._begun.get(_key(job))
+        return bool(before) and data_marks(job) != before
+
     def outcome(self, line: Line) -> Outcome:
         """Read an outcome again."""
         self._file.seek(line.place)
@@ -106,8 +112,8 @@ class Journal:
 
     def begin(self, job: Job) -> None:
         """Enter that a job is begun."""
-        self._begun.add(_key(job))
-        self._write({"begun": _key(job), "model": job.model})
+        data = self._begun[_key(job)] = data_marks(job)
+        self._write({"begun": _key(job), "model": job.model, "data": data})
 
     def enter(self, job: Job, outcome: Outcome) -> None:
         """Enter what came of a job."""
@@ -134,7 +140,7 @@ class Journal:
             try:
                 entry = json.loads(line)
                 if "begun" in entry:
-                    self._begun.add(entry["begun"])
+                    self._begun[entry["begun"]] = dict(entry.get("data", {}))
                 else:
                     outcome = entry["outcome"]
                     self._done[entry["done"]] = Line(place, outcome["exit_code"], outcome["output"])
