@@ -15,7 +15,7 @@ from onnx import parser
 
 import gru_lower
 from gru_lower.cli.main import run
-from gru_lower.errors import Unsupported
+from gru_lower.errors import GruLowerError, Unsupported
 from gru_lower.verification.worker import kept_processes
 from report_reader import hold_page, read_page
 from update_reports import MODELS
@@ -195,6 +195,26 @@ def test_what_cannot_be_done_has_a_page_that_says_so(call: Callable[..., Said]) 
     assert code
     assert text.startswith("# gru-lower stream: reverse.onnx")
     assert "GL854" in text
+
+
+def test_what_a_call_cannot_do_has_a_page_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.onnx").write_text("no model", encoding="utf-8")
+    for call in (gru_lower.lower, gru_lower.fuse, gru_lower.check, gru_lower.stream):
+        with pytest.raises(GruLowerError):
+            call("bad.onnx", report="r.html")
+        page = hold_page(Path("r.html"))
+        assert "Not done" in page.text
+        assert "code-GL003" in page.ids
+        Path("r.html").unlink()
+    with pytest.raises(GruLowerError):
+        gru_lower.verify("bad.onnx", "m.onnx", report="r.md")
+    assert Path("r.md").read_text(encoding="utf-8").startswith("# gru-lower verify: bad.onnx")
+    with pytest.raises(GruLowerError):
+        gru_lower.lower(parser.parse_model(STREAMED), target="nobody", report="again.md")
+    said = Path("again.md").read_text(encoding="utf-8")
+    assert "a model in memory" in said
+    assert "nobody" in said
 
 
 def test_a_model_and_a_report_do_not_share_stdout(call: Callable[..., Said]) -> None:
