@@ -9,8 +9,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from gru_lower.batching.data_files import data_marks
 from gru_lower.batching.job import Outcome
-from gru_lower.batching.storage import data_marks
 from gru_lower.errors import Unsupported
 from gru_lower.version import tool_version
 

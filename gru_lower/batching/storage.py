@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from gru_lower.batching import locations
-from gru_lower.errors import GruLowerError, Unsupported
+from gru_lower.batching.data_files import data_files
+from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,47 +107,10 @@ def _fetch(url: str, path: Path) -> None:
 def _fetch_data(url: str, path: Path) -> None:
     """Fetch the external data of a model that was fetched, as far as it is where a model may name it."""
     first, *rest = url.split("::")
-    for parts in _data_files(path):
+    for parts in data_files(path):
         place = path.parent.joinpath(*parts)
         place.parent.mkdir(parents=True, exist_ok=True)
         _fetch("::".join([f"{first.rpartition('/')[0]}/{'/'.join(parts)}", *rest]), place)
-
-
-def data_marks(job: Job) -> dict[str, str]:
-    """Return what tells the versions of a model's external data from others, by the names that the model gives.
-
-    That of models elsewhere is not looked at.
-    """
-    if locations.is_url(job.model):
-        return {}
-    path = _local(job.model, job.folder)
-    places = {"/".join(parts): path.parent.joinpath(*parts) for parts in _data_files(path)}
-    return {name: locations.mark(str(place)) or "" for name, place in places.items()}
-
-
-def _data_files(path: Path) -> list[tuple[str, ...]]:
-    """Return the files of a model's external data, by the parts of their paths, as far as a model may name them."""
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    from gru_lower.graph import external_data
-    from gru_lower.graph.bounded_read import read_file
-    from gru_lower.graph.model_tensors import tensors
-    from gru_lower.graph.set_aside import set_aside
-
-    try:
-        if not path.is_file():
-            return []
-        found = set_aside(path)
-        raw, own = (read_file(path), "") if found is None else (found[0], found[1].location)
-        proto = onnx.ModelProto.FromString(raw)
-        names = {external_data.view(each).location for each in tensors(proto) if external_data.is_external(each)}
-    except (DecodeError, GruLowerError, OSError, ValueError):  # which the command will say, in its own words
-        return []
-    names -= {own}
-    odd = {each for each in names if PurePosixPath(each).is_absolute() or "\\" in each or "::" in each or "\0" in each}
-    every = (PurePosixPath(name).parts for name in sorted(names - odd))
-    return [parts for parts in every if parts and ".." not in parts]  # the command refuses the others
 
 
 def _send(path: Path, url: str, *, replace: bool) -> None:
