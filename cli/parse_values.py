@@ -75,15 +75,37 @@ def _enter(found: dict[str, Any], name: str, value: Any) -> None:  # noqa: ANN40
     found[name] = value
 
 
+def _whole(text: str) -> int | None:
+    """Return a whole number as ONNX can hold it, ``None`` for any other text."""
+    if (
+        not text.removeprefix("-").isdecimal() or len(text) > len(str(LARGEST)) + 1
+    ):  # of thousands of digits int() raises
+        return None
+    number = int(text)
+    return number if -LARGEST <= number < LARGEST else None
+
+
+def _json(text: str, otherwise: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return what a text is as JSON, or something else where it is none."""
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return otherwise
+
+
 def shapes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     """Read NAME=2,7,64."""
     found: dict[str, tuple[int, ...]] = {}
     for value in values:
         name, _, dims = value.rpartition("=")
-        numbers = [dim.strip() for dim in dims.split(",") if dim.strip()]
-        if not name or not all(number.removeprefix("-").isdecimal() for number in numbers):
+        numbers = tuple(
+            number for dim in dims.split(",") if dim.strip() and (number := _whole(dim.strip())) is not None
+        )
+        if not name or len(numbers) < sum(bool(dim.strip()) for dim in dims.split(",")):
             raise click.BadParameter(f"{value!r}: write it like X=2,7,64")
-        _enter(found, name, tuple(map(int, numbers)))
+        _enter(found, name, numbers)
     return found
 
 
@@ -91,10 +113,11 @@ def fixed_dims(_ctx: click.Context, _parameter: click.Parameter, values: tuple[s
     """Read NAME=N and INPUT:AXIS=N."""
     dims: dict[str, int] = {}
     for value in values:
-        name, _, length = value.rpartition("=")
-        if not name or not length.isdecimal():
+        name, _, text = value.rpartition("=")
+        length = _whole(text)
+        if not name or length is None or length < 0:
             raise click.BadParameter(f"{value!r}: write it like batch=1 or X:0=1")
-        _enter(dims, name, int(length))
+        _enter(dims, name, length)
     return dims
 
 
@@ -102,17 +125,16 @@ def axes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ..
     """Read INPUT:AXIS."""
     found: dict[str, int] = {}
     for value in values:
-        name, _, axis = value.rpartition(":")
-        if not name or not axis.removeprefix("-").isdecimal():
+        name, _, text = value.rpartition(":")
+        axis = _whole(text)
+        if not name or axis is None:
             raise click.BadParameter(f"{value!r}: write it like X:1")
-        _enter(found, name, int(axis))
+        _enter(found, name, axis)
     return found
 
 
 def set_inputs(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     """Read NAME=VALUE; VALUE is JSON, numbers with commas between, a file's path or a dim's name."""
-    import json
-
     found: dict[str, Any] = {}
     for value in values:
         name, _, text = value.partition("=")
@@ -120,17 +142,15 @@ def set_inputs(_ctx: click.Context, _parameter: click.Parameter, values: tuple[s
             raise click.BadParameter(
                 f"{value!r}: write it like lengths=5, lengths=[5,3], lengths=time or lengths=x.npy"
             )
-        read: Any = text
-        for spelled in (text, f"[{text}]" if "," in text else text):
-            try:
-                read = json.loads(spelled)
-                break
-            except ValueError:
-                continue
+        read = _json(text, None)
+        if read is None and text != "null":
+            read = _json(f"[{text}]" if "," in text else text, text)
         _enter(found, name, read)
     return found
 
 
+LARGEST = 2**63
+"""What no length and no number of bytes reaches."""
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -142,9 +162,11 @@ def size(_ctx: click.Context, _parameter: click.Parameter, value: str | None) ->
     unit = text[-1:] if text[-1:] in UNITS else ""
     number = text.removesuffix(unit).strip()
     whole, _, rest = number.partition(".")
-    if not whole.isdecimal() or not (rest or "0").isdecimal() or not float(number):
+    plain = whole.isdecimal() and (rest or "0").isdecimal()
+    found = float(number) * UNITS[unit] if plain else 0.0
+    if not 0 < found < LARGEST:
         raise click.BadParameter(f"{value!r}: write it like 8GB or 512MB")
-    return int(float(number) * UNITS[unit])
+    return int(found)
 
 
 def codes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -159,16 +181,10 @@ def operators(_ctx: click.Context, _parameter: click.Parameter, values: tuple[st
 
 def layer_config(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     """Read KEY=VALUE; values are JSON, or else text."""
-    import json
-
     config: dict[str, Any] = {}
     for value in values:
         key, _, text = value.partition("=")
         if not key or not text:
             raise click.BadParameter(f"{value!r}: write it like reset_after=false")
-        try:
-            read = json.loads(text)
-        except ValueError:
-            read = {"None": None, "True": True, "False": False}.get(text, text)
-        _enter(config, key, read)
+        _enter(config, key, _json(text, {"None": None, "True": True, "False": False}.get(text, text)))
     return config

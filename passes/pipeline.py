@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _SPEC = re.compile(r"\s*([a-z][a-z-]*)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
 
+MOST_DIGITS = 19
+"""How many digits a whole number of ONNX may have."""
+
 
 def parse(spec: str) -> list[Pass]:
     """Read a pipeline such as ``"normalize-gru,lower-gru{form=scan}"``.
@@ -54,7 +57,7 @@ def parse(spec: str) -> list[Pass]:
 def _value(kind: type[Pass], key: str, wanted: Any, value: str) -> Any:  # noqa: ANN401 - a field's type and value
     if wanted not in (int, "int"):
         return value
-    if not value.removeprefix("-").isdigit():
+    if not value.removeprefix("-").isdecimal() or len(value) > MOST_DIGITS:
         raise Unsupported(f"{kind.name}: {key} cannot be {value!r}", code="GL008", hint="a whole number is wanted")
     return int(value)
 

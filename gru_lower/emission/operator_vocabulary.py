@@ -104,7 +104,7 @@ def refuse_unknown_operators(op_types: Iterable[str]) -> None:
 
     """
     for word in op_types:
-        if word not in EMITTED and not onnx.defs.has(word):
+        if word not in EMITTED and not (word.isascii() and onnx.defs.has(word)):
             known = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
             found = nearest(word, EMITTED) or nearest(word, known)
             hint = f"did you mean {found}?" if found else f"a lowering writes {', '.join(sorted(EMITTED))}"

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.model import Model
 
+LARGEST = 2**63 - 1
+"""The longest axis that a model can declare."""
+MOST_DIGITS = 9
+"""More than the number of an axis has."""
+
 
 def flags(names: Collection[str]) -> str:
     """Return the flags that fix dims as a shell takes them, with a placeholder for each length."""
@@ -47,8 +52,10 @@ def fix(model: Model, wanted: Mapping[str, int]) -> None:
             raise Unsupported(
                 f"--fix-dim {key}={length}: a length cannot be negative", code="GL008", hint="use 0 or more"
             )
+        if length > LARGEST:
+            raise Unsupported(f"--fix-dim {key}: no axis is longer than {LARGEST}", code="GL008", hint="use fewer")
         name, colon, axis = key.rpartition(":")
-        if colon and axis.isdigit():
+        if colon and axis.isdecimal() and len(axis) <= MOST_DIGITS:
             _fix_axis(model, name, int(axis), length, key)
         else:
             _fix_symbol(model, key, length)

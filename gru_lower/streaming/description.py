@@ -234,7 +234,9 @@ def size_of(dim: int | str, sizes: Mapping[str, int]) -> int:
     """Return the length of a dim that may be a product of open ones: ``"17*batch"``."""
     if isinstance(dim, int):
         return dim
-    return math.prod(int(part) if part.isdigit() else sizes.get(part, 1) for part in dim.split("*"))
+    return math.prod(
+        int(part) if part.isdecimal() and len(part) < 20 else sizes.get(part, 1) for part in dim.split("*")
+    )
 
 
 def _output(each: Mapping[str, Any]) -> StreamedOutput:

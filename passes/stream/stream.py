@@ -115,7 +115,7 @@ def read_times(text: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for entry in filter(None, text.split("+")):
         name, colon, axis = unquote(entry).rpartition(":")
-        if not colon or not axis.lstrip("-").isdigit():
+        if not colon or not axis.lstrip("-").isdecimal():
             raise Unsupported(f"--time {entry}: no axis", code="GL862", hint="write it like --time INPUT:1")
         found[name] = int(axis)
     return found
