@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from gru_lower.cli.render_findings import STYLES
+from gru_lower.cli.spelled_time import spelled
+from gru_lower.cli.terminal import is_watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ def batch_progress(terminal: Terminal, tally: Tally) -> Iterator[Callable[[Outco
         What is to be called with each outcome, once it is counted.
 
     """
-    if terminal.quiet or terminal.plain or not sys.stderr.isatty():
+    if not is_watched(terminal):
         said = time.monotonic()
 
         def line(outcome: Outcome) -> None:
@@ -46,15 +47,14 @@ def batch_progress(terminal: Terminal, tally: Tally) -> Iterator[Callable[[Outco
 
         yield line
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # only where somebody watches
+    from gru_lower.cli.live_bar import live_bar  # only where somebody watches
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=terminal.err, transient=True) as bar:
-        task = bar.add_task("starting", total=tally.total)
+    with live_bar(terminal) as show:
 
         def step(outcome: Outcome) -> None:
             _show_failed(terminal, outcome)
-            bar.update(task, completed=tally.done, description=left_line(tally))
+            failed = f", {tally.failed} failed" if tally.failed else ""
+            show(f"models{failed}", tally.done, tally.total, tally.seconds_left or 0.0)
 
         yield step
 
@@ -69,14 +69,6 @@ def left_line(tally: Tally) -> str:
     failed = f"{tally.failed} failed" if tally.failed else "none failed"
     left = tally.seconds_left
     return failed if left is None else f"{failed}, {spelled(left)} left"
-
-
-def spelled(seconds: float) -> str:
-    """Return a time as a person reads it."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    return f"{whole // 60} min {whole % 60:02} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def _show_failed(terminal: Terminal, outcome: Outcome) -> None:

@@ -1,14 +1,14 @@
-"""The progress bar, and with -v what ran and how long it took."""
+"""What a command is at: a line that moves, and with -v what ran and how long it took."""
 
 from __future__ import annotations
 
 import platform
-import sys
 import time
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from gru_lower.cli.terminal import is_watched
 from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
@@ -38,10 +38,12 @@ def progress_bar(terminal: Terminal) -> Iterator[Callable[[str, int, int], None]
         count = f" {done} of {total}" if done else ""
         terminal.detail(2, f"{time.monotonic() - started:8.2f} s  {what}{count}")
 
-    if terminal.quiet or not terminal.for_person or terminal.plain or not sys.stderr.isatty():
+    if not terminal.for_person or not is_watched(terminal):
         yield say
     else:
-        with _bar(terminal) as show:
+        from gru_lower.cli.live_bar import live_bar  # only where somebody watches
+
+        with live_bar(terminal) as show:
 
             def step(what: str, done: int, total: int) -> None:
                 show(what, done, total)
@@ -49,16 +51,6 @@ def progress_bar(terminal: Terminal) -> Iterator[Callable[[str, int, int], None]
 
             yield step
     terminal.detail(1, f"took {time.monotonic() - started:.2f} s")
-
-
-@contextmanager
-def _bar(terminal: Terminal) -> Iterator[Callable[[str, int, int], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # only where somebody watches
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=terminal.err, transient=True) as bar:
-        task = bar.add_task("reading", total=1)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
 
 def _versions() -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from gru_lower.cli.batch_progress import spelled
 from gru_lower.cli.run import sentence_of
+from gru_lower.cli.spelled_time import spelled
 from gru_lower.cli.tables import show_table
 from gru_lower.report.run_report import SCHEMA_VERSION
 from gru_lower.version import tool_version

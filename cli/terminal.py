@@ -77,6 +77,11 @@ class Terminal:
             self.err.print(Text(text, style="dim"), soft_wrap=True)
 
 
+def is_watched(terminal: Terminal) -> bool:
+    """Whether somebody looks at a terminal on which a line may move."""
+    return not (terminal.quiet or terminal.plain) and sys.stderr.isatty()
+
+
 def _console(stream: Any, plain: bool) -> Console:  # noqa: ANN401 - a stream; a switch with a name
     console = Console(file=stream, color_system=None if plain else "auto", highlight=False, markup=False)
     if not console.is_terminal:

@@ -76,7 +76,7 @@ def _compared(o: dict[str, Any], terminal: Terminal) -> Worked:
     options = library_options(VerifyingOptions, o, left.proto)
     how = replace(options.how_to_verify(), evidence=options.wants_evidence)
     with progress_bar(terminal) as progress:
-        report = verify_pair(left, right, how, lambda what: progress(what, 0, 1), prove=options.prove)
+        report = verify_pair(left, right, how, progress, prove=options.prove)
     said = []
     if files is not None and report.verification.status == "different":
         said = _write_reduced(reduce_pair(left, right, report.verification, how), files, overwrite=o["overwrite"])

@@ -26,7 +26,8 @@ from gru_lower.batching.job import Job, Outcome
 from gru_lower.batching.journal import NAME
 from gru_lower.batching.tally import Tally
 from gru_lower.cli import main
-from gru_lower.cli.batch_progress import progress_line, spelled
+from gru_lower.cli.batch_progress import progress_line
+from gru_lower.cli.spelled_time import spelled
 from gru_lower.errors import Unsupported
 from gru_lower.verification.worker import kept_processes
 from gru_lower.verification.worker.run_failure import RunFailure

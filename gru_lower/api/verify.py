@@ -22,16 +22,16 @@ from gru_lower.verification.evidence.time_axes import time_axes
 from gru_lower.verification.noise.hand_in_noise import hand_in_noise
 from gru_lower.verification.result import Verification
 from gru_lower.verification.sites.gru_by_gru import verify_gru_by_gru
+from gru_lower.verification.steps import in_lines, silent
 from gru_lower.verification.whole_models.verify_models import verify_models
 from gru_lower.verification.worker.execution_providers import worker_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.differences.reduce import Reduced
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.sites.site import Site
+    from gru_lower.verification.steps import Steps
     from gru_lower.verification.worker.client import Worker
 
 
@@ -56,7 +56,7 @@ def verify(given: VerifyArguments) -> Verification:
     with report_page(given) as write:
         left, right = interop.read(given.a).model, interop.read(given.b).model
         how = replace(given.how_to_verify(), evidence=given.wants_evidence)
-        report = verify_pair(left, right, how, given.progress, prove=given.prove)
+        report = verify_pair(left, right, how, in_lines(given.progress), prove=given.prove)
         write(report)
     return replace(report.verification, report_html=report.to_html)
 
@@ -65,7 +65,7 @@ def verify_pair(
     left: Model,
     right: Model,
     options: VerifyOptions,
-    progress: Callable[[str], None] | None = None,
+    progress: Steps = silent,
     *,
     prove: bool = False,
 ) -> Report:
@@ -75,7 +75,7 @@ def verify_pair(
         left: The original.
         right: The model to compare with it.
         options: How to verify.
-        progress: Called with a line on what is going on.
+        progress: Called with ``(what, done, total)``.
         prove: Whether to show over the reals, too, that the GRUs of one compute what stands for them in the other.
 
     """
@@ -87,7 +87,7 @@ def verify_pair(
     if unmatched:
         verification = Verification("different", "model", message=unmatched)
     else:
-        verification = _compare(left, right, options, progress or _no_progress)
+        verification = _compare(left, right, options, progress)
         if (
             options.match == "name"
             and verification.status == "different"
@@ -101,6 +101,7 @@ def verify_pair(
     verification = replace(verification, findings=findings)
     sites: list[Site] = []
     if prove and not unmatched:
+        progress("each GRU over the reals", 0, 0)
         sites = prove_pair(left, right, options.zero_length_state or "zero")
         verification = replace(verification, proved=bool(sites) and all(site.code is None for site in sites))
     evidence = None
@@ -135,7 +136,7 @@ def _matched(left: Model, right: Model, options: VerifyOptions) -> tuple[Model, 
     return Model(proto, path=right.path, modified=True, notes=right.notes, aside=right.aside), unmatched
 
 
-def _compare(left: Model, right: Model, options: VerifyOptions, progress: Callable[[str], None]) -> Verification:
+def _compare(left: Model, right: Model, options: VerifyOptions, progress: Steps) -> Verification:
     """Run both models; where they differ, find out where that starts, where that is chaos, run each GRU by itself."""
     with worker_for(options) as worker:
         verification = verify_models(
@@ -145,14 +146,14 @@ def _compare(left: Model, right: Model, options: VerifyOptions, progress: Callab
             base_dir_b=right.base_dir,
             options=options,
             worker=worker,
-            progress=progress,
+            steps=progress,
         )
         if verification.chaotic and verification.status == "inconclusive":
-            progress("each GRU by itself")
+            progress("each GRU by itself", 0, 0)
             by_gru = verify_gru_by_gru(left, right, options, worker)
             verification = verification if by_gru is None else replace(by_gru, findings=verification.findings)
         if verification.status == "different" and verification.counterexample is not None:
-            progress("where the two start to differ")
+            progress("where the two start to differ", 0, 0)
             start = locate(_pair(left, right, verification.counterexample, options, worker))
             if start is not None:
                 verification = replace(verification, starts_at=start.sites, starts_in=start.value)
@@ -184,7 +185,3 @@ def reduce_pair(left: Model, right: Model, found: Verification, options: VerifyO
 def _pair(left: Model, right: Model, feeds: Feeds, options: VerifyOptions, worker: Worker) -> DifferingPair:
     noise = hand_in_noise(left.proto, right.proto)
     return DifferingPair(noise.a, noise.b, feeds, options, worker, (left.base_dir, right.base_dir))
-
-
-def _no_progress(_what: str) -> None:
-    return None

@@ -22,6 +22,7 @@ from gru_lower.verification.inputs.sequence_lengths import are_lengths
 from gru_lower.verification.result import Verification
 from gru_lower.verification.running.run_cases import Case
 from gru_lower.verification.running.running_model import RunningModel
+from gru_lower.verification.steps import silent
 from gru_lower.verification.whole_models.model_pair import ModelPair
 from gru_lower.verification.worker.execution_providers import worker_for
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -68,7 +69,7 @@ def verify_streamed(
         RunningModel(worker, streamed.proto, original.base_dir) as by_frame,
     ):
         limits = output_limits(original.proto, streamed.proto)
-        pair = ModelPair(whole, by_frame, options, limits, lambda _line: None)
+        pair = ModelPair(whole, by_frame, options, limits, silent)
         return _Comparison(pair, found, progress).verdict()
 
 

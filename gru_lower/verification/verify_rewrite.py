@@ -64,7 +64,8 @@ def verify_rewrite(
         if different is not None:
             site, found = different
             return replace(found, message=f"at {site.site}: {found.message}")
-        progress("verifying the whole model", 0, 1)
+        whole_model = "verifying the whole model"
+        progress(whole_model, 0, 1)
         whole = verify_models(
             original.proto,
             rewritten.proto,
@@ -72,6 +73,7 @@ def verify_rewrite(
             base_dir_b=original.base_dir,
             options=options,
             worker=worker,
+            steps=lambda what, done, total: progress(f"{whole_model}: {what}", done, total),
         )
     return _combine(by_site, whole)
 

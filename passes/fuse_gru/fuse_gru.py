@@ -158,17 +158,18 @@ class FuseGru(Pass):
         with without_garbage_collection():
             algebra = self.algebra(model, facts)
             algebra.negates_matrices = unpacked
-            interpreters = list(interpret_scopes(model, facts, algebra))
-            everywhere = [
-                find_recurrences(
+            interpreters = list(interpret_scopes(model, facts, algebra, progress=ctx.progress))
+            everywhere: list[ScopeRecurrences] = []
+            for begun, interpreter in enumerate(interpreters, 1):
+                ctx.progress("looking for recurrences", begun, len(interpreters))
+                found = find_recurrences(
                     interpreter,
                     shortest=shortest,
                     assume=self.options.assume,
                     empty=self.options.empty,
                     projected=self.options.projected == "yes",
                 )
-                for interpreter in interpreters
-            ]
+                everywhere.append(found)
         read_by_inner_grus(everywhere)
         removed = RemovedScopes(model.proto)
         for done, (interpreter, found) in enumerate(zip(interpreters, everywhere, strict=True), 1):
@@ -214,7 +215,8 @@ class FuseGru(Pass):
             if written is None:
                 return None
             different = False
-            for number, site in zip(written.recurrences, written.sites, strict=True):
+            for begun, (number, site) in enumerate(zip(written.recurrences, written.sites, strict=True), 1):
+                ctx.progress("verifying what was fused", begun, len(written.sites))
                 if ctx.judge is None and not ctx.keep_changes:
                     continue
                 outputs = written.served(number)

@@ -12,10 +12,11 @@ from gru_lower.verification.worker.run_failure import RunFailure
 from gru_lower.verification.worker.runtimes import RUNTIME_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.running.running_model import RunningModel
+    from gru_lower.verification.steps import Steps
     from gru_lower.verification.worker.runtimes import Runtime
 
 
@@ -29,13 +30,13 @@ class Case:
 
 
 def run_original(
-    model: RunningModel, runtime: Runtime, candidates: Iterable[Feeds], wanted: int, say: Callable[[str], None]
+    model: RunningModel, runtime: Runtime, candidates: Iterable[Feeds], wanted: int, say: Steps
 ) -> tuple[list[Case], RunFailure | None]:
     """Run the original on candidates until it has run on `wanted`; return those cases and the first failure."""
     cases: list[Case] = []
     first: RunFailure | None = None
     for number, feeds in enumerate(candidates):
-        say(f"original in {RUNTIME_NAMES[runtime]}, case {len(cases) + 1} of {wanted}")
+        say(f"original in {RUNTIME_NAMES[runtime]}, case", len(cases) + 1, wanted)
         try:
             outputs = model.run(runtime, feeds)
         except RunFailure as failure:
@@ -53,7 +54,7 @@ def run_original(
 
 
 def run_rewrite(
-    model: RunningModel, runtimes: Iterable[Runtime], cases: Sequence[Case], say: Callable[[str], None]
+    model: RunningModel, runtimes: Iterable[Runtime], cases: Sequence[Case], say: Steps
 ) -> tuple[list[Feeds], Runtime]:
     """Run the rewrite on the cases, in the first runtime in which it runs on all.
 
@@ -66,7 +67,7 @@ def run_rewrite(
         try:
             outputs = []
             for count, case in enumerate(cases, 1):
-                say(f"rewrite in {RUNTIME_NAMES[runtime]}, case {count} of {len(cases)}")
+                say(f"rewrite in {RUNTIME_NAMES[runtime]}, case", count, len(cases))
                 outputs.append(model.run(runtime, case.feeds))
         except RunFailure as failure:
             failures.append(failure)

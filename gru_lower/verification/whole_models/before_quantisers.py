@@ -60,7 +60,7 @@ def judge_before_quantisers(pair: ModelPair, runs: Runs) -> Literal["agree", "di
     failing = {entry.case for entry in pair.tally(runs.cases, runs.outputs).failing}
     if not cuts:
         return "unknown"
-    pair.say("values before they are quantised")
+    pair.say("values before they are quantised", 0, 0)
     try:
         sides = [_Sides(pair, runs, cuts, case) for case in runs.cases if case.number in failing]
         wrong = [(each, names) for each in sides if (names := each.out_of_tolerance())]

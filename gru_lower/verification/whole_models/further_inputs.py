@@ -17,6 +17,7 @@ from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.rounding import beyond_rounding, overflown
 from gru_lower.verification.directing.directed_draws import sizes_of
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
+from gru_lower.verification.steps import silent
 from gru_lower.verification.whole_models.directed_runs import DirectedRuns
 from gru_lower.verification.whole_models.search_inputs import distance_in_tolerances, search_inputs
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -37,6 +38,9 @@ MOST_DIRECTED = 160
 """How many inputs drawn on purpose there are at most."""
 
 _SHARE_DIRECTED = 2 / 3
+
+_UNTIL_SEARCHED = 1.5
+"""When the search ends, in times for further inputs."""
 
 STARTS = 3
 """How many searches there are, from the cases on which the two models are furthest apart."""
@@ -71,6 +75,8 @@ class _Further:
     """Further inputs for two models.
 
     Attributes:
+        begun: When the first of them was, on :func:`time.monotonic`'s clock.
+        tried: How many there were.
         differs: Whether the two are known to differ: from then on, a case only adds to the tolerance that would pass.
 
     """
@@ -80,13 +86,14 @@ class _Further:
         self.pair, self.runs, self.drawn = pair, runs, drawn
         self.run_alone = partial(pair.original.run, runs.runtime)
         self.differs = bool(pair.tally(runs.cases, runs.outputs).failing)
+        self.begun, self.tried = time.monotonic(), 0
 
     def run(self, more: Iterable[Feeds], directed: DirectedDraws | None) -> Verification | None:
         """Run both models on further inputs, then search."""
         options = self.pair.options
         counted = options.further is not None
         seconds = math.inf if counted else options.seconds
-        begun = time.monotonic()
+        begun = self.begun = time.monotonic()
         apart, done = None, len(self.runs.cases)
         if directed is not None and not self.differs:
             runner = DirectedRuns(self.pair, self.runs, directed, self.drawn, self._tried)
@@ -101,7 +108,7 @@ class _Further:
         left = None if options.further is None else max(0, options.further - len(self.runs.cases) + done)
         self._run_more(more, directed, begun + seconds, left)
         if not self.differs and options.atol is None and options.rtol is None:
-            self._search(begun + seconds * 1.5)
+            self._search(begun + seconds * _UNTIL_SEARCHED)
         return None
 
     def _run_more(self, more: Iterable[Feeds], directed: DirectedDraws | None, until: float, most: int | None) -> None:
@@ -119,11 +126,12 @@ class _Further:
     def _tried(self, feeds: Feeds, last_word: Callable[[Feeds], bool | None] | None = None) -> bool | None:
         """Add a case unless rounding or an overflow explains what differs; tell whether it differs, None if not run."""
         pair, runs = self.pair, self.runs
-        found, _ = run_original(pair.original, runs.runtime, [feeds], 1, pair.say)
+        self._say()
+        found, _ = run_original(pair.original, runs.runtime, [feeds], 1, silent)
         if not found:
             return None
         case = replace(found[0], number=runs.cases[-1].number + 1)
-        (actual,), _ = run_rewrite(pair.rewrite, [runs.rewrite_runtime], [case], pair.say)
+        (actual,), _ = run_rewrite(pair.rewrite, [runs.rewrite_runtime], [case], silent)
         failing = bool(pair.tally([case], [actual]).failing)
         if failing and overflown(case.outputs, actual):
             return False
@@ -138,6 +146,18 @@ class _Further:
         runs.cases.append(case)
         runs.outputs.append(actual)
         return failing
+
+    def _say(self) -> None:
+        """Say how far it is: by the cases that are asked for, else by the time for it, else not in numbers."""
+        options, what = self.pair.options, "looking for inputs on which the two differ"
+        self.tried += 1
+        if options.further is not None:
+            self.pair.say(f"{what}, case", min(self.tried, options.further), options.further)
+        elif options.seconds:
+            most = math.ceil(options.seconds * _UNTIL_SEARCHED)
+            self.pair.say(f"{what}, second", min(int(time.monotonic() - self.begun) + 1, most), most)
+        else:
+            self.pair.say(what, 0, 0)
 
     def _search(self, until: float) -> None:
         """Search for inputs on which the two differ, from those on which they are furthest apart."""
@@ -154,7 +174,7 @@ class _Further:
 
     def _both(self, feeds: Feeds) -> tuple[Feeds, Feeds] | None:
         """Run both models; None where one of them fails."""
-        self.pair.say("looking for inputs on which the two differ")
+        self._say()
         try:
             return self.run_alone(feeds), self.pair.rewrite.run(self.runs.rewrite_runtime, feeds)
         except RunFailure:

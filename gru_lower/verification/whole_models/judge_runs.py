@@ -152,7 +152,7 @@ def _doubt_chaos(pair: ModelPair, runs: Runs, found: Verification) -> Verificati
     for case, actual in zip(runs.cases, runs.outputs, strict=True):
         names = [entry.output for entry in failing if entry.case == case.number]
         if names:
-            pair.say("how far the original moves by itself")
+            pair.say("how far the original moves by itself", 0, 0)
             moved = movement_if_chaotic(
                 lambda feeds: pair.original.run(runs.runtime, feeds), case.feeds, case.outputs, actual, names
             )

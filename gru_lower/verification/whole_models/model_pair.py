@@ -13,13 +13,14 @@ from gru_lower.verification.comparing.tally import Tally
 from gru_lower.verification.worker.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from gru_lower.verification.arrays import Array, Feeds
     from gru_lower.verification.comparing.tolerance import Tolerance
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.running.run_cases import Case
     from gru_lower.verification.running.running_model import RunningModel
+    from gru_lower.verification.steps import Steps
     from gru_lower.verification.worker.runtimes import Runtime
 
 
@@ -32,7 +33,7 @@ class ModelPair:
         rewrite: The model that should compute the same.
         options: Tolerances, inputs and limits.
         limits: What sets the tolerance of each output, beside its type.
-        say: Called with one line per step.
+        say: Called with ``(what, done, total)`` at each step.
         largest: The largest absolute value of each output of the original, on all cases so far.
 
     """
@@ -41,7 +42,7 @@ class ModelPair:
     rewrite: RunningModel
     options: VerifyOptions
     limits: Mapping[str, OutputLimits]
-    say: Callable[[str], None]
+    say: Steps
     largest: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -12,6 +12,7 @@ import numpy as np
 from gru_lower.diagnostics import diagnostic
 from gru_lower.verification.comparing.rounding import beyond_rounding, overflown
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
+from gru_lower.verification.steps import silent
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
@@ -52,13 +53,14 @@ def run_overrides(pair: ModelPair, runs: Runs, overrides: Iterable[Override]) ->
             break
         if passed_over.intersection(override.names):
             continue
-        found, _ = run_original(pair.original, runs.runtime, [override.feeds], 1, pair.say)
+        pair.say("other values for inputs that have a default", 0, 0)
+        found, _ = run_original(pair.original, runs.runtime, [override.feeds], 1, silent)
         if not found:
             continue
         case = replace(found[0], number=runs.cases[-1].number + 1)
         reacts = _changed(base[0].outputs, case.outputs)
         try:
-            (actual,), _ = run_rewrite(pair.rewrite, [runs.rewrite_runtime], [case], pair.say)
+            (actual,), _ = run_rewrite(pair.rewrite, [runs.rewrite_runtime], [case], silent)
         except RunFailure:
             if reacts or len(override.names) > 1:
                 raise

@@ -25,6 +25,7 @@ from gru_lower.verification.noise.hand_in_noise import hand_in_noise
 from gru_lower.verification.result import Verification
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
 from gru_lower.verification.running.running_model import RunningModel
+from gru_lower.verification.steps import in_lines, silent
 from gru_lower.verification.whole_models import override_runs
 from gru_lower.verification.whole_models.evidence_of_runs import evidence_of_runs
 from gru_lower.verification.whole_models.further_inputs import run_further_inputs
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.result import Status
     from gru_lower.verification.running.run_cases import Case
+    from gru_lower.verification.steps import Steps
     from gru_lower.verification.worker.client import Worker
     from gru_lower.verification.worker.runtimes import Runtime
 
@@ -61,6 +63,7 @@ def verify_models(
     base_dir_b: Path | None = None,
     worker: Worker | None = None,
     progress: Callable[[str], None] | None = None,
+    steps: Steps | None = None,
 ) -> Verification:
     """Run two models on the same inputs and compare all outputs.
 
@@ -77,6 +80,7 @@ def verify_models(
         base_dir_b: The folder of the rewrite's.
         worker: A running worker to use, with its own limits; one is started and ended if None.
         progress: Called with one line per step.
+        steps: Called with ``(what, done, total)`` in its place.
 
     Raises:
         BadInputs: Shapes, inputs or expected outputs in `options` do not fit the model or each other, or the original
@@ -129,7 +133,7 @@ def verify_models(
             RunningModel(running, a, base_dir_a) as original,
             RunningModel(running, b, base_dir_b) as rewrite,
         ):
-            pair = ModelPair(original, rewrite, options, output_limits(a, b), progress or (lambda _: None))
+            pair = ModelPair(original, rewrite, options, output_limits(a, b), steps or in_lines(progress))
             found = _verify(pair, candidates, overrides, further)
             if found.status == "different" and noise.doubtful:
                 message = f"{noise.doubtful}; {found.message}"
@@ -263,7 +267,7 @@ def _run_rewrite(
 def _fails(pair: ModelPair, case: Case) -> bool:
     """Whether the rewrite fails on a case; false for a timeout or a lack of memory, which may not be the case's."""
     try:
-        run_rewrite(pair.rewrite, pair.runtimes[:1], [case], pair.say)
+        run_rewrite(pair.rewrite, pair.runtimes[:1], [case], silent)
     except RunFailure as error:
         return error.kind in {"error", "crash"}
     return False

@@ -25,6 +25,8 @@ from gru_lower.passes.fuse_gru.tensors.tensor import PolyTensor
 from gru_lower.passes.fuse_gru.tensors.value_roles import MICROSOFT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from onnx import NodeProto
 
     from gru_lower.graph.facts import Facts
@@ -77,9 +79,16 @@ class Interpreter(ScopeValues):
         around = self.parent
         return around.functions if isinstance(around, Interpreter) else function_calls.functions_by_key(self.scopes)
 
-    def run(self) -> None:
-        """Interpret every node."""
+    def run(self, progress: Callable[[int], None] | None = None) -> None:
+        """Interpret every node.
+
+        Args:
+            progress: Called with 1 in front of each node.
+
+        """
         for index in range(len(self.scope.nodes)):
+            if progress is not None:
+                progress(1)
             self.step(index)
 
     def step(self, index: int) -> None:
