@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -226,3 +227,19 @@ def test_a_name_that_is_no_text(found: Callable[..., list[tuple[str, str, Any]]]
     assert run([*WRITE, "-q"]) == 0
     held_to_schema(Path("known.json").read_text(encoding="utf-8"))
     assert all(known for *_, known in found())
+
+
+def test_a_model_is_known_through_a_link_to_its_folder(found: Callable[..., list[tuple[str, str, Any]]]) -> None:
+    assert run([*WRITE]) == 0
+    Path("linked").symlink_to("models")
+    seen = found("check", "linked", "--baseline", "known.json")
+    assert seen
+    assert all(known for _, code, known in seen if code != "GL977")
+    assert not any(code == "GL977" for _, code, _ in seen)
+    run(["check", "linked", "--baseline", "known.json", "--write-baseline"])
+    held = json.loads(Path("known.json").read_text(encoding="utf-8"))["findings"]
+    assert {each["model"].partition("/")[0] for each in held} == {"linked"}
+    held[0]["model"] = "no\0path"
+    document = {"schema_version": 1, "tool": "gru-lower", "version": "0", "findings": held}
+    Path("known.json").write_text(json.dumps(document), encoding="utf-8")
+    assert found()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,7 @@ class Baseline:
         self.path = path
         self._entries = list(entries)
         self._met: set[int] = set()
+        self._real: dict[str, str] = {}
 
     def judge(self, report: Report, model: Model, options: CheckedFor) -> Report:
         """Return a report in which findings are told apart into known and new ones, and those that are gone are said.
@@ -89,8 +91,8 @@ class Baseline:
         place, identity = self._place(report), FindingIdentity(model)
         open_ = [each for each in report.diagnostics if not each.is_mended]
         here = [self._known(each, place, identity, options) for each in open_]
-        mine = [each for each in self._entries if each.model == place and options.looks_for(each)]
-        moved = [each for each in self._entries if each.model != place and not self._is_there(each)]
+        mine = [each for each in self._entries if self._is_at(each, place) and options.looks_for(each)]
+        moved = [each for each in self._entries if not self._is_at(each, place) and not self._is_there(each)]
         matched: dict[int, Known] = {}
         used: set[int] = set()
         for key, entries in ((_name, mine), (_content, mine), (_content, moved), (_words, moved)):
@@ -105,7 +107,7 @@ class Baseline:
         """Make what a report says the known findings of its model, and return the report with all of them known."""
         place, identity = self._place(report), FindingIdentity(model)
         left = [each for each in report.diagnostics if not each.is_mended]
-        kept = [each for each in self._entries if each.model != place or not options.looks_for(each)]
+        kept = [each for each in self._entries if not self._is_at(each, place) or not options.looks_for(each)]
         self._entries = [*kept, *(self._known(each, place, identity, options) for each in left)]
         said = [each if each.is_mended else replace(each, known=True) for each in report.diagnostics]
         return replace(report, diagnostics=said)
@@ -156,6 +158,17 @@ class Baseline:
             return Path(os.path.relpath(str(path), self.path.parent)).as_posix()
         except ValueError:  # on another drive
             return Path(str(path)).absolute().as_posix()
+
+    def _is_at(self, known: Known, place: str) -> bool:
+        """Whether a known finding is about the model at a place, through whatever links either is named."""
+        return known.model == place or self._resolved(known.model) == self._resolved(place)
+
+    def _resolved(self, place: str) -> str:
+        if place not in self._real:
+            self._real[place] = place
+            with suppress(OSError, ValueError):  # of what can be no path
+                self._real[place] = place if place == "-" else os.path.realpath(self.path.parent / place)
+        return self._real[place]
 
     def _is_there(self, known: Known) -> bool:
         return known.model == "-" or (self.path.parent / known.model).exists()
