@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,7 @@ from gru_lower.cli.help_pages import HELP
 from gru_lower.cli.report_output import report_output
 from gru_lower.cli.standard_streams import open_closed_streams
 from gru_lower.cli.termination import Terminated, end_by, raise_when_asked_to_end
+from gru_lower.errors import Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,4 +79,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
     plain = "--no-color" in words or bool(os.environ.get("NO_COLOR"))
     with report_output(words):
-        return exit_code_of(lambda: cli.main(args=words, prog_name="gru-lower", standalone_mode=False), plain=plain)
+        return exit_code_of(lambda: _obey(words), plain=plain)
+
+
+def _obey(words: list[str]) -> Any:  # noqa: ANN401 - whatever a command returns
+    if any("\0" in word for word in words):  # which no shell hands over, but a program may
+        raise Unsupported("an argument has a NUL in it", code="GL008", hint="leave it out: no path and no name has one")
+    return cli.main(args=words, prog_name="gru-lower", standalone_mode=False)

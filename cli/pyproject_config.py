@@ -148,6 +148,8 @@ class Config:
                 CodeSelection(select=parse_values.codes(ctx, parameter, value))
         except click.UsageError as error:
             raise self._error(where, f"{key}: {error.message}", f"see {TABLE} --help") from error
+        except ValueError as error:  # of what can be no path
+            raise self._error(where, f"{key}: {error}", f"see {TABLE} --help") from error
         except Unsupported as error:
             raise self._error(where, f"{key}: {error.message}", error.hint or "see --explain") from error
 

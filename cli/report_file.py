@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MODEL = ".onnx"
+ODD = "backslashreplace"
+"""What becomes of names of files that are no UTF-8, in formats that have no escapes of their own."""
 
 
 def refuse_report_file(path: Path, others: Iterable[Path]) -> None:
@@ -48,12 +50,12 @@ def write_report_file(path: Path, document: Iterable[str]) -> None:
 
     try:
         if path.exists() and not path.is_file():
-            with path.open("w", encoding="utf-8") as stream:
+            with path.open("w", encoding="utf-8", errors=ODD) as stream:
                 stream.writelines(document)
             return
         with AtomicFile(path, overwrite=True) as file:
             for part in document:
-                file.handle.write(part.encode("utf-8"))
+                file.handle.write(part.encode("utf-8", ODD))
     except OSError as error:
         message = f"{path}: cannot be written ({error.strerror or error})"
         raise _refusal(message, "choose another file") from error

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _SPEC = re.compile(r"\s*([a-z][a-z-]*)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
 
+MOST_PASSES = 100
 MOST_DIGITS = 19
 """How many digits a whole number of ONNX may have."""
 
@@ -49,6 +50,10 @@ def parse(spec: str) -> list[Pass]:
         kind = load(match.group(1))
         passes.append(kind(_options(kind, match.group(2) or "")))
         position = match.end()
+        if len(passes) > MOST_PASSES:
+            raise Unsupported(
+                f"the pipeline has more than {MOST_PASSES} passes", code="GL008", hint="none does more the second time"
+            )
     if not passes:
         raise Unsupported("the pipeline is empty", code="GL008", hint=f"known passes: {', '.join(PASSES)}")
     return passes

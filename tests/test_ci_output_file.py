@@ -37,6 +37,15 @@ def test_a_file_takes_the_report(form: str, capsys: pytest.CaptureFixture[str]) 
     assert [each.name for each in Path().iterdir() if "tmp" in each.name] == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names are text there")
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_takes_the_report_on_a_model_whose_name_is_no_text(form: str) -> None:
+    Path("m\udcff.onnx").write_bytes(Path("models/deep/found.onnx").read_bytes())
+    assert run(["check", "m\udcff.onnx", "--output-format", form, "--output-file", "r\udcfe"]) == 1
+    assert "GL722" in Path("r\udcfe").read_text(encoding="utf-8")
+    assert run(["lower", "m\udcff.onnx", "--no-verify", "--report", "r\udcfe.html", "--output-format", form]) == 0
+
+
 @pytest.mark.parametrize(
     ("file", "says"),
     [

@@ -46,6 +46,7 @@ def test_numpy_neither_warns_nor_raises() -> None:
         *(("--fix-dim", f"X:{NINES}=1"), ("--fix-dim", "X:\N{SUPERSCRIPT TWO}=1"), ("--shape", f"X={NINES}")),
         *(("--shape", "X=-"), ("--set", f"X={'[' * 100_000}"), ("--set", f"X={NINES}"), ("--forbid", "X=\udcff")),
         *(("--forbid", "\udcff"), ("--passes", f"convert-opset{{to={NINES}}}")),
+        *(("--passes", "lower-gru," * 50_000), ("--target", "no\0.toml"), ("--inputs", "no\0.npz")),
         ("--passes", "convert-opset{to=\N{SUPERSCRIPT TWO}}"),
     ],
     ids=lambda words: " ".join(words)[:32].encode("ascii", "replace").decode(),

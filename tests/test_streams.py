@@ -14,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import zoo
+from gru_lower.cli.main import run
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="streams and signals there are others")
@@ -157,3 +158,12 @@ def test_a_report_that_cannot_be_written_is_said_beside_what_ended_the_run() -> 
     done = program("check model.onnx --output-format json --output-file /dev/full")
     assert done.returncode == 2
     assert done.stderr.count(b"No space left on device") == 1
+
+
+@pytest.mark.parametrize("key", ["output-file", "inputs", "baseline"])
+def test_a_pyproject_whose_path_can_be_none_is_one_line(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pyproject.toml").write_text(f'[tool.gru-lower]\n{key} = "\\u0000"\n')
+    assert run(["inspect", "model.onnx"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error GL013: ")
+    assert said.count("\n") == 2
