@@ -12,7 +12,7 @@ from benchmarks.target_cells import BEFORE, NOW
 from gru_lower.targets.costs import NODE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from benchmarks.target_cells import Cell
     from gru_lower.targets.costs import Size
@@ -29,6 +29,12 @@ BESIDE = {
 }
 """By engine: precision, what was written, linear_before_reset, and what it may take of what was written before."""
 ONE_STEP = ("tract",)
+KINDS: dict[str, Callable[[Size], bool]] = {
+    "both outputs": lambda size: size.length > 1 or not (size.state or size.only_Y),
+    "of one step Y alone": lambda size: size.length > 1 or (size.only_Y and not size.state),
+    "every kind of step": bool,
+}
+"""Which of the sizes are compared: a step may start from zeros or a state, and give both outputs or Y alone."""
 """Engines judged at T = 1."""
 
 
@@ -103,7 +109,9 @@ def of(found: Sequence[Figure], precision: str, written: str) -> list[Figure]:
     return [each for each in found if (each.precision, each.written) == (precision, written)]
 
 
-def compared(found: Iterable[Figure], lbr: int | None = None, length: int | None = None) -> list[float]:
+def compared(
+    found: Iterable[Figure], lbr: int | None = None, length: int | None = None, kind: str = "every kind of step"
+) -> list[float]:
     """Return ratios to what was written before, where these are compared."""
     return [
         each.of_before
@@ -111,6 +119,7 @@ def compared(found: Iterable[Figure], lbr: int | None = None, length: int | None
         if each.of_before is not None
         and each.size.hidden in COMPARED
         and each.size.batch == 1
+        and KINDS[kind](each.size)
         and lbr in (None, each.size.linear_before_reset)
         and length in (None, each.size.length)
     ]
@@ -141,8 +150,9 @@ def judged(engine: str, found: Sequence[Figure]) -> list[Verdict]:
             + ([f"linear_before_reset = {lbr}"] if lbr is not None else [])
             + (["T = 1"] if length else [])
         )
-        ratios = compared(of(found, precision, written), lbr, length)
-        verdicts.append(Verdict(f"{what}, geometric mean", mean(ratios), limit))
+        for kind in KINDS:
+            ratios = compared(of(found, precision, written), lbr, length, kind)
+            verdicts.append(Verdict(f"{what}, geometric mean, {kind}", mean(ratios), limit))
     for precision in dict.fromkeys(each.precision for each in found if each.precision):
         ratios = [each.of_before for each in of(found, precision, NOW) if each.of_before is not None]
         text = f"{engine} in {precision}: what {NOW} writes without a precision / what was written before, anywhere"

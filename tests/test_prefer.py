@@ -117,11 +117,14 @@ class TestPrecision:
         kept = gru_lower.lower(model(), target="openvino")
         assert op_types(kept.model) == {"GRU"}
         assert set(expected(kept)["ratio"]) == {"f32", "bf16"}
+        assert "with --precision f32 and INFERENCE_PRECISION_HINT=f32 unroll takes 0." in expected(kept)["faster_with"]
 
     def test_a_named_one_counts_alone(self) -> None:
         result = gru_lower.lower(model(), target="openvino", precision="f32")
         assert "GRU" not in op_types(result.model)
         assert set(expected(result)["ratio"]) == {"f32"}
+        assert expected(result)["setting"] == "INFERENCE_PRECISION_HINT=f32"
+        assert "faster_with" not in expected(result)
         assert expected(result)["ratio"]["f32"] < 0.7
 
     def test_one_that_was_not_measured_is_refused(self) -> None:

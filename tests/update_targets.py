@@ -52,8 +52,11 @@ fastest by that, of what the target runs right; `legalize` keeps every GRU that 
 The table and the JSON say what was chosen and what it is expected to take (`expected_time`): "unroll: 0.2 of mnn's
 own GRU, measured 3.6.1". They are ratios of one machine's CPU time with one thread, in float32 where nothing else is
 named; other types go by no costs. OpenVINO computes in bfloat16 by default where the CPU has it: what is written then
-is that whose worst ratio is least, and `--precision f32` or `bf16` names the one. Where a flag of the engine's own
-makes its node faster than anything, that is said ("with --useOriginRNNImpl the node takes 0.07"). A form that would
+is that whose worst ratio is least. `--precision f32` or `bf16` names the one: what that wins, and the engine's setting
+that goes with it, is said ("with --precision f32 and INFERENCE_PRECISION_HINT=f32 unroll takes 0.29"), and so it is
+where a flag of the engine's own makes its node faster than anything ("with --useOriginRNNImpl the node takes 0.07").
+A GRU whose Y_h nobody reads counts as one with Y alone; where a single step of it is faster with Y taken of Y_h, as in
+tract, the node stays and is written so. A form that would
 unroll into more nodes than `--max-nodes` allows is not taken, and what was given up is said.
 [Benchmarks](benchmarks/targets.md) hold the choices to the engines. Without a table (`ncnn`, `onnxruntime`, ...) all
 is as with `node`.

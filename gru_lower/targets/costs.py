@@ -147,12 +147,14 @@ class Costs:
         version: The version of the target that was measured.
         machine: What it ran on.
         rows: The costs.
+        precision_setting: The target's setting that says what it computes in, ``""`` where there is one precision only.
 
     """
 
     version: str
     machine: str = ""
     rows: tuple[Cost, ...] = field(default=())
+    precision_setting: str = ""
 
     @property
     def ways(self) -> list[Way]:

@@ -26,11 +26,10 @@ def read_costs(value: object, forms: tuple[str, ...]) -> Costs:
 
     """
     data = table_at("costs", value)
-    check_keys("costs", data, ("version", "ways"), ("machine",))
+    check_keys("costs", data, ("version", "ways"), ("machine", "precision_setting"))
     rows = [row for entry in tables_at("costs.ways", data["ways"]) for row in _rows(entry, forms)]
-    return Costs(
-        text_at("costs.version", data["version"]), text_at("costs.machine", data.get("machine", "")), tuple(rows)
-    )
+    machine, setting = (text_at(f"costs.{key}", data.get(key, "")) for key in ("machine", "precision_setting"))
+    return Costs(text_at("costs.version", data["version"]), machine, tuple(rows), setting)
 
 
 def _rows(entry: dict[str, Any], forms: tuple[str, ...]) -> Iterator[Cost]:
@@ -66,6 +65,8 @@ def costs_to_toml(costs: Costs) -> list[str]:
     """Return the lines of the table, which read back as the same."""
     lines = ["", "[costs]", f"version = {json.dumps(costs.version, ensure_ascii=False)}"]
     lines += [f"machine = {json.dumps(costs.machine, ensure_ascii=False)}"] if costs.machine else []
+    told = costs.precision_setting
+    lines += [f"precision_setting = {json.dumps(told, ensure_ascii=False)}"] if told else []
     settings = dict.fromkeys((row.way, row.precision, row.flags) for row in costs.rows)
     for way, precision, flags in settings:
         lines += ["", "[[costs.ways]]", f"form = {json.dumps(way.form)}"]

@@ -86,7 +86,7 @@ def choose_fastest(
         for way, taken in measured.items()
         if base.keys() <= taken.keys() and _may_be(way, wish, spec, opset)
     }
-    given_up = ""
+    given_up, setting = "", _setting(costs, options.precision)
     for way in sorted(ratios, key=lambda way: _worst(ratios[way])):
         if wish.keep and _worst(ratios[way]) > CLEARLY:
             break
@@ -98,17 +98,21 @@ def choose_fastest(
                 continue
         if way == Way(NODE):
             break
-        faster = _flag(costs, spec, size, base, ratios[way])
-        expected = ExpectedTime(way.form, ratios[way], of, costs.version, faster, given_up)
+        faster = _faster(costs, spec, size, base, ratios[way], ratios)
+        expected = ExpectedTime(way.form, ratios[way], of, costs.version, faster, given_up, setting)
         kept = way.form == NODE
         return Fastest(keep=kept, form="" if kept else way.form, options=spelled, expected=expected)
     if not wish.keep:
         return None
     unity = dict.fromkeys(base, 1.0)
-    faster = _flag(costs, spec, size, base, unity)
-    return Fastest(
-        keep=True, form="", options=options, expected=ExpectedTime(NODE, unity, of, costs.version, faster, given_up)
-    )
+    faster = _faster(costs, spec, size, base, unity, ratios)
+    expected = ExpectedTime(NODE, unity, of, costs.version, faster, given_up, setting)
+    return Fastest(keep=True, form="", options=options, expected=expected)
+
+
+def _setting(costs: Costs, precision: str) -> str:
+    """Return how the target is told a precision that was named."""
+    return f"{costs.precision_setting}={precision}" if precision and costs.precision_setting else ""
 
 
 def _spelled(options: LowerOptions, way: Way) -> LowerOptions:
@@ -153,9 +157,22 @@ def _refused(ratios: dict[str, float], count: int) -> str:
     return f"unrolled it would take {_worst(ratios):.2g}, and add {count} nodes: --max-nodes allows more"
 
 
-def _flag(costs: Costs, spec: GruSpec, size: Size, base: dict[str, float], chosen: dict[str, float]) -> str:
-    """Say with which flag of the target's the node is right, and takes less than what was chosen."""
+def _faster(
+    costs: Costs,
+    spec: GruSpec,
+    size: Size,
+    base: dict[str, float],
+    chosen: dict[str, float],
+    ratios: dict[Way, dict[str, float]],
+) -> str:
+    """Say with which flag of the target's the node takes less than what was chosen, or another way in one precision."""
     said = []
+    for precision in base if len(base) > 1 else ():
+        best = min(ratios, key=lambda way: ratios[way][precision])
+        if ratios[best][precision] < WORTH_A_FLAG * chosen[precision]:
+            told = _setting(costs, precision)
+            also = f" and {told}" if told else ""
+            said.append(f"with --precision {precision}{also} {best.form} takes {ratios[best][precision]:.2g}")
     for flags in costs.flags if is_as_timed(spec) else ():
         precision = next(iter(base))
         taken = costs.estimate(Way(NODE), size, precision, flags)

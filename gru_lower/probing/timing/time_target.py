@@ -186,4 +186,5 @@ def _beside(old: Costs | None, new: Costs, settings: Sequence[Setting]) -> Costs
     """Return new costs beside old ones of settings that were not timed."""
     timed = {(each.precision, each.flags) for each in settings}
     stays = [row for row in old.rows if (row.precision, row.flags) not in timed] if old is not None else []
-    return replace(new, rows=(*new.rows, *stays))
+    setting = old.precision_setting if old is not None else ""
+    return replace(new, rows=(*new.rows, *stays), precision_setting=setting)

@@ -21,8 +21,9 @@ class ExpectedTime:
         ratios: What it takes of what it is compared to, by precision; ``""`` where the target has one only.
         of: What that is: the target's own GRU, or the form that would be written without costs.
         measured: The version of the target it was measured on.
-        faster_with: A flag of the target's with which the node takes less than what was chosen, and what it takes.
+        faster_with: With what, a flag of the target's or a precision, something takes less than what was chosen.
         given_up: A faster form that was not written, and why.
+        setting: What the target has to be told for it.
 
     """
 
@@ -32,6 +33,7 @@ class ExpectedTime:
     measured: str
     faster_with: str = ""
     given_up: str = ""
+    setting: str = ""
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -43,7 +45,7 @@ class ExpectedTime:
             said = f"nothing measured is faster ({self.measured})"
         elif self.of.endswith(f"its {self.chosen}") and min(self.ratios.values()) >= ABOUT:
             said = f"{self.chosen}: of what it takes nothing measured is faster ({self.measured})"
-        return "; ".join(filter(None, (said, self.given_up, self.faster_with)))
+        return "; ".join(filter(None, (said, self.setting and f"with {self.setting}", self.given_up, self.faster_with)))
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
@@ -54,4 +56,5 @@ class ExpectedTime:
             "measured": self.measured,
             **({"faster_with": self.faster_with} if self.faster_with else {}),
             **({"given_up": self.given_up} if self.given_up else {}),
+            **({"setting": self.setting} if self.setting else {}),
         }
