@@ -32,7 +32,9 @@ def exit_code_of(command: Callable[[], Any], *, plain: bool) -> int:
         code = command()
         current_output().close()
         sys.stdout.flush()
-    except click.exceptions.Abort:
+    except click.exceptions.Abort as aborted:
+        if isinstance(aborted.__cause__, EOFError):  # which click takes for the end of what a person types
+            return _unexpected(aborted.__cause__, plain)
         say_aside("interrupted", err=True)
         current_output().fail(interrupted())
         return INTERRUPTED

@@ -785,9 +785,12 @@ def test_version(call: Callable[..., Said]) -> None:
     assert lines[2:] == [f"{module.__name__} {module.__version__}" for module in (onnx, onnxruntime, np)]
 
 
-def test_a_bug_says_that_it_is_one(call: Callable[..., Said], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [RuntimeError, EOFError])
+def test_a_bug_says_that_it_is_one(
+    kind: type[Exception], call: Callable[..., Said], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: Any) -> None:
-        raise RuntimeError("the invariant is gone")
+        raise kind("the invariant is gone")
 
     gru("model.onnx")
     monkeypatch.setattr(LowerGru, "run", broken)
@@ -796,7 +799,7 @@ def test_a_bug_says_that_it_is_one(call: Callable[..., Said], folder: Path, monk
     assert said.code == 3
     assert said.out == ""
     assert "Traceback (most recent call last)" in said.err
-    assert said.err.splitlines()[-2] == "error GL901: RuntimeError: the invariant is gone"
+    assert said.err.splitlines()[-2] == f"error GL901: {kind.__name__}: the invariant is gone"
     assert "report it" in said.err.splitlines()[-1]
     assert snapshot(folder) == before
 

@@ -23,8 +23,10 @@ from onnx import TensorProto, numpy_helper
 
 import zoo
 from gru_lower.errors import GruLowerError
+from gru_lower.graph.data_file import DataFile
 from gru_lower.graph.model import Model, load
 from gru_lower.graph.write_model import save
+from gru_lower.isolation.environment import environment
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -148,3 +150,94 @@ def test_every_fault(tmp_path: Path, scene: Scene, fault: str) -> None:
     tried = [hold(tmp_path, scene, fault, count) for count in range(1, MOST)]
     assert any(tried)
     assert not all(tried[-20:]), "a write has more system calls than were tried"
+
+
+def test_a_job_that_comes_second_leaves_the_data_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one's data is there, the second one writes the whole pair, and the first one cannot place its model."""
+    first, second, target = pair(tmp_path / "in", 1), load(tmp_path / "in/model.onnx"), tmp_path / "out.onnx"
+    second.modified = True
+    place = DataFile.place
+
+    def overtaken(data: DataFile) -> None:
+        place(data)
+        monkeypatch.setattr(DataFile, "place", place)
+        save(second, target)
+
+    monkeypatch.setattr(DataFile, "place", overtaken)
+    with pytest.raises(GruLowerError, match="has appeared"):
+        save(first, target)
+    assert values(target) == values(tmp_path / "in/model.onnx")
+    assert len(list(tmp_path.glob("out.onnx*"))) == 2
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_data_that_another_job_takes_back_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, target = pair(tmp_path / "in", 1), tmp_path / "out.onnx"
+    save(held, target)
+    target.unlink()
+    place = DataFile.place
+
+    def taken_back(data: DataFile) -> None:
+        place(data)
+        for path in tmp_path.glob("out.onnx.*.data"):
+            path.unlink()
+
+    monkeypatch.setattr(DataFile, "place", taken_back)
+    save(held, target)
+    assert values(target) == values(tmp_path / "in/model.onnx")
+    assert not list(tmp_path.glob(".*"))
+
+
+SHIM = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/types.h>
+
+static unsigned calls;
+
+ssize_t write(int file, const void *bytes, size_t count) {
+    static ssize_t (*real)(int, const void *, size_t);
+    if (!real) real = dlsym(RTLD_NEXT, "write");
+    if (calls++ % 3 == 1) { errno = EINTR; return -1; }
+    return real(file, bytes, count > 1 ? (count + 1) / 2 : count);
+}
+
+ssize_t read(int file, void *bytes, size_t count) {
+    static ssize_t (*real)(int, void *, size_t);
+    if (!real) real = dlsym(RTLD_NEXT, "read");
+    if (calls++ % 3 == 1) { errno = EINTR; return -1; }
+    return real(file, bytes, count > 1 ? (count + 1) / 2 : count);
+}
+
+int fsync(int file) {
+    static int (*real)(int);
+    if (!real) real = dlsym(RTLD_NEXT, "fsync");
+    if (calls++ % 2) { errno = EINTR; return -1; }
+    return real(file);
+}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs a C compiler, and Linux")
+def test_calls_that_do_half_of_what_they_are_asked_or_are_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "shim.c").write_text(SHIM, encoding="ascii")
+    library = tmp_path / "shim.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "shim.c", "-ldl"], check=True)
+    pair(tmp_path / "in", 1)
+    (tmp_path / "out").mkdir()
+    words = ["lower", str(tmp_path / "in/model.onnx"), "--no-verify", "--form", "scan", "-q", "-o"]
+    printed = b""
+    for output in ("out/halves.onnx", "out/whole.onnx", "-"):
+        preload = {} if "whole" in output else {"LD_PRELOAD": str(library)}
+        done = subprocess.run(
+            [sys.executable, "-m", "gru_lower", *words, output],
+            cwd=tmp_path,
+            env={**environment(), **preload, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        printed = done.stdout
+    assert values(tmp_path / "out/halves.onnx") == values(tmp_path / "out/whole.onnx")
+    assert onnx.ModelProto.FromString(printed).graph.node

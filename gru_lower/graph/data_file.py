@@ -65,6 +65,7 @@ class DataFile:
             self._plan = CopyPlan(base_dir, [before for _, before in self._views])
         self._file: AtomicFile | None = None
         self._placed: Path | None = None
+        self._found: Path | None = None
 
     def __bool__(self) -> bool:
         """Whether anything has to be copied."""
@@ -91,19 +92,29 @@ class DataFile:
             return
         path = self._target.with_name(self._name)
         if path.is_file() and not path.is_symlink() and cmp(path, self._file.temporary, shallow=False):
+            self._found = path
             return
         self._file.place(path)
         self._placed = path
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        """Let the model refer to what it was read with; remove the copy if there was an error."""
+        """Let the model refer to what it was read with; remove the copy if there was an error.
+
+        Raises:
+            OSError: Another file of the same content was there, is gone, and the copy cannot be given its name.
+
+        """
         for tensor, before in self._views:
             del tensor.external_data[:]
             tensor.external_data.extend(before.external_data)
-        if self._file is not None:
-            self._file.discard()
-        if kind is not None and self._placed is not None:
-            self._placed.unlink(missing_ok=True)
+        try:
+            if self._found is not None and kind is None and not self._found.exists() and self._file is not None:
+                self._file.place(self._found)  # whoever had placed it took it back
+        finally:
+            if self._file is not None:
+                self._file.discard()
+        if kind is not None and self._placed is not None and self._placed not in own_data_files(self._target):
+            self._placed.unlink(missing_ok=True)  # else another job's model refers to it by now
 
 
 def own_data_files(path: Path) -> set[Path]:
