@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from gru_lower.rewriting.remaining_nodes import GRU, OPERATOR
+from gru_lower.rewriting.remaining_codes import GRU, OPERATOR
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -14,6 +14,7 @@ from gru_lower.emission.instantiate_template import Assembly
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
+from gru_lower.graph.operator_set import CONSTANT_FILL
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.graph.shape_values import known_values
 from gru_lower.passes.base import Context, Pass, PassResult
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from gru_lower.graph.scopes import Scope
     from gru_lower.targets.profile import Profile
 
-CONSTANT_FILL = "ConstantFill"
-"""What torch up to 1.0 makes states of zeros with: an experimental operator that ONNX gave up."""
 RESHAPE_INPUT, CONSTANT_OF_SHAPE = 5, 9
 """The opsets from which: Reshape takes its shape as an input; ConstantOfShape is there."""
 NUMBERS = (

@@ -15,8 +15,9 @@ from gru_lower.graph.odd_models import refusal_of
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.graph.undefined_values import UNDEFINED, undefined_values
 from gru_lower.gru.parse_node import parse
-from gru_lower.passes.base import Context
-from gru_lower.passes.fuse_gru.fuse_gru import FuseGru, FuseOptions
+from gru_lower.passes.base import Context, PassResult
+from gru_lower.passes.fuse_gru.reasons.integer_sites import sites_of_integers
+from gru_lower.passes.fuse_gru.recognition.may_recur import may_recur
 from gru_lower.passes.stream.survey import survey
 from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.verification.result import not_run
@@ -24,7 +25,6 @@ from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
-    from gru_lower.passes.base import PassResult
 
 
 class InspectArguments(MemoryOption, OneModel):
@@ -132,5 +132,9 @@ def find_decomposed(model: Model, *, steps: bool = False) -> list[Site]:
 
 
 def _fuse(model: Model, *, steps: bool = False) -> PassResult:
+    if not may_recur(model.proto):
+        return PassResult(modified=False, sites=sites_of_integers(next(walk(model.proto)), between_quantisers=True))
+    from gru_lower.passes.fuse_gru.fuse_gru import FuseGru, FuseOptions  # all that reads recurrences
+
     options = FuseOptions(steps="yes" if steps else "no")
     return FuseGru(options).run(model, Context(keep_changes=False))

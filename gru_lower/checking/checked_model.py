@@ -10,8 +10,6 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.graph.undefined_values import undefined_values
 from gru_lower.gru.parse_node import Parsed, parse
-from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes
-from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences, find_recurrences
 from gru_lower.passes.fuse_gru.recognition.may_recur import may_recur
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
+    from gru_lower.passes.fuse_gru.recognition.find_recurrences import ScopeRecurrences
     from gru_lower.targets.profile import Profile
 
 MOST_NODES_OF_STEP = 300
@@ -97,7 +96,7 @@ class CheckedModel:
         """The recurrences of every scope that are not GRU nodes; none in a model of too many nodes."""
         if self.nodes > MOST_NODES or not may_recur(self.model.proto) or self.is_undefined:
             return []
-        return [find_recurrences(interpreter) for interpreter in interpret_scopes(self.model, self.facts)]
+        return self._found()
 
     @cached_property
     def is_undefined(self) -> bool:
@@ -111,4 +110,10 @@ class CheckedModel:
         too_many = self.nodes > MOST_NODES_OF_STEP or not may_recur(self.model.proto)
         if too_many or others or self.is_undefined:
             return []
-        return [find_recurrences(each, shortest=1) for each in interpret_scopes(self.model, self.facts)]
+        return self._found(shortest=1)
+
+    def _found(self, shortest: int = 2) -> list[ScopeRecurrences]:
+        from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes  # only where that may be
+        from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
+
+        return [find_recurrences(each, shortest=shortest) for each in interpret_scopes(self.model, self.facts)]

@@ -6,6 +6,9 @@ from functools import cache
 
 import onnx
 
+CONSTANT_FILL = "ConstantFill"
+"""What torch up to 1.0 makes states of zeros with: an experimental operator that ONNX gave up."""
+
 
 @cache
 def first_opsets() -> dict[str, int]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 from onnx import checker, defs, helper, shape_inference
-from onnx.reference import ReferenceEvaluator
 
 from gru_lower.errors import FOREIGN_FAILURES
 from gru_lower.graph import budget
 from gru_lower.graph.result_sizes import result_elements
+from gru_lower.graph.shape_operators import compute_simply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +42,16 @@ def evaluate_node(
         CannotComputeError: With the reason.
 
     """
+    spent = budget.current()
+    try:
+        spent.spend(_elements_within(node, inputs, limit), what=f"what {node.op_type} puts out")
+    except (*ONNX_FAILURES, budget.OverBudgetError) as error:
+        raise _cannot(node, error) from error
+    simply = compute_simply(node, inputs, opsets.get("", 0)) if node.domain == "" else None
+    if simply is not None:
+        return simply
+    from onnx.reference import ReferenceEvaluator  # takes long to be imported
+
     feeds = {name: value for name, value in zip(node.input, inputs, strict=True) if value is not None}
     graph = helper.make_graph(
         [node],
@@ -50,14 +60,16 @@ def evaluate_node(
         [onnx.ValueInfoProto(name=name) for name in node.output if name],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in opsets.items()])
-    spent = budget.current()
     try:
-        spent.spend(_elements_within(node, inputs, limit), what=f"what {node.op_type} puts out")
         with spent.timed(), np.errstate(all="ignore"):
             results: Any = ReferenceEvaluator(model).run(None, feeds)
     except (*ONNX_FAILURES, budget.OverBudgetError) as error:
-        raise CannotComputeError(f"{node.op_type} cannot be computed: {' '.join(str(error).split())}") from error
+        raise _cannot(node, error) from error
     return [np.asarray(result) for result in results]
+
+
+def _cannot(node: NodeProto, error: Exception) -> CannotComputeError:
+    return CannotComputeError(f"{node.op_type} cannot be computed: {' '.join(str(error).split())}")
 
 
 def _elements_within(node: NodeProto, inputs: Sequence[Array | None], limit: int) -> int:

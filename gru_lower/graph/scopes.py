@@ -217,6 +217,11 @@ def _opsets(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
     return {("" if entry.domain in ONNX_DOMAINS else entry.domain): entry.version for entry in imports}
 
 
+def opset_of(model: onnx.ModelProto) -> int:
+    """Return the version of ONNX's own opset that a model imports, 0 for none."""
+    return next((entry.version for entry in model.opset_import if entry.domain in ONNX_DOMAINS), 0)
+
+
 def function_path(function: FunctionProto) -> str:
     """Return the path of a function's own scope."""
     name = f"function {function.domain}::{function.name}"

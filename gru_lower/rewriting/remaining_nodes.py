@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import Remaining
 from gru_lower.graph.facts import Facts
+from gru_lower.graph.scopes import opset_of
 from gru_lower.rewriting.assumed_lengths import POSITIVE
-from gru_lower.rewriting.target_options import opset_of
+from gru_lower.rewriting.remaining_codes import GRU, OPERATOR
 from gru_lower.targets import read_profile
 from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
 from gru_lower.targets.helpful_flags import NOTHING_ELSE
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.report.run_report import Report
 
-GRU, OPERATOR = "GL452", "GL453"
-"""The codes of a GRU, and of another node, that the target does not take."""
 KEPT = ("GL301", "GL302", "GL303", "GL304", "GL306", "GL307", "GL308")
 """Why a GRU was not lowered."""
 
@@ -51,7 +50,7 @@ def find_remaining(model: Model, target: str, said: Sequence[Diagnostic], assume
             if reason and reason.code == "GL307" and (convert in reason.hint or hint == f"add {convert}"):
                 hint = f"add {convert}" if convert in reason.hint else NOTHING_ELSE
             elif hint.startswith("add --fix-dim") and convert not in hint:
-                more = profile.unwritten(opset_of(model)) - profile.unwritten(profile.best_opset)
+                more = profile.unwritten(opset_of(model.proto)) - profile.unwritten(profile.best_opset)
                 hint = f"{hint} {convert}" if more else hint
         found.append(diagnostic(code, message, scope=each.scope, node=each.site, hint=hint))
     return found

@@ -10,7 +10,7 @@ from gru_lower.emission.operator_vocabulary import EMITTED, VIEWS
 from gru_lower.errors import Unsupported
 from gru_lower.graph import fixed_dims
 from gru_lower.graph.facts import Facts
-from gru_lower.graph.scopes import ONNX_DOMAINS, is_onnx, walk
+from gru_lower.graph.scopes import is_onnx, opset_of, walk
 from gru_lower.rewriting.assumed_lengths import FULL, LENS
 from gru_lower.rewriting.set_inputs import write_interface
 from gru_lower.streaming.description import describe
@@ -68,7 +68,7 @@ def target_options(
 
     """
     profile = read_profile.load(target)
-    current = opset or opset_of(model)
+    current = opset or opset_of(model.proto)
     lacking = list(_lacking(model, profile, fix_dims or {}, inputs or {}, current))
     if lacking:
         lacking += _open_lengths(model, profile, inputs or {}, assume)
@@ -149,8 +149,3 @@ def _open_lengths(model: Model, profile: Profile, inputs: Mapping[str, Any], ass
             flags.append(f"--set {shlex.quote(given)}" if handed_in else "--assume full-length")
     message = "takes lengths that are known beforehand only"
     return [_Lack("GL403", message, " ".join(dict.fromkeys(flags)))] if flags else []
-
-
-def opset_of(model: Model) -> int:
-    """Return the version of ONNX's own opset that a model imports, 0 for none."""
-    return next((entry.version for entry in model.proto.opset_import if entry.domain in ONNX_DOMAINS), 0)

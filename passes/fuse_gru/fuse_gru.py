@@ -20,8 +20,9 @@ from gru_lower.passes.fuse_gru.loops.fission import split_loops
 from gru_lower.passes.fuse_gru.loops.hoisting import hoist_inputs
 from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
 from gru_lower.passes.fuse_gru.loops.loop_parts import has_loops
+from gru_lower.passes.fuse_gru.reasons.integer_sites import sites_of_integers
 from gru_lower.passes.fuse_gru.recognition.empty_axes import EMPTY, what_was_taken
-from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences, sites_of_integers
+from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
 from gru_lower.passes.fuse_gru.recognition.inner_scopes import RemovedScopes, read_by_inner_grus
 from gru_lower.passes.fuse_gru.recognition.may_recur import may_recur
 from gru_lower.passes.fuse_gru.unpacking.unpack_scans import MOST_WIDTHS, has_scans, unpack_scans

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import fixed_dims
-from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.graph.scopes import is_onnx, opset_of, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.quantised_weights import quantised_weights
-from gru_lower.rewriting.target_options import opset_of
 from gru_lower.targets.accepted_forms import warn_if_not_run
 from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
 from gru_lower.targets.gru_options import options_at
@@ -76,7 +75,7 @@ def opset(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
     """Find an opset that the target does not take."""
     del facts
     oldest, newest = target.opset
-    current = opset_of(model)
+    current = opset_of(model.proto)
     if not oldest <= current <= newest:
         hint = f"lower or legalize with --opset {target.best_opset}"
         yield diagnostic("GL705", f"{target.label} takes opset {oldest} to {newest}; this one is {current}", hint=hint)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
-from gru_lower.passes.legalize_gru.legalize_layout import LegalizeLayout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +31,8 @@ def layout(checked: CheckedModel) -> Iterator[Diagnostic]:
 
 def transpose(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
     """Write the GRUs of layout 1 as ones of layout 0."""
+    from gru_lower.passes.legalize_gru.legalize_layout import LegalizeLayout  # only for a fix
+
     wanted = {each.node for each in found}
     result = LegalizeLayout().run(checked.model, ctx)
     sites = [site for site in result.sites if site.site in wanted and site.action == "legalized"]

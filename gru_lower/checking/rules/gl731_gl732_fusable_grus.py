@@ -12,7 +12,6 @@ from gru_lower.checking.checked_model import MOST_NODES
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
 from gru_lower.passes.base import Context
-from gru_lower.passes.fuse_gru.fuse_gru import FuseGru
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +30,8 @@ def decomposed(checked: CheckedModel) -> Iterator[Diagnostic]:
         return
     if not any(inputs is not None for found in checked.recurrences for inputs in found.inputs):
         return
+    from gru_lower.passes.fuse_gru.fuse_gru import FuseGru  # only where there is something to fuse
+
     for site in FuseGru().run(checked.model.copy(), Context(keep_changes=False)).sites:
         if site.action == "fused":
             message = f"a GRU, decomposed ({site.message})"
@@ -40,6 +41,8 @@ def decomposed(checked: CheckedModel) -> Iterator[Diagnostic]:
 def fuse(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
     """Fuse them all; what turns out different stays as it was."""
     del found
+    from gru_lower.passes.fuse_gru.fuse_gru import FuseGru  # only where there is something to fuse
+
     result = FuseGru().run(checked.model, ctx)
     sites = [site for site in result.sites if site.action == "fused"]
     for site in sites:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
 from gru_lower.graph.local_functions import key_of
-from gru_lower.graph.operator_set import why_not_in_onnx
+from gru_lower.graph.operator_set import CONSTANT_FILL, why_not_in_onnx
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.passes.respell_nodes import CONSTANT_FILL, RespellNodes, RespellOptions
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
@@ -49,6 +48,8 @@ def unknown_operators(checked: CheckedModel) -> Iterator[Diagnostic]:
 def write_constants(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
     """Write what always makes the same as constants."""
     before = {each.node for each in found}
+    from gru_lower.passes.respell_nodes import RespellNodes, RespellOptions  # only for a fix
+
     RespellNodes(RespellOptions()).run(checked.model, ctx)
     left = {
         name

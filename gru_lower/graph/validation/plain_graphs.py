@@ -241,7 +241,8 @@ def _is_plain_constant(tensor: TensorProto) -> bool:
     if tensor.ByteSize() > 16 * SMALL:
         return True
     numbers = numpy_helper.to_array(tensor).reshape(-1).tolist()
-    return all(abs(number) <= LARGEST or number in ENDS for number in numbers)
+    least = -LARGEST - (tensor.data_type == TensorProto.INT64)  # in 64 bits the least of 32 is a number like others
+    return all(least <= number <= LARGEST or number in ENDS for number in numbers)
 
 
 def _have_plain_types(values: Iterable[ValueInfoProto]) -> bool:

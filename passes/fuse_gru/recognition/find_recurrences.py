@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gru_lower.passes.fuse_gru.algebra.errors import READING_FAILS, TooLargeError
 from gru_lower.passes.fuse_gru.loops import trip_count
-from gru_lower.passes.fuse_gru.reasons.integer_chains import find_integer_chains
+from gru_lower.passes.fuse_gru.reasons.integer_sites import sites_of_integers
 from gru_lower.passes.fuse_gru.recognition import (
     empty_axes,
     inputs_computed_in_loop,
@@ -27,7 +27,6 @@ from gru_lower.passes.fuse_gru.recognition.states_in_values import atoms_of_stat
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
-    from gru_lower.graph.scopes import Scope
     from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
     from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
     from gru_lower.passes.fuse_gru.recognition.recurrence_inputs import RecurrenceInputs
@@ -175,22 +174,6 @@ def _found(interpreter: Interpreter, *, shortest: int, assume: str, empty: str, 
         if entry is not None:
             found.sites.append(entry)
     found.sites += sites_of_integers(interpreter.scope, between_quantisers=not found.sites)
-    return found
-
-
-def sites_of_integers(scope: Scope, *, between_quantisers: bool) -> list[Site]:
-    """Return the report's entries of the recurrences whose products are of whole numbers.
-
-    Args:
-        scope: The scope.
-        between_quantisers: Whether to look for products of floats that were just dequantised, too.
-
-    """
-    found = []
-    for chain in find_integer_chains(scope, between_quantisers=between_quantisers):
-        name = next(name for name in scope.nodes[chain.products[-1]].output if name)
-        site, reason = scope.site(scope.producers[name]), f"a recurrence that is no GRU: {chain.reason}"
-        found.append(Site(site, scope.path, "", None, "seen", code="GL801", message=reason))
     return found
 
 

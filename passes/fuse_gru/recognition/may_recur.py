@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from gru_lower.graph import tensor_values
 from gru_lower.graph.external_data import is_external
 from gru_lower.graph.scopes import Scope, subgraphs, walk
-from gru_lower.passes.fuse_gru.interpreter.operators.registry import HANDLERS
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
@@ -32,6 +31,8 @@ WITH_A_CONSTANT = {
     *("BatchNormalization", "Conv", "Div", "FusedConv", "FusedGemm", "FusedMatMul", "Gemm", "MatMul", "Mul"),
 }
 """Operators that multiply what they read: a value by itself and a constant, unless both of the first two are values."""
+UNREAD = {"GRU", "LSTM", "RNN"}
+"""Operators that have no handler, and no body."""
 PRODUCTS = WITH_A_CONSTANT - {"BatchNormalization", "Div", "Mul"}
 FREE_INITIALIZERS_IR_VERSION = 4
 
@@ -78,6 +79,10 @@ def _has_repeated(tensors: list[TensorProto]) -> bool:
 def _multiplies(node: NodeProto, constants: set[str]) -> bool:
     if node.op_type in WITH_A_CONSTANT:
         return sum(name not in constants for name in node.input[:2]) > 1
+    if node.op_type in UNREAD:
+        return False
+    from gru_lower.passes.fuse_gru.interpreter.operators.registry import HANDLERS  # all of the interpreter
+
     return node.op_type in HANDLERS or (bool(node.attribute) and any(subgraphs(node)))
 
 
