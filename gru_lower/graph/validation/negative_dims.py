@@ -16,20 +16,49 @@ from gru_lower.graph.external_data import is_external
 from gru_lower.graph.scopes import is_onnx, subgraphs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from onnx import NodeProto
 
 WINDOWS = {"AveragePool", "Conv", "ConvTranspose", "LpPool", "MaxPool"}
-SIZES = {"Pad": (1,), "Split": (1,), "TopK": (1,), "Resize": (2,), "Upsample": (1,)}
+SIZES = {"Pad": (1,), "Split": (1,), "TopK": (1,), "Resize": (2,), "Upsample": (1,), "Expand": (1,)}
 """By operator, its inputs in which a negative constant makes an axis of negative length."""
 HANDED_ON = {"Cast", "Concat", "Gather", "Identity", "Shape", "Size", "Slice", "Squeeze", "Unsqueeze"}
 """What inference takes sizes through without computing any that is less than those it was given."""
+HOLD_BODIES = {"If", "Loop", "Scan", "SequenceMap"}
+WATCHED = {*WINDOWS, *SIZES, *HOLD_BODIES, "Constant", "Slice"}
 MOST_BEHIND = 64
 HIDDEN = "gru_lower.hidden"
 """The domain of a Slice that is not to be inferred."""
 MOST_ROUNDS = 3
 NUMBERS = (TensorProto.INT64, TensorProto.INT32, TensorProto.FLOAT)
+
+
+class _Nodes:
+    """The nodes of one graph that matter here, by operator: their places and themselves."""
+
+    def __init__(self, graph: GraphProto | onnx.FunctionProto) -> None:
+        self.graph = graph
+        self.by_operator: dict[str, list[tuple[int, NodeProto]]] = {}
+        for place, node in enumerate(graph.node):
+            if node.op_type in WATCHED and is_onnx(node):
+                self.by_operator.setdefault(node.op_type, []).append((place, node))
+
+    def of(self, operators: Iterable[str]) -> Iterator[tuple[int, NodeProto]]:
+        """Yield the nodes of some operators, in no order, with their places."""
+        return (each for op_type in operators for each in self.by_operator.get(op_type, ()))
+
+    def bodies(self) -> Iterator[GraphProto]:
+        """Yield the bodies that its nodes hold."""
+        return (body for _, node in self.of(HOLD_BODIES) for _, body in subgraphs(node))
+
+    def shortening(self) -> set[int]:
+        """Return the places of the nodes that may make an axis shorter than nothing."""
+        found = {place for place, node in self.of(WINDOWS) if not _looks_at_one(node)}
+        if "Expand" in self.by_operator:
+            makers = {name: node for node in self.graph.node if is_onnx(node) for name in node.output}
+            found.update(place for place, node in self.of(["Expand"]) if not _is_handed_on(node.input[1], makers))
+        return found
 
 
 def keeps_dims_positive(model: onnx.ModelProto, infer: Callable[[onnx.ModelProto], onnx.ModelProto]) -> bool:
@@ -40,48 +69,23 @@ def keeps_dims_positive(model: onnx.ModelProto, infer: Callable[[onnx.ModelProto
         infer: ONNX's shape inference.
 
     """
-    inside = [node for body in _bodies(model) for node in body.node]
-    slices = any(_is_slice(node) for node in [*model.graph.node, *inside])
-    if not slices:
+    every = [_Nodes(graph) for graph in (model.graph, *model.functions)]
+    for each in every:  # which grows as bodies are found
+        every += map(_Nodes, each.bodies())
+    if not any("Slice" in each.by_operator for each in every):
         return True
-    if _has_negative_sizes(model, inside):
+    if _has_negative_sizes(every):
         return False
-    main = _shortening(model.graph)
-    within = any(_shortening(body) for body in _bodies(model))
-    if within or (main and any(_is_slice(node) for node in inside)):
+    main, *inside = every
+    shortening = main.shortening()
+    within = any(each.shortening() for each in inside)
+    if within or (shortening and any("Slice" in each.by_operator for each in inside)):
         return False
-    behind = _windows_in_front(model.graph, main) if main else {}
+    behind = _windows_in_front(model.graph, shortening) if shortening else {}
     rounds = (max(behind.values(), default=0) + 1) // 2
     if rounds > MOST_ROUNDS:
         return False
     return all(_is_positive(infer(_without_slices(model, behind, 2 * k + 1))) for k in range(rounds))
-
-
-def _bodies(model: onnx.ModelProto) -> Iterator[GraphProto | onnx.FunctionProto]:
-    """Yield every graph but the main one."""
-    pending: list[GraphProto | onnx.FunctionProto] = [*model.functions]
-    pending += (body for node in model.graph.node if node.attribute for _, body in subgraphs(node))
-    while pending:
-        body = pending.pop()
-        yield body
-        pending += (inner for node in body.node if node.attribute for _, inner in subgraphs(node))
-
-
-def _is_slice(node: NodeProto) -> bool:
-    return node.op_type == "Slice" and is_onnx(node)
-
-
-def _shortening(graph: GraphProto | onnx.FunctionProto) -> set[int]:
-    """Return the places of the nodes that may make an axis shorter than nothing."""
-    found: set[int] = set()
-    makers: dict[str, NodeProto] = {}
-    for place, node in enumerate(graph.node):
-        if is_onnx(node):
-            makers.update(dict.fromkeys(node.output, node))
-            slides = node.op_type in WINDOWS and not _looks_at_one(node)
-            if slides or (node.op_type == "Expand" and not _is_handed_on(node.input[1], makers)):
-                found.add(place)
-    return found
 
 
 def _looks_at_one(node: NodeProto) -> bool:
@@ -105,20 +109,15 @@ def _is_handed_on(name: str, makers: dict[str, NodeProto]) -> bool:
     return not pending
 
 
-def _has_negative_sizes(model: onnx.ModelProto, inside: list[NodeProto]) -> bool:
-    """Whether a constant of the model is a negative size of something."""
-    nodes = [*model.graph.node, *inside]
-    names = {
-        node.input[place]
-        for node in nodes
-        if node.op_type in SIZES and is_onnx(node)
-        for place in SIZES[node.op_type]
-        if place < len(node.input)
-    }
-    names |= {node.input[1] for node in nodes if node.op_type == "Expand" and is_onnx(node)}
-    graphs = [model.graph, *(body for body in _bodies(model) if isinstance(body, GraphProto))]
+def _has_negative_sizes(every: Sequence[_Nodes]) -> bool:
+    """Whether a constant of a model is a negative size of something."""
+    sized = [(node, SIZES[op_type]) for op_type in SIZES for each in every for _, node in each.of([op_type])]
+    names = {node.input[place] for node, places in sized for place in places if place < len(node.input)}
+    if not names:
+        return False
+    graphs = [each.graph for each in every if isinstance(each.graph, GraphProto)]
     held = [tensor for graph in graphs for tensor in graph.initializer if tensor.name in names]
-    made = [node for node in nodes if node.op_type == "Constant" and not names.isdisjoint(node.output)]
+    made = [node for each in every for _, node in each.of(["Constant"]) if not names.isdisjoint(node.output)]
     held += [tensor for node in made if (tensor := constant_of(node)) is not None]
     return any(_is_negative(tensor) for tensor in held)
 
@@ -137,7 +136,7 @@ def _windows_in_front(graph: GraphProto, shortening: set[int]) -> dict[int, int]
         before = max((turns.get(name, 0) for name in node.input), default=0)
         if place in shortening:
             before += before % 2 == 0
-        elif _is_slice(node) and before % 2:
+        elif node.op_type == "Slice" and is_onnx(node) and before % 2:
             found[place] = before
             before += 1
         if before:
