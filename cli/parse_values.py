@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gru_lower.errors import InvalidModel
+from gru_lower.isolation.memory_size import HOW_TO_WRITE, bytes_of
 from gru_lower.nearest_word import nearest
 
 if TYPE_CHECKING:
@@ -151,22 +152,16 @@ def set_inputs(_ctx: click.Context, _parameter: click.Parameter, values: tuple[s
 
 LARGEST = 2**63
 """What no length and no number of bytes reaches."""
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def size(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
     """Read 8GB, 512MB, or a number of bytes."""
     if value is None:
         return None
-    text = value.strip().upper().removesuffix("B")
-    unit = text[-1:] if text[-1:] in UNITS else ""
-    number = text.removesuffix(unit).strip()
-    whole, _, rest = number.partition(".")
-    plain = whole.isdecimal() and (rest or "0").isdecimal()
-    found = float(number) * UNITS[unit] if plain else 0.0
-    if not 0 < found < LARGEST:
-        raise click.BadParameter(f"{value!r}: write it like 8GB or 512MB")
-    return int(found)
+    found = bytes_of(value)
+    if found is None:
+        raise click.BadParameter(f"{value!r}: {HOW_TO_WRITE}")
+    return found
 
 
 def codes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,6 +31,7 @@ CALLS = {
         "verify",
     )
 } | {"assert_equivalent": assert_equivalent}
+DIGITS = Path(__file__).resolve().parents[1] / "fixtures" / "digits_gru.onnx"
 COMMANDS = {
     "batch": batch_options.BatchOptions,
     "bench": comparison_options.TimingOptions,
@@ -41,6 +43,12 @@ COMMANDS = {
     "stream": options.StreamingOptions,
     "verify": comparison_options.VerifyingOptions,
 }
+OF_THE_COMMAND_LINE = {
+    *("config", "no_color", "output_file", "output_format", "quiet", "verbose"),
+    *("dry_run", "in_place", "output", "overwrite", "keep_different", "reduce_to"),
+    *("exit_zero", "explain", "require_verified"),
+}
+"""What is about printing, configuration, files and exit codes: a call returns its result, or raises."""
 LIBRARY_ONLY = {"progress", "expected"}
 
 
@@ -91,3 +99,29 @@ def test_a_flag_takes_no_less_than_is_declared() -> None:
     for words in (["a", "--seconds", "0"], ["a", "--threads", "-1"], ["a", "--runs", "0"]):
         with pytest.raises(click.BadParameter):
             command.make_context("bench", words)
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "inspect"])
+def test_the_call_takes_all_that_the_command_takes(name: str) -> None:
+    command: click.Command = importlib.import_module(f"gru_lower.cli.{name}").command
+    flags = {each.name for each in command.params} - OF_THE_COMMAND_LINE
+    taken = set(inspect.signature(CALLS[name]).parameters) | {"models"}
+    if name == "check":  # whose --fix is a call of its own
+        taken |= set(inspect.signature(gru_lower.fix).parameters) | {"fix", "unsafe_fixes"}
+    assert flags - taken == set()
+
+
+def test_texts_are_taken_as_the_command_takes_them(tmp_path: Path) -> None:
+    cases = DIGITS.with_suffix(".npz")
+    result = gru_lower.lower(DIGITS, inputs=cases, memory="2GB")
+    (accuracy,) = result.report.verification.accuracy
+    assert (accuracy.output, accuracy.count) == ("logits", 360)
+    assert gru_lower.verify(DIGITS, DIGITS, inputs=str(cases), search=0).cases == 1
+    assert gru_lower.verify(DIGITS.read_bytes(), DIGITS, inputs=cases, search=0).cases == 1
+    assert gru_lower.bench(DIGITS, inputs=cases, runs=1, memory="1000 MB").b is not None
+    for wrong in ("much", "0GB", "-1", ""):
+        with pytest.raises(gru_lower.Unsupported, match="memory cannot be") as refusal:
+            gru_lower.lower(DIGITS, memory=wrong)
+        assert refusal.value.hint == "write it like 8GB or 512MB"
+    with pytest.raises(gru_lower.Unsupported, match="no such file or folder"):
+        gru_lower.lower(DIGITS, inputs=tmp_path / "cases.npz")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import cast
 
 from gru_lower.api.batch_options import BatchOptions, ManyModels
 from gru_lower.api.public_call import public_call
@@ -40,7 +41,7 @@ def batch_of(given: BatchArguments) -> Batch:
         cluster=given.cluster,
         workers=given.workers,
         seconds=given.time_limit,
-        memory=given.memory or 0,
+        memory=cast("int", given.memory or 0),
         journal=None if given.journal is None else Path(given.journal),
         retry=given.retry_failed,
         evidence=given.wants_evidence,

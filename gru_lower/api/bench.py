@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from gru_lower import interop
 from gru_lower.api.comparison_options import OneOrTwoModels, TimingOptions
@@ -15,8 +15,11 @@ from gru_lower.rewriting.rewrite_model import rewrite_model
 from gru_lower.verification.latency import BenchOptions, time_models
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gru_lower.graph.model import Model
     from gru_lower.report.bench_report import BenchReport
+    from gru_lower.verification.arrays import Feeds
 
 
 class BenchArguments(TimingOptions, OneOrTwoModels):
@@ -55,9 +58,8 @@ def bench_pair(left: Model, right: Model | None, options: TimingOptions) -> Benc
         external_data.check(model.proto, model.base_dir, model_file=model.path)
     names = ("the model", "the lowered model") if right is None else ("the first model", "the second model")
     paired = {name: (model.proto, model.base_dir) for name, model in zip(names, models, strict=False)}
-    how = BenchOptions(
-        options.seconds, options.runs, options.threads, options.seed, dict(options.shapes or {}), options.inputs
-    )
+    inputs = cast("Sequence[Feeds] | None", options.inputs)
+    how = BenchOptions(options.seconds, options.runs, options.threads, options.seed, dict(options.shapes or {}), inputs)
     timed = time_models(paired, how, options.progress)
     files = [file_of(left), *([] if other is None else [file_of(other) if right else File(None, other.sha256())])]
     report = bench_report.report(files, timed, how, passes)

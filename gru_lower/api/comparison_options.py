@@ -1,13 +1,15 @@
 """The models that calls take, and the options of those that compare them, each declared once: see options.py."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from gru_lower.api.declared_options import Doc, Options
 from gru_lower.api.report_options import EvidenceOptions
 from gru_lower.api.shared_options import AnyModel, Inputs, LineProgress, Search, Seed, Shapes
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from gru_lower.api.accepted_models import AcceptedModel
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.options import VerifyOptions
@@ -20,9 +22,10 @@ class MemoryOption(Options, kw_only=True):
     """How much memory the processes of a call may take."""
 
     memory: Annotated[
-        int | None,
+        int | str | None,
         Doc(
-            "Bytes that the process may take that runs models, and calls onnx on graphs it might not survive.",
+            'Bytes, or ``"8GB"``, that the process may take that runs models, and calls onnx on graphs it might not '
+            "survive.",
             flag="What the process may take that runs models: 8GB, 512MB.",
             default="4 GB, or five times the model if that is more",
             least=1,
@@ -88,7 +91,7 @@ class ComparisonOptions(VerificationOptions, kw_only=True):
         """Return how to verify, and on what inputs."""
         from dataclasses import replace
 
-        inputs = None if self.inputs is None else list(self.inputs)
+        inputs = None if self.inputs is None else list(cast("Sequence[Feeds]", self.inputs))
         expected = None if self.expected is None else list(self.expected)
         return replace(super().verify_options(), inputs=inputs, expected=expected, shapes=dict(self.shapes or {}))
 
@@ -161,7 +164,7 @@ class TimingOptions(MemoryOption, kw_only=True):
     threads: Annotated[int, Doc("Of onnxruntime, for each model; 0: one per core.", least=0)] = 1
     seed: Seed = 0
     inputs: Annotated[
-        "Sequence[Feeds] | None",
+        "Sequence[Feeds] | str | PathLike[str] | None",
         Doc("Inputs to run on instead of generated ones; the first case is used.", flag="Run on these inputs."),
     ] = None
     shapes: Shapes = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ForwardRef, ParamSpec, TypeVar, cast
 
 from gru_lower.api.declared_options import declared_options
 from gru_lower.api.library_words import in_library_words
+from gru_lower.api.read_texts import read_texts
 from gru_lower.api.refuse_values import refuse_values
 from gru_lower.errors import GruLowerError
 from gru_lower.isolation.chosen_memory import asked_memory
@@ -55,6 +56,7 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
             given = arguments(*args, **kwargs)
             try:
                 refuse_values(options, given)
+                read_texts(given)
                 with asked_memory(getattr(given, "memory", None)), odd_numbers_expected():
                     return _or_refusal(function, given)
             except GruLowerError as error:

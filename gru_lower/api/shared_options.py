@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from gru_lower.api.declared_options import Doc
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from gru_lower.api.accepted_models import AcceptedModel
     from gru_lower.verification.arrays import Feeds
 
@@ -79,9 +81,10 @@ Shapes = Annotated[
     Doc("Shapes to generate for inputs, by name.", flag="Shape to generate for an input; repeatable."),
 ]
 Inputs = Annotated[
-    "Sequence[Feeds] | None",
+    "Sequence[Feeds] | str | PathLike[str] | None",
     Doc(
-        "Inputs to compare on instead of generated ones, a dict of arrays by input name each.",
+        "Inputs to compare on instead of generated ones, a dict of arrays by input name each; or the path of a file "
+        "or folder of them.",
         flag="Compare on these inputs; with labels (out__NAME) accuracy is reported.",
     ),
 ]
