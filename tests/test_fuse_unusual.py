@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
+import zoo
 from lowering import op_types, run
 from masked_loops import Nodes
 from spelling import spell
@@ -461,3 +462,16 @@ def test_states_that_are_changed_make_no_gru(container: str, which: str) -> None
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_a_state_that_is_kept_twice_as_large_computes_the_same(container: str) -> None:
     fused(spelled(container, scaled))
+
+
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("numbers", [(0, 5, 0), (0.0, NAN, 1.0), (0.0, INFINITE, 1.0), (0.0, 5.0, NAN)])
+def test_a_range_that_is_none_is_left_alone_without_a_word(numbers: tuple[Any, ...]) -> None:
+    model = zoo.gru_model(initializers=zoo.weights().values())
+    kind = np.float32 if isinstance(numbers[0], float) else np.int64
+    for name, number in zip("abc", numbers, strict=True):
+        model.graph.initializer.append(numpy_helper.from_array(np.array(number, kind), name))
+    model.graph.node.append(helper.make_node("Range", ["a", "b", "c"], ["r"]))
+    assert not [each for each in gru_lower.inspect(model).diagnostics if each.code == "GL018"]

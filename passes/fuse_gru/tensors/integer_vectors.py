@@ -51,11 +51,15 @@ def arange(start: ConstTensor, limit: ConstTensor, delta: ConstTensor) -> ConstT
     """Return the integers from start up to limit, without it, as ONNX's Range does.
 
     Raises:
-        NotUnderstoodError: One of the three is not known, and the step is neither 1 nor -1.
+        NotUnderstoodError: One of the three is not known, and the step is neither 1 nor -1; or they are no range.
 
     """
+    if not all(tensor.array.size for tensor in (start, limit, delta)):
+        raise NotUnderstoodError
     first, last, step = (tensor.array.reshape(-1)[0] for tensor in (start, limit, delta))
     if not any(isinstance(entry, Affine) for entry in (first, last, step)):
+        if not all(math.isfinite(entry) for entry in (first, last, step)) or not step:
+            raise NotUnderstoodError
         check_size([math.ceil((float(last) - float(first)) / float(step))])
         array = np.arange(first, last, step, dtype=start.array.dtype if start.array.dtype != object else np.int64)
         return ConstTensor(array, array.shape)
