@@ -80,9 +80,9 @@ def run(folder: Path, *, quick: bool, tolerance: float, layers: Path | None = No
         "environment": where,
         "quick": quick,
         "verdicts": [{"text": text, "value": value, "limit": limit} for text, value, limit in verdicts],
-        "spellings": [pair.to_json() for pair in spelled],
-        "layers": [pair.to_json() for pair in made],
-        "exports": [pair.to_json() for pair in exports],
+        "spellings": [pair.to_dict() for pair in spelled],
+        "layers": [pair.to_dict() for pair in made],
+        "exports": [pair.to_dict() for pair in exports],
         "passes": [
             {"nodes": n, "load": o.load, "fuse": o.lower, "save": o.save, "megabytes": o.megabytes}
             for n, o in zip(counts, outcomes, strict=True)

@@ -52,9 +52,9 @@ class Pair:
         """How much longer the fused model takes than its GRU nodes alone."""
         return quotient(self.seconds, 1, 2)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON results."""
-        case = {} if self.case is None else {"case": self.case.to_json()}
+        case = {} if self.case is None else {"case": self.case.to_dict()}
         spreads = [Spread.of(self.seconds[:, column]) for column in range(3)]
         names = ("before", "after", "gru_alone")
         seconds = {name: rounded(spread) for name, spread in zip(names, spreads, strict=True)}

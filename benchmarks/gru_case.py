@@ -57,7 +57,7 @@ class Case:
         words += [name for name in ("masked", "state", "dynamic") if getattr(self, name)]
         return " ".join(words)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON results."""
         return asdict(self)
 

@@ -78,10 +78,10 @@ class Row:
             else "missed"
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON results."""
         return {
-            **self.case.to_json(),
+            **self.case.to_dict(),
             "limit": self.limit,
             "error": self.error,
             "lstm_error": self.lstm_error,
@@ -107,8 +107,8 @@ def run(folder: Path, *, quick: bool, tolerance: float, models: Path | None) -> 
     whole = measure_nsnet2(models, 1.0 if quick else 6.0)
     where = {**environment(), "load": f"{os.getloadavg()[0]:.1f}", "dot_products": has_dot_products}
     folder.mkdir(parents=True, exist_ok=True)
-    found = {"environment": where, "quick": quick, "tolerance": tolerance, "rows": [row.to_json() for row in rows]}
-    found["whole_models"] = [each.to_json() for each in whole]
+    found = {"environment": where, "quick": quick, "tolerance": tolerance, "rows": [row.to_dict() for row in rows]}
+    found["whole_models"] = [each.to_dict() for each in whole]
     (folder / "int8.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (folder / "int8.md").write_text(
         page(where, rows, whole, tolerance, has_dot_products=has_dot_products), encoding="utf-8"

@@ -69,10 +69,10 @@ class Row:
         """Return the contenders that take longer than they may."""
         return [name for name in HELD if self.ratios[name].median > LIMIT * (1 + tolerance)]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON results."""
         return {
-            "case": self.case.to_json(),
+            "case": self.case.to_dict(),
             "ratios": {name: rounded(spread) for name, spread in self.ratios.items()},
             "loading": [round(each, 4) for each in self.loading],
             "bytes": self.bytes,
@@ -98,7 +98,7 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         row, version = _measured(case, web, milliseconds=1000 if quick else 12000)
         rows.append(row)
     folder.mkdir(parents=True, exist_ok=True)
-    found = {"environment": environment() | {"onnxruntime-web": version}, "rows": [row.to_json() for row in rows]}
+    found = {"environment": environment() | {"onnxruntime-web": version}, "rows": [row.to_dict() for row in rows]}
     (folder / "int8-wasm.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (folder / "int8-wasm.md").write_text(_page(rows, version), encoding="utf-8")
     missed = [(row, name) for row in rows for name in row.missed(tolerance)]

@@ -48,7 +48,7 @@ class WholeModel:
         """Whether it is slower or larger than it may be."""
         return self.ratio.median > TIME_LIMIT * (1 + tolerance) or self.size > SIZE_LIMIT
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON results."""
         return {"frames": self.frames, "ratio": rounded(self.ratio), "size": self.size, "snr_db": self.snr_db}
 

@@ -55,10 +55,10 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         "environment": where,
         "quick": quick,
         "tolerance": tolerance,
-        "speed_to_reach": [each.to_json(tolerance) for each in verdicts],
-        "real": [each.to_json() for each in real],
+        "speed_to_reach": [each.to_dict(tolerance) for each in verdicts],
+        "real": [each.to_dict() for each in real],
     }
-    lines = ",\n".join(json.dumps(each.to_json()) for each in records)
+    lines = ",\n".join(json.dumps(each.to_dict()) for each in records)
     text = f'{json.dumps(results, indent=1)[:-2]},\n "records": [\n{lines}\n ]\n}}\n'
     (folder / "lowering.json").write_text(text, encoding="utf-8")
     print(lowering_page.real_models(real) if real else "no folder of shared models: whole models were not measured")

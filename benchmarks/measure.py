@@ -61,19 +61,19 @@ class Record:
             return None
         return quotient(self.seconds, self.names.index(name), self.names.index(to))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON results."""
         figures = {}
         for column, name in enumerate(self.names):
             ratio = self.ratio(name)
             latency = Spread.of(self.seconds[:, column])
             figures[name] = {"seconds": rounded(latency), "to_native": None if ratio is None else rounded(ratio)}
-        return {"series": self.series, **self.case.to_json(), "rounds": len(self.seconds), "figures": figures}
+        return {"series": self.series, **self.case.to_dict(), "rounds": len(self.seconds), "figures": figures}
 
 
 def rounded(spread: Spread) -> dict[str, float]:
     """Return a spread for JSON, with the digits that mean something."""
-    return {key: float(f"{value:.4g}") for key, value in spread.to_json().items()}
+    return {key: float(f"{value:.4g}") for key, value in spread.to_dict().items()}
 
 
 def say(text: str) -> None:

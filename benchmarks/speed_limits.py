@@ -94,7 +94,7 @@ class Verdict:
             return ", ".join(f"{ratio:.2f} at {case}" for case, ratio in self.found.items())
         return f"mean {self.mean:.2f} of {len(self.found)}, worst {self.found[self.worst]:.2f} at {self.worst}"
 
-    def to_json(self, tolerance: float) -> dict[str, Any]:
+    def to_dict(self, tolerance: float) -> dict[str, Any]:
         """Return the object that stands in the JSON results."""
         return {
             "text": self.bound.text,

@@ -54,7 +54,7 @@ class Row:
         """Whether it takes longer than it may."""
         return self.ratio.median > self.limit * (1 + tolerance)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON results."""
         first, second = (rounded(Spread.of(self.seconds[:, column])) for column in (0, 1))
         return {"name": self.name, "limit": self.limit, "seconds": [first, second], "ratio": rounded(self.ratio)}
@@ -73,7 +73,7 @@ def run(folder: Path, *, quick: bool, tolerance: float, models: Path | None) -> 
     seconds = 1.0 if quick else 6.0
     rows = [*_by_hand(models, seconds), *_portable(seconds, SIZES[::3] if quick else SIZES)]
     folder.mkdir(parents=True, exist_ok=True)
-    found = {"environment": environment(), "rows": [row.to_json() for row in rows]}
+    found = {"environment": environment(), "rows": [row.to_dict() for row in rows]}
     (folder / "streaming.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (folder / "streaming.md").write_text(_page(rows), encoding="utf-8")
     missed = [row for row in rows if row.missed(tolerance)]

@@ -76,7 +76,7 @@ class Verdict:
         """Whether it was measured and is beyond its limit by more than a tolerance."""
         return self.value is not None and self.value > self.limit * (1 + tolerance)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON results."""
         return asdict(self)
 

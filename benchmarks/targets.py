@@ -151,7 +151,7 @@ def _write(
             name: {"version": versions[name], "cells": [_told(cell) for cell in each]} for name, each in cells.items()
         },
         "models": [asdict(one) for one in whole],
-        "verdicts": [verdict.to_json() for verdict in verdicts],
+        "verdicts": [verdict.to_dict() for verdict in verdicts],
     }
     (folder / "targets.json").write_text(json.dumps(results) + "\n", encoding="utf-8")
     print(text)

@@ -73,7 +73,7 @@ class RealRecord:
         """How much longer the lowered model takes."""
         return quotient(self.seconds, 1, 0)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON results."""
         return {
             "name": self.name,

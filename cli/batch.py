@@ -65,5 +65,5 @@ def _run(found: Batch, terminal: Terminal, page: PageOutput) -> int:
         show_ended_early(terminal, tally, found)
         raise
     show_summary(terminal, tally, found)
-    page.write_outcomes(found.title, (each.to_json() for each in found.outcomes()))
+    page.write_outcomes(found.title, (each.to_dict() for each in found.outcomes()))
     return int(bool(tally.failed))

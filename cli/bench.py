@@ -55,5 +55,5 @@ def _timed(o: dict[str, Any], terminal: Terminal) -> Worked:
         report = bench_pair(left, right, options)
     chosen = options.inputs is None and bool(open_dims(left))
     said = Report("bench", report.a.file, not_run("both were timed"), diagnostics=report.diagnostics)
-    run = Run(str(o["a"]), said, figures=report.to_json())
+    run = Run(str(o["a"]), said, figures=report.to_dict())
     return Worked(run, failed=False, show=lambda: show_timed(terminal, report, chosen_sizes=chosen))

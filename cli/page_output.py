@@ -74,7 +74,7 @@ class PageOutput:
 
             self.write_outcomes(f"gru-lower {runs[0].what}", (outcome_of(run) for run in runs))
         elif runs[0].report is not None:
-            self._write_one(report_text(runs[0].report.to_json()), self._file)
+            self._write_one(report_text(runs[0].report.to_dict()), self._file)
         elif runs[0].error is not None:
             from gru_lower.cli.run import outcome_of
 

@@ -87,5 +87,5 @@ def batch_json(tally: Tally, found: Batch, error: GruLowerError | None) -> Itera
     text = json.dumps(head, indent=2, allow_nan=False)
     yield f'{text.removesuffix("}").rstrip()},\n  "outcomes": ['
     for place, outcome in enumerate(found.outcomes()):
-        yield f"{',' if place else ''}\n    {json.dumps(outcome.to_json(), allow_nan=False)}"
+        yield f"{',' if place else ''}\n    {json.dumps(outcome.to_dict(), allow_nan=False)}"
     yield "\n  ]\n}\n"

@@ -103,7 +103,7 @@ def write_targets(terminal: Terminal, profiles: Sequence[Profile], command: str)
         "tool": "gru-lower",
         "version": tool_version(),
         "command": command,
-        "targets": [profile_tables.to_json(profile) for profile in profiles],
+        "targets": [profile_tables.to_dict(profile) for profile in profiles],
     }
     terminal.output.add(Run("", None, command=command, seconds=terminal.output.seconds, figures=document))
     terminal.write_report()

@@ -43,7 +43,7 @@ class Run:
     @property
     def document(self) -> dict[str, Any] | None:
         """The JSON of what came of it, ``None`` where nothing did."""
-        return self.figures if self.figures is not None or self.report is None else self.report.to_json()
+        return self.figures if self.figures is not None or self.report is None else self.report.to_dict()
 
     @property
     def name(self) -> str:
@@ -144,8 +144,8 @@ def outcome_of(run: Run) -> dict[str, Any]:
     said = None if error is None else {"code": error.code, "message": sentence_of(error), "hint": error.hint}
     exit_code = int(run.failed) if error is None else error.exit_code
     output = None if run.report is None or run.report.output is None else run.report.output.path
-    report = None if run.report is None else run.report.to_json()
-    return Outcome(run.path, output, exit_code, report, said, run.seconds).to_json()
+    report = None if run.report is None else run.report.to_dict()
+    return Outcome(run.path, output, exit_code, report, said, run.seconds).to_dict()
 
 
 def run_of(outcome: Outcome, command: str) -> Run:

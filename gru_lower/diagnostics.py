@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.diagnostic_codes import CODES
+from gru_lower.plain_data import PlainData
 
 if TYPE_CHECKING:
     from gru_lower.diagnostic_codes import Severity
@@ -15,7 +16,7 @@ DOUBT = "GL451"
 
 
 @dataclass(frozen=True)
-class Fix:
+class Fix(PlainData):
     """What would fix a finding.
 
     Attributes:
@@ -29,13 +30,13 @@ class Fix:
     message: str
     applied: bool = False
 
-    def to_json(self) -> dict[str, bool | str]:
+    def to_dict(self) -> dict[str, bool | str]:
         """Return the object that stands in the JSON report's ``diagnostics``."""
         return {"safe": self.safe, "message": self.message, "applied": self.applied}
 
 
 @dataclass(frozen=True)
-class Diagnostic:
+class Diagnostic(PlainData):
     """One finding in one place.
 
     Attributes:
@@ -71,7 +72,7 @@ class Diagnostic:
         """Whether it makes ``check`` exit with 1: it is more than a note or a doubt, not mended and not known."""
         return self.severity != "note" and self.code != DOUBT and not self.is_mended and not self.known
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report's ``diagnostics``."""
         return {
             "code": self.code,
@@ -80,7 +81,7 @@ class Diagnostic:
             "node": self.node,
             "message": self.message,
             "hint": self.hint,
-            "fix": None if self.fix is None else self.fix.to_json(),
+            "fix": None if self.fix is None else self.fix.to_dict(),
             **({} if self.known is None else {"known": self.known}),
         }
 

@@ -276,8 +276,8 @@ def test_a_second_run_does_nothing_again(zoo: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(run_job, "run_job", None)
     second = batch()
     assert all(each.resumed for each in second)
-    assert [each.to_json() | {"resumed": False} for each in sorted(second, key=lambda each: each.model)] == [
-        each.to_json() for each in sorted(first, key=lambda each: each.model)
+    assert [each.to_dict() | {"resumed": False} for each in sorted(second, key=lambda each: each.model)] == [
+        each.to_dict() for each in sorted(first, key=lambda each: each.model)
     ]
     assert {path: path.stat().st_mtime_ns for path in (zoo / "out").rglob("*.onnx")} == written
 
@@ -568,6 +568,6 @@ def test_models_in_memory_and_in_archives_are_done_in_this_process(zoo: Path) ->
 
 def test_a_job_travels_as_json() -> None:
     job = Job(3, "a.onnx", "out/a.onnx", ("lower",), "/here", replace=False, mark="1 2", seconds=1.0, memory=5)
-    assert Job.from_json(json.loads(json.dumps(job.to_json()))) == job
+    assert Job.from_json(json.loads(json.dumps(job.to_dict()))) == job
     assert issubclass(type(gru_lower.batch), type(batch))
     assert Batch.__doc__

@@ -187,7 +187,7 @@ def test_the_call_takes_models_in_memory_and_changes_none() -> None:
     assert report.a.file == File(None, report.a.file.sha256)
     assert report.a.file.sha256 != report.b.file.sha256
     assert said == ["loading the model", "loading the lowered model", "looking for inputs", "timing"]
-    checked(json.dumps(report.to_json(), allow_nan=False))
+    checked(json.dumps(report.to_dict(), allow_nan=False))
     with pytest.raises(Unsupported, match="empty list"):
         gru_lower.bench(model, runs=1, inputs=[])
 
@@ -252,7 +252,7 @@ def test_what_ours_is_held_against_computes_the_same(part: Callable[[str], Any],
     record = part("measure").measure("batch", case, names, 0)  # raises where outputs differ
     assert record.seconds.shape == (timing.FEWEST_ROUNDS, len(names))
     assert record.ratio("native").median == 1
-    json.dumps(record.to_json(), allow_nan=False)
+    json.dumps(record.to_dict(), allow_nan=False)
 
 
 def test_a_contender_that_computes_something_else_is_found_out(

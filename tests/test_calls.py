@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -97,3 +98,11 @@ def test_a_users_file_is_type_checked(checker: str) -> None:
     words = [sys.executable, "-m", *words, *map(str, sorted(TYPED.glob("*.py")))]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_what_a_dict_says_is_json_and_the_old_name_still_works() -> None:
+    report = gru_lower.inspect(DIGITS)
+    said = report.to_dict()
+    assert json.loads(json.dumps(said, allow_nan=False)) == said
+    with pytest.warns(DeprecationWarning, match="it is called to_dict"):
+        assert report.to_json() == said

@@ -142,7 +142,7 @@ def test_a_code_has_a_severity_a_title_and_a_hint(code: str) -> None:
         assert text.isprintable()
         assert not text.endswith(".")
     made = diagnostic(code, "found", scope="main", node="main#0:Y")
-    assert made.to_json() == {
+    assert made.to_dict() == {
         "code": code,
         "severity": entry.severity,
         "scope": "main",

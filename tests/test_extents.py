@@ -205,7 +205,7 @@ def test_a_proof_says_for_what_sizes_it_holds() -> None:
     _, sites = proved(*lowered_gru())
     assert sites[0].preconditions == ("T >= 1", "N >= 1")
     assert "T >= 1" in sites[0].message
-    assert sites[0].to_json()["preconditions"] == ["T >= 1", "N >= 1"]
+    assert sites[0].to_dict()["preconditions"] == ["T >= 1", "N >= 1"]
 
 
 def test_lengths_that_a_gru_takes_to_be_equal_are_said() -> None:

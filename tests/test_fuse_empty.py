@@ -56,7 +56,7 @@ def dynamic_loop(
 def test_empty_axes_that_a_loop_took_are_warned_of(time: int | str, batch: int | str, needed: list[str]) -> None:
     result = gru_lower.fuse(dynamic_loop(time, batch), require=1)
     (site,) = result.report.sites
-    assert site.to_json().get("preconditions", []) == needed
+    assert site.to_dict().get("preconditions", []) == needed
     assert codes(result) == ["GL808"] * bool(needed)
     assert all(each in result.report.diagnostics[0].message for each in needed)
 
@@ -85,7 +85,7 @@ def test_a_guard_gives_what_the_loop_gave(*, h0: bool, reverse: bool) -> None:
     result = gru_lower.fuse(model, empty="guard", require=1)
     onnx.checker.check_model(result.model, full_check=True)
     assert codes(result) == []
-    assert "preconditions" not in result.report.sites[0].to_json()
+    assert "preconditions" not in result.report.sites[0].to_dict()
     assert result.report.verification.status == "equivalent"
     for steps, batch in ((T, B), (0, B), (T, 0), (0, 0), (1, 1)):
         feeds = {"X": RNG.standard_normal((steps, batch, I)).astype(np.float32)}

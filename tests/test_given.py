@@ -501,7 +501,7 @@ def test_an_activation_parameter_that_is_no_number(label: str, value: float) -> 
     error = caught.value
     assert (error.code, error.message, error.node) == ("GL113", f"{label} holds {value:g}", "main#0:Y")
     assert "finite" in str(error.hint)
-    report = gru_lower.inspect(model).to_json()
+    report = gru_lower.inspect(model).to_dict()
     assert [site["code"] for site in report["sites"]] == ["GL113"]
     json.dumps(report, allow_nan=False)
     assert zoo.read_gru(zoo.gru_model(**odd)).spec is None, "nor where nothing takes it"

@@ -31,7 +31,7 @@ def model(**sizes: Any) -> onnx.ModelProto:
 
 
 def expected(result: gru_lower.Result[Any]) -> dict[str, Any]:
-    (site,) = result.report.to_json()["sites"]
+    (site,) = result.report.to_dict()["sites"]
     found: dict[str, Any] = site.get("expected_time", {})
     return found
 

@@ -67,7 +67,7 @@ def test_every_kind_is_quantised_and_near(kind: str, form: Any, state: Any) -> N
                 np.mean(before**2)
             )
     assert result.report.verification.status == "equivalent"
-    SCHEMA.validate(result.report.to_json())
+    SCHEMA.validate(result.report.to_dict())
 
 
 @pytest.mark.parametrize("activations", ["uint8", "int8", "int16"])

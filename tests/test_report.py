@@ -40,7 +40,7 @@ PLAIN = '<ir_version: 8, opset_import: ["": 17]> g (float[n] x) => (float[n] y) 
 
 def checked(report: Report) -> dict[str, Any]:
     """Return a report as a script reads it, held to the schema and to strict JSON."""
-    read: dict[str, Any] = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    read: dict[str, Any] = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     VALIDATOR.validate(read)
     return read
 

@@ -27,7 +27,7 @@ KEPT_BYTES = 300_000
 def reported(model: onnx.ModelProto, **options: object) -> dict[str, object]:
     """Return the JSON report of lowering a model, with what a page shows."""
     result = gru_lower.lower(model, evidence=True, **{"cases": 1, "search": 0, **options})  # type: ignore[call-overload]
-    report: dict[str, object] = result.report.to_json()
+    report: dict[str, object] = result.report.to_dict()
     return report
 
 
@@ -49,7 +49,7 @@ def test_names_of_a_hostile_model_stay_text() -> None:
 def test_pages_of_very_many_nodes_stay_small() -> None:
     made = page(report_text(reported(with_chain(10_000), verify=False)))
     assert len(made.html.encode()) - made.picture_size < KEPT_BYTES
-    report = gru_lower.check(with_chain(10_000), evidence=True).to_json()
+    report = gru_lower.check(with_chain(10_000), evidence=True).to_dict()
     made = page(report_text(report))
     assert len(made.html.encode()) - made.picture_size < KEPT_BYTES
     assert read_page(made.html).tags["tr"] < 500
@@ -94,7 +94,7 @@ def test_the_equations_of_every_variant_are_mathml() -> None:
     for _ in range(40):
         for site in gru_lower.inspect(random_case(rng).model()).sites:
             assert site.spec is not None
-            lines = equations(site.spec.to_json())
+            lines = equations(site.spec.to_dict())
             seen.add(tuple(lines))
             for each in lines:
                 if not each.startswith("# "):

@@ -481,7 +481,7 @@ def test_an_attribute_that_is_a_parameter_of_the_function_is_what_all_calls_give
 @given(gru_cases(opset=ANY_OPSET))
 def test_a_spec_is_told_in_words_and_in_json(case: GruCase) -> None:
     spec = spec_of(case.model())
-    words, data = spec.describe(), spec.to_json()
+    words, data = spec.describe(), spec.to_dict()
     assert f"H={spec.hidden_size}" in words
     assert spec.direction in words
     assert ("clip" in words) == (spec.clip is not None)

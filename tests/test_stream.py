@@ -39,7 +39,7 @@ def test_a_gru_keeps_its_interface_and_gets_a_state_behind_it() -> None:
     assert [each.name for each in graph.output] == ["y", "y_h_next"]
     assert [dim.dim_value or dim.dim_param for dim in graph.input[0].type.tensor_type.shape.dim] == [1, "B", 2]
     assert [dim.dim_value or dim.dim_param for dim in graph.input[3].type.tensor_type.shape.dim] == [1, "B", 2]
-    stream = result.report.to_json()["stream"]
+    stream = result.report.to_dict()["stream"]
     assert stream["lag"] == 0
     assert stream["states"][0]["output"] == "y_h_next"
 

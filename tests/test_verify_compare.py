@@ -230,7 +230,7 @@ def test_json_is_strict_whatever_the_numbers() -> None:
         worst=Worst("Y", (1, 2), math.nan, math.inf),
         accuracy=[Accuracy("y", 0.5, math.nan, 2)],
     )
-    written = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    written = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert written == {
         "status": "different",
         "scope": "model",

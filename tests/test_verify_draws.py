@@ -170,7 +170,7 @@ def test_equal_models_agree_on_every_kind_of_draw_and_the_report_says_what_was_d
     assert found.drawn.values["x"][1] > 200
     left_out = {each.what for each in found.drawn.left_out}
     assert found.drawn.kinds["empty"] == 2 or {"T = 0", "N = 0"} & left_out
-    read = json.loads(json.dumps(found.to_json(), allow_nan=False))["drawn"]
+    read = json.loads(json.dumps(found.to_dict(), allow_nan=False))["drawn"]
     assert [each["dim"] for each in read["dims"]] == ["T", "N"]
 
 
@@ -218,7 +218,7 @@ def test_results_repeat_where_the_budget_is_counted_in_cases(worker: Worker) -> 
     model = gru()
     lowered = lower(model, "lower-gru{form=scan}")[0]
     first, second = (verify(model, lowered, worker, further=25) for _ in range(2))
-    assert first.to_json() == second.to_json()
+    assert first.to_dict() == second.to_dict()
     assert first.drawn is not None
     assert sum(first.drawn.kinds.values()) >= 25
 

@@ -183,7 +183,7 @@ def test_what_no_tolerance_mends_has_none() -> None:
     model = stack(head="labels")
     found = gru_lower.verify(model, broken(lowered(model), "gru_0", by=-2.0))
     assert found.least_atol == found.least_rtol == float("inf")
-    assert found.to_json()["least_atol"] is None
+    assert found.to_dict()["least_atol"] is None
     assert "would pass" not in found.message
 
 

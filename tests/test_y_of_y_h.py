@@ -71,7 +71,7 @@ def test_the_node_stays_and_the_numbers_do(slow_steps: str, kind: dict[str, Any]
     node = next(node for node in result.model.graph.node if node.op_type == "GRU")
     assert (node.output[0], bool(node.output[1])) == ("", True)
     assert result.report.verification.status == "equivalent"
-    (site,) = result.report.to_json()["sites"]
+    (site,) = result.report.to_dict()["sites"]
     assert (site["action"], site["expected_time"]["chosen"]) == ("kept", "gru")
     assert site["expected_time"]["ratio"] == {"any": 0.5}
     assert "gru with Y taken of its Y_h: 0.5 of slow's own GRU, measured 7" in site["message"]

@@ -85,7 +85,7 @@ def said(svg: str) -> list[str]:
 def _graphs() -> dict[str, Any]:
     """Return the graphs around the fixture's GRU, as a report holds them, with short names."""
     result = gru_lower.lower(FIXTURE, form="scan", verify=False, evidence=True)
-    (graphs,) = result.report.to_json()["evidence"]["pictures"]
+    (graphs,) = result.report.to_dict()["evidence"]["pictures"]
     return {side: _short(graphs[side]) for side in TITLES}
 
 

@@ -46,7 +46,7 @@ def report_page(given: EvidenceOptions) -> Iterator[Callable[[Report], None]]:
     def write(report: Report) -> None:
         nonlocal written
         written = True
-        write_report(report.to_json(), file)
+        write_report(report.to_dict(), file)
 
     try:
         yield write
@@ -76,7 +76,7 @@ def _write_refusal(given: EvidenceOptions, error: GruLowerError, seconds: float,
         "message": f"{error.node}: {error.message}" if error.node else error.message,
         "hint": error.hint,
     }
-    outcome = Outcome(str(path), None, error.exit_code, None, said, seconds).to_json()
+    outcome = Outcome(str(path), None, error.exit_code, None, said, seconds).to_dict()
     command = type(given).__name__.removesuffix("Arguments").lower()
     write_text(refusal_text(f"gru-lower {command}: {PurePath(str(path)).name}", outcome), file)
 

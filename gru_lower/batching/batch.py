@@ -151,7 +151,7 @@ class Batch:
                     self.journal.enter(job, outcome)
                     yield outcome
         if self._settings.report is not None:
-            write_index(self.title, (each.to_json() for each in self.outcomes()), self._settings.report)
+            write_index(self.title, (each.to_dict() for each in self.outcomes()), self._settings.report)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Read again what came of each model that is done, in the order of the models; one is held at a time."""

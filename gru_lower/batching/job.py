@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from gru_lower.plain_data import PlainData
+
 Status = Literal["done", "findings", "refused", "failed"]
 
 STATUS_BY_CODE: dict[int, Status] = {0: "done", 1: "findings", 2: "refused"}
@@ -12,7 +14,7 @@ STATUS_BY_CODE: dict[int, Status] = {0: "done", 1: "findings", 2: "refused"}
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(PlainData):
     """What is to be done with one model.
 
     Attributes:
@@ -42,7 +44,7 @@ class Job:
     at_once: int = 1
     named: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return what :meth:`from_json` takes."""
         return asdict(self)
 
@@ -53,7 +55,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(PlainData):
     """What came of one model.
 
     Attributes:
@@ -95,7 +97,7 @@ class Outcome:
         different = self.report["verification"]["status"] == "different"
         return list(dict.fromkeys(found + ["different"] * different))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object of ``schema/batch-1.json``."""
         return {"model": self.model, "status": self.status, **asdict(self)}
 

@@ -117,7 +117,7 @@ class Journal:
 
     def enter(self, job: Job, outcome: Outcome) -> None:
         """Enter what came of a job."""
-        place = self._write({"done": _key(job), "outcome": outcome.to_json()})
+        place = self._write({"done": _key(job), "outcome": outcome.to_dict()})
         self._done[_key(job)] = Line(place, outcome.exit_code, outcome.output)
 
     def _write(self, entry: dict[str, Any]) -> int:

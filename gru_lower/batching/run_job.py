@@ -81,7 +81,7 @@ def _beyond_limits(job: Job, files: Staged, failure: RunFailure) -> dict[str, An
     report = Report(
         job.words[0], File(job.model, _digest(files.model)), not_run("the command was ended"), diagnostics=[found]
     )
-    return {"exit_code": 1, "report": report.to_json(), "error": None}
+    return {"exit_code": 1, "report": report.to_dict(), "error": None}
 
 
 def _size(path: Path) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from onnx import TensorProto, helper
 
 from gru_lower.gru.activations import activation_attributes
+from gru_lower.plain_data import PlainData
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -47,7 +48,7 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class GruSpec:
+class GruSpec(PlainData):
     """A GRU, whatever opset spelled it.
 
     Sizes are T (sequence length), B (batch), I (input), H (hidden), D (directions).
@@ -154,7 +155,7 @@ class GruSpec:
             parts.append(self.type_name)
         return " ".join(parts)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the spec as the JSON report holds it."""
         return {
             "version": self.version,

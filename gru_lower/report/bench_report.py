@@ -1,10 +1,11 @@
-"""The report of ``gru-lower bench``: :meth:`BenchReport.to_json` gives version 1, held to ``schema/bench-1.json``."""
+"""The report of ``gru-lower bench``: :meth:`BenchReport.to_dict` gives version 1, held to ``schema/bench-1.json``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gru_lower.plain_data import PlainData
 from gru_lower.report.environment import environment
 from gru_lower.verification.worker.timing import Spread, quotient
 from gru_lower.version import tool_version
@@ -20,7 +21,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(PlainData):
     """One model that was timed.
 
     Attributes:
@@ -34,13 +35,13 @@ class Entry:
     latency: Spread
     passes: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
-        return {**self.file.to_json(), "passes": self.passes, "latency": self.latency.to_json()}
+        return {**self.file.to_dict(), "passes": self.passes, "latency": self.latency.to_dict()}
 
 
 @dataclass
-class BenchReport:
+class BenchReport(PlainData):
     """What one comparison measured.
 
     Attributes:
@@ -68,23 +69,23 @@ class BenchReport:
     environment: dict[str, str | int] = field(default_factory=environment)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the JSON report."""
         return {
             "schema_version": SCHEMA_VERSION,
             "tool": "gru-lower",
             "version": tool_version(),
             "command": "bench",
-            "a": self.a.to_json(),
-            "b": None if self.b is None else self.b.to_json(),
-            "ratio": None if self.ratio is None else self.ratio.to_json(),
+            "a": self.a.to_dict(),
+            "b": None if self.b is None else self.b.to_dict(),
+            "ratio": None if self.ratio is None else self.ratio.to_dict(),
             "clock": self.clock,
             "threads": self.threads,
             "rounds": self.rounds,
             "seed": self.seed,
             "inputs": self.inputs,
             "environment": self.environment,
-            "diagnostics": [found.to_json() for found in self.diagnostics],
+            "diagnostics": [found.to_dict() for found in self.diagnostics],
         }
 
 

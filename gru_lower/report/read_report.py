@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gru_lower.diagnostics import Diagnostic, Fix
+from gru_lower.plain_data import PlainData
 from gru_lower.report.run_report import File, Report
 from gru_lower.verification.result import Verification, Worst
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(PlainData):
     """An entry of the report's ``sites``, as it was read.
 
     Attributes:
@@ -41,7 +42,7 @@ class Entry:
         """What there is to say."""
         return str(self.entry["message"])
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the entry."""
         return self.entry
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gru_lower.plain_data import PlainData
 from gru_lower.report.environment import environment
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ MOST_SITES = 24
 
 
 @dataclass
-class RunEvidence:
+class RunEvidence(PlainData):
     """What a report page shows.
 
     Attributes:
@@ -39,18 +40,18 @@ class RunEvidence:
     grus: Sequence[tuple[str, GruSpec]] = ()
     pictures: Sequence[dict[str, Any]] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         runs = self.runs
         return {
             "cases": [] if runs is None else runs.cases,
             "more_cases": 0 if runs is None else runs.more_cases,
-            "outputs": [] if runs is None else [each.to_json() for each in runs.outputs],
+            "outputs": [] if runs is None else [each.to_dict() for each in runs.outputs],
             "sites": [
-                {"site": site, "cases": len(found.cases), "outputs": [each.to_json() for each in found.outputs]}
+                {"site": site, "cases": len(found.cases), "outputs": [each.to_dict() for each in found.outputs]}
                 for site, found in [*self.sites.items()][:MOST_SITES]
             ],
-            "latency": None if isinstance(self.latency, str) else self.latency.to_json(),
+            "latency": None if isinstance(self.latency, str) else self.latency.to_dict(),
             "no_latency": self.latency if isinstance(self.latency, str) else "",
             "sizes": self.sizes,
             "grus": [_cost(site, spec) for site, spec in self.grus],
@@ -66,7 +67,7 @@ def _cost(site: str, spec: GruSpec) -> dict[str, Any]:
     biases = 6 * spec.hidden_size * spec.num_directions if "B" in spec.inputs else 0
     return {
         "site": site,
-        "spec": spec.to_json(),
+        "spec": spec.to_dict(),
         "weights": None if products is None else products + biases,
         "macs_by_step": products,
         "steps": spec.seq_length,

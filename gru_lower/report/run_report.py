@@ -1,6 +1,6 @@
 """The report of one run: what became of every GRU, what was verified, what there is to say.
 
-:meth:`Report.to_json` gives version 1 of the JSON report, held to ``schema/report-1.json``.
+:meth:`Report.to_dict` gives version 1 of the JSON report, held to ``schema/report-1.json``.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gru_lower.plain_data import PlainData
 from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ class SiteEntry(Protocol):
     site: str
     action: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the entry of the report's ``sites``."""
         ...
 
 
 @dataclass
-class File:
+class File(PlainData):
     """A model that was read or written.
 
     Attributes:
@@ -45,7 +46,7 @@ class File:
     path: str | None
     sha256: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         return {"path": self.path, "sha256": self.sha256}
 
@@ -56,7 +57,7 @@ def file_of(model: Model) -> File:
 
 
 @dataclass
-class Report:
+class Report(PlainData):
     """What one run did.
 
     Attributes:
@@ -87,30 +88,30 @@ class Report:
     sizes: dict[str, int] | None = None
     evidence: RunEvidence | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the JSON report, version 1."""
         return {
             "schema_version": SCHEMA_VERSION,
             "tool": "gru-lower",
             "version": tool_version(),
             "command": self.command,
-            "input": self.input.to_json(),
-            "output": None if self.output is None else self.output.to_json(),
-            "sites": [site.to_json() for site in self.sites],
+            "input": self.input.to_dict(),
+            "output": None if self.output is None else self.output.to_dict(),
+            "sites": [site.to_dict() for site in self.sites],
             "op_counts": self.op_counts,
-            "verification": self.verification.to_json(),
-            "diagnostics": [found.to_json() for found in self.diagnostics],
-            **({} if self.stream is None else {"stream": self.stream.to_json()}),
+            "verification": self.verification.to_dict(),
+            "diagnostics": [found.to_dict() for found in self.diagnostics],
+            **({} if self.stream is None else {"stream": self.stream.to_dict()}),
             **({} if self.sizes is None else {"sizes": self.sizes}),
-            **({} if self.streaming is None else {"streaming": self.streaming.to_json()}),
-            **({} if self.evidence is None else {"evidence": self.evidence.to_json()}),
+            **({} if self.streaming is None else {"streaming": self.streaming.to_dict()}),
+            **({} if self.evidence is None else {"evidence": self.evidence.to_dict()}),
         }
 
     def to_html(self) -> str:
         """Return its core as a notebook shows it: the verdict, what was found and done."""
         from gru_lower.report.html.notebook import notebook_html
 
-        return notebook_html(self.to_json())
+        return notebook_html(self.to_dict())
 
     _repr_html_ = to_html
 

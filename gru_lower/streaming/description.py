@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_lower.errors import InvalidModel
+from gru_lower.plain_data import PlainData
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class State:
+class State(PlainData):
     """A state of a streamed model: an input, and the output that is the input's next value.
 
     Attributes:
@@ -42,7 +43,7 @@ class State:
     first: Any
     kind: str = "cache"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in JSON; numbers JSON has no word for are text."""
         shape = list(self.shape)
         return {
@@ -66,7 +67,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class TimedInput:
+class TimedInput(PlainData):
     """An input that takes frames.
 
     Attributes:
@@ -78,13 +79,13 @@ class TimedInput:
     name: str
     axis: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in JSON."""
         return {"name": self.name, "axis": self.axis}
 
 
 @dataclass(frozen=True)
-class StreamedOutput:
+class StreamedOutput(PlainData):
     """An output of a streamed model.
 
     Attributes:
@@ -110,7 +111,7 @@ class StreamedOutput:
             fed = (fed * times + plus) // over
         return max(fed, 0)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in JSON."""
         entry: dict[str, Any] = {"name": self.name, "axis": self.axis, "chunk": self.chunk, "lag": self.lag}
         entry["length"] = [list(step) for step in self.length]
@@ -120,7 +121,7 @@ class StreamedOutput:
 
 
 @dataclass(frozen=True)
-class Ending:
+class Ending(PlainData):
     """The counter that tells a streamed model where the stream ends.
 
     Attributes:
@@ -132,13 +133,13 @@ class Ending:
     input: str
     known_ahead: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in JSON."""
         return {"input": self.input, "known_ahead": self.known_ahead}
 
 
 @dataclass(frozen=True)
-class StreamDescription:
+class StreamDescription(PlainData):
     """All that a caller needs to run a streamed model.
 
     Attributes:
@@ -162,16 +163,16 @@ class StreamDescription:
     context: int | None = None
     settles: int = 0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the metadata and in the report."""
         entry: dict[str, Any] = {
             "version": VERSION,
             "chunk": self.chunk,
             "lag": self.lag,
-            "inputs": [each.to_json() for each in self.inputs],
-            "outputs": [each.to_json() for each in self.outputs],
-            "states": [each.to_json() for each in self.states],
-            "end": None if self.end is None else self.end.to_json(),
+            "inputs": [each.to_dict() for each in self.inputs],
+            "outputs": [each.to_dict() for each in self.outputs],
+            "states": [each.to_dict() for each in self.states],
+            "end": None if self.end is None else self.end.to_dict(),
         }
         if self.context is not None:
             entry["context"] = self.context
@@ -227,7 +228,7 @@ def write(description: StreamDescription, proto: onnx.ModelProto) -> None:
     kept = [entry for entry in proto.metadata_props if entry.key != KEY]
     del proto.metadata_props[:]
     proto.metadata_props.extend(kept)
-    proto.metadata_props.add(key=KEY, value=json.dumps(description.to_json(), separators=(",", ":")))
+    proto.metadata_props.add(key=KEY, value=json.dumps(description.to_dict(), separators=(",", ":")))
 
 
 def size_of(dim: int | str, sizes: Mapping[str, int]) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from gru_lower.plain_data import PlainData
+
 
 @dataclass(frozen=True)
-class InTheWay:
+class InTheWay(PlainData):
     """A node that cannot run frame by frame.
 
     Attributes:
@@ -23,13 +25,13 @@ class InTheWay:
     node: str
     hint: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         return {"code": self.code, "message": self.message, "node": self.node, "hint": self.hint}
 
 
 @dataclass(frozen=True)
-class Streaming:
+class Streaming(PlainData):
     """Whether a model could run frame by frame.
 
     Attributes:
@@ -52,7 +54,7 @@ class Streaming:
         """Whether nothing stands in the way."""
         return not self.in_the_way
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         return {
             "possible": self.possible,
@@ -60,5 +62,5 @@ class Streaming:
             "chunk": self.chunk,
             "lag": self.lag,
             "states": self.states,
-            "in_the_way": [each.to_json() for each in self.in_the_way],
+            "in_the_way": [each.to_dict() for each in self.in_the_way],
         }

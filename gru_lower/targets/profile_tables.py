@@ -124,7 +124,7 @@ def option_rows(profile: Profile) -> list[tuple[str, str, list[Mark]]]:
     ]
 
 
-def to_json(profile: Profile) -> dict[str, Any]:
+def to_dict(profile: Profile) -> dict[str, Any]:
     """Return a profile as JSON, every cell in full."""
     flow = profile.control_flow
 
@@ -175,4 +175,4 @@ def to_json(profile: Profile) -> dict[str, Any]:
     }
 
 
-__all__ = ["FEATURES", "FORMS", "Row", "markdown", "option_rows", "row", "to_json"]
+__all__ = ["FEATURES", "FORMS", "Row", "markdown", "option_rows", "row", "to_dict"]

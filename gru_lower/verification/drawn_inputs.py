@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.plain_data import PlainData
 from gru_lower.verification.arrays import is_float
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class LeftOut:
 
 
 @dataclass
-class DrawnInputs:
+class DrawnInputs(PlainData):
     """What was drawn, over all cases.
 
     Attributes:
@@ -88,7 +89,7 @@ class DrawnInputs:
         else:
             self.more_left_out += 1
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the ``drawn`` object of a report."""
         return {
             "kinds": dict(self.kinds),

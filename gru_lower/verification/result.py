@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from gru_lower.plain_data import PlainData
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -71,7 +73,7 @@ class Fidelity:
 
 
 @dataclass
-class Verification:
+class Verification(PlainData):
     """The verdict on one pair.
 
     Attributes:
@@ -131,7 +133,7 @@ class Verification:
         """Whether one model can stand for the other: the two are equivalent, and there are no findings."""
         return self.status == "equivalent" and not self.findings
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the report's ``verification`` object: strict JSON, null for what is not a finite number."""
         worst = self.worst and {"output": self.worst.output, "index": list(self.worst.index)}
         return {
@@ -148,8 +150,8 @@ class Verification:
             "least_rtol": _finite(self.least_rtol),
             "starts_at": list(self.starts_at),
             "starts_in": self.starts_in,
-            "findings": [found.to_json() for found in self.findings],
-            "drawn": None if self.drawn is None else self.drawn.to_json(),
+            "findings": [found.to_dict() for found in self.findings],
+            "drawn": None if self.drawn is None else self.drawn.to_dict(),
             "accuracy": [
                 {"output": a.output, "before": _finite(a.before), "after": _finite(a.after), "count": a.count}
                 for a in self.accuracy

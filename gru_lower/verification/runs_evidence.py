@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gru_lower.plain_data import PlainData
+
 if TYPE_CHECKING:
     from gru_lower.verification.arrays import Feeds
 
@@ -25,7 +27,7 @@ class FurthestApart:
 
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(PlainData):
     """Values along one axis of an output.
 
     Attributes:
@@ -45,7 +47,7 @@ class Curve:
     every: int
     values: dict[str, list[float]]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         return {
             "axis": self.axis,
@@ -58,7 +60,7 @@ class Curve:
 
 
 @dataclass
-class OutputEvidence:
+class OutputEvidence(PlainData):
     """How far one output was apart, over all cases.
 
     Attributes:
@@ -92,7 +94,7 @@ class OutputEvidence:
     over_time: Curve | None = None
     side_by_side: Curve | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         worst = self.worst
         return {
@@ -113,8 +115,8 @@ class OutputEvidence:
                 "expected": _finite(worst.expected),
                 "actual": _finite(worst.actual),
             },
-            "over_time": self.over_time and self.over_time.to_json(),
-            "side_by_side": self.side_by_side and self.side_by_side.to_json(),
+            "over_time": self.over_time and self.over_time.to_dict(),
+            "side_by_side": self.side_by_side and self.side_by_side.to_dict(),
         }
 
 

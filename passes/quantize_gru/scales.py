@@ -59,7 +59,7 @@ class Scale(NamedTuple):
         least, most = LIMITS[self.kind]
         return Range((least - self.zero_point) * self.scale, (most - self.zero_point) * self.scale)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         return {"scale": self.scale, "zero_point": self.zero_point, "type": self.kind}
 

@@ -118,7 +118,7 @@ def _write(
         site.form, site.nodes_after, edit, change = each.form, made.node_count, made.edit, made.change
         what = Quantisation("static", settings.weights, before, made.bytes_after, scheme.activations, scheme.state)
         scales = made.scales
-    what.scales = {name: scale.to_json() for name, scale in scales.items()}
+    what.scales = {name: scale.to_dict() for name, scale in scales.items()}
     site.quantisation, site.change = what, change if ctx.keep_changes else None
     return edit
 

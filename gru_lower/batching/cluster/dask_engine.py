@@ -127,7 +127,7 @@ class DaskEngine:
 
     def _submit(self, job: Job, again: int, under_way: dict[str, Any], done: queue.SimpleQueue[str]) -> None:
         key = f"gru-lower-{self._name}-{job.number}-{again}"
-        future = self._client.submit(on_worker.run, job.to_json(), self._name, key=key, pure=False, retries=0)
+        future = self._client.submit(on_worker.run, job.to_dict(), self._name, key=key, pure=False, retries=0)
         self._watch(key, job, future, under_way, done)
 
     def _watch(self, key: str, job: Job, future: Any, under_way: dict[str, Any], done: queue.SimpleQueue[str]) -> None:  # noqa: ANN401 - Dask's

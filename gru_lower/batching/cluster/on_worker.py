@@ -72,8 +72,8 @@ def run(found: dict[str, Any], name: str) -> dict[str, Any]:
     job = Job.from_json(found)
     attempts = _begin(job, name)
     if attempts > MOST_ATTEMPTS:
-        return lost(job, attempts - 1).to_json()
-    return run_job(job, attempts).to_json()
+        return lost(job, attempts - 1).to_dict()
+    return run_job(job, attempts).to_dict()
 
 
 def lost(job: Job, attempts: int) -> Outcome:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.plain_data import PlainData
 from gru_lower.verification.evidence.output_evidence import described
 from gru_lower.verification.worker.client import Worker
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -29,7 +30,7 @@ SLOWEST = 0.5
 
 
 @dataclass(frozen=True)
-class PairLatency:
+class PairLatency(PlainData):
     """Seconds that one run takes.
 
     Attributes:
@@ -49,12 +50,12 @@ class PairLatency:
     inputs: list[dict[str, Any]]
     push: list[dict[str, Any]] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         return {
-            "before": self.before.to_json(),
-            "after": self.after.to_json(),
-            "ratio": self.ratio.to_json(),
+            "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+            "ratio": self.ratio.to_dict(),
             "clock": "cpu",
             "threads": 1,
             "rounds": self.rounds,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gru_lower.plain_data import PlainData
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -13,7 +15,7 @@ ABOUT = 0.97
 
 
 @dataclass(frozen=True)
-class ExpectedTime:
+class ExpectedTime(PlainData):
     """What was chosen by measured costs, and what it is expected to take.
 
     Attributes:
@@ -47,7 +49,7 @@ class ExpectedTime:
             said = f"{self.chosen}: of what it takes nothing measured is faster ({self.measured})"
         return "; ".join(filter(None, (said, self.setting and f"with {self.setting}", self.given_up, self.faster_with)))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         return {
             "chosen": self.chosen,

@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from gru_lower.plain_data import PlainData
+
 
 @dataclass(frozen=True)
-class StepErrors:
+class StepErrors(PlainData):
     """The errors of one GRU's states over its steps, all cases, sequences and directions together.
 
     Attributes:
@@ -40,7 +42,7 @@ class StepErrors:
         how = "still growing at the end" if self.grows else "no longer growing at the end"
         return f"{said}, {how}: {first:.2g} after the first, {last:.2g} after the last"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         return {
             "steps": self.steps,
@@ -52,7 +54,7 @@ class StepErrors:
 
 
 @dataclass
-class Quantisation:
+class Quantisation(PlainData):
     """What was done to quantise one GRU.
 
     Attributes:
@@ -86,7 +88,7 @@ class Quantisation:
         said = f"{self.mode}: {', '.join(kinds)}, {self.bytes_before} to {self.bytes_after} bytes"
         return said if self.errors is None else f"{said}; {self.errors.describe()}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report."""
         return {
             "mode": self.mode,
@@ -97,5 +99,5 @@ class Quantisation:
             "bytes_after": self.bytes_after,
             "scales": self.scales,
             "session_options": self.session_options,
-            "errors": None if self.errors is None else self.errors.to_json(),
+            "errors": None if self.errors is None else self.errors.to_dict(),
         }

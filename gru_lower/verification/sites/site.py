@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from gru_lower.plain_data import PlainData
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -24,7 +26,7 @@ Action = Literal[
 
 
 @dataclass
-class Site:
+class Site(PlainData):
     """What became of one GRU.
 
     Attributes:
@@ -64,13 +66,13 @@ class Site:
     missing_term: str | None = None
     verified: Verification | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the object that stands in the JSON report's ``sites``."""
         return {
             "site": self.site,
             "scope": self.scope,
             "node": self.node,
-            "spec": None if self.spec is None else self.spec.to_json(),
+            "spec": None if self.spec is None else self.spec.to_dict(),
             "action": self.action,
             "missing_term": self.missing_term,
             "form": self.form,
@@ -79,8 +81,8 @@ class Site:
             "nodes_before": self.nodes_before,
             "nodes_after": self.nodes_after,
             **({"preconditions": list(self.preconditions)} if self.preconditions else {}),
-            **({} if self.expected is None else {"expected_time": self.expected.to_json()}),
-            **({} if self.quantisation is None else {"quantisation": self.quantisation.to_json()}),
+            **({} if self.expected is None else {"expected_time": self.expected.to_dict()}),
+            **({} if self.quantisation is None else {"quantisation": self.quantisation.to_dict()}),
         }
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from gru_lower.plain_data import PlainData
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -27,7 +29,7 @@ FEWEST_ROUNDS = 5
 
 
 @dataclass(frozen=True)
-class Spread:
+class Spread(PlainData):
     """The quartiles of many values."""
 
     median: float
@@ -40,7 +42,7 @@ class Spread:
         q1, median, q3 = np.percentile(np.asarray(values, np.float64), (25, 50, 75))
         return cls(float(median), float(q1), float(q3))
 
-    def to_json(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float]:
         """Return the object that stands in JSON."""
         return {"median": self.median, "q1": self.q1, "q3": self.q3}
 
