@@ -8,6 +8,7 @@ from gru_lower.cli.render_findings import show_diagnostics
 from gru_lower.cli.render_grus import show_grus, show_operators
 from gru_lower.cli.render_stream import show_stream
 from gru_lower.cli.render_verdict import show_verdict
+from gru_lower.isolation.memory_size import spelled_size
 from gru_lower.rewriting.remaining_nodes import remaining_in
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def show_quantised(terminal: Terminal, report: Report) -> None:
             terminal.show(f"{site.site}: {site.quantisation.describe()}")
     if report.sizes is not None and report.sizes["before"]:
         before, after = report.sizes["before"], report.sizes["after"]
-        terminal.line(f"Size: {before} to {after} bytes, {after / before:.2f} of it")
+        terminal.line(f"Size: {spelled_size(before)} to {spelled_size(after)}, {after / before:.2f} of it")
 
 
 def _show_output(terminal: Terminal, report: Report) -> None:

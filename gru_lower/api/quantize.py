@@ -16,6 +16,7 @@ from gru_lower.api.rewriting_call import rewriting_call
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import Unsupported
 from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.isolation.memory_size import spelled_size
 from gru_lower.rewriting.pipelines import quantizing
 from gru_lower.rewriting.result import restore_kind
 from gru_lower.rewriting.rewrite_model import rewrite_model
@@ -106,7 +107,9 @@ def quantize_model(model: Model, options: QuantizingOptions) -> Result[ModelProt
     after = model.data_size()
     result.report.sizes = {"before": before, "after": after}
     if after > before:
-        result.report.diagnostics.append(diagnostic("GL978", f"the model is larger: {before} bytes became {after}"))
+        result.report.diagnostics.append(
+            diagnostic("GL978", f"the model is larger: {spelled_size(before)} became {spelled_size(after)}")
+        )
     return result
 
 

@@ -103,7 +103,7 @@ def _asked(name: str, number: int, raw: bytes) -> bytes:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"Xonnx did not answer within {seconds:g} s".encode()
+        return f"Xonnx did not answer within {seconds:.3g} s".encode()
     except OSError as error:
         return f"Xthe process cannot be started ({error.strerror or error})".encode()
     finally:

@@ -1,4 +1,4 @@
-"""Sizes of memory as people write them: 8GB, 512MB."""
+"""Numbers of bytes as people write them: 8GB, 512MB; 61.1 kB."""
 
 from __future__ import annotations
 
@@ -22,3 +22,13 @@ def bytes_of(size: str) -> int | None:
     plain = whole.isdecimal() and (rest or "0").isdecimal()
     found = float(number) * UNITS[unit] if plain else 0.0
     return int(found) if 0 < found < LARGEST else None
+
+
+def spelled_size(count: int) -> str:
+    """Return a number of bytes as a person reads it: with three digits, and a unit of thousands."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size * 0.9995:  # 999,500 bytes are 1 MB, not 1000 kB
+            value = count / size
+            decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
+            return f"{value:,.{decimals}f} {unit}"
+    return f"{count} bytes"

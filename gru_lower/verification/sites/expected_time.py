@@ -39,7 +39,7 @@ class ExpectedTime(PlainData):
 
     def __str__(self) -> str:
         """Say it in one line."""
-        each = [f"{ratio:.2g}" + (f" in {precision}" if precision else "") for precision, ratio in self.ratios.items()]
+        each = [_spelled(ratio) + (f" in {precision}" if precision else "") for precision, ratio in self.ratios.items()]
         kept = self.chosen == "gru"
         named = "gru with Y taken of its Y_h" if kept else self.chosen
         said = f"{named}: {' and '.join(each)} of {self.of}, measured {self.measured}".rstrip()
@@ -60,3 +60,8 @@ class ExpectedTime(PlainData):
             **({"given_up": self.given_up} if self.given_up else {}),
             **({"setting": self.setting} if self.setting else {}),
         }
+
+
+def _spelled(ratio: float) -> str:
+    """Return a ratio in two digits, or all of a large one: never as 1.5e+02."""
+    return f"{ratio:.2g}" if ratio < 99.5 else f"{ratio:.0f}"

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from gru_lower.isolation.memory_size import spelled_size
 from gru_lower.plain_data import PlainData
 
 
@@ -85,7 +86,7 @@ class Quantisation(PlainData):
         kinds = [f"{self.weights} weights"]
         kinds += [f"{self.activations} values"] if self.activations else []
         kinds += [f"{self.state} state"] if self.state != "float" else []
-        said = f"{self.mode}: {', '.join(kinds)}, {self.bytes_before} to {self.bytes_after} bytes"
+        said = f"{self.mode}: {', '.join(kinds)}, {spelled_size(self.bytes_before)} to {spelled_size(self.bytes_after)}"
         return said if self.errors is None else f"{said}; {self.errors.describe()}"
 
     def to_dict(self) -> dict[str, Any]:
