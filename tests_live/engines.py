@@ -30,6 +30,8 @@ class Kind:
         constant_outputs: Whether it takes models with an output that no input reaches.
         runner: Whose runner runs it, where that is another engine's.
         tolerance: How far off a value may be at least, for one that computes in less than the model's type.
+        every: Of the grid's cells and of the random GRUs, every how-manieth is run unless ``--every`` says otherwise:
+            for one that takes seconds for each. It is odd, since cells come in pairs; the floors are those of the rest.
 
     """
 
@@ -48,6 +50,7 @@ class Kind:
     constant_outputs: bool = True
     runner: str = ""
     tolerance: float = 0.0
+    every: int = 1
 
 
 PACKAGE_JSON = f"{os.environ.get('ONNXRUNTIME_WEB', 'node_modules/onnxruntime-web')}/package.json"
@@ -133,8 +136,14 @@ KINDS = {
         form_right=59,
         here=True,
     ),
-    "onnx2tf": Kind(  # its session runs the node itself: the floors were not counted
-        "onnx2tf", "onnx2tf", static=True, lacks={GTCRN: ("Split", "Number of ways to split")}, random_right=10
+    "onnx2tf": Kind(
+        "onnx2tf",
+        "onnx2tf",
+        static=True,
+        lacks={GTCRN: ("Split", "Number of ways to split")},
+        form_right=10,
+        random_right=8,
+        every=5,
     ),
     "sofie": Kind(
         "sofie",

@@ -22,16 +22,19 @@ from tests_live.grid import cells
 from tests_live.verdict import Verdict, judge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests_live.engine import Engine
     from tests_live.forms import Form
+    from tests_live.grid import Cell
 
 Table = dict[str, Verdict]
 
 
-def measure_native(engine: Engine) -> Table:
-    """Run every cell as it is."""
+def measure_native(engine: Engine, chosen: Sequence[Cell] = ()) -> Table:
+    """Run cells as they are, all if none are given."""
     table = {}
-    for cell in cells():
+    for cell in chosen or cells():
         case = cell.case()
         table[cell.name] = judge(engine.run(case.model(), case.feeds()), case.expected(), case.dtype, engine.tolerance)
     return table

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from strategies import AnyOf, random_case
-from tests_live.grid import cells
 from tests_live.rewriting import COMMANDS, Refused, followed
 from tests_live.verdict import judge
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from strategies import GruCase
     from tests_live.engine import Engine
     from tests_live.engines import Kind
+    from tests_live.grid import Cell
 
 RANDOM = 60
 DTYPES = AnyOf((np.float32, np.float32, np.float64, np.float16))
@@ -70,9 +70,9 @@ def trial(engine: Engine, kind: Kind) -> Trial:
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("dims", ["static", "dynamic"])
-def test_the_grid(kind: Kind, trial: Trial, command: str, dims: str) -> None:
+def test_the_grid(kind: Kind, trial: Trial, chosen: list[Cell], command: str, dims: str) -> None:
     """Every cell is right, once the flags are given that a refusal asks for; those that no flag helps are known."""
-    for cell in cells():
+    for cell in chosen:
         case = cell.case(**({"static": False} if dims == "dynamic" else {}))
         trial(cell.name, case, command, kind.target)
     assert not trial.failed
@@ -80,9 +80,9 @@ def test_the_grid(kind: Kind, trial: Trial, command: str, dims: str) -> None:
     assert not unhelped
 
 
-def test_a_form(kind: Kind, trial: Trial, form: str) -> None:
+def test_a_form(kind: Kind, trial: Trial, chosen: list[Cell], form: str) -> None:
     """Every cell that can be written in this form is right, whichever one the target likes best."""
-    for cell in cells():
+    for cell in chosen:
         if form == "step" and "sequence_lens" in cell.knobs:  # its lengths are those of more steps
             continue
         trial(cell.name, cell.case(**({"T": 1} if form == "step" else {})), "lower", kind.target, form=form)
@@ -90,18 +90,18 @@ def test_a_form(kind: Kind, trial: Trial, form: str) -> None:
     assert trial.right >= kind.form_right, trial.refused
 
 
-def test_portable(kind: Kind, trial: Trial) -> None:
+def test_portable(kind: Kind, trial: Trial, chosen: list[Cell]) -> None:
     """Every cell, written for every target at once, is right in this one."""
-    for cell in cells():
+    for cell in chosen:
         trial(cell.name, cell.case(), "lower", "portable")
     assert {name: why for name, why in trial.failed.items() if name not in kind.not_portable} == {}
     unhelped = {name for name in trial.refused if "sequence_lens" not in name and name not in kind.not_portable}
     assert not unhelped
 
 
-def draws() -> Iterator[tuple[str, GruCase]]:
+def draws(every: int) -> Iterator[tuple[str, GruCase]]:
     """Yield random cases; their description is what they are known by."""
-    for seed in range(RANDOM):
+    for seed in range(0, RANDOM, every):
         case = random_case(np.random.default_rng(seed), dtype=DTYPES)
         if case.jumps and case.dtype == np.float16:  # a rounding error may be a large one there
             case = random_case(np.random.default_rng(seed), dtype=np.float32)
@@ -109,9 +109,9 @@ def draws() -> Iterator[tuple[str, GruCase]]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_random_models(kind: Kind, trial: Trial, command: str) -> None:
+def test_random_models(kind: Kind, trial: Trial, every: int, command: str) -> None:
     """Sixty GRUs from anywhere in the grid are right, or gru-lower says why they cannot be had."""
-    for name, case in draws():
+    for name, case in draws(every):
         constant = case.sequence_lens is not None and not case.sequence_lens.any()
         if kind.constant_outputs or not constant:
             trial(name, case, command, kind.target)
