@@ -126,7 +126,7 @@ KINDS = {
         "jaxonnxruntime",
         static=True,
         lacks={GTCRN: ("Pad", "Pad version 11 is not implemented")},
-        refuses=("sequence_lens", "clip", "ThresholdedRelu", "every GRU"),
+        refuses=("sequence_lens", "ThresholdedRelu", "every GRU"),
         not_portable=(
             *("clip lbr1", "clip lbr0", "large Elu"),
             *(f"activations {name}" for name in ("Elu", "Softsign", "ThresholdedRelu", "bidirectional")),
@@ -141,6 +141,7 @@ KINDS = {
         "onnx2tf",
         static=True,
         lacks={GTCRN: ("Split", "Number of ways to split")},
+        not_portable=("inputs W R B",),  # the Transpose of a square matrix is lost
         form_right=10,
         random_right=8,
         every=5,
