@@ -100,11 +100,12 @@ def written(size: Size, profile: Profile, precision: str) -> dict[str, ModelProt
 
 
 def digest(model: ModelProto) -> str:
-    """Return a digest of a model, without what says who wrote it."""
+    """Return a digest of a model, without what says who wrote it, and of what shapes values are."""
     bare = type(model)()
     bare.CopyFrom(model)
     for name in ("producer_name", "producer_version", "doc_string", "metadata_props"):
         bare.ClearField(name)
+    bare.graph.ClearField("value_info")
     return hashlib.sha256(bare.SerializeToString(deterministic=True)).hexdigest()[:16]
 
 

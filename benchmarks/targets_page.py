@@ -80,7 +80,7 @@ def _word(each: Verdict, tolerance: float) -> list[str]:
     if each.value is None:
         return ["-", "not measured"]
     word = "missed" if each.missed(tolerance) else "reached" if each.value <= each.limit else "within tolerance"
-    return [f"{each.value:.3f}", word]
+    return [f"{each.value:.3f}", f"{word}: {each.why}" if word == "missed" and each.why else word]
 
 
 def _conditions(e: Mapping[str, str | int | bool], versions: Mapping[str, str]) -> str:
@@ -91,5 +91,7 @@ def _conditions(e: Mapping[str, str | int | bool], versions: Mapping[str, str]) 
         "is what `gru-lower lower --target` writes; before profiles had costs it wrote what `--prefer node` does. The "
         "best is the fastest of the engine's own node, if that is right, and every form and spelling. Means are "
         "geometric; those beside what was written before are over H 16, 64, 256 and B 1. "
-        f"The machine's load average was {e['load']}. Written by `python -m benchmarks targets`."
+        f"The machine's load average was {e['load']}. Written by `python -m benchmarks targets`. "
+        "[Decision 85](../decisions/0085-costs-are-a-small-model.md) says what costs were fitted to, "
+        "[decision 86](../decisions/0086-one-step-of-y-is-its-last-state.md) which other forms were tried."
     )

@@ -22,6 +22,8 @@ STEPS: tuple[Steps, ...] = ("first", "one", "several")
 """A single step from a state of zeros; one from initial_h; more."""
 PRECISIONS = ("f32", "bf16")
 NODE = "gru"
+CLEARLY = 0.97
+"""What something may be expected to take of the node at most to be written in its place."""
 UNCACHED = 1.5
 """The power of weights that are too large for a cache."""
 TYPICAL_STEPS = 50

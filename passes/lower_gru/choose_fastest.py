@@ -17,7 +17,7 @@ from onnx import TensorProto
 
 from gru_lower.gru.possible_forms import possible_forms
 from gru_lower.passes.lower_gru.y_of_y_h import is_one_step_of_y
-from gru_lower.targets.costs import NODE, Way, is_as_timed, size_of
+from gru_lower.targets.costs import CLEARLY, NODE, Way, is_as_timed, size_of
 from gru_lower.verification.sites.expected_time import ExpectedTime
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from gru_lower.targets.costs import Costs, Size
     from gru_lower.targets.profile import Profile
 
-CLEARLY = 0.97
-"""What something may take of the node at most to be written in its place."""
 WORTH_A_FLAG = 0.9
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.targets.costs import NODE, STEPS, Cost, Costs, Way
+from gru_lower.targets.costs import CLEARLY, NODE, STEPS, Cost, Costs, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -178,5 +178,7 @@ def _lost(costs: Costs, ways: Sequence[Way], cells: Cells) -> dict[tuple[Size, s
         }
         if estimated:
             chosen = min(estimated, key=lambda way: estimated[way])
+            if estimated[chosen] > CLEARLY * estimated.get(Way(NODE), float("inf")):
+                chosen = Way(NODE)  # as it stays
             lost[size, precision] = float(np.log(taken[chosen] / min(taken.values())))
     return lost
