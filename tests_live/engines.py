@@ -222,8 +222,8 @@ KINDS = {
         form_right=30,
         random_right=10,
     ),
-    "onnxruntime_jsep": Kind(PACKAGE_JSON, "onnxruntime-jsep", here=True),
-    "onnxruntime_webnn": Kind(PACKAGE_JSON, "onnxruntime-webnn", static=True, here=True),
+    "onnxruntime_jsep": Kind(PACKAGE_JSON, "onnxruntime-jsep", not_portable=("float16",), here=True),
+    "onnxruntime_webnn": Kind(PACKAGE_JSON, "onnxruntime-webnn", static=True, lacks_types=("float64",), here=True),
     "onnx2coreml": Kind("onnx2coreml", "onnx2coreml", static=True),  # what converts; it runs on Apple's systems alone
     "nnoir": Kind("nnoir-onnx", "nnoir", static=True),
     "nxrt": Kind(
