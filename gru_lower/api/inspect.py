@@ -12,7 +12,6 @@ from gru_lower.errors import FOREIGN_FAILURES
 from gru_lower.graph import budget, external_data
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.odd_models import refusal_of
-from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.graph.undefined_values import UNDEFINED, undefined_values
 from gru_lower.gru.parse_node import parse
 from gru_lower.passes.base import Context, PassResult
@@ -25,6 +24,7 @@ from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
     from gru_lower.graph.model import Model
+    from gru_lower.graph.scopes import Scope
 
 
 class InspectArguments(MemoryOption, OneModel):
@@ -50,15 +50,17 @@ def inspect_source(source: interop.Source) -> Report:
     model = source.model
     if model.path is not None:
         external_data.check(model.proto, model.base_dir, model_file=model.path, present=False)
+    scopes = model.take_scopes()
     counts = count_ops(model)
     report = Report(
         "inspect", file_of(model), not_run("nothing was changed"), op_counts={"before": counts, "after": counts}
     )
     report.diagnostics += model.notes
-    _add_nodes(report, model)
+    _add_nodes(report, model, scopes)
     undefined = [
-        diagnostic(UNDEFINED, each.message, scope=each.scope, node=each.node) for each in undefined_values(model.proto)
+        diagnostic(UNDEFINED, each.message, scope=each.scope, node=each.node) for each in undefined_values(scopes)
     ]
+    del scopes
     report.diagnostics += undefined
     if not undefined:  # else it is not known what hangs on what
         fused = _add_decomposed(report, model)
@@ -78,13 +80,11 @@ def _add_streaming(report: Report, model: Model) -> None:
         report.diagnostics.append(diagnostic("GL018", f"whether it can be streamed is not known: {refusal.message}"))
 
 
-def _add_nodes(report: Report, model: Model) -> None:
+def _add_nodes(report: Report, model: Model, scopes: list[Scope]) -> None:
     """Add the GRU nodes, and what is wrong or doubtful about them."""
-    facts = Facts(model)
-    for scope in walk(model.proto):
-        for index, node in enumerate(scope.nodes):
-            if not is_onnx(node, "GRU"):
-                continue
+    facts = Facts(model, scopes=scopes)
+    for scope in scopes:
+        for index, node in scope.of_operators("GRU"):
             parsed = parse(scope, index, facts)
             site = Site(scope.site(index), scope.path, node.name, parsed.spec, "seen")
             if parsed.spec is None:

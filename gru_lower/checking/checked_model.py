@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.facts import Facts
-from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.graph.undefined_values import undefined_values
 from gru_lower.gru.parse_node import Parsed, parse
 from gru_lower.passes.fuse_gru.recognition.may_recur import may_recur
@@ -69,12 +68,12 @@ class CheckedModel:
     @cached_property
     def facts(self) -> Facts:
         """The model's known values, found out once for all rules."""
-        return Facts(self.model, computed=True)
+        return Facts(self.model, computed=True, scopes=self.scopes)
 
     @cached_property
     def scopes(self) -> list[Scope]:
         """Every scope of the model, the main graph first."""
-        return list(walk(self.model.proto))
+        return self.model.take_scopes()
 
     @cached_property
     def grus(self) -> list[GruNode]:
@@ -82,8 +81,7 @@ class CheckedModel:
         return [
             GruNode(scope, index, parse(scope, index, self.facts))
             for scope in self.scopes
-            for index, node in enumerate(scope.nodes)
-            if is_onnx(node, "GRU")
+            for index, _ in scope.of_operators("GRU")
         ]
 
     @cached_property
@@ -101,7 +99,7 @@ class CheckedModel:
     @cached_property
     def is_undefined(self) -> bool:
         """Whether some value is used that nothing makes; then it is not known what hangs on what."""
-        return next(undefined_values(self.model.proto), None) is not None
+        return next(undefined_values(self.scopes), None) is not None
 
     @cached_property
     def steps(self) -> list[ScopeRecurrences]:

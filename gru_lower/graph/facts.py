@@ -49,14 +49,22 @@ class Facts:
         positive_lengths: Whether sequence_lens are promised to be 1 or more.
         computed: Whether what nodes compute from constants alone counts as a constant, see
             :mod:`gru_lower.graph.computed_constants`.
+        scopes: The model's scopes, where somebody has read them before.
 
     """
 
     def __init__(
-        self, model: Model, *, declared: bool = True, computed: bool = False, positive_lengths: bool = False
+        self,
+        model: Model,
+        *,
+        declared: bool = True,
+        computed: bool = False,
+        positive_lengths: bool = False,
+        scopes: list[Scope] | None = None,
     ) -> None:
         """Keep the model; everything is worked out when it is first asked for."""
         self._model = model
+        self._scopes = scopes
         self.stored = lru_cache(RECENT)(self._stored)
         self._constant = lru_cache(RECENT)(self._stored_or_computed)
         self.shape = lru_cache(RECENT)(self._shape)
@@ -70,7 +78,7 @@ class Facts:
     @cached_property
     def scopes(self) -> list[Scope]:
         """Every scope of the model, as :func:`gru_lower.graph.scopes.walk` yields them; what they index is kept."""
-        return list(walk(self._model.proto))
+        return list(walk(self._model.proto)) if self._scopes is None else self._scopes
 
     def node(self, scope: Scope, index: int) -> NodeProto:
         """Return a node with its references to a function's parameters replaced, as far as all calls agree."""
@@ -165,7 +173,7 @@ class Facts:
         tables = [declared]
         if not self._believes_declared or any(name not in declared for name in scope.producers):
             if self._inferred is None:
-                self._inferred = infer(self._model.proto, declared=self._believes_declared)
+                self._inferred = infer(self._model.proto, declared=self._believes_declared, scopes=self._scopes)
             believed = declared if self._believes_declared else {name: declared[name] for name in scope.inputs}
             tables = [self._inferred.get(scope.path, {}), believed]
         for table in tables:
@@ -175,10 +183,11 @@ class Facts:
             if name not in scope.inputs or scope.ir_version < FREE_INITIALIZERS_IR_VERSION:
                 found[name] = tensor.data_type
                 constants.add(name)
-        for node in scope.nodes:
-            if constants.issuperset(node.input) and node.op_type in FOLDED:
-                found.update((name, self.elem_type(scope, name)) for name in node.output if name)
-                constants.update(node.output)
+        read = scope.columns
+        for op_type, inputs, outputs in zip(read.op_types, read.inputs, read.outputs, strict=True):
+            if op_type in FOLDED and constants.issuperset(inputs):
+                found.update((name, self.elem_type(scope, name)) for name in outputs if name)
+                constants.update(outputs)
         return found
 
     def _shape(self, scope: Scope, name: str) -> Dims | None:
@@ -211,7 +220,7 @@ class Facts:
         if info is not None and is_static(info):
             return [info]
         if self._inferred is None:
-            self._inferred = infer(self._model.proto, declared=self._believes_declared)
+            self._inferred = infer(self._model.proto, declared=self._believes_declared, scopes=self._scopes)
         inferred = self._inferred.get(home.path, {}).get(name)
         return [entry for entry in (info, inferred) if entry is not None]
 

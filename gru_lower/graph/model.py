@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError, EncodeError
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel
 from gru_lower.graph import bounded_read, external_data, file_kinds, tensor_values
-from gru_lower.graph.node_order import is_in_order, sort_scopes
+from gru_lower.graph.node_order import has_order, sort_scopes
 from gru_lower.graph.parts import Part, count_operators, fields_of, merge
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.set_aside import set_aside
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gru_lower.graph.node_order import Disorder
+    from gru_lower.graph.scopes import Scope
     from gru_lower.graph.set_aside import Aside
 
 PROTOBUF_LIMIT = bounded_read.LIMIT
@@ -49,6 +50,7 @@ class Model:
         notes: What was met on reading it that every report is to say.
         aside: Where its large constants were left, ``None`` where all of it is in memory.
         waiting: The parts that no one has read yet, see :mod:`gru_lower.graph.parts`.
+        read: Its scopes as reading left them, until :meth:`take_scopes` hands them out.
 
     """
 
@@ -59,6 +61,7 @@ class Model:
     notes: list[Diagnostic] = field(default_factory=list)
     aside: Aside | None = None
     waiting: list[Part | None] = field(default_factory=list, repr=False)
+    read: list[Scope] | None = field(default=None, repr=False)
 
     @property
     def proto(self) -> onnx.ModelProto:
@@ -67,6 +70,14 @@ class Model:
             merge(self.stubbed.graph, self.waiting)
             self.waiting = []
         return self.stubbed
+
+    def take_scopes(self) -> list[Scope]:
+        """Return every scope of the model; what is edited later is not seen.
+
+        What reading found out about the nodes comes with them, once.
+        """
+        scopes, self.read = self.read, None
+        return list(walk(self.proto)) if scopes is None or self.modified else scopes
 
     @property
     def base_dir(self) -> Path | None:
@@ -105,7 +116,8 @@ class Model:
 
     def op_counts(self) -> Counter[str]:
         """Count nodes by operator over every scope, those of other domains with their domain."""
-        return count_operators(self.stubbed, self.waiting)
+        read = None if self.modified else self.read
+        return count_operators(walk(self.stubbed) if read is None else read, self.waiting)
 
     def blocks(self, *, edited: bool = False) -> Iterable[bytes | memoryview]:
         """Return the model's bytes, block by block: those that were read where nothing was edited.
@@ -241,9 +253,10 @@ def hold(proto: onnx.ModelProto, raw: bytes | None = None, path: Path | None = N
         InvalidModel: It breaks ONNX's rules, or nodes use one another in a circle.
 
     """
-    if not checked:
-        validate_model(proto)
-    if raw is None and not all(is_in_order(scope.nodes) for scope in walk(proto)):
+    scopes = list(walk(proto)) if checked else validate_model(proto)
+    if all(map(has_order, scopes)):
+        return Model(proto, raw, path, read=scopes)
+    if raw is None:
         with suppress(EncodeError, ValueError):  # beyond 2 GiB: then what comes back is in order
             raw = proto.SerializeToString()
     disorder = sort_scopes(proto)

@@ -35,7 +35,9 @@ def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 
 def _node_tensors(nodes: Any) -> Iterator[onnx.TensorProto]:  # noqa: ANN401 - protobuf's repeated container has no type
     for node in nodes:
-        yield from _attribute_tensors(node.attribute)
+        attributes = node.attribute
+        if attributes:
+            yield from _attribute_tensors(attributes)
 
 
 def _attribute_tensors(attributes: Iterable[onnx.AttributeProto]) -> Iterator[onnx.TensorProto]:

@@ -7,13 +7,15 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_lower.errors import InvalidModel
-from gru_lower.graph.scopes import node_uses, walk
+from gru_lower.graph.scopes import captures, node_uses, subgraphs, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import onnx
     from onnx import NodeProto
+
+    from gru_lower.graph.scopes import Scope
 
 
 class Disorder(NamedTuple):
@@ -31,6 +33,17 @@ class Disorder(NamedTuple):
     early: int
     node: str
     value: str
+
+
+def has_order(scope: Scope) -> bool:
+    """Whether every node of a scope stands behind what it uses."""
+    read, producers = scope.columns, scope.producers
+    for index, names in enumerate(read.inputs):
+        for name in names:
+            if producers.get(name, -1) >= index:
+                return False
+    held = ((index, body) for index in read.attributed for _, body in subgraphs(read.nodes[index]))
+    return all(producers.get(name, -1) < index for index, body in held for name in captures(body))
 
 
 def sort_scopes(model: onnx.ModelProto) -> list[Disorder]:

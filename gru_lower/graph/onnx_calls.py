@@ -46,19 +46,20 @@ class OnnxRefusalError(Exception):
 _answers: OrderedDict[bytes, bytes] = OrderedDict()
 
 
-def call(name: Name, model: onnx.ModelProto, number: int = 0) -> onnx.ModelProto:
+def call(name: Name, model: onnx.ModelProto, number: int = 0, *, plain: bool = False) -> onnx.ModelProto:
     """Return what one of onnx's functions makes of a model.
 
     Args:
         name: The function, a key of :data:`gru_lower.graph.onnx_functions.FUNCTIONS`.
         model: The model; large constants should have been taken out where the function does not need them.
         number: The opset to convert to; of the inliner whether to convert functions.
+        plain: Whether the model is known to be plain; otherwise that is found out.
 
     Raises:
         OnnxRefusalError: With onnx's own words, or with what became of the process.
 
     """
-    if is_plain(model):
+    if plain or is_plain(model):
         try:
             if name == "inline" or keeps_dims_positive(model, lambda graph: FUNCTIONS["infer"](graph, 0)):
                 return FUNCTIONS[name](model, number)

@@ -8,6 +8,7 @@ makes what the part does, until the model is read (:func:`merge`) or written (:f
 from __future__ import annotations
 
 from collections import Counter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import onnx
@@ -19,12 +20,14 @@ from gru_lower.graph.external_data import is_external
 from gru_lower.graph.message_layout import head, whole
 from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.node_order import GONE, sort_and_cut
-from gru_lower.graph.scopes import ONNX_DOMAINS, walk
+from gru_lower.graph.scopes import ONNX_DOMAINS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from google.protobuf.message import Message
+
+    from gru_lower.graph.scopes import Scope
 
 ROOM = 1 << 32
 """How many nodes may come in the place of one."""
@@ -150,13 +153,14 @@ def _field(message: Message, name: str) -> bytes:
     return type(message)(**{name: there[name]}).SerializeToString() if name in there else b""
 
 
-def count_operators(model: onnx.ModelProto, parts: Sequence[Part | None]) -> Counter[str]:
-    """Count nodes by operator over every scope, those of other domains with their domain."""
-    counts = Counter(
-        node.op_type if node.domain in ONNX_DOMAINS else f"{node.domain}::{node.op_type}"
-        for scope in walk(model)
-        for node in scope.nodes
-    )
+def count_operators(scopes: Iterable[Scope], parts: Sequence[Part | None]) -> Counter[str]:
+    """Count nodes by operator over every scope of a model, those of other domains with their domain."""
+    found: Counter[tuple[str, str]] = Counter()
+    for scope in scopes:
+        found.update(map(attrgetter("domain", "op_type"), scope.nodes))
+    counts: Counter[str] = Counter()
+    for (domain, op_type), count in found.items():
+        counts[op_type if domain in ONNX_DOMAINS else f"{domain}::{op_type}"] += count
     for part in filter(None, parts):
         counts.update(part.op_types)
     if parts:

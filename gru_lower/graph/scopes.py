@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import onnx
 from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto
 
+from gru_lower.graph.node_columns import NodeColumns, read_columns
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -60,6 +62,19 @@ class Scope:
         """The scope's nodes, in order."""
         return self.proto.node
 
+    @cached_property
+    def columns(self) -> NodeColumns:
+        """What is asked of nodes most, read once: for who looks at all of them, and edits none on the way."""
+        return read_columns(self.nodes)
+
+    def of_operators(self, *op_types: str) -> Iterator[tuple[int, NodeProto]]:
+        """Yield the nodes of some of ONNX's operators, each with its index."""
+        read = self.columns
+        wanted = set(op_types).intersection(read.op_types)
+        for index, op_type in enumerate(read.op_types if wanted else ()):
+            if op_type in wanted and read.domains[index] in ONNX_DOMAINS:
+                yield index, read.nodes[index]
+
     @property
     def opset(self) -> int:
         """The version of ONNX's own opset in this scope, 0 if it is not imported."""
@@ -104,15 +119,18 @@ class Scope:
     @cached_property
     def producers(self) -> dict[str, int]:
         """Index of the node that produces a value."""
-        return {name: index for index, node in enumerate(self.nodes) for name in node.output if name}
+        read = self.__dict__.get("columns")
+        outputs = (node.output for node in self.nodes) if read is None else read.outputs
+        return {name: index for index, names in enumerate(outputs) for name in names if name}
 
     @cached_property
     def uses(self) -> Counter[str]:
         """How often a value is used here: by nodes, by bodies inside them, by annotations, as a formal output."""
         count: Counter[str] = Counter(self.outputs)
-        count.update(chain.from_iterable(node.input for node in self.nodes))
+        read = self.__dict__.get("columns")
+        count.update(chain.from_iterable(read.inputs if read else (node.input for node in self.nodes)))
         del count[""]
-        for node in self.nodes:
+        for node in [read.nodes[index] for index in read.attributed] if read else self.nodes:
             if node.attribute:
                 for _, body in subgraphs(node):
                     count.update(captures(body))
@@ -240,7 +258,9 @@ def walk(model: onnx.ModelProto) -> Iterator[Scope]:
 
 def _descend(scope: Scope, taken: set[str]) -> Iterator[Scope]:
     yield scope
-    holders = [(index, node) for index, node in enumerate(scope.nodes) if node.attribute and _holds_graph(node)]
+    read = scope.__dict__.get("columns")
+    nodes = enumerate(scope.nodes) if read is None else ((index, read.nodes[index]) for index in read.attributed)
+    holders = [(index, node) for index, node in nodes if node.attribute and _holds_graph(node)]
     names = Counter(node.name for _, node in holders)
     for index, node in holders:
         numbered = f"{node.op_type.lower()}#{index}"

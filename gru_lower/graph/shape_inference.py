@@ -17,6 +17,8 @@ from gru_lower.graph.tensor_types import declared_types, dims_of
 from gru_lower.graph.validation.plain_graphs import has_few_calls, is_plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gru_lower.graph.local_functions import Key
 
 Table = dict[str, dict[str, ValueInfoProto]]
@@ -32,12 +34,13 @@ SMALL_BYTES = 1024
 """Initializers up to this size stay in the copy that shapes are inferred on: they may be shapes themselves."""
 
 
-def infer(proto: onnx.ModelProto, *, declared: bool = True) -> Table:
+def infer(proto: onnx.ModelProto, *, declared: bool = True, scopes: Sequence[Scope] | None = None) -> Table:
     """Run ONNX's shape inference on a copy without weights.
 
     Args:
         proto: Any model; not changed.
         declared: Whether the shapes that the model declares are believed; those of its inputs always are.
+        scopes: The model's scopes, where somebody has read them before.
 
     Returns:
         By scope path, the types and shapes of values, as far as they could be inferred.
@@ -48,7 +51,8 @@ def infer(proto: onnx.ModelProto, *, declared: bool = True) -> Table:
         del skeleton.functions[:]
     if not declared:
         _forget_declared_shapes(skeleton)
-    table = _infer_main(skeleton)
+    # What is plain stays so where large constants, and functions, are taken out.
+    table = _infer_main(skeleton, plain=scopes is not None and is_plain(proto, scopes))
     functions = Functions(skeleton, lambda _node: True)
     for key in functions.callers_first():
         table.update(_infer_function(skeleton, functions, key, table))
@@ -146,9 +150,9 @@ def _is_inferred_wrong(node: NodeProto) -> bool:
     return split and any(attribute.name == "keepdims" and not attribute.i for attribute in node.attribute)
 
 
-def _infer_main(skeleton: onnx.ModelProto) -> Table:
+def _infer_main(skeleton: onnx.ModelProto, *, plain: bool = False) -> Table:
     try:
-        inferred = onnx_calls.call("infer", skeleton)
+        inferred = onnx_calls.call("infer", skeleton, plain=plain)
     except onnx_calls.OnnxRefusalError:
         # A model whose shapes contradict each other still has declarations; what they say is all there is to know.
         inferred = skeleton

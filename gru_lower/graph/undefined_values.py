@@ -6,12 +6,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lower.errors import InvalidModel
-from gru_lower.graph.scopes import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    import onnx
+    from gru_lower.graph.scopes import Scope
 
 UNDEFINED = "GL734"
 """The code of a value that nothing makes."""
@@ -37,26 +36,26 @@ class UndefinedValue(NamedTuple):
         return f"{self.name!r} is {'used' if self.node else f'an output of {self.scope}'}, and nothing makes it"
 
 
-def undefined_values(model: onnx.ModelProto) -> Iterator[UndefinedValue]:
-    """Yield each value that is used in a scope and made by nothing, once for each scope."""
-    for scope in walk(model):
+def undefined_values(scopes: Iterable[Scope]) -> Iterator[UndefinedValue]:
+    """Yield each value that is used in a scope of a model and made by nothing, once for each scope."""
+    for scope in scopes:
         said, here = set[str](), {"", *scope.producers, *scope.inputs, *scope.initializers}
-        others = ((index, node) for index, node in enumerate(scope.nodes) if not here.issuperset(node.input))
-        uses = ((index, name) for index, node in others for name in node.input)
+        others = ((index, names) for index, names in enumerate(scope.columns.inputs) if not here.issuperset(names))
+        uses = ((index, name) for index, names in others for name in names)
         for index, name in chain(uses, ((None, name) for name in scope.outputs)):
             if name and name not in said and scope.find(name) is None:
                 said.add(name)
                 yield UndefinedValue(scope.path, "" if index is None else scope.site(index), name)
 
 
-def refuse_undefined_values(model: onnx.ModelProto) -> None:
+def refuse_undefined_values(scopes: Iterable[Scope]) -> None:
     """Refuse a model in which something is used that nothing makes.
 
     Raises:
         InvalidModel: Naming the first such value.
 
     """
-    found = next(undefined_values(model), None)
+    found = next(undefined_values(scopes), None)
     if found is not None:
         raise InvalidModel(
             found.message,

@@ -70,7 +70,7 @@ def rewrite_model(
     """
     todo = pipeline.parse(passes)
     external_data.check(model.proto, model.base_dir, model_file=model.path)
-    refuse_undefined_values(model.proto)
+    refuse_undefined_values(model.take_scopes())
     progress = progress or _no_progress
     if options is not None:
         options = replace(_for_passes(options, todo), evidence=evidence)

@@ -40,9 +40,7 @@ def infinite_masks(checked: CheckedModel) -> Iterator[Diagnostic]:
     for scope in checked.scopes:
         found: dict[str, TensorProto] = {}
         where = ""
-        for index, node in enumerate(scope.nodes):
-            if node.op_type not in ("Concat", "Where") or not is_onnx(node):
-                continue
+        for index, node in scope.of_operators("Concat", "Where"):
             tensors = {name: checked.facts.constant(scope, name) for name in node.input}
             infinite = {name: tensor for name, tensor in tensors.items() if tensor is not None and _is_infinite(tensor)}
             if infinite and _reaches_steps(scope, node):

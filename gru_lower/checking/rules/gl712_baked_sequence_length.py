@@ -37,8 +37,8 @@ def reshapes(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find Reshapes before or after a GRU that hold a length."""
     symbols = _sequence_dims(checked)
     for scope in checked.scopes:
-        for index, node in enumerate(scope.nodes):
-            if not is_onnx(node, "Reshape") or len(node.input) != 2:
+        for index, node in scope.of_operators("Reshape"):
+            if len(node.input) != 2:
                 continue
             shape = _shape(checked, scope, node.input[1])
             dims = checked.facts.shape(scope, node.input[0])

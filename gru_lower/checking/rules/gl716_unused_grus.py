@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
 from gru_lower.graph import splice
-from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs
+from gru_lower.graph.scopes import ONNX_DOMAINS, is_onnx, node_uses, subgraphs
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
@@ -96,13 +96,16 @@ def _unused_groups(checked: CheckedModel) -> Iterator[UnusedNodes]:
 
 def _unused_indices(scope: Scope) -> list[int]:
     used = set(scope.outputs).union(*scope.annotations.values())
-    dead = []
-    for index in reversed(range(len(scope.nodes))):
-        node = scope.nodes[index]
-        if used.isdisjoint(node.output):
+    dead, read = [], scope.columns
+    attributed = set(read.attributed)
+    for index in reversed(range(len(read.nodes))):
+        if used.isdisjoint(read.outputs[index]):
             dead.append(index)
-        elif not (is_onnx(node) and node.op_type in SHAPES):
-            used.update(node_uses(node))
+        elif read.op_types[index] not in SHAPES or read.domains[index] not in ONNX_DOMAINS:
+            used.update(read.inputs[index])
+            used.discard("")
+            if index in attributed:
+                used.update(node_uses(read.nodes[index]))
     return dead[::-1]
 
 

@@ -25,7 +25,7 @@ FIX = Fix(safe=True, message="an Identity put before each such output; this chan
 def scans(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find Scans with an output that is an input of the body, or that stands there twice."""
     for scope in checked.scopes:
-        for index, node in enumerate(scope.nodes):
+        for index, node in scope.of_operators("Scan"):
             for message in corrupted_outputs(node).values():
                 yield diagnostic(
                     "GL725",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def undefined(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find values that nothing makes, each once for each scope that uses it."""
-    for each in undefined_values(checked.model.proto):
+    for each in undefined_values(checked.scopes):
         yield diagnostic(UNDEFINED, each.message, scope=each.scope, node=each.node)
 
 

@@ -11,7 +11,6 @@ from onnx import TensorProto
 
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import diagnostic
-from gru_lower.graph.scopes import is_onnx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +43,8 @@ def unread_lengths(checked: CheckedModel) -> Iterator[Diagnostic]:
 
 def _runs_without_lengths(checked: CheckedModel) -> bool:
     """Whether something runs over sequences without lengths."""
-    nodes = [node for scope in checked.scopes for node in scope.nodes if is_onnx(node)]
-    if any(node.op_type in RECURRENT and not "".join(node.input[LENGTHS : LENGTHS + 1]) for node in nodes):
+    nodes = (node for scope in checked.scopes for _, node in scope.of_operators(*RECURRENT))
+    if any(not "".join(node.input[LENGTHS : LENGTHS + 1]) for node in nodes):
         return True
     return any(found.grus for found in checked.recurrences)
 

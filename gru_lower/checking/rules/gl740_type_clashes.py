@@ -14,7 +14,7 @@ from onnx import TensorProto
 
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import diagnostic
-from gru_lower.graph.scopes import is_onnx, subgraphs
+from gru_lower.graph.scopes import ONNX_DOMAINS, subgraphs
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
@@ -38,16 +38,17 @@ def clashes(checked: CheckedModel) -> Iterator[Diagnostic]:
             continue
         types = _Types(checked.facts, scope)
         sound: set[Hashable] = set()
-        for index, node in enumerate(scope.nodes):
-            op_type = node.op_type
-            if not is_onnx(node) or op_type in OWN_CODES:
+        read = scope.columns
+        for index, op_type in enumerate(read.op_types):
+            if read.domains[index] not in ONNX_DOMAINS or op_type in OWN_CODES:
                 continue
             if op_type in CARRYING:
-                said = _carried(checked, scope, node, bodies)
+                said = _carried(checked, scope, read.nodes[index], bodies)
             else:
-                given = tuple(map(types.__getitem__, node.input)), tuple(map(types.__getitem__, node.output))
-                like = op_type, given, _named_type(node)
-                said = None if like in sound else _clash(types, scope.opset, node)
+                given = [types[name] for name in read.inputs[index]], [types[name] for name in read.outputs[index]]
+                named = _named_type(read.nodes[index]) if op_type == "Cast" else 0
+                like = op_type, *map(tuple, given), named
+                said = None if like in sound else _clash(types, scope.opset, read.nodes[index])
                 if said is None:
                     sound.add(like)
             if said is not None:

@@ -12,7 +12,6 @@ from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
 from gru_lower.graph.local_functions import key_of
 from gru_lower.graph.operator_set import CONSTANT_FILL, why_not_in_onnx
-from gru_lower.graph.scopes import is_onnx
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
@@ -29,12 +28,12 @@ def unknown_operators(checked: CheckedModel) -> Iterator[Diagnostic]:
     """Find nodes of ONNX's domain whose operator the model's opset does not have."""
     functions = {key_of(function) for function in checked.model.proto.functions}
     for scope in checked.scopes:
-        for index, node in enumerate(scope.nodes):
-            if not is_onnx(node) or key_of(node) in functions:
+        op_types = set(scope.columns.op_types) if scope.opset else set()
+        unknown = {each: why for each in op_types if (why := why_not_in_onnx(each, scope.opset)) is not None}
+        for index, node in scope.of_operators(*unknown):
+            if key_of(node) in functions:
                 continue
-            why = why_not_in_onnx(node.op_type, scope.opset) if scope.opset else None
-            if why is None:
-                continue
+            why = unknown[node.op_type]
             fills = node.op_type == CONSTANT_FILL and scope.function is None
             yield diagnostic(
                 "GL741",

@@ -14,7 +14,6 @@ from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
 from gru_lower.graph.names import Names
 from gru_lower.graph.rename_values import rename_values
-from gru_lower.graph.scopes import is_onnx
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
@@ -45,9 +44,8 @@ def read_states(checked: CheckedModel) -> Iterator[Diagnostic]:
 def _states(checked: CheckedModel) -> Iterator[str]:
     """Yield the states that the main graph makes: outputs of recurrent nodes, and the last states of unrolled cells."""
     main = checked.scopes[0]
-    for node in main.nodes:
-        if is_onnx(node) and node.op_type in RECURRENT:
-            yield from filter(None, node.output)
+    for _, node in main.of_operators(*RECURRENT):
+        yield from filter(None, node.output)
     for found in [*checked.recurrences, *checked.steps]:
         if found.interpreter.scope.path == main.path:
             for recurrence in found.grus:

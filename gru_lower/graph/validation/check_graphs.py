@@ -24,7 +24,7 @@ def check_definitions(scope: Scope) -> None:
     """
     proto = scope.proto
     formal = [*proto.input] if isinstance(proto, FunctionProto) else [value.name for value in proto.input]
-    made = [name for node in scope.nodes for name in node.output if name]
+    made = [name for names in scope.columns.outputs for name in names if name]
     given = set(formal)
     if len(given) < len(formal):
         raise _twice(scope, _first_double(formal))

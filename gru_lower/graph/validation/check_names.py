@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from onnx import FunctionProto, GraphProto
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import onnx
+    from onnx import NodeProto
 
     from gru_lower.graph.scopes import Scope
 
@@ -23,7 +25,12 @@ def check_names(scope: Scope) -> None:
         InvalidModel: Naming it.
 
     """
-    for text in _names(scope.proto):
+    read = scope.columns
+    names = [node.name for node in read.nodes]
+    texts = chain(read.op_types, read.domains, names, chain.from_iterable(read.inputs + read.outputs))
+    if {*map(type, texts), str} != {str}:
+        raise not_text(next(text for node in read.nodes for text in _names_in_node(node) if type(text) is not str))
+    for text in _names(scope.proto, [read.nodes[index] for index in read.attributed]):
         if type(text) is not str:
             raise not_text(text)
 
@@ -37,12 +44,15 @@ def not_text(text: object) -> InvalidModel:
     )
 
 
-def _names(proto: GraphProto | FunctionProto) -> Iterator[object]:
+def _names_in_node(node: NodeProto) -> Iterator[object]:
+    yield from (node.op_type, node.domain, node.name)
+    yield from node.input
+    yield from node.output
+
+
+def _names(proto: GraphProto | FunctionProto, attributed: Iterable[NodeProto]) -> Iterator[object]:
     yield proto.name
-    for node in proto.node:
-        yield from (node.op_type, node.domain, node.name)
-        yield from node.input
-        yield from node.output
+    for node in attributed:
         for attribute in node.attribute:
             yield from (attribute.name, attribute.ref_attr_name)
     yield from _names_in_types(proto.value_info)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from onnx import AttributeProto
 
-from gru_lower.graph.scopes import is_onnx
+from gru_lower.graph.scopes import ONNX_DOMAINS, is_onnx
 from gru_lower.graph.validation.broken_rule import broken_rule
 from gru_lower.graph.validation.operator_rules import ENDLESS, rule_of
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
 
+    from gru_lower.graph.node_columns import NodeColumns
     from gru_lower.graph.scopes import Scope
     from gru_lower.graph.validation.operator_rules import OperatorRule
 
@@ -37,20 +38,38 @@ def check_nodes(scope: Scope) -> None:
         InvalidModel: Naming the first node that breaks a rule.
 
     """
-    rules: dict[tuple[str, str], OperatorRule | None] = {}
-    for index, node in enumerate(scope.nodes):
-        key = (node.op_type, node.domain)
-        if key in rules:
-            rule = rules[key]
-        else:
-            exempt = is_onnx(node, EXEMPT)
-            version = scope.opsets.get("" if is_onnx(node) else node.domain, 0)
-            rules[key] = rule = None if exempt else rule_of(node.op_type, node.domain, version)
-        wrong = None if rule is None else what_is_wrong(node, rule)
+    read = scope.columns
+    rules = {key: _rule_of(scope, *key) for key in set(zip(read.op_types, read.domains, strict=True))}
+    for index in unlike(read):
+        rule = rules[read.op_types[index], read.domains[index]]
+        wrong = None if rule is None else what_is_wrong(read.nodes[index], rule)
         if wrong is None and scope.function is None:
-            wrong = _wrong_reference(node)
+            wrong = _wrong_reference(read.nodes[index])
         if wrong is not None:
             raise broken_rule(wrong, scope.site(index))
+
+
+def unlike(read: NodeColumns) -> list[int]:
+    """Return the indices of nodes of which the rules of operators may say something that they do not of one before.
+
+    Without attributes, and with a name for each input, nodes of one operator differ in their numbers of inputs and
+    outputs alone.
+    """
+    attributed, seen, found = set(read.attributed), set[tuple[str, str, int, int]](), []
+    for index, (inputs, outputs) in enumerate(zip(read.inputs, read.outputs, strict=True)):
+        if index not in attributed and "" not in inputs:
+            key = (read.op_types[index], read.domains[index], len(inputs), len(outputs))
+            if key in seen:
+                continue
+            seen.add(key)
+        found.append(index)
+    return found
+
+
+def _rule_of(scope: Scope, op_type: str, domain: str) -> OperatorRule | None:
+    if op_type == EXEMPT and domain in ONNX_DOMAINS:
+        return None
+    return rule_of(op_type, domain, scope.opsets.get("" if domain in ONNX_DOMAINS else domain, 0))
 
 
 def what_is_wrong(node: NodeProto, rule: OperatorRule) -> str | None:

@@ -14,7 +14,7 @@ from gru_lower.errors import FOREIGN_FAILURES
 from gru_lower.graph.external_data import is_external
 from gru_lower.graph.local_functions import Functions, key_of
 from gru_lower.graph.scopes import is_onnx, walk
-from gru_lower.graph.validation.check_nodes import what_is_wrong
+from gru_lower.graph.validation.check_nodes import unlike, what_is_wrong
 from gru_lower.graph.validation.operator_rules import rule_of
 
 if TYPE_CHECKING:
@@ -122,13 +122,19 @@ MOST_BODIES = 500
 MOST_CALLED, DEEPEST = 5000, 16
 
 
-def is_plain(model: onnx.ModelProto) -> bool:
-    """Whether all of a model is plain."""
+def is_plain(model: onnx.ModelProto, scopes: Iterable[Scope] | None = None) -> bool:
+    """Whether all of a model is plain.
+
+    Args:
+        model: The model.
+        scopes: Its scopes, where somebody has read them before.
+
+    """
     try:
         if model.functions and not has_few_calls(model, MOST_CALLED, DEEPEST):
             return False
         keys = {key_of(function) for function in model.functions}
-        for bodies, scope in enumerate(walk(model)):
+        for bodies, scope in enumerate(walk(model) if scopes is None else scopes):
             if bodies > MOST_BODIES or not _is_plain_scope(scope, keys):
                 return False
     except FOREIGN_FAILURES:
@@ -165,8 +171,9 @@ def _is_plain_scope(scope: Scope, functions: set[Key]) -> bool:
             return False
         if not _have_plain_types(graph.input) or not _have_plain_types(graph.output):
             return False
-    rules: dict[str, OperatorRule | None] = {}
-    for node in graph.node:
+    read = scope.columns
+    for index in range(len(read.nodes)) if functions else unlike(read):
+        node = read.nodes[index]
         if key_of(node) in functions:
             continue
         if not is_onnx(node):
@@ -175,9 +182,7 @@ def _is_plain_scope(scope: Scope, functions: set[Key]) -> bool:
             continue  # onnx has no function for it, and passes it by
         if node.op_type not in PLAIN:
             return False
-        if node.op_type not in rules:
-            rules[node.op_type] = rule_of(node.op_type, "", scope.opset)
-        rule = rules[node.op_type]
+        rule = rule_of(node.op_type, "", scope.opset)
         if (
             rule is None
             or not rule.exact

@@ -32,24 +32,30 @@ MOST_CALLED = 10**6
 NEWEST_OPSET = 2**31 - 1
 
 
-def validate_model(model: onnx.ModelProto) -> None:
+def validate_model(model: onnx.ModelProto) -> list[Scope]:
     """Hold a model to ONNX's rules.
 
     Args:
         model: Any model; not changed.
+
+    Returns:
+        Its scopes, read.
 
     Raises:
         InvalidModel: Naming the first thing that breaks a rule.
 
     """
     _check_opsets(model.opset_import, "the model")
+    scopes = []
     for scope in walk(model):
         _check_depth(scope)
         check_names(scope)
         check_definitions(scope)
         check_nodes(scope)
+        scopes.append(scope)
     check_tensors(tensors(model))
     _check_functions(model)
+    return scopes
 
 
 def _check_depth(scope: Scope) -> None:
