@@ -154,7 +154,7 @@ class Facts:
         return self._model.is_outside(tensor)
 
     def _read(self, tensor: TensorProto) -> np.ndarray[Any, np.dtype[Any]]:
-        return tensor_values.to_array(tensor, self._model.base_dir)
+        return tensor_values.to_array(tensor, self._model.base_dir, may_map=True)
 
     def elem_type(self, scope: Scope, name: str) -> int:
         """Return the element type (``TensorProto.DataType``) of a tensor value, 0 where it is unknown."""

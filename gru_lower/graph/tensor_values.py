@@ -14,20 +14,29 @@ from onnx import numpy_helper
 from gru_lower.errors import InvalidModel
 from gru_lower.graph.external_data import View, dims_before, is_external, open_file, resolve, set_view, view
 from gru_lower.graph.model_tensors import tensors
+from gru_lower.graph.read_arrays import read_bytes
 from gru_lower.graph.tensor_size import PACKED_BITS, byte_size, itemsize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from gru_lower.graph.read_arrays import ReadBytes
     from gru_lower.graph.set_aside import Aside
 
 
 BLOCK = 1 << 22
 
 
-def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any, np.dtype[Any]]:
+def to_array(
+    tensor: onnx.TensorProto, base_dir: Path | None, *, may_map: bool = False
+) -> np.ndarray[Any, np.dtype[Any]]:
     """Read a tensor's values, from its file if need be.
+
+    Args:
+        tensor: The tensor.
+        base_dir: Where external data lies.
+        may_map: Whether its file stays as it is as long as the values are looked at.
 
     Raises:
         InvalidModel: The external data is missing, too short, or outside the model's folder; or the tensor's
@@ -46,8 +55,7 @@ def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any,
     where = view(tensor)
     path = resolve(where.location, base_dir, tensor.name)
     with open_file(path) as handle:
-        handle.seek(where.offset)
-        raw = handle.read(where.length)
+        raw = read_bytes(handle, where, may_map=may_map)
     before = dims_before(tensor)
     if len(raw) != where.length:
         raise InvalidModel(
@@ -60,13 +68,14 @@ def to_array(tensor: onnx.TensorProto, base_dir: Path | None) -> np.ndarray[Any,
     return array if before is None else array.T
 
 
-def _from_raw(tensor: onnx.TensorProto, raw: bytes, dims: Sequence[int]) -> np.ndarray[Any, np.dtype[Any]]:
+def _from_raw(tensor: onnx.TensorProto, raw: ReadBytes, dims: Sequence[int]) -> np.ndarray[Any, np.dtype[Any]]:
     """Return the values that raw data is, without a copy where elements do not share bytes."""
     wanted = math.prod(dims) * itemsize(tensor.data_type)
     shares_bytes = onnx.TensorProto.DataType.Name(tensor.data_type) in PACKED_BITS
     if shares_bytes or sys.byteorder != "little" or len(raw) != wanted:
-        return to_array(onnx.TensorProto(dims=dims, data_type=tensor.data_type, raw_data=raw, name=tensor.name), None)
-    return np.frombuffer(raw, onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)).reshape(dims)
+        inside = onnx.TensorProto(dims=dims, data_type=tensor.data_type, raw_data=raw.tobytes(), name=tensor.name)
+        return to_array(inside, None)
+    return raw.view(np.ndarray).view(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)).reshape(dims)
 
 
 def read_transposed(proto: onnx.ModelProto, base_dir: Path | None, besides: Aside | None = None) -> None:

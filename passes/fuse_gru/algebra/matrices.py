@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.graph.read_arrays import let_go
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
 Array = np.ndarray[Any, np.dtype[Any]]
+BLOCK = 1 << 24
+"""Bytes that are hashed at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,19 +48,23 @@ class Matrix:
     @cached_property
     def is_zero(self) -> bool:
         """Whether it is known to be all zeros."""
-        return self.array is not None and not self.array.any()
+        return self.array is not None and not any(row.any() for row in self.array)
 
     @cached_property
     def is_identity(self) -> bool:
         """Whether it is known to be an identity."""
         rows, columns = self.shape
-        return self.array is not None and rows == columns and np.array_equal(self.array, np.eye(rows))
+        if self.array is None or rows != columns:
+            return False
+        return all(row[place] == 1 and np.count_nonzero(row) == 1 for place, row in enumerate(self.array))
 
     @cached_property
     def is_negative(self) -> bool:
         """Whether the first of its numbers that is not 0 is below 0."""
-        found = None if self.array is None else self.array[self.array != 0]
-        return found is not None and bool(found.size) and bool(found[0] < 0)
+        for row in () if self.array is None else self.array:
+            if row.any():
+                return bool(row[row != 0][0] < 0)
+        return False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -166,4 +174,10 @@ class Matrices:
 
 def digest(array: Array) -> bytes:
     """Return a fingerprint of an array's numbers."""
-    return hashlib.blake2b(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data, digest_size=16).digest()
+    found, flat = hashlib.blake2b(digest_size=16), np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    for start in range(0, len(flat), BLOCK):
+        block = flat[start : start + BLOCK]
+        found.update(block.data)
+        let_go(block)
+    let_go(array)
+    return found.digest()

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from gru_lower.graph.external_data import set_view
+from gru_lower.passes.fuse_gru.algebra.matrices import digest
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gru_lower.graph.external_data import View
     from gru_lower.graph.names import Names
     from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.matrices import Array
@@ -57,11 +60,22 @@ class NodeWriter:
 
     def constant(self, array: Array, local: str) -> str:
         """Attach a constant, once for equal ones."""
-        key = (array.dtype.str, array.shape, array.tobytes())
+        key = (array.dtype.str, array.shape, digest(array))
         if key not in self._constants:
             name = self.names.value(f"{self.prefix}/{local}")
             self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
             self._constants[key] = name
+        return self._constants[key]
+
+    def view(self, where: View, dims: Sequence[int], local: str) -> str:
+        """Attach weights that lie in a file as they are, once for those of one place."""
+        key = (self.dtype.str, tuple(dims), where)
+        if key not in self._constants:
+            name = self.names.value(f"{self.prefix}/{local}")
+            tensor = TensorProto(name=name, data_type=self.elem_type, dims=dims)
+            set_view(tensor, where)
+            self.initializers.append(tensor)
+            self._constants[key] = tensor.name
         return self._constants[key]
 
     def ints(self, values: Sequence[int], local: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.graph.external_data import is_external, view
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.graph.splice import Edit
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from onnx import TensorProto
 
+    from gru_lower.graph.external_data import View
     from gru_lower.graph.scopes import Scope
 
 WEIGHTS = slice(1, 4)
@@ -28,11 +30,11 @@ def share_weights(edits: Sequence[Edit]) -> list[Edit]:
         These edits, and those that add what is shared.
 
     """
-    groups: dict[tuple[str, int, tuple[int, ...], bytes], list[tuple[Edit, TensorProto]]] = {}
+    groups: dict[tuple[str, int, tuple[int, ...], bytes | View], list[tuple[Edit, TensorProto]]] = {}
     for edit in edits:
         root = [scope.path for scope in _scopes_around(edit.scope)][-1]
         for tensor in _weights(edit):
-            key = (root, tensor.data_type, tuple(tensor.dims), tensor.raw_data)
+            key = (root, tensor.data_type, tuple(tensor.dims), _content(tensor))
             groups.setdefault(key, []).append((edit, tensor))
     homes: dict[str, Edit] = {}
     for group in groups.values():
@@ -49,7 +51,12 @@ def share_weights(edits: Sequence[Edit]) -> list[Edit]:
 
 def _weights(edit: Edit) -> list[TensorProto]:
     read = {name for node in edit.nodes if is_onnx(node, "GRU") for name in node.input[WEIGHTS]}
-    return [tensor for tensor in edit.initializers if tensor.name in read and tensor.HasField("raw_data")]
+    return [tensor for tensor in edit.initializers if tensor.name in read and _content(tensor)]
+
+
+def _content(tensor: TensorProto) -> bytes | View:
+    """Return what equal weights have in common: their bytes, or where these lie."""
+    return view(tensor) if is_external(tensor) else bytes(tensor.raw_data)
 
 
 def _scopes_around(scope: Scope) -> Iterator[Scope]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gru_lower.graph.read_arrays import place_of
+from gru_lower.graph.set_aside import LARGE
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
 from gru_lower.passes.fuse_gru.algebra.sources import IndexedSource, whole_source
@@ -16,6 +19,7 @@ from gru_lower.passes.fuse_gru.writing.arrange_axes import as_batch_by_features
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gru_lower.graph.external_data import View
     from gru_lower.passes.fuse_gru.algebra.matrices import Array, Matrix
     from gru_lower.passes.fuse_gru.algebra.polynomials import Coefficient, Poly
     from gru_lower.passes.fuse_gru.recognition.cell import Cell
@@ -91,6 +95,9 @@ def _blocks(
     """Write matrices as (1, rows, columns): blocks below one another, each of parts side by side."""
     height = max((m.shape[0] for row in blocks for part in row for _, m in part), default=0)
     if all(matrix.array is not None for row in blocks for part in row for _, matrix in part):
+        place = _place_of(writer, blocks) if writer.interpreter.scope.holds_initializers else None
+        if place is not None:
+            return writer.view(place, (1, len(blocks) * height, sum(widths)), local)
         lines = [
             np.concatenate(
                 [_constant_sum(writer, part, height, w) for part, w in zip(row, widths, strict=True)], axis=1
@@ -106,6 +113,22 @@ def _blocks(
         for row in blocks
     ]
     return writer.unsqueeze(writer.concat(names, 0, local), [0], local)
+
+
+def _place_of(writer: NodeWriter, blocks: Sequence[Sequence[tuple[Product, ...]]]) -> View | None:
+    """Return where in a file of external data blocks lie one behind the other; ``None`` where they do not."""
+    alone = [row[0][0] for row in blocks if len(row) == len(row[0]) == 1]
+    arrays = [product.matrix.array for product in alone if product.factor == 1.0]
+    places = [place_of(array) for array in arrays if array is not None and array.dtype == writer.dtype]
+    first = places[0] if places else None
+    if first is None or len(places) < len(blocks):
+        return None
+    whole = replace(first, length=0)
+    for place in places:
+        if place is None or (place.location, place.offset) != (whole.location, whole.offset + whole.length):
+            return None
+        whole = replace(whole, length=whole.length + place.length)
+    return whole if whole.length >= LARGE else None
 
 
 def _whole_value(writer: NodeWriter, blocks: Sequence[Sequence[tuple[Product, ...]]], height: int) -> str:
