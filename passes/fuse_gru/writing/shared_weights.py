@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.external_data import is_external, view
@@ -51,12 +52,16 @@ def share_weights(edits: Sequence[Edit]) -> list[Edit]:
 
 def _weights(edit: Edit) -> list[TensorProto]:
     read = {name for node in edit.nodes if is_onnx(node, "GRU") for name in node.input[WEIGHTS]}
-    return [tensor for tensor in edit.initializers if tensor.name in read and _content(tensor)]
+    return [tensor for tensor in edit.initializers if tensor.name in read and _has_bytes(tensor)]
+
+
+def _has_bytes(tensor: TensorProto) -> bool:
+    return is_external(tensor) or tensor.HasField("raw_data")
 
 
 def _content(tensor: TensorProto) -> bytes | View:
-    """Return what equal weights have in common: their bytes, or where these lie."""
-    return view(tensor) if is_external(tensor) else bytes(tensor.raw_data)
+    """Return what equal weights have in common: a digest of their bytes, or where these lie."""
+    return view(tensor) if is_external(tensor) else hashlib.blake2b(tensor.raw_data).digest()
 
 
 def _scopes_around(scope: Scope) -> Iterator[Scope]:
