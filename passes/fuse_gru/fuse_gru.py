@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,18 @@ class FuseGru(Pass):
         return LoopAlgebra()
 
     def _fused(self, model: Model, ctx: Context, *, unpacked: bool = False) -> PassResult:
+        edits, batches, result = self._written(model, ctx, unpacked=unpacked)
+        if model.aside is not None:  # weights by the gigabyte, in tables that know one another
+            gc.collect()
+        result.modified = splice.apply(model, share_weights(edits))
+        for axes in batches:
+            result.diagnostics += declare_equal(model.proto.graph, axes)
+        return result
+
+    def _written(
+        self, model: Model, ctx: Context, *, unpacked: bool
+    ) -> tuple[list[splice.Edit], list[list[BatchAxis]], PassResult]:
+        """Return the edits that put GRUs into a model, the axes that they make equal, and what became of each."""
         result = PassResult(modified=False)
         edits: list[splice.Edit] = []
         batches: list[list[BatchAxis]] = []
@@ -196,10 +209,7 @@ class FuseGru(Pass):
             diagnostic("GL018", f"left alone, as reading it failed: {why}", node=site)
             for site, why in algebra.unread.items()
         ]
-        result.modified = splice.apply(model, share_weights(edits))
-        for axes in batches:
-            result.diagnostics += declare_equal(model.proto.graph, axes)
-        return result
+        return edits, batches, result
 
     def _verified(
         self,
