@@ -12,6 +12,7 @@ from gru_lower.errors import FOREIGN_FAILURES
 from gru_lower.graph import budget, external_data
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.odd_models import refusal_of
+from gru_lower.graph.scopes import walk
 from gru_lower.graph.undefined_values import UNDEFINED, undefined_values
 from gru_lower.gru.parse_node import parse
 from gru_lower.passes.base import Context, PassResult
