@@ -39,6 +39,7 @@ KINDS: dict[str, Callable[[Size], bool]] = {
 
 
 WHY = {
+    "opencv": "OpenCV gives Y alone the shape of Y_h, so that a lowered step was written before, too",
     "mnn": "of a single step MNN's own node, or what it was rewritten into, takes what the best form does",
     "tract": "of a step whose Y_h is read tract makes plain nodes, and one kernel where linear_before_reset = 1",
 }
