@@ -204,6 +204,7 @@ KINDS = {
     "onnxruntime_training": Kind(
         "onnxruntime-training",
         "onnxruntime-training",
+        static=True,
         refuses=("lbr0", "no B"),
         lacks_types=("float16", "float64"),
         not_portable=(
