@@ -6,7 +6,20 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import batches, fit_costs, fusing, huge, int8, int8_fit, int8_wasm, lowering, passes, streaming, targets
+from benchmarks import (
+    batches,
+    commands,
+    fit_costs,
+    fusing,
+    huge,
+    int8,
+    int8_fit,
+    int8_wasm,
+    lowering,
+    passes,
+    streaming,
+    targets,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -14,11 +27,12 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> int:
     """Run one benchmark; return 1 if what is to be reached was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    named = parser.add_subparsers(dest="command", required=True)
     for name, about in (
         ("lowering", "lowered forms against onnxruntime's GRU kernel"),
         ("fusing", "decomposed GRUs before and after fusing, beside GRU nodes made by hand"),
         ("passes", "time and memory of the passes themselves"),
+        ("commands", "what commands take that a person waits for, beside importing onnx and onnxruntime"),
         ("huge", "huge models, side by side with another gru-lower"),
         ("streaming", "streamed models beside models written by hand, and lowered steps beside the GRU node"),
         ("int8", "int8 GRUs beside onnxruntime's float GRU and its int8 LSTM"),
@@ -26,7 +40,7 @@ def main() -> int:
         ("targets", "live engines: their own GRU, every form, and what --target writes"),
         ("fit", "measure which Scan bodies to pack, and write passes/lower_gru/costs.toml anew"),
     ):
-        command = commands.add_parser(name, help=about, description=about)
+        command = named.add_parser(name, help=about, description=about)
         command.add_argument("--quick", action="store_true", help="measure a subset, and write to build/benchmarks")
         if name == "fit":
             command.add_argument("--dry-run", action="store_true", help="print the file, do not write it")
@@ -79,7 +93,9 @@ def _run(given: argparse.Namespace) -> int:
         return int8_wasm.run(folder, quick=given.quick, tolerance=given.tolerance)
     if given.command == "int8":
         return int8.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)
-    run = {"batches": batches.run, "lowering": lowering.run, "passes": passes.run}[given.command]
+    run = {"batches": batches.run, "commands": commands.run, "lowering": lowering.run, "passes": passes.run}[
+        given.command
+    ]
     return run(folder, quick=given.quick, tolerance=given.tolerance)
 
 

@@ -1,0 +1,99 @@
+"""How long commands take that a person waits for, in multiples of importing onnx and onnxruntime."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.measure import say
+from benchmarks.whole_models import SHARED
+
+DIGITS = Path(__file__).resolve().parents[1] / "fixtures" / "digits_gru.onnx"
+IMPORTS = "python -c 'import onnx, onnxruntime'"
+RUNS = 7
+
+
+@dataclass
+class Command:
+    """A command.
+
+    Attributes:
+        name: What it is called on the page.
+        words: What follows ``python``.
+        limit: How many times as long as the imports it may take; ``None`` for the imports themselves.
+        seconds: The CPU time of each run, its children's included.
+
+    """
+
+    name: str
+    words: list[str]
+    limit: float | None
+    seconds: list[float] = field(default_factory=list)
+
+
+def run(folder: Path, *, quick: bool, tolerance: float) -> int:
+    """Measure, write the results, and say what was missed.
+
+    Args:
+        folder: Where to write.
+        quick: Whether to run each command twice.
+        tolerance: How far beyond its limit a ratio may be, as a share.
+
+    """
+    with tempfile.TemporaryDirectory() as place:
+        commands = _commands(Path(place))
+        for turn in range(2 if quick else RUNS):
+            for command in commands:
+                say(f"{command.name}, run {turn + 1}")
+                command.seconds.append(_cpu_seconds(command.words))
+    least = min(commands[0].seconds)
+    rows = [(each, min(each.seconds) / least) for each in commands]
+    folder.mkdir(parents=True, exist_ok=True)
+    found = [{"name": each.name, "limit": each.limit, "ratio": round(ratio, 3)} for each, ratio in rows]
+    (folder / "commands.json").write_text(json.dumps({"seconds": least, "rows": found}, indent=1) + "\n", "utf-8")
+    lines = [f"| {each.name} | {ratio:.2f} | {'' if each.limit is None else each.limit} |" for each, ratio in rows]
+    said = (
+        "# What commands take\n\n"
+        f"CPU time, workers included, in multiples of that of `{IMPORTS}`: the least of {len(commands[0].seconds)} "
+        "runs of each, one after the other in turn. Written by `python -m benchmarks commands`.\n\n"
+        "| command | times the imports | aimed at |\n|---|---:|---:|\n"
+    )
+    (folder / "commands.md").write_text(said + "\n".join(lines) + "\n", "utf-8")
+    print(*lines, sep="\n")
+    return int(any(each.limit is not None and ratio > each.limit * (1 + tolerance) for each, ratio in rows))
+
+
+def _commands(place: Path) -> list[Command]:
+    tool = ["-m", "gru_lower"]
+
+    def lowered(model: Path) -> list[str]:
+        return [*tool, str(model), "-o", str(place / "lowered.onnx"), "--overwrite"]
+
+    found = [
+        Command(f"`{IMPORTS}`", ["-c", "import onnx, onnxruntime"], None),
+        Command("`gru-lower --version`", [*tool, "--version"], 0.4),
+        Command("`gru-lower inspect` of the digits", [*tool, "inspect", str(DIGITS)], 1.15),
+        Command("`gru-lower check` of the digits", [*tool, "check", str(DIGITS)], 1.15),
+        Command("`gru-lower lower` of the digits, verified", lowered(DIGITS), 1.8),
+    ]
+    for name, folder, limit in (
+        ("GTCRN", "gtcrn_stream_simple", 2.2),
+        ("AECMOS", "aecmos_Run_1663829550_Stage_0", 1.8),
+    ):
+        model = SHARED / "models" / folder / "model.onnx"
+        if model.is_file():
+            found.append(Command(f"`gru-lower lower` of {name}, verified", lowered(model), limit))
+    return found
+
+
+def _cpu_seconds(words: list[str]) -> float:
+    """Return the CPU time of a process and of those it waited for."""
+    before = os.times()
+    subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
