@@ -93,7 +93,9 @@ def test_the_command_still_says_flags() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_a_users_file_is_type_checked(checker: str) -> None:
-    words = {"mypy": ["mypy", "--strict", "--no-incremental"], "pyright": ["pyright"]}[checker]
+    words = {"mypy": ["mypy", "--strict", "--no-incremental"], "pyright": ["pyright", "--pythonpath", sys.executable]}[
+        checker
+    ]
     pytest.importorskip(checker)
     words = [sys.executable, "-m", *words, *map(str, sorted(TYPED.glob("*.py")))]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
