@@ -237,7 +237,7 @@ KINDS = {
         form_right=59,
     ),
     "onnx2fx": Kind("onnx2fx", "onnx2fx", lacks={PLCMOS: ("Gather", "index out of range in self")}),  # a negative one
-    "coreai": Kind("coreai-core", "coreai"),
+    "coreai": Kind("coreai-core", "coreai", lacks={AECMOS: ("MaxPool", "requires static spatial input dims")}),
     "onnx2kerastl": Kind("onnx2kerastl", "onnx2kerastl", static=True),
     "ezkl": Kind("ezkl", "ezkl", static=True, tolerance=5e-3),
     "rknn": Kind(
