@@ -37,9 +37,7 @@ RUN = [page for page in PAGES if not all(map(WANTS.search, lines_of(page)))]
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the lines are written for a shell")
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, id=page.stem) for page in PAGES if not all(map(WANTS.search, lines_of(page)))]
-)
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in RUN])
 def test_its_commands_run_from_the_first_to_the_last(page: Path, tmp_path: Path) -> None:
     run_lines((line for line in lines_of(page) if not WANTS.search(line)), tmp_path, ROOT)
 
