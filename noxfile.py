@@ -201,7 +201,23 @@ RKNN = [
     *("fast-histogram", "opencv-python-headless<4.12", "psutil", "ruamel.yaml", "scipy", "tqdm"),
 ]
 """What rknn-toolkit2 runs with, beside torch; what it asks for brings gigabytes of CUDA."""
+TPU_MLIR = [
+    *("numpy==1.24.3", "scipy==1.11.1", "protobuf==3.20.3", "onnx==1.14.1", "onnxruntime==1.16.3", "onnxsim==0.4.36"),
+    *("onnxruntime_extensions", "opencv-python-headless==4.8.*", "pandas==2.0.3", "plotly==5.15.0", "psutil", "click"),
+    *(
+        "scikit-image==0.21.0",
+        "scikit-learn==1.6.1",
+        "matplotlib",
+        "graphviz",
+        "tqdm",
+        "rich",
+        "cloudpickle",
+        "setuptools<70",
+    ),
+]
+"""What tpu-mlir runs with: its own list has transformers, and its tools import torch for a line (see its runner)."""
 APART = {
+    "tpu_mlir": ("3.10", [TPU_MLIR, ["--no-deps", "tpu_mlir==1.30.2"]]),
     "rknn": ("3.11", [["torch==2.13.0"], RKNN, ["--no-deps", "rknn-toolkit2==2.5.0"]]),
     "onnx2coreml": ("", [["onnx2coreml==1.1.0", "coremltools==9.0", "onnxruntime"]]),
     "onnxruntime_openvino": ("", [["onnxruntime-openvino==1.24.1", "onnx"]]),  # it has onnxruntime's own name
@@ -226,6 +242,12 @@ def apart(session: nox.Session, engine: str) -> dict[str, str]:
     session.run_install(python, "-m", "venv", str(made.parents[1]), external=True)
     for packages in installed:
         session.run_install(str(made), "-m", "pip", "install", *packages, external=True)
+    if engine == "tpu_mlir":  # it brings the C library of Ubuntu 22.04, with which no program of a newer system starts
+        for library in ("libc.so.6", "libm.so.6", "libpthread.so.0"):
+            for path in made.parents[1].glob(f"lib/python*/site-packages/tpu_mlir/lib/third_party/{library}"):
+                path.unlink()
+        if subprocess.run([str(made), "-m", "tpu_mlir.entry"], capture_output=True, check=False).returncode:
+            session.skip("tpu-mlir does not load here")
     return {"ENGINE_PYTHON": str(made)}
 
 
@@ -272,6 +294,7 @@ CHIPS = {
     "onnxruntime_qnn": ENGINES["onnxruntime_qnn"],
     "rknn": [],
     "tflite_micro": LITERT,
+    "tpu_mlir": [],
     "vela": [*LITERT, "ethos-u-vela==5.2.0"],
 }
 """Chips' toolchains with a simulator, by what names their runners."""

@@ -29,6 +29,7 @@ NEEDS = {
     "onnxruntime_qnn": "onnxruntime_qnn",
     "rknn": "rknn",
     "tflite_micro": "tflite_micro",
+    "tpu_mlir": "tpu_mlir",
     "vela": "ethosu",
 }
 LEAST = {
@@ -44,11 +45,12 @@ LEAST = {
     ("tflite_micro", "float"): RIGHT,
     ("tflite_micro", "int8"): 233,
     ("tflite_micro", "int16"): RIGHT,
+    ("tpu_mlir", "int8"): 233,
     ("vela", "int8"): 233,
     ("vela", "int16"): RIGHT,
 }
 """How many of 240 have to be right; 233 are 97.0 %."""
-WHOLLY = {"esp_ppq", "vela"}
+WHOLLY = {"esp_ppq", "tpu_mlir", "vela"}
 """Those whose NPU takes the quantised model from its input to its output."""
 
 
