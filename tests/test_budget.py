@@ -28,9 +28,9 @@ HUGE = 2**17
 @pytest.fixture(autouse=True)
 def no_budget_of_another_model() -> Iterator[None]:
     """Let no test spend what another one was given."""
-    budget.begin(lambda: 0)
-    yield
-    budget.begin(lambda: 0)
+    with budget.of_one_call():
+        budget.begin(lambda: 0)
+        yield
 
 
 def beside_a_gru(nodes: list[NodeProto], constants: dict[str, Any]) -> ModelProto:
@@ -183,3 +183,10 @@ def test_an_input_becomes_no_constant_beyond_the_budget(elem_type: int, dims: li
     with pytest.raises(Unsupported) as caught:
         gru_lower.lower(model, set={"X": 1.0}, verify=False)
     assert caught.value.code == code
+
+
+def test_what_one_call_took_is_no_other_ones() -> None:
+    with budget.of_one_call():
+        budget.begin(lambda: 0).process_seconds = 0.0
+        gru_lower.inspect(beside_a_gru([], {}))
+        assert budget.current().process_seconds == 0.0

@@ -54,6 +54,8 @@ class TestRegistry:
             "max_nodes": 0,
             "assume": "nothing",
             "zero_length_state": "initial",
+            "functions": "auto",
+            "kept_output": "own",
         }
 
     def test_option_names_may_be_spelled_with_dashes(self) -> None:

@@ -12,6 +12,7 @@ from gru_lower.api.library_words import in_library_words
 from gru_lower.api.read_texts import read_texts
 from gru_lower.api.refuse_values import refuse_values
 from gru_lower.errors import GruLowerError
+from gru_lower.graph.budget import of_one_call
 from gru_lower.isolation.chosen_memory import asked_memory
 from gru_lower.isolation.odd_numbers import odd_numbers_expected
 
@@ -57,7 +58,7 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
             try:
                 refuse_values(options, given)
                 read_texts(given)
-                with asked_memory(getattr(given, "memory", None)), odd_numbers_expected():
+                with asked_memory(getattr(given, "memory", None)), odd_numbers_expected(), of_one_call():
                     return _or_refusal(function, given)
             except GruLowerError as error:
                 in_library_words(error, options)

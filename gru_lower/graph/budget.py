@@ -91,6 +91,16 @@ def begin(model_bytes: Callable[[], int]) -> Budget:
     return budget
 
 
+@contextmanager
+def of_one_call() -> Iterator[None]:
+    """End what is begun inside with the call: what one model took is no other one's."""
+    token = _CURRENT.set(_CURRENT.get())
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
 def current() -> Budget:
     """Return the budget of the model at hand; for one that was not read from anywhere, a fresh one each time."""
     return _CURRENT.get() or Budget()
