@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "diagnostics"
+TIMES = {"GL612"}
+"""Codes whose example tries models of all sizes."""
 NOT_SHOWN = {"GL803", "GL901", "GL954", "GL957", "GL958", "GL975"}
 """What no model is known to show: faults in gru-lower itself, and what fails around it."""
 SECTIONS = ["Why it matters", "Example", "What to do"]
@@ -94,7 +96,10 @@ def test_a_page_says_what_is_registered(code: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are written for a shell")
-@pytest.mark.parametrize("code", [code for code in CODES if code not in NOT_SHOWN])
+@pytest.mark.parametrize(
+    "code",
+    [pytest.param(code, marks=[pytest.mark.slow] if code in TIMES else []) for code in CODES if code not in NOT_SHOWN],
+)
 def test_an_example_says_what_its_page_shows(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("FORCE_COLOR", "COLUMNS"):
