@@ -78,9 +78,8 @@ def _enter(found: dict[str, Any], name: str, value: Any) -> None:  # noqa: ANN40
 
 def _whole(text: str) -> int | None:
     """Return a whole number as ONNX can hold it, ``None`` for any other text."""
-    if (
-        not text.removeprefix("-").isdecimal() or len(text) > len(str(LARGEST)) + 1
-    ):  # of thousands of digits int() raises
+    longest = len(str(LARGEST)) + 1  # int() raises on thousands of digits
+    if not text.removeprefix("-").isdecimal() or len(text) > longest:
         return None
     number = int(text)
     return number if -LARGEST <= number < LARGEST else None

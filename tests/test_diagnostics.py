@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "diagnostics"
-TIMES = {"GL612"}
+SLOW_EXAMPLES = {"GL612"}
 """Codes whose example tries models of all sizes."""
 NOT_SHOWN = {"GL803", "GL901", "GL954", "GL957", "GL958", "GL975"}
 """What no model is known to show: faults in gru-lower itself, and what fails around it."""
@@ -98,7 +98,11 @@ def test_a_page_says_what_is_registered(code: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are written for a shell")
 @pytest.mark.parametrize(
     "code",
-    [pytest.param(code, marks=[pytest.mark.slow] if code in TIMES else []) for code in CODES if code not in NOT_SHOWN],
+    [
+        pytest.param(code, marks=[pytest.mark.slow] if code in SLOW_EXAMPLES else [])
+        for code in CODES
+        if code not in NOT_SHOWN
+    ],
 )
 def test_an_example_says_what_its_page_shows(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
@@ -18,6 +19,9 @@ import gru_lower
 from gru_lower.cli import live_bar
 from gru_lower.cli.terminal import Terminal
 from gru_lower.verification.steps import in_lines
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
 
 pty = pytest.importorskip("pty", reason="there is no pseudo-terminal on this system")
 
@@ -73,24 +77,26 @@ class Clock:
 
 def test_the_rest_takes_as_long_for_each_part_as_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, shown = Clock(), io.StringIO()
-    bar_of = Progress
-    monkeypatch.setattr(
-        live_bar, "Progress", lambda *columns, **how: bar_of(*columns, **how, get_time=clock, auto_refresh=False)
-    )
+    bars: list[Progress] = []
+
+    def made(*columns: ProgressColumn, **how: Any) -> Progress:
+        bars.append(Progress(*columns, **how, get_time=clock, auto_refresh=False))
+        return bars[-1]
+
+    monkeypatch.setattr(live_bar, "Progress", made)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     terminal = Terminal({"output_format": "text", "quiet": False, "verbose": 0, "no_color": False})
     terminal.err = Console(file=shown, force_terminal=True, width=100, color_system=None)
 
-    def at(now: float, *step: object) -> str:
+    def at(now: float, what: str, done: int, total: int, left: float | None = None) -> str:
         clock.now = now
-        show(*step)  # type: ignore[arg-type]
+        show(what, done, total, left)
         shown.seek(0)
         shown.truncate()
-        bar.refresh()
+        bars[0].refresh()
         return _CONTROL.sub("", shown.getvalue()).strip(" \n━╸╺╶")
 
     with live_bar.live_bar(terminal) as show:
-        (bar,) = [each.cell_contents for each in show.__closure__ if isinstance(each.cell_contents, bar_of)]  # type: ignore[attr-defined]
         assert at(0, "verifying", 1, 4) == "verifying 1 of 4"
         assert at(10, "verifying", 2, 4) == "verifying 2 of 4, 10 s, 30 s left"
         assert at(100, "verifying", 3, 4) == "verifying 3 of 4, 1 min 40 s, 1 min 40 s left"

@@ -62,7 +62,8 @@ for line in sys.stdin:
     print({DONE!r}, flush=True)
 """
 OPERATOR = re.compile(r'"tpu\.(\w+)"')
-NONE = {"None", "Yield", "Input", "GenericCpu"}
+NOT_ON_THE_TPU = {"None", "Yield", "Input", "GenericCpu"}
+"""What its files name beside the operators of the TPU: none to compute, or the CPU's."""
 
 
 def build(job: Job) -> Built:
@@ -123,7 +124,7 @@ class Simulator:
             env=_environment(job),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=(job.folder / "simulator.log").open("w"),
             text=True,
         )
 
@@ -131,14 +132,16 @@ class Simulator:
         """Run one case, and return what it names as it names it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        np.savez(self._job.folder / "in.npz", **feeds)  # type: ignore[arg-type]
+        np.savez(self._job.folder / "in.npz", **feeds)  # type: ignore[arg-type] # no input is called allow_pickle
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         for line in self._process.stdout:
             if line.endswith(f"{DONE}\n"):
                 with np.load(self._job.folder / "out.npz") as arrays:
                     return {name: arrays[name] for name in arrays.files}
-        raise RuntimeError(f"the simulator ended with {self._process.wait()}")
+        said = (self._job.folder / "simulator.log").read_text(encoding="utf-8", errors="replace").split("\n")
+        last = next((line for line in reversed(said) if line.strip()), "without a word")
+        raise RuntimeError(f"the simulator ended with {self._process.wait()}: {last}")
 
 
 def _calibrated(job: Job, inputs: list[str]) -> list[str | Path]:
@@ -146,7 +149,7 @@ def _calibrated(job: Job, inputs: list[str]) -> list[str | Path]:
     cases = job.folder / "cases"
     cases.mkdir()
     for number, case in enumerate(job.cases):
-        np.savez(cases / f"{number:06}.npz", **{name: case[name] for name in inputs})  # type: ignore[arg-type] # as in runner
+        np.savez(cases / f"{number:06}.npz", **{name: case[name] for name in inputs})  # type: ignore[arg-type] # the same
     _call(job, "run_calibration", "m.mlir", "--dataset", cases, "--input_num", len(job.cases), "-o", "table")
     return ["--calibration_table", "table"]
 
@@ -176,7 +179,7 @@ def _placed(final: Path) -> dict[str, dict[str, int]]:
     """Return which operators the TPU takes, and which are left to the CPU beside it."""
     found = Counter(OPERATOR.findall(final.read_text(encoding="utf-8")))
     cpu = {"GenericCpu": found["GenericCpu"]} if found["GenericCpu"] else {}
-    return {"NPU": {kind: count for kind, count in found.items() if kind not in NONE}, "CPU": cpu}
+    return {"NPU": {kind: count for kind, count in found.items() if kind not in NOT_ON_THE_TPU}, "CPU": cpu}
 
 
 run = once(build)
