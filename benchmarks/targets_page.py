@@ -22,9 +22,10 @@ def page(
     tolerance: float,
     drawn: Sequence[tuple[str, str]],
     whole: Sequence[WholeModel] = (),
+    before: str = "",
 ) -> str:
     """Return the whole page."""
-    parts = ["# GRUs in other engines", _conditions(where, versions), "## To reach"]
+    parts = ["# GRUs in other engines", _conditions(where, versions, before), "## To reach"]
     rows = [[each.text, f"≤ {each.limit:g}", *_word(each, tolerance)] for each in verdicts]
     parts.append(table(["", "limit", "measured", ""], rows))
     parts += [f"![{title}]({file}.svg)" for file, title in drawn]
@@ -45,6 +46,8 @@ def page(
     return "\n\n".join(parts) + "\n"
 
 
+COMMIT = "2780f0b"
+"""The last one before profiles had costs, which limits are set against."""
 SIZES = ["", "written", "became", "of its own GRU", "of what was written before", "of the best", "which is"]
 
 
@@ -83,14 +86,16 @@ def _word(each: Verdict, tolerance: float) -> list[str]:
     return [f"{each.value:.3f}", f"{word}: {each.why}" if word == "missed" and each.why else word]
 
 
-def _conditions(e: Mapping[str, str | int | bool], versions: Mapping[str, str]) -> str:
+def _conditions(e: Mapping[str, str | int | bool], versions: Mapping[str, str], before: str) -> str:
+    wrote = f"commit {COMMIT} wrote itself (`{before}`)" if before else "`--prefer node` does"
     engines = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
         f"{engines} on {e['cpu']} ({e['cores']} cores, {e['system']}), {e['date']}. One thread, CPU time, input size = "
         "hidden size, weights U(±1/√H), static sizes; medians of rounds, all one after the other. `--target` "
-        "is what `gru-lower lower --target` writes; before profiles had costs it wrote what `--prefer node` does. The "
-        "best is the fastest of the engine's own node, if that is right, and every form and spelling. Means are "
-        "geometric; those beside what was written before are over H 16, 64, 256 and B 1. "
+        f"is what `gru-lower lower --target` writes; what was written before is what {wrote}. The best is the fastest "
+        "of the engine's own node, if that is right, and every form and spelling. Means are geometric; those beside "
+        "what was written before are over H 16, 64, 256 and B 1, and limits for them were set for the kind of step "
+        "that is named first ([decision 87](../decisions/0087-which-step-limits-are-for.md)). "
         f"The machine's load average was {e['load']}. Written by `python -m benchmarks targets`. "
         "[Decision 85](../decisions/0085-costs-are-a-small-model.md) says what costs were fitted to, "
         "[decision 86](../decisions/0086-one-step-of-y-is-its-last-state.md) which other forms were tried."

@@ -16,7 +16,7 @@ from strategies import WEIGHTS, AnyOf, GruCase, gru_cases, random_case
 SPELLINGS = st.fixed_dictionaries(
     {
         "gates": st.sampled_from(("apart", "joined", "whole")),
-        "projection": st.sampled_from(("apart", "whole")),
+        "projection": st.sampled_from(("apart", "whole", "with-state")),
         "tanh": st.sampled_from(("auto", "bounded")),
         "vocabulary": st.sampled_from(("gemm", "matmul", "minimal")),
         "state_rank": st.sampled_from((2, 3)),
@@ -51,11 +51,30 @@ def test_so_many_products_a_step(gates: str, products: int) -> None:
     hold(case, lowered)
 
 
+@pytest.mark.parametrize(("linear_before_reset", "products"), [(0, 2), (1, 3)])
+@pytest.mark.parametrize("vocabulary", ["gemm", "matmul"])
+def test_x_and_the_state_are_one_product(linear_before_reset: int, products: int, vocabulary: str) -> None:
+    case = _case(linear_before_reset)
+    how = f"vocabulary={vocabulary},state_rank=3,projection=with-state"
+    lowered, _ = lower(case.model(), f"lower-gru{{form=step,{how}}}")
+    assert sum(node.op_type in ("Gemm", "MatMul") for node in lowered.graph.node) == products
+    hold(case, lowered)
+
+
+def test_several_steps_have_projections_of_their_own() -> None:
+    """Where X and the state cannot be joined, with-state is what whole is."""
+    case = _case(linear_before_reset=0, length=3)
+    whole, _ = lower(case.model(), "lower-gru{form=unroll,gates=joined,projection=whole}")
+    joined, _ = lower(case.model(), "lower-gru{form=unroll,gates=joined,projection=with-state}")
+    assert joined.SerializeToString() == whole.SerializeToString()
+
+
 def test_weights_stay_as_many_bytes() -> None:
     case = _case(linear_before_reset=0)
     apart, _ = lower(case.model(), "lower-gru{form=step}")
-    joined, _ = lower(case.model(), "lower-gru{form=step,gates=joined,projection=whole}")
-    assert joined.ByteSize() < 1.1 * apart.ByteSize()
+    for projection in ("whole", "with-state"):
+        joined, _ = lower(case.model(), f"lower-gru{{form=step,gates=joined,projection={projection}}}")
+        assert joined.ByteSize() < 1.1 * apart.ByteSize()
 
 
 def test_tanh_of_large_values_is_bounded_first() -> None:

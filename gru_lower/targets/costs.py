@@ -32,7 +32,7 @@ SPELLING: dict[str, tuple[str, ...]] = {
     "vocabulary": ("gemm", "matmul", "minimal"),
     "state_rank": ("2", "3"),
     "gates": ("apart", "joined", "whole"),
-    "projection": ("apart", "whole"),
+    "projection": ("apart", "whole", "with-state"),
     "tanh": ("auto", "bounded"),
     "kept_output": ("own", "Y_h"),
 }

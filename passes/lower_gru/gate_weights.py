@@ -8,6 +8,7 @@ linear_before_reset ≠ 0, which the reset gate scales.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gru_lower.emission.template import Binding
-    from gru_lower.passes.lower_gru.variant import GateProducts
+    from gru_lower.passes.lower_gru.variant import GateProducts, InputProducts
 
 LARGE = 1 << 20
 """Bytes of an external matrix from which on it is not read to be transposed."""
@@ -58,7 +59,11 @@ def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Pat
 
 
 def joined_tensors(
-    spec: GruSpec, constants: dict[str, TensorProto], base_dir: Path | None, gates: GateProducts, projection: str
+    spec: GruSpec,
+    constants: dict[str, TensorProto],
+    base_dir: Path | None,
+    gates: GateProducts,
+    projection: InputProducts,
 ) -> dict[str, Binding]:
     """Cut constant weights for gates that are computed together.
 
@@ -72,13 +77,14 @@ def joined_tensors(
     Returns:
         Tensors by local name. Of a projection that is one product ``W`` [3H, I] and ``b`` [3H], else ``Wzr`` [2H, I]
         and ``bzr``, or ``Wz`` and ``Wr``, and ``Wh`` and ``bh``; ``R`` [3H, H] and ``Rb`` [3H] of gates that are one
-        product, else ``Rzr`` [2H, H], or ``Rz`` and ``Rr``, ``Rh`` and ``Rbh``.
+        product, else ``Rzr`` [2H, H], or ``Rz`` and ``Rr``, ``Rh`` and ``Rbh``. Of products of X and state joined
+        ``WRzr`` [2H, I + H] and, with linear_before_reset = 0, ``WRh`` in their place.
 
     """
     h, single = spec.hidden_size, gate_tensors(spec, constants, base_dir)
     apart = GATES if gates == "apart" else ("zr", "h")
     whole = gates == "whole" and spec.linear_before_reset
-    result: dict[str, Binding] = {}
+    result: dict[str, TensorProto] = {}
     for key, parts in (("W", ("",) if projection == "whole" else apart), ("R", ("",) if whole else apart)):
         matrices = tensor_values.cut(constants[key], spec.num_directions, (len(GATES) * h, constants[key].dims[2]))
         for direction, matrix in zip(spec.directions, matrices, strict=True):
@@ -86,6 +92,10 @@ def joined_tensors(
                 start = h * GATES.index((part or GATES)[0])
                 rows = tensor_values.take_rows(matrix, start, start + h * (len(part) or len(GATES)))
                 result[f"{prefix_of(direction)}{key}{part}"] = rows
+    with_x = () if projection != "with-state" else ("zr",) if spec.linear_before_reset else ("zr", "h")
+    for p, part in product(map(prefix_of, spec.directions), with_x):
+        pieces = [tensor_values.to_array(result.pop(f"{p}{key}{part}"), base_dir) for key in "WR"]
+        result[f"{p}WR{part}"] = numpy_helper.from_array(np.concatenate(pieces, axis=1))
     for p in map(prefix_of, spec.directions) if "B" in constants else ():
         each = {gate: tensor_values.to_array(single[f"{p}b{gate}"], base_dir) for gate in GATES}
         for part in ("",) if projection == "whole" else apart:
@@ -96,7 +106,7 @@ def joined_tensors(
             result[f"{p}Rb"] = numpy_helper.from_array(np.concatenate([np.zeros(2 * h, last.dtype), last]))
         if spec.linear_before_reset:
             result[f"{p}Rbh"] = single[f"{p}Rbh"]
-    return result
+    return dict(result)
 
 
 def transposed(gates: dict[str, Binding], base_dir: Path | None, *, read: bool) -> dict[str, Binding]:

@@ -46,7 +46,8 @@ class LowerOptions:
             gate, ``whole`` one for all three, which linear_before_reset = 0 does not let be. Constant float weights
             alone are joined.
         projection: How many products the projections of the gates are: ``apart`` one each, or as many as the gates;
-            ``whole`` one.
+            ``whole`` one; ``with-state`` of a single step with an initial state none, since the products of gates are
+            of X and the state joined, else like ``whole``.
         tanh: How Tanh is written: ``auto`` as it is where it may be, ``bounded`` behind a Clip.
         functions: The same of both Sigmoid and Tanh, for targets that are less exact where one stands right behind an
             Add.
@@ -73,7 +74,7 @@ class LowerOptions:
     state_rank: int = field(default=2, metadata={"choices": ("2", "3")})
     steps: str = field(default="auto", metadata={"choices": ("auto", "gather")})
     gates: str = field(default="apart", metadata={"choices": ("apart", "joined", "whole")})
-    projection: str = field(default="apart", metadata={"choices": ("apart", "whole")})
+    projection: str = field(default="apart", metadata={"choices": ("apart", "whole", "with-state")})
     tanh: str = field(default="auto", metadata={"choices": ("auto", "bounded")})
     functions: str = field(default="auto", metadata={"choices": ("auto", "bounded")})
     kept_output: str = field(default="own", metadata={"choices": ("own", "Y_h")})

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MaskRecipe = Literal["", "gate", "where", "rows"]
 GateProducts = Literal["apart", "joined", "whole"]
+InputProducts = Literal["apart", "whole", "with-state"]
 FUSED_WITH_GEMM = frozenset(
     {"Elu", "HardSigmoid", "LeakyRelu", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh", "ThresholdedRelu"}
 )
@@ -63,7 +64,8 @@ class Variant:
         gathers: Whether an unrolled GRU is cut into steps by Gather, with int32 indices.
         gates: How many float products a step's gates are: ``"apart"`` one each, ``"joined"`` one for the update and the
             reset gate, ``"whole"`` one for all three where linear_before_reset lets it.
-        projection: Whether the gates' projections are products of their own, ``"apart"``, or one product, ``"whole"``.
+        projection: Whether the gates' projections are products of their own, ``"apart"``, one product, ``"whole"``, or
+            of a single step with an initial state one with the recurrent products, ``"with-state"``.
         plain: Whether a Scan's body outputs the state and, for Y, a copy of it, which every runtime with a Scan takes.
 
     """
@@ -96,7 +98,7 @@ class Variant:
     batch_major: bool = False
     gathers: bool = False
     gates: GateProducts = "apart"
-    projection: Literal["apart", "whole"] = "apart"
+    projection: InputProducts = "apart"
 
     @property
     def joins_gates(self) -> bool:
@@ -174,6 +176,16 @@ class Variant:
         """
         bare = "B" not in self.has and "initial_h" in self.has and self.seq_length == 1
         return bare and self.vocabulary.name != "gemm"
+
+    @property
+    def may_join_x(self) -> bool:
+        """Whether the products of gates can be of X and the state joined: of a single step from a state."""
+        return self.seq_length == 1 and bool(self.input_size) and "initial_h" in self.has and not self.mask
+
+    @property
+    def without_joined_x(self) -> Variant:
+        """The variant with projections of their own."""
+        return replace(self, projection="whole") if self.projection == "with-state" else self
 
     def emitter(self, around: Emitter | None = None) -> Emitter:
         """Return an emitter for it, or for a body of another emitter's node."""

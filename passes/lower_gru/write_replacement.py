@@ -117,6 +117,8 @@ def write_replacement(
     constants = constant_inputs(scope, spec, facts)
     weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
     v = _variant(spec, scope.opset, weights, options, _known_lengths(spec, form, options, scope, facts))
+    if form not in ("unroll", "step"):
+        v = v.without_joined_x
     v = _with_products(v, products)
     if form in ("unroll", "step"):
         v = _with_axes(v, options, batch_first=is_batch_first(scope, spec.inputs["X"]))
@@ -256,7 +258,7 @@ def _variant(
     rows = lens if mask == "rows" and lens is not None else ()
     apart = bool(dynamic) or (options.gates, options.projection) == ("apart", "apart")
     joined = {} if apart else {"gates": options.gates, "projection": options.projection, "preallocates": False}
-    return variant_of(
+    v = variant_of(
         spec,
         opset,
         dynamic,
@@ -267,6 +269,9 @@ def _variant(
         lens=rows,
         **{"preallocates": preallocates, **joined},
     )
+    if v.projection != "with-state":
+        return v
+    return replace(v, gates="joined") if v.may_join_x else v.without_joined_x
 
 
 def _opsets(v: Variant, scope: Scope) -> dict[str, int]:

@@ -31,6 +31,10 @@ PRODUCTS: tuple[dict[str, str], ...] = (
 )
 """How many products a step's gates, and their projections, are."""
 WITHOUT_GEMM = {"vocabulary": "matmul", "state_rank": "3"}
+OF_TWO_AXES = {"vocabulary": "matmul", "state_rank": "2"}
+"""For several steps: a single one has the axes of X, which are three."""
+JOINED_X = {"gates": "joined", "projection": "with-state"}
+"""Of a single step from a state."""
 FEW = (0, 3, 4)
 """Those of :data:`PRODUCTS` that forms with control flow, and steps without Gemm, are tried with."""
 
@@ -57,8 +61,11 @@ def _spellings(profile: Profile, form: str) -> Iterator[dict[str, str]]:
         yield from (PRODUCTS[place] | bounded for place in FEW)
         return
     yield from (each | bounded for each in PRODUCTS)
+    if form == "step":
+        yield JOINED_X | bounded
     if profile.vocabulary == "gemm":
-        yield from (WITHOUT_GEMM | PRODUCTS[place] | bounded for place in FEW)
+        others = [WITHOUT_GEMM | JOINED_X] if form == "step" else [OF_TWO_AXES | PRODUCTS[place] for place in FEW]
+        yield from (each | bounded for each in (*(WITHOUT_GEMM | PRODUCTS[place] for place in FEW), *others))
 
 
 def fits(way: Way, size: Size) -> bool:
@@ -67,6 +74,8 @@ def fits(way: Way, size: Size) -> bool:
     if size.steps == "first" and spelled.get("gates", "apart") == "whole" and not size.linear_before_reset:
         return False
     if not size.linear_before_reset and spelled.get("gates") == "whole":
+        return False
+    if spelled.get("projection") == "with-state" and not size.state:
         return False
     if "kept_output" in spelled:
         return size.length == 1 and size.only_Y

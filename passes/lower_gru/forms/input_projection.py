@@ -61,6 +61,9 @@ def _products(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> It
         yield from gate_parts(e, v, value, [f"{p}X{part}" for part in v.parts])
         return
     for part in v.parts:
+        if v.projection == "with-state" and not (v.linear_before_reset and part == "h"):
+            yield given.rows
+            continue
         one_entry, computed = v.hidden_size == v.input_size == len(part) == 1, "B" in v.dynamic
         weight, bias = e.value(f"{p}W{part}"), _bias(e, v, p, part)
         yield e.gemm(given.rows, weight, bias, f"{p}X{part}", computed=computed, one_entry=one_entry)

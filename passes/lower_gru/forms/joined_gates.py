@@ -2,6 +2,7 @@
 
     [Zt | Rt] = Sigmoid(Ht_1 [Rz | Rr] + [Xzt | Xrt])                    one product for both gates
     [Z | R | H] = Ht_1 [Rz | Rr | Rh] + [0 | 0 | Rbh]                    for all three, with linear_before_reset ≠ 0
+    [Zt | Rt] = Sigmoid([Xt | Ht_1] [Wz | Wr; Rz | Rr] + b)              one product with the projections, of one step
 
 A step is some nodes less and has a Split more; a wider product is quicker than two narrow ones in some engines.
 """
@@ -105,3 +106,21 @@ class FloatProducts(JoinedProducts):
 
         parts: list[Value] = self._e.shared(f"recurrent of {state.name}", cut)
         return parts
+
+
+class ProductsWithX(FloatProducts):
+    """Those of a single step's X and state, joined: what stands for the projection of a gate is X.
+
+    With linear_before_reset ≠ 0 the candidate has a projection and a product of its own.
+    """
+
+    def _one(self, gate: str, state: Value, plus: Value) -> Value:
+        return self._of_both(plus, state, gate)
+
+    def _both(self, state: Value, plus: Value) -> Value:
+        return self._of_both(plus, state, "zr")
+
+    def _of_both(self, x: Value, state: Value, part: str) -> Value:
+        both = self._e.concat([x, state], self._v.state_rank - 1, f"X_{state.name}")
+        bias = self._e.value(f"{self._p}b{part}") if "B" in self._v.has else None
+        return self._e.gemm(both, self._e.value(f"{self._p}WR{part}"), bias, f"pre_{part}")

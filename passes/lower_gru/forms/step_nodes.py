@@ -8,7 +8,7 @@ from gru_lower.graph.bounded_arrays import identity
 from gru_lower.gru.step_equations import step
 from gru_lower.passes.lower_gru.forms import activation_nodes
 from gru_lower.passes.lower_gru.forms.integer_products import IntegerProducts
-from gru_lower.passes.lower_gru.forms.joined_gates import FloatProducts, GateOfBoth, JoinedProducts
+from gru_lower.passes.lower_gru.forms.joined_gates import FloatProducts, GateOfBoth, JoinedProducts, ProductsWithX
 from gru_lower.passes.lower_gru.forms.sequence_lens_masks import new_or_old
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
@@ -36,7 +36,8 @@ class StepAlgebra:
         self._e, self._v, self._p, self._g = e, v, prefix, g
         self._joined: JoinedProducts | None = None
         if v.joins_gates:
-            self._joined = (IntegerProducts if v.products.joins_gates else FloatProducts)(e, v, prefix)
+            of_floats = ProductsWithX if v.projection == "with-state" else FloatProducts
+            self._joined = (IntegerProducts if v.products.joins_gates else of_floats)(e, v, prefix)
 
     def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
         """Return ``state Rᵀ + plus``, one Gemm; of the update and the reset gate together where they are one value."""
