@@ -34,6 +34,7 @@ NUMBERS = (
     *(TensorProto.INT32, TensorProto.INT64),
 )
 """Types of which every value times 1 is that value."""
+RESET = "linear_before_reset"
 LAST = (1 << 31) - 1
 """Where a Slice up to the last entry ends: what reads ends as int32, as jaxonnxruntime does, has -1 of 2⁶³ - 1."""
 
@@ -62,7 +63,9 @@ class RespellNodes(Pass):
         5. A Where that always chooses the same input is that input, expanded.
         6. Where a target reads the starts and ends of a Slice as 32-bit numbers, larger ones are the largest of those.
         7. ConstantFill, which is no operator of ONNX, is a constant or ConstantOfShape, whatever the target.
-        8. Everything else, outputs of a graph that would be constants and local functions stay.
+        8. A linear_before_reset that is neither 0 nor 1 is 1: runtimes ask whether it is 1 (ezkl, for one, and compute
+           the other kind where it is not).
+        9. Everything else, outputs of a graph that would be constants and local functions stay.
     """
 
     name = "respell-nodes"
@@ -81,15 +84,15 @@ class RespellNodes(Pass):
             if is_onnx(node) and len(node.output) == 1
             if not _is_taken(node, scope, target) or _is_too_long(node, scope, target, facts)
         ]
+        edits = list(_odd_resets(model))
         if not found:
-            return PassResult(modified=False)
+            return PassResult(modified=splice.apply(model, edits))
         wanted = [(scope, scope.nodes[index].output[0]) for scope, index in found]
         wanted += [
             (scope, scope.nodes[index].input[0]) for scope, index in found if scope.nodes[index].op_type == "Where"
         ]
         values = known_values(wanted, facts)
         names = Names(model.proto)
-        edits = []
         for scope, index in found:
             output = scope.nodes[index].output[0]
             value = values.get((scope.path, output), facts.array(scope, output))
@@ -105,6 +108,20 @@ class RespellNodes(Pass):
                 edit = writer.edit(value)
             edits += [] if edit is None else [edit]
         return PassResult(modified=splice.apply(model, edits))
+
+
+def _odd_resets(model: Model) -> Iterator[splice.Edit]:
+    """Yield the edits of GRUs whose linear_before_reset is neither 0 nor 1."""
+    for scope in walk(model.proto):
+        for index, node in enumerate(scope.nodes):
+            if scope.function is None and is_onnx(node, "GRU"):
+                fresh = NodeProto()
+                fresh.CopyFrom(node)
+                odd = [a for a in fresh.attribute if a.name == RESET and not a.ref_attr_name and a.i not in {0, 1}]
+                for attribute in odd:
+                    attribute.i = 1
+                if odd:
+                    yield splice.Edit(scope, [index], [fresh])
 
 
 def _is_taken(node: NodeProto, scope: Scope, target: Profile | None, *, of_constants: bool = True) -> bool:

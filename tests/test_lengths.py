@@ -85,6 +85,10 @@ def test_what_is_quantised_for_has_finite_masks(target: str) -> None:
                 assert not infinite(gru_lower.lower(made.model(), passes=passes, verify=False).model)
 
 
+def test_masks_are_finite_for_every_target_but_one_that_is_measured_with_infinite_ones() -> None:
+    assert set(read_profile.names()) - set(QUANTISED_FOR) == {"tract"}
+
+
 def test_check_names_infinite_masks_and_what_to_do() -> None:
     made = case(sequence_lens="ragged", constants=WEIGHTS, static=False)
     for form in ("scan", "loop"):

@@ -351,6 +351,14 @@ def test_emx_is_told_activations_in_the_operators_own_letters(command: str) -> N
     assert all(list(a.strings) == [b"Sigmoid", b"Tanh"] for n in kept for a in n.attribute if a.name == "activations")
 
 
+@pytest.mark.parametrize("target", ["ezkl", "onnxruntime", "tract"])
+def test_a_reset_that_is_neither_0_nor_1_is_1(target: str) -> None:
+    """A circuit of ezkl 23.0.5 asks whether it is 1, and computes a GRU of 2 as one of 0, without an error."""
+    proto = model(["X", "W", "R", "B"], ["Y"], weights(), linear_before_reset=2)
+    (kept,) = (node for node in rewritten("legalize", proto, target).graph.node if node.op_type == "GRU")
+    assert [attribute.i for attribute in kept.attribute if attribute.name == "linear_before_reset"] == [1]
+
+
 def test_a_batch_that_a_state_tells_is_said_where_views_are_folded() -> None:
     """OpenVINO 2026.4.1 does not load a Squeeze of everything behind a Reshape whose first dim is -1."""
     proto = onnx.parser.parse_model(

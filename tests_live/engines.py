@@ -28,6 +28,7 @@ class Kind:
         random_right: How many of sixty random GRUs have to be right at least.
         here: Whether its runner keeps something open from model to model.
         constant_outputs: Whether it takes models with an output that no input reaches.
+        finite: Whether its inputs are finite numbers alone: what stands in padding is 0 there, not NaN.
         runner: Whose runner runs it, where that is another engine's.
         tolerance: How far off a value may be at least, for one that computes in less than the model's type.
         every: Of the grid's cells and of the random GRUs, every how-manieth is run unless ``--every`` says otherwise:
@@ -48,6 +49,7 @@ class Kind:
     random_right: int = 55
     here: bool = False
     constant_outputs: bool = True
+    finite: bool = False
     runner: str = ""
     tolerance: float = 0.0
     every: int = 1
@@ -142,6 +144,7 @@ KINDS = {
         static=True,
         lacks={GTCRN: ("Split", "Number of ways to split")},
         not_portable=("inputs W R B",),  # the Transpose of a square matrix is lost
+        lacks_types=("float16", "float64"),  # inputs and outputs become float32, whatever they were
         form_right=10,
         random_right=8,
         every=5,
@@ -239,7 +242,21 @@ KINDS = {
     "onnx2fx": Kind("onnx2fx", "onnx2fx", lacks={PLCMOS: ("Gather", "index out of range in self")}),  # a negative one
     "coreai": Kind("coreai-core", "coreai", lacks={AECMOS: ("MaxPool", "requires static spatial input dims")}),
     "onnx2kerastl": Kind("onnx2kerastl", "onnx2kerastl", static=True),
-    "ezkl": Kind("ezkl", "ezkl", static=True, tolerance=5e-3),
+    "ezkl": Kind(
+        "ezkl",
+        "ezkl",
+        static=True,
+        tolerance=5e-3,
+        finite=True,  # its inputs come as JSON, and become whole numbers
+        lacks={
+            **dict.fromkeys((AECMOS, PLCMOS), ("Squeeze", "[tract] Translating proto model to model")),
+            GTCRN: ("Conv", "non unit dilations not supported"),
+        },
+        refuses=("activations Softplus", "activations Elu", "large Softplus", "large Elu"),
+        not_portable=("large Elu",),  # beyond the range of its table of Exp
+        form_right=58,
+        random_right=48,
+    ),
     "rknn": Kind(
         "rknn-toolkit2",
         "rknn",
@@ -251,6 +268,7 @@ KINDS = {
         not_portable=("float64",),
         random_right=30,
     ),
+    "tpu_mlir": Kind("tpu_mlir", "tpu-mlir", static=True, every=5),
     "tinygrad": Kind(
         "tinygrad",
         "tinygrad",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests_live.engines import Kind
     from tests_live.grid import Cell
 
+LOG = logging.getLogger(__name__)  # with -rP --log-level=INFO it tells what floors are made of
 RANDOM = 60
 DTYPES = AnyOf((np.float32, np.float32, np.float64, np.float16))
 
@@ -38,16 +40,16 @@ class Trial:
 
     """
 
-    def __init__(self, engine: Engine, lacks_types: tuple[str, ...] = ()) -> None:
+    def __init__(self, engine: Engine, kind: Kind) -> None:
         """Begin with nothing."""
-        self._engine, self._lacks_types = engine, lacks_types
+        self._engine, self._kind = engine, kind
         self.right = 0
         self.refused: dict[str, str] = {}
         self.failed: dict[str, str] = {}
 
     def __call__(self, name: str, case: GruCase, command: str, target: str, **options: Any) -> None:
         """Rewrite a case, and run what comes of it."""
-        if case.dtype.name in self._lacks_types:
+        if case.dtype.name in self._kind.lacks_types:
             self.refused[name] = f"it has no tensors of {case.dtype.name}"
             return
         try:
@@ -55,7 +57,10 @@ class Trial:
         except Refused as refused:
             self.refused[name] = str(refused)
             return
-        outcome = self._engine.run(model, case.feeds())
+        feeds = case.feeds()
+        if self._kind.finite:
+            feeds = {key: np.nan_to_num(array) for key, array in feeds.items()}
+        outcome = self._engine.run(model, feeds)
         verdict = judge(outcome, case.expected(), case.dtype, self._engine.tolerance)
         self.right += verdict.verdict == "right"
         if verdict.verdict != "right":
@@ -65,7 +70,7 @@ class Trial:
 @pytest.fixture
 def trial(engine: Engine, kind: Kind) -> Trial:
     """A trial in the engine."""
-    return Trial(engine, kind.lacks_types)
+    return Trial(engine, kind)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -86,6 +91,7 @@ def test_a_form(kind: Kind, trial: Trial, chosen: list[Cell], form: str) -> None
         if form == "step" and "sequence_lens" in cell.knobs:  # its lengths are those of more steps
             continue
         trial(cell.name, cell.case(**({"T": 1} if form == "step" else {})), "lower", kind.target, form=form)
+    LOG.info("%s right", trial.right)
     assert not trial.failed
     assert trial.right >= kind.form_right, trial.refused
 
@@ -115,5 +121,6 @@ def test_random_models(kind: Kind, trial: Trial, every: int, command: str) -> No
         constant = case.sequence_lens is not None and not case.sequence_lens.any()
         if kind.constant_outputs or not constant:
             trial(name, case, command, kind.target)
+    LOG.info("%s right", trial.right)
     assert not trial.failed
     assert trial.right >= kind.random_right, trial.refused

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
 
 import numpy as np
+import onnx
 import onnx2tf
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
@@ -34,6 +35,7 @@ def converted(job: Job) -> Path:
     It is what ``onnx2tf -oiqt`` writes, whose calibration takes inputs of one first axis alone.
     """
     inputs, _ = names(str(job.model))
+    _index_by_int32(job.model)
     with contextlib.chdir(job.folder):  # it leaves files where it stands
         onnx2tf.convert(
             input_onnx_file_path=str(job.model),
@@ -49,6 +51,17 @@ def converted(job: Job) -> Path:
         made = job.folder / f"model_{job.precision}.tflite"
         made.write_bytes(_quantised(job, inputs))
     return made
+
+
+def _index_by_int32(path: Path) -> None:
+    """Make indices that are handed in int32: a microcontroller has no GATHER by int64."""
+    model = onnx.load(path)
+    readers = [(node.op_type, place, name) for node in model.graph.node for place, name in enumerate(node.input)]
+    for given in model.graph.input:
+        read = {(op_type, place) for op_type, place, name in readers if name == given.name}
+        if read == {("Gather", 1)}:
+            given.type.tensor_type.elem_type = onnx.TensorProto.INT32
+    onnx.save(model, path)
 
 
 def _quantised(job: Job, inputs: list[str]) -> bytes:
@@ -85,22 +98,26 @@ def places(model: Path, inputs: list[str], outputs: list[str]) -> tuple[list[int
 
 
 def to_whole(array: Array, details: dict[str, Any]) -> Array:
-    """Return an array in the type of a tensor, by the tensor's scale and zero point if it is of whole numbers."""
-    if np.issubdtype(details["dtype"], np.floating):
+    """Return an array in the type of a tensor, by the tensor's scale and zero point if it stands for floats."""
+    steps = _steps(details)
+    if steps is None:
         return array.astype(details["dtype"])
     limits = np.iinfo(details["dtype"])
-    scale, zero = _steps(details)
+    scale, zero = steps
     return np.clip(np.round(array / scale) + zero, limits.min, limits.max).astype(details["dtype"])
 
 
 def to_float(array: Array, details: dict[str, Any]) -> Array:
     """Return what a tensor's whole numbers stand for."""
-    if np.issubdtype(details["dtype"], np.floating):
+    steps = _steps(details)
+    if steps is None:
         return array
-    scale, zero = _steps(details)
+    scale, zero = steps
     return ((array.astype(np.float32) - zero) * scale).astype(np.float32)
 
 
-def _steps(details: dict[str, Any]) -> tuple[float, int]:
+def _steps(details: dict[str, Any]) -> tuple[float, int] | None:
     quantisation = details["quantization_parameters"]
+    if not len(quantisation["scales"]):
+        return None
     return float(quantisation["scales"][0]), int(quantisation["zero_points"][0])
