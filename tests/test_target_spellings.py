@@ -16,6 +16,8 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model
 from gru_lower.graph.scopes import walk
 from gru_lower.gru.parse_node import parse
+from gru_lower.probing.form_models import plain_options
+from gru_lower.probing.gru_models import gru_model
 from gru_lower.probing.timing.timed_sizes import timed_model
 from gru_lower.targets import read_profile
 from gru_lower.targets.costs import Size
@@ -330,6 +332,34 @@ class TestSpecialCases:
         taken = options(proto) - {"many_steps"} | {"one_step"}
         assert "constant_initial_h" in taken
         assert judge(profile, "gru", taken).verdict == "wrong"
+
+
+class TestInABody:
+    """tract 0.23.9 does once what stands beside a Scan in the body of another, and makes Scans of GRUs."""
+
+    @pytest.mark.parametrize("command", ["lower", "legalize"])
+    @pytest.mark.parametrize("lbr", ["lbr0", "lbr1"])
+    def test_tract_is_given_no_scan_in_a_scan(self, command: str, lbr: str) -> None:
+        made = gru_model(plain_options("gru", 17, lbr, "in_body"), 17)
+        lowered = rewritten(command, made.model, "tract")
+        nodes = [node.op_type for scope in walk(lowered) for node in scope.nodes]
+        assert nodes.count("Scan") == 1
+        assert not {"GRU", "Loop"} & set(nodes)
+        outside = gru_model(plain_options("gru", 17, lbr), 17).model
+        assert "GRU" in {node.op_type for node in rewritten("legalize", outside, "tract").graph.node}
+
+    def test_steps_without_a_number_are_refused_for_tract(self) -> None:
+        made = gru_model(plain_options("gru", 17, "dynamic_time", "in_body"), 17)
+        with pytest.raises(gru_lower.Remaining, match="a Scan or Loop around it is wrong on tract"):
+            gru_lower.lower(made.model, target="tract", verify=False)
+        assert [found.code for found in gru_lower.check(made.model, target="tract").diagnostics].count("GL701") == 1
+
+    def test_openvino_is_given_a_loop(self) -> None:
+        """OpenVINO 2026.4 refuses Scan in a body, and takes Loop there."""
+        made = gru_model(plain_options("gru", 17, "lens", "dynamic_time", "in_body"), 17)
+        nodes = {node.op_type for scope in walk(rewritten("lower", made.model, "openvino")) for node in scope.nodes}
+        assert "Loop" in nodes
+        assert "GRU" not in nodes
 
 
 @pytest.mark.parametrize("command", ["lower", "legalize"])

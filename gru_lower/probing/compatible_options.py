@@ -16,7 +16,7 @@ FUNCTIONS_WITH_ALPHA = ("g_LeakyRelu", "g_Elu", "f_HardSigmoid", "g_HardSigmoid"
 """Functions that take an alpha and have a default everybody agrees on."""
 
 
-SINCE = {"layout1": 14, "bfloat16": 22}
+SINCE = {"in_body": 9, "layout1": 14, "bfloat16": 22}
 """The first opset of options that are younger than the operator."""
 FIRSTS = {band: first for first, band in BANDS.items()}
 

@@ -50,6 +50,8 @@ def model_of(
         if found is None:
             return None
         opset = found
+    if "in_body" in options and not profile.control_flow.scan:
+        return None
     made = gru_models.gru_model(options, opset, seed, factor)
     if column == "gru":
         return made

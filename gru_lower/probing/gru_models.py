@@ -5,6 +5,7 @@ Sizes differ from one another, so that no two axes can be mistaken; weights are 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,14 @@ from gru_lower.gru import reference
 from gru_lower.gru.activations import KINDS
 from gru_lower.gru.parse_node import parse
 from gru_lower.probing.probe_model import Array, ProbeModel, ir_version
+from gru_lower.probing.scan_around import scan_around
 from gru_lower.probing.tolerance import TOLERANCE
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.option_axes import AXES, AXIS_OF, BANDS
 
 T, B, I, H = 5, 3, 4, 6
+TURNS = (-0.5, 0.25)
+"""What X is multiplied by in further turns of a Scan around the GRU."""
 CLIP = 0.4
 BOUNDED = {"Sigmoid", "Tanh", "HardSigmoid", "ScaledTanh", "Softsign"}
 """Functions whose values stay within fixed limits."""
@@ -75,7 +79,12 @@ def gru_model(options: frozenset[str], opset: int, seed: int = 0, factor: float 
     arrays = {name: array.astype(np.float32).astype(dtype) for name, array in arrays.items()}
     if o["sequence_lens"] != "no_lens":
         arrays["sequence_lens"] = _sequence_lens(t, b, zero=o["sequence_lens"] == "lens_zero")
-    return _model_of(o, opset, arrays, attributes, kind)
+    made = _model_of(o, opset, arrays, attributes, kind)
+    if o["place"] == "no_body":
+        return made
+    others = [arrays | {"X": (arrays["X"] * scale).astype(dtype)} for scale in TURNS]
+    around = scan_around([made, *(_model_of(o, opset, each, attributes, kind) for each in others)])
+    return replace(around, options=options_of_model(around.model))
 
 
 def _sequence_lens(t: int, b: int, *, zero: bool) -> Array:

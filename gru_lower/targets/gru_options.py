@@ -26,6 +26,7 @@ def options_of(
     constant_state: bool = False,
     joined: bool = False,
     blank: bool = False,
+    repeated: bool = False,
 ) -> frozenset[str]:
     """Return the options of a GRU.
 
@@ -39,6 +40,7 @@ def options_of(
         constant_state: Whether initial_h is constant.
         joined: Whether Y is read only to join its directions along the features.
         blank: Whether Y_h has an empty name, as an output of another node beside it has.
+        repeated: Whether it is in the body of a Scan or Loop.
 
     """
     written = {attribute.name for attribute in node.attribute}
@@ -62,6 +64,7 @@ def options_of(
         "dynamic_batch" if spec.batch_size is None else "told_batch" if symbolic_batch else "static_batch",
         "one_step" if spec.seq_length == 1 else "many_steps",
         "one_sequence" if spec.batch_size == 1 else "many_sequences",
+        "in_body" if repeated else "no_body",
         spec.type_name,
         band(opset),
     }
@@ -135,4 +138,5 @@ def options_at(scope: Scope, index: int, spec: GruSpec, facts: Facts) -> frozens
         constant_state=facts.constant(scope, spec.inputs.get("initial_h", "")) is not None,
         blank=_is_blank(scope, index),
         joined=spec.num_directions == 2 and joins_directions(scope, spec, facts),
+        repeated=scope.repeated,
     )

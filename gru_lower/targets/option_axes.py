@@ -37,6 +37,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "batch": ("static_batch", "dynamic_batch", "told_batch"),
     "T": ("many_steps", "one_step"),
     "N": ("many_sequences", "one_sequence"),
+    "place": ("no_body", "in_body"),
     "type": DTYPES,
     "opset": tuple(BANDS.values()),
 }
@@ -46,6 +47,7 @@ COARSER = {
     "constant_initial_h": "initial_h",
     "lower_case_activations": "written_activations",
     "blank_Y_h": "only_Y",
+    "in_body": "no_body",
 }
 """An option: the one that it is a special case of, whose verdict it has where a profile does not say."""
 AXIS_OF = {option: axis for axis, options in AXES.items() for option in options}
@@ -90,6 +92,8 @@ WORDS = {
     "one_step": "a sequence length of 1",
     "many_sequences": "several sequences",
     "one_sequence": "a batch of 1",
+    "no_body": "no Scan or Loop around it",
+    "in_body": "a Scan or Loop around it",
     "unknown": "an element type that cannot be told",
 }
 
