@@ -229,6 +229,34 @@ def test_openvino_gets_no_quantised_weights_with_a_zero_point() -> None:
     assert "DequantizeLinear" in op_types(gru_lower.legalize(model_of(per_tensor, 17), target="openvino").model)
 
 
+def scaled_axes(model: onnx.ModelProto) -> list[int]:
+    """Return the axes of the DequantizeLinears whose scales are more than one."""
+    sizes = {tensor.name: numpy_helper.to_array(tensor).size for tensor in model.graph.initializer}
+    found = [node for node in model.graph.node if node.op_type == "DequantizeLinear" and sizes[node.input[1]] > 1]
+    return [next((a.i for a in node.attribute if a.name == "axis"), 1) for node in found]
+
+
+@pytest.mark.parametrize("spell", [per_row, per_column])
+def test_portable_multiplies_by_the_scales_of_an_axis(spell: Any) -> None:
+    """MNN takes scales of any axis for the last one's, OpenVINO computes those of features wrongly: in silence."""
+    result = gru_lower.lower(model_of(spell, 17), target="portable")
+    assert result.report.verification.status == "equivalent"
+    assert "DequantizeLinear" in op_types(result.model)
+    assert not scaled_axes(result.model)
+
+
+@pytest.mark.parametrize(("target", "spell"), [("mnn", per_row), ("mnn", per_column), ("openvino", per_column)])
+@pytest.mark.parametrize("command", [gru_lower.lower, gru_lower.legalize])
+def test_scales_that_a_target_takes_for_others_are_multiplied_in_the_file(
+    target: str, spell: Any, command: Callable[..., Any]
+) -> None:
+    model = model_of(spell, 17)
+    assert "GL701" in [found.code for found in gru_lower.check(model, target=target).diagnostics]
+    result = command(model, target=target)
+    assert result.report.verification.status == "equivalent"
+    assert not scaled_axes(result.model)
+
+
 def test_a_constant_initial_state_is_cut_beforehand() -> None:
     h0 = RNG.uniform(-1, 1, (1, N, H)).astype(np.float32)
     model = model_of(float16, 17)

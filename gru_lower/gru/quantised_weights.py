@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
 
+FEATURES = 2
+"""The axis of W [D, 3H, I] and R [D, 3H, H] that a product sums."""
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -37,6 +39,17 @@ class QuantisedWeights(NamedTuple):
     def is_symmetric(self) -> bool:
         """Whether nothing is subtracted."""
         return self.zero_point is None or not self.zero_point.any()
+
+    def is_right(self, taken: str) -> bool:
+        """Whether an engine computes them right.
+
+        Args:
+            taken: What it takes, as :attr:`~gru_lower.targets.profile.Profile.quantised_weights` says.
+
+        """
+        if taken == "symmetric":  # scales along the axis that products sum are not moved behind these
+            return self.is_symmetric and self.axis != FEATURES
+        return taken == "any" or self.axis is None
 
 
 def quantised_weights(scope: Scope, name: str, facts: Facts) -> QuantisedWeights | None:

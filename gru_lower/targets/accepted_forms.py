@@ -109,7 +109,7 @@ def _takes_quantised(
 ) -> frozenset[str]:
     """Return as what a target runs a GRU right whose weights stay quantised, by the options it has as each."""
     found = [quantised_weights(scope, spec.inputs[key], facts) for key in ("W", "R", "B") if key in spec.inputs]
-    if profile.quantised_weights == "symmetric" and any(each and not each.is_symmetric for each in found):
+    if any(each and not each.is_right(profile.quantised_weights) for each in found):
         return frozenset()
     computed = {column: with_options(each, "computed_weights") for column, each in options.items()}
     return frozenset(column for column, each in computed.items() if judge(profile, column, each).verdict == "right")

@@ -128,7 +128,8 @@ class Profile:
         mask: ``"auto"`` or ``"where"``, as ``lower-gru`` takes it.
         functions: ``"auto"`` or ``"bounded"``, as ``lower-gru`` takes it.
         quantised_weights: Which weights it computes right that are quantised constants behind a DequantizeLinear:
-            ``"any"``, or ``"symmetric"``, those with a zero point of 0.
+            ``"any"``, ``"symmetric"``, those with a zero point of 0 and no scale for each feature, or ``"tensor"``,
+            those with one scale.
         own_constants: Whether a constant may serve one purpose only, see ``part-constants``.
         max_nodes: How many nodes unrolling may add to a model for it, ``None`` for the default.
         name_outputs: Whether every output of a GRU that is left to it needs a name.

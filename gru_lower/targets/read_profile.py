@@ -54,6 +54,7 @@ OPTIONAL = (
     *("quantised_weights", "name_outputs", "own_constants", "max_nodes", "avoid", "forbid", "allow"),
     *("control_flow", "ops", "costs", *COLUMNS),
 )
+QUANTISED = ("any", "symmetric", "tensor")
 CELL_KEYS = ("evidence", "version", "source")
 COLUMN_KEYS = (*CELL_KEYS, *VERDICTS, "all", "untried", "pairs", "together", "cited")
 FLOW = ("scan", "loop", "reverse", "dynamic_trip_count")
@@ -116,7 +117,9 @@ def parse(text: str) -> Profile:
         steps=choice_at("steps", data.get("steps", "auto"), ("auto", "gather")),
         mask=choice_at("mask", data.get("mask", "auto"), ("auto", "where")),
         functions=choice_at("functions", data.get("functions", "auto"), ("auto", "bounded")),
-        quantised_weights=choice_at("quantised_weights", data.get("quantised_weights", "any"), ("any", "symmetric")),
+        quantised_weights=choice_at(
+            "quantised_weights", data.get("quantised_weights", "any"), ("any", "symmetric", "tensor")
+        ),
         own_constants=flag_at("own_constants", data.get("own_constants", False)),
         max_nodes=count_at("max_nodes", data["max_nodes"]) if "max_nodes" in data else None,
         name_outputs=flag_at("name_outputs", data.get("name_outputs", False)),

@@ -137,7 +137,7 @@ def write_replacement(
     gates = {
         gate: tensors
         for key, each in quantised.items()
-        for gate, tensors in quantised_gates.cut_gates(spec, key, each).items()
+        for gate, tensors in quantised_gates.cut_gates(spec, key, each, transposed=turns).items()
     }
     bindings |= {name: tensor for tensors in gates.values() for name, tensor in tensors.items()}
     bindings |= {key: name for key, name in spec.inputs.items() if key not in weights}

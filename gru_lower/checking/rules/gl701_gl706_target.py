@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gru_lower.targets.profile import Profile
 
 WEIGHTS = frozenset({"W", "R", "B"})
+QUANTISED = {"symmetric": "with a zero point, or with a scale for each feature,", "tensor": "with scales along an axis"}
 CODES = {"wrong": "GL701", "rejected": "GL702", "unknown": "GL703"}
 
 
@@ -52,8 +53,9 @@ def grus(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
             quantised = [quantised_weights(scope, spec.inputs[key], facts) for key in WEIGHTS & spec.inputs.keys()]
             if any(quantised):
                 options = with_options(options, "computed_weights")
-            if target.quantised_weights == "symmetric" and any(each and not each.is_symmetric for each in quantised):
-                message = f"weights behind a DequantizeLinear with a zero point are wrong on {target.label}"
+            if any(each and not each.is_right(target.quantised_weights) for each in quantised):
+                which = QUANTISED[target.quantised_weights]
+                message = f"weights behind a DequantizeLinear {which} are wrong on {target.label}"
                 yield diagnostic("GL701", message, scope=scope.path, node=scope.site(index), hint=hint)
             whole = judge(target, "gru", options)
             found = faults(target, "gru", options) or ([whole] if whole.verdict == "unknown" else [])
