@@ -129,6 +129,10 @@ LEADING = {
     "dims of one GRU": (text(MASKED, f"{BOTH_OPEN}, int32[N] lens", OPEN_Y), "legalize {m} --target onnx2torch"),
     "lengths and dims": (text(MASKED, f"{BOTH_OPEN}, int32[N] lens", OPEN_Y), "lower {m} --target aidge"),
     "lengths handed in": (text(MASKED, "float[12, 2, 2] X, int32[2] lens"), "lower {m} --target portable"),
+    "lengths, not the opset": (
+        text(MASKED, "float[12, 2, 2] X, int32[2] lens", opset=13),
+        "lower {m} --target jaxonnxruntime",
+    ),
     "lengths computed": (text(COMPUTED, "float[12, 2, 2] X, float[2] given"), "lower {m} --target portable"),
     "lengths computed, dims open": (text(COMPUTED, f"{BOTH_OPEN}, float[N] given", OPEN_Y), "lower {m} --target ncnn"),
     "a type and an open length": (text(HALF, OPEN_T, "float[T, 1, 2, 1] Y"), "lower {m} --target onnx2tf"),

@@ -64,8 +64,8 @@ def _levers(options: frozenset[str], profile: Profile, fix_dims: str, lengths: s
 
 
 def _serves(options: frozenset[str], profile: Profile) -> bool:
-    if "lens" in options and options & OLD:
-        return False
+    if "lens" in options and (options & OLD or "Where" in profile.unwritten(profile.best_opset)):
+        return judge(profile, "gru", options).verdict == "right"
     forms = any(judge(profile, form, options).verdict in ("right", "unknown") for form in profile.forms)
     return forms or judge(profile, "gru", options).verdict == "right"
 
