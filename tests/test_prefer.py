@@ -84,6 +84,10 @@ class TestLower:
         assert "Loop" in op_types(result.model)
         assert "--max-nodes allows more" in expected(result)["given_up"]
 
+    def test_a_step_from_a_state_is_as_few_products_as_opencv_likes_best(self) -> None:
+        made = gru_lower.lower(model(hidden=64, inputs=64, length=1, state=True), target="opencv5").model
+        assert sum(node.op_type in ("Gemm", "MatMul") for node in made.graph.node) == 2
+
     def test_other_types_have_no_costs(self) -> None:
         case = model()
         for tensor in case.graph.initializer:
