@@ -6,10 +6,9 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from gru_lower.cli.render_findings import STYLES
 from gru_lower.cli.spelled_time import spelled
+from gru_lower.cli.styled_text import Styled
 from gru_lower.cli.terminal import is_watched
 
 if TYPE_CHECKING:
@@ -76,9 +75,9 @@ def _show_failed(terminal: Terminal, outcome: Outcome) -> None:
     if not outcome.exit_code or outcome.resumed:
         return
     severity, code, reason = what_failed(outcome)
-    text = Text(f"{severity} {code}: ", style=STYLES[severity])
-    text.append(f"{outcome.model}: {reason.removeprefix(f'{outcome.model}: ')}", style="default")
-    terminal.err.print(text, soft_wrap=True)
+    text = Styled(f"{severity} {code}: ", STYLES[severity])
+    text.append(f"{outcome.model}: {reason.removeprefix(f'{outcome.model}: ')}")
+    terminal.err.print(text)
 
 
 def what_failed(outcome: Outcome) -> tuple[str, str, str]:

@@ -29,9 +29,11 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.cli.each_model import EachModel
     from gru_lower.cli.named_models import named_pairs
     from gru_lower.cli.terminal import Terminal
+    from gru_lower.verification.worker.start_ahead import start_for_any
 
     exclusive_options.refuse_overruled(inputs=("seed",))
     terminal = Terminal(o)
+    start_for_any((o["a"],))
     return EachModel(o, named_pairs(o["a"], o["b"]), terminal).show_done(
         lambda mine: _timed({**mine, "a": mine["model"], "b": mine["other"]}, terminal)
     )

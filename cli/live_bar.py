@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn
 from rich.text import Text
 
@@ -44,7 +45,8 @@ def live_bar(terminal: Terminal) -> Iterator[Show]:
         What is to be called.
 
     """
-    with Progress(BarColumn(20), _Told(), console=terminal.err, transient=True) as bar:
+    console = Console(file=terminal.err.stream, force_terminal=True, highlight=False, markup=False)
+    with Progress(BarColumn(20), _Told(), console=console, transient=True) as bar:
         task, shown = bar.add_task("reading", total=None, left=None, begun=0.0), "reading"
 
         def show(what: str, done: int, total: int, left: float | None = None) -> None:
@@ -57,7 +59,8 @@ def live_bar(terminal: Terminal) -> Iterator[Show]:
             bar.tasks[0].total = parts  # update() takes None for what it was
             bar.update(task, description=what, completed=done if parts else 0, left=left, begun=begun)
 
-        yield show
+        with terminal.err.handing(lambda text: console.print(Text.from_ansi(text), soft_wrap=True)):
+            yield show
 
 
 class _Told(ProgressColumn):

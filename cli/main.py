@@ -17,6 +17,8 @@ from gru_lower.cli.report_output import report_output
 from gru_lower.cli.standard_streams import open_closed_streams
 from gru_lower.cli.termination import Terminated, end_by, raise_when_asked_to_end
 from gru_lower.errors import Unsupported
+from gru_lower.garbage_collection import collect_seldom, end_without_collection
+from gru_lower.isolation.ends_soon import say_it_ends_soon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: The arguments, the process's own by default.
 
     """
+    collect_seldom()
+    say_it_ends_soon()
     open_closed_streams()
     raise_when_asked_to_end()
     ascii_spellings.register()
@@ -71,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         remove_unfinished()
         end_by(terminated.signal)
+    end_without_collection()
     sys.exit(code)
 
 

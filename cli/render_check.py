@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from gru_lower.cli.render_findings import show_finding
 from gru_lower.cli.render_grus import show_grus
 from gru_lower.cli.render_verdict import show_verdict
+from gru_lower.cli.styled_text import Styled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +45,8 @@ def _show_model(terminal: Terminal, report: Report, *, fixed: bool, flags: tuple
         show_verdict(terminal, report.verification)
     for found in (each for each in report.diagnostics if not each.known):
         if found.fix is not None and found.is_mended:
-            text = Text("fixed ", style="green")
-            text.append(f"{found.code}: {found.node}: {found.fix.message}", style="default")
+            text = Styled("fixed ", "green")
+            text.append(f"{found.code}: {found.node}: {found.fix.message}")
             terminal.show(text)
         elif found.severity != "note" or not terminal.quiet:
             show_finding(found, terminal.out, tried=flags)

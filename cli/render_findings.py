@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
+from gru_lower.cli.styled_text import Styled
 from gru_lower.rewriting.remaining_codes import GRU, OPERATOR
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from gru_lower.cli.printer import Printer
     from gru_lower.cli.terminal import Terminal
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.errors import GruLowerError
@@ -27,7 +25,7 @@ def show_diagnostics(terminal: Terminal, report: Report) -> None:
             show_finding(found, terminal.err)
 
 
-def show_finding(found: Diagnostic, to: Console, *, tried: tuple[str, ...] = ()) -> None:
+def show_finding(found: Diagnostic, to: Printer, *, tried: tuple[str, ...] = ()) -> None:
     """Print one finding.
 
     Args:
@@ -36,21 +34,21 @@ def show_finding(found: Diagnostic, to: Console, *, tried: tuple[str, ...] = ())
         tried: The flags that are in use already.
 
     """
-    text = Text(f"{found.severity} {found.code}: ", style=STYLES[found.severity])
-    text.append(f"{found.node}: " if found.node else "", style="default")
-    text.append(found.message, style="default")
-    to.print(text, soft_wrap=True)
+    text = Styled(f"{found.severity} {found.code}: ", STYLES[found.severity])
+    text.append(f"{found.node}: " if found.node else "")
+    text.append(found.message)
+    to.print(text)
     if found.hint:
-        to.print(Text(f"  hint: {found.hint}"), soft_wrap=True)
+        to.print(f"  hint: {found.hint}")
     if found.fix:
         wanted = ("--fix",) if found.fix.safe else ("--fix", "--unsafe-fixes")
         flags = " ".join(flag for flag in wanted if flag not in tried)
-        to.print(Text(f"  fix: {found.fix.message} ({flags or 'could not be made'})"), soft_wrap=True)
+        to.print(f"  fix: {found.fix.message} ({flags or 'could not be made'})")
 
 
-def show_error(error: GruLowerError, to: Console) -> None:
+def show_error(error: GruLowerError, to: Printer) -> None:
     """Print why one of several models could not be read."""
-    text = Text(f"error {error.code}: ", style="red")
-    text.append(error.message, style="default")
-    to.print(text, soft_wrap=True)
-    to.print(Text(f"  hint: {error.hint}"), soft_wrap=True)
+    text = Styled(f"error {error.code}: ", "red")
+    text.append(error.message)
+    to.print(text)
+    to.print(f"  hint: {error.hint}")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from gru_lower.cli.run import Run
+from gru_lower.cli.styled_text import Styled
 from gru_lower.cli.tables import BETWEEN, show_items, show_table
 from gru_lower.targets import profile_tables
 from gru_lower.targets.judge_gru import UNVERIFIED
@@ -36,14 +35,15 @@ def show_targets(terminal: Terminal, profiles: Sequence[Profile]) -> None:
     names = [f"{row.name}{READ if row.evidence == 'read' else ''}" for row in rows]
     for features in _in_blocks(terminal, max(map(len, names))):
         marks = [[_marks(row.before[feature], row.after[feature]) for feature in features] for row in rows]
-        cells = [[Text(name), *each] for name, each in zip(names, marks, strict=True)]
+        cells = [[Styled(name), *each] for name, each in zip(names, marks, strict=True)]
         show_table(terminal, ("target", *features), cells)
         terminal.line("")
     show_items(terminal, LEGEND, "   ")
-    terminal.out.print(Text(PAIRS))
+    terminal.out.print(PAIRS, wrap=True)
     meanings = [f"{feature} {profile_tables.meaning(feature)}" for feature in profile_tables.FEATURES]
     show_items(terminal, meanings, "; ")
-    terminal.out.print(Text(f"{READ} read about, not run. gru-lower targets NAME shows all that is known of one."))
+    about = f"{READ} read about, not run. gru-lower targets NAME shows all that is known of one."
+    terminal.out.print(about, wrap=True)
 
 
 def show_target(terminal: Terminal, profile: Profile) -> None:
@@ -52,9 +52,8 @@ def show_target(terminal: Terminal, profile: Profile) -> None:
     flow = profile.control_flow
     repeats = [name for name, on in (("Scan", flow.scan), ("Loop", flow.loop)) if on]
     dims = "static" if profile.static else "static or dynamic"
-    terminal.out.print(
-        Text(f"opset {profile.opset[0]} to {profile.opset[1]}; {dims} shapes; {', '.join(profile.dtypes)}")
-    )
+    types = ", ".join(profile.dtypes)
+    terminal.out.print(f"opset {profile.opset[0]} to {profile.opset[1]}; {dims} shapes; {types}", wrap=True)
     limits = [f"{op} at opset {limit.opset[0]} to {limit.opset[1]}" for op, limit in profile.ops.items() if limit.opset]
     for title, listed in (
         ("forms", [*profile.forms]),
@@ -64,13 +63,13 @@ def show_target(terminal: Terminal, profile: Profile) -> None:
     ):
         terminal.show(f"{title}: {', '.join(listed) or 'none'}")
     names = [name for name in COLUMNS if name in profile.columns]
-    rows = [[Text(option), *map(_mark, marks)] for _, option, marks in profile_tables.option_rows(profile)]
+    rows = [[Styled(option), *map(_mark, marks)] for _, option, marks in profile_tables.option_rows(profile)]
     show_table(terminal, ("option", *names), rows)
     for name in names:
         for each in profile.columns[name].together:
             words = " + ".join(describe(option) for option in in_order(each.options))
             terminal.show(f"{name}: {words}: {each.cell.verdict} together")
-    show_items(terminal, [Text(each, style="dim") for each in LEGEND], "   ")
+    show_items(terminal, [Styled(each, "dim") for each in LEGEND], "   ")
     if profile_tables.row(profile).evidence == "read":
         terminal.line(f"{UNVERIFIED} ({profile.source or 'some cells were read, not run'})", "yellow")
 
@@ -119,9 +118,9 @@ def _in_blocks(terminal: Terminal, names: int) -> list[list[str]]:
     return [features[first : first + size] for first in range(0, len(features), size)]
 
 
-def _marks(before: str, after: str) -> Text:
+def _marks(before: str, after: str) -> Styled:
     return _mark(before) if before == after else _mark(before) + _mark(after)
 
 
-def _mark(verdict: str) -> Text:
-    return Text(MARKS[verdict], style=COLOURS[verdict])
+def _mark(verdict: str) -> Styled:
+    return Styled(MARKS[verdict], COLOURS[verdict])

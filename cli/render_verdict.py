@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from gru_lower.cli.render_findings import show_diagnostics
+from gru_lower.cli.styled_text import Styled
 
 if TYPE_CHECKING:
     from gru_lower.cli.terminal import Terminal
@@ -34,8 +33,8 @@ def show_verdict(terminal: Terminal, found: Verification) -> None:
         return
     if terminal.quiet and found.status == "equivalent":
         return
-    text = Text("Verification: ")
-    text.append(found.status, style=STYLES[found.status])
+    text = Styled("Verification: ")
+    text.append(found.status, STYLES[found.status])
     text.append(f" (scope: {found.scope}, {found.cases} case{'' if found.cases == 1 else 's'})")
     terminal.show(text)
     if found.max_abs_error is not None:

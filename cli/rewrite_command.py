@@ -98,9 +98,12 @@ def rewrite(
     from gru_lower.cli.render_rewrite import show_rewritten
     from gru_lower.cli.run import Run
     from gru_lower.cli.terminal import Terminal
+    from gru_lower.verification.worker.start_ahead import start_for_gru
 
     exclusive_options.refuse_overruled()
     refuse_missing(o["models"], f"name the output with -o; see {click.get_current_context().command_path} --help")
+    if o["verify"]:
+        start_for_gru(o["models"])
     named = named_models(o["models"], o["output"], kind)
     terminal = Terminal(o, to_stderr=current_output().aside, aside=True)
 

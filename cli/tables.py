@@ -7,17 +7,15 @@ remark  the length is 8
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-from rich.table import Table
-from rich.text import Text
+from gru_lower.cli.styled_text import Styled, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from rich.console import Console
-
+    from gru_lower.cli.printer import Printer
     from gru_lower.cli.terminal import Terminal
 
 BETWEEN = 2
@@ -25,7 +23,7 @@ BETWEEN = 2
 
 
 def show_table(
-    terminal: Terminal, names: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Collection[str] = ()
+    terminal: Terminal, names: Sequence[str], rows: Sequence[Sequence[str | Styled]], *, right: Collection[str] = ()
 ) -> None:
     """Print rows as a table, or as blocks where the terminal is too narrow for their longest words.
 
@@ -36,23 +34,22 @@ def show_table(
         right: The columns whose cells stand at the right.
 
     """
-    if _show_plain(terminal.out, names, rows, right):
-        return
-    cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    cells = [[Styled(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     used = [number for number in range(len(names)) if any(row[number].plain for row in cells)]
-    columns = [[Text(names[number]), *(row[number] for row in cells)] for number in used]
+    heads, cells = [names[number] for number in used], [[row[number] for number in used] for row in cells]
+    columns = [[Styled(head), *column] for head, column in zip(heads, zip(*cells, strict=True), strict=False)]
     if sum(map(_longest_word, columns)) + BETWEEN * (len(columns) - 1) > terminal.out.width:
-        _show_blocks(terminal, [names[number] for number in used], [[row[number] for number in used] for row in cells])
+        _show_blocks(terminal.out, heads, cells)
         return
-    table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
-    for number, width in zip(used, _widths(columns, terminal.out.width), strict=True):
-        table.add_column(names[number], width=width, justify="right" if names[number] in right else "left")
+    widths = _widths(columns, terminal.out.width)
+    at_right = [head in right for head in heads]
+    lines = _laid_out([Styled(head, "bold") for head in heads], widths, at_right, low=True)
     for row in cells:
-        table.add_row(*(row[number] for number in used))
-    _print(terminal.out, table)
+        lines += _laid_out(row, widths, at_right)
+    terminal.out.print(*lines)
 
 
-def show_items(terminal: Terminal, items: Sequence[str | Text], between: str, head: str = "") -> None:
+def show_items(terminal: Terminal, items: Sequence[str | Styled], between: str, head: str = "") -> None:
     """Print a row of items, which goes on in the next line where it has to, and never within an item.
 
     Args:
@@ -62,67 +59,55 @@ def show_items(terminal: Terminal, items: Sequence[str | Text], between: str, he
         head: What the row begins with.
 
     """
-    line = Text(head)
+    line = Styled(head)
     for number, item in enumerate(items):
-        ended = Text.assemble(item, between.rstrip() if number < len(items) - 1 else "")
+        ended = Styled()
+        ended.append(item)
+        ended.append(between.rstrip() if number < len(items) - 1 else "")
         space = between[len(between.rstrip()) :] if number else ""
-        if number and line.cell_len + len(space) + ended.cell_len > terminal.out.width:
-            terminal.out.print(line)
+        if number and line.width + len(space) + ended.width > terminal.out.width:
+            terminal.out.print(line, wrap=True)
             line = ended
         else:
             line.append(space)
-            line.append_text(ended)
-    terminal.out.print(line)
+            line.append(ended)
+    terminal.out.print(line, wrap=True)
 
 
-def _show_plain(
-    console: Console, names: Sequence[str], rows: Sequence[Sequence[str | Text]], right: Collection[str]
-) -> bool:
-    """Print rows that fit as they are: rich takes a quarter of a millisecond for each; return whether they did."""
-    texts = [[cell for cell in row if isinstance(cell, str) and cell.isprintable()] for row in rows]
-    if any(len(text) < len(names) for text in texts):
-        return False
-    used = [number for number in range(len(names)) if any(text[number] for text in texts)]
-    table = [[line[number] for number in used] for line in (names, *texts)]
-    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
-    if sum(widths) + BETWEEN * (len(used) - 1) > console.width:
-        return False
+def _laid_out(
+    row: Sequence[Styled], widths: Sequence[int], right: Sequence[bool], *, low: bool = False
+) -> list[Styled]:
+    """Return the lines of a row, each cell broken where its column is too narrow; `low` ones end in the same line."""
+    broken = [list(cell.lines(width)) for cell, width in zip(row, widths, strict=True)]
+    if low:
+        tallest = max(map(len, broken))
+        broken = [[Styled()] * (tallest - len(cell)) + cell for cell in broken]
     lines = []
-    for line in table:
-        spaces = (" " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
-        padded = (
-            space + cell if head in right else cell + space
-            for head, cell, space in zip(table[0], line, spaces, strict=True)
-        )
-        lines.append((" " * BETWEEN).join(padded).rstrip())
-    console.out(lines[0], style="bold")
-    if len(lines) > 1:
-        console.out("\n".join(lines[1:]))
-    return True
+    for parts in zip_longest(*broken, fillvalue=Styled()):
+        line = Styled()
+        for number, (part, width, at_right) in enumerate(zip(parts, widths, right, strict=True)):
+            space = " " * (width - part.width)
+            line.append(" " * BETWEEN if number else "")
+            line.append(space if at_right else part)
+            line.append(part if at_right else space)
+        lines.append(line.between(0, len(line.plain)))
+    return lines
 
 
-def _show_blocks(terminal: Terminal, names: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
+def _show_blocks(out: Printer, heads: Sequence[str], rows: Sequence[Sequence[Styled]]) -> None:
     for first, *others in rows:
-        terminal.show(first)
-        block = Table.grid(padding=(0, BETWEEN, 0, 0))
-        for name, cell in zip(names[1:], others, strict=True):
-            if cell.plain:
-                block.add_row(f"  {name}", cell)
-        _print(terminal.out, block)
+        out.print(first)
+        pairs = [(f"  {head}", cell) for head, cell in zip(heads[1:], others, strict=True) if cell.plain]
+        widest = max((width_of(name) for name, _ in pairs), default=0)
+        widths = widest, max(out.width - widest - BETWEEN, 1)
+        for name, cell in pairs:
+            out.print(*_laid_out((Styled(name), cell), widths, (False, False)))
 
 
-def _print(console: Console, table: Table) -> None:
-    """Print a table without the spaces at the ends of its lines."""
-    for segments in console.render_lines(table, pad=False):
-        line = Text.assemble(*((segment.text, segment.style or "") for segment in segments))
-        line.rstrip()
-        console.print(line, soft_wrap=True)
-
-
-def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int]:
+def _widths(columns: Sequence[Sequence[Styled]], room: int) -> list[int]:
     """Return how wide each column is: as it is, or the widest ones narrowed until all fit the room."""
     least = [_longest_word(column) for column in columns]
-    widths = [max(cell.cell_len for cell in column) for column in columns]
+    widths = [max(cell.width for cell in column) for column in columns]
     room -= BETWEEN * (len(columns) - 1)
     while sum(widths) > room:
         widest = max(
@@ -132,5 +117,5 @@ def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int]:
     return widths
 
 
-def _longest_word(cells: Sequence[Text]) -> int:
-    return max((cell_len(word) for cell in cells for word in cell.plain.split()), default=0)
+def _longest_word(cells: Sequence[Styled]) -> int:
+    return max((width_of(word) for cell in cells for word in cell.plain.split()), default=0)

@@ -6,12 +6,11 @@ import os
 import sys
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
-
+from gru_lower.cli.printer import Printer
 from gru_lower.cli.report_formats import TEXT, report_in
 from gru_lower.cli.report_output import PIPE, current_output
 from gru_lower.cli.standard_streams import Forgiving
+from gru_lower.cli.styled_text import Styled
 
 MIN_WIDTH = 100
 
@@ -35,7 +34,7 @@ class Terminal:
     """
 
     def __init__(self, o: dict[str, Any], *, to_stderr: bool = False, aside: bool = False) -> None:
-        """Set up the two consoles."""
+        """Set up the two printers."""
         self.output_format: str = o["output_format"]
         self.quiet: bool = o["quiet"]
         self.verbose: int = o["verbose"]
@@ -44,8 +43,8 @@ class Terminal:
         self.output = current_output()
         to_stderr = to_stderr or o.get("report") == PIPE
         stdout = remarks if to_stderr else Forgiving(sys.stdout) if aside else sys.stdout
-        self.out = _console(stdout if self.output.text is None else self.output.text, self.plain)
-        self.err = _console(remarks, self.plain)
+        self.out = _printer(stdout if self.output.text is None else self.output.text, self.plain)
+        self.err = _printer(remarks, self.plain)
 
     @property
     def for_person(self) -> bool:
@@ -57,24 +56,24 @@ class Terminal:
         if self.output_format != TEXT:
             self.output.write(report_in(self.output_format, self.output.done, many=self.output.many))
 
-    def show(self, what: str | Text) -> None:
+    def show(self, what: str | Styled) -> None:
         """Print a line, with --quiet too."""
-        self.out.print(Text(what) if isinstance(what, str) else what, soft_wrap=True)
+        self.out.print(what)
 
     def line(self, text: str, style: str = "") -> None:
         """Print a line that is left out with --quiet."""
         if not self.quiet:
-            self.show(Text(text, style=style))
+            self.show(Styled(text, style))
 
     def remark(self, text: str) -> None:
         """Print a line on stderr, as stdout may hold the report; it is left out with --quiet."""
         if not self.quiet:
-            self.err.print(Text(text), soft_wrap=True)
+            self.err.print(text)
 
     def detail(self, level: int, text: str) -> None:
         """Print a line on stderr if so many -v are given."""
         if self.verbose >= level:
-            self.err.print(Text(text, style="dim"), soft_wrap=True)
+            self.err.print(Styled(text, "dim"))
 
 
 def is_watched(terminal: Terminal) -> bool:
@@ -82,8 +81,5 @@ def is_watched(terminal: Terminal) -> bool:
     return not (terminal.quiet or terminal.plain) and sys.stderr.isatty()
 
 
-def _console(stream: Any, plain: bool) -> Console:  # noqa: ANN401 - a stream; a switch with a name
-    console = Console(file=stream, color_system=None if plain else "auto", highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = max(console.width, MIN_WIDTH)
-    return console
+def _printer(stream: Any, plain: bool) -> Printer:  # noqa: ANN401 - a stream; a switch with a name
+    return Printer(stream, plain=plain, least_width=MIN_WIDTH)

@@ -49,6 +49,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     from gru_lower.cli.each_model import EachModel
     from gru_lower.cli.named_models import named_pairs
     from gru_lower.cli.terminal import Terminal
+    from gru_lower.verification.worker.start_ahead import start_for_any
 
     exclusive_options.refuse_overruled()
     named = named_pairs(o["a"], o["b"])
@@ -56,6 +57,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
         hint = "leave out NAME: what is left of each pair goes beside its own B"
         raise Unsupported("--reduce names one place, and there are several pairs", code="GL008", hint=hint)
     terminal = Terminal(o, aside=True)
+    start_for_any((o["a"], o["b"]))
     return EachModel(o, named, terminal).show_done(
         lambda mine: _compared({**mine, "a": mine["model"], "b": mine["other"]}, terminal)
     )

@@ -1,4 +1,4 @@
-"""Doing without garbage collection where thousands of small objects grow that have no cycles to be found."""
+"""Doing without garbage collection where nothing is to be found: while objects grow in thousands, and at the end."""
 
 from __future__ import annotations
 
@@ -20,3 +20,17 @@ def without_garbage_collection() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+OBJECTS_BETWEEN = 200_000
+"""How many objects may come up before cycles are looked for; Python's own number is made for programs that stay."""
+
+
+def collect_seldom() -> None:
+    """Look for cycles seldom, as fits a process that does one thing and ends."""
+    gc.set_threshold(OBJECTS_BETWEEN)
+
+
+def end_without_collection() -> None:
+    """Let the process end without looking for cycles in every module it has loaded: their memory goes with it."""
+    gc.freeze()

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -773,6 +774,55 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
     imported = {line.rpartition(b"|")[2].strip().partition(b".")[0] for line in done.stderr.splitlines()}
     assert b"click" in imported
     assert not imported & {b"onnx", b"numpy", b"onnxruntime", b"rich", b"onnx_graphsurgeon", b"google"}
+
+
+ALWAYS_LEFT = {
+    *("onnxruntime", "onnx.reference", "rich.console", "jsonschema", "pygments", "markdown_it", "safetensors"),
+    *("numpy.ma", "concurrent.futures", "logging", "multiprocessing", "asyncio"),
+}
+"""What takes long to load, and no command needs that reads, rewrites or runs a small model for nobody who watches."""
+LEFT_TO_REWRITING = {
+    *(
+        "onnx_graphsurgeon",
+        "numpy.random",
+        "gru_lower.passes.lower_gru.lower_gru",
+        "gru_lower.passes.fuse_gru.fuse_gru",
+    ),
+    *("gru_lower.passes.fuse_gru.algebra.polynomials", "gru_lower.verification.verify_rewrite"),
+    "gru_lower.passes.convert_opset.convert_opset",
+}
+LEFT = {
+    "--version": {"numpy", "onnx", "google", "gru_lower.api", "gru_lower.graph", "subprocess"},
+    "inspect digits.onnx": LEFT_TO_REWRITING | {"gru_lower.targets.read_profile", "gru_lower.checking"},
+    "check digits.onnx": LEFT_TO_REWRITING | {"gru_lower.passes.stream.stream"},
+    "lower digits.onnx": {
+        *("gru_lower.targets.read_profile", "gru_lower.passes.fuse_gru", "gru_lower.passes.stream"),
+        *("gru_lower.streaming.verify_streamed", "gru_lower.proving", "gru_lower.checking"),
+    },
+    "fuse digits.onnx": {"onnx_graphsurgeon", "gru_lower.targets.read_profile", "gru_lower.passes.stream"},
+    "verify digits.onnx digits.onnx": {
+        "onnx_graphsurgeon",
+        "gru_lower.targets",
+        "gru_lower.rewriting",
+        "gru_lower.proving",
+    },
+}
+"""By command, what else it does without."""
+
+
+@pytest.mark.parametrize("words", LEFT)
+def test_a_command_loads_what_it_needs(folder: Path, words: str) -> None:
+    shutil.copy(ROOT / "fixtures" / "digits_gru.onnx", folder / "digits.onnx")
+    program = "import sys; from gru_lower.cli.main import run; sys.stderr.write('%s' % run()); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words.split()],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.stderr.endswith("0") or words == "--version", done.stderr
+    assert not (ALWAYS_LEFT | LEFT[words]) & set(done.stdout.splitlines()[-1].split())
 
 
 def test_version(call: Callable[..., Said]) -> None:

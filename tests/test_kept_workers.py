@@ -10,6 +10,8 @@ import textwrap
 import threading
 import time
 import uuid
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,9 @@ import onnx
 import pytest
 
 import gru_lower
-from gru_lower.verification.worker import kept_processes
+from gru_lower.cli.main import run
+from gru_lower.isolation.ends_soon import say_it_ends_soon
+from gru_lower.verification.worker import kept_processes, start_ahead
 from gru_lower.verification.worker.client import Worker
 from gru_lower.verification.worker.frames import read_frame
 from gru_lower.verification.worker.process import Process
@@ -115,6 +119,57 @@ def test_a_folder_that_was_removed_is_no_hindrance(tmp_path: Path, monkeypatch: 
     if sys.platform != "win32":
         (tmp_path / "gone").rmdir()
     assert use() == first
+
+
+def test_one_that_was_started_ahead_is_taken_up() -> None:
+    kept_processes.start_ahead()
+    (ahead,) = kept_processes._kept
+    kept_processes.start_ahead()  # one is enough
+    assert use() == ahead._popen.pid
+    assert kept_processes._kept == [ahead]
+
+
+def test_one_that_was_started_ahead_and_failed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_processes, "Process", partial(Process, module="gru_lower.no_such_module"))
+    kept_processes.start_ahead()
+    monkeypatch.undo()
+    (ahead,) = kept_processes._kept
+    assert use() != ahead._popen.pid
+
+
+def test_where_the_caller_ends_soon_one_is_cleared_up_when_it_is_taken_up() -> None:
+    def twice() -> None:
+        say_it_ends_soon()
+        first = use()
+        (kept,) = kept_processes._kept
+        assert not kept.is_rested
+        with Worker() as worker:
+            assert doubles(worker) == first
+            with pytest.raises(RunFailure):  # handles of the use before are gone
+                kept.ask({"command": "run", "handle": 77, "outputs": None}, X, timeout=30)
+
+    copy_context().run(twice)
+
+
+STARTING = (
+    "lower digits.onnx",
+    "legalize digits.onnx --target onnxruntime",
+    "verify digits.onnx digits.onnx",
+)
+WAITING = ("lower digits.onnx --no-verify", "lower plain.onnx", "inspect digits.onnx", "check digits.onnx")
+
+
+@pytest.mark.parametrize("words", [*STARTING, *WAITING])
+def test_commands_that_will_run_a_model_start_the_process_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("digits.onnx").write_bytes(DIGITS.read_bytes())
+    onnx.save(onnx.parser.parse_model(DOUBLE), "plain.onnx")
+    ahead: list[bool] = []
+    monkeypatch.setattr(start_ahead, "start_ahead", lambda: ahead.append(True))
+    run(words.split())
+    assert bool(ahead) == (words in STARTING)
 
 
 def test_pytest_naming_its_test_is_no_other_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +325,9 @@ def none_left(mark: str, within: float = 15.0) -> bool:
 USE = f"""
     import os, signal, sys, threading, time
     import numpy as np, onnx
-    from gru_lower.verification.worker import kept_processes
+    from gru_lower.cli.main import run
+from gru_lower.isolation.ends_soon import say_it_ends_soon
+from gru_lower.verification.worker import kept_processes, start_ahead
     from gru_lower.verification.worker.client import Worker
 
     double, x = onnx.parser.parse_model({DOUBLE!r}), {{"x": np.ones(2, np.float32)}}

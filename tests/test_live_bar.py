@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rich.console import Console
 from rich.progress import Progress
 
 import gru_lower
 from gru_lower.cli import live_bar
+from gru_lower.cli.printer import Printer
 from gru_lower.cli.terminal import Terminal
 from gru_lower.verification.steps import in_lines
 
@@ -86,7 +86,7 @@ def test_the_rest_takes_as_long_for_each_part_as_those_before(monkeypatch: pytes
     monkeypatch.setattr(live_bar, "Progress", made)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     terminal = Terminal({"output_format": "text", "quiet": False, "verbose": 0, "no_color": False})
-    terminal.err = Console(file=shown, force_terminal=True, width=100, color_system=None)
+    terminal.err = Printer(shown, plain=True)
 
     def at(now: float, what: str, done: int, total: int, left: float | None = None) -> str:
         clock.now = now

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 
 from gru_lower.cli.ascii_spellings import SPELLINGS
+from gru_lower.cli.printer import Printer
 from gru_lower.cli.tables import show_table
 from gru_lower.targets.profile import MARKS
 from update_tables import TABLES, printed, texts
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from rich.text import Text
 
 
 @pytest.mark.parametrize("file", texts())
@@ -39,17 +38,15 @@ class _Terminal:
     """As much of a terminal as a table is printed on."""
 
     def __init__(self, width: int) -> None:
-        self.out = Console(width=width, record=True, file=None, color_system=None)
-
-    def show(self, what: Text) -> None:
-        self.out.print(what, soft_wrap=True)
+        self.shown = io.StringIO()
+        self.out = Printer(self.shown, plain=True)
+        self.out.width = width
 
 
 def _shown(width: int, rows: list[tuple[str, ...]]) -> str:
     terminal = _Terminal(width)
-    with terminal.out.capture() as captured:
-        show_table(terminal, ("site", "became", "remark"), rows)  # type: ignore[arg-type]
-    return captured.get()
+    show_table(terminal, ("site", "became", "remark"), rows)  # type: ignore[arg-type]
+    return terminal.shown.getvalue()
 
 
 def test_no_word_is_broken() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
@@ -92,6 +91,8 @@ class CopyPlan:
             OSError: The new file cannot be written.
 
         """
+        from concurrent.futures import ThreadPoolExecutor  # which takes long to load, where few models need it
+
         digest, position = hashlib.sha256(), 0
         parts = [*(part for found in self._plain.values() for part in found), *self._transposed.values()]
         with ThreadPoolExecutor(1) as pool:  # hashing takes as long as copying

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower.errors import Unsupported
-from gru_lower.targets import read_profile
 
 if TYPE_CHECKING:
     from gru_lower.rewriting.target_options import TargetOptions
@@ -27,6 +26,8 @@ def preferring(wanted: TargetOptions, target: str, prefer: str, precision: str |
         Unsupported: The target was not measured in that precision.
 
     """
+    from gru_lower.targets import read_profile
+
     costs = read_profile.load(target).costs
     measured = () if costs is None else costs.precisions
     if precision is not None and precision not in measured and not (precision == "f32" and "" in measured):

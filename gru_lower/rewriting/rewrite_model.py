@@ -20,7 +20,6 @@ from gru_lower.rewriting.remaining_nodes import find_remaining, with_their_hints
 from gru_lower.rewriting.result import Result
 from gru_lower.rewriting.set_inputs import apply_settings
 from gru_lower.streaming.description import describe
-from gru_lower.streaming.verify_streamed import verify_streamed
 from gru_lower.verification.evidence.time_axes import time_axes
 from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.verify_site import site_verifier
@@ -135,6 +134,8 @@ def _verify(
 ) -> Verification:
     """Verify what came of a model; of GRUs that were quantised, enter how far they are off."""
     if report.stream is not None:
+        from gru_lower.streaming.verify_streamed import verify_streamed  # which most results do not need
+
         return verify_streamed(before, after, options, progress)
     found = verify_rewrite(before, after, report.sites, options, progress)
     measure_sites(before, report.sites, options, progress)

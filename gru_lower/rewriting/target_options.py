@@ -14,7 +14,6 @@ from gru_lower.graph.scopes import is_onnx, opset_of, walk
 from gru_lower.rewriting.assumed_lengths import FULL, LENS
 from gru_lower.rewriting.set_inputs import write_interface
 from gru_lower.streaming.description import describe
-from gru_lower.targets import read_profile
 from gru_lower.targets.target_option import quoted_target
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ def target_options(
         InvalidModel: The file is no profile.
 
     """
+    from gru_lower.targets import read_profile
+
     profile = read_profile.load(target)
     current = opset or opset_of(model.proto)
     lacking = list(_lacking(model, profile, fix_dims or {}, inputs or {}, current))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from gru_lower.targets import read_profile
-
 if TYPE_CHECKING:
     from gru_lower.targets.profile import Profile
 
@@ -24,4 +22,8 @@ def profile_of(target: str) -> Profile | None:
         InvalidModel: The file is no profile.
 
     """
-    return read_profile.load(unquote(target)) if target else None
+    if not target:
+        return None
+    from gru_lower.targets import read_profile  # with all that a profile may say
+
+    return read_profile.load(unquote(target))

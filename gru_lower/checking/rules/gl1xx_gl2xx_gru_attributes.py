@@ -21,7 +21,6 @@ from gru_lower.diagnostic_codes import CODES
 from gru_lower.diagnostics import Fix
 from gru_lower.errors import Unsupported
 from gru_lower.gru.parse_node import BFLOAT16_VERSION
-from gru_lower.passes.convert_opset.convert_opset import ConvertOpset, ConvertOpsetOptions
 from gru_lower.verification.sites.site import Action, Site
 
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ def remove_clip(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context
 
 def raise_opset(checked: CheckedModel, found: Sequence[Diagnostic], ctx: Context) -> list[Site]:
     """Convert the whole model; where that cannot be, say why and leave it."""
+    from gru_lower.passes.convert_opset.convert_opset import ConvertOpset, ConvertOpsetOptions
+
     action: Action = "fixed"
     message = FIXES["GL203"].message
     try:

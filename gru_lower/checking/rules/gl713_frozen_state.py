@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import diagnostic
-from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
-from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +37,8 @@ def states(checked: CheckedModel) -> Iterator[Diagnostic]:
 
 
 def _in_loops(checked: CheckedModel, found: ScopeRecurrences) -> Iterator[Diagnostic]:
+    from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind  # only where a model has loops
+
     scope = found.interpreter.scope
     for recurrence in found.grus:
         if recurrence.loop is None:
@@ -51,6 +51,8 @@ def _in_loops(checked: CheckedModel, found: ScopeRecurrences) -> Iterator[Diagno
 
 def _batch_axis(leaf: PolyTensor) -> int | None:
     """Return the axis along which a loop's state holds sequences: none, where it has no other than its features."""
+    from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
+
     return next((axis for axis, kind in enumerate(leaf.axes) if kind is not FEATURES), None)
 
 

@@ -13,7 +13,6 @@ from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
 from gru_lower.graph.facts import FREE_INITIALIZERS_IR_VERSION
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:
@@ -93,6 +92,8 @@ def _is_listed(checked: CheckedModel, name: str) -> bool:
 
 def _matrices_of_loop(checked: CheckedModel, scope: Scope, carrier: InterpretedLoop) -> list[str]:
     """Return the model's inputs that a loop multiplies by, if one of them has the shape of a GRU's weights."""
+    from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind  # only where a model has loops
+
     body = carrier.body.scope
     outer = {state.inner: state.initial for state in carrier.states if state.kind is StateKind.INVARIANT}
     found: dict[str, None] = {}

@@ -23,7 +23,6 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import tensor_values
 from gru_lower.graph.constant_nodes import constant_of
 from gru_lower.graph.scopes import is_onnx
-from gru_lower.passes.fuse_gru.algebra.polynomials import ONE, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +95,8 @@ def _biases(hidden: int, recurrence: Recurrence) -> Biases | None:
 
 def _constant_numbers(poly: Poly, hidden: int) -> Array | None:
     """Return a constant polynomial's numbers, ``None`` where it is not constant."""
+    from gru_lower.passes.fuse_gru.algebra.polynomials import ONE, Vector  # only where a model has recurrences
+
     total = np.zeros(hidden)
     for mono, factor in poly.terms:
         if any(atom != ONE for atom in mono):

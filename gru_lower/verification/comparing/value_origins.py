@@ -14,6 +14,7 @@ import onnx
 from onnx import TensorProto
 
 from gru_lower.graph.local_functions import key_of
+from gru_lower.graph.scopes import subgraphs
 from gru_lower.verification.comparing.operator_kinds import (
     ANY_INPUT,
     CASTS,
@@ -52,24 +53,24 @@ class Origin:
     quantised: bool = False
 
 
-_Values = ChainMap[str, Origin]
+_UNKNOWN = Origin()
 
 
 def output_origins(model: onnx.ModelProto) -> dict[str, Origin]:
     """Return what is known of each output of a model."""
     functions = {key_of(function): function for function in model.functions}
     graph = model.graph
-    values: _Values = ChainMap({value.name: Origin(value.type.tensor_type.elem_type) for value in graph.input})
+    values = {value.name: Origin(value.type.tensor_type.elem_type) for value in graph.input}
     values.update(_constants(graph))
     _follow(graph.node, values, functions, ())
     declared = {value.name: value.type.tensor_type.elem_type for value in graph.output}
-    found = {name: values.get(name, Origin()) for name in declared}
+    found = {name: values.get(name, _UNKNOWN) for name in declared}
     return {name: replace(each, elem_type=declared[name] or each.elem_type) for name, each in found.items()}
 
 
 def coarser(a: int, b: int) -> int:
     """Return the coarser of two float types; 0 stands for none."""
-    return max(a, b, key=coarseness)
+    return a if coarseness(a) >= coarseness(b) else b
 
 
 def _constants(graph: onnx.GraphProto) -> dict[str, Origin]:
@@ -85,15 +86,15 @@ def _follow(
 ) -> None:
     """Add what is known of the nodes' outputs to what is known of their inputs."""
     for node in nodes:
-        given = [values.get(name, Origin()) if name else None for name in node.input]
+        given = [values.get(name, _UNKNOWN) if name else None for name in node.input]
         key = key_of(node)
         if key in functions and key not in calls:
             function = functions[key]
-            inner: _Values = ChainMap({n: o for n, o in zip(function.input, given, strict=False) if o is not None})
-            _follow(function.node, inner, functions, (*calls, key))
-            made = [inner.get(name, Origin()) for name in function.output]
+            called = {n: o for n, o in zip(function.input, given, strict=False) if o is not None}
+            _follow(function.node, called, functions, (*calls, key))
+            made = [called.get(name, _UNKNOWN) for name in function.output]
         else:
-            bodies = [body for each in node.attribute for body in (each.g, *each.graphs) if body.node or body.output]
+            bodies = [body for _, body in subgraphs(node) if body.node or body.output]
             made = (
                 _from_bodies(node, bodies, given, values, functions, calls)
                 if bodies
@@ -116,12 +117,12 @@ def _from_bodies(
         skipped = {"Loop": 1}.get(node.op_type, 0)  # the body's first output is the condition
         entering = [each or Origin() for each in given]
         for _ in range(_MOST_ROUNDS):
-            inner: _Values = ChainMap({}, values)
+            inner: MutableMapping[str, Origin] = ChainMap({}, values)
             for value, origin in zip(body.input, entering, strict=False):
                 inner[value.name] = replace(origin, constant=False)
             inner.update(_constants(body))
             _follow(body.node, inner, functions, calls)
-            leaving = [inner.get(value.name, Origin()) for value in body.output]
+            leaving = [inner.get(value.name, _UNKNOWN) for value in body.output]
             again = list(entering)
             first = 2 if node.op_type == "Loop" else 0
             if node.op_type in {"Loop", "Scan"}:
@@ -145,13 +146,13 @@ def _made(node: onnx.NodeProto, given: Sequence[Origin | None], place: int) -> O
     present = [origin for origin in given if origin is not None]
     elem_type = drawn_or_made_type(node, place, [0 if origin is None else origin.elem_type for origin in given])
     constant = all(origin.constant for origin in present) and not node.op_type.startswith("Random")
-    coarsest = int(TensorProto.UNDEFINED)
-    for origin in present:
-        coarsest = coarser(coarsest, origin.coarsest)
     moved = moved_inputs(node.op_type)
+    types = {origin.coarsest for origin in present}
     if not constant:
-        for each in _computed_in(node, present, elem_type, moves=moved is not None):
-            coarsest = coarser(coarsest, each)
+        types.update(_computed_in(node, present, elem_type, moves=moved is not None))
+    coarsest = int(TensorProto.UNDEFINED)
+    for each in types:
+        coarsest = coarser(coarsest, each)
     quantised = is_quantiser(node) and elem_type in integer_types()
     if moved is not None and elem_type in integer_types():
         kept = present if moved == ANY_INPUT else [given[at] for at in moved if at < len(given)]

@@ -98,6 +98,9 @@ def boundaries_of(*models: onnx.ModelProto) -> Boundaries:
     return together
 
 
+_NOTHING = Value()
+
+
 class _Tracer:
     """Follows one model's values."""
 
@@ -111,9 +114,7 @@ class _Tracer:
 
     def run(self) -> Boundaries:
         graph = self._model.graph
-        values: MutableMapping[str, Value] = ChainMap(
-            {value.name: Value(forms=(Form(value.name),)) for value in graph.input}
-        )
+        values: MutableMapping[str, Value] = {value.name: Value(forms=(Form(value.name),)) for value in graph.input}
         values.update(_constants(graph))
         self._follow(graph.node, values, ())
         for size in self._loose:
@@ -127,12 +128,12 @@ class _Tracer:
             self._left -= 1
             if self._left < 0:
                 return
-            given = [values.get(name, Value()) if name else Value() for name in node.input]
+            given = [values.get(name, _NOTHING) if name else _NOTHING for name in node.input]
             key = key_of(node)
             bodies = [body for _, body in subgraphs(node)]
             if key in self._functions and key not in calls and len(calls) < _DEEPEST:
                 function = self._functions[key]
-                inner: MutableMapping[str, Value] = ChainMap(dict(zip(function.input, given, strict=False)))
+                inner: MutableMapping[str, Value] = dict(zip(function.input, given, strict=False))
                 self._follow(function.node, inner, (*calls, key))
                 made = [inner.get(name, Value()) for name in function.output]
             elif bodies:

@@ -61,7 +61,8 @@ class Value:
         """Return its numbers, where it is a small constant of numbers; of many, the least and the largest."""
         if self.constant is None or self.constant.dtype.kind not in "iufb":
             return []
-        found = [float(each) for each in np.unique(self.constant.astype(np.float64)) if math.isfinite(each)]
+        held: list[float] = self.constant.astype(np.float64).ravel().tolist()
+        found = sorted({each + 0.0 for each in held if math.isfinite(each)})  # np.unique loads what masks arrays
         return found if len(found) <= _MOST_NUMBERS else [found[0], found[-1]]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import onnx
 
 from gru_lower.graph.external_data import is_external
+from gru_lower.graph.scopes import subgraphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -137,9 +138,9 @@ def _index(scope: _Scope, nodes: Iterable[onnx.NodeProto]) -> None:
         for attribute in node.attribute:
             if node.op_type == "Constant" and attribute.name == "value":
                 scope.constants[node.output[0]] = attribute.t
-            for body in (attribute.g, *attribute.graphs):
-                scope.constants.update((tensor.name, tensor) for tensor in body.initializer)
-                _index(scope, body.node)
+        for _, body in subgraphs(node):
+            scope.constants.update((tensor.name, tensor) for tensor in body.initializer)
+            _index(scope, body.node)
 
 
 def _followed(node: onnx.NodeProto, position: int) -> list[str]:

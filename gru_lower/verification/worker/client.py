@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -182,8 +181,7 @@ class Worker:
     def _release(self, handle: int) -> None:
         if handle in self._resident and self._process is not None and self._process.alive:
             self._resident.discard(handle)
-            with suppress(RunFailure):  # a process that is gone holds nothing any more
-                self._process.ask({"command": "unload", "handle": handle}, timeout=self.timeout)
+            self._process.tell({"command": "unload", "handle": handle})
 
     def close(self) -> None:
         """Let the process go, if there is one: it is kept for others, or ended. The worker may be used again."""

@@ -12,6 +12,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from gru_lower.isolation.chosen_memory import chosen_memory
+from gru_lower.isolation.ends_soon import ends_soon
 from gru_lower.isolation.environment import environment
 from gru_lower.verification.worker.process import MODELS, Process
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -25,6 +27,13 @@ SHARE = 8
 SECONDS_TO_REST = 5.0
 
 _kept: list[Process] = []  # its methods are atomic: no lock that a fork could leave locked
+
+
+def start_ahead() -> None:
+    """Start a process that runs models if none is kept, and do not wait: it gets ready while other things are done."""
+    if not _kept:
+        with suppress(RunFailure):  # whoever wants to run a model is told
+            _kept.append(Process(chosen_memory(), SECONDS_TO_REST, wait=False))
 
 
 def take(memory: int, timeout: float, module: str = MODELS, *, share: int = SHARE) -> Process:
@@ -48,30 +57,45 @@ def take(memory: int, timeout: float, module: str = MODELS, *, share: int = SHAR
             _kept.remove(process)
         except ValueError:  # another thread was quicker
             continue
+        if not (process.is_rested or _rest(process)):
+            continue
         with suppress(RunFailure):  # it has ended meanwhile
             process.ask({"command": "begin", "memory": memory, "folder": _folder()}, timeout=timeout)
+            process.is_rested = False
             return process
-    return Process(memory, timeout, module)
+    process = Process(memory, timeout, module)
+    process.is_rested = False
+    return process
 
 
 def give_back(process: Process) -> None:
-    """Keep a process for the next use, or end it if it is not fit for one."""
+    """Keep a process for the next use, or end it if it is not fit for one.
+
+    Where this process ends soon, and it with it, it is cleared up when it is taken up again, if ever.
+    """
     if not process.alive:
         process.end()
         return
-    try:
-        answer = process.ask({"command": "rest"}, timeout=SECONDS_TO_REST)
-    except RunFailure:
-        process.end()
-        return
-    process.data = int(answer.header["data"])
-    if process.data > MOST_DATA:
-        process.end()
+    if not (ends_soon() or _rest(process)):
         return
     _kept.append(process)
     while len(_kept) > MOST_KEPT:
         with suppress(IndexError):
             _kept.pop(0).end()
+
+
+def _rest(process: Process) -> bool:
+    """Have a process forget its last use; return whether it is fit for another, else it is ended."""
+    try:
+        answer = process.ask({"command": "rest"}, timeout=SECONDS_TO_REST)
+    except RunFailure:
+        process.end()
+        return False
+    process.data, process.is_rested = int(answer.header["data"]), True
+    if process.data > MOST_DATA:
+        process.end()
+        return False
+    return True
 
 
 def end_kept() -> None:

@@ -13,7 +13,6 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from gru_lower.isolation.environment import environment
-from gru_lower.verification.worker.frames import Frame, read_frame, write_frame
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
@@ -21,9 +20,12 @@ if TYPE_CHECKING:
     from io import BufferedReader, BufferedWriter
 
     from gru_lower.verification.arrays import Array
+    from gru_lower.verification.worker.frames import Frame
 
 MODELS = "gru_lower.verification.worker.server"
 """The module whose process runs models."""
+AHEAD = "ahead"
+"""A word for a process that nobody waits for yet: it loads meanwhile what it will need."""
 
 _living: weakref.WeakSet[Process] = weakref.WeakSet()
 
@@ -35,22 +37,25 @@ class Process:
         memory: Bytes of data it may hold; 0 for no limit.
         timeout: Seconds it has to start.
         module: What runs in it: a module that serves (:mod:`gru_lower.verification.worker.serving`).
+        wait: Whether to wait until it is ready, else it makes ready what it will need while it waits to be asked.
 
     Attributes:
         started_as: The module, the interpreter and the environment with which it started.
         data: Bytes of data that it holds, as it last said.
+        is_rested: Whether it has forgotten its last use.
 
     Raises:
         RunFailure: It cannot be started.
 
     """
 
-    def __init__(self, memory: int, timeout: float, module: str = MODELS) -> None:
-        """Start it and wait until it is ready."""
+    def __init__(self, memory: int, timeout: float, module: str = MODELS, *, wait: bool = True) -> None:
+        """Start it."""
         self.started_as = (module, sys.executable, environment())
         self.data = 0
+        self.is_rested = True
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        command = [sys.executable, "-P", "-m", module, str(memory)]
+        command = [sys.executable, "-P", "-m", module, str(memory), *([] if wait else [AHEAD])]
         try:
             self._popen = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=self.started_as[2]
@@ -62,7 +67,9 @@ class Process:
         self._stdout = cast("BufferedReader", self._popen.stdout)
         self.end = weakref.finalize(self, _end, self._popen, self._errors)  # at interpreter exit, if not before
         _living.add(self)
-        self.ask(None, timeout=timeout)
+        self._unread = 1  # how many answers are under way, that it is ready is the first
+        if wait:
+            self.ask(None, timeout=timeout)
 
     @property
     def alive(self) -> bool:
@@ -77,12 +84,14 @@ class Process:
         blob: bytes = b"",
         timeout: float,
     ) -> Frame:
-        """Send one frame (unless `header` is None) and return the answer.
+        """Send one frame (unless `header` is None) and return the answer; those to what was told are left out.
 
         Raises:
             RunFailure: The answer is an error; or there is none, and the process is ended.
 
         """
+        from gru_lower.verification.worker.frames import read_frame, write_frame  # with numpy, which takes long
+
         expired = threading.Event()
 
         def expire() -> None:
@@ -94,8 +103,13 @@ class Process:
         timer.start()
         try:
             if header is not None:
+                self._unread += 1
                 write_frame(self._stdin, header, feeds, blob)
-            reply = read_frame(self._stdout)
+            while True:
+                reply = read_frame(self._stdout)
+                self._unread -= 1
+                if not self._unread:
+                    break
         except (EOFError, OSError) as error:
             failure = (
                 RunFailure("timeout", f"no answer within {timeout:g} s") if expired.is_set() else self._death_cause()
@@ -113,6 +127,14 @@ class Process:
         if not reply.header["ok"]:
             raise RunFailure(reply.header["kind"], reply.header["message"])
         return reply
+
+    def tell(self, header: Mapping[str, Any]) -> None:
+        """Send one frame, and leave the answer unread: it matters to nobody."""
+        from gru_lower.verification.worker.frames import write_frame
+
+        with suppress(OSError):  # it is gone, as the next who asks is told
+            write_frame(self._stdin, header)
+            self._unread += 1
 
     def leave_to_parent(self) -> None:
         """In a child that was forked: let go of a process that is the parent's, so that it ends with the parent."""

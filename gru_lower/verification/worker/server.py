@@ -1,4 +1,4 @@
-"""The process in which models run: ``python -P -m gru_lower.verification.worker.server BYTES``.
+"""The process in which models run: ``python -P -m gru_lower.verification.worker.server BYTES [ahead]``.
 
 The parent drives it through :class:`gru_lower.verification.worker.client.Worker`; how it is asked, and when it ends,
 says :mod:`gru_lower.verification.worker.serving`.
@@ -7,6 +7,7 @@ says :mod:`gru_lower.verification.worker.serving`.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
@@ -58,6 +59,11 @@ class Models(Service):
                 return Answer(arrays={"providers": np.array(available_providers(), dtype=object)})
         return Answer()
 
+    def make_ready(self) -> None:
+        """Load onnxruntime; where that fails, whoever loads a model is told."""
+        with suppress(Exception):
+            from gru_lower.verification.worker import onnxruntime_session  # noqa: F401
+
     def rest(self) -> None:
         """Forget every model."""
         self._engines.clear()
@@ -74,4 +80,4 @@ def _load(request: dict[str, Any], model: bytes) -> Engine:
 
 
 if __name__ == "__main__":
-    serve(Models(), int(sys.argv[1]))
+    serve(Models(), int(sys.argv[1]), ahead=len(sys.argv) > 2)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from gru_lower.garbage_collection import collect_seldom
 from gru_lower.isolation.memory_limit import free_memory, held_data, limit_memory
 from gru_lower.verification.worker.frames import Frame, read_frame, write_frame
 
@@ -43,6 +44,9 @@ class Service:
         """Answer a frame; whatever is raised is the answer, too."""
         raise NotImplementedError
 
+    def make_ready(self) -> None:
+        """Load what will be needed, while nobody waits."""
+
     def rest(self) -> None:
         """Forget what the use that is over has left."""
 
@@ -50,20 +54,24 @@ class Service:
         """Clean up, in the middle of an answer."""
 
 
-def serve(service: Service, memory: int) -> NoReturn:
+def serve(service: Service, memory: int, *, ahead: bool = False) -> NoReturn:
     """Serve until the parent closes stdin.
 
     Args:
         service: What answers, in the main thread.
         memory: Bytes of data the process may hold; 0 for no limit.
+        ahead: Whether nobody waits for it yet.
 
     """
+    collect_seldom()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what ends
     requests, replies = _take_streams()
     limit_memory(memory)
     inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests, inbox, service), daemon=True).start()
     write_frame(replies, {"ok": True})
+    if ahead:
+        service.make_ready()
     resting = False
     while True:
         try:
