@@ -39,9 +39,10 @@ gru-lower legalize model.onnx --target my_npu.toml   # wants what the probe wrot
 
 ## The fastest of what is right
 
-Of MNN, OpenCV 5, OpenVINO and tract it was measured how long GRUs take: as the node and in every form and spelling,
-by H, B, T and linear_before_reset. A small model fitted to it stands in the profile. `lower --target` writes what is
-fastest by that, of what the target runs right; `legalize` keeps every GRU that runs right.
+Of MNN, OpenCV 5, OpenVINO, tract and, for a single step, onnxruntime it was measured how long GRUs take: as the node
+and in every form and spelling, by H, B, T and linear_before_reset. A small model fitted to it stands in the profile.
+`lower --target` writes what is fastest by that, of what the target runs right; `legalize` keeps every GRU that runs
+right.
 
 | `--prefer` | `lower` | `legalize` |
 |---|---|---|
@@ -58,7 +59,7 @@ where a flag of the engine's own makes its node faster than anything ("with --us
 A GRU whose Y_h nobody reads counts as one with Y alone; where a single step of it is faster with Y taken of Y_h, as in
 tract, the node stays and is written so. A form that would
 unroll into more nodes than `--max-nodes` allows is not taken, and what was given up is said.
-[Benchmarks](benchmarks/targets.md) hold the choices to the engines. Without a table (`ncnn`, `onnxruntime`, ...) all
+[Benchmarks](benchmarks/targets.md) hold the choices to the engines. Without a table (`ncnn`, `tvm`, ...) all
 is as with `node`.
 
 For an engine of your own the same runner measures it, with a fourth placeholder for how often to run the model that
