@@ -18,6 +18,7 @@ from gru_lower.graph import budget, onnx_calls, onnx_functions
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.model import Model
 from gru_lower.graph.scopes import walk
+from gru_lower.graph.validation import negative_dims
 from gru_lower.graph.validation.plain_graphs import is_plain
 from gru_lower.isolation import chosen_memory, memory_limit
 from gru_lower.verification.worker import process
@@ -207,9 +208,9 @@ def test_the_memory_asked_for_reaches_the_worker(tmp_path: Path, monkeypatch: py
     asked: list[int] = []
     start = process.Process.__init__
 
-    def noted(self: process.Process, memory: int, timeout: float, *module: str) -> None:
+    def noted(self: process.Process, memory: int, timeout: float, *module: str, **how: bool) -> None:
         asked.append(memory)
-        start(self, memory, timeout, *module)
+        start(self, memory, timeout, *module, **how)
 
     monkeypatch.setattr(process.Process, "__init__", noted)
     monkeypatch.chdir(tmp_path)
@@ -263,8 +264,15 @@ def test_slices_behind_windows_are_inferred_when_what_is_before_them_is_known(
     assert seen == [0, 1, 2]
     assert [dim.dim_value for dim in found.graph.output[0].type.tensor_type.shape.dim] == [1, 2, 76]
     assert not started
-    onnx_calls.call("infer", in_turns(9))
+
+
+def test_many_rounds_go_to_a_process_where_that_is_quicker(monkeypatch: pytest.MonkeyPatch, started: list[str]) -> None:
+    here = onnx_calls.call("infer", in_turns(9))
+    assert not started
+    monkeypatch.setattr(negative_dims, "MOST_INFERRED", 100)
+    there = onnx_calls.call("infer", in_turns(9))
     assert started == ["infer"]
+    assert here == there
 
 
 def test_an_axis_of_negative_length_is_no_matter_for_this_process(

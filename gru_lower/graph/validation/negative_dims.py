@@ -31,6 +31,9 @@ MOST_BEHIND = 64
 HIDDEN = "gru_lower.hidden"
 """The domain of a Slice that is not to be inferred."""
 MOST_ROUNDS = 3
+"""How often any graph is inferred; a process of its own costs less than more of them would, of a large one."""
+MOST_INFERRED = 20_000
+"""How many nodes are inferred, in more rounds than these: as many as a process takes to start."""
 NUMBERS = (TensorProto.INT64, TensorProto.INT32, TensorProto.FLOAT)
 
 
@@ -83,7 +86,7 @@ def keeps_dims_positive(model: onnx.ModelProto, infer: Callable[[onnx.ModelProto
         return False
     behind = _windows_in_front(model.graph, shortening) if shortening else {}
     rounds = (max(behind.values(), default=0) + 1) // 2
-    if rounds > MOST_ROUNDS:
+    if rounds > MOST_ROUNDS and rounds * len(model.graph.node) > MOST_INFERRED:
         return False
     return all(_is_positive(infer(_without_slices(model, behind, 2 * k + 1))) for k in range(rounds))
 
