@@ -208,9 +208,11 @@ def test_the_memory_asked_for_reaches_the_worker(tmp_path: Path, monkeypatch: py
     asked: list[int] = []
     start = process.Process.__init__
 
-    def noted(self: process.Process, memory: int, timeout: float, *module: str, **how: bool) -> None:
+    def noted(
+        self: process.Process, memory: int, timeout: float, module: str = process.MODELS, *, wait: bool = True
+    ) -> None:
         asked.append(memory)
-        start(self, memory, timeout, *module, **how)
+        start(self, memory, timeout, module, wait=wait)
 
     monkeypatch.setattr(process.Process, "__init__", noted)
     monkeypatch.chdir(tmp_path)
