@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,9 @@ import gru_lower
 from gru_lower.api.declared_options import declared_options
 from gru_lower.api.library_words import in_library_words
 from gru_lower.api.options import LoweringOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = str(ROOT / "fixtures" / "digits_gru.onnx")
@@ -69,18 +74,98 @@ def test_the_text_of_an_error_says_what_to_do_in_words_of_the_library() -> None:
         ("add --fix-dim batch=N --fix-dim time=N", 'add fix_dims={"batch": N, "time": N}'),
         ("add --set 'lengths=time' --assume full-length", 'add set={"lengths": "time"}, assume="full-length"'),
         ("leave --opset out, or export the model again", "leave opset out, or export the model again"),
-        ("give inputs of your own with --inputs", "give inputs of your own with inputs"),
+        ("give inputs of your own with --inputs", "give inputs of your own with inputs="),
         ("--max-nodes 30000 allows them", "max_nodes=30000 allows them"),
         ("fuse first: gru-lower fuse", "fuse first: gru_lower.fuse"),
         ("allow it with gru-lower legalize --allow-cast", "allow it with gru_lower.legalize(allow_cast=True)"),
         ("take --vocabulary minimal", 'take vocabulary="minimal"'),
-        ("choose another -o, or allow it with --overwrite", "choose another path, or allow it with overwrite"),
+        ("choose another -o, or allow it with --overwrite", "choose another path, or allow it with overwrite=True"),
+        ("give smaller shapes, as in --shape INPUT=2,7,64", 'give smaller shapes, as in shapes={"INPUT": (2, 7, 64)}'),
+        ("say it with --time NAME:AXIS", 'say it with time={"NAME": AXIS}'),
+        ("or accept a window with --chunk K --context N", "or accept a window with chunk=K, context=N"),
+        ("leave --keep-node out, to lower it", "leave keep_node out, to lower it"),
+        ("for the size, quantise all: --all", "for the size, quantise all: all=True"),
+        ("gru-lower check MODEL --fix does", "gru_lower.fix does"),
+        ("verify: gru-lower verify ORIGINAL THIS", "verify: gru_lower.verify(ORIGINAL, THIS)"),
+        ("lower it: gru-lower --target onnxruntime-cuda", 'lower it: gru_lower.lower(target="onnxruntime-cuda")'),
+        ("padded: gru-lower fuse --assume right-padded", 'padded: gru_lower.fuse(assume="right-padded")'),
+        ("measure it: `gru-lower probe --time`", "measure it: `gru-lower probe --time`"),
     ],
 )
 def test_flags_become_keywords(flags: str, words: str) -> None:
     error = gru_lower.Unsupported("no", hint=flags)
     in_library_words(error, declared_options(LoweringOptions))
     assert error.hint == words
+
+
+COMMAND_LINE = re.compile(r"--[a-z]|gru-lower (lower|fuse|legalize|check|verify|inspect|bench|stream)")
+NO_CALL = re.compile(r"gru-lower (probe|convert|targets)|probe --time|python -m |--node|--timeout|--missing")
+"""What no call takes: commands without one, other tools', and what the calls of frameworks say in both words."""
+
+
+def texts_of(source: Path) -> Iterator[str]:
+    """Yield the texts of a file that a message may be made of, names in them as X."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    inside |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
+            yield node.value
+
+
+def test_every_message_has_library_words() -> None:
+    left = (
+        "batching",
+        "cli",
+        "passes",
+        "frameworks",
+        "pytest_plugin.py",
+        "testing.py",
+        "library_words.py",
+        "int8_options.py",
+    )
+    files = [file for file in (ROOT / "gru_lower").rglob("*.py") if not set(left) & set(file.relative_to(ROOT).parts)]
+    files += (ROOT / "passes").rglob("*.py")
+    said = [text for file in files for text in texts_of(file) if re.search(r"(^|\s|\()--[a-z]", text)]
+    assert len(said) > 100
+    for text in said:
+        if NO_CALL.search(text) or len(text) > 300:
+            continue
+        error = gru_lower.Unsupported("no", hint=text)
+        in_library_words(error, declared_options(LoweringOptions))
+        assert error.hint
+        assert not COMMAND_LINE.search(error.hint), text
+
+
+def test_what_a_report_says_has_library_words() -> None:
+    reports = [
+        gru_lower.check(DIGITS, target="portable"),
+        gru_lower.inspect(ROOT / "fixtures" / "g2p_encoder.onnx"),
+        gru_lower.inspect(gru_lower.lower(DIGITS, form="scan").model),
+        gru_lower.lower(ROOT / "fixtures" / "g2p_encoder.onnx", form="unroll", verify=False).report,
+        gru_lower.legalize(DIGITS, target="quantizers", verify=False).report,
+    ]
+    said = json.dumps([report.to_dict() for report in reports])
+    assert not COMMAND_LINE.search(said)
+    assert 'fix_dims={\\"batch\\": N}' in json.dumps(reports[0].to_dict())
+    assert "gru_lower.fuse makes a GRU of it" in json.dumps(reports[2].to_dict())
+    printed = subprocess.run(
+        [sys.executable, "-m", "gru_lower", "check", DIGITS, "--target", "portable"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "--fix-dim batch=N" in printed.stdout
+
+
+def test_a_result_that_cannot_be_saved_has_library_words(tmp_path: Path) -> None:
+    result = gru_lower.lower(DIGITS, verify=False)
+    result.save(tmp_path / "a.onnx")
+    with pytest.raises(gru_lower.Unsupported) as refused:
+        result.save(tmp_path / "a.onnx")
+    assert refused.value.hint == "choose another path, or allow it with overwrite=True"
 
 
 def test_the_command_still_says_flags() -> None:

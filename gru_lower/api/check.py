@@ -56,7 +56,7 @@ def known_findings(options: CheckingOptions) -> Baseline | None:
     """
     if options.baseline is None:
         if options.write_baseline:
-            hint = "name it with --baseline FILE, or baseline="
+            hint = "name it with --baseline FILE"
             raise Unsupported("the baseline to write is not named", code="GL008", hint=hint)
         return None
     return read_baseline(Path(options.baseline), may_be_new=options.write_baseline)

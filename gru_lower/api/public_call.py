@@ -8,7 +8,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, ForwardRef, ParamSpec, TypeVar, cast
 
 from gru_lower.api.declared_options import declared_options
-from gru_lower.api.library_words import in_library_words
+from gru_lower.api.library_words import in_library_words, report_in_library_words
 from gru_lower.api.read_texts import read_texts
 from gru_lower.api.refuse_values import refuse_values
 from gru_lower.errors import GruLowerError
@@ -59,10 +59,12 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
                 refuse_values(options, given)
                 read_texts(given)
                 with asked_memory(getattr(given, "memory", None)), odd_numbers_expected(), of_one_call():
-                    return _or_refusal(function, given)
+                    found = _or_refusal(function, given)
             except GruLowerError as error:
                 in_library_words(error, options)
                 raise
+            report_in_library_words(found, options)
+            return found
 
         annotations = {option.name: option.type for option in options}
         vars(call).update(__signature__=signature, __annotations__=annotations | {"return": returned})

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from gru_lower.errors import Unsupported
 from gru_lower.graph.tensor_values import read_transposed
 from gru_lower.graph.whole_bytes import bring_back
 from gru_lower.graph.write_model import save
@@ -67,7 +68,13 @@ class Result(Generic[KindT]):
             Unsupported: The file exists and may not be replaced, or cannot be written.
 
         """
-        save(self.held, Path(path), overwrite=overwrite)
+        try:
+            save(self.held, Path(path), overwrite=overwrite)
+        except Unsupported as error:
+            error.hint = (
+                (error.hint or "").replace("--overwrite", "overwrite=True").replace("another -o", "another path")
+            )
+            raise
 
     def to_bytes(self) -> bytes:
         """Return the model's bytes: those that were read where nothing was changed.

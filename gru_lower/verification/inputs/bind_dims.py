@@ -127,7 +127,7 @@ def _as_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
     if min(dims, default=0) < 0:
         raise BadInputs(
             f"the shape given for {name!r} is {shape}: sizes are whole numbers from 0 on",
-            hint="write it like (2, 7, 64), on the command line --shape INPUT=2,7,64",
+            hint="write it like --shape INPUT=2,7,64",
         )
     return dims
 
