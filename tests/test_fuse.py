@@ -117,7 +117,7 @@ def test_single_steps_fuse_on_request_only(shared: Path) -> None:
     folder = shared / "exports" / "keras_torch__grucell_step_resetbefore"
     assert not grus(gru_lower.fuse(folder / "model.onnx", verify=False).model)
     (seen,) = gru_lower.inspect(folder / "model.onnx").sites
-    assert "one step, decomposed: gru-lower fuse --steps" in seen.message
+    assert "one step, decomposed: gru_lower.fuse(steps=True)" in seen.message
     fused = gru_lower.fuse(folder / "model.onnx", steps=True)
     assert grus(fused.model) == 1
     assert fused.report.verification.status == "equivalent"
@@ -431,7 +431,7 @@ def test_require_counts_what_was_fused() -> None:
 def test_inspect_tells_what_fusing_would_do() -> None:
     (site,) = gru_lower.inspect(unrolled(lambda cell, time, state: cell.step(time, state))).sites
     assert site.action == "seen"
-    assert "gru-lower fuse makes a GRU of it" in site.message
+    assert "gru_lower.fuse makes a GRU of it" in site.message
 
 
 @pytest.mark.parametrize("container", ["unrolled", "scan", "loop"])
