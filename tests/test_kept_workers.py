@@ -325,9 +325,7 @@ def none_left(mark: str, within: float = 15.0) -> bool:
 USE = f"""
     import os, signal, sys, threading, time
     import numpy as np, onnx
-    from gru_lower.cli.main import run
-from gru_lower.isolation.ends_soon import say_it_ends_soon
-from gru_lower.verification.worker import kept_processes, start_ahead
+    from gru_lower.verification.worker import kept_processes
     from gru_lower.verification.worker.client import Worker
 
     double, x = onnx.parser.parse_model({DOUBLE!r}), {{"x": np.ones(2, np.float32)}}
