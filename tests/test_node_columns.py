@@ -25,7 +25,7 @@ def test_columns_stand_beside_each_other_node_by_node() -> None:
     read = next(walk(model_of(*nodes))).columns
     assert (read.op_types, read.domains) == (["Clip", "Gelu", "Elu"], ["", "somebody", ""])
     assert (read.inputs, read.outputs) == ([["x", "", "x"], ["a"], ["b"]], [["a"], ["b"], ["y"]])
-    assert read.attributed == [2]
+    assert read.attributed == [read.nodes[2]]
 
 
 def test_scopes_that_reading_left_are_handed_out_once() -> None:

@@ -37,9 +37,9 @@ def check_model(
         evidence: Whether the report is to hold what a page of it shows.
 
     """
-    external_data.check(held.proto, held.base_dir, model_file=held.path)
-    checked = CheckedModel(held, None if target is None else read_profile.load(target))
     counts = count_ops(held)
+    checked = CheckedModel(held, None if target is None else read_profile.load(target))
+    external_data.check(held.proto, held.base_dir, model_file=held.path, scopes=checked.scopes)
     report = Report(
         "check", file_of(held), not_run("nothing was changed"), op_counts={"before": counts, "after": counts}
     )

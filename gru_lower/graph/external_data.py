@@ -18,7 +18,10 @@ from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.tensor_size import byte_size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from gru_lower.graph.scopes import Scope
 
 TRANSPOSED = "gru_lower.transposed"
 """The mark of a view whose bytes are those of the matrix before it is transposed."""
@@ -139,7 +142,12 @@ def resolve(location: str, base_dir: Path | None, tensor: str) -> Path:
 
 
 def check(
-    proto: onnx.ModelProto, base_dir: Path | None, *, model_file: Path | None = None, present: bool = True
+    proto: onnx.ModelProto,
+    base_dir: Path | None,
+    *,
+    model_file: Path | None = None,
+    present: bool = True,
+    scopes: Iterable[Scope] | None = None,
 ) -> None:
     """Make sure that every external tensor's bytes are there, and nowhere else, without reading them.
 
@@ -148,13 +156,14 @@ def check(
         base_dir: The folder that locations are relative to, ``None`` for a model that came without.
         model_file: The file it was read from, which may be a link.
         present: Whether the files have to be there; else only those that are there are looked at.
+        scopes: The model's scopes, where somebody has read them before.
 
     Raises:
         InvalidModel: A data file is missing, too short or outside the model's folder.
 
     """
     lengths: dict[str, int] = {}
-    for tensor in tensors(proto):
+    for tensor in tensors(proto, scopes):
         if not is_external(tensor):
             continue
         where = view(tensor)

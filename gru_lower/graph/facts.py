@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.graph import tensor_values
+from gru_lower.graph import element_types, tensor_values
 from gru_lower.graph.computed_constants import FOLDED, ComputedConstants, Place
 from gru_lower.graph.constant_nodes import constant_of
 from gru_lower.graph.local_functions import Functions, key_of, resolve
@@ -171,7 +171,13 @@ class Facts:
         found = dict.fromkeys(scope.producers, 0)
         declared = declared_types(scope.proto)
         tables = [declared]
-        if not self._believes_declared or any(name not in declared for name in scope.producers):
+        known = {name: info.type.tensor_type.elem_type for name, info in declared.items()}
+        known |= {name: tensor.data_type for name, tensor in scope.initializers.items() if name not in known}
+        alone = len(self.scopes) == 1 and self._inferred is None and self._believes_declared
+        is_propagated = alone and element_types.propagated(scope, known)
+        if is_propagated:
+            found.update((name, known[name]) for name in scope.producers)
+        elif not self._believes_declared or any(name not in declared for name in scope.producers):
             if self._inferred is None:
                 self._inferred = infer(self._model.proto, declared=self._believes_declared, scopes=self._scopes)
             believed = declared if self._believes_declared else {name: declared[name] for name in scope.inputs}
@@ -186,7 +192,8 @@ class Facts:
         read = scope.columns
         for op_type, inputs, outputs in zip(read.op_types, read.inputs, read.outputs, strict=True):
             if op_type in FOLDED and constants.issuperset(inputs):
-                found.update((name, self.elem_type(scope, name)) for name in outputs if name)
+                asked = (name for name in outputs if name and (name in declared or not is_propagated))
+                found.update((name, self.elem_type(scope, name)) for name in asked)
                 constants.update(outputs)
         return found
 

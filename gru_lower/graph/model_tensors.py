@@ -7,24 +7,36 @@ from typing import TYPE_CHECKING, Any
 
 import onnx
 
+from gru_lower.graph.node_columns import NUMBERS_AND_TEXTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from gru_lower.graph.scopes import Scope
 
-def tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Yield every tensor of a model: initializers, sparse ones, attributes, in every graph and function."""
-    yield from _graph_tensors(proto.graph)
+
+def tensors(proto: onnx.ModelProto, scopes: Iterable[Scope] | None = None) -> Iterator[onnx.TensorProto]:
+    """Yield every tensor of a model: initializers, sparse ones, attributes, in every graph and function.
+
+    Args:
+        proto: The model.
+        scopes: Its scopes, where somebody has read them before.
+
+    """
+    if scopes is None:
+        yield from _graph_tensors(proto.graph)
+        for function in proto.functions:
+            yield from _node_tensors(function.node)
+    for scope in scopes or ():
+        if isinstance(scope.proto, onnx.GraphProto):
+            yield from scope.proto.initializer
+            yield from _sparse_tensors(scope.proto.sparse_initializer)
+        yield from scope.columns.tensors
     for function in proto.functions:
-        yield from _node_tensors(function.node)
         yield from _attribute_tensors(function.attribute_proto)
     for training in proto.training_info:
         yield from _graph_tensors(training.initialization)
         yield from _graph_tensors(training.algorithm)
-
-
-WITHOUT_TENSORS = frozenset(
-    getattr(onnx.AttributeProto, name) for name in ("FLOAT", "INT", "STRING", "FLOATS", "INTS", "STRINGS")
-)
 
 
 def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
@@ -42,7 +54,7 @@ def _node_tensors(nodes: Any) -> Iterator[onnx.TensorProto]:  # noqa: ANN401 - p
 
 def _attribute_tensors(attributes: Iterable[onnx.AttributeProto]) -> Iterator[onnx.TensorProto]:
     for attribute in attributes:
-        if attribute.type in WITHOUT_TENSORS:
+        if attribute.type in NUMBERS_AND_TEXTS:
             continue
         if attribute.HasField("t"):
             yield attribute.t

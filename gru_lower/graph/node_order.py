@@ -42,7 +42,7 @@ def has_order(scope: Scope) -> bool:
         for name in names:
             if producers.get(name, -1) >= index:
                 return False
-    held = ((index, body) for index in read.attributed for _, body in subgraphs(read.nodes[index]))
+    held = ((index, body) for index in read.holders for _, body in subgraphs(read.nodes[index]))
     return all(producers.get(name, -1) < index for index, body in held for name in captures(body))
 
 

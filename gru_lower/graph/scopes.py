@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto
 
-from gru_lower.graph.node_columns import NodeColumns, read_columns
+from gru_lower.graph.node_columns import HOLD_NO_GRAPH, NodeColumns, read_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -130,7 +130,7 @@ class Scope:
         read = self.__dict__.get("columns")
         count.update(chain.from_iterable(read.inputs if read else (node.input for node in self.nodes)))
         del count[""]
-        for node in [read.nodes[index] for index in read.attributed] if read else self.nodes:
+        for node in [read.nodes[index] for index in read.holders] if read else self.nodes:
             if node.attribute:
                 for _, body in subgraphs(node):
                     count.update(captures(body))
@@ -193,18 +193,10 @@ def count_nodes(model: onnx.ModelProto, op_type: str) -> int:
     return sum(node.op_type == op_type and node.domain in ONNX_DOMAINS for scope in walk(model) for node in scope.nodes)
 
 
-PLAIN = frozenset(AttributeProto.AttributeType.values()) - {
-    AttributeProto.UNDEFINED,
-    AttributeProto.GRAPH,
-    AttributeProto.GRAPHS,
-}
-"""Attribute types that hold no graph; files of IR version 1 leave the type out."""
-
-
 def subgraphs(node: NodeProto) -> Iterator[tuple[str, GraphProto]]:
     """Yield ``(attribute name, body)`` for every graph a node holds."""
     for attribute in node.attribute:
-        if attribute.type in PLAIN:
+        if attribute.type in HOLD_NO_GRAPH:
             continue
         if attribute.type == AttributeProto.GRAPH or attribute.HasField("g"):
             yield attribute.name, attribute.g
@@ -259,8 +251,10 @@ def walk(model: onnx.ModelProto) -> Iterator[Scope]:
 def _descend(scope: Scope, taken: set[str]) -> Iterator[Scope]:
     yield scope
     read = scope.__dict__.get("columns")
-    nodes = enumerate(scope.nodes) if read is None else ((index, read.nodes[index]) for index in read.attributed)
-    holders = [(index, node) for index, node in nodes if node.attribute and _holds_graph(node)]
+    if read is None:
+        holders = [(index, node) for index, node in enumerate(scope.nodes) if node.attribute and _holds_graph(node)]
+    else:
+        holders = [(index, read.nodes[index]) for index in read.holders]
     names = Counter(node.name for _, node in holders)
     for index, node in holders:
         numbered = f"{node.op_type.lower()}#{index}"
@@ -277,6 +271,6 @@ def _descend(scope: Scope, taken: set[str]) -> Iterator[Scope]:
 
 def _holds_graph(node: NodeProto) -> bool:
     for attribute in node.attribute:
-        if attribute.type not in PLAIN and (attribute.HasField("g") or attribute.graphs):
+        if attribute.type not in HOLD_NO_GRAPH and (attribute.HasField("g") or attribute.graphs):
             return True
     return False

@@ -97,14 +97,14 @@ def _unused_groups(checked: CheckedModel) -> Iterator[UnusedNodes]:
 def _unused_indices(scope: Scope) -> list[int]:
     used = set(scope.outputs).union(*scope.annotations.values())
     dead, read = [], scope.columns
-    attributed = set(read.attributed)
+    holders = set(read.holders)
     for index in reversed(range(len(read.nodes))):
         if used.isdisjoint(read.outputs[index]):
             dead.append(index)
         elif read.op_types[index] not in SHAPES or read.domains[index] not in ONNX_DOMAINS:
             used.update(read.inputs[index])
             used.discard("")
-            if index in attributed:
+            if index in holders:
                 used.update(node_uses(read.nodes[index]))
     return dead[::-1]
 

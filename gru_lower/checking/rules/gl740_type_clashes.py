@@ -6,14 +6,13 @@ or Scan carries keeps its type. The types of GRU nodes have codes of their own (
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import onnx
-from onnx import TensorProto
 
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import diagnostic
+from gru_lower.graph.element_types import formal_at, in_words, spelled, types_of
 from gru_lower.graph.scopes import ONNX_DOMAINS, subgraphs
 
 if TYPE_CHECKING:
@@ -45,9 +44,9 @@ def clashes(checked: CheckedModel) -> Iterator[Diagnostic]:
             if op_type in CARRYING:
                 said = _carried(checked, scope, read.nodes[index], bodies)
             else:
-                given = [types[name] for name in read.inputs[index]], [types[name] for name in read.outputs[index]]
-                named = _named_type(read.nodes[index]) if op_type == "Cast" else 0
-                like = op_type, *map(tuple, given), named
+                given = tuple(map(types.__getitem__, read.inputs[index]))
+                made = tuple(map(types.__getitem__, read.outputs[index]))
+                like = op_type, given, made, read.attributes.get(index) if op_type == "Cast" else None
                 said = None if like in sound else _clash(types, scope.opset, read.nodes[index])
                 if said is None:
                     sound.add(like)
@@ -74,28 +73,26 @@ def _named_type(node: NodeProto) -> int:
 
 
 def _clash(types: Mapping[str, int], opset: int, node: NodeProto) -> str | None:
-    kinds = _types_of(node.op_type, opset)
+    kinds = types_of(node.op_type, opset)
     if kinds is None:
         return None
     inputs, outputs, allowed = kinds
     known: dict[str, tuple[str, int]] = {}
     for names, formals in ((node.input, inputs), (node.output, outputs)):
         for place, name in enumerate(names):
-            formal = formals[min(place, len(formals) - 1)] if formals else ("", False)
+            formal = formal_at(formals, place)
             kind = 0 if formal[1] else types[name]
             if not kind:
                 continue
-            if formal[0] in allowed and _spelled(kind) not in allowed[formal[0]]:
-                return f"{name!r} is {_in_words(kind)}, which it does not take"
+            if formal[0] in allowed and spelled(kind) not in allowed[formal[0]]:
+                return f"{name!r} is {in_words(kind)}, which it does not take"
             first = known.setdefault(formal[0], (name, kind))
             if first[1] != kind and formal[0] in allowed:
-                return (
-                    f"{first[0]!r} is {_in_words(first[1])} and {name!r} {_in_words(kind)}, which have to be one type"
-                )
+                return f"{first[0]!r} is {in_words(first[1])} and {name!r} {in_words(kind)}, which have to be one type"
     to = _named_type(node)
     made = types[node.output[0]] if to else 0
     if made != to and made:
-        return f"it makes {_in_words(to)}, and {node.output[0]!r} is declared as {_in_words(made)}"
+        return f"it makes {in_words(to)}, and {node.output[0]!r} is declared as {in_words(made)}"
     return None
 
 
@@ -113,39 +110,13 @@ def _carried(checked: CheckedModel, scope: Scope, node: NodeProto, bodies: dict[
         where = ((scope, given), (body, inner[place]), (body, results[place]))
         found = {name: kind for each, name in where if (kind := checked.facts.elem_type(each, name))}
         if len(set(found.values())) > 1:
-            listed = ", ".join(f"{name!r} is {_in_words(kind)}" for name, kind in found.items())
+            listed = ", ".join(f"{name!r} is {in_words(kind)}" for name, kind in found.items())
             return f"a state changes its type: {listed}"
     return None
 
 
 def _states_of_scan(node: NodeProto) -> int:
     return len(node.input) - next((each.i for each in node.attribute if each.name == "num_scan_inputs"), 0)
-
-
-Formal = tuple[str, bool]
-"""The name of a parameter's type, and whether each of its values may be of another."""
-
-
-@cache
-def _types_of(op_type: str, opset: int) -> tuple[list[Formal], list[Formal], dict[str, set[str]]] | None:
-    """Return an operator's inputs, its outputs, and the types that each type's name stands for."""
-    try:
-        schema = onnx.defs.get_schema(op_type, opset, "")
-    except onnx.defs.SchemaError:
-        return None
-    inputs, outputs = (
-        [(each.type_str, not each.is_homogeneous) for each in formals] for formals in (schema.inputs, schema.outputs)
-    )
-    return inputs, outputs, {each.type_param_str: set(each.allowed_type_strs) for each in schema.type_constraints}
-
-
-def _spelled(kind: int) -> str:
-    return f"tensor({_in_words(kind)})"
-
-
-def _in_words(kind: int) -> str:
-    known = kind in TensorProto.DataType.values()
-    return str(TensorProto.DataType.Name(kind)).lower() if known else f"number {kind}"
 
 
 RULES = (Rule(("GL740",), clashes),)

@@ -30,7 +30,7 @@ def check_names(scope: Scope) -> None:
     texts = chain(read.op_types, read.domains, names, chain.from_iterable(read.inputs + read.outputs))
     if {*map(type, texts), str} != {str}:
         raise not_text(next(text for node in read.nodes for text in _names_in_node(node) if type(text) is not str))
-    for text in _names(scope.proto, [read.nodes[index] for index in read.attributed]):
+    for text in _names(scope.proto, read.attributed):
         if type(text) is not str:
             raise not_text(text)
 

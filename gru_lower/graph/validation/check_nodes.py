@@ -13,7 +13,6 @@ from gru_lower.graph.validation.operator_rules import ENDLESS, rule_of
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
 
-    from gru_lower.graph.node_columns import NodeColumns
     from gru_lower.graph.scopes import Scope
     from gru_lower.graph.validation.operator_rules import OperatorRule
 
@@ -40,30 +39,13 @@ def check_nodes(scope: Scope) -> None:
     """
     read = scope.columns
     rules = {key: _rule_of(scope, *key) for key in set(zip(read.op_types, read.domains, strict=True))}
-    for index in unlike(read):
+    for index in read.unlike:
         rule = rules[read.op_types[index], read.domains[index]]
         wrong = None if rule is None else what_is_wrong(read.nodes[index], rule)
         if wrong is None and scope.function is None:
             wrong = _wrong_reference(read.nodes[index])
         if wrong is not None:
             raise broken_rule(wrong, scope.site(index))
-
-
-def unlike(read: NodeColumns) -> list[int]:
-    """Return the indices of nodes of which the rules of operators may say something that they do not of one before.
-
-    Without attributes, and with a name for each input, nodes of one operator differ in their numbers of inputs and
-    outputs alone.
-    """
-    attributed, seen, found = set(read.attributed), set[tuple[str, str, int, int]](), []
-    for index, (inputs, outputs) in enumerate(zip(read.inputs, read.outputs, strict=True)):
-        if index not in attributed and "" not in inputs:
-            key = (read.op_types[index], read.domains[index], len(inputs), len(outputs))
-            if key in seen:
-                continue
-            seen.add(key)
-        found.append(index)
-    return found
 
 
 def _rule_of(scope: Scope, op_type: str, domain: str) -> OperatorRule | None:

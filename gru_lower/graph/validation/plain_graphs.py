@@ -14,7 +14,7 @@ from gru_lower.errors import FOREIGN_FAILURES
 from gru_lower.graph.external_data import is_external
 from gru_lower.graph.local_functions import Functions, key_of
 from gru_lower.graph.scopes import is_onnx, walk
-from gru_lower.graph.validation.check_nodes import unlike, what_is_wrong
+from gru_lower.graph.validation.check_nodes import what_is_wrong
 from gru_lower.graph.validation.operator_rules import rule_of
 
 if TYPE_CHECKING:
@@ -172,7 +172,9 @@ def _is_plain_scope(scope: Scope, functions: set[Key]) -> bool:
         if not _have_plain_types(graph.input) or not _have_plain_types(graph.output):
             return False
     read = scope.columns
-    for index in range(len(read.nodes)) if functions else unlike(read):
+    if not all(map(_is_plain_constant, read.tensors)):
+        return False
+    for index in range(len(read.nodes)) if functions else read.unlike:
         node = read.nodes[index]
         if key_of(node) in functions:
             continue
@@ -203,9 +205,6 @@ def _has_plain_attributes(node: NodeProto, rule: OperatorRule) -> bool:
         elif attribute.type == AttributeProto.INTS:
             numbers = attribute.ints
             if len(numbers) > SMALL or not all(_is_plain_number(node, attribute.name, each) for each in numbers):
-                return False
-        elif attribute.type == AttributeProto.TENSOR:
-            if not _is_plain_constant(attribute.t):
                 return False
         elif attribute.name == "equation":
             if not _is_plain_equation(attribute.s, len(node.input)):

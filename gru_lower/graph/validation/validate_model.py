@@ -53,7 +53,7 @@ def validate_model(model: onnx.ModelProto) -> list[Scope]:
         check_definitions(scope)
         check_nodes(scope)
         scopes.append(scope)
-    check_tensors(tensors(model))
+    check_tensors(tensors(model, scopes))
     _check_functions(model)
     return scopes
 
