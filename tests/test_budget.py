@@ -109,6 +109,25 @@ def test_sizes_of_results_are_known_before() -> None:
     assert result_elements(helper.make_node("Pad", ["a", "b"], ["c"]), [a, int64(1, 0, 0, 0)]) >= 4
     assert result_elements(helper.make_node("Range", ["a", "b", "c"], ["d"]), [*map(np.array, (0, 10, 3))]) == 4
     assert result_elements(helper.make_node("Concat", ["a", "b"], ["c"]), [np.zeros(3), np.zeros(4)]) == 7
+    assert result_elements(helper.make_node("TopK", ["a", "k"], ["v", "i"]), [a.T, int64(2)]) == 2
+    assert result_elements(helper.make_node("Conv", ["a", "b"], ["c"], pads=[1, 1]), [np.zeros((1, 2, 3)), a]) >= 9
+
+
+LENGTHS = {
+    "TopK": {"k": 2**31 - 1},
+    "Split": {"num_outputs": 2**31 - 1},
+    "Upsample": {"scales": [2.0**20, 2.0**20]},
+    "MaxPool": {"kernel_shape": [1], "pads": [2**30, 2**30]},
+    "HannWindow": {},
+    "RandomNormal": {"shape": [2**20, 2**20]},
+}
+
+
+@pytest.mark.parametrize("op_type", LENGTHS)
+def test_lengths_that_attributes_give_count(op_type: str) -> None:
+    node = helper.make_node(op_type, ["a"], ["b"], **LENGTHS[op_type])
+    given = np.array(2**31) if op_type == "HannWindow" else np.ones((2, 2))
+    assert result_elements(node, [given]) >= 2**31 - 1
 
 
 def declared(hidden: int, batch: int = 2, steps: int = 12) -> ModelProto:

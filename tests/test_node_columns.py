@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from onnx import ModelProto, NodeProto, TensorProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 import gru_lower
 from gru_lower.graph.model import hold
@@ -46,3 +47,28 @@ def test_the_second_of_two_nodes_alike_is_held_to_the_rules_where_an_input_has_n
     with pytest.raises(gru_lower.InvalidModel) as caught:
         gru_lower.check(model_of(*nodes))
     assert caught.value.code == "GL015"
+
+
+def test_nodes_are_alike_but_for_names_and_the_values_of_tensors() -> None:
+    def constant(name: str, *values: float, kind: int = TensorProto.FLOAT) -> NodeProto:
+        return helper.make_node("Constant", [], [name], value=helper.make_tensor(name, kind, [len(values)], values))
+
+    nodes = [constant("a", 1.0), constant("b", 2.0), constant("c", 1, kind=TensorProto.INT64)]
+    nodes += [helper.make_node("Elu", [name], [f"e{name}"], alpha=alpha) for name, alpha in (("a", 1.0), ("b", 0.5))]
+    read = next(walk(model_of(*nodes))).columns
+    assert read.unlike == [0, 2, 3, 4]
+
+
+def test_whole_numbers_in_attributes_are_read_each() -> None:
+    def sizes(*values: int) -> NodeProto:
+        value = numpy_helper.from_array(np.array(values))
+        return helper.make_node("Constant", [], [f"s{values}"], value=value)
+
+    read = next(walk(model_of(sizes(1, 2), sizes(1, 2), sizes(-1, 2)))).columns
+    assert [numpy_helper.to_array(tensor).tolist() for tensor in read.tensors] == [[1, 2], [-1, 2]]
+
+
+def test_a_node_of_two_bodies_is_one_that_holds_graphs() -> None:
+    body = helper.make_graph([helper.make_node("Relu", ["x"], ["r"])], "b", [], [])
+    node = helper.make_node("If", ["x"], ["y"], then_branch=body, else_branch=body)
+    assert next(walk(model_of(node))).columns.holders == [0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gru_lower.checking.all_rules import RULES
 from gru_lower.checking.checked_model import CheckedModel
 from gru_lower.diagnostics import DOUBT
+from gru_lower.garbage_collection import without_garbage_collection
 from gru_lower.graph import budget, external_data
 from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.targets import read_profile
@@ -50,8 +51,9 @@ def check_model(
         report.sites.append(site)
     ruled = {code for rule in RULES for code in rule.codes}
     report.diagnostics += [note for note in held.notes if note.code not in ruled]
-    for rule in RULES:
-        report.diagnostics += [each for each in found(rule, checked, wanted) if each not in report.diagnostics]
+    with without_garbage_collection():
+        for rule in RULES:
+            report.diagnostics += [each for each in found(rule, checked, wanted) if each not in report.diagnostics]
     report.diagnostics += [each for each in budget.notes() if wanted is None or each.code in wanted]
     if evidence:
         from gru_lower.rewriting.collect_evidence import collect_evidence

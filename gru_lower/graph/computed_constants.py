@@ -7,6 +7,7 @@ when it is first asked for, by onnx's reference implementation, and only where a
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -76,6 +77,7 @@ class ComputedConstants:
         self._stored, self._read = stored, read
         self._open: set[tuple[str, int]] = set()
         self._tensors: dict[tuple[str, str], TensorProto | None] = {}
+        self._foldable: dict[str, set[str]] = {}
 
     def tensor(self, home: Scope, name: str) -> TensorProto | None:
         """Return what a node computes, ``None`` where that is not known beforehand.
@@ -86,7 +88,9 @@ class ComputedConstants:
 
         """
         key = (home.path, name)
-        if key not in self._tensors:
+        if home.path not in self._foldable:
+            self._foldable[home.path] = _foldable(home)
+        if key not in self._tensors and name in self._foldable[home.path]:
             for scope, index in self._nodes_behind(home, home.producers[name]):
                 self._evaluate(scope, scope.nodes[index])
         return self._tensors.get(key)
@@ -170,6 +174,17 @@ def compute(node: NodeProto, inputs: Sequence[Array | None], opsets: dict[str, i
     # onnx's reference implementation has no older version of some operators
     opset = max(opsets.get("", 0), OLDEST_RUN.get(node.op_type, 0))
     return run_node(node, inputs, {**opsets, "": opset})
+
+
+def _foldable(scope: Scope) -> set[str]:
+    """Return the values of a scope that may be computed from constants alone, and from what the scopes around hold."""
+    read = scope.columns
+    found = {"", *scope.initializers, *chain.from_iterable(read.inputs)}
+    found.difference_update(scope.inputs if scope.parent is None else (), scope.producers)
+    for op_type, inputs, outputs in zip(read.op_types, read.inputs, read.outputs, strict=True):
+        if op_type in FOLDED and found.issuperset(inputs):
+            found.update(outputs)
+    return found
 
 
 def _can_be_folded(node: NodeProto) -> bool:

@@ -15,7 +15,7 @@ from gru_lower.graph.constant_nodes import NUMBERS
 from gru_lower.graph.scopes import ONNX_DOMAINS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from onnx import NodeProto
 
@@ -56,7 +56,10 @@ def in_words(kind: int) -> str:
     return str(TensorProto.DataType.Name(kind)).lower() if known else f"number {kind}"
 
 
-def propagated(scope: Scope, known: dict[str, int]) -> bool:
+_Made = dict["Hashable", "tuple[int, ...] | None"]
+
+
+def propagate(scope: Scope, known: dict[str, int]) -> list[int] | None:
     """Find out the types of all values of a graph from those that are known.
 
     Args:
@@ -65,32 +68,36 @@ def propagated(scope: Scope, known: dict[str, int]) -> bool:
             of its other values are added.
 
     Returns:
-        Whether it could be done for every value; else ONNX's inference has to be asked, which knows bodies and more.
+        The indices of nodes that differ from each one before in their operators or types. ``None`` where some type
+        could not be found; then ONNX's inference has to be asked, which knows bodies and more.
 
     """
-    read, made = scope.columns, dict[tuple[object, ...], tuple[int, ...] | None]()
+    read, made = scope.columns, _Made()
     known[""] = 0
+    type_of = known.__getitem__
     if read.holders or not set(read.domains) <= {*ONNX_DOMAINS}:
-        return False
+        return None
+    unlike = []
     for index, (op_type, inputs, outputs) in enumerate(zip(read.op_types, read.inputs, read.outputs, strict=True)):
         try:
-            key: tuple[object, ...] = op_type, len(outputs), *map(known.__getitem__, inputs)
+            key: Hashable = (op_type, len(outputs), *map(type_of, inputs))
         except KeyError:
-            return False
+            return None
         if op_type in OF_ATTRIBUTES:
-            key = *key, read.attributes.get(index)
-        if op_type == "Constant" and (kind := _type_of(read.nodes[index])):
-            found: tuple[int, ...] | None = (kind,)
-        elif key in made:
-            found = made[key]
-        else:
-            found = made[key] = _made(read.nodes[index], scope.opset, [known[name] for name in inputs])
+            key = key, read.attributes.get(index)
+        found = made.get(key)
         if found is None:
-            return False
+            found = made[key] = _made(read.nodes[index], scope.opset, [known[name] for name in inputs])
+            unlike.append(index)
+        if found is None:
+            return None
         for name, kind in zip(outputs, found, strict=True):
-            if name and not known.get(name):
+            if name not in known:
                 known[name] = kind
-    return True
+            elif name and known[name] != kind:  # as the graph declares it
+                unlike.append(index)
+                known[name] = known[name] or kind
+    return unlike
 
 
 def _made(node: NodeProto, opset: int, given: Sequence[int]) -> tuple[int, ...] | None:

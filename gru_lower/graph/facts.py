@@ -21,6 +21,8 @@ from gru_lower.graph.shape_inference import infer
 from gru_lower.graph.tensor_types import declared_types, dims_of, is_static
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from onnx import NodeProto, TensorProto, ValueInfoProto
 
     from gru_lower.graph.model import Model
@@ -166,36 +168,44 @@ class Facts:
                 return info.type.tensor_type.elem_type
         return 0
 
-    def elem_types(self, scope: Scope) -> dict[str, int]:
-        """Return what :meth:`elem_type` says of every value that a main graph defines, found out for all at once."""
+    def elem_types(self, scope: Scope) -> tuple[dict[str, int], Sequence[int]]:
+        """Return what :meth:`elem_type` says of every value that a main graph defines, found out for all at once.
+
+        Returns:
+            Element types by name, and the indices of its nodes, without those that are like one before in their
+            operators and types.
+
+        """
+        read, declared = scope.columns, self._declared_in(scope)
+        constants = {
+            name: tensor.data_type
+            for name, tensor in scope.initializers.items()
+            if name not in scope.inputs or scope.ir_version < FREE_INITIALIZERS_IR_VERSION
+        }
+        given = dict(constants) | {name: info.type.tensor_type.elem_type for name, info in declared.items()}
+        if self._believes_declared and len(self.scopes) == 1:
+            known = given | constants
+            unlike = element_types.propagate(scope, known)
+            if unlike is not None:
+                made = (name for name in declared if name in scope.producers)
+                always = {name: self.constant(scope, name) for name in made}
+                known |= {name: tensor.data_type for name, tensor in always.items() if tensor is not None}
+                return known, unlike
         found = dict.fromkeys(scope.producers, 0)
-        declared = declared_types(scope.proto)
-        tables = [declared]
-        known = {name: info.type.tensor_type.elem_type for name, info in declared.items()}
-        known |= {name: tensor.data_type for name, tensor in scope.initializers.items() if name not in known}
-        alone = len(self.scopes) == 1 and self._inferred is None and self._believes_declared
-        is_propagated = alone and element_types.propagated(scope, known)
-        if is_propagated:
-            found.update((name, known[name]) for name in scope.producers)
-        elif not self._believes_declared or any(name not in declared for name in scope.producers):
+        if not self._believes_declared or any(name not in declared for name in scope.producers):
             if self._inferred is None:
                 self._inferred = infer(self._model.proto, declared=self._believes_declared, scopes=self._scopes)
-            believed = declared if self._believes_declared else {name: declared[name] for name in scope.inputs}
-            tables = [self._inferred.get(scope.path, {}), believed]
-        for table in tables:
-            found.update((name, kind) for name, info in table.items() if (kind := info.type.tensor_type.elem_type))
-        constants = {""}
-        for name, tensor in scope.initializers.items():
-            if name not in scope.inputs or scope.ir_version < FREE_INITIALIZERS_IR_VERSION:
-                found[name] = tensor.data_type
-                constants.add(name)
-        read = scope.columns
+            inferred = self._inferred.get(scope.path, {})
+            found.update((name, kind) for name, info in inferred.items() if (kind := info.type.tensor_type.elem_type))
+        believed = declared if self._believes_declared else scope.inputs
+        found.update((name, given[name]) for name in believed if given[name])
+        found |= constants
+        fixed = {"", *constants}
         for op_type, inputs, outputs in zip(read.op_types, read.inputs, read.outputs, strict=True):
-            if op_type in FOLDED and constants.issuperset(inputs):
-                asked = (name for name in outputs if name and (name in declared or not is_propagated))
-                found.update((name, self.elem_type(scope, name)) for name in asked)
-                constants.update(outputs)
-        return found
+            if op_type in FOLDED and fixed.issuperset(inputs):
+                found.update((name, self.elem_type(scope, name)) for name in outputs if name)
+                fixed.update(outputs)
+        return found, range(len(read.nodes))
 
     def _shape(self, scope: Scope, name: str) -> Dims | None:
         tensor = self.constant(scope, name)
@@ -211,6 +221,11 @@ class Facts:
                 break
         return best
 
+    def _declared_in(self, scope: Scope) -> dict[str, ValueInfoProto]:
+        if scope.path not in self._declared:
+            self._declared[scope.path] = declared_types(scope.proto)
+        return self._declared[scope.path]
+
     def static_type(self, scope: Scope, name: str) -> ValueInfoProto | None:
         """Return a value's inferred type if its element type and every dim are known."""
         return next((info for info in reversed(self._declared_and_inferred(scope, name)) if is_static(info)), None)
@@ -219,9 +234,7 @@ class Facts:
         home = scope.find(name)
         if home is None:
             return []
-        declared = self._declared.get(home.path)
-        if declared is None:
-            declared = self._declared[home.path] = declared_types(home.proto)
+        declared = self._declared_in(home)
         believed = self._believes_declared or (home.path == MAIN and name in home.inputs)
         info = declared.get(name) if believed else None
         if info is not None and is_static(info):

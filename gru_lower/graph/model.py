@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError, EncodeError
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import InvalidModel
+from gru_lower.garbage_collection import without_garbage_collection
 from gru_lower.graph import bounded_read, external_data, file_kinds, tensor_values
 from gru_lower.graph.node_order import has_order, sort_scopes
 from gru_lower.graph.parts import Part, count_operators, fields_of, merge
@@ -253,8 +254,10 @@ def hold(proto: onnx.ModelProto, raw: bytes | None = None, path: Path | None = N
         InvalidModel: It breaks ONNX's rules, or nodes use one another in a circle.
 
     """
-    scopes = list(walk(proto)) if checked else validate_model(proto)
-    if all(map(has_order, scopes)):
+    with without_garbage_collection():
+        scopes = list(walk(proto)) if checked else validate_model(proto)
+        in_order = all(map(has_order, scopes))
+    if in_order:
         return Model(proto, raw, path, read=scopes)
     if raw is None:
         with suppress(EncodeError, ValueError):  # beyond 2 GiB: then what comes back is in order

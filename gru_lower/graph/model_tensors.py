@@ -20,7 +20,8 @@ def tensors(proto: onnx.ModelProto, scopes: Iterable[Scope] | None = None) -> It
 
     Args:
         proto: The model.
-        scopes: Its scopes, where somebody has read them before.
+        scopes: Its scopes, where somebody has read them before; then small tensors in attributes that differ in their
+            fractions alone are there once.
 
     """
     if scopes is None:

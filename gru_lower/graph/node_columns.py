@@ -11,14 +11,14 @@ from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from onnx import AttributeProto
+from onnx import AttributeProto, TensorProto
 
 from gru_lower.garbage_collection import without_garbage_collection
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from onnx import NodeProto, TensorProto
+    from onnx import NodeProto
 
 NUMBERS_AND_TEXTS = frozenset(
     getattr(AttributeProto, name) for name in ("FLOAT", "INT", "STRING", "FLOATS", "INTS", "STRINGS")
@@ -30,7 +30,8 @@ HOLD_NO_GRAPH = frozenset(AttributeProto.AttributeType.values()) - {
 }
 """Attribute types that hold no graph; files of IR version 1 leave the type out."""
 COMPARED = 256
-"""Attributes of more bytes are taken for unlike any others."""
+"""Attributes and tensors of more bytes are taken for unlike any others."""
+WHOLE_NUMBERS = (TensorProto.INT32, TensorProto.INT64)
 
 
 @dataclass
@@ -44,9 +45,10 @@ class NodeColumns:
         inputs: The names of their inputs.
         outputs: The names of their outputs.
         attributes: By the index of a node that has any, what its attributes are: equal where two nodes have the same
-            ones, of the same values, but for those of tensors.
+            ones, of the same values, but for shapes and values of tensors.
         holders: The indices of nodes that hold graphs.
-        tensors: The tensors that attributes hold, those in such graphs aside.
+        tensors: The tensors that attributes hold, those in such graphs aside; of small ones of one type and shape that
+            differ in their fractions alone the first.
 
     """
 
@@ -75,10 +77,10 @@ class NodeColumns:
     @cached_property
     def attributed(self) -> list[NodeProto]:
         """A node for each set of attributes that there is."""
-        return [self.nodes[index] for index in dict(map(reversed, self.attributes.items())).values()]
+        return [self.nodes[index] for index in {kind: index for index, kind in self.attributes.items()}.values()]
 
 
-def _read_attributes(read: NodeColumns, index: int, attributes: Any) -> None:  # noqa: ANN401 - protobuf's repeated container
+def _read_attributes(read: NodeColumns, seen: set[Hashable], index: int, attributes: Any) -> None:  # noqa: ANN401 - protobuf's repeated container
     kinds: list[Hashable] = []
     for attribute in attributes:
         kind = attribute.type
@@ -86,8 +88,16 @@ def _read_attributes(read: NodeColumns, index: int, attributes: Any) -> None:  #
             kinds.append(attribute.SerializeToString() if attribute.ByteSize() <= COMPARED else index)
             continue
         if kind == AttributeProto.TENSOR and attribute.HasField("t") and not attribute.ref_attr_name:
-            read.tensors.append(attribute.t)
-            kinds.append((attribute.name, kind))
+            tensor = attribute.t
+            of = tensor.data_type
+            kinds.append((attribute.name, kind, of))
+            if tensor.ByteSize() <= COMPARED and tensor.data_location != TensorProto.EXTERNAL:
+                alike = of, tuple(tensor.dims), tensor.raw_data if of in WHOLE_NUMBERS else len(tensor.raw_data)
+                if alike in seen:
+                    continue
+                if tensor.HasField("raw_data"):
+                    seen.add(alike)
+            read.tensors.append(tensor)
             continue
         kinds.append(index)
         read.tensors += _tensors(attribute)
@@ -115,8 +125,9 @@ def read_columns(nodes: Any) -> NodeColumns:  # noqa: ANN401 - a list, or protob
             [node.input[:] for node in held],
             [node.output[:] for node in held],
         )
+        seen: set[Hashable] = set()
         for index, node in enumerate(held):
             attributes = node.attribute
             if attributes:
-                _read_attributes(read, index, attributes)
+                _read_attributes(read, seen, index, attributes)
     return read

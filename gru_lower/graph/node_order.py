@@ -38,10 +38,11 @@ class Disorder(NamedTuple):
 def has_order(scope: Scope) -> bool:
     """Whether every node of a scope stands behind what it uses."""
     read, producers = scope.columns, scope.producers
-    for index, names in enumerate(read.inputs):
-        for name in names:
-            if producers.get(name, -1) >= index:
-                return False
+    later = set(producers)
+    for inputs, outputs in zip(read.inputs, read.outputs, strict=True):
+        if not later.isdisjoint(inputs):
+            return False
+        later.difference_update(outputs)
     held = ((index, body) for index in read.holders for _, body in subgraphs(read.nodes[index]))
     return all(producers.get(name, -1) < index for index, body in held for name in captures(body))
 

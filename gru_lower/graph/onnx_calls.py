@@ -46,7 +46,9 @@ class OnnxRefusalError(Exception):
 _answers: OrderedDict[bytes, bytes] = OrderedDict()
 
 
-def call(name: Name, model: onnx.ModelProto, number: int = 0, *, plain: bool = False) -> onnx.ModelProto:
+def call(
+    name: Name, model: onnx.ModelProto, number: int = 0, *, plain: bool = False, slices: bool = True
+) -> onnx.ModelProto:
     """Return what one of onnx's functions makes of a model.
 
     Args:
@@ -54,6 +56,7 @@ def call(name: Name, model: onnx.ModelProto, number: int = 0, *, plain: bool = F
         model: The model; large constants should have been taken out where the function does not need them.
         number: The opset to convert to; of the inliner whether to convert functions.
         plain: Whether the model is known to be plain; otherwise that is found out.
+        slices: Whether it may hold a Slice.
 
     Raises:
         OnnxRefusalError: With onnx's own words, or with what became of the process.
@@ -61,7 +64,8 @@ def call(name: Name, model: onnx.ModelProto, number: int = 0, *, plain: bool = F
     """
     if plain or is_plain(model):
         try:
-            if name == "inline" or keeps_dims_positive(model, lambda graph: FUNCTIONS["infer"](graph, 0)):
+            safe = name == "inline" or not slices
+            if safe or keeps_dims_positive(model, lambda graph: FUNCTIONS["infer"](graph, 0)):
                 return FUNCTIONS[name](model, number)
         except REFUSALS as error:
             raise OnnxRefusalError(str(error)) from error

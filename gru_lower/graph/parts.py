@@ -157,7 +157,13 @@ def count_operators(scopes: Iterable[Scope], parts: Sequence[Part | None]) -> Co
     """Count nodes by operator over every scope of a model, those of other domains with their domain."""
     found: Counter[tuple[str, str]] = Counter()
     for scope in scopes:
-        found.update(map(attrgetter("domain", "op_type"), scope.nodes))
+        read = scope.__dict__.get("columns")
+        pairs = (
+            map(attrgetter("domain", "op_type"), scope.nodes)
+            if read is None
+            else zip(read.domains, read.op_types, strict=True)
+        )
+        found.update(pairs)
     counts: Counter[str] = Counter()
     for (domain, op_type), count in found.items():
         counts[op_type if domain in ONNX_DOMAINS else f"{domain}::{op_type}"] += count

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 
+MOST_LENGTHS = 64
+"""How many whole numbers of an input may be lengths."""
+
+
 def result_elements(node: NodeProto, inputs: Sequence[Array | None]) -> int:
     """Return how many elements a node puts out at most, for inputs that are known.
 
@@ -72,9 +76,33 @@ def _pad(node: NodeProto, given: Sequence[Array]) -> int:
     return math.prod(length + sum(added) for length in given[0].shape)
 
 
-def _resize(_node: NodeProto, given: Sequence[Array]) -> int:
+def _resize(node: NodeProto, given: Sequence[Array]) -> int:
     scales = [abs(float(each)) for value in given[1:] for each in value.reshape(-1).tolist()]
+    scales += [abs(each) for attribute in node.attribute if attribute.name == "scales" for each in attribute.floats]
     return math.ceil(given[0].size * math.prod(max(each, 1.0) for each in scales))
+
+
+def _top_k(node: NodeProto, given: Sequence[Array]) -> int:
+    numbers = {attribute.name: attribute.i for attribute in node.attribute}
+    k = int(given[1].reshape(-1)[0]) if len(given) > 1 else numbers.get("k", 0)
+    return int(given[0].size // max(given[0].shape[numbers.get("axis", -1)], 1) * max(k, 1))
+
+
+def _split(node: NodeProto, given: Sequence[Array]) -> int:
+    parts = next((attribute.i for attribute in node.attribute if attribute.name == "num_outputs"), 0)
+    return max(given[0].size, parts)
+
+
+def _windows(node: NodeProto, given: Sequence[Array]) -> int:
+    filters = given[1].shape[0] if len(given) > 1 else 1
+    return _pad(node, given[:1]) * filters
+
+
+def _of_given_lengths(node: NodeProto, given: Sequence[Array]) -> int:
+    """Return a bound for operators of which any whole number may be a length."""
+    numbers = [each for attribute in node.attribute for each in (attribute.i, *attribute.ints)]
+    numbers += [int(each) for value in given if value.dtype.kind in "iu" for each in value.reshape(-1)[:MOST_LENGTHS]]
+    return max(sum(value.size for value in given), 1) * math.prod(max(abs(each), 1) for each in numbers)
 
 
 def _one_hot(_node: NodeProto, given: Sequence[Array]) -> int:
@@ -107,6 +135,12 @@ _BY_OPERATOR: dict[str, Callable[[NodeProto, Sequence[Array]], int]] = {
     "Resize": _resize,
     "Upsample": _resize,
     "OneHot": _one_hot,
+    "TopK": _top_k,
+    "Split": _split,
+    **dict.fromkeys(("AveragePool", "Conv", "ConvInteger", "LpPool", "MaxPool", "QLinearConv"), _windows),
+    **dict.fromkeys(("AffineGrid", "CenterCropPad", "Col2Im", "ConvTranspose", "DFT", "MaxUnpool"), _of_given_lengths),
+    **dict.fromkeys(("BlackmanWindow", "HammingWindow", "HannWindow", "MelWeightMatrix"), _of_given_lengths),
+    **dict.fromkeys(("Multinomial", "RandomNormal", "RandomUniform", "RoiAlign", "STFT"), _of_given_lengths),
     "MatMul": _matmul,
     "Gemm": _product,
     "Einsum": _product,

@@ -16,7 +16,7 @@ from gru_lower.graph.element_types import formal_at, in_words, spelled, types_of
 from gru_lower.graph.scopes import ONNX_DOMAINS, subgraphs
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
     from onnx import NodeProto
 
@@ -35,30 +35,47 @@ def clashes(checked: CheckedModel) -> Iterator[Diagnostic]:
     for scope in checked.scopes:
         if scope.function is not None or not 0 < scope.opset <= onnx.defs.onnx_opset_version():
             continue
-        types = _Types(checked.facts, scope)
-        sound: set[Hashable] = set()
-        read = scope.columns
-        for index, op_type in enumerate(read.op_types):
-            if read.domains[index] not in ONNX_DOMAINS or op_type in OWN_CODES:
-                continue
-            if op_type in CARRYING:
-                said = _carried(checked, scope, read.nodes[index], bodies)
-            else:
-                given = tuple(map(types.__getitem__, read.inputs[index]))
-                made = tuple(map(types.__getitem__, read.outputs[index]))
-                like = op_type, given, made, read.attributes.get(index) if op_type == "Cast" else None
-                said = None if like in sound else _clash(types, scope.opset, read.nodes[index])
-                if said is None:
-                    sound.add(like)
-            if said is not None:
-                yield diagnostic("GL740", f"{op_type}: {said}", scope=scope.path, node=scope.site(index))
+        types, unlike = _types(checked.facts, scope)
+        found = list(_clashes_of(checked, scope, types, unlike, bodies))
+        everywhere = range(len(scope.columns.nodes))
+        if found and len(unlike) < len(everywhere):
+            found = list(_clashes_of(checked, scope, types, everywhere, bodies))
+        yield from found
+
+
+def _clashes_of(
+    checked: CheckedModel, scope: Scope, types: _Types, indices: Iterable[int], bodies: dict[int, Scope]
+) -> Iterator[Diagnostic]:
+    sound: set[Hashable] = set()
+    read = scope.columns
+    for index in indices:
+        op_type = read.op_types[index]
+        if read.domains[index] not in ONNX_DOMAINS or op_type in OWN_CODES:
+            continue
+        if op_type in CARRYING:
+            said = _carried(checked, scope, read.nodes[index], bodies)
+        else:
+            given = tuple(map(types.__getitem__, read.inputs[index]))
+            made = tuple(map(types.__getitem__, read.outputs[index]))
+            like = op_type, given, made, read.attributes.get(index) if op_type == "Cast" else None
+            said = None if like in sound else _clash(types, scope.opset, read.nodes[index])
+            if said is None:
+                sound.add(like)
+        if said is not None:
+            yield diagnostic("GL740", f"{op_type}: {said}", scope=scope.path, node=scope.site(index))
+
+
+def _types(facts: Facts, scope: Scope) -> tuple[_Types, Sequence[int]]:
+    """Return the types of a scope's values, and the indices of nodes that have to be looked at."""
+    found, unlike = facts.elem_types(scope) if scope.parent is None else ({}, range(len(scope.columns.nodes)))
+    return _Types(found, facts, scope), unlike
 
 
 class _Types(dict[str, int]):
     """The element types of values that a scope sees, 0 where unknown."""
 
-    def __init__(self, facts: Facts, scope: Scope) -> None:
-        super().__init__(facts.elem_types(scope) if scope.parent is None else {})
+    def __init__(self, found: dict[str, int], facts: Facts, scope: Scope) -> None:
+        super().__init__(found)
         self[""] = 0
         self._facts, self._scope = facts, scope
 

@@ -39,12 +39,11 @@ def check_tensors(tensors: Iterable[TensorProto]) -> None:
     """
     sound: set[tuple[int, tuple[int, ...], int]] = set()
     for tensor in tensors:
-        key = None
         if tensor.ByteSize() <= SMALL and tensor.HasField("raw_data") and not is_external(tensor):
-            key = tensor.data_type, tuple(tensor.dims), len(tensor.raw_data)
-            if key in sound:
+            like = tensor.data_type, tuple(tensor.dims), len(tensor.raw_data)
+            if like in sound:
                 continue
-            sound.add(key)  # what is not ends this
+            sound.add(like)  # what is not ends this
         if tensor.data_type not in KNOWN:
             continue  # whoever reads it is told
         if any(dim < 0 for dim in tensor.dims):
