@@ -113,7 +113,7 @@ def test_sizes_of_results_are_known_before() -> None:
     assert result_elements(helper.make_node("Conv", ["a", "b"], ["c"], pads=[1, 1]), [np.zeros((1, 2, 3)), a]) >= 9
 
 
-LENGTHS = {
+LENGTHS: dict[str, dict[str, Any]] = {
     "TopK": {"k": 2**31 - 1},
     "Split": {"num_outputs": 2**31 - 1},
     "Upsample": {"scales": [2.0**20, 2.0**20]},

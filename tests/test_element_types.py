@@ -57,7 +57,7 @@ SAID: dict[str, tuple[list[NodeProto], int]] = {
 @pytest.mark.parametrize("what", SAID)
 def test_what_attributes_and_operators_say(what: str) -> None:
     nodes, kind = SAID[what]
-    known = {"x": FLOAT}
+    known: dict[str, int] = {"x": FLOAT}
     assert propagate(next(walk(model_of(*nodes))), known) is not None
     assert known["y"] == kind
 

@@ -102,7 +102,7 @@ def _of_given_lengths(node: NodeProto, given: Sequence[Array]) -> int:
     """Return a bound for operators of which any whole number may be a length."""
     numbers = [each for attribute in node.attribute for each in (attribute.i, *attribute.ints)]
     numbers += [int(each) for value in given if value.dtype.kind in "iu" for each in value.reshape(-1)[:MOST_LENGTHS]]
-    return max(sum(value.size for value in given), 1) * math.prod(max(abs(each), 1) for each in numbers)
+    return int(max(sum(value.size for value in given), 1) * math.prod(max(abs(each), 1) for each in numbers))
 
 
 def _one_hot(_node: NodeProto, given: Sequence[Array]) -> int:
