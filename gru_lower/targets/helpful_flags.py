@@ -9,7 +9,7 @@ from gru_lower.targets.judge_gru import judge
 from gru_lower.targets.option_axes import DTYPES, band, with_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from gru_lower.targets.profile import Profile
 
@@ -37,10 +37,12 @@ def helpful_flags(options: frozenset[str], profile: Profile, fix_dims: str, leng
 
     """
     levers = list(_levers(options, profile, fix_dims, lengths))
+    may_be_one_step = "dynamic_time" in options or "one_step" in options
+    forms = [form for form in profile.forms if form != "step" or may_be_one_step]
     for count in range(1, len(levers) + 1):
         for chosen in combinations(levers, count):
             changed = with_options(options, *(option for lever in chosen for option in lever.options))
-            if _serves(changed, profile):
+            if _serves(changed, profile, forms):
                 return _in_words(chosen)
     return NOTHING_ELSE
 
@@ -63,11 +65,11 @@ def _levers(options: frozenset[str], profile: Profile, fix_dims: str, lengths: s
         yield _Lever((wanted,), words=cast if profile.casts_from(given) else export)
 
 
-def _serves(options: frozenset[str], profile: Profile) -> bool:
+def _serves(options: frozenset[str], profile: Profile, forms: Sequence[str]) -> bool:
     if "lens" in options and (options & OLD or "Where" in profile.unwritten(profile.best_opset)):
         return judge(profile, "gru", options).verdict == "right"
-    forms = any(judge(profile, form, options).verdict in ("right", "unknown") for form in profile.forms)
-    return forms or judge(profile, "gru", options).verdict == "right"
+    written = any(judge(profile, form, options).verdict in ("right", "unknown") for form in forms)
+    return written or judge(profile, "gru", options).verdict == "right"
 
 
 def _in_words(levers: tuple[_Lever, ...]) -> str:
