@@ -15,7 +15,7 @@ import gru_lower
 from gru_lower.targets import read_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 H, I = 3, 2
@@ -58,7 +58,7 @@ def named_oddly() -> onnx.ModelProto:
 
 DOUBLED = """s = Squeeze (Yh, zero) Z = Loop <body = step (int64 i, bool go, float[N, 3] a) => (bool on, float[N, 3] t)
     { t = Add (a, a) u = ReduceSum <keepdims = 0> (t) on = Less (u, ten) }> (trips, , s)"""
-MODELS = {
+MODELS: dict[str, Callable[[], onnx.ModelProto]] = {
     "open dims, a new opset": lambda: a_model("float[T, N, 2] X", opset=21),
     "lengths handed in": lambda: a_model("float[T, N, 2] X, int32[N] lens", further=", lens"),
     "lengths computed": lambda: a_model(
