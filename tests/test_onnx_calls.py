@@ -16,6 +16,7 @@ from gru_lower.cli import parse_values
 from gru_lower.cli.main import run
 from gru_lower.graph import budget, onnx_calls, onnx_functions
 from gru_lower.graph.facts import Facts
+from gru_lower.graph.infer_node import infer_node
 from gru_lower.graph.model import Model
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.validation import negative_dims
@@ -307,6 +308,20 @@ def test_a_negative_size_in_front_of_a_slice_is_no_matter_for_this_process(op_ty
     model.graph.node.append(helper.make_node("Slice", ["w", "n1", "n80", "n2"], ["cut"]))  # which is another's
     onnx_calls.call("infer", model)
     assert started == ["infer"]
+
+
+@pytest.mark.parametrize(("end", "length"), [(1 << 40, 5), (-(1 << 40), 0), (3, 2)])
+def test_a_slice_that_ends_beyond_any_axis_is_inferred_here(end: int, length: int, started: list[str]) -> None:
+    node = helper.make_node("Slice", ["x", "first", "end"], ["y"])
+    constants = {
+        name: numpy_helper.from_array(np.array([number], np.int64), name)
+        for name, number in (("first", 1), ("end", end))
+    }
+    types = {"x": helper.make_tensor_type_proto(TensorProto.FLOAT, [6])}
+    types |= {name: helper.make_tensor_type_proto(TensorProto.INT64, [1]) for name in constants}
+    found = infer_node(node, types, constants, {"": 17}, 8)
+    assert [dim.dim_value for dim in found["y"].tensor_type.shape.dim] == [length]
+    assert not started
 
 
 def test_calls_that_do_not_come_back_share_their_time(monkeypatch: pytest.MonkeyPatch) -> None:

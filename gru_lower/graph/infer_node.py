@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import onnx
-from onnx import checker, defs, helper, shape_inference
+from onnx import TensorProto, checker, defs, helper, numpy_helper, shape_inference
 
 from gru_lower.graph import onnx_calls
-from gru_lower.graph.validation.plain_graphs import is_plain
+from gru_lower.graph.external_data import is_external
+from gru_lower.graph.validation.plain_graphs import LARGEST, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onnx import ModelProto, NodeProto, TensorProto, TypeProto
+    from onnx import ModelProto, NodeProto, TypeProto
 
 REFUSALS = (
     *(RuntimeError, ValueError, TypeError, KeyError),
@@ -49,6 +50,8 @@ def infer_node(
         DoesNotFitError: The node is wrong, or is not read in the time that there is.
 
     """
+    if node.op_type == "Slice":
+        constants = {name: _within(tensor) if name in node.input[1:3] else tensor for name, tensor in constants.items()}
     model = _model_of(node, types, constants, opsets, ir_version)
     try:
         if is_plain(model):
@@ -61,6 +64,15 @@ def infer_node(
     except (*REFUSALS, onnx_calls.OnnxRefusalError) as error:
         raise DoesNotFitError(f"{node.op_type}: {error}") from error
     return _positive({value.name: value.type for value in inferred.graph.output})
+
+
+def _within(places: TensorProto) -> TensorProto:
+    """Return where a Slice begins or ends without numbers beyond any axis, of which plain graphs have few."""
+    if places.data_type != TensorProto.INT64 or is_external(places):
+        return places
+    numbers = numpy_helper.to_array(places)
+    cut = numbers.clip(-LARGEST - 1, LARGEST)
+    return places if (cut == numbers).all() else numpy_helper.from_array(cut, places.name)
 
 
 def _positive(found: dict[str, TypeProto]) -> dict[str, TypeProto]:

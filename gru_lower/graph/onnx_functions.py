@@ -53,6 +53,7 @@ REFUSALS = (
 
 def main(name: str, number: int, memory: int) -> None:
     """Answer one call."""
+    from gru_lower.garbage_collection import end_without_collection
     from gru_lower.isolation.memory_limit import limit_memory
 
     raw = sys.stdin.buffer.read()
@@ -63,6 +64,7 @@ def main(name: str, number: int, memory: int) -> None:
         reply = b"E" + (str(error) or type(error).__name__).encode()
     sys.stdout.buffer.write(reply)
     sys.stdout.buffer.flush()
+    end_without_collection()
 
 
 if __name__ == "__main__":
