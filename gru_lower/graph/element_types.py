@@ -95,7 +95,8 @@ def propagate(scope: Scope, known: dict[str, int]) -> list[int] | None:
             if name not in known:
                 known[name] = kind
             elif name and known[name] != kind:  # as the graph declares it
-                unlike.append(index)
+                if unlike[-1:] != [index]:
+                    unlike.append(index)
                 known[name] = known[name] or kind
     return unlike
 

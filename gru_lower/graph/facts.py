@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 FREE_INITIALIZERS_IR_VERSION = 4
 RECENT = 1 << 16
 """Of so many values it is remembered what they were found to be: rules and passes ask for one GRU's again and again."""
+HAND_ON = ("Constant", "Identity")
+"""Operators whose outputs are constants as they are stored."""
 MAIN = "main"
 """The path of the main graph."""
 
@@ -121,6 +123,9 @@ class Facts:
         return place._replace(tensor=self._computed.tensor(place.home, place.name))
 
     def _stored(self, scope: Scope, name: str) -> Place:
+        made = scope.producers.get(name)
+        if made is not None and name not in scope.initializers and scope.nodes[made].op_type not in HAND_ON:
+            return Place(None, scope, name)
         home = scope.find(name) if name else None
         seen: set[tuple[str, str]] = set()
         while home is not None and (home.path, name) not in seen:
@@ -131,8 +136,8 @@ class Facts:
                 return Place(tensor if free else None, home, name)
             node = home.nodes[home.producers[name]] if name in home.producers else None
             if node is None or not is_onnx(node, "Identity"):
-                made = constant_of(node) if node is not None and is_onnx(node, "Constant") else None
-                return Place(made, home, name)
+                tensor = constant_of(node) if node is not None and is_onnx(node, "Constant") else None
+                return Place(tensor, home, name)
             name = next(iter(node.input), "")
             home = home.find(name) if name else None
         return Place(None, None, name)

@@ -13,12 +13,10 @@ import numpy as np
 from onnx import helper
 
 from gru_lower.graph.facts import FREE_INITIALIZERS_IR_VERSION
-from gru_lower.graph.scopes import is_onnx
+from gru_lower.graph.scopes import ONNX_DOMAINS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
-
-    from onnx import NodeProto
 
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
@@ -81,13 +79,14 @@ class SizedNodes:
         for name, tensor in scope.initializers.items():
             if name not in fed:
                 self.shapes[name], self.types[name] = tuple(tensor.dims), tensor.data_type
-        for node in scope.nodes:
-            if is_onnx(node, "Constant") and node.output:
+        for _, node in scope.of_operators("Constant"):
+            if node.output:
                 self._keep(node.output[0], facts.array(scope, node.output[0]))
+        read = scope.columns
         self.nodes = [
-            self._read(scope, facts, index, node)
-            for index, node in enumerate(scope.nodes)
-            if is_onnx(node) and node.op_type != "Constant"
+            self._read(scope, facts, index)
+            for index, op_type in enumerate(read.op_types)
+            if op_type != "Constant" and read.domains[index] in ONNX_DOMAINS
         ]
 
     def _keep(self, name: str, value: Array | None) -> None:
@@ -105,17 +104,18 @@ class SizedNodes:
             self._small[name] = facts.array(scope, name) if small else None
         return self._small[name]
 
-    def _read(self, scope: Scope, facts: Facts, index: int, node: NodeProto) -> SizedNode:
-        op_type, inputs, makes = node.op_type, list(node.input), tuple(filter(None, node.output))
+    def _read(self, scope: Scope, facts: Facts, index: int) -> SizedNode:
+        read = scope.columns
+        op_type, inputs, makes = read.op_types[index], read.inputs[index], tuple(filter(None, read.outputs[index]))
         constants = [self.small(scope, facts, name) if name else None for name in inputs]
         reads = tuple(name for name, value in zip(inputs, constants, strict=True) if name and value is None)
         if op_type == "Shape" or not reads:
             return SizedNode(index, None, reads, makes)
         like = (
             op_type,
-            tuple(each.SerializeToString() for each in node.attribute),
+            read.attributes.get(index),
             tuple(_identity(op_type, name, value) for name, value in zip(inputs, constants, strict=True)),
-            tuple(map(bool, node.output)),
+            tuple(map(bool, read.outputs[index])),
         )
         return SizedNode(index, self._kinds.setdefault(like, len(self._kinds)), reads, makes)
 

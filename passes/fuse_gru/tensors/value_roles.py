@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_lower.graph.scopes import is_onnx
+from gru_lower.graph.scopes import ONNX_DOMAINS
 
 if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
@@ -16,6 +16,7 @@ VIEWS = {"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Expand", "
 PRODUCTS = {"MatMul", "Gemm", "Einsum", "FusedGemm", "FusedMatMul"}
 SCALING = {"Mul", "Div", "Add", "Sub", "Neg"}
 ELEMENTWISE = {"Mul", "Sub", "Add", "Sum", "Where"}
+LOOKED_AT = VIEWS | PRODUCTS | SCALING | ELEMENTWISE | {"Concat"}
 
 
 class Roles(NamedTuple):
@@ -61,26 +62,28 @@ def find_roles(scope: Scope, facts: Facts) -> Roles:
     def kind(name: str) -> str:
         return root[name] if name in root else outer(name)
 
-    for node in scope.nodes:
-        if not (is_onnx(node) or node.domain == MICROSOFT):
+    read = scope.columns
+    for op_type, domain, inputs, outputs in zip(read.op_types, read.domains, read.inputs, read.outputs, strict=True):
+        if op_type not in LOOKED_AT or not (domain in ONNX_DOMAINS or domain == MICROSOFT):
             continue
-        given = [kind(name) for name in node.input if name]
-        if node.op_type in VIEWS and given and given[0]:
-            root[node.output[0]] = given[0]
-        elif node.op_type == "Concat" and any(given):
-            root[node.output[0]] = next(filter(None, given))
-        elif node.op_type in PRODUCTS:
+        names = [name for name in inputs if name]
+        given = [kind(name) for name in names]
+        if op_type in VIEWS and given and given[0]:
+            root[outputs[0]] = given[0]
+        elif op_type == "Concat" and any(given):
+            root[outputs[0]] = next(filter(None, given))
+        elif op_type in PRODUCTS:
             multiplied.update(filter(None, given[:2]))
-            wholes += [scaled[name] for name in node.input[:2] if name in scaled]
-        elif node.op_type in ELEMENTWISE and given and all(name in fixed for name in given):
-            root[node.output[0]] = node.output[0]
-            fixed.add(node.output[0])
-        elif node.op_type in ELEMENTWISE and not all(name in fixed for name in given):
+            wholes += [scaled[name] for name in inputs[:2] if name in scaled]
+        elif op_type in ELEMENTWISE and given and all(name in fixed for name in given):
+            root[outputs[0]] = outputs[0]
+            fixed.add(outputs[0])
+        elif op_type in ELEMENTWISE and not all(name in fixed for name in given):
             by_element.update(filter(None, given))
-        data = [name for name, of in zip(filter(None, node.input), given, strict=True) if of not in fixed]
-        if len(data) == 1 and (node.op_type in SCALING or (node.op_type in VIEWS and data[0] in scaled)):
+        data = [name for name, of in zip(names, given, strict=True) if of not in fixed]
+        if len(data) == 1 and (op_type in SCALING or (op_type in VIEWS and data[0] in scaled)):
             before, by = scaled.get(data[0], (data[0], set()))
-            scaled[node.output[0]] = before, by | set(given) & fixed
+            scaled[outputs[0]] = before, by | set(given) & fixed
     found = multiplied & by_element
     whole = frozenset(name for name, by in wholes if by.isdisjoint(found))
     return Roles(frozenset(found & fixed), frozenset(found - fixed), whole)
