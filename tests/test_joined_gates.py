@@ -61,6 +61,18 @@ def test_x_and_the_state_are_one_product(linear_before_reset: int, products: int
     hold(case, lowered)
 
 
+@pytest.mark.parametrize("gates", ["apart", "joined"])
+@pytest.mark.parametrize("vocabulary", ["gemm", "matmul"])
+def test_a_step_from_zeros_has_no_reset_gate(gates: str, vocabulary: str) -> None:
+    """It would scale a state that is zeros: a third of the product, which few runtimes leave out by themselves."""
+    case = replace(_case(linear_before_reset=0), initial_h=None)
+    how = f"vocabulary={vocabulary},state_rank=3,gates={gates},projection=whole"
+    lowered, _ = lower(case.model(), f"lower-gru{{form=step,{how}}}")
+    (weights,) = [tensor for tensor in lowered.graph.initializer if len(tensor.dims) == 2]
+    assert sorted(weights.dims) == [16, 64]
+    hold(case, lowered)
+
+
 def test_several_steps_have_projections_of_their_own() -> None:
     """Where X and the state cannot be joined, with-state is what whole is."""
     case = _case(linear_before_reset=0, length=3)

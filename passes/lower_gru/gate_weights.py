@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gru_lower.emission.template import Binding
-    from gru_lower.passes.lower_gru.variant import GateProducts, InputProducts
+    from gru_lower.passes.lower_gru.variant import Variant
 
 LARGE = 1 << 20
 """Bytes of an external matrix from which on it is not read to be transposed."""
@@ -62,8 +62,7 @@ def joined_tensors(
     spec: GruSpec,
     constants: dict[str, TensorProto],
     base_dir: Path | None,
-    gates: GateProducts,
-    projection: InputProducts,
+    v: Variant,
 ) -> dict[str, Binding]:
     """Cut constant weights for gates that are computed together.
 
@@ -71,35 +70,33 @@ def joined_tensors(
         spec: The site.
         constants: W, R and, if there is one, B.
         base_dir: Where external data lies; only biases are read.
-        gates: As in :class:`gru_lower.passes.lower_gru.variant.Variant`.
-        projection: The same.
+        v: How many products they are, and whether the reset gate is among them.
 
     Returns:
         Tensors by local name. Of a projection that is one product ``W`` [3H, I] and ``b`` [3H], else ``Wzr`` [2H, I]
         and ``bzr``, or ``Wz`` and ``Wr``, and ``Wh`` and ``bh``; ``R`` [3H, H] and ``Rb`` [3H] of gates that are one
         product, else ``Rzr`` [2H, H], or ``Rz`` and ``Rr``, ``Rh`` and ``Rbh``. Of products of X and state joined
-        ``WRzr`` [2H, I + H] and, with linear_before_reset = 0, ``WRh`` in their place.
+        ``WRzr`` [2H, I + H] and, with linear_before_reset = 0, ``WRh`` in their place. Without a reset gate ``W`` is
+        [2H, I], ``b`` [2H], and there is no R.
 
     """
-    h, single = spec.hidden_size, gate_tensors(spec, constants, base_dir)
-    apart = GATES if gates == "apart" else ("zr", "h")
-    whole = gates == "whole" and spec.linear_before_reset
+    h, single, every = spec.hidden_size, gate_tensors(spec, constants, base_dir), "".join(v.parts)
+    whole = v.gates == "whole" and spec.linear_before_reset
+    inputs = ("",) if v.projection == "whole" else v.parts
     result: dict[str, TensorProto] = {}
-    for key, parts in (("W", ("",) if projection == "whole" else apart), ("R", ("",) if whole else apart)):
+    for key, parts in (("W", inputs), ("R", () if not v.resets else ("",) if whole else v.parts)):
         matrices = tensor_values.cut(constants[key], spec.num_directions, (len(GATES) * h, constants[key].dims[2]))
         for direction, matrix in zip(spec.directions, matrices, strict=True):
             for part in parts:
-                start = h * GATES.index((part or GATES)[0])
-                rows = tensor_values.take_rows(matrix, start, start + h * (len(part) or len(GATES)))
-                result[f"{prefix_of(direction)}{key}{part}"] = rows
-    with_x = () if projection != "with-state" else ("zr",) if spec.linear_before_reset else ("zr", "h")
+                result[f"{prefix_of(direction)}{key}{part}"] = _rows(matrix, h, part or every, base_dir)
+    with_x = () if v.projection != "with-state" else ("zr",) if spec.linear_before_reset else ("zr", "h")
     for p, part in product(map(prefix_of, spec.directions), with_x):
         pieces = [tensor_values.to_array(result.pop(f"{p}{key}{part}"), base_dir) for key in "WR"]
         result[f"{p}WR{part}"] = numpy_helper.from_array(np.concatenate(pieces, axis=1))
     for p in map(prefix_of, spec.directions) if "B" in constants else ():
         each = {gate: tensor_values.to_array(single[f"{p}b{gate}"], base_dir) for gate in GATES}
-        for part in ("",) if projection == "whole" else apart:
-            joined = np.concatenate([each[gate] for gate in part or GATES])
+        for part in inputs:
+            joined = np.concatenate([each[gate] for gate in part or every])
             result[f"{p}b{part}"] = numpy_helper.from_array(joined)
         if whole:
             last = tensor_values.to_array(single[f"{p}Rbh"], base_dir)
@@ -107,6 +104,15 @@ def joined_tensors(
         if spec.linear_before_reset:
             result[f"{p}Rbh"] = single[f"{p}Rbh"]
     return dict(result)
+
+
+def _rows(matrix: TensorProto, h: int, gates: str, base_dir: Path | None) -> TensorProto:
+    """Return the rows of some gates: where they lie together, the range of bytes."""
+    start = h * GATES.index(gates[0])
+    if gates in "".join(GATES):
+        return tensor_values.take_rows(matrix, start, start + h * len(gates))
+    pieces = [tensor_values.to_array(_rows(matrix, h, gate, base_dir), base_dir) for gate in gates]
+    return numpy_helper.from_array(np.concatenate(pieces))
 
 
 def transposed(gates: dict[str, Binding], base_dir: Path | None, *, read: bool) -> dict[str, Binding]:

@@ -66,6 +66,7 @@ class Variant:
             reset gate, ``"whole"`` one for all three where linear_before_reset lets it.
         projection: Whether the gates' projections are products of their own, ``"apart"``, one product, ``"whole"``, or
             of a single step with an initial state one with the recurrent products, ``"with-state"``.
+        resets: Whether the reset gate is computed.
         plain: Whether a Scan's body outputs the state and, for Y, a copy of it, which every runtime with a Scan takes.
 
     """
@@ -99,15 +100,18 @@ class Variant:
     gathers: bool = False
     gates: GateProducts = "apart"
     projection: InputProducts = "apart"
+    resets: bool = True
 
     @property
     def joins_gates(self) -> bool:
         """Whether the update and the reset gate are computed together, as one value [B, 2H]."""
-        return self.products.joins_gates or self.gates != "apart"
+        return self.products.joins_gates or (self.gates != "apart" and self.resets)
 
     @property
     def parts(self) -> tuple[str, ...]:
         """What a projection consists of: a value for each gate, or one for the gates that are computed together."""
+        if not self.resets:
+            return ("z", "h")
         return ("zr", "h") if self.joins_gates else GATES
 
     @property
@@ -176,6 +180,17 @@ class Variant:
         """
         bare = "B" not in self.has and "initial_h" in self.has and self.seq_length == 1
         return bare and self.vocabulary.name != "gemm"
+
+    @property
+    def needs_reset(self) -> bool:
+        """Whether an unrolled GRU needs the reset gate: a single step from zeros has nothing that it would scale.
+
+        Spelled without options it is computed all the same: that is what has always been written.
+        """
+        spelled = (self.gates, self.projection) != ("apart", "apart")
+        from_zeros = self.seq_length == 1 and "initial_h" not in self.has and not self.mask
+        scales = self.linear_before_reset and "B" in self.has
+        return scales or self.products.joins_gates or not (spelled and from_zeros)
 
     @property
     def may_join_x(self) -> bool:

@@ -129,6 +129,7 @@ def write_replacement(
     }
     if quantised:
         v = replace(v, quantised=frozenset(quantised), gates="apart", projection="apart")
+    v = replace(v, resets=form not in ("unroll", "step") or v.needs_reset)
     cut_whole = {key: tensor for key, tensor in weights.items() if key not in quantised}
     bindings = _cut_weights(spec, v, weights if products.joins_gates else cut_whole, model)
     turns = not v.vocabulary.has("Gemm") and not products.joins_gates
@@ -176,8 +177,8 @@ def _cut_weights(spec: GruSpec, v: Variant, weights: dict[str, TensorProto], mod
     """Return constant weights as the tensors that the variant's templates name."""
     if v.products.joins_gates:
         return dict(integer_tensors(spec, weights, model.base_dir, v.products))
-    if v.joins_gates or v.projection == "whole":
-        return joined_tensors(spec, weights, model.base_dir, v.gates, v.projection)
+    if (v.gates, v.projection) != ("apart", "apart"):
+        return joined_tensors(spec, weights, model.base_dir, v)
     return dict(gate_tensors(spec, weights, model.base_dir))
 
 

@@ -95,6 +95,9 @@ def project_steps(
 
 def projection_of(v: Variant, parts: Sequence[Value]) -> Projection[Any]:
     """Return the projection of one step, by gates, of its :attr:`Variant.parts`."""
+    if not v.resets:
+        update, candidate = parts
+        return Projection(update, update, candidate)
     if not v.joins_gates:
         return Projection(*parts)
     both, candidate = parts
