@@ -256,6 +256,22 @@ def test_a_notebook_shows_the_core(call: Callable[..., Said]) -> None:
     assert call("check", "m.onnx")[0] == 0
 
 
+def test_a_notebook_shows_what_was_timed_and_what_came_of_many_models(call: Callable[..., Said]) -> None:
+    Path("broken.onnx").write_bytes(b"no model")
+    timed = gru_lower.bench("m.onnx", seconds=0.05)._repr_html_()
+    whole, broken = list(gru_lower.batch(["m.onnx", "broken.onnx"], do="inspect", cluster="none"))
+    for html, words in (
+        (timed, ("m.onnx", " ms", "times A")),
+        (whole._repr_html_(), ("m.onnx",)),
+        (broken._repr_html_(), ("GL003",)),
+    ):
+        page = read_page(html)
+        assert not page.broken
+        assert "table" in page.tags
+        assert [word for word in words if word not in page.text] == [], page.text
+    assert call("check", "m.onnx")[0] == 0
+
+
 def test_many_models_have_an_index_and_a_page_each(call: Callable[..., Said]) -> None:
     Path("zoo").mkdir()
     for name in ("a", "b <i>&amp;<i>"):

@@ -97,6 +97,16 @@ class Outcome(PlainData):
         different = self.report["verification"]["status"] == "different"
         return list(dict.fromkeys(found + ["different"] * different))
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of it: what came of the model, or the core of its report."""
+        from gru_lower.report.html.notebook import notebook_html, table_html
+
+        if self.report is not None and self.error is None:
+            return notebook_html(self.report)
+        reason = "" if self.error is None else str(self.error["message"])
+        row = (self.model, self.status, ", ".join(self.codes), reason)
+        return table_html("gru-lower batch", ("model", "status", "codes", "reason"), [row])
+
     def to_dict(self) -> dict[str, Any]:
         """Return the object of ``schema/batch-1.json``."""
         return {"model": self.model, "status": self.status, **asdict(self)}

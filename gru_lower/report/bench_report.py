@@ -88,6 +88,22 @@ class BenchReport(PlainData):
             "diagnostics": [found.to_dict() for found in self.diagnostics],
         }
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of it: how long each model takes."""
+        from gru_lower.report.html.notebook import table_html
+
+        ratio = "" if self.ratio is None else f": {self.ratio.median:.3g} times A's time"
+        rows = [
+            (letter, f"A lowered: {each.passes}" if each.passes else each.file.path or "", _milliseconds(each.latency))
+            for letter, each in (("A", self.a), ("B", self.b))
+            if each is not None
+        ]
+        return table_html(f"gru-lower bench{ratio}", ("", "model", "median"), rows)
+
+
+def _milliseconds(latency: Spread) -> str:
+    return f"{latency.median * 1e3:.3g} ms"
+
 
 def report(files: Sequence[File], timed: Timed, options: BenchOptions, passes: str | None = None) -> BenchReport:
     """Return the report of what was measured.

@@ -8,6 +8,7 @@ import onnx
 import onnx_ir
 
 import gru_lower
+from gru_lower.frameworks import keras, mlx, pytorch, tensorflow
 from gru_lower.testing import assert_equivalent
 
 
@@ -45,8 +46,36 @@ def looked_at(proto: onnx.ModelProto) -> None:
         shown(outcome.model, outcome.exit_code)
 
 
+def streamed(frames: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
+    session = gru_lower.streaming.Session(gru_lower.stream("m.onnx"), threads=2)
+    shown(session.push(frames), session.flush(), session.states)
+    session.reset()
+    shown(gru_lower.streaming.describe(onnx.load("stream.onnx")))
+
+
+def computed(x: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
+    shown(gru_lower.reference.gru(x, x, x))
+    shown(gru_lower.__version__)
+
+
+def of_frameworks(layer: object) -> None:
+    weights = pytorch.to_weights("m.onnx", node="gru")
+    assert_type(pytorch.to_onnx(weights, config=pytorch.to_config("m.onnx")), onnx.ModelProto)
+    assert_type(keras.to_onnx(layer, opset=17), onnx.ModelProto)
+    assert_type(tensorflow.to_onnx(layer), onnx.ModelProto)
+    assert_type(mlx.to_onnx(layer), onnx.ModelProto)
+    shown(
+        pytorch.from_onnx("m.onnx"), keras.from_onnx("m.onnx"), tensorflow.from_onnx("m.onnx"), mlx.from_onnx("m.onnx")
+    )
+    shown(keras.to_weights("m.onnx"), tensorflow.to_config("m.onnx"), mlx.to_weights("m.onnx"))
+
+
 def failing() -> None:
     try:
         gru_lower.lower("m.onnx")
+    except (gru_lower.InvalidModel, gru_lower.Unsupported, gru_lower.Remaining, gru_lower.NotEquivalent) as error:
+        shown(error, error.code, error.hint, error.node)
+    except gru_lower.InternalError as error:
+        shown(error)
     except gru_lower.GruLowerError as error:
         shown(error, error.code, error.hint, error.node)

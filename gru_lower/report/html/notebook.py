@@ -12,11 +12,27 @@ from gru_lower.report.sections.report_text import title_of
 from gru_lower.report.sections.verdict import tone_of, verdict_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gru_lower.report.sections.blocks import Tone
 
 COLOURS: dict[Tone, str] = {"good": "#1a8a4a", "bad": "#c62832", "doubt": "#b87400", "plain": "#8a9099"}
 """The colour of the line beside a verdict, which can be seen on white and on black."""
 LINK_INSIDE = re.compile(r'<a href="#[^"]*">(.*?)</a>')
+
+
+def table_html(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a small table as HTML that stands among other cells.
+
+    Args:
+        title: What stands above it.
+        heads: The columns' heads.
+        rows: The cells of each row.
+
+    """
+    head = "".join(f"<th>{text(each)}</th>" for each in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{text(each)}</td>' for each in row)}</tr>" for row in rows)
+    return f"<div><p><strong>{text(title)}</strong></p>\n<table><tr>{head}</tr>\n{body}</table></div>"
 
 
 def notebook_html(report: dict[str, Any]) -> str:
