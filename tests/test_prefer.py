@@ -88,6 +88,11 @@ class TestLower:
         made = gru_lower.lower(model(hidden=64, inputs=64, length=1, state=True), target="opencv5").model
         assert sum(node.op_type in ("Gemm", "MatMul") for node in made.graph.node) == 2
 
+    def test_a_way_that_was_measured_for_other_sequences_is_nothing_to_compare_to(self) -> None:
+        """OpenCV does not run the node with Y alone, and its profile has no costs of the plainest step from zeros."""
+        result = gru_lower.lower(model(hidden=64, inputs=64, length=1, only_Y=True), target="opencv5")
+        assert expected(result)["chosen"] == "step"
+
     def test_other_types_have_no_costs(self) -> None:
         case = model()
         for tensor in case.graph.initializer:

@@ -138,7 +138,7 @@ def _compared_to(
     own = measured.get(Way(NODE), {})
     if own and (wish.keep or not default):
         return own, f"{profile.name}'s own GRU"
-    plain = [way for way in measured if way.form == default]
+    plain = [way for way, taken in measured.items() if way.form == default and taken]
     # The one that is spelled as without costs, or any.
     plain.sort(key=lambda way: len(way.spelling))
     return (measured[plain[0]], f"its {default}") if plain else ({}, "")
