@@ -172,7 +172,6 @@ ENGINES = {
     "nnoir": [],
     "onnx2kerastl": [],  # those of APART have an environment of their own
     "rknn": [],
-    "tpu_mlir": [],
     "tinygrad": ["tinygrad"],
     "onnx2torch": ["torch==2.13.0"],  # a plain torch brings gigabytes of CUDA
     "tvm": ["apache-tvm"],

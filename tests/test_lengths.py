@@ -194,6 +194,7 @@ def test_the_command_line_sets_inputs_from_files_and_lists(tmp_path: Path) -> No
         ({"sequence_lens": [[1]]}, "shape"),
         ({"sequence_lens": "no.npy"}, "no.npy"),
         ({"sequence_lens": [9, 9]}, "contradict"),
+        ({"sequence_lens": [9, 9]}, "lengths from 0 to T"),
         ({"sequence_lens": [1, -1]}, "less than 0"),
         ({"sequence_lens": ["a"]}, "numbers"),
     ],

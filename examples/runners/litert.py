@@ -35,7 +35,7 @@ def converted(job: Job) -> Path:
     It is what ``onnx2tf -oiqt`` writes, whose calibration takes inputs of one first axis alone.
     """
     inputs, _ = names(str(job.model))
-    _index_by_int32(job.model)
+    indices = _index_by_int32(job.model)
     with contextlib.chdir(job.folder):  # it leaves files where it stands
         onnx2tf.convert(
             input_onnx_file_path=str(job.model),
@@ -49,25 +49,27 @@ def converted(job: Job) -> Path:
     made = job.folder / "model_float32.tflite"
     if job.precision != "float":
         made = job.folder / f"model_{job.precision}.tflite"
-        made.write_bytes(_quantised(job, inputs))
+        made.write_bytes(_quantised(job, inputs, indices))
     return made
 
 
-def _index_by_int32(path: Path) -> None:
-    """Make indices that are handed in int32: a microcontroller has no GATHER by int64."""
-    model = onnx.load(path)
+def _index_by_int32(path: Path) -> set[str]:
+    """Make indices that are handed in int32, and return their names: a microcontroller has no GATHER by int64."""
+    model, indices = onnx.load(path), set()
     readers = [(node.op_type, place, name) for node in model.graph.node for place, name in enumerate(node.input)]
     for given in model.graph.input:
         read = {(op_type, place) for op_type, place, name in readers if name == given.name}
         if read == {("Gather", 1)}:
             given.type.tensor_type.elem_type = onnx.TensorProto.INT32
+            indices.add(given.name)
     onnx.save(model, path)
+    return indices
 
 
-def _quantised(job: Job, inputs: list[str]) -> bytes:
+def _quantised(job: Job, inputs: list[str], indices: set[str]) -> bytes:
     def cases() -> Iterator[dict[str, Array]]:
         for case in job.cases:
-            yield {name: case[name] for name in inputs}
+            yield {name: case[name].astype(np.int32) if name in indices else case[name] for name in inputs}
 
     converter = tf.lite.TFLiteConverter.from_saved_model(str(job.folder))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

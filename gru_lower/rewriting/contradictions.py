@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SHAPES = ("GL107", "GL108")
 """The codes of a GRU whose inputs' shapes contradict each other."""
+LENGTHS_HELD = "sequence_lens holds"
+"""What a line on lengths that are none of the sequences' has in it."""
 
 
 def find_contradictions(model: Model) -> dict[str, str]:
@@ -73,9 +75,9 @@ def _grus(model: Model, facts: Facts) -> Iterator[str]:
                 continue
             lens = computed.array(scope, parsed.spec.inputs.get("sequence_lens", ""))
             if lens is not None and (lens < 0).any():
-                yield f"{_called(node)}: sequence_lens holds {int(lens.min())}, less than 0"
+                yield f"{_called(node)}: {LENGTHS_HELD} {int(lens.min())}, less than 0"
             elif lens is not None and parsed.spec.seq_length is not None and (lens > parsed.spec.seq_length).any():
-                yield f"{_called(node)}: sequence_lens holds {int(lens.max())}, and T is {parsed.spec.seq_length}"
+                yield f"{_called(node)}: {LENGTHS_HELD} {int(lens.max())}, and T is {parsed.spec.seq_length}"
             for key, axis in (("initial_h", 1 - parsed.spec.layout), ("sequence_lens", 0)):
                 name, batch = parsed.spec.inputs.get(key, ""), parsed.spec.batch_size
                 default = defaults.get(name) if scope.find(name) is not None else None

@@ -8,7 +8,7 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import Unsupported
 from gru_lower.graph.declared_shapes import mend_declared_shapes
 from gru_lower.passes.fold_shapes import fold
-from gru_lower.rewriting.contradictions import find_contradictions
+from gru_lower.rewriting.contradictions import LENGTHS_HELD, find_contradictions
 from gru_lower.rewriting.lost_states import lost_states, single_steps
 from gru_lower.rewriting.set_inputs import write_interface
 
@@ -69,7 +69,9 @@ def fix_lengths(model: Model, wanted: Mapping[str, int], inputs: Mapping[str, An
         raise Unsupported(
             f"{' '.join(given)} {'contradicts' if len(given) == 1 else 'contradict'} the model: {said}",
             code="GL008",
-            hint="give the length that the model was exported with, or export it with that dim dynamic",
+            hint="give lengths from 0 to T, one for each sequence"
+            if LENGTHS_HELD in said
+            else "give the length that the model was exported with, or export it with that dim dynamic",
         )
     lost = [] if steps is None else lost_states(model, steps)
     notes = lost + [
