@@ -8,7 +8,6 @@ import textwrap
 from typing import TYPE_CHECKING, Any, ForwardRef, ParamSpec, TypeVar, cast
 
 from gru_lower.api.declared_options import declared_options
-from gru_lower.api.library_words import in_library_words, report_in_library_words
 from gru_lower.api.read_texts import read_texts
 from gru_lower.api.refuse_values import refuse_values
 from gru_lower.errors import GruLowerError
@@ -50,6 +49,8 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             __tracebackhide__ = True  # pytest shows the caller
+            from gru_lower.api.library_words import in_library_words, report_in_library_words  # not for a command
+
             try:
                 signature.bind(*args, **kwargs)
             except TypeError as error:

@@ -9,8 +9,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from gru_lower.api.declared_options import declared_options
-from gru_lower.api.library_words import in_library_words
-from gru_lower.batching.job import Outcome
 from gru_lower.errors import GruLowerError, Unsupported
 from gru_lower.graph.odd_models import refusal_of
 
@@ -65,6 +63,8 @@ def _write_refusal(given: EvidenceOptions, error: GruLowerError, seconds: float,
         Unsupported: The file cannot be written.
 
     """
+    from gru_lower.api.library_words import in_library_words
+    from gru_lower.batching.job import Outcome
     from gru_lower.report.report_file import write_text
     from gru_lower.report.sections.report_text import refusal_text
 

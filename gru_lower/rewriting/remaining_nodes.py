@@ -11,7 +11,6 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import opset_of
 from gru_lower.rewriting.assumed_lengths import POSITIVE
 from gru_lower.rewriting.remaining_codes import GRU, OPERATOR
-from gru_lower.targets.helpful_flags import NOTHING_ELSE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +35,7 @@ def find_remaining(model: Model, target: str, said: Sequence[Diagnostic], assume
     """
     from gru_lower.targets import read_profile
     from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
+    from gru_lower.targets.helpful_flags import NOTHING_ELSE
 
     profile = read_profile.load(target)
     kept = {(each.scope, output_of(each.node)): each for each in said if each.code in KEPT}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from gru_lower.calibration.measure_sites import measure_sites
 from gru_lower.errors import InvalidModel
 from gru_lower.graph import annotate_shapes, budget, external_data, fixed_dims
 from gru_lower.graph import model as graph_model
@@ -138,7 +137,10 @@ def _verify(
 
         return verify_streamed(before, after, options, progress)
     found = verify_rewrite(before, after, report.sites, options, progress)
-    measure_sites(before, report.sites, options, progress)
+    if any(site.quantisation is not None for site in report.sites):
+        from gru_lower.calibration.measure_sites import measure_sites
+
+        measure_sites(before, report.sites, options, progress)
     return found
 
 

@@ -21,14 +21,6 @@ from gru_lower.passes.lower_gru.choose_form import Choice
 from gru_lower.passes.lower_gru.choose_mask import choose_mask
 from gru_lower.passes.lower_gru.choose_packing import UNPACKED, choose_packing, packed, peels
 from gru_lower.passes.lower_gru.costs import costs
-from gru_lower.passes.lower_gru.forms import (
-    loop,
-    scan,
-    scan_packed_block,
-    scan_packed_double,
-    scan_packed_triple,
-    unroll,
-)
 from gru_lower.passes.lower_gru.forms.quantised_product import OWN_DOMAIN
 from gru_lower.passes.lower_gru.gate_weights import gate_tensors, joined_tensors, transposed
 from gru_lower.passes.lower_gru.integer_weights import integer_tensors
@@ -55,12 +47,6 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_ZEROS = 2048
 """The largest B·H whose unread states start from zeros in the file, beside weights of a byte each."""
-PACKED_FORMS = {
-    "block": scan_packed_block,
-    "block-fused": scan_packed_block,
-    "double": scan_packed_double,
-    "triple": scan_packed_triple,
-}
 
 
 class Replacement(NamedTuple):
@@ -154,10 +140,8 @@ def write_replacement(
         if packing in UNPACKED and peels(spec, v, options.packing):
             v = replace(v, peeled=True)
         _add_scan(assembly, v, packing, model, bindings, results)
-    elif form == "loop":
-        assembly.add(loop.template(v), bindings, results)
     else:
-        unroll.assemble(assembly, v, bindings, results)
+        _add_loop_or_steps(assembly, v, form, bindings, results)
     edit, op_types = splice.Edit(scope, [index], [], part=assembly.part), assembly.op_types
     given = constants if v.plain else {}
     if runs or given or options.vocabulary != "gemm" or not assembly.is_final:
@@ -182,14 +166,30 @@ def _cut_weights(spec: GruSpec, v: Variant, weights: dict[str, TensorProto], mod
     return dict(gate_tensors(spec, weights, model.base_dir))
 
 
+def _add_loop_or_steps(
+    assembly: Assembly, v: Variant, form: str, bindings: dict[str, Binding], results: dict[str, str]
+) -> None:
+    """Add a Loop, or unrolled steps."""
+    if form == "loop":
+        from gru_lower.passes.lower_gru.forms import loop  # each form is loaded when it is written
+
+        assembly.add(loop.template(v), bindings, results)
+    else:
+        from gru_lower.passes.lower_gru.forms import unroll
+
+        unroll.assemble(assembly, v, bindings, results)
+
+
 def _add_scan(
     assembly: Assembly, v: Variant, packing: str, model: Model, bindings: dict[str, Binding], results: dict[str, str]
 ) -> None:
     """Add a Scan and what stands around it; its packed weights become bindings, too."""
+    from gru_lower.passes.lower_gru.forms import scan, scan_packed_block, scan_packed_double, scan_packed_triple
+
     if packing in UNPACKED:
         assembly.add(scan.template(v), bindings, results)
         return
-    packed_form = PACKED_FORMS[packing]
+    packed_form = {"double": scan_packed_double, "triple": scan_packed_triple}.get(packing, scan_packed_block)
     bindings |= packed_form.weights(v, _arrays(bindings, model, recurrent=packing != "triple"))
     assembly.add(packed_form.template(v), bindings, results)
 
