@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,12 @@ from gru_lower.cli.printing_options import report_formats
 from gru_lower.cli.report_output import current_output
 from gru_lower.cli.run import Run
 from gru_lower.cli.standard_streams import say_aside, write_bytes
-from gru_lower.errors import Unsupported
+from gru_lower.errors import GruLowerError, Unsupported
 from gru_lower.report.run_report import SCHEMA_VERSION
 from gru_lower.version import tool_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from gru_lower.cli.terminal import Terminal
@@ -98,9 +99,25 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     terminal = Terminal({**o, "verbose": 0, "no_color": False}, to_stderr=current_output().aside, aside=True)
     if o["target"] is None:
         named = NamedModels([NamedModel(o["source"], o["output"])], many=False)
-        return EachModel(o, named, terminal).show_done(lambda mine: _from(module, mine, terminal))
+        return EachModel(o, named, terminal).show_done(lambda mine: _said_in_flags(_from, module, mine, terminal))
     named = named_models([o["source"]], o["output"])
-    return EachModel(o, named, terminal).show_done(lambda mine: _to(module, mine, terminal))
+    return EachModel(o, named, terminal).show_done(lambda mine: _said_in_flags(_to, module, mine, terminal))
+
+
+def _said_in_flags(
+    convert: Callable[[ModuleType, dict[str, Any], Terminal], Worked],
+    module: ModuleType,
+    o: dict[str, Any],
+    terminal: Terminal,
+) -> Worked:
+    """Convert one model; what a framework's calls say helps is said in flags."""
+    try:
+        return convert(module, o, terminal)
+    except GruLowerError as error:
+        hint = re.sub(r"\bgru_lower\.(\w+)", r"gru-lower \1", error.hint or "")
+        hint = re.sub(r"\b(\w+)=True", lambda found: f"--{found[1].replace('_', '-')}", hint)
+        error.hint = re.sub(r'\bnode="([^"]*)"', r"--node \1", hint).replace("with node=", "with --node") or None
+        raise
 
 
 def _to(module: ModuleType, o: dict[str, Any], terminal: Terminal) -> Worked:

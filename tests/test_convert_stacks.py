@@ -10,10 +10,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
+from gru_lower.cli.main import run
 from gru_lower.frameworks.onnx_models.read_grus import read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 I, H = 3, 4
 CODES = ("GL602", "GL606")
@@ -144,9 +146,20 @@ def test_what_a_layer_does_not_do_is_refused(what: str) -> None:
     with pytest.raises(gru_lower.Unsupported) as caught:
         read(REFUSED[what])
     assert caught.value.code in CODES
-    assert "--node" in str(caught.value.hint)
+    assert 'node="' in str(caught.value.hint)
     for name in ("g1", "g2"):
         assert len(read(REFUSED[what], name).grus) == 1
+
+
+def test_the_command_says_it_in_flags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    onnx.save(next(iter(REFUSED.values())), "stack.onnx")
+    assert run(["convert", "stack.onnx", "--to", "torch"]) == 2
+    said = capsys.readouterr().err
+    assert "hint: name the one meant: --node main#0:" in said
+    assert "node=" not in said
 
 
 @pytest.mark.parametrize("what", CARRIED)

@@ -118,9 +118,7 @@ def to_weights(model: Any, *, node: str | None = None, packed: bool = False) -> 
     """
     groups = grouped_by_layer(check_stack(read(model, node), packed=packed))
     if len(groups) > 1:
-        raise unfit(
-            TORCH, "the stack is of several sizes, one torch.nn.GRU is of one", "name one with --node, or node=..."
-        )
+        raise unfit(TORCH, "the stack is of several sizes, one torch.nn.GRU is of one", "name one with node=")
     return state_dict_of(groups[0])
 
 

@@ -47,7 +47,7 @@ def _inexpressible(
 ) -> Iterable[tuple[str, str, str]]:
     """Yield attribute, value and hint of everything that the framework cannot express."""
     spec = gru.spec
-    others = "gru-lower lower writes it in plain operators"
+    others = "gru_lower.lower writes it in plain operators"
     if int(spec.linear_before_reset) not in framework.linear_before_reset:
         yield "linear_before_reset", str(int(spec.linear_before_reset)), "Keras can: reset_after=False"
     if spec.clip is not None:
@@ -62,7 +62,7 @@ def _inexpressible(
     if gru.lens and not packed:
         hint = "drop the input where all are of full length"
         if framework.key == "torch":
-            hint = "--packed, or packed=True, if the layer will be called with pack_padded_sequence"
+            hint = "packed=True, if the layer will be called with pack_padded_sequence"
         yield "sequence_lens", "below T", hint
 
 
@@ -79,7 +79,7 @@ def check_order_of_time(framework: Framework, grus: Sequence[Gru]) -> None:
                 f"{framework.title} cannot express a stack whose sequence is turned round before {following.site}",
                 code="GL602",
                 node=gru.site or None,
-                hint=f"name one GRU: --node {gru.site}, or node=..., and turn the sequence round between the layers",
+                hint=f'name one GRU: node="{gru.site}", and turn the sequence round between the layers',
             )
 
 

@@ -65,7 +65,7 @@ def configured_grus(
                 "that goes backwards hands out its steps in the order it walked",
                 code="GL602",
                 node=gru.site or None,
-                hint="--flipped, or flipped=True, if you turn the layer's output round yourself",
+                hint="flipped=True, if you turn the layer's output round yourself",
             )
         turned ^= gru.flipped
         result.append(ConfiguredGru(gru, config))

@@ -107,7 +107,7 @@ def _fill_into(framework: Framework, layer: Any, found: tuple[ConfiguredGru, ...
         raise unfit(
             framework,
             f"{len(cells)} cells to fill, {len(wanted)} in the model",
-            "name one GRU with --node, or node=...",
+            "name one GRU with node=",
         )
     known = activations_of(framework, cells[0])
     for cell, each in zip(cells, wanted, strict=True):

@@ -70,7 +70,7 @@ def _refuse(framework: Framework, stack: Stack, *, initial_state: bool, lengths:
         for part in layer.parts:
             check_sizes_and_types(framework, [[DirectedCell(cell)] for cell in part.cells])
             if part.stateful and not initial_state:
-                hint = "--initial-state, or initial_state=True: the state becomes an input, with return_state an output"
+                hint = "initial_state=True: the state becomes an input, with return_state an output"
                 raise beyond_onnx(framework, "a stateful layer keeps its state between calls, a model does not", hint)
     kinds = {str(cell.dtype) for layer in layers for part in layer.parts for cell in part.cells}
     if len(kinds) > 1:

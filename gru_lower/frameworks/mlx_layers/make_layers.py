@@ -47,9 +47,7 @@ def make_layers(grus: Sequence[Gru], into: Any) -> Any:  # noqa: ANN401 - mlx's 
     if into is not None and into is not nn.GRU:
         layers = grus_of(into)
         if len(layers) != len(grus):
-            raise unfit(
-                MLX, f"{len(layers)} GRUs to fill, {len(grus)} in the model", "name one with --node, or node=..."
-            )
+            raise unfit(MLX, f"{len(layers)} GRUs to fill, {len(grus)} in the model", "name one with node=")
         for layer, gru in zip(layers, grus, strict=True):
             _fill(mx, layer, gru)
         return into

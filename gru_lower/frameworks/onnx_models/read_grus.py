@@ -47,8 +47,10 @@ def read(model: Any, node: str | None = None) -> Stack:  # noqa: ANN401 - whatev
             (scope, i) for scope, i in found if node in (scope.site(i), scope.nodes[i].name, *scope.nodes[i].output)
         ]
     if not found or (node is not None and len(found) > 1):
-        hint = "gru-lower inspect MODEL lists them"
-        hint += "" if found or node else ", and gru-lower fuse MODEL those that an exporter took apart: fuse first"
+        hint = "gru_lower.inspect lists them"
+        hint += (
+            "" if found or node else ", and gru_lower.fuse makes GRUs of those that an exporter took apart: fuse first"
+        )
         which = "no GRU" if node is None else f"{len(found) or 'no'} GRU called {node!r}"
         raise Unsupported(f"the model holds {which}", code="GL606", hint=hint)
     grus = [_gru(scope, index, facts) for scope, index in found]
@@ -110,7 +112,7 @@ def _refuse_own_state(scope: Scope, gru: Gru, facts: Facts, states: set[str]) ->
             "in a stack, its initial_h is a state of its own, which no layer keeps",
             code="GL602",
             node=gru.site,
-            hint=f"name one GRU: --node {gru.site}, or node=..., and hand its state to the layer",
+            hint=f'name one GRU: node="{gru.site}", and hand its state to the layer',
         )
 
 

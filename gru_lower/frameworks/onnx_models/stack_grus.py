@@ -81,7 +81,7 @@ def _no_stack(one: Gru, other: Gru) -> Unsupported:
     return Unsupported(
         f"the model holds several GRUs, and {other.site} does not take Y of {one.site} as its X",
         code="GL606",
-        hint=f"name the one meant: --node {one.site}, or node=...",
+        hint=f'name the one meant: node="{one.site}"',
     )
 
 

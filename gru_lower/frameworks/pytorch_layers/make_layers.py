@@ -93,9 +93,7 @@ def _torch_type(torch: Any, group: Sequence[Layer]) -> Any:  # noqa: ANN401 - to
 def _fill(torch: Any, layer: Any, groups: Sequence[Sequence[Layer]]) -> Any:  # noqa: ANN401 - torch's layers
     """Put weights into a layer."""
     if len(groups) > 1 or not isinstance(layer, (torch.nn.GRU, torch.nn.GRUCell)):
-        raise unfit(
-            TORCH, f"the weights do not fit into one {type(layer).__name__}", "name one GRU with --node, or node=..."
-        )
+        raise unfit(TORCH, f"the weights do not fit into one {type(layer).__name__}", "name one GRU with node=")
     weights = state_dict_of(groups[0])
     if isinstance(layer, torch.nn.GRUCell):
         weights = {name.removesuffix("_l0"): array for name, array in weights.items()}
