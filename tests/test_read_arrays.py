@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 import gru_lower
 from gru_lower.graph.external_data import View, is_external, view
 from gru_lower.graph.read_arrays import let_go, place_of, read_bytes
+from gru_lower.passes.fuse_gru.algebra import matrices
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,3 +106,27 @@ def test_such_a_model_goes_to_another_folder_with_its_weights(tmp_path: Path) ->
     gru_lower.fuse(tmp_path / "l.onnx", verify=False).save(tmp_path / "other" / "f.onnx")
     assert any(re.fullmatch(r"f\.onnx\.[0-9a-f]{16}\.data", each.name) for each in (tmp_path / "other").iterdir())
     assert gru_lower.verify(tmp_path / "l.onnx", tmp_path / "other" / "f.onnx").status == "equivalent"
+
+
+LAYOUTS: dict[str, Any] = {
+    "rows": np.arange(60.0).reshape(6, 10),
+    "columns": np.arange(60.0).reshape(6, 10).T,
+    "a part": np.arange(60.0).reshape(6, 10)[:, 2:5],
+    "one axis": np.arange(60.0)[::7],
+    "nothing": np.zeros((4, 0)).T,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_matrices_are_known_by_their_numbers_however_they_lie(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrices, "BLOCK", 64)
+    array = LAYOUTS[layout]
+    copied = np.ascontiguousarray(array)
+    assert matrices.digest(array) == hashlib.blake2b(copied.tobytes(), digest_size=16).digest()
+
+
+def test_the_first_number_that_is_not_0_says_the_sign() -> None:
+    made = [
+        matrices.Matrices().constant(np.array(rows)) for rows in ([[0.0, 0], [0, -1]], [[0.0, 2], [-1, 0]], [[0.0]])
+    ]
+    assert [matrix.is_negative for matrix in made] == [True, False, False]

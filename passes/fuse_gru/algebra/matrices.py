@@ -48,7 +48,9 @@ class Matrix:
     @cached_property
     def is_zero(self) -> bool:
         """Whether it is known to be all zeros."""
-        return self.array is not None and not any(row.any() for row in self.array)
+        found = self.array is not None and not any(row.any() for row in self.array)
+        self._let_go()
+        return found
 
     @cached_property
     def is_identity(self) -> bool:
@@ -56,15 +58,22 @@ class Matrix:
         rows, columns = self.shape
         if self.array is None or rows != columns:
             return False
-        return all(row[place] == 1 and np.count_nonzero(row) == 1 for place, row in enumerate(self.array))
+        found = all(row[place] == 1 and np.count_nonzero(row) == 1 for place, row in enumerate(self.array))
+        self._let_go()
+        return found
 
     @cached_property
     def is_negative(self) -> bool:
         """Whether the first of its numbers that is not 0 is below 0."""
-        for row in () if self.array is None else self.array:
-            if row.any():
-                return bool(row[row != 0][0] < 0)
-        return False
+        firsts = (row[row != 0][0] for row in (() if self.array is None else self.array) if row.any())
+        found = bool(next(firsts, 0) < 0)
+        self._let_go()
+        return found
+
+    def _let_go(self) -> None:
+        """Let go of what was looked at of a large matrix in a file: of each a few rows, which are megabytes mapped."""
+        if self.array is not None:
+            let_go(self.array)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -174,10 +183,16 @@ class Matrices:
 
 def digest(array: Array) -> bytes:
     """Return a fingerprint of an array's numbers."""
-    found, flat = hashlib.blake2b(digest_size=16), np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    for start in range(0, len(flat), BLOCK):
-        block = flat[start : start + BLOCK]
-        found.update(block.data)
-        let_go(block)
+    found = hashlib.blake2b(digest_size=16)
+    if array.flags.c_contiguous:
+        flat = array.reshape(-1).view(np.uint8)
+        for start in range(0, len(flat), BLOCK):
+            block = flat[start : start + BLOCK]
+            found.update(block.data)
+            let_go(block)
+    else:
+        rows = max(1, BLOCK // array[0].nbytes)
+        for start in range(0, len(array), rows):
+            found.update(np.ascontiguousarray(array[start : start + rows]).reshape(-1).view(np.uint8).data)
     let_go(array)
     return found.digest()
