@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WORD = re.compile(r"\s*\S+\s*")
-CONTROL = dict.fromkeys((7, 8, 11, 12, 13))
+CONTROL: dict[int, str | int | None] = dict.fromkeys((7, 8, 11, 12, 13))
 """Characters that would move the cursor, or ring."""
 BRIGHTNESS = ("bold", "dim")
 
