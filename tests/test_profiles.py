@@ -32,7 +32,7 @@ NAMES = (
     *("onnxruntime-qnn", "onnxruntime-coreml", "onnxruntime-tensorrt", "openvino", "tract", "iree", "mnn", "opencv4"),
     *("opencv5", "ncnn", "tvm", "tinygrad", "onnx2torch", "onnx2tf", "jaxonnxruntime", "emx", "sofie", "tensorrt"),
     *("aidge", "esp-ppq", "coreai", "ezkl", "nxrt", "onnx2fx", "onnx2kerastl"),
-    *("onnxruntime-jsep", "onnxruntime-training", "nnoir", "onnx2coreml"),
+    *("onnxruntime-jsep", "onnxruntime-training", "nnoir", "onnx2coreml", "onnxruntime-openvino"),
     *("rknn", "stm32n6", "quantizers"),
 )
 MINE = """

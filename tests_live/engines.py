@@ -20,7 +20,7 @@ class Kind:
             model's name, or by that and the command, where it takes what another command makes of the model.
         wrong: Real models with an operator of their own that it computes wrongly: which.
         fails: Real models with a GRU that it does not build, though no option of a profile tells it: what it says, by
-            the model's name and the command.
+            the model's name and the command; and cells, by their name.
         refuses: Features that no flag helps to a model for it, as cells and refusals name them.
         lacks_types: Types that it has no tensors of, so that no Cast around a GRU helps.
         not_portable: Cells that it does not run as ``--target portable`` writes them.
@@ -208,7 +208,9 @@ KINDS = {
         random_right=37,
         constant_outputs=False,
     ),
-    "onnxruntime_openvino": Kind("onnxruntime-openvino", "onnxruntime-openvino"),
+    "onnxruntime_openvino": Kind(
+        "onnxruntime-openvino", "onnxruntime-openvino", static=True, form_right=59, random_right=54
+    ),
     "onnxruntime_training": Kind(
         "onnxruntime-training",
         "onnxruntime-training",
@@ -234,7 +236,28 @@ KINDS = {
     "onnxruntime_jsep": Kind(PACKAGE_JSON, "onnxruntime-jsep", not_portable=("float16",), here=True),
     "onnxruntime_webnn": Kind(PACKAGE_JSON, "onnxruntime-webnn", static=True, lacks_types=("float64",), here=True),
     "onnx2coreml": Kind("onnx2coreml", "onnx2coreml", static=True),  # what converts; it runs on Apple's systems alone
-    "nnoir": Kind("nnoir-onnx", "nnoir", static=True),
+    "nnoir": Kind(
+        "nnoir-onnx",
+        "nnoir",
+        static=True,
+        lacks={AECMOS: ("ReduceMax", "converting from ReduceMax is undefined")},
+        fails={
+            "sequence_lens constant": "converting from Constant is undefined",  # a Concat of a constant
+            **dict.fromkeys((f"{PLCMOS} lower", f"{PLCMOS} legalize"), "maximum recursion depth exceeded"),
+        },
+        refuses=(
+            *("clip", "inputs W R B", "sequence_lens", "every GRU", "Softplus", "Softsign", "ThresholdedRelu"),
+            "activations bidirectional",
+        ),
+        lacks_types=("float16", "float64"),
+        not_portable=(
+            *("clip lbr1", "clip lbr0", "sequence_lens constant", "large Softplus", "float16", "float64"),
+            *(f"activations {name}" for name in ("Softsign", "Softplus", "ThresholdedRelu", "bidirectional")),
+        ),
+        form_right=52,
+        random_right=2,
+        constant_outputs=False,
+    ),
     "nxrt": Kind(
         "nxrt",
         "nxrt",

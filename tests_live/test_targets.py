@@ -63,7 +63,8 @@ class Trial:
         outcome = self._engine.run(model, feeds)
         verdict = judge(outcome, case.expected(), case.dtype, self._engine.tolerance)
         self.right += verdict.verdict == "right"
-        if verdict.verdict != "right":
+        known = self._kind.fails.get(name)
+        if verdict.verdict != "right" and (known is None or known not in verdict.reason):
             self.failed[name] = f"{verdict.verdict}: {verdict.reason}"
 
 

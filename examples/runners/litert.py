@@ -54,14 +54,21 @@ def converted(job: Job) -> Path:
 
 
 def _index_by_int32(path: Path) -> set[str]:
-    """Make indices that are handed in int32, and return their names: a microcontroller has no GATHER by int64."""
+    """Make indices int32, and return the names of those handed in: a microcontroller has no GATHER by int64."""
     model, indices = onnx.load(path), set()
     readers = [(node.op_type, place, name) for node in model.graph.node for place, name in enumerate(node.input)]
+
+    def is_index(name: str) -> bool:
+        return {(op_type, place) for op_type, place, read in readers if read == name} == {("Gather", 1)}
+
     for given in model.graph.input:
-        read = {(op_type, place) for op_type, place, name in readers if name == given.name}
-        if read == {("Gather", 1)}:
+        if is_index(given.name):
             given.type.tensor_type.elem_type = onnx.TensorProto.INT32
             indices.add(given.name)
+    for tensor in model.graph.initializer:
+        if is_index(tensor.name):
+            whole = onnx.numpy_helper.to_array(tensor).astype(np.int32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(whole, tensor.name))
     onnx.save(model, path)
     return indices
 
