@@ -215,7 +215,11 @@ KINDS = {
         "onnxruntime-training",
         "onnxruntime-training",
         static=True,
-        refuses=("lbr0", "no B"),
+        lacks={
+            AECMOS: ("ReduceMax", "gradient builder has not been registered: ReduceMax"),
+            GTCRN: ("PRelu", "gradient builder has not been registered: PRelu"),
+        },
+        refuses=("lbr0", "no B", "float16", "float64", "Relu as g", "linear_before_reset = 0"),
         lacks_types=("float16", "float64"),
         not_portable=(
             *(
@@ -230,8 +234,9 @@ KINDS = {
             *("activations Softsign", "activations Elu", "activations HardSigmoid", "activations HardSigmoid default"),
             *("activations bidirectional", "float16", "float64"),
         ),
-        form_right=30,
-        random_right=10,
+        form_right=45,
+        random_right=7,
+        constant_outputs=False,
     ),
     "onnxruntime_jsep": Kind(PACKAGE_JSON, "onnxruntime-jsep", not_portable=("float16",), here=True),
     "onnxruntime_webnn": Kind(PACKAGE_JSON, "onnxruntime-webnn", static=True, lacks_types=("float64",), here=True),
