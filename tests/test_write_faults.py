@@ -6,6 +6,7 @@ the process there. A sample of the faults is tried by default, all of them by ``
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401 - its import belongs to no write: the process forked has it
 import ctypes
 import os
 import shutil
