@@ -362,6 +362,20 @@ class TestInABody:
         assert "GRU" not in nodes
 
 
+@pytest.mark.parametrize("form", ["unroll", "scan", "loop"])
+@pytest.mark.parametrize("units", [1, 2])
+def test_openvino_is_given_no_gemm_of_one_unit(form: str, units: int) -> None:
+    """OpenVINO 2026.4 does not load one behind a product of gates: its layouts have more axes than the matrix."""
+    rng = np.random.default_rng(0)
+    given = {"W": rng.uniform(-1, 1, (1, 3 * units, I)), "R": rng.uniform(-1, 1, (1, 3 * units, units))}
+    consts = {key: array.astype(np.float32) for key, array in given.items()}
+    shown = {"Y": [T, 1, N, units]}
+    proto = model(["X", "W", "R"], ["Y"], consts, shown=shown, hidden_size=units, linear_before_reset=0)
+    nodes = {node.op_type for scope in walk(rewritten("lower", proto, "openvino", form=form)) for node in scope.nodes}
+    assert ("Gemm" in nodes) == (units > 1)
+    assert "GRU" not in nodes
+
+
 @pytest.mark.parametrize("command", ["lower", "legalize"])
 @pytest.mark.parametrize("direction", ["forward", "reverse"])
 def test_emx_is_told_no_direction_that_is_forward(command: str, direction: str) -> None:

@@ -103,6 +103,8 @@ def page() -> str:
             if each.avoid
             else []
         )
+        at_one = ", ".join(each.avoid_at_one_unit)
+        lines += ["", f"Not written where hidden_size is 1: {at_one}."] if at_one else []
         limits = [(op, limit.opset) for op, limit in each.ops.items() if limit.opset]
         told = [f"{op} at {oldest} to {newest}" for op, (oldest, newest) in limits]
         lines += ["", f"Takes in some opsets only: {', '.join(told)}."] if told else []

@@ -134,6 +134,7 @@ class Profile:
         max_nodes: How many nodes unrolling may add to a model for it, ``None`` for the default.
         name_outputs: Whether every output of a GRU that is left to it needs a name.
         avoid: Operators that what is written for it does better without, though it takes them.
+        avoid_at_one_unit: Operators not to write where a GRU has one unit, hidden_size 1.
         forbid: Operators it does not take.
         allow: The only operators it takes, if any are named.
         control_flow: Which control flow it takes.
@@ -162,6 +163,7 @@ class Profile:
     max_nodes: int | None = None
     name_outputs: bool = False
     avoid: tuple[str, ...] = ()
+    avoid_at_one_unit: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     control_flow: ControlFlow = field(default_factory=ControlFlow)

@@ -151,6 +151,7 @@ def to_dict(profile: Profile) -> dict[str, Any]:
         "own_constants": profile.own_constants,
         "max_nodes": profile.max_nodes,
         "avoid": list(profile.avoid),
+        "avoid_at_one_unit": list(profile.avoid_at_one_unit),
         "forbid": list(profile.forbid),
         "allow": list(profile.allow),
         "control_flow": {key: getattr(flow, key) for key in ("scan", "loop", "reverse", "dynamic_trip_count")},

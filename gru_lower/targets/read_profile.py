@@ -51,7 +51,8 @@ from gru_lower.targets.validate_toml import (
 REQUIRED = ("name", "summary", "opset", "static", "forms")
 OPTIONAL = (
     *("version", "evidence", "source", "dtypes", "vocabulary", "state_rank", "steps", "mask", "functions"),
-    *("quantised_weights", "name_outputs", "own_constants", "max_nodes", "avoid", "forbid", "allow"),
+    *("quantised_weights", "name_outputs", "own_constants", "max_nodes", "avoid", "avoid_at_one_unit"),
+    *("forbid", "allow"),
     *("control_flow", "ops", "costs", *COLUMNS),
 )
 QUANTISED = ("any", "symmetric", "tensor")
@@ -124,6 +125,7 @@ def parse(text: str) -> Profile:
         max_nodes=count_at("max_nodes", data["max_nodes"]) if "max_nodes" in data else None,
         name_outputs=flag_at("name_outputs", data.get("name_outputs", False)),
         avoid=words_at("avoid", data.get("avoid", [])),
+        avoid_at_one_unit=words_at("avoid_at_one_unit", data.get("avoid_at_one_unit", [])),
         forbid=words_at("forbid", data.get("forbid", [])),
         allow=words_at("allow", data.get("allow", [])),
         control_flow=_flow(data.get("control_flow", {})),

@@ -47,6 +47,7 @@ def to_toml(profile: Profile) -> str:
         *([] if profile.max_nodes is None else [f"max_nodes = {profile.max_nodes}"]),
         *(["name_outputs = true"] if profile.name_outputs else []),
         *([_list("avoid", profile.avoid)] if profile.avoid else []),
+        *([_list("avoid_at_one_unit", profile.avoid_at_one_unit)] if profile.avoid_at_one_unit else []),
         _list("forbid", profile.forbid),
         *([_list("allow", profile.allow)] if profile.allow else []),
         "",

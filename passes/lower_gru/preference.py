@@ -78,19 +78,27 @@ class Preference:
             spec: The GRU, without inputs that change nothing.
 
         """
-        plain = Wanted(wish, self._options.form, self._options)
-        if self._profile is None or self._options.form != "auto":
+        options = self._options_for(spec)
+        plain = Wanted(wish, options.form, options)
+        if self._profile is None or options.form != "auto":
             return plain
-        if self._options.prefer == "size":
+        if options.prefer == "size":
             return replace(plain, wish=replace(wish, forms=tuple(by_size(wish.forms))), form="auto")
-        if self._options.prefer != "speed":
+        if options.prefer != "speed":
             return plain
         default = choose_form(spec, scope.opset, "auto", wish.forms).form
         nodes, seen = (lambda how: self._nodes(scope, spec, how)), without_unread_outputs(spec, scope)
-        fastest = choose_fastest(self._profile, wish, seen, scope.opset, self._options, default, nodes)
+        fastest = choose_fastest(self._profile, wish, seen, scope.opset, options, default, nodes)
         if fastest is None:
             return plain
         return Wanted(replace(wish, keep=fastest.keep), fastest.form or "auto", fastest.options, fastest.expected)
+
+    def _options_for(self, spec: GruSpec) -> LowerOptions:
+        """Return the pass's options, with what the target does not take of a GRU with one unit forbidden there."""
+        if self._profile is None or spec.hidden_size != 1 or not self._profile.avoid_at_one_unit:
+            return self._options
+        forbidden = {*filter(None, self._options.forbid.split("+")), *self._profile.avoid_at_one_unit}
+        return replace(self._options, forbid="+".join(sorted(forbidden)))
 
     def _nodes(self, scope: Scope, spec: GruSpec, how: LowerOptions) -> tuple[int, int]:
         """Return how many nodes an unrolled GRU would add, and how many are left beside those that have to be."""
