@@ -20,7 +20,7 @@ Where neither can be, it is →– and the command refuses, naming what is in th
 `legalize --allow-cast` (float16 or float64 computed in float32) is what helps. ✓ alone is right either way.
 
 tract, MNN, OpenCV 4 and 5, ncnn, tinygrad, OpenVINO, onnx2torch, TVM, emx, IREE, jaxonnxruntime, SOFIE, aidge, esp-ppq,
-QNN, RKNN, Core AI, nxrt, onnx2fx, ezkl, onnx2kerastl, onnxruntime, its OpenVINO provider
+QNN, RKNN, tpu-mlir, Core AI, nxrt, onnx2fx, ezkl, onnx2kerastl, onnxruntime, its OpenVINO provider
 and onnxruntime-web, on the CPU and on the GPU, are held to their profiles by [live tests](../tests_live/README.md): the
 whole grid of GRU features, random GRUs and trained models.
 

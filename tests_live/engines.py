@@ -301,6 +301,17 @@ KINDS = {
         not_portable=("float64",),
         random_right=30,
     ),
+    "tpu_mlir": Kind(
+        "tpu_mlir",
+        "tpu-mlir",
+        static=True,
+        refuses=("sequence_lens", "float64", "ScaledTanh", "Softsign", "ThresholdedRelu"),
+        not_portable=("activations ScaledTanh", "activations Softsign", "activations ThresholdedRelu", "float64"),
+        form_right=11,
+        random_right=2,
+        constant_outputs=False,
+        every=5,
+    ),
     "tinygrad": Kind(
         "tinygrad",
         "tinygrad",
