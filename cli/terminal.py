@@ -43,8 +43,9 @@ class Terminal:
         self.output = current_output()
         to_stderr = to_stderr or o.get("report") == PIPE
         stdout = remarks if to_stderr else Forgiving(sys.stdout) if aside else sys.stdout
-        self.out = _printer(stdout if self.output.text is None else self.output.text, self.plain)
-        self.err = _printer(remarks, self.plain)
+        shown = stdout if self.output.text is None else self.output.text
+        self.out = Printer(shown, plain=self.plain, least_width=MIN_WIDTH)
+        self.err = Printer(remarks, plain=self.plain, least_width=MIN_WIDTH)
 
     @property
     def for_person(self) -> bool:
@@ -79,7 +80,3 @@ class Terminal:
 def is_watched(terminal: Terminal) -> bool:
     """Whether somebody looks at a terminal on which a line may move."""
     return not (terminal.quiet or terminal.plain) and sys.stderr.isatty()
-
-
-def _printer(stream: Any, plain: bool) -> Printer:  # noqa: ANN401 - a stream; a switch with a name
-    return Printer(stream, plain=plain, least_width=MIN_WIDTH)

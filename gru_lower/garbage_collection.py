@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+OBJECTS_BETWEEN = 200_000
+"""How many objects may come up before cycles are looked for; Python's own number is made for programs that stay."""
+
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
@@ -20,10 +23,6 @@ def without_garbage_collection() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-
-
-OBJECTS_BETWEEN = 200_000
-"""How many objects may come up before cycles are looked for; Python's own number is made for programs that stay."""
 
 
 def collect_seldom() -> None:

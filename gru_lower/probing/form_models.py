@@ -50,7 +50,7 @@ def model_of(
         if found is None:
             return None
         opset = found
-    if "in_body" in options and not profile.control_flow.scan:
+    if "in_body" in options and not profile.control_flow.scan:  # the body is that of a Scan
         return None
     made = gru_models.gru_model(options, opset, seed, factor)
     if column == "gru":

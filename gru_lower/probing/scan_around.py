@@ -27,6 +27,10 @@ def scan_around(turns: Sequence[ProbeModel]) -> ProbeModel:
     Args:
         turns: A model for each turn, of the same graph; their inputs ``X`` are scanned, the others have to be equal.
 
+    Returns:
+        A model with a first axis of turns on X and on every output. It is given the first state, ones in the shape of
+        the first output, and gives the last one, in that shape.
+
     """
     first = turns[0]
     body, opset = first.model.graph, first.model.opset_import[0].version

@@ -118,9 +118,7 @@ def parse(text: str) -> Profile:
         steps=choice_at("steps", data.get("steps", "auto"), ("auto", "gather")),
         mask=choice_at("mask", data.get("mask", "auto"), ("auto", "where")),
         functions=choice_at("functions", data.get("functions", "auto"), ("auto", "bounded")),
-        quantised_weights=choice_at(
-            "quantised_weights", data.get("quantised_weights", "any"), ("any", "symmetric", "tensor")
-        ),
+        quantised_weights=choice_at("quantised_weights", data.get("quantised_weights", QUANTISED[0]), QUANTISED),
         own_constants=flag_at("own_constants", data.get("own_constants", False)),
         max_nodes=count_at("max_nodes", data["max_nodes"]) if "max_nodes" in data else None,
         name_outputs=flag_at("name_outputs", data.get("name_outputs", False)),
