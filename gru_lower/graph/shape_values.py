@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import helper
+from onnx import TensorProto, helper
 
 from gru_lower.errors import FOREIGN_FAILURES
 from gru_lower.graph.run_node import CannotComputeError, evaluate_node
@@ -133,7 +133,7 @@ class _Evaluator:
             return None
         values = [value for value in inputs if value is not None]
         if any(value.dtype == object for value in values):
-            return self.rearrange(node, inputs)
+            return rearrange(node, inputs)
         if sum(value.size for value in values) > LIMIT:
             return None
         try:
@@ -158,22 +158,44 @@ class _Evaluator:
         wanted = dims[attributes.get("start", 0) : attributes.get("end", len(dims))]
         return [_as_int64(np.array([dim if isinstance(dim, int) else None for dim in wanted], object))]
 
-    def rearrange(self, node: NodeProto, inputs: Sequence[Array | None]) -> Sequence[Array] | None:
-        """Rearrange vectors of which some entries are unknown; any arithmetic on these is not computed."""
-        rearrange = _ON_PARTLY_KNOWN.get(node.op_type)
-        if rearrange is None:
-            return None
-        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
-        try:
-            moved = rearrange(attributes, *inputs)
-        except FOREIGN_FAILURES:  # indices beyond the end, and the like
-            return None
-        return None if moved is None else [_as_int64(moved)]
+def rearrange(node: NodeProto, inputs: Sequence[Array | None]) -> Sequence[Array] | None:
+    """Rearrange vectors of dims of which some entries are no numbers; any arithmetic on these is not computed.
+
+    Args:
+        node: Any node.
+        inputs: Its inputs' values, of type object where an entry is no number; ``None`` where one is left out.
+
+    Returns:
+        Its outputs, or ``None`` where they are not known.
+
+    """
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
+    moved: Sequence[Array | None] | None
+    try:
+        if node.op_type == "Split":
+            moved = _split(attributes, len(node.output), *inputs)
+        else:
+            function = _ON_PARTLY_KNOWN.get(node.op_type)
+            moved = None if function is None else [function(attributes, *inputs)]
+    except FOREIGN_FAILURES:  # indices beyond the end, and the like
+        return None
+    whole = [_as_int64(value) for value in moved or () if value is not None]
+    return whole if moved is not None and len(whole) == len(moved) else None
 
 
 def _as_int64(value: Array) -> Array:
     """Return a vector of dims as int64 if all of it is known."""
-    return value.astype(np.int64) if all(entry is not None for entry in value.flat) else value
+    return value.astype(np.int64) if all(isinstance(entry, (int, np.integer)) for entry in value.flat) else value
+
+
+def _split(
+    attributes: dict[str, Any], outputs: int, data: Array, lengths: Array | None = None
+) -> Sequence[Array] | None:
+    given = attributes.get("split") if lengths is None else lengths
+    parts = [-(-len(data) // outputs)] * outputs if given is None else [int(each) for each in given]
+    if data.ndim != 1 or len(parts) != outputs or (given is None and len(data) % outputs):
+        return None
+    return np.split(data, np.cumsum(parts)[:-1])
 
 
 def _gather(attributes: dict[str, Any], data: Array, indices: Array) -> Array | None:
@@ -216,6 +238,14 @@ def _identity(_attributes: dict[str, Any], data: Array) -> Array | None:
     return data
 
 
+def _cast(attributes: dict[str, Any], data: Array) -> Array | None:
+    return data if attributes.get("to") in (TensorProto.INT32, TensorProto.INT64) else None
+
+
+def _reshape(_attributes: dict[str, Any], data: Array, shape: Array) -> Array | None:
+    return data.reshape([int(dim) for dim in shape])
+
+
 _ON_PARTLY_KNOWN: dict[str, Callable[..., Array | None]] = {
     "Gather": _gather,
     "Slice": _slice,
@@ -223,4 +253,6 @@ _ON_PARTLY_KNOWN: dict[str, Callable[..., Array | None]] = {
     "Squeeze": _to_scalar,
     "Unsqueeze": _to_vector,
     "Identity": _identity,
+    "Cast": _cast,
+    "Reshape": _reshape,
 }

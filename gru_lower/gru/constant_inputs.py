@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.graph.filled_with_length import is_filled_with_length
 from gru_lower.graph.known_zeros import is_zero
 
 if TYPE_CHECKING:
@@ -31,15 +32,17 @@ def has_known_lengths(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
 
 
 def has_full_lengths(scope: Scope, spec: GruSpec, facts: Facts) -> bool:
-    """Whether a GRU has sequence_lens that are constant and all T."""
-    lens = facts.array(scope, spec.inputs["sequence_lens"]) if "sequence_lens" in spec.inputs else None
-    return lens is not None and spec.seq_length is not None and bool((lens == spec.seq_length).all())
+    """Whether a GRU has sequence_lens that are all T: as constants, or computed from the size of X itself."""
+    if "sequence_lens" not in spec.inputs:
+        return False
+    time = 1 if spec.layout else 0
+    return is_filled_with_length(facts, scope, spec.inputs["sequence_lens"], spec.inputs["X"], time)
 
 
 def without_idle_inputs(spec: GruSpec, scope: Scope, facts: Facts) -> GruSpec:
     """Leave out what changes nothing: an initial_h of zeros, and sequence_lens that are all T."""
     if has_zero_initial_state(scope, spec, facts):
         spec = spec.without_inputs("initial_h")
-    if spec.seq_length and has_full_lengths(scope, spec, facts):
+    if has_full_lengths(scope, spec, facts):
         spec = spec.without_inputs("sequence_lens")
     return spec

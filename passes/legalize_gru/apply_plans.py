@@ -12,6 +12,7 @@ from gru_lower.emission.operator_vocabulary import Vocabulary
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
+from gru_lower.graph.scopes import node_uses
 from gru_lower.gru.constant_inputs import constant_inputs
 from gru_lower.passes.base import PassResult, visit_grus
 from gru_lower.passes.legalize_gru.gru_traits import traits_of
@@ -21,17 +22,19 @@ from gru_lower.verification.sites.site import Change
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from onnx import TensorProto
+    from onnx import NodeProto, TensorProto
 
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
     from gru_lower.passes.base import Context, FoundGru
-    from gru_lower.passes.legalize_gru.gru_traits import GruTraits
+    from gru_lower.passes.legalize_gru.gru_traits import GruTraits, KnownConstant
     from gru_lower.passes.legalize_gru.replacement_builder import Outputs, WriteGru
     from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings
 
 FIRST_OPSET = 7
 """The opset from which linear_before_reset and the order of the activations are what rewrites take them for."""
+IDLE_INPUTS: dict[KnownConstant, str] = {"zero_initial_h": "initial_h", "full_lens": "sequence_lens"}
+"""Which input changes nothing where something is known."""
 
 
 class Rewrite(ABC):
@@ -118,12 +121,25 @@ def apply_plans(
             continue
         edit = _edit(model, found, traits, plan, settings, names, constants)
         if ctx.keep_changes:
-            old = facts.node(scope, index)
-            site.change = Change(spec, old, edit.nodes, edit.initializers, constants, scope.opsets)
+            site.change = _change(scope, facts.node(scope, index), traits, edit, constants)
         site.action, site.message, site.nodes_after = "legalized", "; ".join(plan.summaries()), len(edit.nodes)
         edits.append(edit)
     result.modified = splice.apply(model, edits)
     return result
+
+
+def _change(
+    scope: Scope, node: NodeProto, traits: GruTraits, edit: splice.Edit, constants: dict[str, TensorProto]
+) -> Change:
+    """Return what is compared: without computed inputs that are known to change nothing, where nothing reads them now."""
+    spec = traits.spec
+    read = {name for each in edit.nodes for name in node_uses(each)}
+    idle = [IDLE_INPUTS[known] for known in traits.known if known in IDLE_INPUTS]
+    unread = [key for key in idle if key not in constants and spec.inputs[key] not in read]
+    if unread:
+        spec = spec.without_inputs(*unread)
+        node = spec.narrowed(node)
+    return Change(spec, node, edit.nodes, edit.initializers, constants, scope.opsets)
 
 
 def _edit(

@@ -63,7 +63,7 @@ def traits_of(scope: Scope, index: int, spec: GruSpec, facts: Facts, constants: 
         known.add("zero_initial_h")
     if "sequence_lens" in constants:
         known.add("constant_lens")
-    if spec.seq_length and has_full_lengths(scope, spec, facts):
+    if has_full_lengths(scope, spec, facts):
         known.add("full_lens")
     biases = facts.array(scope, spec.inputs["B"]) if "B" in constants else None
     if "B" not in spec.inputs or (biases is not None and not biases[:, 5 * spec.hidden_size :].any()):

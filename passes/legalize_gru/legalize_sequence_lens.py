@@ -43,12 +43,12 @@ class LegalizeSequenceLens(RewritePass):
         1. Only a forward GRU: no later step reaches an earlier one there. A reverse one is turned round first.
         2. What X holds past a length, be it NaN, does not get through: values are chosen by Where, never multiplied.
         3. A length of 0 leaves no term in the sum, so that Y_h is 0; or initial_h with zero_length_state=initial.
-        4. Lengths that are constant and all T are dropped.
+        4. Lengths that are all T, as constants or computed from the size of X, are dropped.
     """
 
     name = "legalize-sequence-lens"
     Options = LensOptions
-    summary = "sequence_lens masked outside"
+    summary = "sequence_lens masked outside or left out"
 
     def settings(self, scope: Scope) -> RewriteSettings:
         """Return what the pass by itself may write in a scope."""
