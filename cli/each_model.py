@@ -14,6 +14,7 @@ from gru_lower.cli.page_output import PageOutput
 from gru_lower.cli.report_output import current_output
 from gru_lower.cli.run import Run
 from gru_lower.errors import GruLowerError
+from gru_lower.garbage_collection import collect_seldom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -59,6 +60,8 @@ class EachModel:
         self._o, self._named, self._terminal = o, named, terminal
         self._output = current_output()
         self._output.many = named.many
+        if named.many:
+            collect_seldom()  # what one leaves behind is not kept until the end
         self._page = PageOutput(o, terminal, many=named.many)
 
     def done(self, work: Callable[[dict[str, Any]], Worked]) -> Iterator[Worked]:

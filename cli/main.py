@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: The arguments, the process's own by default.
 
     """
-    collect_seldom()
+    collect_seldom(ends_soon=True)
     say_it_ends_soon()
     open_closed_streams()
     raise_when_asked_to_end()

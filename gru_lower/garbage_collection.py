@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,12 +23,36 @@ def without_garbage_collection() -> Iterator[None]:
         yield
     finally:
         if was:
+            if _process.ends_soon and not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()  # what came up meanwhile is old now: it is not looked through at once
             gc.enable()
 
 
-def collect_seldom() -> None:
-    """Look for cycles seldom, as fits a process that does one thing and ends."""
+@dataclass
+class _Process:
+    """What is known of this process.
+
+    Attributes:
+        ends_soon: Whether it does one thing and ends.
+
+    """
+
+    ends_soon: bool = False
+
+
+_process = _Process()
+
+
+def collect_seldom(*, ends_soon: bool = False) -> None:
+    """Look for cycles seldom, as fits a process that does one thing and ends.
+
+    Args:
+        ends_soon: Whether cycles of what came up :func:`without_garbage_collection` may stay until then.
+
+    """
     gc.set_threshold(OBJECTS_BETWEEN)
+    _process.ends_soon = ends_soon
 
 
 def end_without_collection() -> None:

@@ -71,7 +71,7 @@ def test_what_multiplies_no_values_has_none_that_could_be_a_gate(seed: int) -> N
     model = model_of(*random_nodes(seed))
     assert not may_recur(model)
     held = Model(model)
-    (interpreter,) = interpret_scopes(held, Facts(held))
+    (interpreter,) = interpret_scopes(Facts(held))
     assert max(poly.degree for poly in interpreter.named_tensors) < 2
 
 

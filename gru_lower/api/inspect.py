@@ -101,7 +101,7 @@ def _add_decomposed(report: Report, model: Model) -> Model | None:
         The model with those that could be fused as GRU nodes, ``None`` where there are none.
 
     """
-    fused = model.copy()
+    fused = model.copy() if may_recur(model.proto) else model
     result = _fuse(fused)
     found = fused if any(site.action == "fused" for site in result.sites) else None
     report.diagnostics += [each for each in result.diagnostics if each.code == "GL018"]

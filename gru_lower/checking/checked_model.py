@@ -114,4 +114,4 @@ class CheckedModel:
         from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes  # only where that may be
         from gru_lower.passes.fuse_gru.recognition.find_recurrences import find_recurrences
 
-        return [find_recurrences(each, shortest=shortest) for each in interpret_scopes(self.model, self.facts)]
+        return [find_recurrences(each, shortest=shortest) for each in interpret_scopes(self.facts)]

@@ -32,6 +32,9 @@ class Suspects:
 
     def add(self, scope: Scope, names: Iterable[str]) -> None:
         """Suspect values visible from a scope; each is filed under the scope that defines it."""
+        if scope.parent is None:
+            self._found.setdefault(id(scope), (scope, set()))[1].update(names)
+            return
         for name in names:
             home = scope.find(name) or scope
             self._found.setdefault(id(home), (home, set()))[1].add(name)
@@ -59,6 +62,9 @@ class Suspects:
             if uses[name] or name in gone:
                 continue
             index = None if name in now.initializers else now.producers.get(name)
+            if index is None and not now.annotations and not now.defines(name):
+                gone.add(name)
+                continue
             lost, used = [name], Counter[str]()
             if index is not None:
                 node = now.nodes[index]

@@ -101,6 +101,13 @@ class Facts:
         """
         return self._constant(scope, name).tensor
 
+    def is_made(self, scope: Scope, name: str) -> bool:
+        """Whether a node of this scope makes a value, and not just hands on a constant: found out fast."""
+        made = scope.producers.get(name)
+        if made is None or self._computed is not None or name in scope.initializers:
+            return False
+        return scope.columns.op_types[made] not in HAND_ON
+
     def constant_place(self, scope: Scope, name: str) -> tuple[Scope, str] | None:
         """Return the scope of the constant that a value always is, and its name there; ``None`` for no constant."""
         tensor, home, name = self._constant(scope, name)
@@ -242,7 +249,8 @@ class Facts:
         declared = self._declared_in(home)
         believed = self._believes_declared or (home.path == MAIN and name in home.inputs)
         info = declared.get(name) if believed else None
-        if info is not None and is_static(info):
+        given = home.path == MAIN and name in home.inputs  # nothing more can be inferred of it
+        if info is not None and (is_static(info) or (given and info.type.tensor_type.HasField("shape"))):
             return [info]
         if self._inferred is None:
             self._inferred = infer(self._model.proto, declared=self._believes_declared, scopes=self._scopes)

@@ -72,13 +72,18 @@ class Model:
             self.waiting = []
         return self.stubbed
 
-    def take_scopes(self) -> list[Scope]:
+    def take_scopes(self, *, leave: bool = False) -> list[Scope]:
         """Return every scope of the model; what is edited later is not seen.
 
         What reading found out about the nodes comes with them, once.
+
+        Args:
+            leave: Whether it is left for another one to take.
+
         """
-        scopes, self.read = self.read, None
-        return list(walk(self.proto)) if scopes is None or self.modified else scopes
+        scopes = None if self.modified else self.read
+        self.read = scopes if leave else None
+        return list(walk(self.proto)) if scopes is None else scopes
 
     @property
     def base_dir(self) -> Path | None:

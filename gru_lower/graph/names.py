@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from onnx import GraphProto
@@ -10,7 +11,11 @@ from onnx import GraphProto
 from gru_lower.graph.scopes import walk
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import onnx
+
+    from gru_lower.graph.scopes import Scope
 
 
 class Names:
@@ -18,13 +23,15 @@ class Names:
 
     Args:
         model: The model whose names are taken.
+        scopes: Its scopes, where somebody has read them before.
 
     """
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, model: onnx.ModelProto, scopes: Iterable[Scope] | None = None) -> None:
         """Collect the names that are taken."""
-        self._values = _Taken(value_names(model) | {""})
-        self._nodes = _Taken(node_names(model) | {""})
+        scopes = list(walk(model) if scopes is None else scopes)
+        self._values = _Taken(value_names(model, scopes) | {""})
+        self._nodes = _Taken(node_names(model, scopes) | {""})
         self._prefixes: set[str] = set()
 
     def prefix(self, wanted: str) -> str:
@@ -95,19 +102,22 @@ def identifier(name: str) -> str:
     return plain if plain[:1].isalpha() or plain[:1] == "_" else f"_{plain}"
 
 
-def node_names(model: onnx.ModelProto) -> set[str]:
+def node_names(model: onnx.ModelProto, scopes: Iterable[Scope] | None = None) -> set[str]:
     """Return every name of a node anywhere in a model. Values have names of their own kind."""
-    return {node.name for scope in walk(model) for node in scope.nodes}
+    scopes = walk(model) if scopes is None else scopes
+    return {name for scope in scopes for name in map(attrgetter("name"), scope.nodes)}
 
 
-def value_names(model: onnx.ModelProto) -> set[str]:
+def value_names(model: onnx.ModelProto, scopes: Iterable[Scope] | None = None) -> set[str]:
     """Return every name of a value anywhere in a model: a new name outside it shadows nothing."""
     names: set[str] = set()
-    for scope in walk(model):
+    for scope in walk(model) if scopes is None else scopes:
         names.update(scope.inputs, scope.outputs, scope.initializers)
-        for node in scope.nodes:
-            names.update(node.input)
-            names.update(node.output)
+        read = scope.__dict__.get("columns")
+        for inputs in map(attrgetter("input"), scope.nodes) if read is None else read.inputs:
+            names.update(inputs)
+        for outputs in map(attrgetter("output"), scope.nodes) if read is None else read.outputs:
+            names.update(outputs)
         if isinstance(scope.proto, GraphProto):
             names.update(tensor.values.name for tensor in scope.proto.sparse_initializer)
             names.update(annotation.tensor_name for annotation in scope.proto.quantization_annotation)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from onnx import AttributeProto, TensorProto
@@ -31,6 +31,7 @@ HOLD_NO_GRAPH = frozenset(AttributeProto.AttributeType.values()) - {
 """Attribute types that hold no graph; files of IR version 1 leave the type out."""
 COMPARED = 256
 """Attributes and tensors of more bytes are taken for unlike any others."""
+_all = itemgetter(slice(None))
 WHOLE_NUMBERS = (TensorProto.INT32, TensorProto.INT64)
 
 
@@ -73,6 +74,11 @@ class NodeColumns:
                 seen.add(key)
                 found.append(index)
         return found
+
+    @cached_property
+    def holding(self) -> frozenset[int]:
+        """The indices of nodes that hold graphs, to look up."""
+        return frozenset(self.holders)
 
     @cached_property
     def attributed(self) -> list[NodeProto]:
@@ -122,8 +128,8 @@ def read_columns(nodes: Any) -> NodeColumns:  # noqa: ANN401 - a list, or protob
             held,
             list(map(attrgetter("op_type"), held)),
             list(map(attrgetter("domain"), held)),
-            [node.input[:] for node in held],
-            [node.output[:] for node in held],
+            list(map(_all, map(attrgetter("input"), held))),
+            list(map(_all, map(attrgetter("output"), held))),
         )
         seen: set[Hashable] = set()
         for index, node in enumerate(held):

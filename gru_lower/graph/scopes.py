@@ -18,7 +18,7 @@ from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto
 from gru_lower.graph.node_columns import HOLD_NO_GRAPH, NodeColumns, read_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 ONNX_DOMAINS = ("", "ai.onnx")
 
@@ -138,12 +138,20 @@ class Scope:
             count.update(names)
         return count
 
+    def used_by(self, index: int) -> Sequence[str]:
+        """Return every value that a node uses, the captures of its bodies included."""
+        read = self.__dict__.get("columns")
+        if read is None or index in read.holding:
+            return list(node_uses(self.nodes[index]))
+        names: list[str] = read.inputs[index]
+        return [name for name in names if name] if "" in names else names
+
     @cached_property
     def readers(self) -> dict[str, list[int]]:
         """Indices of the nodes that use a value, themselves or in their bodies."""
         found: dict[str, list[int]] = {}
-        for index, node in enumerate(self.nodes):
-            for name in dict.fromkeys(node_uses(node)):
+        for index in range(len(self.nodes)):
+            for name in dict.fromkeys(self.used_by(index)):
                 found.setdefault(name, []).append(index)
         return found
 

@@ -48,7 +48,7 @@ def infer(proto: onnx.ModelProto, *, declared: bool = True, scopes: Sequence[Sco
         By scope path, the types and shapes of values, as far as they could be inferred.
 
     """
-    skeleton = _skeleton(proto)
+    skeleton = _skeleton(proto, None if scopes is None else scopes[0])
     if skeleton.functions and not _can_be_entered(skeleton):
         del skeleton.functions[:]
     if not declared:
@@ -87,11 +87,17 @@ def _forget_declared_shapes(skeleton: onnx.ModelProto) -> None:
                 value.type.tensor_type.ClearField("shape")
 
 
-def _skeleton(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Copy a model without the bytes of its large tensors, which shape inference does not need."""
+def _skeleton(proto: onnx.ModelProto, main: Scope | None = None) -> onnx.ModelProto:
+    """Copy a model without the bytes of its large tensors, which shape inference does not need.
+
+    Args:
+        proto: The model.
+        main: Its main graph, where somebody has read it before.
+
+    """
     skeleton = onnx.ModelProto(ir_version=proto.ir_version)
     skeleton.opset_import.extend([*proto.opset_import, UNKNOWN])
-    _strip_graph(proto.graph, skeleton.graph)
+    _strip_graph(proto.graph, skeleton.graph, main)
     for function in proto.functions:
         copy = skeleton.functions.add()
         for name in ("name", "domain", "overload"):
@@ -107,8 +113,8 @@ def _skeleton(proto: onnx.ModelProto) -> onnx.ModelProto:
     return skeleton
 
 
-def _strip_graph(graph: GraphProto, copy: GraphProto) -> None:
-    if _is_small(graph):
+def _strip_graph(graph: GraphProto, copy: GraphProto, scope: Scope | None = None) -> None:
+    if _is_small(graph, scope):
         copy.ParseFromString(graph.SerializeToString())  # in a fifth of the time that copying takes
         copy.name = graph.name or "graph"
         return
@@ -121,15 +127,13 @@ def _strip_graph(graph: GraphProto, copy: GraphProto) -> None:
     _strip_nodes(graph.node, copy)
 
 
-def _is_small(graph: GraphProto) -> bool:
+def _is_small(graph: GraphProto, scope: Scope | None) -> bool:
     """Whether a graph is to be copied as it is."""
-    if (
-        graph.sparse_initializer
-        or graph.quantization_annotation
-        or SPLIT in set(map(attrgetter("op_type"), graph.node))
-    ):
+    nodes = graph.node if scope is None else scope.columns.nodes
+    op_types = map(attrgetter("op_type"), nodes) if scope is None else scope.columns.op_types
+    if graph.sparse_initializer or graph.quantization_annotation or SPLIT in set(op_types):
         return False
-    if max(map(NodeProto.ByteSize, graph.node), default=0) > SMALL_BYTES:
+    if max(map(NodeProto.ByteSize, nodes), default=0) > SMALL_BYTES:
         return False
     return not any(map(_is_left_out, graph.initializer))
 

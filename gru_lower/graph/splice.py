@@ -20,7 +20,7 @@ from gru_lower.graph.dead_code import Suspects
 from gru_lower.graph.external_data import is_external
 from gru_lower.graph.node_order import GONE, is_in_order, sort_and_cut, sort_nodes
 from gru_lower.graph.parts import ROOM, Part, may_wait, number_of, stub_of
-from gru_lower.graph.scopes import Scope, node_uses, walk
+from gru_lower.graph.scopes import Scope, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -138,13 +138,16 @@ def _settle(model: Model, scope: Scope, suspects: Suspects) -> None:
 
 def _replace_nodes(scope: Scope, edits: list[Edit], suspects: Suspects) -> None:
     nodes = scope.nodes
+    read = scope.__dict__.get("columns")
     keys = list(range(0, ROOM * len(nodes), ROOM))
     for edit in edits:
         if edit.removed and edit.keeps_documentation:
             _keep_documentation(nodes[edit.removed[0]], edit, scope.ir_version)
         for index in edit.removed:
             keys[index] = GONE
-            suspects.add(scope, chain(node_uses(nodes[index]), nodes[index].output))
+            suspects.add(
+                scope, chain(scope.used_by(index), nodes[index].output if read is None else read.outputs[index])
+            )
     for edit in edits:
         before = len(nodes)
         _add(scope, edit)

@@ -143,7 +143,7 @@ class _Rewritten:
             )
             algebra.same_lengths.update(self.lengths)
             algebra.shared_values.update(self._shared)
-            made = interpret_scopes(self.model, self.facts, algebra, kind)
+            made = interpret_scopes(self.facts, algebra, kind)
             self._found[block] = {interpreter.scope.path: interpreter for interpreter in made}
         return self._found[block]
 

@@ -68,7 +68,7 @@ def rewrite_model(
     """
     todo = pipeline.parse(passes)
     external_data.check(model.proto, model.base_dir, model_file=model.path)
-    refuse_undefined_values(model.take_scopes())
+    refuse_undefined_values(model.take_scopes(leave=True))
     progress = progress or _no_progress
     if options is not None:
         options = replace(_for_passes(options, todo), evidence=evidence)
@@ -76,7 +76,8 @@ def rewrite_model(
     original = _original_of(model) if options is not None or evidence else None
     changes = bool(fix_dims or inputs)
     static = changes or not fixed_dims.open_dims(model)
-    counts, names = count_ops(model), value_names(model.proto) if static and not changes else None
+    counts = count_ops(model)
+    names = value_names(model.proto, model.take_scopes(leave=True)) if static and not changes else None
     fixed = Fixed([], [])
     if changes:
         fixed = fix_lengths(model, fix_dims or {}, inputs or {}, Context(progress=progress))

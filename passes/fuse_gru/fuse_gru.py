@@ -166,13 +166,13 @@ class FuseGru(Pass):
         result = PassResult(modified=False)
         edits: list[splice.Edit] = []
         batches: list[list[BatchAxis]] = []
-        names = Names(model.proto)
-        facts = Facts(model)
+        facts = Facts(model, scopes=model.take_scopes())
+        names = Names(model.proto, facts.scopes)
         shortest = 1 if self.options.steps == "yes" else 2
         with without_garbage_collection():
             algebra = self.algebra(model, facts)
             algebra.negates_matrices = unpacked
-            interpreters = list(interpret_scopes(model, facts, algebra, progress=ctx.progress))
+            interpreters = list(interpret_scopes(facts, algebra, progress=ctx.progress))
             everywhere: list[ScopeRecurrences] = []
             for begun, interpreter in enumerate(interpreters, 1):
                 ctx.progress("looking for recurrences", begun, len(interpreters))

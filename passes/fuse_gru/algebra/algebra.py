@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from gru_lower.passes.fuse_gru.algebra.axes import AlongAxis, AtIndex, FeatureRange
     from gru_lower.passes.fuse_gru.algebra.matrices import Array, Matrix
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Monomial, Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Coefficient, Monomial, Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count, Unknown
 
 CONDITIONS = {"Less", "LessOrEqual", "Equal", "Or", "Mod"}
@@ -54,8 +54,10 @@ class Algebra(FunctionIdentities):
         definitions: The polynomials that such atoms are, by source; what loops output is defined as its own leaf.
         body_values: What the body of a loop computes in each step, by the source of its outputs' leaves.
         trip_counts: How many steps a loop takes, by the path of its body.
+        vectors_of_arrays: Constants as polynomials, by the identity of their array, which is kept with them.
         axis_views: Views of atoms along free axes that were computed before, by serial number.
         feature_views: Views of atoms' features that were computed before, by serial number.
+        vector_views: Stretches of vectors that were cut before.
         calls_left: How many more calls of functions are interpreted.
         unread: Nodes and scopes whose readers failed, and on what: they are left alone.
 
@@ -82,6 +84,8 @@ class Algebra(FunctionIdentities):
         self.shared_values: set[Hashable] = set()
         self.unread: dict[str, str] = {}
         self.calls_left = MOST_CALLS
+        self.vectors_of_arrays: dict[tuple[Any, ...], tuple[Array, Any]] = {}
+        self.vector_views: dict[tuple[Vector, FeatureRange], Coefficient] = {}
         self.axis_views: dict[tuple[int, AtIndex | AlongAxis], Poly] = {}
         self.feature_views: dict[tuple[int, FeatureRange], Poly] = {}
 

@@ -12,7 +12,7 @@ from gru_lower.passes.fuse_gru.algebra.polynomials import Vector
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
     from gru_lower.passes.fuse_gru.algebra.atoms import Atom
-    from gru_lower.passes.fuse_gru.algebra.polynomials import Poly
+    from gru_lower.passes.fuse_gru.algebra.polynomials import Coefficient, Poly
     from gru_lower.passes.fuse_gru.algebra.symbolic_integers import Count
 
 View = AtIndex | AlongAxis | FeatureRange
@@ -39,12 +39,22 @@ def _view(algebra: Algebra, poly: Poly, view: View) -> Poly:
     result: list[Poly] = []
     for mono, coefficient in poly.terms:
         if isinstance(coefficient, Vector) and isinstance(view, FeatureRange):
-            coefficient = algebra.coefficient(coefficient.data[view.lo : view.hi])  # noqa: PLW2901
+            coefficient = _vector_view(algebra, coefficient, view)  # noqa: PLW2901
+        if len(mono) == 1 and mono[0] and coefficient == 1.0:
+            result.append(_view_of_atom(algebra, mono[0], view))
+            continue
         term = algebra.constant(coefficient)
         for serial in filter(None, mono):
             term = algebra.mul(term, _view_of_atom(algebra, serial, view))
         result.append(term)
     return algebra.add(*result)
+
+
+def _vector_view(algebra: Algebra, vector: Vector, view: FeatureRange) -> Coefficient:
+    found = algebra.vector_views.get((vector, view))
+    if found is None:
+        found = algebra.vector_views[vector, view] = algebra.coefficient(vector.data[view.lo : view.hi])
+    return found
 
 
 def _view_of_atom(algebra: Algebra, serial: int, view: View) -> Poly:

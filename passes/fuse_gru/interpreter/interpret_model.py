@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.graph.scopes import walk
 from gru_lower.passes.fuse_gru.interpreter.function_calls import functions_by_key
 from gru_lower.passes.fuse_gru.interpreter.interpreter import Interpreter
 from gru_lower.passes.fuse_gru.loops.loop_algebra import LoopAlgebra
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gru_lower.graph.facts import Facts
-    from gru_lower.graph.model import Model
     from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
 
 TIMES_SAID = 20
@@ -21,7 +19,6 @@ TIMES_SAID = 20
 
 
 def interpret_scopes(
-    model: Model,
     facts: Facts,
     algebra: Algebra | None = None,
     kind: type[Interpreter] = Interpreter,
@@ -30,8 +27,7 @@ def interpret_scopes(
     """Interpret every scope of a model.
 
     Args:
-        model: The model.
-        facts: Its side table.
+        facts: The model's side table.
         algebra: The tables to fill, new ones if none are given.
         kind: What interprets a scope.
         progress: Called with ``(what, done, total)``, a few times for all nodes together.
@@ -39,7 +35,7 @@ def interpret_scopes(
     """
     algebra = algebra or LoopAlgebra()
     known: dict[str, Interpreter] = {}
-    scopes = list(walk(model.proto))
+    scopes = facts.scopes
     by_proto = {id(scope.proto): scope for scope in scopes}
     functions = functions_by_key(by_proto)
     read = _NodesRead(sum(len(scope.nodes) for scope in scopes), progress)

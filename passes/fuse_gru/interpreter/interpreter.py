@@ -72,6 +72,7 @@ class Interpreter(ScopeValues):
         self.unread_loops: list[int] = []
         self.children: dict[str, Interpreter] = {}
         self.call_depth = 0
+        self._in_function = scope.function is not None
 
     @cached_property
     def functions(self) -> dict[Key, Scope]:
@@ -86,17 +87,17 @@ class Interpreter(ScopeValues):
             progress: Called with 1 in front of each node.
 
         """
-        for index in range(len(self.scope.nodes)):
+        for index in range(len(self.scope.columns.nodes)):
             if progress is not None:
                 progress(1)
             self.step(index)
 
     def step(self, index: int) -> None:
         """Interpret one node."""
-        node = self.scope.nodes[index]
-        if self.scope.function is not None:
+        node = self.scope.columns.nodes[index]
+        if self._in_function:
             node = self.facts.node(self.scope, index)
-        if node.op_type in ("Loop", "Scan") and is_onnx(node):
+        if self.scope.columns.op_types[index] in ("Loop", "Scan") and is_onnx(node):
             self._keep_outputs(node, self._loop(node, index))
         else:
             self.enter(node)

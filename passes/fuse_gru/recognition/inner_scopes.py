@@ -67,8 +67,9 @@ class RemovedScopes:
         pending = [scope.nodes[index] for index in removed]
         while pending:
             node = pending.pop()
-            self._calls_gone.update(_calls([node], self._functions))
-            for _, body in subgraphs(node):
+            if self._functions:
+                self._calls_gone.update(_calls([node], self._functions))
+            for _, body in subgraphs(node) if node.attribute else ():
                 self._bodies.add(id(body))
                 pending += body.node
 

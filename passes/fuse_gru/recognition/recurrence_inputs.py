@@ -188,12 +188,13 @@ def _downstream(interpreter: Interpreter, recurrence: Recurrence, last: int) -> 
         if cell.state in interpreter.named_tensors
     ]
     scope = interpreter.scope
+    outputs = scope.columns.outputs
     found, pending = set(states), states
     while pending:
         for index in scope.readers.get(pending.pop(), ()):
             if index > last:
                 break  # they are in order
-            new = [name for name in scope.nodes[index].output if name and name not in found]
+            new = [name for name in outputs[index] if name and name not in found]
             found.update(new)
             pending += new
     return found

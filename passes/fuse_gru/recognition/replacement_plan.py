@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gru_lower.graph.scopes import node_uses
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.recognition.states_in_loop_outputs import states_in_loop_outputs, states_read_backwards
@@ -105,7 +104,7 @@ class Planner:
             served = self._states_in(name)
             if served is None:
                 result.live.add(index)
-                pending += [use for use in node_uses(scope.nodes[index]) if use not in seen]
+                pending += [use for use in scope.used_by(index) if use not in seen]
                 pending += self.read_inside.get(index, ())
                 continue
             result.served[name] = served
@@ -159,12 +158,13 @@ class Planner:
         """Add the nodes that were dead already and read what goes."""
         scope = self.interpreter.scope
         kept = plan.served.keys() | plan.aliases.keys()
-        gone = {name for index in removed for name in scope.nodes[index].output} - kept
+        outputs = scope.columns.outputs
+        gone = {name for index in removed for name in outputs[index]} - kept
         removed = set(removed)
-        for index, node in enumerate(scope.nodes):
-            if index not in before and any(name in gone for name in node_uses(node)):
+        for index, names in enumerate(outputs):
+            if index not in before and not gone.isdisjoint(scope.used_by(index)):
                 removed.add(index)
-                gone.update(node.output)
+                gone.update(names)
         return removed
 
 
@@ -184,5 +184,5 @@ def _nodes_behind(interpreter: Interpreter, wanted: Iterable[str]) -> set[int]:
         index = scope.producers.get(pending.pop())
         if index is not None and index not in found:
             found.add(index)
-            pending += node_uses(scope.nodes[index])
+            pending += scope.used_by(index)
     return found

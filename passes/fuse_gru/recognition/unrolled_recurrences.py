@@ -18,6 +18,7 @@ from gru_lower.passes.fuse_gru.recognition.masked_step import read_masked_step
 from gru_lower.passes.fuse_gru.recognition.read_cell import read_cells
 from gru_lower.passes.fuse_gru.recognition.recurrence import Recurrence
 from gru_lower.passes.fuse_gru.recognition.rejection_reason import Rejection
+from gru_lower.passes.fuse_gru.recognition.steps_alike import StepsAlike
 
 if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.algebra.algebra import Algebra
@@ -95,6 +96,7 @@ class _Steps:
         self.rejections: list[Rejection] = []
         self.masks: dict[Poly, MaskedUpdate] = {}
         self.masks_of_outputs: dict[Poly, MaskedUpdate] = {}
+        self._alike = StepsAlike(self.algebra)
         # A state is looked at as a whole, as a matrix multiplies it in the next step; the last step's need not be.
         later: dict[int, list[Poly]] = {}
         for poly in interpreter.named_tensors:
@@ -115,7 +117,13 @@ class _Steps:
                 self.cells.pop(mask.new, None)  # the step is taken only where the mask says so
 
     def _read(self, poly: Poly) -> None:
+        alike = self._alike.read(poly)
+        if alike is not None:
+            self.cells[poly] = [alike]
+            return
         cells, mismatches = read_cells(self.algebra, poly)
+        if len(cells) == 1:
+            self._alike.keep(cells[0])
         masked = None if cells else read_masked_step(self.interpreter, poly)
         if masked is not None:
             cells = [replace(cell, state=poly) for cell in masked.cells if cell.previous == masked.mask.before.atom]

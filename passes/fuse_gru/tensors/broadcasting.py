@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from gru_lower.passes.fuse_gru.tensors.tensor import Tensor
 
 
+SMALL = 1 << 16
+"""Of constants of so many bytes it is remembered what they are as polynomials."""
+
+
 def as_polynomials(algebra: Algebra, const: ConstTensor, like: PolyTensor | None = None) -> PolyTensor:
     """Return a constant as polynomials: a constant vector, or a leaf if it differs along other axes than the features.
 
@@ -68,6 +72,20 @@ def as_polynomials(algebra: Algebra, const: ConstTensor, like: PolyTensor | None
     if like is not None:
         offset = rank - len(like.axes)
         features = [i + offset for i, axis in enumerate(like.axes) if isinstance(axis, FeatureAxis) and i + offset >= 0]
+    key = id(const.array), const.dims, tuple(features)
+    known = algebra.vectors_of_arrays.get(key)
+    if known is not None:
+        found: PolyTensor = known[1]
+        return found
+    found = _as_polynomials(algebra, const, features)
+    if const.array.nbytes <= SMALL and not isinstance(only_atom(algebra, found), Leaf):
+        algebra.vectors_of_arrays[key] = const.array, found
+    return found
+
+
+def _as_polynomials(algebra: Algebra, const: ConstTensor, features: Sequence[int]) -> PolyTensor:
+    """Return a constant as polynomials, with the features along these axes."""
+    rank = len(const.dims)
     const = ConstTensor(_without_repetition(const.array, features), const.dims)
     if any(length != 1 and axis not in features for axis, length in enumerate(const.array.shape)):
         source = ConstantArray(const.array.dtype.str, const.array.shape, digest(const.array))
@@ -113,15 +131,12 @@ def broadcast_together(
 
     """
     first = given[0]
-    if (
-        isinstance(first, PolyTensor)
-        and FEATURES in first.axes
-        and all(
-            isinstance(tensor, PolyTensor) and tensor.axes == first.axes and tensor.dims == first.dims
-            for tensor in given[1:]
-        )
-    ):
-        return first.axes, first.dims, list(given)  # type: ignore[arg-type]
+    if isinstance(first, PolyTensor) and FEATURES in first.axes:
+        for tensor in given:
+            if not isinstance(tensor, PolyTensor) or tensor.axes != first.axes or tensor.dims != first.dims:
+                break
+        else:
+            return first.axes, first.dims, list(given)  # type: ignore[arg-type]
     if any(tensor.dims and tensor.dims[-1] != 1 for tensor in given):
         given = [features_to_free_axis(algebra, each) if _is_column(each, algebra) else each for each in given]
     like = max(
@@ -206,11 +221,15 @@ def apply_elementwise(algebra: Algebra, function: Callable[..., Poly], *given: T
 
     """
     axes, dims, tensors = broadcast_together(algebra, given)
-    if all(len(tensor.pieces) == 1 for tensor in tensors):
-        widths = {tensor.pieces[0][0] for tensor in tensors}
-        if len(widths) == 1 and UNKNOWN not in widths:
-            polys = [algebra.atom_of.get(poly, poly) for tensor in tensors for _, poly in tensor.pieces]
-            return PolyTensor(axes, dims, ((widths.pop(), function(*polys)),))
+    common = tensors[0].pieces[0][0] if tensors[0].pieces else UNKNOWN
+    polys = []
+    for tensor in tensors if common != UNKNOWN else ():
+        if len(tensor.pieces) != 1 or tensor.pieces[0][0] != common:
+            break
+        poly = tensor.pieces[0][1]
+        polys.append(algebra.atom_of.get(poly, poly))
+    if polys and len(polys) == len(tensors):
+        return PolyTensor(axes, dims, ((common, function(*polys)),))
     width = max(tensor.width for tensor in tensors)
     if any(tensor.width == UNKNOWN for tensor in tensors) or any(tensor.width not in (1, width) for tensor in tensors):
         raise NotUnderstoodError

@@ -126,8 +126,8 @@ class ScopeValues:
                 if poly.degree > 1:
                     self.algebra.as_atom(poly)
         self.values[name] = result
-        if isinstance(result, PolyTensor) and len(result.pieces) == 1:
-            self.named_tensors.setdefault(result.pieces[0][1], NamedTensor(name, result))
+        if isinstance(result, PolyTensor) and len(result.pieces) == 1 and result.pieces[0][1] not in self.named_tensors:
+            self.named_tensors[result.pieces[0][1]] = NamedTensor(name, result)
 
     def value(self, name: str) -> Known:
         """Return what is known of a value that is visible in this scope."""

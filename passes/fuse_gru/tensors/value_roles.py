@@ -54,6 +54,8 @@ def find_roles(scope: Scope, facts: Facts) -> Roles:
 
     @cache
     def outer(name: str) -> str:
+        if facts.is_made(scope, name):
+            return ""
         constant = facts.constant(scope, name) is not None
         if constant:
             fixed.add(name)

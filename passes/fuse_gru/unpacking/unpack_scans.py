@@ -77,7 +77,7 @@ def unpack_scans(model: Model, sites: Collection[str], attempt: int = 0) -> dict
     if not any(_scans(scope) & set(sites) for scope in walk(model.proto)):
         return done
     names = Names(model.proto)
-    for interpreter in interpret_scopes(model, Facts(model)):
+    for interpreter in interpret_scopes(Facts(model)):
         scope, wanted = interpreter.scope, _scans(interpreter.scope) & set(sites)
         replaced: dict[int, list[NodeProto]] = {}
         for index, loop in interpreter.loops.items():

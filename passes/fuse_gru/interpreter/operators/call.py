@@ -27,6 +27,7 @@ class Call:
         node: The node.
 
     Attributes:
+        inputs: The names of its inputs.
         attributes: Its attributes as Python values, but for those that refer to a function's.
 
     """
@@ -35,17 +36,19 @@ class Call:
         """Hold the parts; inputs are looked up when asked for."""
         self.values, self.node = values, node
         self.algebra: Algebra = values.algebra
-        self.attributes: dict[str, Any] = {
-            a.name: helper.get_attribute_value(a) for a in node.attribute if not a.ref_attr_name
-        }
+        self.inputs: list[str] = node.input[:]
+        given = node.attribute
+        self.attributes: dict[str, Any] = (
+            {a.name: helper.get_attribute_value(a) for a in given if not a.ref_attr_name} if given else {}
+        )
 
     def has(self, position: int) -> bool:
         """Whether an input is given."""
-        return position < len(self.node.input) and bool(self.node.input[position])
+        return position < len(self.inputs) and bool(self.inputs[position])
 
     def known(self, position: int) -> Known:
         """Return what is known of an input."""
-        return self.values.value(self.node.input[position])
+        return self.values.value(self.inputs[position])
 
     def tensor(self, position: int) -> Tensor:
         """Return an input that is a tensor.
@@ -61,7 +64,7 @@ class Call:
 
     def tensors(self) -> list[Tensor]:
         """Return all inputs."""
-        return [self.tensor(position) for position in range(len(self.node.input))]
+        return [self.tensor(position) for position in range(len(self.inputs))]
 
     def counts(self, position: int, attribute: str = "") -> list[Count] | None:
         """Return an input's whole numbers, or an attribute's where older opsets had that; ``None`` for neither.
