@@ -19,7 +19,7 @@ def node(operator: str, inputs: str, outputs: str, **attributes: Any) -> onnx.No
     return helper.make_node(operator, inputs.split(), outputs.split(), **attributes)
 
 
-# How exporters write the lengths, from the dims of X: MXNet's, TensorFlow's dynamic_rnn, torch.full and torch.ones * T.
+# Lengths written from the dims of X: MXNet's exporter does it as the first, torch.full and torch.ones become others.
 SPELLINGS = {
     "split, tile": [
         node("Split", "dims", "T B I", axis=0),
