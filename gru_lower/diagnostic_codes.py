@@ -294,6 +294,11 @@ CODES: dict[str, Code] = {
         "A state that is an output and is read inside, too",
         "nothing, unless the model goes through a float16 converter that keeps the types of outputs",
     ),
+    "GL743": Code(
+        "error",
+        "A node as an older opset has it",
+        "import the opset the nodes are written for, or write them as the model's has them",
+    ),
     "GL801": Code("note", "A recurrence that is no GRU", "nothing, if it is not meant to be one; else mend the term"),
     "GL802": Code("note", "A decomposed GRU that cannot be fused", "see the reason; inspect lists what was seen"),
     "GL803": Code("warning", "A decomposed GRU that differs when it is fused", "please report it with the model"),

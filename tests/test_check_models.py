@@ -237,6 +237,50 @@ def test_a_constant_fill_is_its_constant(fill: str) -> None:
     np.testing.assert_array_equal(run(mended, fed)["Y"], run(given, fed)["Y"])
 
 
+# -- spellings of older opsets --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("opset", "nodes", "shape"),
+    [
+        (13, "Z = Squeeze <axes = [1]> (Y)", [5, 1, 1]),
+        (17, "Z = ReduceSum <axes = [0], keepdims = 0> (Y)", [1, 1, 1]),
+        (18, "Z = ReduceMean <axes = [2]> (Y)", [5, 1, 1, 1]),
+        (13, "Z, Q = Split <axis = 0, split = [2, 3]> (Y)", [2, 1, 1, 1]),
+        (18, "P = Slice (Y, zero, four) Z, Q = Split (P)", [2, 1, 1, 1]),
+        (17, "Z = Clip <min = -0.25, max = 0.25> (Y)", [5, 1, 1, 1]),
+    ],
+)
+def test_attributes_of_older_opsets_become_inputs(opset: int, nodes: str, shape: list[int]) -> None:
+    gru = "Y = GRU <hidden_size = 1, linear_before_reset = 1> (X, W, R)"
+    more = ("int64[1] zero = {0}", "int64[1] four = {4}")
+    dims = ", ".join(map(str, shape))
+    model = text(f"{gru} {nodes}", "float[5, 1, 2] X", f"float[{dims}] Z", *more, opset=opset)
+    assert codes(model, "GL743") == ["GL743"]
+    mended = fixed(model, "GL743")
+    onnx.checker.check_model(mended, full_check=True)
+    fed = {"X": np.random.default_rng(0).normal(size=(5, 1, 2)).astype(np.float32)}
+    z = run(mended, fed)["Z"]
+    assert list(z.shape) == shape
+    if "Clip" in nodes:
+        assert np.abs(z).max() == np.float32(0.25)
+    assert not codes(mended, "GL743")
+
+
+@pytest.mark.parametrize(
+    ("opset", "nodes"),
+    [
+        (11, "Z = Squeeze <axes = [1]> (Y)"),
+        (13, "Z, Q = Split <axis = 2> (Y)"),
+        (18, "Z, Q = Split <axis = 2, num_outputs = 2> (Y)"),
+        (13, "Z = ReduceMean <axes = [2]> (Y)"),
+    ],
+)
+def test_attributes_that_the_opset_has(opset: int, nodes: str) -> None:
+    gru = "Y = GRU <hidden_size = 1, linear_before_reset = 1> (X, W, R)"
+    assert not codes(text(f"{gru} {nodes}", "float[5, 1, 2] X", "float[A] Z", opset=opset), "GL743")
+
+
 # -- states that are outputs and read ------------------------------------------------------------------------------
 
 IF = """c = Greater (top, bottom) Z = If <then_branch = a () => (float[1, N, 1] v) { v = Tanh (Y_h) },

@@ -30,6 +30,7 @@ from gru_lower.checking.rules import (
     gl740_type_clashes,
     gl741_unknown_operators,
     gl742_states_read_inside,
+    gl743_attributes_of_older_opsets,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     *gl733_node_order.RULES,
     *gl734_undefined_values.RULES,
     *gl741_unknown_operators.RULES,
+    *gl743_attributes_of_older_opsets.RULES,
     *gl740_type_clashes.RULES,
     *gl1xx_gl2xx_gru_attributes.RULES,
     *gl109_sequence_lens_type.RULES,
