@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +15,7 @@ from gru_lower.cli.report_output import current_output
 from gru_lower.cli.run import Run
 from gru_lower.errors import GruLowerError
 from gru_lower.garbage_collection import collect_seldom
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

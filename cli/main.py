@@ -15,9 +15,9 @@ from gru_lower.cli.exit_codes import exit_code_of
 from gru_lower.cli.help_pages import HELP
 from gru_lower.cli.report_output import report_output
 from gru_lower.cli.standard_streams import open_closed_streams
-from gru_lower.cli.termination import Terminated, end_by, raise_when_asked_to_end
+from gru_lower.cli.termination import Terminated, end_at_once, end_by, raise_when_asked_to_end
 from gru_lower.errors import Unsupported
-from gru_lower.garbage_collection import collect_seldom, end_without_collection
+from gru_lower.garbage_collection import collect_seldom
 from gru_lower.isolation.ends_soon import say_it_ends_soon
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         remove_unfinished()
         end_by(terminated.signal)
-    end_without_collection()
-    sys.exit(code)
+    end_at_once(code)
 
 
 def run(argv: Sequence[str] | None = None) -> int:

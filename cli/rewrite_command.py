@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -10,6 +9,7 @@ import click
 from gru_lower.cli import exclusive_options, parse_values, printing_options, write_result
 from gru_lower.cli.library_flags import VERIFICATION, library_flags, library_options
 from gru_lower.cli.report_output import current_output
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,9 +1,12 @@
-"""Signals that ask a program to end: it cleans up as it does after Ctrl-C."""
+"""How a command ends: at once when it is done, and where a signal asks for it as after Ctrl-C."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import sys
+import threading
 from typing import NoReturn
 
 ASKED = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -35,6 +38,27 @@ def end_by(number: int) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     raise SystemExit(128 + number)
+
+
+def end_at_once(code: int) -> NoReturn:
+    """End this process without taking down every module that it has loaded, which takes a tenth of `import onnx`.
+
+    What was registered for the end is called, as ever. Where threads are left, or stdout and stderr do not take what
+    was written to them, the interpreter ends it, as it would have.
+
+    Args:
+        code: The exit code.
+
+    """
+    if threading.active_count() == 1:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            sys.exit(code)
+        atexit._run_exitfuncs()  # noqa: SLF001 - all that the end of an interpreter does for others
+        os._exit(code)
+    sys.exit(code)
 
 
 def _raise(number: int, _frame: object) -> NoReturn:

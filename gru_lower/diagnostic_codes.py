@@ -19,8 +19,9 @@ GL9xx  many models, and gru-lower itself
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from gru_lower.light_dataclass import dataclass
 
 Severity = Literal["error", "warning", "note"]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.gru.parse_node import parse
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnx import FunctionProto, numpy_helper
@@ -13,6 +12,7 @@ from gru_lower.graph.constant_ifs import resolve_constant_ifs
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.shape_values import shape_values
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from gru_lower.gru.block_diagonal import block_diagonal
 from gru_lower.gru.constant_inputs import has_zero_initial_state
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.spec import GATES
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.verification.sites.site import Site
 

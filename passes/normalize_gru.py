@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower.graph import splice
 from gru_lower.graph.facts import Facts
 from gru_lower.gru.constant_inputs import constant_inputs
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult, visit_grus
 from gru_lower.verification.sites.site import Change
 

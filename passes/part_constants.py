@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnx import FunctionProto, NodeProto, TensorProto
@@ -10,6 +9,7 @@ from onnx import FunctionProto, NodeProto, TensorProto
 from gru_lower.graph import splice
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, walk
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
 
 if TYPE_CHECKING:

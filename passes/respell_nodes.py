@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from gru_lower.graph.names import Names
 from gru_lower.graph.operator_set import CONSTANT_FILL
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.graph.shape_values import known_values
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.targets.target_option import profile_of
 

@@ -227,7 +227,11 @@ class TestTargets:
             ("tract", {"direction": "reverse"}, "reverse to forward"),
             ("mnn", {"direction": "reverse", "linear_before_reset": 1}, "reverse to forward"),
             ("opencv5", {"outputs": ("Y",), "direction": "forward"}, "both outputs named"),
-            ("opencv5", {"sequence_lens": "ragged", "direction": "forward"}, "sequence_lens masked outside or left out"),
+            (
+                "opencv5",
+                {"sequence_lens": "ragged", "direction": "forward"},
+                "sequence_lens masked outside or left out",
+            ),
             ("onnxruntime", {"hidden_size": None, "layout": 1}, "layout 1 to 0"),
             ("opencv5", {"activations": ["sigmoid", "TANH"], "direction": "forward"}, "activations attribute"),
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -13,6 +13,7 @@ from gru_lower.batching.engine import ThisProcess
 from gru_lower.batching.job import Job, Outcome
 from gru_lower.batching.journal import NAME, Journal
 from gru_lower.errors import Unsupported
+from gru_lower.light_dataclass import dataclass
 from gru_lower.report.index_file import pages_folder, write_index
 from gru_lower.version import tool_version
 

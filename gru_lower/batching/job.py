@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 
 Status = Literal["done", "findings", "refused", "failed"]

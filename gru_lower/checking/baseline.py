@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from gru_lower.checking.finding_identity import FindingIdentity, name_of, withou
 from gru_lower.diagnostics import DOUBT, diagnostic
 from gru_lower.errors import Unsupported
 from gru_lower.graph.atomic_file import AtomicFile
+from gru_lower.light_dataclass import dataclass
 from gru_lower.version import tool_version
 
 if TYPE_CHECKING:

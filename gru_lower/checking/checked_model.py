@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.undefined_values import undefined_values
 from gru_lower.gru.parse_node import Parsed, parse
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.recognition.may_recur import may_recur
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower.checking.all_rules import RULES
 from gru_lower.checking.check_model import check_model, found
 from gru_lower.checking.checked_model import CheckedModel
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context
 from gru_lower.report.run_report import count_ops, file_of
 from gru_lower.rewriting.result import Result

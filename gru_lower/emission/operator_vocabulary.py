@@ -18,12 +18,12 @@ A GRU that needs an operator with no other spelling is kept, with a code (GL307)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import onnx
 
 from gru_lower.errors import Unsupported
+from gru_lower.light_dataclass import dataclass
 from gru_lower.nearest_word import nearest
 
 if TYPE_CHECKING:

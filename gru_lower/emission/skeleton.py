@@ -6,13 +6,14 @@ weights. So the messages of a template are taken apart once, and each replacemen
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 from onnx import AttributeProto, GraphProto, NodeProto, ValueInfoProto
 
 from gru_lower.graph.message_layout import Gap, Layout, Message, whole
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ A template's free names are its formal inputs, its weights and its outputs; see
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from onnx import NodeProto, TensorProto
 
 from gru_lower.emission.skeleton import skeleton_of
 from gru_lower.graph.scopes import subgraphs
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,6 @@ bytes are those of the matrix before. No such mark leaves the project.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -16,6 +15,7 @@ import onnx
 from gru_lower.errors import InvalidModel
 from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.tensor_size import byte_size
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

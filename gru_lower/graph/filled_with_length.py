@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from onnx import TensorProto
 from gru_lower.graph import tensor_values
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.graph.shape_values import rearrange
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from gru_lower.graph.scopes import walk
 from gru_lower.graph.set_aside import set_aside
 from gru_lower.graph.validation.validate_model import validate_model
 from gru_lower.graph.whole_bytes import bring_back, whole_bytes
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -6,7 +6,7 @@ of a hundred thousand nodes that is most of the time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from onnx import AttributeProto, TensorProto
 
 from gru_lower.garbage_collection import without_garbage_collection
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import onnx
@@ -18,6 +17,7 @@ from gru_lower.errors import InvalidModel
 from gru_lower.graph.bounded_read import LIMIT
 from gru_lower.graph.external_data import View, is_external, open_file, set_view, view
 from gru_lower.graph.wire_format import TENSOR, delimited, fields, message_of
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -158,6 +158,7 @@ class _Evaluator:
         wanted = dims[attributes.get("start", 0) : attributes.get("end", len(dims))]
         return [_as_int64(np.array([dim if isinstance(dim, int) else None for dim in wanted], object))]
 
+
 def rearrange(node: NodeProto, inputs: Sequence[Array | None]) -> Sequence[Array] | None:
     """Rearrange vectors of dims of which some entries are no numbers; any arithmetic on these is not computed.
 

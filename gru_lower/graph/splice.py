@@ -9,7 +9,7 @@ nothing else used. What was dead before stays.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from gru_lower.graph.external_data import is_external
 from gru_lower.graph.node_order import GONE, is_in_order, sort_and_cut, sort_nodes
 from gru_lower.graph.parts import ROOM, Part, may_wait, number_of, stub_of
 from gru_lower.graph.scopes import Scope, walk
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

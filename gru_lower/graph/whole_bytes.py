@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import onnx
@@ -15,6 +14,7 @@ from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.set_aside import GIVEN, RAW_DATA
 from gru_lower.graph.tensor_size import itemsize
 from gru_lower.graph.wire_format import TENSOR, delimited, fields, message_of
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

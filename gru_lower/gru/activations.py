@@ -7,10 +7,11 @@ facts of the operator; where the operator leaves a default open, onnxruntime's i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ rule, GL2xx for what is ambiguous.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from onnx import AttributeProto, TensorProto, defs, helper
@@ -16,6 +16,7 @@ from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.graph.axis_lengths import axis_length
 from gru_lower.gru.activations import KINDS, SIGMOID, TANH, Activation
 from gru_lower.gru.spec import FLOAT_TYPES, INPUTS, VERSIONS, Direction, GruSpec
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from onnx import TensorProto, helper
 
 from gru_lower.gru.activations import activation_attributes
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ made, since it does not depend on the state and is best computed for all steps a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from gru_lower.gru.activations import Activation

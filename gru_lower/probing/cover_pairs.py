@@ -12,9 +12,10 @@ exception, and no GRU drawn later holds all of it.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.probing.compatible_options import compatible
 from gru_lower.targets.option_axes import AXES, AXIS_OF, COARSER, with_coarser, with_options
 

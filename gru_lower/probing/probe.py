@@ -10,13 +10,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 
 from gru_lower.errors import Unsupported
+from gru_lower.light_dataclass import dataclass
 from gru_lower.probing import operator_models
 from gru_lower.probing.form_models import plain_options
 from gru_lower.probing.probe_column import ColumnProbe

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import helper
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.probing.tolerance import find_fault
 
 if TYPE_CHECKING:

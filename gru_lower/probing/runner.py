@@ -13,13 +13,13 @@ import signal
 import subprocess
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from gru_lower.errors import Unsupported
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.npz_archive import DamagedArchiveError, read_npz
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import onnx
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.probing import operator_models
 from gru_lower.probing.spelling_models import SPELLINGS
 from gru_lower.targets.profile import ControlFlow, OpLimit

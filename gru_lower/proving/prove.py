@@ -15,12 +15,12 @@ it is left to running.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
 from gru_lower.passes.fuse_gru.algebra.errors import READING_FAILS, NotUnderstoodError, TooLargeError
 from gru_lower.passes.fuse_gru.algebra.sources import NamedValue

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from gru_lower.diagnostics import Diagnostic, Fix
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 from gru_lower.report.run_report import File, Report
 from gru_lower.verification.result import Verification, Worst

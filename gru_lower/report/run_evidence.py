@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 from gru_lower.report.environment import environment
 

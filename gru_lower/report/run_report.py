@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 from gru_lower.version import tool_version
 

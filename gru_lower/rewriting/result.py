@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -11,6 +11,7 @@ from gru_lower.errors import Unsupported
 from gru_lower.graph.tensor_values import read_transposed
 from gru_lower.graph.whole_bytes import bring_back
 from gru_lower.graph.write_model import save
+from gru_lower.light_dataclass import dataclass
 from gru_lower.report.run_report import File, Report
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ the input's own shape, or that length, is known when the model runs only, it is 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,7 @@ from gru_lower.graph import budget, fixed_dims, splice
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import walk
 from gru_lower.graph.tensor_types import dims_of
+from gru_lower.light_dataclass import dataclass
 from gru_lower.nearest_word import did_you_mean
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_lower.emission.operator_vocabulary import EMITTED, VIEWS
@@ -11,6 +10,7 @@ from gru_lower.errors import Unsupported
 from gru_lower.graph import fixed_dims
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, opset_of, walk
+from gru_lower.light_dataclass import dataclass
 from gru_lower.rewriting.assumed_lengths import FULL, LENS
 from gru_lower.rewriting.set_inputs import write_interface
 from gru_lower.streaming.description import describe

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gru_lower.errors import InvalidModel
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 
 if TYPE_CHECKING:

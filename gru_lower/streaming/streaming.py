@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import DOUBT, diagnostic
 from gru_lower.gru.constant_inputs import has_full_lengths, has_known_lengths, has_zero_initial_state
 from gru_lower.gru.quantised_weights import quantised_weights
+from gru_lower.light_dataclass import dataclass
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import UNVERIFIED, judge
 from gru_lower.targets.option_axes import with_options

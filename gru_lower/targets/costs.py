@@ -11,8 +11,10 @@ weights that are too large for a cache.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
+
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from gru_lower.gru.spec import GruSpec

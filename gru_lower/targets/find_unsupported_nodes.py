@@ -11,7 +11,6 @@ The same findings have other codes where a model is only looked at (``gru-lower 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import onnx
@@ -20,6 +19,7 @@ from onnx import TensorProto, helper
 from gru_lower.graph import fixed_dims
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
+from gru_lower.light_dataclass import dataclass
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.helpful_flags import helpful_flags
 from gru_lower.targets.judge_gru import judge

@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.targets.option_axes import AXIS_OF, COARSER, PLAIN, describe, in_order, with_coarser
 
 if TYPE_CHECKING:

@@ -7,9 +7,11 @@ a node, or lowered to that form.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from gru_lower.targets.costs import Costs

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.targets.option_axes import AXES, OPTIONS, describe
 from gru_lower.targets.profile import COLUMNS, FORMS, MARKS
 

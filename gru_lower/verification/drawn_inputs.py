@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 from gru_lower.verification.arrays import is_float
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from gru_lower.diagnostic_codes import CODES
 from gru_lower.errors import Unsupported
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.comparing.interface import interface_difference
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds, tries

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 
 if TYPE_CHECKING:

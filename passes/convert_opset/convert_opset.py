@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import onnx
@@ -13,6 +12,7 @@ from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import Unsupported
 from gru_lower.graph import model_tensors, onnx_calls
 from gru_lower.graph.scopes import ONNX_DOMAINS, walk
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.convert_opset.new_quantisation import dequantise_what_is_too_new
 from gru_lower.passes.convert_opset.same_meaning import HELD_BODIES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import diagnostic
@@ -14,6 +14,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.scan_outputs import corrupted_outputs
 from gru_lower.graph.scopes import count_nodes, walk
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.fuse_gru.algebra.errors import READING_FAILS
 from gru_lower.passes.fuse_gru.interpreter.interpret_model import interpret_scopes

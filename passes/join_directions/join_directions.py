@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower.graph import splice
@@ -11,6 +10,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.join_directions.output_axes import Y_AXES, Y_H_AXES, MovedOutput, trace_to_gru
 from gru_lower.passes.join_directions.write_bidirectional import BidirectionalWriter, Join

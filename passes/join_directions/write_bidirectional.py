@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.gru.activations import activation_attributes
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower.emission.emitter import Emitter
@@ -14,6 +13,7 @@ from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import node_uses
 from gru_lower.gru.constant_inputs import constant_inputs
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import PassResult, visit_grus
 from gru_lower.passes.legalize_gru.gru_traits import traits_of
 from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, ReplacementBuilder, write_gru_node

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.legalize_gru.apply_plans import Plan, Rewrite, apply_plans
 from gru_lower.passes.legalize_gru.rewrite_settings import RewriteSettings

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from gru_lower.gru.constant_inputs import has_full_lengths, has_zero_initial_state
 from gru_lower.gru.spec import GATES
+from gru_lower.light_dataclass import dataclass
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.option_axes import with_options
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from gru_lower.gru.activations import SIGMOID, TANH
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from onnx import numpy_helper
 
 from gru_lower.gru.spec import FLOAT_TYPES
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.legalize_gru.base import RewritePass
 from gru_lower.passes.legalize_gru.replacement_builder import BoundGru, numpy_type
 from gru_lower.targets.option_axes import DTYPES

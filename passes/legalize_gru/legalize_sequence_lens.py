@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.legalize_gru.base import RewritePass
 
 if TYPE_CHECKING:

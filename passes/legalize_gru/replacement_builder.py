@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 
 from gru_lower.graph import tensor_values
 from gru_lower.gru.spec import INPUTS
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

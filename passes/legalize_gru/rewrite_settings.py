@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from gru_lower.light_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from onnx import TensorProto
 
 from gru_lower.gru.possible_forms import possible_forms
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.lower_gru.y_of_y_h import is_one_step_of_y
 from gru_lower.targets.costs import CLEARLY, NODE, Way, is_as_timed, size_of
 from gru_lower.verification.sites.expected_time import ExpectedTime

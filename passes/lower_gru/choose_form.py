@@ -9,10 +9,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower.gru.possible_forms import SCAN_OPSET, possible_forms
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.lower_gru.costs import costs
 
 if TYPE_CHECKING:

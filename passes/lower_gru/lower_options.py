@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gru_lower.emission.operator_vocabulary import NAMES, Bounds, refuse_unknown_operators
 from gru_lower.errors import Unsupported
+from gru_lower.light_dataclass import dataclass
 from gru_lower.nearest_word import did_you_mean
 from gru_lower.passes.lower_gru.choose_form import FORMS
 from gru_lower.passes.lower_gru.choose_packing import PACKINGS

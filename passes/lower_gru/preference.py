@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.gru.constant_inputs import without_idle_inputs
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.unread_outputs import without_unread_outputs
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.lower_gru.choose_fastest import by_size, choose_fastest
 from gru_lower.passes.lower_gru.choose_form import choose_form
 from gru_lower.targets.accepted_forms import STEPWISE, accepted_forms

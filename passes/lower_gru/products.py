@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from gru_lower.light_dataclass import dataclass
 
 Kind = Literal["float", "dynamic"]
 WeightType = Literal["int8", "int8 in seven bits", "uint8", "int4"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from onnx import helper
 from gru_lower.errors import FOREIGN_FAILURES
 from gru_lower.graph.element_order import ElementOrder, order_of
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from onnx import TensorProto
@@ -10,6 +10,7 @@ from onnx import TensorProto
 from gru_lower.emission.emitter import Emitter
 from gru_lower.emission.operator_vocabulary import Vocabulary
 from gru_lower.gru.spec import GATES
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.lower_gru.products import FLOAT, Products
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from gru_lower.light_dataclass import dataclass
 
 
 @dataclass(frozen=True)

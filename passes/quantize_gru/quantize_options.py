@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.lower_gru.choose_form import FORMS
 
 MODES = ("dynamic", "weights-only", "static")

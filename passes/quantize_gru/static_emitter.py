@@ -6,10 +6,11 @@ is that of its value, ``pre_z_scale``, in every step and in both directions: the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.emission.emitter import Emitter, Value
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.lower_gru.variant import Variant
 from gru_lower.passes.quantize_gru.static_scheme import StaticScheme
 

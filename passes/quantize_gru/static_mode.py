@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto
@@ -15,6 +14,7 @@ from gru_lower.graph.facts import MAIN, Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.tensor_size import byte_size
 from gru_lower.gru.constant_inputs import constant_inputs, without_idle_inputs
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import PassResult, visit_grus
 from gru_lower.passes.lower_gru.choose_form import Choice, choose_form
 from gru_lower.passes.lower_gru.lower_options import LowerOptions

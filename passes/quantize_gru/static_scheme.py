@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gru_lower.gru.spec import GATES
+from gru_lower.light_dataclass import dataclass
 
 ALWAYS = frozenset({"pre_z", "pre_r", "pre_h", "recurrent_h", "Zt", "Rt", "ht"})
 """Values that are rounded whatever the state is carried in, by local name."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -11,6 +10,7 @@ from gru_lower.errors import Remaining, Unsupported
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.stream.context_window import stream_by_windows
 from gru_lower.passes.stream.find_time import find_and_stream, least_chunk, spelled

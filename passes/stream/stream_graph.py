@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from onnx import TensorProto, numpy_helper
 
 from gru_lower.errors import FOREIGN_FAILURES, Unsupported
 from gru_lower.graph.scopes import is_onnx, node_uses
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.stream.counters import TooFar
 from gru_lower.passes.stream.from_lengths import from_lengths
 from gru_lower.passes.stream.known import Known

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from gru_lower.passes.stream.open_dim import Open

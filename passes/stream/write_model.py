@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from onnx import helper
@@ -10,6 +9,7 @@ from onnx import helper
 from gru_lower.graph.constant_nodes import constant_nodes
 from gru_lower.graph.facts import FREE_INITIALIZERS_IR_VERSION
 from gru_lower.graph.scopes import node_uses
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.stream.needed_nodes import needed_nodes
 from gru_lower.streaming import description
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.streaming.description import State
 
 if TYPE_CHECKING:

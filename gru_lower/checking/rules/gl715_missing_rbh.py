@@ -12,7 +12,6 @@ is read by :mod:`gru_lower.passes.fuse_gru`; that a summand is missing is inferr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.graph import tensor_values
 from gru_lower.graph.constant_nodes import constant_of
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

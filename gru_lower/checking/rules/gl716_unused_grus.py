@@ -6,13 +6,13 @@ and reads nothing but its shape.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower.checking.rule import Rule
 from gru_lower.diagnostics import Fix, diagnostic
 from gru_lower.graph import splice
 from gru_lower.graph.scopes import ONNX_DOMAINS, is_onnx, node_uses, subgraphs
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.sites.site import Site
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ Conversions, refusals and docs/frameworks.md all read the descriptions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from gru_lower.gru.activations import Activation

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from gru_lower.frameworks.import_framework import import_framework
 from gru_lower.frameworks.refusals import check_sizes_and_types, not_a_layer, unfit, unknown_weight
 from gru_lower.frameworks.weights.cell import DirectedCell
 from gru_lower.frameworks.weights.weight_layouts import cell_of_weights
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,12 +5,12 @@ Sizes are I (input) and H (hidden). Gates lie in the order z, r, h.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from gru_lower.gru.activations import SIGMOID, TANH, Activation
+from gru_lower.light_dataclass import dataclass
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Weights = dict[str, Array]

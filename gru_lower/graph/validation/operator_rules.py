@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import onnx
 
 from gru_lower.graph.scopes import ONNX_DOMAINS
+from gru_lower.light_dataclass import dataclass
 
 ENDLESS = 2**31 - 1
 """What onnx calls any number of inputs or outputs."""

@@ -5,12 +5,13 @@ Then ways are left out that no size is in need of, so that a profile holds a few
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.targets.costs import CLEARLY, NODE, STEPS, Cost, Costs, Way
 
 if TYPE_CHECKING:

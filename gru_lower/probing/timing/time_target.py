@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower.errors import Unsupported
+from gru_lower.light_dataclass import dataclass
 from gru_lower.probing.timing.fit_costs import Measured, fit_costs
 from gru_lower.probing.timing.journal import Journal
 from gru_lower.probing.timing.timed_sizes import FITTED, timed_model

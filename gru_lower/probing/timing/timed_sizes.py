@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from gru_lower.gru import reference
+from gru_lower.light_dataclass import dataclass
 from gru_lower.probing.probe_model import ProbeModel, ir_version
 from gru_lower.probing.tolerance import TOLERANCE
 from gru_lower.targets.costs import Size

@@ -7,12 +7,12 @@ runner that always writes it needs no placeholder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from gru_lower.errors import Unsupported
+from gru_lower.light_dataclass import dataclass
 from gru_lower.probing.runner import CommandRunner
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ It is given sizes and numbers alone: no name of a model's gets there.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.report.html.escaping import text
 from gru_lower.report.html.write_blocks import BlockWriter, legend, line
 from gru_lower.version import tool_version

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import hypot
 from typing import TYPE_CHECKING, Any
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.report.html.escaping import text
 from gru_lower.report.html.layout import Edge
 from gru_lower.report.html.operator_kinds import kind_of

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import node_uses
+from gru_lower.light_dataclass import dataclass
 from gru_lower.report.pictures.drawn_graph import GraphDrawer
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.diagnostic_codes import CODES
+from gru_lower.light_dataclass import dataclass
 from gru_lower.report.sections.blocks import (
     Badge,
     Filters,

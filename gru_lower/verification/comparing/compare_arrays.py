@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.arrays import is_float, is_text
 from gru_lower.verification.comparing.elementwise_errors import errors, magnitudes
 from gru_lower.verification.comparing.least_tolerance import least_tolerances

@@ -7,11 +7,12 @@ the outputs as a whole still say the same: the power of what differs beside the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.compare_arrays import type_difference
 from gru_lower.verification.result import Fidelity, Verification

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.tolerance import DEFAULTS, Tolerance, tolerance_for
 from gru_lower.verification.comparing.value_origins import coarser, output_origins

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.result import Verification, Worst
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.arrays import eps, is_float, is_text
 
 if TYPE_CHECKING:

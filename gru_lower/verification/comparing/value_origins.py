@@ -7,7 +7,7 @@ tolerance hangs on both: see :mod:`gru_lower.verification.comparing.output_limit
 from __future__ import annotations
 
 from collections import ChainMap
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import onnx
@@ -15,6 +15,7 @@ from onnx import TensorProto
 
 from gru_lower.graph.local_functions import key_of
 from gru_lower.graph.scopes import subgraphs
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.comparing.operator_kinds import (
     ANY_INPUT,
     CASTS,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import onnx
 
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.compare_arrays import compare
 from gru_lower.verification.comparing.elementwise_errors import errors, magnitudes

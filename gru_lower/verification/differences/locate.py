@@ -8,10 +8,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower.graph import onnx_calls
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.differences.restore_grus import Restore
 from gru_lower.verification.sites.cut_model import Part, cut, gru_sites
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gru_lower.errors import Unsupported
 from gru_lower.graph.atomic_file import AtomicFile
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.comparing.interface import interface_difference
 from gru_lower.verification.sites.cut_model import cut, declared, embed
 from gru_lower.verification.whole_models.verify_models import verify_models

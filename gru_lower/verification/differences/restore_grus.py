@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from onnx import numpy_helper
 from gru_lower.graph import tensor_values
 from gru_lower.graph.node_order import sort_nodes
 from gru_lower.graph.scopes import Scope, is_onnx, walk
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection

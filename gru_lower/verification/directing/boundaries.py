@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import ChainMap
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ from gru_lower.graph.constant_nodes import constant_of
 from gru_lower.graph.external_data import is_external
 from gru_lower.graph.local_functions import key_of
 from gru_lower.graph.scopes import is_onnx, subgraphs
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.directing.operator_boundaries import made_value, met_numbers
 from gru_lower.verification.directing.traced_values import SIZE, Form, Value
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import TensorProto
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.directing import directed_values
 from gru_lower.verification.directing.draws import Draw
 

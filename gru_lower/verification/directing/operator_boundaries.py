@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from onnx import TensorProto, helper
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.directing.traced_values import SIZE, Form, Value, inexact, joined, moved, negated
 
 if TYPE_CHECKING:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 from gru_lower.verification.evidence.output_evidence import described
 from gru_lower.verification.worker.client import Worker

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import TensorProto
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.inputs.sequence_lengths import are_lengths, draw_lengths
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from gru_lower.isolation.memory_limit import default_memory
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.inputs.bind_dims import Sizes, bind_dims
 from gru_lower.verification.inputs.choose_sizes import BEYOND_LADDER, choose_sizes, on_ladder
 from gru_lower.verification.inputs.draw_values import Wanted, draw_values

@@ -7,12 +7,13 @@ to the inputs it is made of: booleans, or numbers of which one marks a step as p
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onnx import numpy_helper
 
 from gru_lower.graph.external_data import is_external
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 
 from gru_lower.graph.external_data import is_external
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.inputs.bind_dims import bind_dims
 from gru_lower.verification.inputs.draw_values import Wanted, draw_values

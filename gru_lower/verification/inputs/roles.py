@@ -5,13 +5,14 @@ Values are followed forwards from each input, through operators that keep them, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
 import onnx
 
 from gru_lower.graph.external_data import is_external
 from gru_lower.graph.scopes import subgraphs
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

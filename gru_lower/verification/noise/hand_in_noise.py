@@ -7,12 +7,12 @@ another scale, rate or bound still shows. In a Loop the noise depends on the ite
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import onnx
 
 from gru_lower.diagnostics import diagnostic
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.noise.drawn_values import OLDEST_OPSET, nodes_for
 from gru_lower.verification.noise.find_draws import described, find_draws, match_draws, without_drawing_functions
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.worker.run_failure import RunFailure
 from gru_lower.verification.worker.runtimes import RUNTIME_NAMES

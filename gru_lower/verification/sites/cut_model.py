@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import onnx
@@ -11,6 +10,7 @@ from onnx import helper, numpy_helper
 from gru_lower.graph import external_data, model_tensors, tensor_values
 from gru_lower.graph.local_functions import key_of
 from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs, walk
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.arrays import is_text
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from gru_lower.isolation.memory_size import spelled_size
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from gru_lower.errors import InvalidModel
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.comparing.chaos import movement_if_chaotic
 from gru_lower.verification.comparing.compare_site import compare_site
 from gru_lower.verification.comparing.elementwise_errors import magnitudes

@@ -7,12 +7,12 @@ which way single values were rounded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import onnx
 from onnx import helper
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.comparing.chaos import movement_if_chaotic
 from gru_lower.verification.comparing.compare_arrays import compare
 from gru_lower.verification.comparing.output_limits import OutputLimits

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.result import Verification
 from gru_lower.verification.whole_models.agree_in_double import agree_in_double

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.compare_arrays import compare
 from gru_lower.verification.comparing.elementwise_errors import magnitudes

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from gru_lower.graph.external_data import total_size
 from gru_lower.isolation.chosen_memory import chosen_memory
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.worker.kept_processes import give_back, take
 from gru_lower.verification.worker.linked_data import with_real_places
 from gru_lower.verification.worker.process import Process

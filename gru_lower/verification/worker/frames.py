@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.arrays import dtype_of, is_text
 
 if TYPE_CHECKING:

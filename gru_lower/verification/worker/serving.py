@@ -12,12 +12,13 @@ import queue
 import signal
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gru_lower.garbage_collection import collect_seldom
 from gru_lower.isolation.memory_limit import free_memory, held_data, limit_memory
+from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.worker.frames import Frame, read_frame, write_frame
 
 if TYPE_CHECKING:

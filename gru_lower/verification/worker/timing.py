@@ -7,12 +7,12 @@ more, and the median of many such quotients is steady to a few percent.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.plain_data import PlainData
 
 if TYPE_CHECKING:

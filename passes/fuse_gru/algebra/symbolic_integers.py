@@ -5,9 +5,9 @@ A name that is a string is the length of an axis, as the model declares it (``di
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.algebra.errors import UnknownNumberError
 
 MAX_LENGTH = 10**8

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from onnx import GraphProto, TensorProto, numpy_helper
@@ -10,6 +10,7 @@ from onnx import GraphProto, TensorProto, numpy_helper
 from gru_lower.graph.constant_nodes import constant_of
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, node_uses, subgraphs, walk
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.tensors.value_roles import PRODUCTS
 
 if TYPE_CHECKING:

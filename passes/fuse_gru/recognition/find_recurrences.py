@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.algebra.errors import READING_FAILS, TooLargeError
 from gru_lower.passes.fuse_gru.loops import trip_count
 from gru_lower.passes.fuse_gru.reasons.integer_sites import sites_of_integers

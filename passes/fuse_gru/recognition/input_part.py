@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.axes import FreeAxis, ReadAt, index_at
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf, MatrixProduct
 from gru_lower.passes.fuse_gru.recognition.errors import MismatchError
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.algebra.atoms import Leaf
 from gru_lower.passes.fuse_gru.algebra.sources import whole_source
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError, FeedsBackError

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.reasons import words
 from gru_lower.passes.fuse_gru.reasons.explain_step import explain
 

@@ -7,9 +7,10 @@ gate that is used elsewhere is asked for, and so stays, computed from the states
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.algebra.axes import CONSTANT, FEATURES, FreeAxis
 from gru_lower.passes.fuse_gru.loops.interpreted_loop import StateKind
 from gru_lower.passes.fuse_gru.recognition.states_in_loop_outputs import states_in_loop_outputs, states_read_backwards

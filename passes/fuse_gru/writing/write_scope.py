@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnx import NodeProto, TensorProto, helper
 
 from gru_lower.graph import splice
 from gru_lower.gru.spec import VERSIONS, Direction, GruSpec
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.algebra.axes import FEATURES
 from gru_lower.passes.fuse_gru.algebra.sources import whole_source
 from gru_lower.passes.fuse_gru.recognition.empty_axes import batch_size, preconditions

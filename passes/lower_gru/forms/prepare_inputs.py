@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gru_lower.gru.spec import GATES
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks, step_axes
 from gru_lower.passes.lower_gru.forms.initial_state import initial_states
 from gru_lower.passes.lower_gru.local_names import prefix_of

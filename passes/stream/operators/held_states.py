@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.stream.writer import dtype_of
 
 if TYPE_CHECKING:

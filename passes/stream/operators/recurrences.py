@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.stream.operators.held_states import HeldStates, Stretch
 from gru_lower.passes.stream.refusal import Refused
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import helper
 
+from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.stream.operators.latest import following_past, latest_frame
 from gru_lower.passes.stream.operators.windows import windows
 from gru_lower.passes.stream.refusal import Refused
