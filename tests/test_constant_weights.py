@@ -229,6 +229,17 @@ def test_openvino_gets_no_quantised_weights_with_a_zero_point() -> None:
     assert "DequantizeLinear" in op_types(gru_lower.legalize(model_of(per_tensor, 17), target="openvino").model)
 
 
+def test_openvinos_provider_gets_no_products_with_quantised_weights() -> None:
+    """Those with one scale are wrong there; those of the node are right."""
+    model = model_of(per_tensor, 17)
+    model.graph.node[-1].output.append("Y_h")
+    model.graph.output.append(helper.make_tensor_value_info("Y_h", TensorProto.FLOAT, [1, N, H]))
+    for form in ("unroll", "scan", "loop"):
+        made = gru_lower.lower(model, target="onnxruntime-openvino", form=form).model
+        assert "DequantizeLinear" not in op_types(made)
+    assert not gru_lower.check(model, target="onnxruntime-openvino", select=["GL701"]).diagnostics
+
+
 def scaled_axes(model: onnx.ModelProto) -> list[int]:
     """Return the axes of the DequantizeLinears whose scales are more than one."""
     sizes = {tensor.name: numpy_helper.to_array(tensor).size for tensor in model.graph.initializer}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 G2P = Path(__file__).resolve().parents[1] / "fixtures" / "g2p_encoder"
 RIGHT_IN_FLOATS = 264
-QUANTISED_FOR = [name for name in read_profile.names() if read_profile.load(name).mask == "where"]
+QUANTISED_FOR = [name for name in read_profile.names() if read_profile.load(name).mask != "auto"]
 
 
 def case(**knobs: Any) -> GruCase:
@@ -96,6 +96,29 @@ def test_microcontrollers_get_no_gather_by_int64() -> None:
         result = gru_lower.lower(made.model(), target="onnx2tf", vocabulary=vocabulary)
         assert result.report.verification.status == "equivalent"
         assert "Gather" not in op_types(result.model)
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("lens", [(5, 3, 0), (0, 0, 0), (1, 5, 5)])
+@pytest.mark.parametrize("knobs", [{"initial_h": True}, {"initial_h": False, "clip": 0.5}])
+def test_masks_that_multiply_choose_states_without_a_where(
+    lens: tuple[int, ...], direction: str, knobs: dict[str, Any]
+) -> None:
+    """Ethos-U has no Where, and no Slice of bools."""
+    made = case(sequence_lens=lens, constants=WEIGHTS, direction=direction, nan_padding=False, **knobs)
+    model = gru_lower.lower(made.model(), form="unroll", mask="multiply", verify=False).model
+    assert not op_types(model) & {"Where", "Gather", "Size", "Range", "GRU"}
+    for name, value in run(model, made.feeds()).items():
+        np.testing.assert_allclose(value, made.expected()[name], atol=2e-5)
+
+
+def test_masks_do_not_multiply_what_may_be_infinite() -> None:
+    """0 times an infinite candidate is NaN; a Scan has a Where in its body, too."""
+    large = case(sequence_lens="ragged", constants=WEIGHTS, activations=["Sigmoid", "Relu"])
+    assert "Where" in op_types(gru_lower.lower(large.model(), form="unroll", mask="multiply").model)
+    assert "Where" in op_types(
+        gru_lower.lower(case(sequence_lens="ragged", constants=WEIGHTS).model(), form="scan", mask="multiply").model
+    )
 
 
 def test_check_names_infinite_masks_and_what_to_do() -> None:

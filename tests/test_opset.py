@@ -151,12 +151,13 @@ DOWN = {
     "ConstantOfShape": ("s = Shape(X)", "c = ConstantOfShape <value = float[1] {0.5}> (s)", "Z = Add(X, c)"),
     "Relu": ("Z = Relu(X)",),
     "Mul": ("a = Mul(X, X)", "Z = Sub(a, X)"),
+    "Transpose": ("t = Transpose(X)", "c = Concat <axis = 0> (t, t)", "m = MatMul(X, t)", "Z = MatMul(m, X)"),
     "Shape, its ends given": ("s = Shape <start = 0> (X)", "Z = Reshape <allowzero = 0> (X, s)"),
 }
 
 
 @pytest.mark.parametrize("nodes", DOWN.values(), ids=DOWN)
-@pytest.mark.parametrize("to", [13, 17])
+@pytest.mark.parametrize("to", [11, 13, 17])
 @pytest.mark.parametrize("opset", [20, 23])
 def test_what_means_the_same_comes_down(nodes: tuple[str, ...], opset: int, to: int) -> None:
     """There is no adapter down for these, though their new versions only take more types."""

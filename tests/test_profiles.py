@@ -33,7 +33,7 @@ NAMES = (
     *("opencv5", "ncnn", "tvm", "tinygrad", "onnx2torch", "onnx2tf", "jaxonnxruntime", "emx", "sofie", "tensorrt"),
     *("aidge", "esp-ppq", "coreai", "ezkl", "nxrt", "onnx2fx", "onnx2kerastl"),
     *("onnxruntime-jsep", "onnxruntime-training", "nnoir", "onnx2coreml", "onnxruntime-openvino"),
-    *("rknn", "tpu-mlir", "stm32n6", "quantizers"),
+    *("rknn", "tpu-mlir", "stm32n6", "quantizers", "vela", "tflite-micro", "litert-js", "onnxjs"),
 )
 MINE = """
 name = "mine"

@@ -56,6 +56,8 @@ class Kind:
 
 
 PACKAGE_JSON = f"{os.environ.get('ONNXRUNTIME_WEB', 'node_modules/onnxruntime-web')}/package.json"
+ONNXJS_JSON = f"{os.environ.get('ONNXJS', 'node_modules/onnxjs')}/package.json"
+LITERT_JSON = f"{os.environ.get('LITERT_JS', 'node_modules/@litertjs')}/core/package.json"
 AECMOS, PLCMOS, GTCRN = "aecmos_Run_1663829550_Stage_0", "plcmos_v1_nonintrusive", "gtcrn_stream_simple"
 HALF = 2e-2
 """How far off an engine may be that computes in 16 bits."""
@@ -154,6 +156,36 @@ KINDS = {
         random_right=3,
         every=5,
     ),
+    "tflite_micro": Kind(
+        "tflite-micro",
+        "tflite-micro",
+        static=True,
+        lacks_types=("float16", "float64"),
+        form_right=10,
+        random_right=3,
+        every=5,
+    ),
+    "vela": Kind(
+        "ethos-u-vela",
+        "vela",
+        static=True,
+        finite=True,
+        tolerance=HALF,
+        lacks_types=("float16", "float64"),
+        form_right=10,
+        random_right=3,
+        every=5,
+    ),
+    "litert_js": Kind(
+        LITERT_JSON,
+        "litert-js",
+        static=True,
+        here=True,
+        lacks_types=("float16", "float64"),
+        form_right=10,
+        random_right=3,
+        every=5,
+    ),
     "sofie": Kind(
         "sofie",
         "sofie",
@@ -209,7 +241,12 @@ KINDS = {
         constant_outputs=False,
     ),
     "onnxruntime_openvino": Kind(
-        "onnxruntime-openvino", "onnxruntime-openvino", static=True, form_right=59, random_right=54
+        "onnxruntime-openvino",
+        "onnxruntime-openvino",
+        static=True,
+        form_right=59,
+        random_right=52,
+        constant_outputs=False,  # one that it joins with others: "Y node not found in graph cache", or signal 11
     ),
     "onnxruntime_training": Kind(
         "onnxruntime-training",
@@ -263,6 +300,7 @@ KINDS = {
         random_right=2,
         constant_outputs=False,
     ),
+    "onnxjs": Kind(ONNXJS_JSON, "onnxjs", static=True, lacks_types=("float16", "float64"), constant_outputs=False),
     "nxrt": Kind(
         "nxrt",
         "nxrt",

@@ -1,6 +1,6 @@
 """What each engine makes of the GRU node itself, as it was seen: one file per engine in ``seen/``.
 
-``python -m tests_live.native ENGINE`` runs every cell and writes the file anew.
+``python -m tests_live.native ENGINE [EVERY]`` runs every cell, or every how-manieth, and writes the file anew.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def write(engine: str, version: str, table: Table) -> None:
 
 if __name__ == "__main__":
     from tests_live.engines import start
+    from tests_live.grid import cells
     from tests_live.measure import measure_native
 
     with start(sys.argv[1]) as running:
-        write(running.name, running.version, measure_native(running))
+        write(running.name, running.version, measure_native(running, cells()[:: int(sys.argv[2]) if sys.argv[2:] else 1]))

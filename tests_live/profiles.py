@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gru_lower.probing.probe import ProbeOptions, probe
 from gru_lower.probing.runner import Outcome
 from gru_lower.targets import read_profile
@@ -54,6 +56,8 @@ def main() -> None:
         def run(model: onnx.ModelProto, feeds: Arrays) -> Outcome:
             if max(each.version for each in model.opset_import if each.domain == "") > given.newest:
                 return Outcome(None, "not tried")
+            if KINDS[given.engine].finite:
+                feeds = {name: np.nan_to_num(array) for name, array in feeds.items()}
             outcome = engine.run(model, feeds)
             return Outcome(outcome.outputs, outcome.reason)
 

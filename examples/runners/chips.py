@@ -28,7 +28,7 @@ import onnx
 from runner import Arrays, as_declared, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ def once(build: Callable[[Job], Built], precision: str = "float") -> Callable[[s
     return run
 
 
-def wholly(build: Callable[[Job], Built]) -> Callable[[Job], Built]:
-    """Return a way to build that takes a model left to the CPU in part for a rejected one."""
+def wholly(build: Callable[[Job], Built], but: Collection[str] = ()) -> Callable[[Job], Built]:
+    """Return a way to build that takes a model left to the CPU in part, but for some operators, for a rejected one."""
 
     def build_wholly(job: Job) -> Built:
         built = build(job)
-        left = built.placed["CPU"]
+        left = {kind: count for kind, count in built.placed["CPU"].items() if kind not in but}
         if left:
             counted = ", ".join(f"{count} {kind}" for kind, count in left.items())
             raise RuntimeError(f"left to the CPU: {counted}")

@@ -31,6 +31,7 @@ PACKAGE = Path(os.environ.get("ONNXRUNTIME_WEB", "node_modules/onnxruntime-web")
 KINDS = {
     ".html": "text/html",
     ".mjs": "text/javascript",
+    ".js": "text/javascript",
     ".wasm": "application/wasm",
     ".onnx": "application/octet-stream",
 }
@@ -46,14 +47,24 @@ LIMIT = 300
 class Browser:
     """A browser with the page open, which waits for models."""
 
-    def __init__(self, query: str = "", flags: tuple[str, ...] = NO_GPU) -> None:
+    def __init__(
+        self,
+        query: str = "",
+        flags: tuple[str, ...] = NO_GPU,
+        page: Path = PAGE,
+        served: dict[str, Path] | None = None,
+    ) -> None:
         """Start the server and the browser.
 
         Args:
-            query: What the page is to know, see ``onnxruntime_web/page.mjs``.
+            query: What the page is to know, see its ``page.mjs``.
             flags: Of the browser, besides those it always has.
+            page: The folder with ``page.html``.
+            served: Which folder stands behind the beginning of an address, onnxruntime-web's own by default.
 
         """
+        self.page = page
+        self.served = {"/dist/": PACKAGE / "dist"} if served is None else served
         self.jobs: queue.Queue[dict[str, Any]] = queue.Queue()
         self.results: queue.Queue[dict[str, Any]] = queue.Queue()
         self.model = b""
@@ -100,8 +111,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/model.onnx":
             return self._send(self.browser.model, KINDS[".onnx"])
         path = self.path.partition("?")[0]
-        folder = PACKAGE / "dist" if path.startswith("/dist/") else PAGE
-        file = folder / Path(path).name
+        found = (
+            (folder, path.removeprefix(start))
+            for start, folder in self.browser.served.items()
+            if path.startswith(start)
+        )
+        folder, rest = next(found, (self.browser.page, Path(path).name))
+        file = folder / rest
         if not file.is_file():
             return self.send_error(404)
         return self._send(file.read_bytes(), KINDS.get(file.suffix, "application/octet-stream"))

@@ -66,10 +66,11 @@ class LoweringOptions(RewritingOptions, kw_only=True):
     form: Form = "auto"
     zero_length_state: ZeroLengthState = "zero"
     mask: Annotated[
-        Literal["auto", "where"],
+        Literal["auto", "where", "multiply"],
         Doc(
-            "How sequence_lens acts: ``where`` takes a Where in the body, which quantisers understand.",
-            flag="How sequence_lens acts; where: by Where in the body.",
+            "How sequence_lens acts: ``where`` takes a Where in the body, which quantisers understand; ``multiply`` "
+            "products with 1 and 0 in unrolled forms, for chips without a Where; what is in padding has to be finite.",
+            flag="How sequence_lens acts; where: by Where in the body; multiply: unrolled, by products with 1 and 0.",
         ),
     ] = "auto"
     batch_hint: Annotated[int, Doc("Batch size to expect where it is dynamic; only speed depends on it.", least=0)] = 0

@@ -8,6 +8,9 @@ from urllib.parse import quote
 from gru_lower.emission.operator_vocabulary import NAMES as VOCABULARIES
 from gru_lower.targets.target_option import quoted_target
 
+MASKS = ("auto", "where", "multiply")
+"""Those that do with fewer operators last."""
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -92,11 +95,13 @@ def naming_outputs(passes: str, *, asked: bool, wanted: TargetOptions | None = N
 
 
 def _combined(options: dict[str, str | int], wanted: Mapping[str, str]) -> dict[str, str | int]:
-    """Return options with those of a target: what either forbids is forbidden, and the narrower vocabulary holds."""
+    """Return options with those of a target: what either forbids is forbidden, what takes fewer operators holds."""
     given = {**options, **wanted, **{key: value for key, value in options.items() if key == "max_nodes"}}
     spelled = [str(each["vocabulary"]) for each in (options, wanted) if "vocabulary" in each]
     if spelled:
         given["vocabulary"] = max(spelled, key=VOCABULARIES.index)
+    if "mask" in wanted:
+        given["mask"] = max((str(each.get("mask", "auto")) for each in (options, wanted)), key=MASKS.index)
     if "forbid" in given:
         forbidden = {op for each in (options, wanted) for op in str(each.get("forbid", "")).split("+") if op}
         given["forbid"] = "+".join(sorted(forbidden))

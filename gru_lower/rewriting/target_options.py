@@ -84,7 +84,7 @@ def target_options(
         "forbid": "+".join(sorted(forbidden)),
         "packing": "plain",
         "target": quoted_target(target),
-        **({"mask": "where"} if profile.mask == "where" else {}),
+        **({} if profile.mask == "auto" else {"mask": profile.mask}),
         **({"functions": "bounded"} if profile.functions == "bounded" else {}),
         **({} if profile.max_nodes is None else {"max_nodes": str(profile.max_nodes)}),
     }

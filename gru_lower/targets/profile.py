@@ -127,7 +127,7 @@ class Profile:
         vocabulary: ``"gemm"``, ``"matmul"`` or ``"minimal"``.
         state_rank: How many axes the states of an unrolled GRU have, 2 or 3, as ``lower-gru`` takes it.
         steps: ``"auto"`` or ``"gather"``, as ``lower-gru`` takes it.
-        mask: ``"auto"`` or ``"where"``, as ``lower-gru`` takes it.
+        mask: ``"auto"``, ``"where"`` or ``"multiply"``, as ``lower-gru`` takes it.
         functions: ``"auto"`` or ``"bounded"``, as ``lower-gru`` takes it.
         quantised_weights: Which weights it computes right that are quantised constants behind a DequantizeLinear:
             ``"any"``, ``"symmetric"``, those with a zero point of 0 and no scale for each feature, or ``"tensor"``,

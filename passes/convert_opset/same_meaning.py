@@ -1,6 +1,6 @@
 """Whether a node means the same in an older version of its operator, so that only the opset's number need change.
 
-From opset 13 on most new versions of operators only take more types, or more attributes.
+From opset 11 on most new versions of operators only take more types, or more attributes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gru_lower.graph.facts import Facts
     from gru_lower.graph.scopes import Scope
 
-SAME_SINCE = 13
+SAME_SINCE = 11
 """Since when it holds that what keeps its inputs, outputs and defaults keeps its meaning."""
 NOT_THE_SAME = {"AveragePool", "GridSample", "GroupNormalization", "LpPool", "Resize", "RoiAlign"}
 """Operators that changed what they compute from the same inputs."""
@@ -32,7 +32,7 @@ def means_the_same(scope: Scope, node: NodeProto, facts: Facts, to: int) -> bool
         scope: Where it stands.
         node: The node.
         facts: The model's, for the types of its inputs.
-        to: The older opset, 13 or later.
+        to: The older opset, 11 or later.
 
     """
     unfit = NOT_THE_SAME | HELD_BODIES

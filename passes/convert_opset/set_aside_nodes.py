@@ -21,7 +21,7 @@ from gru_lower.graph.names import Names
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.spec import VERSIONS, GruSpec
-from gru_lower.passes.convert_opset.same_meaning import SAME_SINCE, means_the_same, without_new_attributes
+from gru_lower.passes.convert_opset.same_meaning import means_the_same, without_new_attributes
 
 if TYPE_CHECKING:
     import onnx
@@ -34,6 +34,8 @@ DOMAIN, KEY = "gru_lower.aside", "gru_lower_aside"
 """The domain of nodes that are set aside, which the converter leaves alone, and the attribute that numbers them."""
 NO_ADAPTER = 18
 """From which opset on Split and Pad cannot be converted down."""
+LENGTHS_AS_INPUT = 13
+"""From which opset on the lengths of a Split are an input."""
 PAD_AXES = 3
 """Which input of Pad is the axes, new in opset 18."""
 
@@ -64,7 +66,9 @@ class SetAsideNodes:
                 if is_onnx(node, "GRU"):
                     self._specs[len(found)] = _read(scope, index, facts)
                     found.append(node)
-                elif scope.opset >= NO_ADAPTER > to >= SAME_SINCE and _split_or_pad_means_the_same(scope, node, facts):
+                elif scope.opset >= NO_ADAPTER > to >= LENGTHS_AS_INPUT and _split_or_pad_means_the_same(
+                    scope, node, facts
+                ):
                     constants += _write_lengths(scope, node, facts, names)
                     found.append(node)
                 elif scope.opset > to:

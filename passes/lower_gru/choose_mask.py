@@ -14,7 +14,7 @@ def choose_mask(spec: GruSpec, wanted: str, *, known: bool = False) -> MaskRecip
 
     Args:
         spec: The GRU.
-        wanted: ``"auto"``, or ``"where"`` for nothing that is not finite.
+        wanted: ``"auto"``, or ``"where"`` or ``"multiply"`` for nothing that is not finite.
         known: Whether the lengths are constants, and every step is written by itself.
 
     Gates closed by infinite projections cost no node in the body, but rest on three things: no clip (it would bound

@@ -33,7 +33,8 @@ class LowerOptions:
             costs.toml.
         batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
         mask: How sequence_lens acts: ``auto`` closes the gates outside the body where that is exact,
-            ``where`` always takes a Where in the body, which quantisers understand.
+            ``where`` always takes a Where in the body, which quantisers understand; ``multiply`` is like ``where``, and
+            takes products with 1 and 0 where that serves in an unrolled form: what stands in padding has to be finite.
         vocabulary: ``gemm`` writes what is fastest in onnxruntime, ``minimal`` only MatMul, Add, Sub, Mul, Sigmoid,
             Tanh and operators that move values, ``matmul`` the same and what other functions, clip and lengths need
             (see :mod:`gru_lower.emission.operator_vocabulary`).
@@ -67,7 +68,7 @@ class LowerOptions:
     form: str = field(default="auto", metadata={"choices": FORMS})
     packing: str = field(default="auto", metadata={"choices": PACKINGS})
     batch_hint: int = 0
-    mask: str = field(default="auto", metadata={"choices": ("auto", "where")})
+    mask: str = field(default="auto", metadata={"choices": ("auto", "where", "multiply")})
     vocabulary: str = field(default="gemm", metadata={"choices": NAMES})
     forbid: str = ""
     forms: str = ""

@@ -68,6 +68,7 @@ class Variant:
         projection: Whether the gates' projections are products of their own, ``"apart"``, one product, ``"whole"``, or
             of a single step with an initial state one with the recurrent products, ``"with-state"``.
         resets: Whether the reset gate is computed.
+        multiplies: With ``"where"``, whether products with 1 and 0 choose between states in the place of a Where.
         plain: Whether a Scan's body outputs the state and, for Y, a copy of it, which every runtime with a Scan takes.
 
     """
@@ -102,6 +103,7 @@ class Variant:
     gates: GateProducts = "apart"
     projection: InputProducts = "apart"
     resets: bool = True
+    multiplies: bool = False
 
     @property
     def joins_gates(self) -> bool:

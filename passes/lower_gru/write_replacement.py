@@ -21,6 +21,7 @@ from gru_lower.passes.lower_gru.choose_form import Choice
 from gru_lower.passes.lower_gru.choose_mask import choose_mask
 from gru_lower.passes.lower_gru.choose_packing import UNPACKED, choose_packing, packed, peels
 from gru_lower.passes.lower_gru.costs import costs
+from gru_lower.passes.lower_gru.forms import sequence_lens_masks
 from gru_lower.passes.lower_gru.forms.quantised_product import OWN_DOMAIN
 from gru_lower.passes.lower_gru.gate_weights import gate_tensors, joined_tensors, transposed
 from gru_lower.passes.lower_gru.integer_weights import integer_tensors
@@ -302,6 +303,8 @@ def _with_axes(v: Variant, options: LowerOptions, *, batch_first: bool) -> Varia
     if v.products.joins_gates:
         # Of one step, X, state and Y_h have the same axes: nothing is to be reshaped.
         return replace(v, state_rank=3, batch_major=bool(v.layout)) if v.seq_length == 1 and not v.mask else v
+    if v.mask == "where":
+        return replace(v, multiplies=options.mask == "multiply" and sequence_lens_masks.can_multiply(v))
     if v.mask or not v.seq_length or v.vocabulary.name == "gemm" or v.batch_size == 0:
         return v
     gathers = options.steps == "gather" and v.seq_length > 1

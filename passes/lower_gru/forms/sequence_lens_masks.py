@@ -51,6 +51,23 @@ def make_mask(e: Emitter, v: Variant, x: Value) -> Mask:
     """
     if e.opset < WHERE:
         return _mask_of_floats(e, v, x)
+    mask = _mask_of_bools(e, v, x)
+    if not v.multiplies:
+        return mask
+
+    def as_number(condition: Value, name: str) -> Value:
+        return e.op("Cast", [condition], name, to=v.elem_type)
+
+    nonempty = None if mask.nonempty is None else as_number(mask.nonempty, "nonempty_number")
+    return Mask(as_number(mask.valid, "valid_number"), nonempty)
+
+
+def can_multiply(v: Variant) -> bool:
+    """Whether products with 1 and 0 may choose states: there is a Where for bools to replace, and all is finite."""
+    return v.opset >= WHERE and not any(d.g.can_be_large for d in v.directions)
+
+
+def _mask_of_bools(e: Emitter, v: Variant, x: Value) -> Mask:
     lens = e.value("sequence_lens")
     if v.seq_length is None:
         # Cast after Range: a length in int64 is what tract keeps as a symbol.
@@ -119,6 +136,8 @@ def fill_rows(
         return row_choices.pick(
             e, e.tensor("padding", other[None]), pieces[0], row_choices.own_or_first_row(e, v, mask), name
         )
+    if v.multiplies:  # states, whose padding is zeros
+        return e.op("Mul", [pieces[0], mask_rows(e, mask)], name)
     if not can_fill_by_index(e):
         # A scalar where that serves: MNN reads beyond a row that is broadcast beside a column of conditions.
         padding = e.tensor("padding", other[0] if (other == other[0]).all() else other[None])
@@ -133,6 +152,8 @@ def fill_rows(
 
 def empty_to_zero(e: Emitter, v: Variant, mask: Mask, state: Value, width: int, name: str) -> Value:
     """Return the last states [B, width] with zeros for the sequences of length 0."""
+    if v.multiplies:
+        return e.op("Mul", [state, mask.nonempty], name)
     if e.opset >= WHERE:
         return e.where(mask.nonempty, state, 0.0, name)
     choice = e.shared(

@@ -126,6 +126,25 @@ class _Summands(StepAlgebra):
         return first
 
 
+class _Masked(StepAlgebra):
+    """The algebra of a step that counts where a mask is 1 and leaves the state alone where it is 0.
+
+    ``Ht = Ht_1 + mask ∘ (1 - zt) ∘ (ht - Ht_1)``: of whole numbers, too, 0 times anything is 0, and one that is masked
+    adds no rounding to a state that no other step has.
+    """
+
+    def __init__(self, e: Emitter, v: Variant, prefix: str, g: Activation, mask: Value) -> None:
+        super().__init__(e, v, prefix, g)
+        self._mask = mask
+
+    def blend(self, zt: Value, ht: Value, state: Value | None) -> Value:
+        share = self.mul(self._share_of_candidate(zt), self._mask, "valid_share")
+        if state is None:
+            return self.mul(share, ht, "Ht")
+        change = self.mul(share, self._e.sub(ht, state, "change"), "update")
+        return self._e.op("Add", [state, change], "Ht")
+
+
 def emit_summands(
     e: Emitter, v: Variant, direction: Direction, xt: Projection[Value], ht_1: Value, prefix: str
 ) -> tuple[Value, Value]:
@@ -158,7 +177,11 @@ def emit_step(
         prefix: What stands before the local names of the recurrent weights, the direction's own by default.
 
     """
-    algebra = StepAlgebra(e, v, prefix_of(direction) if prefix is None else prefix, direction.g)
+    weights = prefix_of(direction) if prefix is None else prefix
+    if v.multiplies and mask is not None:
+        by_number = _Masked(e, v, weights, direction.g, mask)
+        return step(by_number, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
+    algebra = StepAlgebra(e, v, weights, direction.g)
     ht = step(algebra, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
     if v.mask != "where" or mask is None:
         return ht
