@@ -160,6 +160,7 @@ KINDS = {
         "tflite-micro",
         "tflite-micro",
         static=True,
+        refuses=("float16", "float64"),
         lacks_types=("float16", "float64"),
         form_right=10,
         random_right=3,
@@ -171,6 +172,7 @@ KINDS = {
         static=True,
         finite=True,
         tolerance=HALF,
+        refuses=("float16", "float64"),
         lacks_types=("float16", "float64"),
         form_right=10,
         random_right=3,
@@ -181,6 +183,7 @@ KINDS = {
         "litert-js",
         static=True,
         here=True,
+        refuses=("float16", "float64"),
         lacks_types=("float16", "float64"),
         form_right=10,
         random_right=3,
@@ -245,7 +248,7 @@ KINDS = {
         "onnxruntime-openvino",
         static=True,
         form_right=59,
-        random_right=52,
+        random_right=51,
         constant_outputs=False,  # one that it joins with others: "Y node not found in graph cache", or signal 11
     ),
     "onnxruntime_training": Kind(
@@ -289,7 +292,7 @@ KINDS = {
         },
         refuses=(
             *("clip", "inputs W R B", "sequence_lens", "every GRU", "Softplus", "Softsign", "ThresholdedRelu"),
-            "activations bidirectional",
+            *("activations bidirectional", "float16", "float64"),
         ),
         lacks_types=("float16", "float64"),
         not_portable=(
@@ -300,7 +303,7 @@ KINDS = {
         random_right=2,
         constant_outputs=False,
     ),
-    "onnxjs": Kind(ONNXJS_JSON, "onnxjs", static=True, lacks_types=("float16", "float64"), constant_outputs=False),
+    "onnxjs": Kind(ONNXJS_JSON, "onnxjs", refuses=("float16",), lacks_types=("float16",), constant_outputs=False),
     "nxrt": Kind(
         "nxrt",
         "nxrt",

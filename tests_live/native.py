@@ -40,5 +40,6 @@ if __name__ == "__main__":
     from tests_live.grid import cells
     from tests_live.measure import measure_native
 
+    every = int(sys.argv[2]) if sys.argv[2:] else 1
     with start(sys.argv[1]) as running:
-        write(running.name, running.version, measure_native(running, cells()[:: int(sys.argv[2]) if sys.argv[2:] else 1]))
+        write(running.name, running.version, measure_native(running, cells()[::every]))
