@@ -122,12 +122,12 @@ def _refusals(cls: type, fields: Fields) -> tuple[Callable[[Any, str, Any], None
     def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: ANN401, N807 - of any class
         if type(self) is cls or name in names:
             raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
-        super(cls, self).__setattr__(name, value)
+        object.__setattr__(self, name, value)
 
     def __delattr__(self: Any, name: str) -> None:  # noqa: ANN401, N807 - of any class
         if type(self) is cls or name in names:
             raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
-        super(cls, self).__delattr__(name)
+        object.__delattr__(self, name)
 
     return __setattr__, __delattr__
 

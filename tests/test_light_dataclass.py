@@ -116,7 +116,8 @@ def test_it_is_as_the_standard_one(name: str) -> None:
 def test_equal_ones_are_one_key_and_others_are_not() -> None:
     assert {Kept(1): "a"}[Kept(1, ())] == "a"
     assert Kept(1) != Kept(2)
-    assert Kept(1) != (1, ())
+    values: object = (1, ())
+    assert Kept(1) != values
 
 
 def test_they_are_copied_and_pickled() -> None:

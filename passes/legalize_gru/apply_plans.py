@@ -131,7 +131,7 @@ def apply_plans(
 def _change(
     scope: Scope, node: NodeProto, traits: GruTraits, edit: splice.Edit, constants: dict[str, TensorProto]
 ) -> Change:
-    """Return what is compared: without computed inputs that are known to change nothing, where nothing reads them now."""
+    """Return what is compared: without computed inputs that change nothing, where nothing reads them now."""
     spec = traits.spec
     read = {name for each in edit.nodes for name in node_uses(each)}
     idle = [IDLE_INPUTS[known] for known in traits.known if known in IDLE_INPUTS]

@@ -56,7 +56,7 @@ MOVED = {
 
 
 def older_spellings(checked: CheckedModel) -> Iterator[Diagnostic]:
-    """Find nodes with attributes that the model's opset takes as inputs, and Splits that say neither lengths nor parts."""
+    """Find nodes with attributes that the opset takes as inputs, and Splits that say neither lengths nor parts."""
     for scope in checked.scopes:
         moved = {op_type: each for op_type, each in MOVED.items() if each.opset <= scope.opset}
         for index, node in scope.of_operators(*moved):

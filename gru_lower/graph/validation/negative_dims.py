@@ -84,11 +84,13 @@ def keeps_dims_positive(model: onnx.ModelProto, infer: Callable[[onnx.ModelProto
     within = any(each.shortening() for each in inside)
     if within or (shortening and any("Slice" in each.by_operator for each in inside)):
         return False
-    behind = _windows_in_front(model.graph, shortening) if shortening else {}
+    behind, windows = _windows_in_front(model.graph, shortening) if shortening else ({}, {})
     rounds = (max(behind.values(), default=0) + 1) // 2
     if rounds > MOST_ROUNDS and rounds * len(model.graph.node) > MOST_INFERRED:
         return False
-    return all(_is_positive(infer(_without_slices(model, behind, 2 * k + 1))) for k in range(rounds))
+    raw = model.SerializeToString() if rounds else b""
+    turns = range(1, 2 * rounds, 2)
+    return all(_is_positive(infer(_without_slices(raw, behind, turn, windows[turn] + 1))) for turn in turns)
 
 
 def _looks_at_one(node: NodeProto) -> bool:
@@ -131,31 +133,44 @@ def _is_negative(tensor: TensorProto) -> bool:
     return bool((numpy_helper.to_array(tensor) < 0).any())
 
 
-def _windows_in_front(graph: GraphProto, shortening: set[int]) -> dict[int, int]:
-    """Return by the place of each Slice behind windows how often windows and Slices take turns in front of it."""
+def _windows_in_front(graph: GraphProto, shortening: set[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """Return how often windows and Slices take turns: in front of each Slice behind windows, by its place.
+
+    And by turn the place of its last window.
+    """
     turns: dict[str, int] = {}
     found: dict[int, int] = {}
+    windows: dict[int, int] = {}
     for place, node in enumerate(graph.node):
         before = max((turns.get(name, 0) for name in node.input), default=0)
         if place in shortening:
             before += before % 2 == 0
+            windows[before] = place
         elif node.op_type == "Slice" and is_onnx(node) and before % 2:
             found[place] = before
             before += 1
         if before:
             turns.update(dict.fromkeys(node.output, before))
-    return found
+    return found, windows
 
 
-def _without_slices(model: onnx.ModelProto, behind: dict[int, int], turn: int) -> onnx.ModelProto:
-    """Return a copy in which Slices from a turn on are hidden."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    copy.opset_import.add(domain=HIDDEN, version=1)
+def _without_slices(raw: bytes, behind: dict[int, int], turn: int, end: int) -> onnx.ModelProto:
+    """Return the first nodes of a model, with the Slices from a turn on hidden.
+
+    Args:
+        raw: The model.
+        behind: The turns of Slices, by place.
+        turn: That turn.
+        end: How many nodes; what the others compute says nothing of these.
+
+    """
+    cut: onnx.ModelProto = onnx.ModelProto.FromString(raw)
+    cut.opset_import.add(domain=HIDDEN, version=1)
+    del cut.graph.node[end:]
     for place, turns in behind.items():
-        if turns >= turn:
-            copy.graph.node[place].domain = HIDDEN
-    return copy
+        if turn <= turns and place < end:
+            cut.graph.node[place].domain = HIDDEN
+    return cut
 
 
 def _is_positive(model: onnx.ModelProto) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import onnx
@@ -95,12 +96,13 @@ def _follow(
             _follow(function.node, called, functions, (*calls, key))
             made = [called.get(name, _UNKNOWN) for name in function.output]
         else:
-            bodies = [body for _, body in subgraphs(node) if body.node or body.output]
-            made = (
-                _from_bodies(node, bodies, given, values, functions, calls)
-                if bodies
-                else [_made(node, given, place) for place in range(len(node.output))]
-            )
+            bodies = [body for _, body in subgraphs(node) if body.node or body.output] if node.attribute else []
+            if bodies:
+                made = _from_bodies(node, bodies, given, values, functions, calls)
+            elif node.attribute:
+                made = [_made(node, given, place) for place in range(len(node.output))]
+            else:
+                made = _made_as_ever(node.op_type, node.domain, len(node.output), tuple(given))
         values.update({name: origin for name, origin in zip(node.output, made, strict=False) if name})
 
 
@@ -140,6 +142,13 @@ def _joined(a: Origin, b: Origin) -> Origin:
     return Origin(
         a.elem_type or b.elem_type, coarsest=coarser(a.coarsest, b.coarsest), quantised=a.quantised or b.quantised
     )
+
+
+@lru_cache(maxsize=4096)
+def _made_as_ever(op_type: str, domain: str, outputs: int, given: tuple[Origin | None, ...]) -> list[Origin]:
+    """Return what is known of the outputs of a node without attributes: steps that are alike have many."""
+    node = onnx.NodeProto(op_type=op_type, domain=domain)
+    return [_made(node, given, place) for place in range(outputs)]
 
 
 def _made(node: onnx.NodeProto, given: Sequence[Origin | None], place: int) -> Origin:

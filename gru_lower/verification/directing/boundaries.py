@@ -131,7 +131,7 @@ class _Tracer:
                 return
             given = [values.get(name, _NOTHING) if name else _NOTHING for name in node.input]
             key = key_of(node)
-            bodies = [body for _, body in subgraphs(node)]
+            bodies = [body for _, body in subgraphs(node)] if node.attribute else []
             if key in self._functions and key not in calls and len(calls) < _DEEPEST:
                 function = self._functions[key]
                 inner: MutableMapping[str, Value] = dict(zip(function.input, given, strict=False))

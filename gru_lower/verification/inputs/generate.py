@@ -147,7 +147,7 @@ def candidate_feeds(
     plan = plan_inputs(
         model, seed=seed, shapes=shapes, other=other, zero_lengths=zero_lengths, wild=wild, padding=padding
     )
-    return _candidates(plan)
+    return feeds_of(plan)
 
 
 def plan_inputs(
@@ -192,7 +192,8 @@ def tries(cases: int) -> int:
     return min(max(_FEWEST_TRIES, 4 * cases), sys.maxsize)
 
 
-def _candidates(plan: InputPlan) -> Iterator[Feeds]:
+def feeds_of(plan: InputPlan) -> Iterator[Feeds]:
+    """Yield inputs without end, as :func:`candidate_feeds` does."""
     unknown = plan.unknown()
     for attempt in count(BEYOND_LADDER if plan.wild else 0):
         chosen = choose_sizes(unknown, attempt)

@@ -91,7 +91,7 @@ class _Drawn:
     ) -> None:
         """Find the defaults that can be overridden in both models, and what they are used for."""
         self._inputs, self._sizes = _bound_inputs(model, other, feeds)
-        uses, theirs = (Roles(model, self._inputs), Roles(other, self._inputs)), inputs_of(other)
+        theirs = inputs_of(other)
         self._defaults = {
             name: spec.default
             for name, spec in self._inputs.items()
@@ -101,6 +101,7 @@ class _Drawn:
             and math.prod(spec.default.dims) <= _LARGEST
         }
         self.names = tuple(self._defaults)
+        uses = [Roles(each, self._inputs) for each in (model, other) if self.names]
         self._roles = {
             name: next((role for use in uses for role in islice(use.of(name), 1)), None) for name in self.names
         }

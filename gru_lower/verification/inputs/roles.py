@@ -136,9 +136,11 @@ def _index(scope: _Scope, nodes: Iterable[onnx.NodeProto]) -> None:
             scope.users.setdefault(name, []).append((node, position))
         for position, name in enumerate(node.output):
             scope.makers[name] = (node, position)
-        for attribute in node.attribute:
-            if node.op_type == "Constant" and attribute.name == "value":
-                scope.constants[node.output[0]] = attribute.t
+        attributes = node.attribute
+        if not attributes:
+            continue
+        if node.op_type == "Constant":
+            scope.constants.update((node.output[0], each.t) for each in attributes if each.name == "value")
         for _, body in subgraphs(node):
             scope.constants.update((tensor.name, tensor) for tensor in body.initializer)
             _index(scope, body.node)

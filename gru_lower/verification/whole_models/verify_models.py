@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gru_lower.verification.comparing.accuracy import accuracies, checked_expectations, float_errors
 from gru_lower.verification.comparing.decide_by_labels import decide_by_labels, decides_by_fidelity, one_is_quantised
@@ -18,7 +18,7 @@ from gru_lower.verification.directing.boundaries import boundaries_of
 from gru_lower.verification.directing.directed_draws import DirectedDraws, sizes_of, tied_dims
 from gru_lower.verification.drawn_inputs import DrawnInputs
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
-from gru_lower.verification.inputs.generate import candidate_feeds, plan_inputs, tries
+from gru_lower.verification.inputs.generate import feeds_of, plan_inputs, tries
 from gru_lower.verification.inputs.given_arrays import fitted
 from gru_lower.verification.inputs.override_defaults import overriding_feeds
 from gru_lower.verification.noise.hand_in_noise import hand_in_noise
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.inputs.generate import InputPlan
     from gru_lower.verification.inputs.override_defaults import Override
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.result import Status
@@ -93,29 +94,31 @@ def verify_models(
     _check_given(options)
     noise = hand_in_noise(a, b)
     a, b = noise.a, noise.b
-    how: dict[str, Any] = {
-        "seed": options.seed,
-        "shapes": options.shapes,
-        "other": b,
-        "zero_lengths": options.zero_length_state == "zero",
-        "padding": options.padding,
-    }
-    draw, draw_plan = partial(candidate_feeds, a, **how), partial(plan_inputs, a, **how)
+
+    @cache
+    def plan() -> InputPlan:
+        return plan_inputs(
+            a,
+            seed=options.seed,
+            shapes=options.shapes,
+            other=b,
+            zero_lengths=options.zero_length_state == "zero",
+            padding=options.padding,
+        )
 
     def candidates() -> Iterable[Feeds]:
         if options.inputs is not None:
             return [fitted(a, given, b) for given in options.inputs]
-        return islice(draw(), tries(options.cases))
+        return islice(feeds_of(plan()), tries(options.cases))
 
     def further(pair: ModelPair, runs: Runs, drawn: DrawnInputs) -> Verification | None:
         if options.inputs is not None:
             return run_further_inputs(pair, runs, (), None, drawn)
-        plan = draw_plan()
-        sizes = [sizes_of(plan, case.feeds) for case in runs.cases]
+        sizes = [sizes_of(plan(), case.feeds) for case in runs.cases]
         for case, sized in zip(runs.cases, sizes, strict=True):
             drawn.add("plain", case.feeds, sized)
-        directed = DirectedDraws(plan, boundaries_of(a, b), sizes[0], tied_dims(sizes))
-        return run_further_inputs(pair, runs, draw(wild=True), directed, drawn)
+        directed = DirectedDraws(plan(), boundaries_of(a, b), sizes[0], tied_dims(sizes))
+        return run_further_inputs(pair, runs, feeds_of(replace(plan(), wild=True)), directed, drawn)
 
     def overrides(feeds: Feeds) -> Iterable[Override]:
         if options.inputs is not None:

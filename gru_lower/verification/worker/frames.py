@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,11 +18,19 @@ from gru_lower.verification.arrays import dtype_of, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from io import BufferedReader, BufferedWriter
+    from io import BufferedWriter
 
     from gru_lower.verification.arrays import Array, Feeds
 
 _LENGTH = struct.Struct("<I")
+
+
+class Stream(Protocol):
+    """What frames are read from."""
+
+    def readinto(self, view: memoryview, /) -> int | None:
+        """Read what there is, up to the view's size; nothing at the end."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ def write_frame(
     stream.flush()
 
 
-def read_frame(stream: BufferedReader) -> Frame:
+def read_frame(stream: Stream) -> Frame:
     """Read one frame.
 
     Raises:
@@ -95,7 +103,7 @@ def _text(item: object) -> str:
     return item.decode("utf-8", "surrogateescape") if isinstance(item, bytes) else str(item)
 
 
-def _read(stream: BufferedReader, count: int) -> bytearray:
+def _read(stream: Stream, count: int) -> bytearray:
     """Read exactly `count` bytes, into memory that arrays may go on using and change."""
     data = bytearray(count)
     view, have = memoryview(data), 0

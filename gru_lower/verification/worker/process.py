@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import weakref
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from gru_lower.isolation.environment import environment
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from io import BufferedReader, BufferedWriter
+    from collections.abc import Iterator, Mapping
+    from io import BufferedReader, BufferedWriter, FileIO
 
     from gru_lower.verification.arrays import Array
-    from gru_lower.verification.worker.frames import Frame
+    from gru_lower.verification.worker.frames import Frame, Stream
 
 MODELS = "gru_lower.verification.worker.server"
 """The module whose process runs models."""
 AHEAD = "ahead"
 """A word for a process that nobody waits for yet: it loads meanwhile what it will need."""
+LONGEST = 1e6
+"""Seconds that a pipe can be waited for."""
+ROOM = 32 << 10
+"""Bytes that a pipe takes, whatever the process does."""
 
 _living: weakref.WeakSet[Process] = weakref.WeakSet()
 
@@ -64,7 +70,8 @@ class Process:
             self._errors.close()
             raise RunFailure("crash", f"the worker process cannot be started: {error}") from error
         self._stdin = cast("BufferedWriter", self._popen.stdin)
-        self._stdout = cast("BufferedReader", self._popen.stdout)
+        # Without its buffer: whether more is to come is asked of the pipe.
+        self._stdout = cast("FileIO", cast("BufferedReader", self._popen.stdout).raw)
         self.end = weakref.finalize(self, _end, self._popen, self._errors)  # at interpreter exit, if not before
         _living.add(self)
         self._unread = 1  # how many answers are under way, that it is ready is the first
@@ -92,41 +99,63 @@ class Process:
         """
         from gru_lower.verification.worker.frames import read_frame, write_frame  # with numpy, which takes long
 
+        sent = len(blob) + sum(array.nbytes for array in (feeds or {}).values())
+        try:
+            with self._within(timeout, sent) as answers:
+                if header is not None:
+                    self._unread += 1
+                    write_frame(self._stdin, header, feeds, blob)
+                while True:
+                    reply = read_frame(answers)
+                    self._unread -= 1
+                    if not self._unread:
+                        break
+        except (EOFError, OSError) as error:
+            is_late = isinstance(error, TimeoutError)
+            failure = RunFailure("timeout", f"no answer within {timeout:g} s") if is_late else self._death_cause()
+            self.end()
+            raise failure from error
+        except BaseException:  # KeyboardInterrupt, say: an answer may still be under way that nobody waits for
+            self.end()
+            raise
+        if not reply.header["ok"]:
+            raise RunFailure(reply.header["kind"], reply.header["message"])
+        return reply
+
+    @contextmanager
+    def _within(self, seconds: float, sent: int) -> Iterator[Stream]:
+        """Give what the process answers, as long as there is time.
+
+        A thread watches over what a pipe does not take at once, and over pipes that cannot be waited for (Windows):
+        a process that takes too long is killed. For a model of a few kilobytes it would take longer than the model.
+
+        Raises:
+            TimeoutError: The time is over.
+
+        """
+        if hasattr(select, "poll") and sent <= ROOM:
+            yield _Answers(self._stdout, seconds)
+            return
         expired = threading.Event()
 
         def expire() -> None:
             expired.set()
             self._popen.kill()
 
-        timer = threading.Timer(min(timeout, threading.TIMEOUT_MAX), expire)
+        timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), expire)
         timer.daemon = True
         timer.start()
         try:
-            if header is not None:
-                self._unread += 1
-                write_frame(self._stdin, header, feeds, blob)
-            while True:
-                reply = read_frame(self._stdout)
-                self._unread -= 1
-                if not self._unread:
-                    break
+            yield self._stdout
         except (EOFError, OSError) as error:
-            failure = (
-                RunFailure("timeout", f"no answer within {timeout:g} s") if expired.is_set() else self._death_cause()
-            )
-            self.end()
-            raise failure from error
-        except BaseException:  # KeyboardInterrupt, say: an answer may still be under way that nobody waits for
-            self.end()
+            if expired.is_set():
+                raise TimeoutError from error
             raise
         finally:
             timer.cancel()
             timer.join()
             if expired.is_set():
                 self.end()
-        if not reply.header["ok"]:
-            raise RunFailure(reply.header["kind"], reply.header["message"])
-        return reply
 
     def tell(self, header: Mapping[str, Any]) -> None:
         """Send one frame, and leave the answer unread: it matters to nobody."""
@@ -167,6 +196,28 @@ class Process:
         self._errors.seek(max(0, size - 4096))
         lines = self._errors.read().decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+class _Answers:
+    """What can be read from a pipe until the time is over."""
+
+    def __init__(self, stream: FileIO, seconds: float) -> None:
+        self._stream = stream
+        self._until = time.monotonic() + seconds
+        self._poll = select.poll()
+        self._poll.register(stream, select.POLLIN)
+
+    def readinto(self, view: memoryview) -> int | None:
+        """Read as :class:`io.RawIOBase` does.
+
+        Raises:
+            TimeoutError: The time is over.
+
+        """
+        left = min(self._until - time.monotonic(), LONGEST)
+        if not self._poll.poll(max(0.0, left) * 1000):
+            raise TimeoutError
+        return self._stream.readinto(view)
 
 
 def _end(popen: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
