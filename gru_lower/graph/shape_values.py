@@ -190,8 +190,10 @@ def _as_int64(value: Array) -> Array:
 
 
 def _split(
-    attributes: dict[str, Any], outputs: int, data: Array, lengths: Array | None = None
+    attributes: dict[str, Any], outputs: int, data: Array | None, lengths: Array | None = None
 ) -> Sequence[Array] | None:
+    if data is None:
+        return None
     given = attributes.get("split") if lengths is None else lengths
     parts = [-(-len(data) // outputs)] * outputs if given is None else [int(each) for each in given]
     if data.ndim != 1 or len(parts) != outputs or (given is None and len(data) % outputs):
