@@ -23,6 +23,9 @@ from gru_lower.isolation.ends_soon import say_it_ends_soon
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+COMPLETE = "_GRU_LOWER_COMPLETE"
+"""The variable in which a shell says that it asks for completions."""
+
 
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
@@ -87,6 +90,10 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _obey(words: list[str]) -> Any:  # noqa: ANN401 - whatever a command returns
+    if COMPLETE in os.environ:
+        from gru_lower.cli import fish_completion
+
+        fish_completion.register()
     if any("\0" in word for word in words):  # which no shell hands over, but a program may
         raise Unsupported("an argument has a NUL in it", code="GL008", hint="leave it out: no path and no name has one")
     return cli.main(args=words, prog_name="gru-lower", standalone_mode=False)

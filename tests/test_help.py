@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -115,11 +116,17 @@ def test_a_configuration_that_is_wrong_stops_no_completion(tmp_path: Path, monke
     assert completed("lower", "x.onnx", "--form", "un") == ["unroll"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a script for bash")
-def test_bash_completes_by_the_line_that_the_docs_give(tmp_path: Path) -> None:
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """An environment in which a shell finds ``gru-lower``."""
     command = tmp_path / "gru-lower"
     command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m gru_lower "$@"\n', encoding="utf-8")
     command.chmod(0o755)
+    return os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script for bash")
+def test_bash_completes_by_the_line_that_the_docs_give(environment: dict[str, str]) -> None:
     script = """
     compopt() { :; }
     eval "$(_GRU_LOWER_COMPLETE=bash_source gru-lower)"
@@ -127,6 +134,29 @@ def test_bash_completes_by_the_line_that_the_docs_give(tmp_path: Path) -> None:
     _gru_lower_completion gru-lower
     printf '%s\\n' "${COMPREPLY[@]}"
     """
-    env = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["portable"], done.stderr
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("gru-lower model.onnx --target portab", "portable"),
+        ("gru-lower model.onnx --passes fuse-gru,low", "fuse-gru,lower-gru"),
+        (
+            "gru-lower check --select GL711,GL713",
+            "GL711,GL713\tThe state a stateful layer had at the export is a constant",
+        ),
+    ],
+)
+def test_fish_completes_by_the_line_that_the_docs_give(line: str, offered: str, environment: dict[str, str]) -> None:
+    script = f"_GRU_LOWER_COMPLETE=fish_source gru-lower | source; complete -C '{line}'"
+    done = subprocess.run(["fish", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [offered], done.stderr
+
+
+def test_what_fish_runs_takes_words_with_commas(environment: dict[str, str]) -> None:
+    asked = environment | {"_GRU_LOWER_COMPLETE": "fish_source"}
+    done = subprocess.run([sys.executable, "-m", "gru_lower"], env=asked, capture_output=True, text=True, check=True)
+    assert 'string split --max 1 ","' in done.stdout
