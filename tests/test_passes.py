@@ -56,6 +56,7 @@ class TestRegistry:
             "zero_length_state": "initial",
             "functions": "auto",
             "kept_output": "own",
+            "axes": "told",
         }
 
     def test_option_names_may_be_spelled_with_dashes(self) -> None:

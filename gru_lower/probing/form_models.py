@@ -80,6 +80,7 @@ def lowered_model(
         "state_rank": profile.state_rank,
         "steps": profile.steps,
         "functions": profile.functions,
+        "axes": profile.axes,
         "forbid": "+".join(sorted(profile.unwritten(opset))),
         "packing": "plain",
         **spelling,

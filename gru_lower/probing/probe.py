@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 OLDEST = 7
 VOCABULARIES = ("gemm", "matmul", "minimal")
 """Vocabularies that lowered GRUs may be written in."""
-CHOSEN = ("quantised_weights", "state_rank", "steps", "functions", "max_nodes", "avoid_at_one_unit")
+CHOSEN = ("quantised_weights", "state_rank", "steps", "functions", "axes", "max_nodes", "avoid_at_one_unit")
 """What stays as it is where a profile ships."""
 STEP_SPELLINGS: tuple[dict[str, Any], ...] = (
     {"steps": "gather"},

@@ -40,7 +40,7 @@ def find_remaining(model: Model, target: str, said: Sequence[Diagnostic], assume
     profile = read_profile.load(target)
     kept = {(each.scope, output_of(each.node)): each for each in said if each.code in KEPT}
     found: list[Diagnostic] = []
-    facts = Facts(model, positive_lengths=assume == POSITIVE)
+    facts = Facts(model, computed=True, positive_lengths=assume == POSITIVE)
     for each in find_unsupported_nodes(model, profile, facts):
         message, hint, code = each.message, each.hint, OPERATOR
         if each.kind != "operator":

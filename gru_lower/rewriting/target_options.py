@@ -86,6 +86,7 @@ def target_options(
         "target": quoted_target(target),
         **({} if profile.mask == "auto" else {"mask": profile.mask}),
         **({"functions": "bounded"} if profile.functions == "bounded" else {}),
+        **({"axes": "guessed"} if profile.axes == "guessed" else {}),
         **({} if profile.max_nodes is None else {"max_nodes": str(profile.max_nodes)}),
     }
     return TargetOptions(

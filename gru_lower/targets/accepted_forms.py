@@ -9,6 +9,7 @@ from gru_lower.diagnostics import DOUBT, diagnostic
 from gru_lower.gru.constant_inputs import has_full_lengths, has_known_lengths, has_zero_initial_state
 from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.light_dataclass import dataclass
+from gru_lower.targets.alike_axes import alike_axes
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import UNVERIFIED, judge
 from gru_lower.targets.option_axes import with_options
@@ -97,7 +98,7 @@ def accepted_forms(
     named = "blank_Y_h" in options and judgements["gru"].verdict != "right"
     if named:
         judgements["gru"] = judge(profile, "gru", with_options(options, "both_outputs"))
-    keep = judgements["gru"].verdict == "right"
+    keep = judgements["gru"].verdict == "right" and not alike_axes(profile, scope, spec)
     last_state = keep and judge(profile, "gru", with_options(options, "only_Y_h")).verdict == "right"
     quantised = _takes_quantised(
         profile, scope, spec, facts, {"gru": options} | {form: by_form[form] for form in taken}

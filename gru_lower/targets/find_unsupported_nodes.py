@@ -20,6 +20,7 @@ from gru_lower.graph import fixed_dims
 from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.light_dataclass import dataclass
+from gru_lower.targets.alike_axes import alike_axes
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.helpful_flags import helpful_flags
 from gru_lower.targets.judge_gru import judge
@@ -96,6 +97,9 @@ def _gru(
         lengths = f"--set {shlex.quote(f'{given}={fixed_dims.placeholder(open_dims)}')}" if given else ""
         hint = helpful_flags(options, profile, fixed_dims.flags(near or open_dims), lengths)
         yield UnsupportedNode(found.verdict, scope.path, scope.site(index), found.why, hint)
+    elif alike := alike_axes(profile, scope, spec):
+        message = f"{profile.label} mistakes axes of one length for each other: {alike}"
+        yield UnsupportedNode("wrong", scope.path, scope.site(index), message, "use another batch size or length")
 
 
 def _operator(
@@ -170,5 +174,6 @@ def _limit(scope: Scope, node: NodeProto, limit: OpLimit, profile: Profile, fact
         if max(ranks, default=0) > limit.max_rank:
             hint = "reshape its inputs to fewer axes"
             yield f"{profile.label} takes it up to rank {limit.max_rank}; this one has {max(ranks)}", hint
-    if not limit.constants and names and all(facts.constant(scope, name) is not None for name in names):
+    # What is computed of constants is none here: the target computes it, too.
+    if not limit.constants and names and all(facts.stored(scope, name).tensor is not None for name in names):
         yield f"{profile.label} does not take it of constants alone", "fold the constants first"

@@ -129,6 +129,7 @@ class Profile:
         steps: ``"auto"`` or ``"gather"``, as ``lower-gru`` takes it.
         mask: ``"auto"``, ``"where"`` or ``"multiply"``, as ``lower-gru`` takes it.
         functions: ``"auto"`` or ``"bounded"``, as ``lower-gru`` takes it.
+        axes: ``"told"``, or ``"guessed"`` where it tells axes of computed values from each other by their lengths.
         quantised_weights: Which weights it computes right that are quantised constants behind a DequantizeLinear:
             ``"any"``, ``"symmetric"``, those with a zero point of 0 and no scale for each feature, or ``"tensor"``,
             those with one scale.
@@ -160,6 +161,7 @@ class Profile:
     steps: str = "auto"
     mask: str = "auto"
     functions: str = "auto"
+    axes: str = "told"
     quantised_weights: str = "any"
     own_constants: bool = False
     max_nodes: int | None = None

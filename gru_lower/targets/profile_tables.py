@@ -146,6 +146,7 @@ def to_dict(profile: Profile) -> dict[str, Any]:
         "steps": profile.steps,
         "mask": profile.mask,
         "functions": profile.functions,
+        "axes": profile.axes,
         "name_outputs": profile.name_outputs,
         "quantised_weights": profile.quantised_weights,
         "own_constants": profile.own_constants,

@@ -50,7 +50,7 @@ from gru_lower.targets.validate_toml import (
 
 REQUIRED = ("name", "summary", "opset", "static", "forms")
 OPTIONAL = (
-    *("version", "evidence", "source", "dtypes", "vocabulary", "state_rank", "steps", "mask", "functions"),
+    *("version", "evidence", "source", "dtypes", "vocabulary", "state_rank", "steps", "mask", "functions", "axes"),
     *("quantised_weights", "name_outputs", "own_constants", "max_nodes", "avoid", "avoid_at_one_unit"),
     *("forbid", "allow"),
     *("control_flow", "ops", "costs", *COLUMNS),
@@ -118,6 +118,7 @@ def parse(text: str) -> Profile:
         steps=choice_at("steps", data.get("steps", "auto"), ("auto", "gather")),
         mask=choice_at("mask", data.get("mask", "auto"), ("auto", "where", "multiply")),
         functions=choice_at("functions", data.get("functions", "auto"), ("auto", "bounded")),
+        axes=choice_at("axes", data.get("axes", "told"), ("told", "guessed")),
         quantised_weights=choice_at("quantised_weights", data.get("quantised_weights", QUANTISED[0]), QUANTISED),
         own_constants=flag_at("own_constants", data.get("own_constants", False)),
         max_nodes=count_at("max_nodes", data["max_nodes"]) if "max_nodes" in data else None,

@@ -42,6 +42,7 @@ def to_toml(profile: Profile) -> str:
         f"steps = {_text(profile.steps)}",
         f"mask = {_text(profile.mask)}",
         *([] if profile.functions == "auto" else [f"functions = {_text(profile.functions)}"]),
+        *([] if profile.axes == "told" else [f"axes = {_text(profile.axes)}"]),
         *([] if profile.quantised_weights == "any" else [f"quantised_weights = {_text(profile.quantised_weights)}"]),
         *(["own_constants = true"] if profile.own_constants else []),
         *([] if profile.max_nodes is None else [f"max_nodes = {profile.max_nodes}"]),

@@ -53,6 +53,8 @@ class LowerOptions:
         tanh: How Tanh is written: ``auto`` as it is where it may be, ``bounded`` behind a Clip.
         functions: The same of both Sigmoid and Tanh, for targets that are less exact where one stands right behind an
             Add.
+        axes: ``guessed`` for targets that tell the axes of what is computed by their lengths: an unrolled GRU has no
+            Transpose then, and X with two such axes alike is multiplied before it is reshaped.
         kept_output: Of a single step that a target keeps and whose only output is Y: ``own`` leaves it, ``Y_h`` takes
             Y of Y_h, which is the same.
         prefer: For a target with measured costs: ``node`` keeps each GRU that it runs right, ``speed`` takes the
@@ -79,6 +81,7 @@ class LowerOptions:
     projection: str = field(default="apart", metadata={"choices": ("apart", "whole", "with-state")})
     tanh: str = field(default="auto", metadata={"choices": ("auto", "bounded")})
     functions: str = field(default="auto", metadata={"choices": ("auto", "bounded")})
+    axes: str = field(default="told", metadata={"choices": ("told", "guessed")})
     kept_output: str = field(default="own", metadata={"choices": ("own", "Y_h")})
     prefer: str = field(default="node", metadata={"choices": ("node", "speed", "size")})
     precision: str = field(default="", metadata={"choices": ("", *PRECISIONS)})

@@ -62,6 +62,8 @@ class Variant:
         state_rank: How many axes the states of an unrolled GRU have: [B, H], or 3 with one of length 1 for time.
         batch_major: Whether sequences come before time in an unrolled GRU, see
             :mod:`gru_lower.passes.lower_gru.forms.step_axes`.
+        guessed: Whether the target tells axes by their lengths, see ``axes`` in
+            :class:`gru_lower.passes.lower_gru.lower_options.LowerOptions`.
         gathers: Whether an unrolled GRU is cut into steps by Gather, with int32 indices.
         gates: How many float products a step's gates are: ``"apart"`` one each, ``"joined"`` one for the update and the
             reset gate, ``"whole"`` one for all three where linear_before_reset lets it.
@@ -99,6 +101,7 @@ class Variant:
     peeled: bool = False
     state_rank: int = 2
     batch_major: bool = False
+    guessed: bool = False
     gathers: bool = False
     gates: GateProducts = "apart"
     projection: InputProducts = "apart"
@@ -174,6 +177,16 @@ class Variant:
         with another use in the body; ``packing=plain`` is for those.
         """
         return not self.plain and self.mask != "where" and "Y" in self.wants
+
+    @property
+    def multiplies_first(self) -> bool:
+        """Whether X is multiplied as it is, and its first two axes are laid together in the product.
+
+        Where X was computed and its last two axes are alike, onnx2tf takes them for exchanged ones, but in a MatMul.
+        """
+        before = self.seq_length if self.batch_major else self.batch_size
+        alike = before == self.input_size != 1
+        return self.guessed and alike and self.projection == "apart" and not self.vocabulary.has("Gemm")
 
     @property
     def adds_products(self) -> bool:

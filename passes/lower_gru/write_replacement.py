@@ -104,6 +104,8 @@ def write_replacement(
     constants = constant_inputs(scope, spec, facts)
     weights = {key: tensor for key, tensor in constants.items() if key in ("W", "R", "B")}
     v = _variant(spec, scope.opset, weights, options, _known_lengths(spec, form, options, scope, facts))
+    if options.axes == "guessed" and {"W", "R"} & v.dynamic and not v.vocabulary.has("Gemm"):
+        return Choice("", "computed weights need Gemm here, which may not be written", "GL307", ("Gemm",))
     if form not in ("unroll", "step"):
         v = v.without_joined_x
     v = _with_products(v, products)
@@ -250,6 +252,8 @@ def _variant(
 ) -> Variant:
     dynamic = frozenset({"W", "R", "B"} & spec.inputs.keys() - weights.keys())
     vocabulary = vocabulary_of(options.vocabulary, options.forbid, options.bounded)
+    if options.axes == "guessed" and vocabulary.name == "matmul" and dynamic & {"W", "R"}:
+        vocabulary = replace(vocabulary, name="gemm")  # it turns weights by itself; a Transpose of square ones is lost
     # For a target, no operator is written for lengths that are known.
     finite = lens is not None and options.packing == "plain"
     mask = choose_mask(spec, "where" if finite else options.mask, known=lens is not None)
@@ -303,12 +307,15 @@ def _with_axes(v: Variant, options: LowerOptions, *, batch_first: bool) -> Varia
     if v.products.joins_gates:
         # Of one step, X, state and Y_h have the same axes: nothing is to be reshaped.
         return replace(v, state_rank=3, batch_major=bool(v.layout)) if v.seq_length == 1 and not v.mask else v
-    if v.mask == "where":
-        return replace(v, multiplies=options.mask == "multiply" and sequence_lens_masks.can_multiply(v))
-    if v.mask or not v.seq_length or v.vocabulary.name == "gemm" or v.batch_size == 0:
+    multiplies = v.mask == "where" and options.mask == "multiply" and sequence_lens_masks.can_multiply(v)
+    v = replace(v, multiplies=multiplies, guessed=options.axes == "guessed" and v.mask != "gate")
+    if not v.seq_length or v.batch_size == 0:
         return v
+    batch_major = bool(v.layout) or batch_first
+    if v.mask or v.vocabulary.name == "gemm":
+        return replace(v, batch_major=batch_major) if v.guessed else v
     gathers = options.steps == "gather" and v.seq_length > 1
-    return replace(v, state_rank=options.state_rank, batch_major=bool(v.layout) or batch_first, gathers=gathers)
+    return replace(v, state_rank=options.state_rank, batch_major=batch_major, gathers=gathers)
 
 
 def _batch(spec: GruSpec, options: LowerOptions) -> int | None:

@@ -21,6 +21,7 @@ from gru_lower.graph.scopes import is_onnx, opset_of, walk
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.targets.accepted_forms import warn_if_not_run
+from gru_lower.targets.alike_axes import alike_axes
 from gru_lower.targets.find_unsupported_nodes import find_unsupported_nodes
 from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import faults, judge
@@ -59,6 +60,9 @@ def grus(model: Model, facts: Facts, target: Profile) -> Iterator[Diagnostic]:
                 yield diagnostic("GL701", message, scope=scope.path, node=scope.site(index), hint=hint)
             whole = judge(target, "gru", options)
             found = faults(target, "gru", options) or ([whole] if whole.verdict == "unknown" else [])
+            if not found and (alike := alike_axes(target, scope, spec)):
+                message = f"{target.label} mistakes axes of one length for each other: {alike}"
+                yield diagnostic("GL701", message, scope=scope.path, node=scope.site(index), hint=hint)
             for fault in found:
                 code = CODES[fault.verdict]
                 yield diagnostic(code, fault.why, scope=scope.path, node=scope.site(index), hint=hint)

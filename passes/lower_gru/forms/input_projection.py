@@ -66,7 +66,19 @@ def _products(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> It
             continue
         one_entry, computed = v.hidden_size == v.input_size == len(part) == 1, "B" in v.dynamic
         weight, bias = e.value(f"{p}W{part}"), _bias(e, v, p, part)
+        if v.multiplies_first:
+            yield _reshaped_product(e, v, given, weight, bias, f"{p}X{part}", computed=computed)
+            continue
         yield e.gemm(given.rows, weight, bias, f"{p}X{part}", computed=computed, one_entry=one_entry)
+
+
+def _reshaped_product(
+    e: Emitter, v: Variant, given: Inputs, weight: Value, bias: Value | None, name: str, *, computed: bool
+) -> Value:
+    """Return the projection [T·B, H] of one gate, reshaped before the bias is added to it."""
+    product = e.op("MatMul", [given.rows, e.value(f"{weight.name}T")], f"{name}_product")
+    rows = e.reshape(product, [-1, v.hidden_size], name if bias is None else f"{name}_rows")
+    return rows if bias is None else e.op("Add", [bias, rows] if computed else [rows, bias], name)
 
 
 def _bias(e: Emitter, v: Variant, p: str, part: str) -> Value | None:

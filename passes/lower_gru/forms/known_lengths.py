@@ -69,9 +69,14 @@ def all_states(e: Emitter, v: Variant, states: Sequence[Value], lens: Sequence[i
     return e.reshape(_choose(e, v, states, picks, f"{p}H_valid"), [length, batch, v.hidden_size], f"{p}Y_valid")
 
 
+def only_valid_rows(e: Emitter, v: Variant, state: Value, valid: Sequence[bool], name: str) -> Value:
+    """Return a state [B, H] with zeros for the sequences that a step is past the length of."""
+    return _choose(e, v, [state], [(0 if is_valid else None, row) for row, is_valid in enumerate(valid)], name)
+
+
 def empty_to_zero(e: Emitter, v: Variant, state: Value, lens: Sequence[int], name: str) -> Value:
     """Return the last states [B, H] with zeros for the sequences of length 0."""
-    return _choose(e, v, [state], [(0 if length else None, row) for row, length in enumerate(lens)], name)
+    return only_valid_rows(e, v, state, [bool(length) for length in lens], name)
 
 
 def _choose(e: Emitter, v: Variant, values: Sequence[Value], picks: Sequence[Pick], name: str) -> Value:

@@ -22,7 +22,8 @@ class Inputs:
 
     Attributes:
         x: X with time first, [T, B, I]; with sequences first where the variant is batch-major.
-        rows: The same as [T·B, I]; X itself where a Scan's body computes the projection, or states have three axes.
+        rows: The same as [T·B, I]; X itself where a Scan's body computes the projection, states have
+            three axes, or products are reshaped.
         states: The initial state of each direction, [B, H]; ``None`` for zeros.
         mask: The mask, or ``None`` without sequence_lens.
 
@@ -40,7 +41,8 @@ def prepare_inputs(v: Variant) -> tuple[Emitter, Inputs]:
     _cut_computed_weights(e, v)
     x = step_axes.x_in_order(e, v)
     mask = sequence_lens_masks.make_mask(e, v, x) if v.mask in ("gate", "where") else None
-    rows = x if v.projects_inside or v.state_rank > step_axes.TWO else as_rows(e, v, x, "X_rows")
+    as_it_is = v.projects_inside or v.state_rank > step_axes.TWO or v.multiplies_first
+    rows = x if as_it_is else as_rows(e, v, x, "X_rows")
     return e, Inputs(x, rows, initial_states(e, v), mask)
 
 

@@ -11,6 +11,7 @@ zero tensor whose batch size would have to be computed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from gru_lower.passes.lower_gru.forms.shape_outputs import node_outputs
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
 if TYPE_CHECKING:
-    from gru_lower.emission.emitter import Value
+    from gru_lower.emission.emitter import Emitter, Value
     from gru_lower.emission.instantiate_template import Assembly
     from gru_lower.emission.template import Binding, Template
     from gru_lower.passes.lower_gru.variant import Variant
@@ -67,6 +68,8 @@ def assemble(assembly: Assembly, v: Variant, bindings: dict[str, Binding], resul
         if state is None:
             state = head["zero_state"]
         tail[f"{p}last"] = state
+    if v.mask == "where" and v.batch_major:
+        tail |= {f"row_mask_{t}": head[f"row_mask_{t}"] for t in range(length)}
     assembly.add(epilogue(v), tail, results)
 
 
@@ -102,7 +105,8 @@ def prologue(v: Variant) -> Template:
         if v.mask == "where" and length:
             choices = sequence_lens_masks.choices_of_rows(e, v, given.mask)
             width = 1 if v.opset >= sequence_lens_masks.WHERE else None
-            steps = step_axes.cut_steps(e, v, given.x, choices, width, [f"row_mask_{t}" for t in range(length)])
+            in_time = replace(v, batch_major=False)  # lengths have no axis of time: the mask is made with it in front
+            steps = step_axes.cut_steps(e, in_time, given.x, choices, width, [f"row_mask_{t}" for t in range(length)])
             results |= {f"row_mask_{t}": step for t, step in enumerate(steps)}
     return e.template(results)
 
@@ -131,6 +135,8 @@ def epilogue(v: Variant) -> Template:
         states = [[e.value(f"{p}H_{t}") for t in range(length)] for p in prefixes]
         joined = {"Y": step_axes.join_states(e, v, states)} if "Y" in v.wants else {}
         return e.template(joined | ({"Y_h": step_axes.join_last(e, v, last)} if "Y_h" in v.wants else {}))
+    if length and v.batch_major:
+        return e.template(_batch_major_outputs(e, v, prefixes, last))
     mask = None
     if v.mask in ("gate", "where"):
         nonempty = e.value("mask_nonempty") if sequence_lens_masks.needs_nonempty(v) else None
@@ -160,3 +166,34 @@ def epilogue(v: Variant) -> Template:
             for p, state in zip(prefixes, last, strict=True)
         ]
     return e.template(node_outputs(e, v, mask, y, last))
+
+
+def _batch_major_outputs(e: Emitter, v: Variant, prefixes: list[str], last: list[Value]) -> dict[str, Value]:
+    """Return Y and Y_h of a batch-major variant with lengths: each state has its zeros before they are joined."""
+    results = {}
+    if "Y" in v.wants:
+        states = [[_valid_state(e, v, p, t) for t in range(v.seq_length or 0)] for p in prefixes]
+        results["Y"] = step_axes.join_states(e, v, states)
+    if "Y_h" in v.wants:
+        names = [f"{p}last_state" for p in prefixes]
+        if sequence_lens_masks.needs_nonempty(v) and v.mask == "rows":
+            pairs = zip(last, names, strict=True)
+            last = [known_lengths.empty_to_zero(e, v, state, v.lens, name) for state, name in pairs]
+        elif sequence_lens_masks.needs_nonempty(v):
+            mask = Mask(e.value("mask_valid"), e.value("mask_nonempty"))
+            width, pairs = v.hidden_size, zip(last, names, strict=True)
+            last = [sequence_lens_masks.empty_to_zero(e, v, mask, state, width, name) for state, name in pairs]
+        results["Y_h"] = step_axes.join_last(e, v, last)
+    return results
+
+
+def _valid_state(e: Emitter, v: Variant, p: str, t: int) -> Value:
+    """Return the state after a step [B, H], zeros for the sequences that ended before it."""
+    if v.multiplies:
+        return e.op("Mul", [e.value(f"{p}H_{t}"), e.value(f"row_mask_{t}")], f"{p}H_{t}_valid")
+    if v.mask == "where":
+        return e.where(e.value(f"row_mask_{t}"), e.value(f"{p}H_{t}"), 0.0, f"{p}H_{t}_valid")
+    valid = known_lengths.valid_rows(v.lens, t)
+    if not any(valid):
+        return e.tensor("zero_state", zeros((v.batch_size or 0, v.hidden_size)))
+    return known_lengths.only_valid_rows(e, v, e.value(f"{p}H_{t}"), valid, f"{p}H_{t}_valid")
