@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -425,3 +425,28 @@ def test_a_batch_that_a_state_tells_is_said_where_views_are_folded() -> None:
     (view,) = (node for node in lowered.model.graph.node if "y" in node.output)
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in lowered.model.graph.initializer}
     assert held[view.input[1]].tolist() == [1, 1, 8]
+
+
+@pytest.mark.parametrize("form", ["scan", "auto"])
+@pytest.mark.parametrize("rest", ["", ', direction = "bidirectional"'])
+def test_tract_gets_no_reshape_that_infers_a_batch(form: Literal["scan", "auto"], rest: str) -> None:
+    """Tract 0.23.9 cannot divide by a length that a Conv with strides leaves: no Reshape may have a -1 for B there."""
+    count = 2 if rest else 1
+    proto = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["": 17]> g (float[N, 1, L] x) => (float[P, Q, S, V] Y)
+        {{ c = Conv <strides = [2]> (x, k)  t = Transpose <perm = [2, 0, 1]> (c)
+           Y = GRU <hidden_size = 4{rest}> (t, W, R, B) }}"""
+    )
+    rng = np.random.default_rng(1)
+    shapes = {"k": (3, 1, 3), "W": (count, 12, 3), "R": (count, 12, 4), "B": (count, 24)}
+    proto.graph.initializer.extend(
+        onnx.numpy_helper.from_array(rng.uniform(-0.6, 0.6, shape).astype(np.float32), name)
+        for name, shape in shapes.items()
+    )
+    result = gru_lower.lower(proto, target="tract", form=form)
+    assert result.report.verification.status == "equivalent"
+    nodes = result.model.graph.node
+    made = {name: node.op_type for node in nodes for name in node.output}
+    scans = [node for node in nodes if node.op_type == "Scan"]
+    assert scans
+    assert "Reshape" not in {made.get(name) for scan in scans for name in scan.input}

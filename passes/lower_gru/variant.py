@@ -189,6 +189,18 @@ class Variant:
         return self.guessed and alike and self.projection == "apart" and not self.vocabulary.has("Gemm")
 
     @property
+    def keeps_axes(self) -> bool:
+        """Whether X is multiplied as [T, B, I]: no Reshape has to infer B where T is open as well, for a target.
+
+        tract 0.23.9, which is given the full vocabulary but for Gemm, refuses one where T is what a Conv with strides
+        leaves: it cannot divide by such a length.
+        """
+        both_open = self.seq_length is None and self.batch_size is None
+        multiplied = self.projection != "with-state" and not self.products.joins_gates
+        without_gemm = self.vocabulary.name == "gemm" and not self.vocabulary.has("Gemm")
+        return self.plain and both_open and multiplied and self.mask != "gate" and without_gemm
+
+    @property
     def adds_products(self) -> bool:
         """Whether a step would add two products of matrices, without a bias or a Slice between.
 

@@ -99,6 +99,8 @@ def project_steps(
     e: Emitter, v: Variant, direction: Direction, given: Inputs, *, may_be_empty: bool = False
 ) -> list[Value]:
     """Return the projections of all steps by :attr:`Variant.parts`, [T, B, H] for each gate; see :func:`as_steps`."""
+    if v.keeps_axes:
+        return project_parts(e, v, direction, given)
     return [
         as_steps(e, v, given.x, value, f"{value.name}_steps", len(part) * v.hidden_size, may_be_empty=may_be_empty)
         for part, value in zip(v.parts, project_parts(e, v, direction, given), strict=True)

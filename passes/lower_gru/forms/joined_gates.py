@@ -34,7 +34,7 @@ class GateOfBoth(NamedTuple):
 
 def gate_parts(e: Emitter, v: Variant, value: Value, names: list[str]) -> list[Value]:
     """Cut [..., 3H] into :attr:`Variant.parts`; not from the last axis backwards, which tract takes no Slice along."""
-    axis = v.state_rank - 1
+    axis = 2 if v.keeps_axes else v.state_rank - 1
     widths = [len(part) * v.hidden_size for part in v.parts]
     if len(set(widths)) == 1:
         return e.split(value, v.hidden_size, names, axis=axis)

@@ -41,7 +41,7 @@ def prepare_inputs(v: Variant) -> tuple[Emitter, Inputs]:
     _cut_computed_weights(e, v)
     x = step_axes.x_in_order(e, v)
     mask = sequence_lens_masks.make_mask(e, v, x) if v.mask in ("gate", "where") else None
-    as_it_is = v.projects_inside or v.state_rank > step_axes.TWO or v.multiplies_first
+    as_it_is = v.projects_inside or v.keeps_axes or v.state_rank > step_axes.TWO or v.multiplies_first
     rows = x if as_it_is else as_rows(e, v, x, "X_rows")
     return e, Inputs(x, rows, initial_states(e, v), mask)
 
