@@ -171,7 +171,6 @@ ENGINES = {
     "onnx2fx": ["torch==2.13.0", "onnx2fx==0.0.1"],
     "coreai": ["coreai-core==1.0.0b3", "coreai-onnx==1.2.1"],
     "ezkl": ["ezkl==23.0.5"],
-    "onnxjs": [],
     "onnx2coreml": [],
     "onnxruntime_openvino": [],
     "onnxruntime_training": [],
@@ -190,7 +189,6 @@ HAS_WEBNN = "@sparticuz/chromium@147"
 UNPACK = "import('@sparticuz/chromium').then((it) => it.default.executablePath()).then((path) => console.log(path))"
 PROGRAMS = {
     **dict.fromkeys(BROWSERS, ("npm", os.environ.get("CHROMIUM", "chromium"))),
-    "onnxjs": ("npm", "node"),
     "litert_js": ("npm", os.environ.get("CHROMIUM", "chromium")),
     "onnxruntime_webnn": ("npm", "node"),
     "emx": (os.environ.get("CC", "cc"),),
@@ -278,8 +276,6 @@ def live(engine: str, packages: list[str]) -> None:
             session.install("--no-deps", *ALONE[engine])
         if engine in BROWSERS:
             env = {"ONNXRUNTIME_WEB": str(from_npm(session, "onnxruntime-web"))}
-        if engine == "onnxjs":
-            env = {"ONNXJS": str(from_npm(session, "onnxjs@0.1.8"))}
         if engine == "litert_js":
             env = {"LITERT_JS": str(from_npm(session, "@litertjs/core@2.5.3").parent)}
         if engine == "onnxruntime_webnn":

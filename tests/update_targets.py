@@ -21,7 +21,7 @@ Where neither can be, it is →– and the command refuses, naming what is in th
 
 tract, MNN, OpenCV 4 and 5, ncnn, tinygrad, OpenVINO, onnx2torch, TVM, emx, IREE, jaxonnxruntime, SOFIE, aidge, esp-ppq,
 QNN, RKNN, tpu-mlir, Ethos-U (vela), LiteRT for Microcontrollers, LiteRT.js, Core AI, nxrt, onnx2fx, ezkl, onnx2kerastl,
-onnxjs, onnxruntime, its OpenVINO provider and onnxruntime-web, on the CPU and on the GPU, are held to their profiles
+onnxruntime, its OpenVINO provider and onnxruntime-web, on the CPU and on the GPU, are held to their profiles
 by [live tests](../tests_live/README.md): the whole grid of GRU features, random GRUs and trained models.
 
 OpenCV 5's Tanh is NaN from 45 on: for `opencv5` it is written with Sigmoid. A Tanh of the model's own stays as it
