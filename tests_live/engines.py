@@ -20,7 +20,7 @@ class Kind:
             model's name, or by that and the command, where it takes what another command makes of the model.
         wrong: Real models with an operator of their own that it computes wrongly: which.
         fails: Real models with a GRU that it does not build, though no option of a profile tells it: what it says, by
-            the model's name and the command; and cells, by their name.
+            the model's name and the command; and cells, by their name, and random GRUs, by their number.
         refuses: Features that no flag helps to a model for it, as cells and refusals name them.
         lacks_types: Types that it has no tensors of, so that no Cast around a GRU helps.
         not_portable: Cells that it does not run as ``--target portable`` writes them.
@@ -278,8 +278,25 @@ KINDS = {
         random_right=7,
         constant_outputs=False,
     ),
-    "onnxruntime_jsep": Kind(PACKAGE_JSON, "onnxruntime-jsep", not_portable=("float16",), here=True),
-    "onnxruntime_webnn": Kind(PACKAGE_JSON, "onnxruntime-webnn", static=True, lacks_types=("float64",), here=True),
+    "onnxruntime_jsep": Kind(
+        PACKAGE_JSON,
+        "onnxruntime-jsep",
+        wrong={GTCRN: "Transpose"},  # of [1, 257, 1]
+        not_portable=("float16",),
+        form_right=59,
+        random_right=40,
+        here=True,
+    ),
+    "onnxruntime_webnn": Kind(
+        PACKAGE_JSON,
+        "onnxruntime-webnn",
+        static=True,
+        fails=dict.fromkeys((f"{GTCRN} lower", f"{GTCRN} legalize"), "the page has crashed"),
+        refuses=("float64",),
+        lacks_types=("float64",),
+        not_portable=("float64",),
+        here=True,
+    ),
     "onnx2coreml": Kind("onnx2coreml", "onnx2coreml", static=True),  # what converts; it runs on Apple's systems alone
     "nnoir": Kind(
         "nnoir-onnx",
@@ -315,7 +332,21 @@ KINDS = {
     ),
     "onnx2fx": Kind("onnx2fx", "onnx2fx", lacks={PLCMOS: ("Gather", "index out of range in self")}),  # a negative one
     "coreai": Kind("coreai-core", "coreai", lacks={AECMOS: ("MaxPool", "requires static spatial input dims")}),
-    "onnx2kerastl": Kind("onnx2kerastl", "onnx2kerastl", static=True),
+    "onnx2kerastl": Kind(
+        "onnx2kerastl",
+        "onnx2kerastl",
+        static=True,
+        fails={
+            **dict.fromkeys((f"{PLCMOS} lower", f"{PLCMOS} legalize"), "maximum recursion depth exceeded"),
+            **dict.fromkeys((f"{GTCRN} lower", f"{GTCRN} legalize"), "zip() argument 2 is shorter"),  # lost outputs
+            # Outputs that nobody asked for, where lengths and initial_h are constants.
+            **dict.fromkeys(("40", "44", "58"), "zip() argument 2 is longer"),
+        },
+        refuses=("sequence_lens", "inputs W R B", "opset 7", "every GRU"),
+        not_portable=("inputs W R B",),
+        random_right=18,
+        constant_outputs=False,
+    ),
     "ezkl": Kind(
         "ezkl",
         "ezkl",

@@ -53,6 +53,7 @@ class Browser:
         flags: tuple[str, ...] = NO_GPU,
         page: Path = PAGE,
         served: dict[str, Path] | None = None,
+        limit: float = LIMIT,
     ) -> None:
         """Start the server and the browser.
 
@@ -61,8 +62,10 @@ class Browser:
             flags: Of the browser, besides those it always has.
             page: The folder with ``page.html``.
             served: Which folder stands behind the beginning of an address, onnxruntime-web's own by default.
+            limit: Seconds a model may take. Then the browser is started anew: its page may have crashed.
 
         """
+        self.limit = limit
         self.page = page
         self.served = {"/dist/": PACKAGE / "dist"} if served is None else served
         self.jobs: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -71,11 +74,20 @@ class Browser:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"browser": self}))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self._folder = tempfile.mkdtemp()
-        address = f"http://127.0.0.1:{self._server.server_address[1]}/page.html{query}"
-        command = [os.environ.get("CHROMIUM", "chromium"), *FLAGS, *flags, f"--user-data-dir={self._folder}", address]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._address = f"http://127.0.0.1:{self._server.server_address[1]}/page.html{query}"
+        self._command = [os.environ.get("CHROMIUM", "chromium"), *FLAGS, *flags]
+        self._start_browser()
         atexit.register(self.close)
+
+    def _start_browser(self) -> None:
+        self._folder = tempfile.mkdtemp()
+        command = [*self._command, f"--user-data-dir={self._folder}", self._address]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _end_browser(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def run(self, model: str, feeds: Arrays, *, stays: str = "") -> Arrays:
         """Run one model, on the CPU what the page's provider does not take.
@@ -89,17 +101,20 @@ class Browser:
         self.model = Path(model).read_bytes()
         given = {name: _plain(array) for name, array in feeds.items()}
         self.jobs.put({"model": "/model.onnx", "feeds": given, "stays": stays})
-        result = self.results.get(timeout=LIMIT)
+        try:
+            result = self.results.get(timeout=self.limit)
+        except queue.Empty:
+            self._end_browser()
+            self._start_browser()
+            raise RuntimeError(f"no end after {self.limit:g} s, or the page has crashed") from None
         if "error" in result:
             raise RuntimeError(result["error"])
         return {name: _array(value) for name, value in result["outputs"].items()}
 
     def close(self) -> None:
         """End the browser and the server."""
-        self._process.terminate()
-        self._process.wait()
+        self._end_browser()
         self._server.shutdown()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class _Handler(BaseHTTPRequestHandler):

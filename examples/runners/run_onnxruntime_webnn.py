@@ -26,7 +26,7 @@ COMPUTES = ("GRU", "MatMul", "Gemm")
 @cache
 def browser() -> Browser:
     """Return the one browser of this process."""
-    return Browser("?bundle=ort.all.min.mjs&provider=webnn", FLAGS)
+    return Browser("?bundle=ort.all.min.mjs&provider=webnn", FLAGS, limit=60)
 
 
 def run(model: str, feeds: Arrays) -> Arrays:
