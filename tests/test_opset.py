@@ -353,3 +353,11 @@ def test_an_operator_that_an_opset_has_not_yet(op: str, to: int) -> None:
     assert named is not None
     result = gru_lower.lower(model, opset=int(named[1]))
     assert result.report.verification.status == "equivalent"
+
+
+def test_a_layout_is_not_taken_to_an_opset_without_one() -> None:
+    case = random_case(np.random.default_rng(1), opset=17, dtype=np.float32, layout=1, static=True)
+    for to in (11, 13):
+        with pytest.raises(gru_lower.Unsupported, match="layout 1 cannot be written at opset") as caught:
+            gru_lower.lower(case.model(), opset=to)
+        assert "opset 14 or newer" in str(caught.value.hint)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import GraphProto, helper, numpy_helper
 
-from gru_lower.errors import InvalidModel
+from gru_lower.errors import InvalidModel, Unsupported
 from gru_lower.graph.constant_nodes import constant_nodes
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
@@ -36,6 +36,8 @@ NO_ADAPTER = 18
 """From which opset on Split and Pad cannot be converted down."""
 LENGTHS_AS_INPUT = 13
 """From which opset on the lengths of a Split are an input."""
+LAYOUT = 14
+"""From which opset on a GRU has a layout."""
 PAD_AXES = 3
 """Which input of Pad is the axes, new in opset 18."""
 
@@ -49,6 +51,7 @@ class SetAsideNodes:
 
     Raises:
         InvalidModel: A GRU breaks the operator's rules.
+        Unsupported: A GRU has what it cannot have there.
 
     """
 
@@ -65,6 +68,12 @@ class SetAsideNodes:
             for index, node in enumerate(scope.nodes):
                 if is_onnx(node, "GRU"):
                     self._specs[len(found)] = _read(scope, index, facts)
+                    if self._specs[len(found)].layout and to < LAYOUT:
+                        message = (
+                            f"a GRU of layout 1 cannot be written at opset {to}: there is no layout before {LAYOUT}"
+                        )
+                        hint = f"take opset {LAYOUT} or newer, or lower the model first"
+                        raise Unsupported(message, code="GL012", node=scope.site(index), hint=hint)
                     found.append(node)
                 elif scope.opset >= NO_ADAPTER > to >= LENGTHS_AS_INPUT and _split_or_pad_means_the_same(
                     scope, node, facts
