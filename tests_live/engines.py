@@ -295,7 +295,9 @@ KINDS = {
         refuses=("float64",),
         lacks_types=("float64",),
         not_portable=("float64",),
+        random_right=41,
         here=True,
+        constant_outputs=False,
     ),
     "onnx2coreml": Kind("onnx2coreml", "onnx2coreml", static=True),  # what converts; it runs on Apple's systems alone
     "nnoir": Kind(
