@@ -282,6 +282,8 @@ KINDS = {
         PACKAGE_JSON,
         "onnxruntime-jsep",
         wrong={GTCRN: "Transpose"},  # of [1, 257, 1]
+        # A node of float16 is right, views around it are not on an adapter without that type.
+        fails=dict.fromkeys(("15", "26", "55"), "is off by"),
         not_portable=("float16",),
         form_right=59,
         random_right=40,
@@ -295,7 +297,8 @@ KINDS = {
         refuses=("float64",),
         lacks_types=("float64",),
         not_portable=("float64",),
-        random_right=41,
+        form_right=11,  # of a Loop; 60 and more of the others
+        random_right=40,
         here=True,
         constant_outputs=False,
     ),
