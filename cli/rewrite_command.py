@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -51,7 +52,24 @@ def rewrite_flags(options: type, kind: str, *names: str) -> Callable[[Callable[.
             command = decorate(command)
         return command
 
-    return add
+    return lambda command: add(_with_process_ahead(command))
+
+
+def _with_process_ahead(command: Callable[..., int]) -> Callable[..., int]:
+    """Start the process that runs models before the command loads what it needs itself, which takes as long."""
+
+    @functools.wraps(command)
+    def wrapped(**o: Any) -> int:  # noqa: ANN401 - click's values
+        from gru_lower.cli.named_models import refuse_missing
+        from gru_lower.verification.worker.start_ahead import start_for_gru
+
+        exclusive_options.refuse_overruled()
+        refuse_missing(o["models"], f"name the output with -o; see {click.get_current_context().command_path} --help")
+        if o["verify"]:
+            start_for_gru(o["models"])
+        return command(**o)
+
+    return wrapped
 
 
 @dataclass
@@ -94,16 +112,11 @@ def rewrite(
 
     """
     from gru_lower.cli.each_model import EachModel, Worked
-    from gru_lower.cli.named_models import named_models, refuse_missing
+    from gru_lower.cli.named_models import named_models
     from gru_lower.cli.render_rewrite import show_rewritten
     from gru_lower.cli.run import Run
     from gru_lower.cli.terminal import Terminal
-    from gru_lower.verification.worker.start_ahead import start_for_gru
 
-    exclusive_options.refuse_overruled()
-    refuse_missing(o["models"], f"name the output with -o; see {click.get_current_context().command_path} --help")
-    if o["verify"]:
-        start_for_gru(o["models"])
     named = named_models(o["models"], o["output"], kind)
     terminal = Terminal(o, to_stderr=current_output().aside, aside=True)
 

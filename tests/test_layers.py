@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FORBIDDEN_CALLS = {"print", "input", "exit", "quit", "breakpoint", "sys.exit", "os._exit", "os.abort", "SystemExit"}
 ENDING_THEMSELVES = {
     ROOT / "gru_lower" / "verification" / "worker" / "serving.py",
+    ROOT / "gru_lower" / "verification" / "worker" / "forked.py",
     ROOT / "gru_lower" / "batching" / "cluster" / "end_with_parent.py",
 }
 """Processes of their own, which end when their parent is gone."""

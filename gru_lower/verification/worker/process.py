@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from gru_lower.isolation.environment import environment
+from gru_lower.verification.worker.forked import Forked, can_fork
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
@@ -62,10 +63,14 @@ class Process:
         self.is_rested = True
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [sys.executable, "-P", "-m", module, str(memory), *([] if wait else [AHEAD])]
+        self._popen: subprocess.Popen[bytes] | Forked
         try:
-            self._popen = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=self.started_as[2]
-            )
+            if module == MODELS and not wait and can_fork():
+                self._popen = Forked(memory, self._errors)
+            else:
+                self._popen = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=self.started_as[2]
+                )
         except OSError as error:
             self._errors.close()
             raise RunFailure("crash", f"the worker process cannot be started: {error}") from error
@@ -220,7 +225,7 @@ class _Answers:
         return self._stream.readinto(view)
 
 
-def _end(popen: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+def _end(popen: subprocess.Popen[bytes] | Forked, errors: IO[bytes]) -> None:
     """Kill the process, wait for its end and close its streams; a function, as a finalizer must not hold its object."""
     popen.kill()
     popen.wait()

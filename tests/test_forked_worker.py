@@ -1,0 +1,129 @@
+"""A command's process that runs models is a copy of the command's own, and a process of its own all the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems start it anew")
+
+BEGIN = """
+import os, signal, sys, threading, time
+import numpy as np
+from gru_lower.isolation.ends_soon import say_it_ends_soon
+from gru_lower.verification.worker import kept_processes
+from gru_lower.verification.worker.forked import Forked
+
+say_it_ends_soon()
+def is_forked():
+    kept_processes.start_ahead()
+    return isinstance(kept_processes._kept[0]._popen, Forked)
+def worker():
+    global onnx, RunFailure
+    import onnx
+    from gru_lower.verification.worker.client import Worker
+    from gru_lower.verification.worker.run_failure import RunFailure
+    return Worker()
+DOUBLE = '<ir_version: 8, opset_import: ["": 17]> g (float[n] x) => (float[n] y) { y = Add(x, x) }'
+X = {"x": np.ones(2, np.float32)}
+def doubled(it):
+    return it.run(it.load(onnx.parser.parse_model(DOUBLE)), X)["y"].tolist()
+"""
+
+
+def said(program: str, *, python: tuple[str, ...] = ()) -> list[str]:
+    """Run a program after BEGIN; return the words it prints."""
+    done = subprocess.run(
+        [sys.executable, *python, "-c", BEGIN + textwrap.dedent(program)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert not done.returncode, done.stderr
+    assert not done.stderr, done.stderr
+    return done.stdout.split()
+
+
+def test_it_is_a_copy_that_runs_models() -> None:
+    program = "print(is_forked()); it = worker(); print(*doubled(it), it._process._popen.pid != os.getpid())"
+    assert said(program, python=("-W", "error::DeprecationWarning:gru_lower")) == ["True", "2.0", "2.0", "True"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import onnx",
+        "threading.Thread(target=time.sleep, args=(3,), daemon=True).start()",
+        "from gru_lower.isolation import ends_soon; ends_soon._ENDS_SOON.set(False)",
+    ],
+)
+def test_where_a_copy_would_not_be_safe_it_is_started_anew(first: str) -> None:
+    assert said(f"{first}\nprint(is_forked(), *doubled(worker()))") == ["False", "2.0", "2.0"]
+
+
+def test_one_that_dies_is_noticed_and_the_next_is_started() -> None:
+    program = """
+    print(is_forked())
+    it = worker()
+    handle = it.load(onnx.parser.parse_model(DOUBLE))
+    it.run(handle, X)
+    first = it._process._popen
+    os.kill(first.pid, signal.SIGSEGV)
+    print(first.wait(30), it._process.alive, *it.run(handle, X)["y"].tolist(), it._process._popen.pid != first.pid)
+    """
+    assert said(program) == ["True", str(-signal.SIGSEGV), "False", "2.0", "2.0", "True"]
+
+
+def test_one_that_takes_too_long_is_ended() -> None:
+    program = """
+    print(is_forked())
+    it = worker()
+    handle = it.load(onnx.parser.parse_model(DOUBLE))
+    first = it._process._popen
+    try:
+        it.run(handle, X, timeout=0)
+    except RunFailure as failure:
+        print(failure.kind)
+    print(first.returncode, *it.run(handle, X)["y"].tolist())
+    """
+    assert said(program) == ["True", "timeout", str(-signal.SIGKILL), "2.0", "2.0"]
+
+
+def test_it_has_nothing_of_the_caller_s_but_its_pipes() -> None:
+    """Else whoever reads the command's output would wait for the copy, too."""
+    program = """
+    print(is_forked())
+    it = worker(); doubled(it)
+    pid = it._process._popen.pid
+    theirs = {os.readlink(f"/proc/{pid}/fd/{each}") for each in os.listdir(f"/proc/{pid}/fd")}
+    print(os.readlink("/proc/self/fd/1") in theirs)
+    """
+    assert said(program) == ["True", "False"]
+
+
+@pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_it_ends_with_its_caller(end: str) -> None:
+    program = f"is_forked(); it = worker(); doubled(it); print(it._process._popen.pid, flush=True)\n{end}"
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN + program],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    until = time.monotonic() + 60
+    while Path(f"/proc/{done.stdout.strip()}/exe").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{done.stdout.strip()}/exe").exists()
