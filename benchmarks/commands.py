@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,8 +72,8 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
         "# What commands take\n\n"
         f"CPU time, workers included, and the time that passes, in multiples of those of `{IMPORTS}`: the least of "
         f"{len(commands[0].seconds)} runs of each, one after the other in turn. onnxruntime loads in a process of its "
-        "own, beside the command: with a second core at hand, less time passes than is worked. Written by `python -m "
-        "benchmarks commands`.\n\n"
+        "own, beside the command: with a second core at hand, less time passes than is worked. Modules are compiled "
+        "already, as in what pip installs. Written by `python -m benchmarks commands`.\n\n"
         "| command | CPU time | time that passes | aimed at |\n|---|---:|---:|---:|\n"
     )
     (folder / "commands.md").write_text(said + "\n".join(lines) + "\n", "utf-8")
@@ -105,8 +106,12 @@ def _commands(place: Path) -> list[Command]:
 
 def _taken(words: list[str]) -> tuple[float, float]:
     """Return the CPU time of a process and of those it waited for, and the time that passed."""
-    before = os.times()
+    before, start = _worked(), time.perf_counter()
     subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    after = os.times()
-    worked = after.children_user + after.children_system - before.children_user - before.children_system
-    return worked, after.elapsed - before.elapsed
+    return _worked() - before, time.perf_counter() - start
+
+
+def _worked() -> float:
+    """Return the CPU time of all processes that were waited for, to the microsecond."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
