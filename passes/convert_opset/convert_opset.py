@@ -15,7 +15,7 @@ from gru_lower.graph.scopes import ONNX_DOMAINS, walk
 from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.convert_opset.new_quantisation import dequantise_what_is_too_new
-from gru_lower.passes.convert_opset.same_meaning import HELD_BODIES
+from gru_lower.passes.convert_opset.same_meaning import HELD_BODIES, drop_newer_attributes
 from gru_lower.passes.convert_opset.set_aside_annotations import SetAsideAnnotations
 from gru_lower.passes.convert_opset.set_aside_nodes import SetAsideNodes
 from gru_lower.passes.convert_opset.set_aside_tensors import SetAsideTensors
@@ -87,6 +87,8 @@ class ConvertOpset(Pass):
             ) from error
         tensors.put_back(converted)
         nodes.put_back(converted)
+        for scope in walk(converted) if self.options.to < main.opset else ():
+            drop_newer_attributes(scope, main.opset, self.options.to)
         result.diagnostics = _losses(functions, annotations.put_back(converted))
         _set_ir_version(converted, self.options.to, down=self.options.to < main.opset)
         model.proto.CopyFrom(converted)

@@ -21,6 +21,8 @@ SAME_SINCE = 11
 """Since when it holds that what keeps its inputs, outputs and defaults keeps its meaning."""
 NOT_THE_SAME = {"AveragePool", "GridSample", "GroupNormalization", "LpPool", "Resize", "RoiAlign"}
 """Operators that changed what they compute from the same inputs."""
+NO_AXES, HAND_ON = "noop_with_empty_axes", {"ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd"}
+"""What lets a reduction without axes reduce nothing, and those that hand their input on then."""
 HELD_BODIES = {"If", "Loop", "Scan"}
 """Operators whose bodies have to be converted with them."""
 
@@ -52,6 +54,33 @@ def without_new_attributes(node: NodeProto, to: int) -> list[AttributeProto]:
     """Return the attributes of a node that its operator has at an older opset."""
     known = defs.get_schema(node.op_type, to).attributes
     return [each for each in node.attribute if each.name in known]
+
+
+def drop_newer_attributes(scope: Scope, given: int, to: int) -> None:
+    """Drop attributes that say a default and that an older opset has not: onnx's converter leaves them.
+
+    Args:
+        scope: Converted, edited in place.
+        given: The opset before.
+        to: The older opset.
+
+    """
+    for node in scope.nodes:
+        if not is_onnx(node) or not defs.has(node.op_type, to) or not defs.has(node.op_type, given):
+            continue
+        new, known = defs.get_schema(node.op_type, given), defs.get_schema(node.op_type, to).attributes
+        odd = [each for each in node.attribute if each.name not in known]
+        if not odd or any(each.name not in new.attributes for each in odd):
+            continue
+        has_axes = len(node.input) > 1 or any(each.name == "axes" for each in node.attribute)
+        says_nothing = [_says_default(each, new) or (each.name == NO_AXES and has_axes) for each in odd]
+        if all(says_nothing):
+            kept = [each for each in node.attribute if each.name in known]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+        elif [each.name for each in odd] == [NO_AXES] and node.op_type in HAND_ON:
+            node.op_type = "Identity"
+            del node.attribute[:]
 
 
 def _signature(schema: defs.OpSchema) -> object:
