@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from gru_lower.graph.scopes import is_onnx
 from gru_lower.gru.parse_node import parse
 from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.sites.site import Site
@@ -107,7 +106,7 @@ def visit_grus(facts: Facts, ctx: Context, result: PassResult, activity: str) ->
         activity: What is being done, for ``progress``.
 
     """
-    places = [(scope, i) for scope in facts.scopes for i, node in enumerate(scope.nodes) if is_onnx(node, "GRU")]
+    places = [(scope, index) for scope in facts.scopes for index, _ in scope.of_operators("GRU")]
     for done, (scope, index) in enumerate(places, 1):
         ctx.progress(activity, done, len(places))
         parsed = parse(scope, index, facts)

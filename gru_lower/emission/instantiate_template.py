@@ -113,8 +113,10 @@ class Assembly:
         shared = frozenset(name for name in own if self._shared.shares(name, tensors[name]))
         shape = Shape(frozenset(actual), frozenset(tensors), shared)
         skeleton = template.skeleton(shape)
-        filled = self._fill(skeleton, actual, tensors, path)
-        nodes, value_info = skeleton.fill(filled)
+        filled, reserved = self._fill(skeleton, actual, tensors, path)
+        nodes, value_info, constants = skeleton.fill(filled)
+        if reserved and not path:
+            self._initializers.append(constants)
         self._nodes.append(nodes)
         self._value_info.append(value_info)
         self.reads += [filled[slot].decode() for slot in skeleton.reads]
@@ -164,13 +166,17 @@ class Assembly:
 
     def _fill(
         self, skeleton: Skeleton, actual: dict[str, str], tensors: dict[str, TensorProto], path: str
-    ) -> list[bytes]:
-        """Return what fills the slots of a skeleton."""
+    ) -> tuple[list[bytes], bool]:
+        """Return what fills the slots of a skeleton, and whether all its new names were taken at once.
+
+        Where they were, and there is no path, the template's constants are left to the skeleton.
+        """
         prefix = f"{self.prefix}/{path}" if path else self.prefix
         reserved = self._reserve(skeleton, prefix)
         opening = f"{prefix}/".encode()
         filled = [opening + local for local in skeleton.locals] if reserved else []
-        for index in skeleton.others if reserved else range(len(skeleton.slots)):
+        others = [*skeleton.constant_slots, *skeleton.others] if path else skeleton.others
+        for index in others if reserved else range(len(skeleton.slots)):
             kind, local = skeleton.slots[index]
             if kind is Kind.BOUND:
                 fill = actual[local].encode()
@@ -190,7 +196,7 @@ class Assembly:
                 filled[index] = fill
             else:
                 filled.append(fill)
-        return filled
+        return filled, reserved
 
     def _reserve(self, skeleton: Skeleton, prefix: str) -> bool:
         """Take all new names of a skeleton at once, if that can be."""

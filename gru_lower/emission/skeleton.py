@@ -10,7 +10,7 @@ from dataclasses import field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
-from onnx import AttributeProto, GraphProto, NodeProto, ValueInfoProto
+from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto
 
 from gru_lower.graph.message_layout import Gap, Layout, Message, whole
 from gru_lower.light_dataclass import dataclass
@@ -26,7 +26,7 @@ NODE, GRAPH_NAME, INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, VALUE_INFO = 1, 2, 5, 
 """The numbers of a GraphProto's fields."""
 NODE_INPUT, NODE_OUTPUT, NODE_NAME, OP_TYPE, ATTRIBUTE = 1, 2, 3, 4, 5
 """Those of a NodeProto."""
-ATTRIBUTE_GRAPH, VALUE_NAME = 6, 1
+ATTRIBUTE_GRAPH, VALUE_NAME, TENSOR_NAME = 6, 1, 8
 LAYOUTS = 64
 """How many layouts of a skeleton are kept."""
 
@@ -84,7 +84,9 @@ class Skeleton:
         values: The local names of new values and attached tensors, ``None`` where one stands for two of them.
         labels: The local names of new nodes, likewise.
         locals: The local name of each slot as bytes.
-        others: The slots that are filled by something else than a name that is new.
+        others: The slots that are filled by something else than a name that is new, the template's constants aside.
+        constants: Those constants, each as a field of a graph.
+        constant_slots: The slots of their names.
         reads: The slots of the bound names that nodes use, once for each use.
         computes: The operators of the nodes that have nothing but attached tensors for inputs.
 
@@ -98,19 +100,22 @@ class Skeleton:
     labels: frozenset[str] | None = None
     locals: list[bytes] = field(default_factory=list)
     others: list[int] = field(default_factory=list)
+    constants: list[Item] = field(default_factory=list)
+    constant_slots: list[int] = field(default_factory=list)
     reads: list[int] = field(default_factory=list)
     computes: set[str] = field(default_factory=set)
-    _layouts: dict[tuple[int, ...], tuple[Layout, Layout]] = field(default_factory=dict)
+    _layouts: dict[tuple[int, ...], tuple[Layout, Layout, Layout]] = field(default_factory=dict)
 
-    def fill(self, slots: Sequence[bytes]) -> tuple[bytes, bytes]:
-        """Return the nodes and the types with the slots filled, as fields of a graph."""
+    def fill(self, slots: Sequence[bytes]) -> tuple[bytes, bytes, bytes]:
+        """Return the nodes, the types and the template's constants with the slots filled, as fields of a graph."""
         lengths = tuple(map(len, slots))
         if lengths not in self._layouts:
             if len(self._layouts) >= LAYOUTS:
                 self._layouts.clear()
-            self._layouts[lengths] = Layout(self.nodes, lengths), Layout(self.value_info, lengths)
-        nodes, types = self._layouts[lengths]
-        return nodes.fill(slots), types.fill(slots)
+            nodes, types, constants = (Layout(of, lengths) for of in (self.nodes, self.value_info, self.constants))
+            self._layouts[lengths] = nodes, types, constants
+        nodes, types, constants = self._layouts[lengths]
+        return nodes.fill(slots), types.fill(slots), constants.fill(slots)
 
 
 def skeleton_of(
@@ -118,6 +123,7 @@ def skeleton_of(
     outputs: dict[str, str],
     own: Mapping[int, frozenset[str]],
     types: Mapping[str, TypeProto],
+    constants: Mapping[str, TensorProto],
     shape: Shape,
 ) -> Skeleton:
     """Take a template's messages apart.
@@ -127,6 +133,7 @@ def skeleton_of(
         outputs: The local names of its results.
         own: For each node index that holds a body: what the body may have in itself.
         types: The types that are written down, by local name.
+        constants: Its own constants, by local name.
         shape: What its free names are bound to.
 
     """
@@ -139,7 +146,7 @@ def skeleton_of(
         typed = ValueInfoProto(type=kind).SerializeToString()
         anatomy.skeleton.value_info.append(Message(VALUE_INFO, [Gap(VALUE_NAME, anatomy.read(name, known)), typed]))
     anatomy.skeleton.results = {key: anatomy.read(name, known) for key, name in outputs.items() if name}
-    anatomy.finish()
+    anatomy.finish(constants)
     return anatomy.skeleton
 
 
@@ -150,13 +157,24 @@ class _Anatomy:
         self._shape = shape
         self.skeleton = Skeleton()
 
-    def finish(self) -> None:
-        """Enter what the slots have in common."""
+    def finish(self, constants: Mapping[str, TensorProto]) -> None:
+        """Enter what the slots have in common.
+
+        Args:
+            constants: The template's own constants.
+
+        """
         self.skeleton.values = self._distinct(Kind.VALUE, Kind.ATTACHED)
         self.skeleton.labels = self._distinct(Kind.NODE)
         self.skeleton.locals = [slot.local.encode() for slot in self.skeleton.slots]
         fresh = (Kind.VALUE, Kind.NODE)
-        self.skeleton.others = [i for i, slot in enumerate(self.skeleton.slots) if slot.kind not in fresh]
+        others = [i for i, slot in enumerate(self.skeleton.slots) if slot.kind not in fresh]
+        for index in others:
+            kind, local = self.skeleton.slots[index]
+            if kind is Kind.ATTACHED and local in constants:
+                self.skeleton.constant_slots.append(index)
+                self.skeleton.constants.append(_constant(constants[local], index))
+        self.skeleton.others = [index for index in others if index not in self.skeleton.constant_slots]
 
     def _slot(self, kind: Kind, local: str) -> int:
         self.skeleton.slots.append(Slot(kind, local))
@@ -225,6 +243,17 @@ class _Anatomy:
         nodes = [Message(NODE, self.node(node, known, frozenset())) for node in body.node]
         inputs = [_formal(GRAPH_INPUT, value, known) for value in body.input]
         return [*nodes, name, *tensors, *inputs, *(_formal(GRAPH_OUTPUT, value, known) for value in body.output)]
+
+
+def _constant(tensor: TensorProto, slot: int) -> Message:
+    head, tail = TensorProto(), TensorProto()
+    tail.CopyFrom(tensor)
+    for name in ("dims", "data_type"):
+        tail.ClearField(name)
+    tail.ClearField("name")
+    head.dims.extend(tensor.dims)
+    head.data_type = tensor.data_type
+    return Message(INITIALIZER, [head.SerializeToString(), Gap(TENSOR_NAME, slot), tail.SerializeToString()])
 
 
 def _formal(number: int, value: ValueInfoProto, known: dict[str, int]) -> Message:

@@ -68,7 +68,7 @@ class Template:
 
         """
         if shape not in self._skeletons:
-            made = skeleton_of(self.nodes, self.outputs, self.body_initializers, self.types, shape)
+            made = skeleton_of(self.nodes, self.outputs, self.body_initializers, self.types, self.constants, shape)
             self._skeletons[shape] = made
         return self._skeletons[shape]
 

@@ -12,7 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto
 
 from gru_lower.graph import tensor_values
 from gru_lower.graph.external_data import is_external, transposed_view
@@ -92,15 +92,15 @@ def joined_tensors(
     with_x = () if v.projection != "with-state" else ("zr",) if spec.linear_before_reset else ("zr", "h")
     for p, part in product(map(prefix_of, spec.directions), with_x):
         pieces = [tensor_values.to_array(result.pop(f"{p}{key}{part}"), base_dir) for key in "WR"]
-        result[f"{p}WR{part}"] = numpy_helper.from_array(np.concatenate(pieces, axis=1))
+        result[f"{p}WR{part}"] = tensor_values.from_array(np.concatenate(pieces, axis=1))
     for p in map(prefix_of, spec.directions) if "B" in constants else ():
         each = {gate: tensor_values.to_array(single[f"{p}b{gate}"], base_dir) for gate in GATES}
         for part in inputs:
             joined = np.concatenate([each[gate] for gate in part or every])
-            result[f"{p}b{part}"] = numpy_helper.from_array(joined)
+            result[f"{p}b{part}"] = tensor_values.from_array(joined)
         if whole:
             last = tensor_values.to_array(single[f"{p}Rbh"], base_dir)
-            result[f"{p}Rb"] = numpy_helper.from_array(np.concatenate([np.zeros(2 * h, last.dtype), last]))
+            result[f"{p}Rb"] = tensor_values.from_array(np.concatenate([np.zeros(2 * h, last.dtype), last]))
         if spec.linear_before_reset:
             result[f"{p}Rbh"] = single[f"{p}Rbh"]
     return dict(result)
@@ -112,7 +112,7 @@ def _rows(matrix: TensorProto, h: int, gates: str, base_dir: Path | None) -> Ten
     if gates in "".join(GATES):
         return tensor_values.take_rows(matrix, start, start + h * len(gates))
     pieces = [tensor_values.to_array(_rows(matrix, h, gate, base_dir), base_dir) for gate in gates]
-    return numpy_helper.from_array(np.concatenate(pieces))
+    return tensor_values.from_array(np.concatenate(pieces))
 
 
 def transposed(gates: dict[str, Binding], base_dir: Path | None, *, read: bool) -> dict[str, Binding]:
@@ -134,15 +134,15 @@ def transposed(gates: dict[str, Binding], base_dir: Path | None, *, read: bool) 
 def _transposed(matrix: TensorProto, base_dir: Path | None, *, read: bool) -> TensorProto:
     if not read and is_external(matrix) and byte_size(matrix) >= LARGE:
         return transposed_view(matrix)
-    return numpy_helper.from_array(np.ascontiguousarray(tensor_values.to_array(matrix, base_dir).T))
+    return tensor_values.from_array(np.ascontiguousarray(tensor_values.to_array(matrix, base_dir).T))
 
 
 def _biases(spec: GruSpec, biases: np.ndarray[Any, np.dtype[Any]], p: str) -> dict[str, TensorProto]:
     result: dict[str, TensorProto] = {}
     for i, gate in enumerate(GATES):
         if gate == "h" and spec.linear_before_reset:
-            result[f"{p}bh"] = numpy_helper.from_array(biases[2])
-            result[f"{p}Rbh"] = numpy_helper.from_array(biases[5])
+            result[f"{p}bh"] = tensor_values.from_array(biases[2])
+            result[f"{p}Rbh"] = tensor_values.from_array(biases[5])
         else:
-            result[f"{p}b{gate}"] = numpy_helper.from_array(biases[i] + biases[3 + i])
+            result[f"{p}b{gate}"] = tensor_values.from_array(biases[i] + biases[3 + i])
     return result

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from onnx import numpy_helper
 
 from gru_lower.graph import tensor_values
 from gru_lower.passes.lower_gru.four_bit_weights import behind_dequantize_linear, for_mat_mul_n_bits
@@ -107,4 +106,4 @@ def integer_tensors(
                 recurrent[: 2 * h] = 0.0
                 found[f"{p}Rb"] = recurrent
             found[f"{p}b"] = joined
-    return {name: numpy_helper.from_array(array) for name, array in found.items()} | four_bits
+    return {name: tensor_values.from_array(array) for name, array in found.items()} | four_bits

@@ -85,8 +85,8 @@ class LowerGru(Pass):
         result = PassResult(modified=False)
         original = model.copy().proto if model.proto.functions else None
         cloned = Functions(model.proto, _is_gru).specialise()
-        positive = self.options.assume == "positive-lengths"
-        facts, names = Facts(model, computed=True, positive_lengths=positive), Names(model.proto)
+        facts = self._facts(model)
+        names = Names(model.proto, facts.scopes)
         edits: list[splice.Edit] = []
         shared, kept = SharedWeights(facts, names), KeptConstants(facts, names)
         unrolled, forms, told = UnrolledNodes(self.options, facts), set[str](), list[dict[tuple[str, str], int]]()
@@ -150,6 +150,10 @@ class LowerGru(Pass):
         if cloned and original is not None and not result.modified:
             _take_clones_back(model, original, result)
         return result
+
+    def _facts(self, model: Model) -> Facts:
+        positive = self.options.assume == "positive-lengths"
+        return Facts(model, computed=True, positive_lengths=positive, scopes=model.take_scopes())
 
     def products_for(self, scope: Scope, spec: GruSpec, facts: Facts) -> Products | Choice:
         """Return how the products of one GRU are computed, or why it is kept."""

@@ -7,15 +7,15 @@ Several bodies that read the same ones capture them: six GRUs over one W, R and 
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from onnx import TensorProto
 
-from gru_lower.graph.scopes import is_onnx
 from gru_lower.graph.splice import Edit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Hashable
 
     from gru_lower.emission.template import Binding
     from gru_lower.graph.facts import Facts
@@ -61,12 +61,12 @@ class SharedWeights:
         self._facts, self._names = facts, names
         self._readers: Counter[tuple[str, str]] = Counter()
         for scope in facts.scopes:
-            for node in scope.nodes:
-                if is_onnx(node, "GRU"):
-                    places = [facts.constant_place(scope, name) for name in node.input[WEIGHTS]]
-                    self._readers.update({Source(*place).key for place in places if place is not None})
+            for index, _ in scope.of_operators("GRU"):
+                places = [facts.constant_place(scope, name) for name in scope.columns.inputs[index][WEIGHTS]]
+                self._readers.update({(place[0].path, place[1]) for place in places if place is not None})
         self._cut: dict[tuple[tuple[str, str], str], list[TensorProto]] = {}
         self._edits: dict[str, Edit] = {}
+        self._made: dict[Hashable, dict[str, Binding]] = {}
 
     @property
     def edits(self) -> list[Edit]:
@@ -90,13 +90,36 @@ class SharedWeights:
         """
         known = self._cut.setdefault((source.key, local), [])
         for each in known:
-            if _same_values(each, tensor):
+            if each is tensor or _same_values(each, tensor):
                 return each
         named = TensorProto()
         named.CopyFrom(tensor)
         named.name = self._names.value(f"{source.name}/{local}")
         known.append(named)
         return named
+
+    def once(
+        self, scope: Scope, spec: GruSpec, what: Hashable, make: Callable[[], dict[str, Binding]]
+    ) -> dict[str, Binding]:
+        """Return what is made of a GRU's weights: once for all GRUs that read the same ones.
+
+        Args:
+            scope: Where the GRU stands.
+            spec: The GRU.
+            what: What is made of them.
+            make: Makes it.
+
+        """
+        keys: list[Hashable] = [what]
+        for name in (name for key, name in spec.inputs.items() if key in ("W", "R", "B")):
+            source = self.source(scope, name)
+            if source is None:
+                return make()
+            keys.append(source.key)
+        made = self._made.get(tuple(keys))
+        if made is None:
+            made = self._made[tuple(keys)] = make()
+        return dict(made)
 
     def add(self, source: Source, constant: TensorProto) -> None:
         """Add what :meth:`constant` gave to the scope of its source, if it is not there yet."""
@@ -149,6 +172,7 @@ class WeightsOfSite:
             self._shared.add(source, constant)
 
 
+@lru_cache(1 << 8)
 def _input_of(local: str) -> str:
     """Return which of W, R and B a local name is cut of: ``reverse_Wz``, ``packed_Rzru``, ``Rbh``, ``bz``."""
     for prefix in PREFIXES:

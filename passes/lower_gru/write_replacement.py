@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -106,9 +107,7 @@ def write_replacement(
     v = _variant(spec, scope.opset, weights, options, _known_lengths(spec, form, options, scope, facts))
     if options.axes == "guessed" and {"W", "R"} & v.dynamic and not v.vocabulary.has("Gemm"):
         return Choice("", "computed weights need Gemm here, which may not be written", "GL307", ("Gemm",))
-    if form not in ("unroll", "step"):
-        v = v.without_joined_x
-    v = _with_products(v, products)
+    v = _with_products(v, form, products)
     if form in ("unroll", "step"):
         v = _with_axes(v, options, batch_first=is_batch_first(scope, spec.inputs["X"]))
     quantised = {
@@ -118,9 +117,11 @@ def write_replacement(
     }
     if quantised:
         v = replace(v, quantised=frozenset(quantised), gates="apart", projection="apart")
-    v = replace(v, resets=form not in ("unroll", "step") or v.needs_reset)
+    if form in ("unroll", "step"):
+        v = replace(v, resets=v.needs_reset)
     cut_whole = {key: tensor for key, tensor in weights.items() if key not in quantised}
-    bindings = _cut_weights(spec, v, weights if products.joins_gates else cut_whole, model)
+    cut = weights if products.joins_gates else cut_whole
+    bindings = shared.once(scope, spec, ("cut", v), lambda: _cut_weights(spec, v, cut, model))
     turns = not v.vocabulary.has("Gemm") and not products.joins_gates
     if turns:
         bindings |= transposed(bindings, model.base_dir, read=runs)
@@ -142,7 +143,10 @@ def write_replacement(
         v = packed(v, packing)
         if packing in UNPACKED and peels(spec, v, options.packing):
             v = replace(v, peeled=True)
-        _add_scan(assembly, v, packing, model, bindings, results)
+        if packing not in UNPACKED:
+            whole = dict(bindings)
+            bindings |= shared.once(scope, spec, (packing, v), lambda: _packed_weights(v, packing, whole, model))
+        _add_scan(assembly, v, packing, bindings, results)
     else:
         _add_loop_or_steps(assembly, v, form, bindings, results)
     edit, op_types = splice.Edit(scope, [index], [], part=assembly.part), assembly.op_types
@@ -184,17 +188,26 @@ def _add_loop_or_steps(
 
 
 def _add_scan(
-    assembly: Assembly, v: Variant, packing: str, model: Model, bindings: dict[str, Binding], results: dict[str, str]
+    assembly: Assembly, v: Variant, packing: str, bindings: dict[str, Binding], results: dict[str, str]
 ) -> None:
-    """Add a Scan and what stands around it; its packed weights become bindings, too."""
-    from gru_lower.passes.lower_gru.forms import scan, scan_packed_block, scan_packed_double, scan_packed_triple
+    """Add a Scan and what stands around it."""
+    from gru_lower.passes.lower_gru.forms import scan
 
-    if packing in UNPACKED:
-        assembly.add(scan.template(v), bindings, results)
-        return
-    packed_form = {"double": scan_packed_double, "triple": scan_packed_triple}.get(packing, scan_packed_block)
-    bindings |= packed_form.weights(v, _arrays(bindings, model, recurrent=packing != "triple"))
-    assembly.add(packed_form.template(v), bindings, results)
+    template = scan.template if packing in UNPACKED else _packed_form(packing).template
+    assembly.add(template(v), bindings, results)
+
+
+def _packed_form(packing: str) -> Any:  # noqa: ANN401 - a module
+    from gru_lower.passes.lower_gru.forms import scan_packed_block, scan_packed_double, scan_packed_triple
+
+    return {"double": scan_packed_double, "triple": scan_packed_triple}.get(packing, scan_packed_block)
+
+
+def _packed_weights(v: Variant, packing: str, bindings: dict[str, Binding], model: Model) -> dict[str, Binding]:
+    """Return the packed weights of a Scan's body."""
+    arrays = _arrays(bindings, model, recurrent=packing != "triple")
+    packed_weights: dict[str, Binding] = _packed_form(packing).weights(v, arrays)
+    return packed_weights
 
 
 def _edit_of(
@@ -294,12 +307,15 @@ def _unshared(v: Variant, form: str) -> tuple[str, ...]:
     return ("R", "B") if form == "scan" and v.plain else ()
 
 
-def _with_products(v: Variant, products: Products) -> Variant:
+@lru_cache(1 << 8)
+def _with_products(v: Variant, form: str, products: Products) -> Variant:
     """Return the variant with its products; what only speeds up a Scan may not outgrow weights of a byte each."""
+    if form not in ("unroll", "step"):
+        v = v.without_joined_x
     if products.joins_gates:
         v = replace(v, gates="apart", projection="apart")
     small = not products.joins_gates or (v.batch_size or 0) * v.hidden_size <= MOST_ZEROS
-    return replace(v, products=products, preallocates=v.preallocates and small)
+    return replace(v, products=products, preallocates=v.preallocates and small, resets=True)
 
 
 def _with_axes(v: Variant, options: LowerOptions, *, batch_first: bool) -> Variant:

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import numpy_helper
 
+from gru_lower.graph import tensor_values
 from gru_lower.gru.block_diagonal import block_diagonal
 from gru_lower.gru.spec import GATES
 from gru_lower.passes.lower_gru.forms import scan_packed_directions as directions
@@ -52,7 +52,7 @@ def weights(v: Variant, gates: dict[str, Array]) -> dict[str, Binding]:
     wide = {f"R{gate}": block_diagonal([gates[f"{p}R{gate}"] for p in prefixes]) for gate in GATES}
     if f"{prefixes[0]}Rbh" in gates:
         wide["Rbh"] = np.concatenate([gates[f"{p}Rbh"] for p in prefixes])
-    return {f"{PREFIX}{name}": numpy_helper.from_array(array) for name, array in wide.items()}
+    return {f"{PREFIX}{name}": tensor_values.from_array(array) for name, array in wide.items()}
 
 
 def _write_body(e: Emitter, v: Variant) -> None:

@@ -16,8 +16,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from onnx import numpy_helper
 
+from gru_lower.graph import tensor_values
 from gru_lower.graph.bounded_arrays import identity, zeros
 from gru_lower.gru.block_diagonal import block_diagonal
 from gru_lower.gru.spec import GATES
@@ -66,7 +66,7 @@ def weights(v: Variant, gates: dict[str, Array]) -> dict[str, Binding]:
     wide = {"Rzr": block_diagonal([z, r]), "Rqq" if v.linear_before_reset else "Rnn": twice}
     if f"{prefixes[0]}Rbh" in gates:
         wide["Rbqq"] = np.concatenate([gates[f"{p}Rbh"] for p in prefixes] * 2)
-    return {f"{PREFIX}{name}": numpy_helper.from_array(array) for name, array in wide.items()}
+    return {f"{PREFIX}{name}": tensor_values.from_array(array) for name, array in wide.items()}
 
 
 def _write_body(e: Emitter, v: Variant) -> None:

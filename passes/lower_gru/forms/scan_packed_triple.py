@@ -23,8 +23,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import numpy_helper
 
+from gru_lower.graph import tensor_values
 from gru_lower.graph.bounded_arrays import identity, take
 from gru_lower.gru.block_diagonal import block_diagonal
 from gru_lower.gru.spec import GATES
@@ -137,7 +137,7 @@ def weights(v: Variant, gates: dict[str, Array]) -> dict[str, Binding]:
     if f"{prefixes[0]}Rbh" in gates:
         q = np.concatenate([gates[f"{p}Rbh"] for p in prefixes])
         wide[f"{PREFIX}Rbq"] = np.concatenate([np.zeros_like(q), q, np.zeros_like(q)])
-    return {name: numpy_helper.from_array(array) for name, array in wide.items()}
+    return {name: tensor_values.from_array(array) for name, array in wide.items()}
 
 
 def _in_place(rows: Array, index: int, parts_of: int) -> Array:
