@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
 from gru_lower.errors import InvalidModel
-from gru_lower.graph.external_data import dims_before, open_file, view
+from gru_lower.graph.external_data import dims_before, open_file, view, views_before
 from gru_lower.graph.tensor_size import itemsize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from onnx import TensorProto
@@ -59,7 +60,7 @@ class CopyPlan:
         """Lay the parts out, in the order in which their files and matrices first occur."""
         self._end = 0
         self._plain: dict[str, list[Part]] = {}
-        self._transposed: dict[tuple[str, int, tuple[int, int]], Part] = {}
+        self._transposed: dict[Hashable, list[Part]] = {}
         ranges: dict[str, list[tuple[int, int]]] = {}
         for tensor in tensors:
             if dims_before(tensor) is None:
@@ -68,17 +69,19 @@ class CopyPlan:
         for location, found in ranges.items():
             self._plain[location] = [self._part(base_dir / location, *each) for each in _merged(found)]
         for tensor in tensors:
-            shape, where = dims_before(tensor), view(tensor)
-            if shape is not None and (where.location, where.offset, shape) not in self._transposed:
-                start, end = where.offset, where.offset + where.length
-                part = self._part(base_dir / where.location, start, end, shape, itemsize(tensor.data_type))
-                self._transposed[where.location, where.offset, shape] = part
+            shape = dims_before(tensor)
+            if shape is not None and _key(tensor) not in self._transposed:
+                parts = self._transposed[_key(tensor)] = []
+                for where in views_before(tensor):
+                    start, end = where.offset, where.offset + where.length
+                    size = itemsize(tensor.data_type)
+                    parts.append(self._part(base_dir / where.location, start, end, shape, size, behind=bool(parts)))
 
     def place_of(self, tensor: TensorProto) -> int:
         """Return where a tensor's first byte goes."""
-        where, shape = view(tensor), dims_before(tensor)
-        if shape is not None:
-            return self._transposed[where.location, where.offset, shape].target
+        where = view(tensor)
+        if dims_before(tensor) is not None:
+            return self._transposed[_key(tensor)][0].target
         parts = self._plain[where.location]
         part = parts[bisect_right(parts, where.offset, key=lambda each: each.start) - 1]
         return part.target + where.offset - part.start
@@ -94,7 +97,7 @@ class CopyPlan:
         from concurrent.futures import ThreadPoolExecutor  # which takes long to load, where few models need it
 
         digest, position = hashlib.sha256(), 0
-        parts = [*(part for found in self._plain.values() for part in found), *self._transposed.values()]
+        parts = list(chain(chain.from_iterable(self._plain.values()), chain.from_iterable(self._transposed.values())))
         with ThreadPoolExecutor(1) as pool:  # hashing takes as long as copying
             for part in parts:
                 gap = bytes(part.target - position)
@@ -109,10 +112,24 @@ class CopyPlan:
                 position = part.target + part.end - part.start
         return digest.hexdigest()
 
-    def _part(self, source: Path, start: int, end: int, shape: tuple[int, int] | None = None, size: int = 1) -> Part:
-        target = self._end + (start - self._end) % PAGE
+    def _part(
+        self,
+        source: Path,
+        start: int,
+        end: int,
+        shape: tuple[int, int] | None = None,
+        size: int = 1,
+        *,
+        behind: bool = False,
+    ) -> Part:
+        target = self._end if behind else self._end + (start - self._end) % PAGE
         self._end = target + end - start
         return Part(source, start, end, target, shape, size)
+
+
+def _key(tensor: TensorProto) -> Hashable:
+    """Return what tells transposed matrices from others."""
+    return dims_before(tensor), tuple((where.location, where.offset) for where in views_before(tensor))
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

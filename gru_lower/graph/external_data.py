@@ -1,8 +1,8 @@
 """External data: where in which file beside the model a tensor's bytes are, read and validated.
 
 A slice of rows of a tensor never copies external bytes: it becomes a view (location, offset,
-length) of the file that is already there. A transposed matrix is one, too, until it is written: a mark says that the
-bytes are those of the matrix before. No such mark leaves the project.
+length) of the file that is already there. A transposed matrix is one, too, and so are several below one another, until
+they are written: a mark says that the bytes are those of the matrices before. No such mark leaves the project.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from gru_lower.graph.tensor_size import byte_size
 from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from gru_lower.graph.scopes import Scope
 
 TRANSPOSED = "gru_lower.transposed"
-"""The mark of a view whose bytes are those of the matrix before it is transposed."""
+"""The mark of a view whose bytes are those of matrices before they are transposed: rows, columns, further offsets."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,27 @@ def transposed_view(matrix: onnx.TensorProto) -> onnx.TensorProto:
     """Return the transposed of an external matrix without reading it: a view that is marked as such.
 
     Args:
-        matrix: [rows, columns], external and not marked itself.
+        matrix: [rows, columns], external; one that is marked is no more than one matrix.
 
     """
     rows, columns = matrix.dims
     found = onnx.TensorProto(dims=(columns, rows), data_type=matrix.data_type)
     set_view(found, view(matrix))
-    found.external_data.add(key=TRANSPOSED, value=f"{rows},{columns}")
+    if dims_before(matrix) is None:
+        mark_transposed(found, (rows, columns))
     return found
+
+
+def mark_transposed(tensor: onnx.TensorProto, shape: tuple[int, int], further: Sequence[int] = ()) -> None:
+    """Mark an external tensor as matrices that are transposed, below one another.
+
+    Args:
+        tensor: The tensor: its view begins where the first matrix does, and is as long as all of them together.
+        shape: [rows, columns] of each of them as it is in the file.
+        further: Where the others begin.
+
+    """
+    tensor.external_data.add(key=TRANSPOSED, value=",".join(map(str, (*shape, *further))))
 
 
 def is_marked(tensor: onnx.TensorProto) -> bool:
@@ -103,11 +116,22 @@ def is_marked(tensor: onnx.TensorProto) -> bool:
 
 
 def dims_before(tensor: onnx.TensorProto) -> tuple[int, int] | None:
-    """Return [rows, columns] of the matrix that a marked view is the transposed of, ``None`` for any other tensor."""
+    """Return [rows, columns] of the matrices that a marked view has transposed, ``None`` for any other tensor."""
+    mark = _mark_of(tensor)
+    return None if mark is None else (mark[0], mark[1])
+
+
+def views_before(tensor: onnx.TensorProto) -> list[View]:
+    """Return where the matrices lie that a marked view has transposed, one below the other; of any other its view."""
+    where, mark = view(tensor), _mark_of(tensor)
+    offsets = [where.offset, *(() if mark is None else mark[2:])]
+    return [View(where.location, offset, where.length // len(offsets)) for offset in offsets]
+
+
+def _mark_of(tensor: onnx.TensorProto) -> list[int] | None:
     for entry in tensor.external_data if is_external(tensor) else ():
         if entry.key == TRANSPOSED:
-            rows, _, columns = entry.value.partition(",")
-            return int(rows), int(columns)
+            return list(map(int, entry.value.split(",")))
     return None
 
 

@@ -11,8 +11,18 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from gru_lower.errors import InvalidModel
-from gru_lower.graph.external_data import View, dims_before, is_external, open_file, resolve, set_view, view
+from gru_lower.errors import InternalError, InvalidModel
+from gru_lower.graph.external_data import (
+    View,
+    dims_before,
+    is_external,
+    mark_transposed,
+    open_file,
+    resolve,
+    set_view,
+    view,
+    views_before,
+)
 from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.read_arrays import read_bytes
 from gru_lower.graph.tensor_size import PACKED_BITS, byte_size, itemsize
@@ -66,11 +76,19 @@ def to_array(
                 code="GL007",
                 hint="export the model again",
             ) from error
-    where = view(tensor)
+    before = dims_before(tensor)
+    if before is not None:
+        turned = [_read(tensor, where, before, base_dir, may_map=may_map).T for where in views_before(tensor)]
+        return (turned[0] if len(turned) == 1 else np.concatenate(turned)).reshape(tuple(tensor.dims))
+    return _read(tensor, view(tensor), tensor.dims, base_dir, may_map=may_map)
+
+
+def _read(
+    tensor: onnx.TensorProto, where: View, dims: Sequence[int], base_dir: Path | None, *, may_map: bool
+) -> np.ndarray[Any, np.dtype[Any]]:
     path = resolve(where.location, base_dir, tensor.name)
     with open_file(path) as handle:
         read = read_bytes(handle, where, may_map=may_map)
-    before = dims_before(tensor)
     if len(read) != where.length:
         raise InvalidModel(
             f"tensor {tensor.name!r}: its external data {path} is too short: "
@@ -78,8 +96,7 @@ def to_array(
             code="GL006",
             hint="copy the data file again",
         )
-    array = _from_raw(tensor, read, before or tensor.dims)
-    return array if before is None else array.T
+    return _from_raw(tensor, read, dims)
 
 
 def from_array(array: np.ndarray[Any, np.dtype[Any]]) -> onnx.TensorProto:
@@ -128,13 +145,15 @@ def digest(tensor: onnx.TensorProto, base_dir: Path | None) -> bytes:
     """
     if not is_external(tensor):
         return hashlib.sha256(to_array(tensor, base_dir).tobytes()).digest()
-    where, found = view(tensor), hashlib.sha256()
-    with open_file(resolve(where.location, base_dir, tensor.name)) as handle:
-        handle.seek(where.offset)
-        left = where.length
-        while left and (block := handle.read(min(left, BLOCK))):
-            found.update(block)
-            left -= len(block)
+    before = dims_before(tensor)
+    found = hashlib.sha256(b"" if before is None else str(before).encode())
+    for where in views_before(tensor):
+        with open_file(resolve(where.location, base_dir, tensor.name)) as handle:
+            handle.seek(where.offset)
+            left = where.length
+            while left and (block := handle.read(min(left, BLOCK))):
+                found.update(block)
+                left -= len(block)
     return found.digest()
 
 
@@ -155,6 +174,10 @@ def cut(tensor: onnx.TensorProto, count: int, shape: tuple[int, ...]) -> list[on
     """
     length = math.prod(shape) * itemsize(tensor.data_type)
     pieces = [onnx.TensorProto(data_type=tensor.data_type, dims=shape) for _ in range(count)]
+    if dims_before(tensor) is not None:
+        for i, piece in enumerate(pieces):
+            _take_transposed(tensor, i * length, length, piece)
+        return pieces
     if is_external(tensor):
         where = view(tensor)
         _check_length(tensor, where.length)
@@ -179,12 +202,25 @@ def take_rows(matrix: onnx.TensorProto, start: int, end: int) -> onnx.TensorProt
     """
     row = math.prod(matrix.dims[1:]) * itemsize(matrix.data_type)
     taken = onnx.TensorProto(data_type=matrix.data_type, dims=(end - start, *matrix.dims[1:]))
-    if is_external(matrix):
+    if dims_before(matrix) is not None:
+        _take_transposed(matrix, start * row, (end - start) * row, taken)
+    elif is_external(matrix):
         where = view(matrix)
         set_view(taken, View(where.location, where.offset + start * row, (end - start) * row))
     else:
         taken.raw_data = matrix.raw_data[start * row : end * row]
     return taken
+
+
+def _take_transposed(tensor: onnx.TensorProto, start: int, length: int, taken: onnx.TensorProto) -> None:
+    """Let a tensor be some of the matrices that another one is, which are transposed when they are written."""
+    places, before = views_before(tensor), dims_before(tensor)
+    each = places[0].length
+    if before is None or start % each or length % each or not length:
+        raise InternalError(f"tensor {tensor.name!r} is cut within a matrix that is not transposed yet", code="GL901")
+    own = places[start // each : (start + length) // each]
+    set_view(taken, View(own[0].location, own[0].offset, length))
+    mark_transposed(taken, before, [place.offset for place in own[1:]])
 
 
 def _check_length(tensor: onnx.TensorProto, length: int) -> None:

@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from gru_lower.graph.bounded_read import LIMIT, too_large_to_write
 from gru_lower.graph.copy_plan import Part, blocks
-from gru_lower.graph.external_data import dims_before, open_file, view
+from gru_lower.graph.external_data import dims_before, open_file, views_before
 from gru_lower.graph.model_tensors import tensors
 from gru_lower.graph.set_aside import GIVEN, RAW_DATA
 from gru_lower.graph.tensor_size import itemsize
@@ -82,9 +82,9 @@ def bring_back(proto: onnx.ModelProto, aside: Aside) -> None:
         aside.refuse_changed()
         for tensor in tensors(proto):
             if aside.holds(tensor):
-                part = _part(tensor, aside)
+                parts = _parts(tensor, aside)
                 rest = _rest(tensor)
-                rest.raw_data = b"".join(map(bytes, blocks(part, reader)))
+                rest.raw_data = b"".join(bytes(block) for part in parts for block in blocks(part, reader))
                 tensor.CopyFrom(rest)
         aside.refuse_changed()
 
@@ -112,19 +112,19 @@ def _whole_tensor(raw: bytes, aside: Aside) -> tuple[list[bytes | Part], int]:
     tensor = TensorProto.FromString(raw)
     if not aside.holds(tensor):
         return [raw], len(raw)
-    part, rest = _part(tensor, aside), _rest(tensor)
+    parts, rest = _parts(tensor, aside), _rest(tensor)
     rest.raw_data = b""
     raw = rest.SerializeToString()
     place = next(field for field in fields(raw, 0, len(raw)) if field.number == RAW_DATA)
-    length = part.end - part.start
+    length = sum(part.end - part.start for part in parts)
     front, behind = raw[: place.tag] + delimited(RAW_DATA, length), raw[place.end :]
-    return [front, part, behind], len(front) + length + len(behind)
+    return [front, *parts, behind], len(front) + length + len(behind)
 
 
-def _part(tensor: TensorProto, aside: Aside) -> Part:
-    where = view(tensor)
-    start, end = where.offset, where.offset + where.length
-    return Part(aside.path, start, end, 0, dims_before(tensor), itemsize(tensor.data_type))
+def _parts(tensor: TensorProto, aside: Aside) -> list[Part]:
+    shape, size = dims_before(tensor), itemsize(tensor.data_type)
+    places = ((where.offset, where.offset + where.length) for where in views_before(tensor))
+    return [Part(aside.path, start, end, 0, shape, size) for start, end in places]
 
 
 def _rest(tensor: TensorProto) -> TensorProto:

@@ -223,7 +223,8 @@ class FuseGru(Pass):
     ) -> WrittenScope | None:
         """Write, and write again without the sites that turn out different, until none does."""
         while True:
-            written = write_scope(interpreter, names, facts, found, guard=self.options.empty == "guard")
+            guard, runs = self.options.empty == "guard", ctx.judge is not None or ctx.keep_changes
+            written = write_scope(interpreter, names, facts, found, guard=guard, runs=runs)
             if written is None:
                 return None
             different = False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from gru_lower.graph.external_data import set_view
+from gru_lower.graph.external_data import mark_transposed, set_view
 from gru_lower.passes.fuse_gru.algebra.matrices import digest
 from gru_lower.passes.fuse_gru.recognition.errors import CannotWriteError
 
@@ -31,11 +31,15 @@ class NodeWriter:
         names: The model's names.
         prefix: What new names begin with.
         elem_type: The GRU's element type.
+        runs: Whether what is written is run.
 
     """
 
-    def __init__(self, interpreter: Interpreter, names: Names, prefix: str, elem_type: int) -> None:
+    def __init__(
+        self, interpreter: Interpreter, names: Names, prefix: str, elem_type: int, *, runs: bool = True
+    ) -> None:
         """Start with nothing."""
+        self.runs = runs
         self.interpreter, self.names, self.prefix, self.elem_type = interpreter, names, prefix, elem_type
         self.algebra: Algebra = interpreter.algebra
         self.dtype = helper.tensor_dtype_to_np_dtype(elem_type)
@@ -67,13 +71,31 @@ class NodeWriter:
             self._constants[key] = name
         return self._constants[key]
 
-    def view(self, where: View, dims: Sequence[int], local: str) -> str:
-        """Attach weights that lie in a file as they are, once for those of one place."""
-        key = (self.dtype.str, tuple(dims), where)
+    def view(
+        self,
+        where: View,
+        dims: Sequence[int],
+        local: str,
+        before: tuple[int, int] | None = None,
+        further: Sequence[int] = (),
+    ) -> str:
+        """Attach weights that lie in a file, once for those of one place.
+
+        Args:
+            where: Where they lie.
+            dims: Their shape.
+            local: Their local name.
+            before: The shape in the file of matrices that are to be transposed; ``None`` for weights as they are.
+            further: Where those matrices begin that are below the first one.
+
+        """
+        key = (self.dtype.str, tuple(dims), where, before, tuple(further))
         if key not in self._constants:
             name = self.names.value(f"{self.prefix}/{local}")
             tensor = TensorProto(name=name, data_type=self.elem_type, dims=dims)
             set_view(tensor, where)
+            if before is not None:
+                mark_transposed(tensor, before, further)
             self.initializers.append(tensor)
             self._constants[key] = tensor.name
         return self._constants[key]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from gru_lower.graph.external_data import is_external, view
+from gru_lower.graph.external_data import dims_before, is_external, views_before
 from gru_lower.graph.scopes import is_onnx
 from gru_lower.graph.splice import Edit
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from onnx import TensorProto
 
-    from gru_lower.graph.external_data import View
     from gru_lower.graph.scopes import Scope
 
 WEIGHTS = slice(1, 4)
@@ -31,7 +30,7 @@ def share_weights(edits: Sequence[Edit]) -> list[Edit]:
         These edits, and those that add what is shared.
 
     """
-    groups: dict[tuple[str, int, tuple[int, ...], bytes | View], list[tuple[Edit, TensorProto]]] = {}
+    groups: dict[tuple[str, int, tuple[int, ...], bytes | tuple[object, ...]], list[tuple[Edit, TensorProto]]] = {}
     for edit in edits:
         root = [scope.path for scope in _scopes_around(edit.scope)][-1]
         for tensor in _weights(edit):
@@ -59,9 +58,11 @@ def _has_bytes(tensor: TensorProto) -> bool:
     return is_external(tensor) or tensor.HasField("raw_data")
 
 
-def _content(tensor: TensorProto) -> bytes | View:
+def _content(tensor: TensorProto) -> bytes | tuple[object, ...]:
     """Return what equal weights have in common: a digest of their bytes, or where these lie."""
-    return view(tensor) if is_external(tensor) else hashlib.blake2b(tensor.raw_data).digest()
+    if is_external(tensor):
+        return dims_before(tensor), *views_before(tensor)
+    return hashlib.blake2b(tensor.raw_data).digest()
 
 
 def _scopes_around(scope: Scope) -> Iterator[Scope]:

@@ -98,6 +98,13 @@ def _blocks(
         place = _place_of(writer, blocks) if writer.interpreter.scope.holds_initializers else None
         if place is not None:
             return writer.view(place, (1, len(blocks) * height, sum(widths)), local)
+        may_turn = writer.interpreter.scope.holds_initializers and not writer.runs
+        turned = _places_before(writer, blocks) if may_turn else []
+        if turned:
+            first, further = turned[0], [each.offset for each in turned[1:]]
+            whole_view = replace(first, length=sum(each.length for each in turned))
+            dims, before = (1, len(blocks) * height, sum(widths)), (sum(widths), height)
+            return writer.view(whole_view, dims, local, before, further)
         lines = [
             np.concatenate(
                 [_constant_sum(writer, part, height, w) for part, w in zip(row, widths, strict=True)], axis=1
@@ -129,6 +136,17 @@ def _place_of(writer: NodeWriter, blocks: Sequence[Sequence[tuple[Product, ...]]
             return None
         whole = replace(whole, length=whole.length + place.length)
     return whole if whole.length >= LARGE else None
+
+
+def _places_before(writer: NodeWriter, blocks: Sequence[Sequence[tuple[Product, ...]]]) -> list[View]:
+    """Return where blocks lie in one file of external data, each of them transposed; none where they do not."""
+    alone = [row[0][0] for row in blocks if len(row) == len(row[0]) == 1]
+    arrays = [product.matrix.array for product in alone if product.factor == 1.0]
+    places = [place_of(array.T) for array in arrays if array is not None and array.dtype == writer.dtype]
+    found = [place for place in places if place is not None]
+    if len(found) < len(blocks) or len({(place.location, place.length) for place in found}) > 1:
+        return []
+    return found if sum(place.length for place in found) >= LARGE else []
 
 
 def _whole_value(writer: NodeWriter, blocks: Sequence[Sequence[tuple[Product, ...]]], height: int) -> str:

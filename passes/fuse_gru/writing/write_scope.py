@@ -69,7 +69,13 @@ class WrittenScope:
 
 
 def write_scope(
-    interpreter: Interpreter, names: Names, facts: Facts, found: ScopeRecurrences, *, guard: bool = False
+    interpreter: Interpreter,
+    names: Names,
+    facts: Facts,
+    found: ScopeRecurrences,
+    *,
+    guard: bool = False,
+    runs: bool = True,
 ) -> WrittenScope | None:
     """Write the GRUs that were found; what cannot be written is dropped, with the reason.
 
@@ -79,6 +85,7 @@ def write_scope(
         facts: Types and shapes.
         found: The recurrences.
         guard: Whether to put an If around a GRU that may get empty sequences or batches.
+        runs: Whether what is written is run: then matrices in a file that are transposed are read.
 
     Returns:
         ``None`` if there is nothing to write.
@@ -96,7 +103,7 @@ def write_scope(
                 assert inputs is not None
                 if guard and preconditions(interpreter, found.grus[number]):
                     refuse_old_opset(interpreter.scope.opset)
-                made[number] = _write_recurrence(interpreter, names, facts, found.grus[number], inputs, made)
+                made[number] = _write_recurrence(interpreter, names, facts, found.grus[number], inputs, made, runs=runs)
             for name, selections in plan.served.items():
                 number = selections[-1].recurrence
                 _write_served(interpreter, name, selections, made)
@@ -126,6 +133,8 @@ def _write_recurrence(
     recurrence: Recurrence,
     inputs: RecurrenceInputs,
     made: dict[int, GruOutputs],
+    *,
+    runs: bool,
 ) -> GruOutputs:
     """Write one GRU with its inputs.
 
@@ -134,7 +143,7 @@ def _write_recurrence(
 
     """
     elem_type = _elem_type(interpreter, recurrence, facts)
-    writer = NodeWriter(interpreter, names, names.prefix(f"{recurrence.name}/GRU"), elem_type)
+    writer = NodeWriter(interpreter, names, names.prefix(f"{recurrence.name}/GRU"), elem_type, runs=runs)
     batched = bool(writer.algebra.rank_of(recurrence.state))
     reverse = runs_backwards(inputs, made)
     x = write_x(writer, inputs, made, reverse=reverse)
