@@ -119,8 +119,7 @@ def write_replacement(
         v = replace(v, quantised=frozenset(quantised), gates="apart", projection="apart")
     if form in ("unroll", "step"):
         v = replace(v, resets=v.needs_reset)
-    cut_whole = {key: tensor for key, tensor in weights.items() if key not in quantised}
-    cut = weights if products.joins_gates else cut_whole
+    cut = {key: tensor for key, tensor in weights.items() if products.joins_gates or key not in quantised}
     bindings = shared.once(scope, spec, ("cut", v), lambda: _cut_weights(spec, v, cut, model))
     turns = not v.vocabulary.has("Gemm") and not products.joins_gates
     if turns:
