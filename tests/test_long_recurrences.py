@@ -85,3 +85,11 @@ def test_a_command_that_ends_soon_looks_for_no_cycles_in_what_a_pass_made(monkey
         assert gc.get_freeze_count() == 0
     finally:
         gc.set_threshold(*before)
+
+
+def test_where_no_opset_is_imported_nothing_is_fused() -> None:
+    model = unrolled(STEPS * (STEP_NODES + 1))
+    model.opset_import[0].domain = "elsewhere"
+    result = gru_lower.fuse(model, verify=False)
+    assert not grus(result.model)
+    assert "no opset" in result.report.sites[0].message

@@ -91,6 +91,10 @@ def write_scope(
         ``None`` if there is nothing to write.
 
     """
+    if not interpreter.scope.opset:
+        for number in (number for number, inputs in enumerate(found.inputs) if inputs is not None):
+            found.drop(number, "GL802", "a GRU, but no opset of ONNX's own domain is imported here")
+        return None
     while True:
         plan = found.plan()
         if not plan.recurrences or not plan.removed:
