@@ -93,6 +93,8 @@ def _default(schema: defs.OpSchema, name: str) -> bytes:
 
 
 def _says_default(attribute: AttributeProto, schema: defs.OpSchema) -> bool:
+    if attribute.name not in schema.attributes:
+        return False  # an attribute that no version of the operator has
     copy = AttributeProto()
     copy.CopyFrom(attribute)
     copy.ClearField("doc_string")

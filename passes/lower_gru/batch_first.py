@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onnx import helper
-
 from gru_lower.graph.scopes import is_onnx
 
 if TYPE_CHECKING:
@@ -43,4 +41,4 @@ def is_batch_first(scope: Scope, x: str) -> bool:
 
 
 def _permutation(node: NodeProto) -> list[int]:
-    return next((list(helper.get_attribute_value(each)) for each in node.attribute if each.name == "perm"), [])
+    return next((list(each.ints) for each in node.attribute if each.name == "perm"), [])
