@@ -191,8 +191,9 @@ def digest(array: Array) -> bytes:
             found.update(block.data)
             let_go(block)
     else:
-        rows = max(1, BLOCK // array[0].nbytes)
+        rows = max(1, BLOCK // 2 // array[0].nbytes)  # of a transposed one, each is spread over all of its memory
         for start in range(0, len(array), rows):
             found.update(np.ascontiguousarray(array[start : start + rows]).reshape(-1).view(np.uint8).data)
+            let_go(array)
     let_go(array)
     return found.digest()
