@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_lower.graph.read_arrays import let_go
+from gru_lower.graph.read_arrays import LARGE, let_go, place_of
 from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -184,6 +184,8 @@ class Matrices:
 def digest(array: Array) -> bytes:
     """Return a fingerprint of an array's numbers."""
     found = hashlib.blake2b(digest_size=16)
+    if not array.flags.c_contiguous and array.nbytes >= LARGE and place_of(array.T) is not None:
+        return digest(array.T)[::-1]  # in the order of the file: column by column all of it would be in memory
     if array.flags.c_contiguous:
         flat = array.reshape(-1).view(np.uint8)
         for start in range(0, len(flat), BLOCK):
@@ -191,9 +193,8 @@ def digest(array: Array) -> bytes:
             found.update(block.data)
             let_go(block)
     else:
-        rows = max(1, BLOCK // 2 // array[0].nbytes)  # of a transposed one, each is spread over all of its memory
+        rows = max(1, BLOCK // array[0].nbytes)
         for start in range(0, len(array), rows):
             found.update(np.ascontiguousarray(array[start : start + rows]).reshape(-1).view(np.uint8).data)
-            let_go(array)
     let_go(array)
     return found.digest()
