@@ -48,7 +48,7 @@ class Matrix:
     @cached_property
     def is_zero(self) -> bool:
         """Whether it is known to be all zeros."""
-        found = self.array is not None and not any(row.any() for row in self.array)
+        found = self.array is not None and not any(row.any() for row in _in_memory_order(self.array))
         self._let_go()
         return found
 
@@ -58,7 +58,8 @@ class Matrix:
         rows, columns = self.shape
         if self.array is None or rows != columns:
             return False
-        found = all(row[place] == 1 and np.count_nonzero(row) == 1 for place, row in enumerate(self.array))
+        in_order = enumerate(_in_memory_order(self.array))
+        found = all(row[place] == 1 and np.count_nonzero(row) == 1 for place, row in in_order)
         self._let_go()
         return found
 
@@ -179,6 +180,11 @@ class Matrices:
                 found = self._by_content.setdefault(name, new)
             self._parts[key] = found
         return found
+
+
+def _in_memory_order(array: Array) -> Array:
+    """Return a matrix, or its transposed where that lies in memory row by row: a row of it is not all over a file."""
+    return array.T if array.T.flags.c_contiguous else array
 
 
 def digest(array: Array) -> bytes:
