@@ -110,16 +110,18 @@ def _lacking(
     model: Model, profile: Profile, fix_dims: Mapping[str, int], inputs: Mapping[str, Any], opset: int
 ) -> Iterator[_Lack]:
     still_open: list[str] = []
-    if profile.static:
+    oldest, newest = profile.opset
+    is_taken = oldest <= opset <= newest
+    if profile.static or not is_taken:
         fixed = model.copy() if fix_dims or inputs else model
         if fix_dims or inputs:
             write_interface(fixed, fix_dims, inputs)
-        still_open = fixed_dims.open_dims(fixed)
+        if profile.static or (_takes_known_steps_only(profile) and _has_open_steps(fixed)):
+            still_open = fixed_dims.open_dims(fixed)
         if still_open:
-            message = f"takes static shapes only; open: {', '.join(still_open)}"
-            yield _Lack("GL403", message, fixed_dims.flags(still_open))
-    oldest, newest = profile.opset
-    if not oldest <= opset <= newest:
+            what = "static shapes" if profile.static else "a known number of steps"
+            yield _Lack("GL403", f"takes {what} only; open: {', '.join(still_open)}", fixed_dims.flags(still_open))
+    if not is_taken:
         message = f"takes opset {oldest} to {newest}; this one is {opset}"
         yield _Lack("GL404", message, f"--opset {profile.best_opset}")
         return
@@ -128,6 +130,25 @@ def _lacking(
     if still_open and needed:
         message = f"takes {', '.join(sorted(needed))} in other opsets than {opset}"
         yield _Lack("GL404", message, f"--opset {profile.best_opset}")
+
+
+def _takes_known_steps_only(profile: Profile) -> bool:
+    """Whether a target takes neither a GRU nor a form of any number of steps."""
+    loops = {"scan", "loop"}.intersection(profile.forms)
+    kept = profile.columns.get("gru")
+    return not loops and (kept is None or all(cell.verdict != "right" for cell in kept.cells.values()))
+
+
+def _has_open_steps(model: Model) -> bool:
+    """Whether a GRU has a number of steps that is known when the model runs only."""
+    facts = Facts(model)
+    grus = ((scope, node) for scope in facts.scopes for _, node in scope.of_operators("GRU"))
+    for scope, node in grus:
+        layout = next((attribute.i for attribute in node.attribute if attribute.name == "layout"), 0)
+        dims = facts.shape(scope, node.input[0])
+        if dims is None or len(dims) < 2 or not isinstance(dims[1 if layout else 0], int):
+            return True
+    return False
 
 
 def _open_lengths(model: Model, profile: Profile, inputs: Mapping[str, Any], assume: str) -> list[_Lack]:
