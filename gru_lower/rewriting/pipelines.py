@@ -144,7 +144,8 @@ def quantizing(
 
 def _preparing(opset: int | None, wanted: TargetOptions | None) -> str:
     fold = "fold-shapes" if wanted is not None and wanted.fold_shapes else ""
-    convert = "" if opset is None else _step("convert-opset", to=opset)
+    target = {} if wanted is None else {"target": wanted.lower_gru["target"]}
+    convert = "" if opset is None else _step("convert-opset", to=opset, **target)
     return ",".join(filter(None, (fold, _respelling(wanted), convert)))
 
 

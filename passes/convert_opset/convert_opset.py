@@ -19,11 +19,14 @@ from gru_lower.passes.convert_opset.same_meaning import HELD_BODIES, drop_newer_
 from gru_lower.passes.convert_opset.set_aside_annotations import SetAsideAnnotations
 from gru_lower.passes.convert_opset.set_aside_nodes import SetAsideNodes
 from gru_lower.passes.convert_opset.set_aside_tensors import SetAsideTensors
+from gru_lower.targets.helpful_flags import NOTHING_ELSE
+from gru_lower.targets.target_option import profile_of
 
 if TYPE_CHECKING:
     from collections import Counter
 
     from gru_lower.graph.model import Model
+    from gru_lower.targets.profile import Profile
 
 FREE_INITIALIZERS_IR_VERSION = 4
 PREFERRED = 17
@@ -38,10 +41,12 @@ class ConvertOpsetOptions:
 
     Attributes:
         to: The opset of ONNX's own domain to convert to.
+        target: The profile of what the model is for, by name or path: no opset is advised that it does not take.
 
     """
 
     to: int = 17
+    target: str = ""
 
 
 class ConvertOpset(Pass):
@@ -83,7 +88,7 @@ class ConvertOpset(Pass):
             raise Unsupported(
                 f"onnx cannot convert the model from opset {main.opset} to {self.options.to}: {reason}",
                 code="GL012",
-                hint=_way_out(reason, main.opset, self.options.to),
+                hint=_way_out(reason, main.opset, self.options.to, profile_of(self.options.target)),
             ) from error
         tensors.put_back(converted)
         nodes.put_back(converted)
@@ -116,13 +121,14 @@ def _convert(model: Model, nodes: SetAsideNodes, to: int) -> onnx.ModelProto:
                 raise
 
 
-def _way_out(reason: str, given: int, to: int) -> str:
+def _way_out(reason: str, given: int, to: int, target: Profile | None) -> str:
     """Return what to do where onnx cannot convert a model.
 
     Args:
         reason: What onnx says.
         given: The model's opset.
         to: The one it was to get.
+        target: What it is for.
 
     """
     if given < to:
@@ -133,6 +139,8 @@ def _way_out(reason: str, given: int, to: int) -> str:
     schemas = [each for each in onnx.defs.get_all_schemas_with_history() if lacking and each.name == lacking[1]]
     since = [each.since_version for each in schemas if not each.domain and to < each.since_version <= given]
     first = min(since, default=given) if kept else given
+    if target is not None and first > target.opset[1]:
+        return f"export it without that operator, or {NOTHING_ELSE}"
     if first < given:
         return f"that operator can stay from opset {first} on: use --opset {max(first, min(PREFERRED, given))}"
     return f"leave --opset out, which lowers it at opset {given}, or export it without that operator"
