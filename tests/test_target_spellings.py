@@ -450,3 +450,19 @@ def test_tract_gets_no_reshape_that_infers_a_batch(form: Literal["scan", "auto"]
     scans = [node for node in nodes if node.op_type == "Scan"]
     assert scans
     assert "Reshape" not in {made.get(name) for scan in scans for name in scan.input}
+
+
+def test_the_reshape_before_the_products_stays_in_float16() -> None:
+    """What onnxruntime 1.32 loads of float16 is a matter of what stands before its products."""
+    proto = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["": 17]> g (float16[N, T, {I}] x) => (float16[P, Q, S, V] Y)
+        {{ t = Transpose <perm = [1, 0, 2]> (x)  Y = GRU <hidden_size = {H}> (t, W, R, B) }}"""
+    )
+    given = {name: array.astype(np.float16) for name, array in weights().items()}
+    proto.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in given.items())
+    lowered = gru_lower.lower(proto, target="tract", form="scan", verify=False).model
+    made = {name: node.op_type for node in lowered.graph.node for name in node.output}
+    products = [node for node in lowered.graph.node if node.op_type == "MatMul"]
+    assert products
+    assert all(made[node.input[0]] == "Reshape" for node in products)
+    assert gru_lower.verify(proto, lowered).status == "equivalent"

@@ -193,12 +193,14 @@ class Variant:
         """Whether X is multiplied as [T, B, I]: no Reshape has to infer B where T is open as well, for a target.
 
         tract 0.23.9, which is given the full vocabulary but for Gemm, refuses one where T is what a Conv with strides
-        leaves: it cannot divide by such a length.
+        leaves: it cannot divide by such a length. In float16 the Reshape stays: onnxruntime 1.32 does
+        not load every model without.
         """
         both_open = self.seq_length is None and self.batch_size is None
         multiplied = self.projection != "with-state" and not self.products.joins_gates
         without_gemm = self.vocabulary.name == "gemm" and not self.vocabulary.has("Gemm")
-        return self.plain and both_open and multiplied and self.mask != "gate" and without_gemm
+        holds = self.plain and both_open and self.elem_type != TensorProto.FLOAT16
+        return holds and multiplied and self.mask != "gate" and without_gemm
 
     @property
     def adds_products(self) -> bool:
