@@ -33,7 +33,7 @@ SITE = Path(os.environ.get("GRU_LOWER_SITE", ROOT / "build" / "site"))
 
 QUESTIONS = {
     "why is my GRU kept": ["docs/questions.html"],
-    "tflite": ["reference/targets/onnx2tf.html"],
+    "tflite": ["reference/targets/tflite-micro.html", "reference/targets/onnx2tf.html"],
     "hidden state input": ["docs/questions.html", "docs/stream.html"],
     "int8": ["docs/quantize.html"],
     "wrong output batch_first": ["docs/one-gru.html"],
