@@ -267,6 +267,19 @@ def test_attributes_of_older_opsets_become_inputs(opset: int, nodes: str, shape:
     assert not codes(mended, "GL743")
 
 
+def test_attributes_of_older_opsets_in_a_function() -> None:
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17, "f": 1]> g (float[5, 1, 2] X) => (float[5, 1, 1] Z) { Z = f.cell (X) }
+        <domain: "f", opset_import: ["": 17]> cell (X) => (Z) {
+          W = Constant <value = float[1, 3, 2] {1, 2, 3, 4, 5, 6}> ()
+          R = Constant <value = float[1, 3, 1] {1, 2, 3}> ()
+          Y = GRU <hidden_size = 1, linear_before_reset = 1> (X, W, R)
+          Z = Squeeze <axes = [1]> (Y) }"""
+    )
+    z = run(fixed(model, "GL743"), {"X": np.ones((5, 1, 2), np.float32)})["Z"]
+    assert z.shape == (5, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("opset", "nodes"),
     [

@@ -1,10 +1,14 @@
-"""Lengths of axes that nodes tell where shape inference does not: in a loop's body, whose constants stand around it."""
+"""Lengths of axes: one that has no name, and those that nodes tell where shape inference does not.
+
+That is in a loop's body, whose constants stand around it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -13,6 +17,22 @@ if TYPE_CHECKING:
     from gru_lower.graph.scopes import Scope
 
 SAME_SHAPE = ("Identity", "Cast", "CastLike", "Dropout")
+
+
+@dataclass(frozen=True, slots=True)
+class AxisLength:
+    """The length of an axis of a value, for which the model has no name.
+
+    Attributes:
+        path: The value's scope.
+        value: Its name there.
+        axis: The axis.
+
+    """
+
+    path: str
+    value: str
+    axis: int
 
 
 def axis_length(scope: Scope, facts: Facts, name: str, axis: int, rank: int) -> int | None:

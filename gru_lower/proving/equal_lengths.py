@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gru_lower.graph.axis_lengths import AxisLength
 from gru_lower.graph.scopes import is_onnx, walk
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import AxisLength, symbol
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import symbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

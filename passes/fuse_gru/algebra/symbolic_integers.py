@@ -7,27 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from gru_lower.graph.axis_lengths import AxisLength
 from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.fuse_gru.algebra.errors import UnknownNumberError
 
 MAX_LENGTH = 10**8
 """No axis is longer: exporters write larger numbers for "to the end"."""
-
-
-@dataclass(frozen=True, slots=True)
-class AxisLength:
-    """The length of an axis of a value, for which the model has no name.
-
-    Attributes:
-        path: The value's scope.
-        value: Its name there.
-        axis: The axis.
-
-    """
-
-    path: str
-    value: str
-    axis: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onnx import TensorProto
 
+from gru_lower.graph.axis_lengths import AxisLength
 from gru_lower.passes.fuse_gru.algebra.sources import NamedValue
-from gru_lower.passes.fuse_gru.algebra.symbolic_integers import AxisLength, symbol
+from gru_lower.passes.fuse_gru.algebra.symbolic_integers import symbol
 from gru_lower.passes.fuse_gru.tensors.tensor import (
     ConstTensor,
     PolyTensor,

@@ -10,6 +10,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
+from gru_lower.graph.facts import Facts
+from gru_lower.graph.filled_with_length import is_filled_with_length
+from gru_lower.graph.model import Model
 from lowering import op_types, run
 
 H, I = 3, 2
@@ -153,3 +156,15 @@ def test_a_kept_gru_loses_them_and_is_compared_without(dims: tuple[Any, ...]) ->
     assert "lens" not in gru.input
     assert result.report.sites[0].verified.status == "equivalent"
     assert result.report.verification.status == "equivalent"
+
+
+@pytest.mark.parametrize("operator", ["Add", "Mul", "Concat"])
+def test_what_is_read_twice_is_looked_at_once(operator: str) -> None:
+    """Each value is made of the one before, twice: more ways lead to the first than could be walked."""
+    more = {"axis": 0} if operator == "Concat" else {}
+    nodes = [node("Gather", "dims zeros", "v0")]
+    nodes += [node(operator, f"v{k} v{k}", f"v{k + 1}", **more) for k in range(60)]
+    original = model([*nodes, node("Gather", "v60 zeros", "one"), node("Cast", "one", "lens", to=TensorProto.INT32)])
+    facts = Facts(Model(original))
+    (main,) = facts.scopes
+    assert not is_filled_with_length(facts, main, "lens", "X", 0)
