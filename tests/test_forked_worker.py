@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems start it anew")
 
 BEGIN = """
-import os, signal, sys, threading, time
+import os, signal, sys, threading
 import numpy as np
 from gru_lower.isolation.ends_soon import say_it_ends_soon
 from gru_lower.verification.worker import kept_processes
@@ -63,7 +63,7 @@ def test_it_is_a_copy_that_runs_models() -> None:
     "first",
     [
         "import onnx",
-        "threading.Thread(target=time.sleep, args=(3,), daemon=True).start()",
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()",
         "from gru_lower.isolation import ends_soon; ends_soon._ENDS_SOON.set(False)",
     ],
 )
@@ -90,8 +90,9 @@ def test_one_that_takes_too_long_is_ended() -> None:
     it = worker()
     handle = it.load(onnx.parser.parse_model(DOUBLE))
     first = it._process._popen
+    os.kill(first.pid, signal.SIGSTOP)  # so that it cannot answer in time, however quick the machine is
     try:
-        it.run(handle, X, timeout=0)
+        it.run(handle, X, timeout=0.1)
     except RunFailure as failure:
         print(failure.kind)
     print(first.returncode, *it.run(handle, X)["y"].tolist())
