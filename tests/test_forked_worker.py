@@ -128,3 +128,84 @@ def test_it_ends_with_its_caller(end: str) -> None:
     while Path(f"/proc/{done.stdout.strip()}/exe").exists() and time.monotonic() < until:
         time.sleep(0.05)
     assert not Path(f"/proc/{done.stdout.strip()}/exe").exists()
+
+
+AHEAD = """
+from pathlib import Path
+from gru_lower.verification.worker import server
+from gru_lower.verification.worker.asked_ahead import FileAhead
+
+loaded, by_itself = server._load, os.getpid()
+def _load(request, model):
+    if b"deadly" in model:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if b"endless" in model:
+        threading.Event().wait()
+    return loaded(request, model)
+server._load = _load  # in the copy alone: a process that is started anew has none of it
+
+def model(name):
+    return onnx.parser.parse_model(DOUBLE.replace(" g (", f" {name} (")).SerializeToString()
+def tried(ask):
+    try:
+        return ask()
+    except RunFailure as failure:
+        return failure.kind
+"""
+
+
+def test_what_it_was_asked_ahead_is_fetched() -> None:
+    program = """
+    print(is_forked())
+    it = worker()
+    handle = it.load_ahead(model("g"))
+    other = {"x": np.full(2, 3, np.float32)}
+    for feeds in (X, other):
+        it.run_ahead(handle, feeds)
+    print(it.load(model("g")) == handle, *it.run(handle, X)["y"].tolist(), *it.run(handle, other)["y"].tolist())
+    print(it._process.ahead.matters, it.load(model("g")) == handle, it.seconds > 0)
+    """
+    assert said(AHEAD + textwrap.dedent(program)) == "True True 2.0 2.0 6.0 6.0 True False True".split()
+
+
+def test_it_loads_a_file_without_being_asked() -> None:
+    program = """
+    import onnx
+    raw = model("g")
+    del sys.modules["onnx"]
+    kept_processes.start_ahead(FileAhead(raw, str(Path("/").absolute())))
+    it = worker()
+    print(it.load(raw, Path("/")), it.load(raw, Path("/")), it.load(raw), *it.run(0, X)["y"].tolist())
+    """
+    assert said(AHEAD + textwrap.dedent(program)) == "0 1 2 2.0 2.0".split()
+
+
+@pytest.mark.parametrize("end", ["deadly", "endless"])
+def test_what_fails_ahead_is_told_of_nothing_else(end: str) -> None:
+    program = f"""
+    print(is_forked())
+    it = worker()
+    it.load_ahead(model("{end}"))
+    print(*tried(lambda: it.run(it.load(model("g")), X)["y"].tolist()))
+    """
+    assert said(AHEAD + textwrap.dedent(program)) == ["True", "2.0", "2.0"]
+
+
+def test_what_fails_ahead_is_tried_again_by_itself() -> None:
+    program = """
+    print(is_forked())
+    it = worker()
+    it.load_ahead(model("deadly"))
+    handle = tried(lambda: it.load(model("deadly")))
+    print(it._process.ahead, *it.run(handle, X)["y"].tolist())
+    """
+    assert said(AHEAD + textwrap.dedent(program)) == ["True", "None", "2.0", "2.0"]
+
+
+def test_what_fails_by_itself_is_told() -> None:
+    program = """
+    print(is_forked())
+    it = worker()
+    print(tried(lambda: it.load(model("deadly"))))
+    """
+    assert said(AHEAD + textwrap.dedent(program)) == ["True", "crash"]

@@ -167,7 +167,7 @@ def test_commands_that_will_run_a_model_start_the_process_first(
     Path("digits.onnx").write_bytes(DIGITS.read_bytes())
     onnx.save(onnx.parser.parse_model(DOUBLE), "plain.onnx")
     ahead: list[bool] = []
-    monkeypatch.setattr(start_ahead, "start_ahead", lambda: ahead.append(True))
+    monkeypatch.setattr(start_ahead, "start_ahead", lambda *_: ahead.append(True))
     run(words.split())
     assert bool(ahead) == (words in STARTING)
 

@@ -112,7 +112,7 @@ def gru(
     if zero_length_state not in {"zero", "initial"}:
         raise _invalid(f"zero_length_state is {zero_length_state!r}", 'use "zero" or "initial"')
 
-    bound = np.inf if clip is None else float(np.float32(clip))
+    limited = _limiter(clip)
     x = _floats("X", X, (None, None, None))
     x = x.swapaxes(0, 1) if layout else x
     steps, batch, inputs = x.shape
@@ -137,16 +137,24 @@ def gru(
             for t in reversed(range(steps)) if backward else range(steps):
                 live = t < lens  # the rows whose sequence has a step t; no other row of X is read
                 Xt, Ht_1 = x[t, live], Y_h[d, live]
-                zt = f(np.clip(_times(Xt, Wz) + _times(Ht_1, Rz) + Wbz + Rbz, -bound, bound))
-                rt = f(np.clip(_times(Xt, Wr) + _times(Ht_1, Rr) + Wbr + Rbr, -bound, bound))
+                zt = f(limited(_times(Xt, Wz) + _times(Ht_1, Rz) + Wbz + Rbz))
+                rt = f(limited(_times(Xt, Wr) + _times(Ht_1, Rr) + Wbr + Rbr))
                 if linear_before_reset == 0:
-                    ht = g(np.clip(_times(Xt, Wh) + _times(rt * Ht_1, Rh) + Rbh + Wbh, -bound, bound))
+                    ht = g(limited(_times(Xt, Wh) + _times(rt * Ht_1, Rh) + Rbh + Wbh))
                 else:
-                    ht = g(np.clip(_times(Xt, Wh) + rt * (_times(Ht_1, Rh) + Rbh) + Wbh, -bound, bound))
+                    ht = g(limited(_times(Xt, Wh) + rt * (_times(Ht_1, Rh) + Rbh) + Wbh))
                 Y[t, d, live] = Y_h[d, live] = (1 - zt) * ht + zt * Ht_1
     if sequence_lens is not None and zero_length_state == "zero":
         Y_h[:, lens == 0] = 0
     return (Y.transpose(2, 0, 1, 3), Y_h.swapaxes(0, 1)) if layout else (Y, Y_h)
+
+
+def _limiter(clip: float | None) -> Callable[[Array], Array]:
+    """Return what bounds pre-activations."""
+    if clip is None:
+        return lambda x: x
+    bound = float(np.float32(clip))
+    return lambda x: np.clip(x, -bound, bound)
 
 
 def _functions(

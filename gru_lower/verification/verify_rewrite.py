@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.verification.inputs.mask_inputs import paddings
+from gru_lower.verification.running.running_model import RunningModel
 from gru_lower.verification.sites.site_models import site_pair
-from gru_lower.verification.sites.verify_site import combined, verify_site
+from gru_lower.verification.sites.verify_site import BegunSite, combined
 from gru_lower.verification.whole_models.verify_models import verify_models
 from gru_lower.verification.worker.client import Worker
 
@@ -47,19 +48,8 @@ def verify_rewrite(
     """
     changed = [site for site in sites if site.change is not None]
     with Worker(timeout=options.timeout, memory=options.memory) as worker:
-        by_site: list[tuple[Site, Verification]] = []
-        for done, site in enumerate(changed, 1):
-            progress("verifying sites", done, len(changed))
-            if site.verified is not None:
-                by_site.append((site, site.verified))
-                continue
-            zero = options.zero_length_state or "zero"
-            if options.by_fidelity:
-                continue
-            pair = site_pair(site, original.ir_version, original.base_dir, zero)
-            if pair is not None:
-                site.verified = verify_site(pair, options.for_sites(), worker)
-                by_site.append((site, site.verified))
+        RunningModel(worker, rewritten.proto, original.base_dir).load_ahead()
+        by_site = _verify_sites(changed, original, options, worker, progress)
         different = next(((s, v) for s, v in by_site if v.status == "different"), None)
         if different is not None:
             site, found = different
@@ -76,6 +66,36 @@ def verify_rewrite(
             steps=lambda what, done, total: progress(f"{whole_model}: {what}", done, total),
         )
     return _combine(by_site, whole)
+
+
+def _verify_sites(
+    changed: Sequence[Site],
+    original: Model,
+    options: VerifyOptions,
+    worker: Worker,
+    progress: Callable[[str, int, int], None],
+) -> list[tuple[Site, Verification]]:
+    """Return the verdicts on sites; while one is compared, the models of the next one run already."""
+    begun: dict[int, BegunSite] = {}
+
+    def begin(place: int) -> None:
+        site = changed[place]
+        if site.verified is not None or options.by_fidelity:
+            return
+        pair = site_pair(site, original.ir_version, original.base_dir, options.zero_length_state or "zero")
+        if pair is not None:
+            begun[place] = BegunSite(pair, options.for_sites(), worker)
+            begun[place].begin()
+
+    if changed:
+        begin(0)
+    for place, site in enumerate(changed):
+        progress("verifying sites", place + 1, len(changed))
+        if place + 1 < len(changed):
+            begin(place + 1)
+        if place in begun:
+            site.verified = begun.pop(place).verdict()
+    return [(site, site.verified) for site in changed if site.verified is not None]
 
 
 def _combine(by_site: Sequence[tuple[Site, Verification]], whole: Verification) -> Verification:

@@ -38,6 +38,10 @@ _TYPE_OF_INPUT = {"Where": 1, "CastLike": 1, "DequantizeLinear": 1, "OneHot": 2}
 _INT32 = {"MatMulInteger", "ConvInteger"}
 _DTYPE_OR_FLOAT = {"RandomNormal", "RandomUniform"}
 _DTYPE_OR_INPUT = {"RandomNormalLike", "RandomUniformLike", "Bernoulli", "EyeLike"}
+TYPED_BY_ATTRIBUTE = {
+    "Cast", "Constant", "ConstantOfShape", "QuantizeLinear", "Multinomial", *_DTYPE_OR_FLOAT, *_DTYPE_OR_INPUT,
+}
+"""Operators whose attributes may say of which type the result is."""
 # fmt: on
 _COARSENESS: dict[int, int] = {
     TensorProto.DOUBLE: 1,

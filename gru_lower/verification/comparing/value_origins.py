@@ -7,19 +7,18 @@ tolerance hangs on both: see :mod:`gru_lower.verification.comparing.output_limit
 from __future__ import annotations
 
 from collections import ChainMap
-from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import onnx
 from onnx import TensorProto
 
 from gru_lower.graph.local_functions import key_of
 from gru_lower.graph.scopes import subgraphs
-from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.comparing.operator_kinds import (
     ANY_INPUT,
     CASTS,
+    TYPED_BY_ATTRIBUTE,
     coarseness,
     drawn_or_made_type,
     integer_types,
@@ -36,8 +35,7 @@ _MOST_ROUNDS = 4
 """Rounds through a loop's body: a property reaches all carried values after as many as there are; few matter."""
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """What is known of a value.
 
     Attributes:
@@ -67,7 +65,7 @@ def output_origins(model: onnx.ModelProto) -> dict[str, Origin]:
     _follow(graph.node, values, functions, ())
     declared = {value.name: value.type.tensor_type.elem_type for value in graph.output}
     found = {name: values.get(name, _UNKNOWN) for name in declared}
-    return {name: replace(each, elem_type=declared[name] or each.elem_type) for name, each in found.items()}
+    return {name: each._replace(elem_type=declared[name] or each.elem_type) for name, each in found.items()}
 
 
 def coarser(a: int, b: int) -> int:
@@ -99,7 +97,7 @@ def _follow(
             bodies = [body for _, body in subgraphs(node) if body.node or body.output] if node.attribute else []
             if bodies:
                 made = _from_bodies(node, bodies, given, values, functions, calls)
-            elif node.attribute:
+            elif node.op_type in TYPED_BY_ATTRIBUTE:
                 made = [_made(node, given, place) for place in range(len(node.output))]
             else:
                 made = _made_as_ever(node.op_type, node.domain, len(node.output), tuple(given))
@@ -122,7 +120,7 @@ def _from_bodies(
         for _ in range(_MOST_ROUNDS):
             inner: MutableMapping[str, Origin] = ChainMap({}, values)
             for value, origin in zip(body.input, entering, strict=False):
-                inner[value.name] = replace(origin, constant=False)
+                inner[value.name] = origin._replace(constant=False)
             inner.update(_constants(body))
             _follow(body.node, inner, functions, calls)
             leaving = [inner.get(value.name, _UNKNOWN) for value in body.output]
@@ -146,7 +144,7 @@ def _joined(a: Origin, b: Origin) -> Origin:
 
 @lru_cache(maxsize=4096)
 def _made_as_ever(op_type: str, domain: str, outputs: int, given: tuple[Origin | None, ...]) -> list[Origin]:
-    """Return what is known of the outputs of a node without attributes: steps that are alike have many."""
+    """Return what is known of the outputs of a node whose attributes say nothing of it: many are alike."""
     node = onnx.NodeProto(op_type=op_type, domain=domain)
     return [_made(node, given, place) for place in range(outputs)]
 

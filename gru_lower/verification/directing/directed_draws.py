@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,8 @@ from gru_lower.verification.directing.draws import Draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import onnx
 
     from gru_lower.verification.arrays import Array, Feeds
     from gru_lower.verification.directing.boundaries import Boundaries
@@ -41,17 +43,24 @@ class DirectedDraws:
 
     Attributes:
         plan: What all inputs have in common.
-        boundaries: Of both models.
+        models: Both models.
         base: Sizes on which the original runs.
         ties: By dim, those without a name that had its size wherever the original ran.
 
     """
 
     plan: InputPlan
-    boundaries: Boundaries
+    models: Sequence[onnx.ModelProto]
     base: Mapping[str, int]
     ties: Mapping[str, list[str]]
     _drawn: int = field(default=0)
+
+    @cached_property
+    def boundaries(self) -> Boundaries:
+        """Those of both models: what only some draws need, and takes long to find."""
+        from gru_lower.verification.directing.boundaries import boundaries_of
+
+        return boundaries_of(*self.models)
 
     def corners(self, long: int, wide: int) -> Iterator[Draw]:
         """Yield one long, one wide and one empty case, where dims are free.

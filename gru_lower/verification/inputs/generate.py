@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from functools import cached_property
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,11 @@ class InputPlan:
     paddings: Mapping[str, Padding]
     seed: int
 
+    @cached_property
+    def most_elements(self) -> int:
+        """How many elements fit into this machine's memory."""
+        return (default_memory() or _MEMORY_WHERE_UNKNOWN) // _BYTES_PER_ELEMENT
+
     def unknown(self) -> list[str]:
         """Return the names of the dims that may have any size, in order of appearance."""
         return self.sizes.unknown(self.inputs)
@@ -96,7 +102,7 @@ class InputPlan:
 
         """
         shapes = self.shapes(chosen)
-        if sum(math.prod(max(1, dim) for dim in shape) for shape in shapes.values()) > _most_elements_in_memory():
+        if sum(math.prod(max(1, dim) for dim in shape) for shape in shapes.values()) > self.most_elements:
             raise _too_large(self, shapes)
         rng = np.random.default_rng([self.seed, attempt])
         feeds: Feeds = {}
@@ -207,11 +213,6 @@ def _roles_of(name: str, uses: Roles, others: Roles | None) -> Iterator[Role]:
     yield from uses.of(name)
     if others is not None:
         yield from (role for role in others.of(name) if role.kind in ("lengths", "weight"))
-
-
-def _most_elements_in_memory() -> int:
-    """Return how many elements fit into this machine's memory."""
-    return (default_memory() or _MEMORY_WHERE_UNKNOWN) // _BYTES_PER_ELEMENT
 
 
 def _too_large(plan: InputPlan, shapes: Mapping[str, tuple[int, ...]]) -> BadInputs | Unfeedable:

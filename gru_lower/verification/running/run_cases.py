@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from gru_lower.verification.worker.run_failure import RunFailure
 from gru_lower.verification.worker.runtimes import RUNTIME_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.running.running_model import RunningModel
@@ -30,11 +31,31 @@ class Case:
 
 
 def run_original(
-    model: RunningModel, runtime: Runtime, candidates: Iterable[Feeds], wanted: int, say: Steps
+    model: RunningModel,
+    runtime: Runtime,
+    candidates: Iterable[Feeds],
+    wanted: int,
+    say: Steps,
+    rewrite: RunningModel | None = None,
 ) -> tuple[list[Case], RunFailure | None]:
-    """Run the original on candidates until it has run on `wanted`; return those cases and the first failure."""
+    """Run the original on candidates until it has run on `wanted`.
+
+    Args:
+        model: The original.
+        runtime: What runs it.
+        candidates: Inputs.
+        wanted: How many cases there are to be.
+        say: Called with each step.
+        rewrite: What will be run on the same cases, and may begin to.
+
+    Returns:
+        The cases, and the first failure.
+
+    """
     cases: list[Case] = []
     first: RunFailure | None = None
+    if wanted > 1 and runtime == "onnxruntime" and model.is_ahead:
+        candidates = _begun(model, candidates, lambda: wanted - len(cases))
     for number, feeds in enumerate(candidates):
         say(f"original in {RUNTIME_NAMES[runtime]}, case", len(cases) + 1, wanted)
         try:
@@ -46,11 +67,24 @@ def run_original(
             continue
         if _has_finite_float(outputs):
             cases.append(Case(number, feeds, outputs))
+            if rewrite is not None:
+                rewrite.run_ahead(feeds)
         else:
             first = first or RunFailure("error", "every float in its outputs is NaN or infinite")
         if len(cases) == wanted:
             break
     return cases, first
+
+
+def _begun(model: RunningModel, candidates: Iterable[Feeds], wanted: Callable[[], int]) -> Iterator[Feeds]:
+    """Yield inputs, having begun to run as many as are wanted if all of them will do."""
+    waiting: deque[Feeds] = deque()
+    for feeds in candidates:
+        model.run_ahead(feeds)
+        waiting.append(feeds)
+        while len(waiting) >= wanted():
+            yield waiting.popleft()
+    yield from waiting
 
 
 def run_rewrite(

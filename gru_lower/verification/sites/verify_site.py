@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import field, replace
 from functools import cached_property, partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from gru_lower.errors import InvalidModel
@@ -16,7 +16,7 @@ from gru_lower.verification.comparing.elementwise_errors import magnitudes
 from gru_lower.verification.comparing.output_limits import OutputLimits, output_limits
 from gru_lower.verification.comparing.tally import Tally
 from gru_lower.verification.evidence.time_axes import site_time_axes
-from gru_lower.verification.inputs.errors import Unfeedable
+from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds, tries
 from gru_lower.verification.result import Verification
 from gru_lower.verification.running.running_model import RunningModel
@@ -53,17 +53,70 @@ def verify_site(pair: SitePair, options: VerifyOptions, worker: Worker | None = 
 
     """
     own = Worker(timeout=options.timeout, memory=options.memory) if worker is None else nullcontext(worker)
-    try:
-        with (
-            own as running,
-            RunningModel(running, pair.original, pair.base_dir) as original,
-            RunningModel(running, pair.replacement, pair.base_dir) as replacement,
-        ):
-            return _Site(pair, options, original, replacement).verify()
-    except Unfeedable as error:
-        return Verification("inconclusive", "site", message=error.message)
-    except MemoryError:
-        return Verification("inconclusive", "site", message="the inputs or the outputs do not fit into memory")
+    with own as running:
+        return BegunSite(pair, options, running).verdict()
+
+
+class BegunSite:
+    """A site that is verified, and whose models may run before its verdict is asked for.
+
+    Args:
+        pair: The two, as models of their own.
+        options: Tolerances and limits.
+        worker: Where they run.
+
+    """
+
+    def __init__(self, pair: SitePair, options: VerifyOptions, worker: Worker) -> None:
+        """Run nothing yet."""
+        self._pair = pair
+        self._options = options
+        self._models = [RunningModel(worker, model, pair.base_dir) for model in (pair.original, pair.replacement)]
+        self._feeds: list[Feeds] = []
+
+    def begin(self) -> None:
+        """Begin to run both on the first inputs, where the process that runs models does something ahead."""
+        if not all(model.load_ahead() for model in self._models):
+            return
+        with suppress(Unfeedable, BadInputs, MemoryError):  # as whoever asks for the verdict is told
+            self._feeds = list(islice(candidates(self._pair, self._options), self._options.cases))
+        for feeds in self._feeds:
+            for model in self._models:
+                model.run_ahead(feeds)
+
+    def verdict(self) -> Verification:
+        """Verify it."""
+        try:
+            with self._models[0] as original, self._models[1] as replacement:
+                return _Site(self._pair, self._options, original, replacement, self._feeds).verify()
+        except Unfeedable as error:
+            return Verification("inconclusive", "site", message=error.message)
+        except MemoryError:
+            return Verification("inconclusive", "site", message="the inputs or the outputs do not fit into memory")
+
+
+def candidates(pair: SitePair, options: VerifyOptions) -> Iterable[Feeds]:
+    """Return the inputs a site is tried on: those captured, or generated ones.
+
+    Args:
+        pair: The site.
+        options: How they are generated.
+
+    Raises:
+        BadInputs: The shapes in `options` do not fit.
+
+    """
+    if pair.feeds is not None:
+        return pair.feeds
+    endless = candidate_feeds(
+        pair.original,
+        seed=options.seed,
+        shapes=options.shapes,
+        other=pair.replacement,
+        zero_lengths=options.zero_length_state is not None and pair.reference is not None,
+        padding=options.padding,
+    )
+    return islice(endless, tries(options.cases))
 
 
 @contextmanager
@@ -104,6 +157,7 @@ class _Site:
     options: VerifyOptions
     original: RunningModel
     replacement: RunningModel
+    begun: list[Feeds]  # the first candidates, on which both may have begun to run
     tally: Tally = field(default_factory=Tally)
     chaotic: int = 0  # comparisons that fail where float64 itself depends on the last bits
     kept: _Kept = field(default_factory=_Kept)
@@ -118,7 +172,8 @@ class _Site:
         wanted = self.options.cases if self.pair.feeds is None else len(self.pair.feeds)
         cases = 0
         notes: dict[str, None] = {}  # in order, each once
-        for feeds in self._candidates():
+        begun = self.begun
+        for feeds in chain(begun, islice(candidates(self.pair, self.options), len(begun), None)):
             before, refusal = self._run_original(feeds)
             if refusal is not None:
                 notes[f"the original does not run in onnxruntime: {refusal}"] = None
@@ -156,20 +211,6 @@ class _Site:
         except InvalidModel:
             return False
         return True
-
-    def _candidates(self) -> Iterable[Feeds]:
-        if self.pair.feeds is not None:
-            return self.pair.feeds
-        options = self.options
-        endless = candidate_feeds(
-            self.pair.original,
-            seed=options.seed,
-            shapes=options.shapes,
-            other=self.pair.replacement,
-            zero_lengths=options.zero_length_state is not None and self.pair.reference is not None,
-            padding=options.padding,
-        )
-        return islice(endless, tries(options.cases))
 
     def _run_original(self, feeds: Feeds) -> tuple[Feeds | None, RunFailure | None]:
         """Return its outputs, if anything runs it that is needed, and why onnxruntime does not."""

@@ -14,7 +14,6 @@ from gru_lower.verification.comparing.interface import interface_difference
 from gru_lower.verification.comparing.interface_findings import interface_findings
 from gru_lower.verification.comparing.output_limits import output_limits
 from gru_lower.verification.comparing.rounding import overflown
-from gru_lower.verification.directing.boundaries import boundaries_of
 from gru_lower.verification.directing.directed_draws import DirectedDraws, sizes_of, tied_dims
 from gru_lower.verification.drawn_inputs import DrawnInputs
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
@@ -117,7 +116,7 @@ def verify_models(
         sizes = [sizes_of(plan(), case.feeds) for case in runs.cases]
         for case, sized in zip(runs.cases, sizes, strict=True):
             drawn.add("plain", case.feeds, sized)
-        directed = DirectedDraws(plan(), boundaries_of(a, b), sizes[0], tied_dims(sizes))
+        directed = DirectedDraws(plan(), (a, b), sizes[0], tied_dims(sizes))
         return run_further_inputs(pair, runs, feeds_of(replace(plan(), wild=True)), directed, drawn)
 
     def overrides(feeds: Feeds) -> Iterable[Override]:
@@ -136,6 +135,8 @@ def verify_models(
             RunningModel(running, a, base_dir_a) as original,
             RunningModel(running, b, base_dir_b) as rewrite,
         ):
+            for model in (original, rewrite):
+                model.load_ahead()
             pair = ModelPair(original, rewrite, options, output_limits(a, b), steps or in_lines(progress))
             found = _verify(pair, candidates, overrides, further)
             if found.status == "different" and noise.doubtful:
@@ -246,7 +247,7 @@ def _run_original(
     cases: list[Case] = []
     runtime = RUNTIMES[0]
     for runtime in pair.runtimes:
-        cases, failure = run_original(pair.original, runtime, candidates(), wanted, pair.say)
+        cases, failure = run_original(pair.original, runtime, candidates(), wanted, pair.say, pair.rewrite)
         if cases:
             break
         refusals.append(f"{RUNTIME_NAMES[runtime]}: {failure}")

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from gru_lower.graph.external_data import total_size
 from gru_lower.isolation.chosen_memory import chosen_memory
 from gru_lower.light_dataclass import dataclass
+from gru_lower.verification.worker.asked_ahead import load_header, load_key
 from gru_lower.verification.worker.kept_processes import give_back, take
 from gru_lower.verification.worker.linked_data import with_real_places
 from gru_lower.verification.worker.process import Process
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     import onnx
 
     from gru_lower.verification.arrays import Array, Feeds
+    from gru_lower.verification.worker.frames import Frame
     from gru_lower.verification.worker.runtimes import Runtime
 
+T = TypeVar("T")
 
 LARGE = 1 << 28
 """Bytes of a model beside which no other of that size is held."""
+MOST_AHEAD = 1 << 26
+"""Bytes of a model, or of inputs, up to which something is done ahead."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,14 @@ class Worker:
     """Runs models in a subprocess, taken up when first needed and started again after it had to be killed.
 
     Handles stay valid across a restart: their models are loaded again when next run. For one thread at a time.
+
+    What a command's process is asked ahead (:meth:`load_ahead`, :meth:`run_ahead`) is done while the command does other
+    things; `load` and `run` then fetch what came of it. If the process ends, or something takes too long or too much
+    memory, while it did more than one thing, then it is asked once more, of a process that does one after the other: so
+    that a failure is only ever told of what fails by itself.
+
+    Attributes:
+        seconds: How long the last run took.
 
     Args:
         timeout: Seconds for one load or one run.
@@ -66,6 +81,7 @@ class Worker:
         self._resident: set[int] = set()
         self._loaded: dict[int, _Loaded] = {}
         self._handles = 0
+        self.seconds = 0.0
 
     def __enter__(self) -> Self:
         """Return the worker itself."""
@@ -97,25 +113,90 @@ class Worker:
             RunFailure: The runtime refuses the model, or the process did not survive it.
 
         """
+        header, raw = self._to_load(model, base_dir, runtime, threads)
+        size = len(model) if isinstance(model, bytes) else total_size(model)
+        ahead = self._living().ahead
+        handle = None if ahead is None else ahead.loads.pop(load_key(header, raw), None)
+        if handle is None:
+            handle = self._next_handle()
+        loaded = _Loaded({**header, "handle": handle}, raw, size > LARGE)
+        self._alone_if_need_be(partial(self._place, handle, loaded))
+        return handle
+
+    def _next_handle(self) -> int:
+        self._handles += 1
+        return self._handles
+
+    def _to_load(
+        self, model: onnx.ModelProto | bytes, base_dir: Path | None, runtime: Runtime, threads: int | None
+    ) -> tuple[dict[str, Any], bytes]:
+        """Return how a model is loaded, and its serialisation.
+
+        Raises:
+            RunFailure: It cannot be serialised.
+
+        """
         try:
             raw = model if isinstance(model, bytes) else model.SerializeToString()
         except Exception as error:  # above 2 GB; which type protobuf raises depends on its version
             raise RunFailure("error", f"the model cannot be serialised: {error}") from error
         if base_dir is not None:
             raw, base_dir = with_real_places(raw, base_dir)
-        size = len(model) if isinstance(model, bytes) else total_size(model)
-        self._handles += 1
         folder = None if base_dir is None else str(base_dir.absolute())
+        return load_header(folder, runtime, threads, self.providers), raw
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether something can be done ahead."""
+        with suppress(RunFailure):  # as whoever loads a model is told
+            return not self.providers and self._living().ahead is not None
+        return False
+
+    def load_ahead(self, model: bytes, base_dir: Path | None = None) -> int | None:
+        """Begin to load a model into onnxruntime that will be loaded later.
+
+        Args:
+            model: The model's serialisation.
+            base_dir: The folder its external data lies in, if it has any.
+
+        Returns:
+            The handle it will have, ``None`` where nothing is done ahead.
+
+        """
+        if len(model) > MOST_AHEAD or not self.is_ahead:
+            return None
+        try:
+            process = self._living()
+            header, raw = self._to_load(model, base_dir, "onnxruntime", None)
+        except RunFailure:  # as whoever loads it is told
+            return None
+        ahead, key = process.ahead, load_key(header, raw)
+        if ahead is None:
+            return None
+        if key not in ahead.loads:
+            handle = ahead.loads[key] = self._next_handle()
+            about = {**header, "handle": handle, "number": ahead.add(("load", handle))}
+            process.tell(about, blob=raw, timeout=self.timeout)
+        return ahead.loads[key]
+
+    def run_ahead(self, handle: int, feeds: Feeds) -> None:
+        """Begin to run a model on inputs on which it is likely to be run later.
+
+        Args:
+            handle: From `load_ahead`.
+            feeds: The inputs; they are not changed, and the same mapping is handed to `run`.
+
+        """
+        ahead = None if self._process is None or not self._process.alive else self._process.ahead
+        if self._process is None or ahead is None or sum(array.nbytes for array in feeds.values()) > MOST_AHEAD:
+            return
         header = {
-            "command": "load",
-            "handle": self._handles,
-            "runtime": runtime,
-            "base_dir": folder,
-            "threads": threads,
-            "providers": self.providers,
+            "command": "run",
+            "handle": handle,
+            "outputs": None,
+            "number": ahead.add(_run_key(handle, feeds), feeds),
         }
-        self._place(self._handles, _Loaded(header, raw, size > LARGE))
-        return self._handles
+        self._process.tell(header, feeds, timeout=self.timeout)
 
     def run(
         self,
@@ -137,9 +218,12 @@ class Worker:
             RunFailure: The run failed; the next call works again.
 
         """
-        process = self._holding(handle)
         header = {"command": "run", "handle": handle, "outputs": None if outputs is None else list(outputs)}
-        return process.ask(header, feeds, timeout=self.timeout if timeout is None else timeout).arrays
+        key = _run_key(handle, feeds) if outputs is None else ()
+        seconds = self.timeout if timeout is None else timeout
+        answer = self._alone_if_need_be(lambda: _asked(self._holding(handle), key, header, feeds, timeout=seconds))
+        self.seconds = float(answer.header["seconds"])
+        return answer.arrays
 
     def time(
         self, handles: Sequence[int], feeds: Mapping[str, Array], how: Mapping[str, Any], *, timeout: float
@@ -199,9 +283,20 @@ class Worker:
         for other in [*self._resident] if loaded.is_large else ():
             if other not in beside and self._loaded[other].is_large:
                 self._release(other)
-        self._living().ask(loaded.header, blob=loaded.model, timeout=self.timeout)
+        _asked(self._living(), ("load", handle), loaded.header, blob=loaded.model, timeout=self.timeout)
         self._loaded[handle] = loaded
         self._resident.add(handle)
+
+    def _alone_if_need_be(self, ask: Callable[[], T]) -> T:
+        """Ask, and once more where the process did not survive that it did several things at once."""
+        try:
+            return ask()
+        except RunFailure as failure:
+            process = self._process
+            if failure.kind == "error" or process is None or process.ahead is None or not process.ahead.matters:
+                raise
+            process.end()
+        return ask()
 
     def _holding(self, *handles: int) -> Process:
         """Return the process with these models loaded."""
@@ -217,3 +312,23 @@ class Worker:
             memory = chosen_memory() if self._memory is None else self._memory
             self._process = take(memory, self.timeout) if self.shared else Process(memory, self.timeout)
         return self._process
+
+
+def _run_key(handle: int, feeds: Mapping[str, Array]) -> tuple[object, ...]:
+    return ("run", handle, id(feeds))
+
+
+def _asked(
+    process: Process,
+    key: tuple[object, ...],
+    header: Mapping[str, Any],
+    feeds: Mapping[str, Array] | None = None,
+    *,
+    blob: bytes = b"",
+    timeout: float,
+) -> Frame:
+    """Return the answer to a question, which may have been asked ahead."""
+    number = None if process.ahead is None else process.ahead.fetch(key)
+    if number is None:
+        return process.ask(header, feeds, blob=blob, timeout=timeout)
+    return process.ask({"command": "fetch", "number": number}, timeout=timeout)

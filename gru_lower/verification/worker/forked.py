@@ -15,11 +15,14 @@ import threading
 import time
 import warnings
 from contextlib import suppress
-from typing import IO, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from gru_lower.isolation.ends_soon import ends_soon
 from gru_lower.isolation.environment import environment
 from gru_lower.isolation.memory_limit import held_data
+
+if TYPE_CHECKING:
+    from gru_lower.verification.worker.asked_ahead import FileAhead
 
 MOST_HELD = 256 << 20
 """Bytes of data that this process holds, from which on a copy, whose limit they count for, is no good start."""
@@ -40,13 +43,14 @@ class Forked:
     Args:
         memory: Bytes of data it may hold.
         errors: What it prints.
+        file: A model that it loads at once.
 
     Raises:
         OSError: It cannot be started.
 
     """
 
-    def __init__(self, memory: int, errors: IO[bytes]) -> None:
+    def __init__(self, memory: int, errors: IO[bytes], file: FileAhead | None = None) -> None:
         """Start it."""
         requests, self.stdin = _pipe()
         self.stdout, replies = _pipe()
@@ -56,7 +60,7 @@ class Forked:
             warnings.simplefilter("ignore", DeprecationWarning)
             self.pid = os.fork()
         if not self.pid:
-            _serve(memory, requests.fileno(), replies.fileno(), errors.fileno())
+            _serve(memory, requests.fileno(), replies.fileno(), errors.fileno(), file)
         requests.close()
         replies.close()
         self.returncode: int | None = None
@@ -104,7 +108,7 @@ def _pipe() -> tuple[IO[bytes], IO[bytes]]:
     return os.fdopen(read, "rb"), os.fdopen(write, "wb")
 
 
-def _serve(memory: int, requests: int, replies: int, errors: int) -> NoReturn:
+def _serve(memory: int, requests: int, replies: int, errors: int, file: FileAhead | None) -> NoReturn:
     """Be the process that runs models, in the copy: nothing of what the caller was about to do is done."""
     try:
         for asked in (signal.SIGTERM, signal.SIGHUP):
@@ -117,6 +121,6 @@ def _serve(memory: int, requests: int, replies: int, errors: int) -> NoReturn:
         from gru_lower.verification.worker.server import Models
         from gru_lower.verification.worker.serving import serve
 
-        serve(Models(), memory, ahead=True)
+        serve(Models(file), memory, ahead=True)
     finally:
         os._exit(1)

@@ -11,12 +11,16 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gru_lower.isolation.chosen_memory import chosen_memory
 from gru_lower.isolation.ends_soon import ends_soon
 from gru_lower.isolation.environment import environment
 from gru_lower.verification.worker.process import MODELS, Process
 from gru_lower.verification.worker.run_failure import RunFailure
+
+if TYPE_CHECKING:
+    from gru_lower.verification.worker.asked_ahead import FileAhead
 
 MOST_KEPT = max(4, os.cpu_count() or 0)
 """How many processes are kept: as many as threads are likely to verify at once."""
@@ -29,11 +33,16 @@ SECONDS_TO_REST = 5.0
 _kept: list[Process] = []  # its methods are atomic: no lock that a fork could leave locked
 
 
-def start_ahead() -> None:
-    """Start a process that runs models if none is kept, and do not wait: it gets ready while other things are done."""
+def start_ahead(file: FileAhead | None = None) -> None:
+    """Start a process that runs models if none is kept, and do not wait: it gets ready while other things are done.
+
+    Args:
+        file: A model that it may load already.
+
+    """
     if not _kept:
         with suppress(RunFailure):  # whoever wants to run a model is told
-            _kept.append(Process(chosen_memory(), SECONDS_TO_REST, wait=False))
+            _kept.append(Process(chosen_memory(), SECONDS_TO_REST, wait=False, file=file))
 
 
 def take(memory: int, timeout: float, module: str = MODELS, *, share: int = SHARE) -> Process:
@@ -91,6 +100,8 @@ def _rest(process: Process) -> bool:
     except RunFailure:
         process.end()
         return False
+    if process.ahead is not None:
+        process.ahead.forget()
     process.data, process.is_rested = int(answer.header["data"]), True
     if process.data > MOST_DATA:
         process.end()

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from gru_lower.isolation.environment import environment
+from gru_lower.verification.worker.asked_ahead import AskedAhead
 from gru_lower.verification.worker.forked import Forked, can_fork
 from gru_lower.verification.worker.run_failure import RunFailure
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from io import BufferedReader, BufferedWriter, FileIO
 
     from gru_lower.verification.arrays import Array
+    from gru_lower.verification.worker.asked_ahead import FileAhead
     from gru_lower.verification.worker.frames import Frame, Stream
 
 MODELS = "gru_lower.verification.worker.server"
@@ -45,8 +47,10 @@ class Process:
         timeout: Seconds it has to start.
         module: What runs in it: a module that serves (:mod:`gru_lower.verification.worker.serving`).
         wait: Whether to wait until it is ready, else it makes ready what it will need while it waits to be asked.
+        file: A model that it loads before it is asked to, where it is a copy of this process.
 
     Attributes:
+        ahead: What it was asked ahead; ``None`` where it does one thing after the other.
         started_as: The module, the interpreter and the environment with which it started.
         data: Bytes of data that it holds, as it last said.
         is_rested: Whether it has forgotten its last use.
@@ -56,17 +60,21 @@ class Process:
 
     """
 
-    def __init__(self, memory: int, timeout: float, module: str = MODELS, *, wait: bool = True) -> None:
+    def __init__(
+        self, memory: int, timeout: float, module: str = MODELS, *, wait: bool = True, file: FileAhead | None = None
+    ) -> None:
         """Start it."""
         self.started_as = (module, sys.executable, environment())
         self.data = 0
         self.is_rested = True
+        self.ahead: AskedAhead | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [sys.executable, "-P", "-m", module, str(memory), *([] if wait else [AHEAD])]
         self._popen: subprocess.Popen[bytes] | Forked
         try:
             if module == MODELS and not wait and can_fork():
-                self._popen = Forked(memory, self._errors)
+                self._popen = Forked(memory, self._errors, file)
+                self.ahead = AskedAhead(file)
             else:
                 self._popen = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=self.started_as[2]
@@ -162,12 +170,20 @@ class Process:
             if expired.is_set():
                 self.end()
 
-    def tell(self, header: Mapping[str, Any]) -> None:
+    def tell(
+        self,
+        header: Mapping[str, Any],
+        feeds: Mapping[str, Array] | None = None,
+        *,
+        blob: bytes = b"",
+        timeout: float = LONGEST,
+    ) -> None:
         """Send one frame, and leave the answer unread: it matters to nobody."""
         from gru_lower.verification.worker.frames import write_frame
 
-        with suppress(OSError):  # it is gone, as the next who asks is told
-            write_frame(self._stdin, header)
+        sent = len(blob) + sum(array.nbytes for array in (feeds or {}).values())
+        with suppress(OSError), self._within(timeout, sent):  # it is gone, as the next who asks is told
+            write_frame(self._stdin, header, feeds, blob)
             self._unread += 1
 
     def leave_to_parent(self) -> None:

@@ -1,17 +1,23 @@
 """The process in which models run: ``python -P -m gru_lower.verification.worker.server BYTES [ahead]``.
 
 The parent drives it through :class:`gru_lower.verification.worker.client.Worker`; how it is asked, and when it ends,
-says :mod:`gru_lower.verification.worker.serving`.
+says :mod:`gru_lower.verification.worker.serving`. What has a number is done ahead: the answer is kept until it is
+fetched by that number.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from gru_lower.verification.worker.asked_ahead import FILE
+from gru_lower.verification.worker.begun_work import BegunWork
+from gru_lower.verification.worker.frames import Frame
 from gru_lower.verification.worker.serving import Answer, Service, serve
 from gru_lower.verification.worker.timing import in_turn
 
@@ -19,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gru_lower.verification.arrays import Feeds
-    from gru_lower.verification.worker.frames import Frame
+    from gru_lower.verification.worker.asked_ahead import FileAhead
+    from gru_lower.verification.worker.begun_work import Begun
     from gru_lower.verification.worker.onnxruntime_session import OnnxruntimeSession
 
 
@@ -32,41 +39,81 @@ class Engine(Protocol):
 
 
 class Models(Service):
-    """Loads and runs models."""
+    """Loads and runs models.
 
-    def __init__(self) -> None:
+    Args:
+        file: A model to load without being asked to; it is kept until it is unloaded.
+
+    """
+
+    def __init__(self, file: FileAhead | None = None) -> None:
         """Hold none."""
+        self._file = file
         self._engines: dict[int, Engine] = {}
+        self._loading: dict[int, Begun[Answer]] = {}
+        self._begun: dict[int, Begun[Answer]] = {}
+        self._work: BegunWork[Answer] = BegunWork()
 
     def answer(self, frame: Frame) -> Answer:
-        """Do what is asked."""
+        """Do what is asked, now or ahead."""
+        if frame.header["command"] == "fetch":
+            return self._begun.pop(frame.header["number"]).result()
+        if "number" not in frame.header:
+            return self._done(frame)
+        self._begin(frame)
+        return Answer()
+
+    def _begin(self, frame: Frame) -> None:
+        request = frame.header
+        begun = self._begun[request["number"]] = self._work.begin(partial(self._done, frame))
+        if request["command"] == "load":
+            self._loading[request["handle"]] = begun
+
+    def _done(self, frame: Frame) -> Answer:
         request: dict[str, Any] = frame.header
-        engines, handle = self._engines, request.get("handle", 0)
+        handle = request.get("handle", 0)
         match request["command"]:
             case "load":
-                engines[handle] = _load(request, frame.blob)
+                self._engines[handle] = _load(request, frame.blob)
             case "run":
-                return Answer(arrays=engines[handle].run(frame.arrays, request["outputs"]))
+                engine, start = self._engine(handle), time.perf_counter()
+                arrays = engine.run(frame.arrays, request["outputs"])
+                return Answer({"seconds": time.perf_counter() - start}, arrays)
             case "time":
-                timed = [cast("OnnxruntimeSession", engines[each]) for each in request["handles"]]
+                for begun in self._begun.values():
+                    begun.wait()
+                timed = [cast("OnnxruntimeSession", self._engines[each]) for each in request["handles"]]
                 calls = [each.prepared(frame.arrays) for each in timed]
                 return Answer(arrays={"seconds": in_turn(calls, **request["how"])})
             case "unload":
-                engines.pop(handle, None)
+                self._engines.pop(handle, None)
+                self._loading.pop(handle, None)
             case "providers":
                 from gru_lower.verification.worker.onnxruntime_session import available_providers
 
                 return Answer(arrays={"providers": np.array(available_providers(), dtype=object)})
         return Answer()
 
+    def _engine(self, handle: int) -> Engine:
+        """Return a model that is loaded, or is being loaded."""
+        if handle not in self._engines:
+            self._loading[handle].result()
+        return self._engines[handle]
+
     def make_ready(self) -> None:
-        """Load onnxruntime; where that fails, whoever loads a model is told."""
+        """Load onnxruntime, and begin to load the first model; where that fails, whoever loads a model is told."""
         with suppress(Exception):
             from gru_lower.verification.worker import onnxruntime_session  # noqa: F401
+        if self._file is not None:
+            frame, self._file = Frame(self._file.header, {}, self._file.model), None
+            self._begin(frame)
 
     def rest(self) -> None:
-        """Forget every model."""
-        self._engines.clear()
+        """Forget every model but that of the file, if nobody has fetched it."""
+        for number in self._begun.keys() - {FILE}:
+            self._begun.pop(number).wait()
+        for handle in self._engines.keys() - self._begun.keys():
+            del self._engines[handle]
 
 
 def _load(request: dict[str, Any], model: bytes) -> Engine:

@@ -1,7 +1,7 @@
 """Starting the process that runs models before they are read, where a command is likely to need it.
 
-Python, numpy and onnxruntime load there in half the time that the command itself needs to read and rewrite a model, so
-that nobody waits for them.
+Python, numpy and onnxruntime load there in half the time that the command itself needs to read and rewrite a model, and
+then the model as it is in its file, so that nobody waits for them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gru_lower.verification.worker.asked_ahead import FileAhead
 from gru_lower.verification.worker.kept_processes import start_ahead
 
 if TYPE_CHECKING:
@@ -41,5 +42,6 @@ def start_for_gru(models: Sequence[Path]) -> None:
     with suppress(OSError):  # as whoever reads it will say
         if models[0].is_file():
             with models[0].open("rb") as file:
-                if OPERATOR in file.read(SEARCHED):
-                    start_ahead()
+                begin = file.read(SEARCHED)
+            if OPERATOR in begin:
+                start_ahead(FileAhead(begin, str(models[0].parent.absolute())) if len(begin) < SEARCHED else None)

@@ -1,0 +1,81 @@
+"""What a process was asked before anybody needs the answer: loads and runs that are under way meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gru_lower.verification.arrays import Array
+
+FILE = 0
+"""The handle, and the number, of the model of a command's file."""
+
+
+class FileAhead(NamedTuple):
+    """The model of a command's file, which its process loads without being asked to."""
+
+    model: bytes
+    folder: str
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """How it is loaded."""
+        return {"handle": FILE, "number": FILE, **load_header(self.folder)}
+
+
+def load_header(
+    folder: str | None, runtime: str = "onnxruntime", threads: int | None = None, providers: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return how a model is to be loaded."""
+    return {"command": "load", "runtime": runtime, "base_dir": folder, "threads": threads, "providers": providers}
+
+
+def load_key(header: Mapping[str, Any], model: bytes) -> tuple[object, ...]:
+    """Return what two loads of the same model in the same way have in common."""
+    return (model, *(header[name] for name in load_header(None)))
+
+
+class AskedAhead:
+    """What one process was asked ahead and nobody has fetched.
+
+    Args:
+        file: What it loads without being asked to.
+
+    """
+
+    def __init__(self, file: FileAhead | None) -> None:
+        """Know of the file."""
+        self.loads: dict[tuple[object, ...], int] = {} if file is None else {load_key(file.header, file.model): FILE}
+        self._numbers: dict[tuple[object, ...], int] = {} if file is None else {("load", FILE): FILE}
+        self._feeds: dict[int, Mapping[str, Array]] = {}  # held, so that no others are taken for them
+        self._last = FILE
+        self._was_ahead = False
+
+    def add(self, key: tuple[object, ...], feeds: Mapping[str, Array] | None = None) -> int:
+        """Enter that something is asked ahead; return its number."""
+        self._last += 1
+        self._numbers[key] = self._last
+        if feeds is not None:
+            self._feeds[self._last] = feeds
+        return self._last
+
+    def fetch(self, key: tuple[object, ...]) -> int | None:
+        """Return the number of what was asked ahead, which is waited for from now on; ``None`` if it was not."""
+        number = self._numbers.pop(key, None)
+        self._was_ahead = number is not None
+        if number is not None:
+            self._feeds.pop(number, None)
+        return number
+
+    @property
+    def matters(self) -> bool:
+        """Whether what was fetched last, or asked, may not have been the only thing that the process did."""
+        return self._was_ahead or bool(self._numbers)
+
+    def forget(self) -> None:
+        """Know of the file alone: the use for which the rest was asked is over."""
+        self.loads = {key: handle for key, handle in self.loads.items() if handle == FILE}
+        self._numbers = {key: number for key, number in self._numbers.items() if number == FILE}
+        self._feeds.clear()
