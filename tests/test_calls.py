@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,7 +183,8 @@ def test_a_users_file_is_type_checked(checker: str) -> None:
         checker
     ]
     pytest.importorskip(checker)
-    words = [sys.executable, "-m", *words, *map(str, sorted(TYPED.glob("*.py")))]
+    files = [each for each in sorted(TYPED.glob("*.py")) if each.stem != "onnx_ir_models" or find_spec("onnx_ir")]
+    words = [sys.executable, "-m", *words, *map(str, files)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

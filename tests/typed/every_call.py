@@ -5,7 +5,6 @@ from typing import assert_type
 
 import numpy as np
 import onnx
-import onnx_ir
 
 import gru_lower
 from gru_lower.frameworks import keras, mlx, pytorch, tensorflow
@@ -16,16 +15,15 @@ def shown(*_values: object) -> None:
     """Stand for whatever a user does with values."""
 
 
-def rewritten(proto: onnx.ModelProto, other: onnx_ir.Model) -> None:
+def rewritten(proto: onnx.ModelProto) -> None:
     assert_type(gru_lower.lower("m.onnx", form="scan").model, onnx.ModelProto)
     assert_type(gru_lower.lower(Path("m.onnx"), target="portable", fix_dims={"batch": 1}).model, onnx.ModelProto)
     assert_type(gru_lower.lower(b"...", opset=17, set={"lengths": "time"}).model, onnx.ModelProto)
     assert_type(gru_lower.lower(proto, forbid=("Split", "Sub"), vocabulary="minimal").model, onnx.ModelProto)
-    assert_type(gru_lower.lower(other, assume="full-length").model, onnx_ir.Model)
-    assert_type(gru_lower.fuse(other, require=1).model, onnx_ir.Model)
-    assert_type(gru_lower.legalize(other, target="mnn").model, onnx_ir.Model)
-    assert_type(gru_lower.quantize(other, weights_only=True).model, onnx_ir.Model)
-    assert_type(gru_lower.fix(other, unsafe=True, select=["GL711"]).model, onnx_ir.Model)
+    assert_type(gru_lower.fuse(proto, require=1).model, onnx.ModelProto)
+    assert_type(gru_lower.legalize(proto, target="mnn").model, onnx.ModelProto)
+    assert_type(gru_lower.quantize(proto, weights_only=True).model, onnx.ModelProto)
+    assert_type(gru_lower.fix(proto, unsafe=True, select=["GL711"]).model, onnx.ModelProto)
     streamed = gru_lower.stream(proto, chunk=2)
     assert_type(streamed, gru_lower.Result[onnx.ModelProto])
     streamed.save("stream.onnx", overwrite=True)
