@@ -35,12 +35,14 @@ class Source:
 
     Attributes:
         model: The model, safe to edit; its notes say what is lost in turning one kind into the other, too.
+        path: The file it was read from, as it was handed in; ``None`` for what is none.
 
     """
 
-    def __init__(self, model: Model, back: Callable[[onnx.ModelProto], Any]) -> None:
+    def __init__(self, model: Model, back: Callable[[onnx.ModelProto], Any], path: Any = None) -> None:  # noqa: ANN401
         """Take the parts from :func:`read`."""
         self.model = model
+        self.path = path
         odd_models.enter(model)
         held = weakref.ref(model)
         for enter in (budget.begin, note_model):
@@ -56,15 +58,18 @@ def read(source: Any, *, whole: bool = False) -> Source:  # noqa: ANN401 - whate
     """Read a model.
 
     Args:
-        source: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or torch.onnx.ONNXProgram.
+        source: A path, bytes, ModelProto, onnx_graphsurgeon.Graph, onnx_ir.Model or torch.onnx.ONNXProgram; or what
+            reading one of them gave.
         whole: Whether large constants in a file are read, too; else they are left there.
 
     Raises:
         InvalidModel: It is none of these, or the file is no readable model.
 
     """
+    if isinstance(source, Source):
+        return source
     if isinstance(source, (str, os.PathLike)):
-        return Source(graph_model.load(Path(source), whole=whole), _as_proto)
+        return Source(graph_model.load(Path(source), whole=whole), _as_proto, source)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return Source(graph_model.parse(bytes(source)), _as_proto)
     if isinstance(source, onnx.ModelProto):

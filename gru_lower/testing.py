@@ -62,13 +62,14 @@ def _failure_lines(found: "Verification") -> list[str]:
 
 def _how_to_see(given: AssertEquivalentArguments) -> str:
     """Return how to look further: a command where both are files."""
-    if isinstance(given.a, (str, os.PathLike)) and isinstance(given.b, (str, os.PathLike)):
+    files = [getattr(each, "path", each) for each in (given.a, given.b)]  # one may have been read for its inputs
+    if all(isinstance(each, (str, os.PathLike)) for each in files):
         flags = [
             f" --{option.name} {getattr(given, option.name)}"
             for option in declared_options(VerificationOptions)
             if getattr(given, option.name) != option.default
         ]
-        return f"see it with: gru-lower verify {os.fspath(given.a)} {os.fspath(given.b)}{''.join(flags)} --reduce"
+        return f"see it with: gru-lower verify {' '.join(map(os.fspath, files))}{''.join(flags)} --reduce"
     return "see it with: gru_lower.verify(a, b, ...).counterexample, the inputs"
 
 

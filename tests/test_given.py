@@ -19,6 +19,7 @@ from onnx import TensorProto, numpy_helper
 import gru_lower
 import zoo
 from gru_lower.cli.main import run
+from gru_lower.graph import model as graph_model
 from gru_lower.verification.inputs import generate, given_files
 from gru_lower.verification.inputs.errors import BadInputs
 from gru_lower.verification.inputs.given_arrays import fitted
@@ -540,3 +541,22 @@ def test_verbose_adds_versions_and_times_then_steps(
     assert said[0] == first
     assert len(said) > 2 if step else len(said) == 2
     assert any(line.endswith(f" s  {step}") for line in said[1:-1]) or not step
+
+
+def test_a_file_of_inputs_makes_no_model_be_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    load = graph_model.load
+
+    def counted(path: Path, *, whole: bool = False) -> graph_model.Model:
+        read.append(path)
+        return load(path, whole=whole)
+
+    monkeypatch.setattr(graph_model, "load", counted)
+    digits = Path(__file__).resolve().parents[1] / "fixtures" / "digits_gru.onnx"
+    (rows,) = onnx.load(digits).graph.input
+    dims = [dim.dim_value or 1 for dim in rows.type.tensor_type.shape.dim]
+    np.savez(tmp_path / "x.npz", **{rows.name: np.zeros(dims, np.float32)})
+    gru_lower.lower(digits, inputs=tmp_path / "x.npz")
+    assert read == [digits]
+    assert gru_lower.verify(digits, digits, inputs=tmp_path / "x.npz").holds
+    assert read == [digits] * 3

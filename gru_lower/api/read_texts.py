@@ -10,7 +10,7 @@ from gru_lower.isolation.memory_size import HOW_TO_WRITE, bytes_of
 
 
 def read_texts(given: object) -> None:
-    """Put numbers and arrays where texts were given.
+    """Put numbers and arrays where texts were given; a model that has to be read for them is put in its place, too.
 
     Args:
         given: The arguments of a call, which are changed.
@@ -30,7 +30,8 @@ def read_texts(given: object) -> None:
         from gru_lower import interop
         from gru_lower.verification.inputs import given_files
 
-        model = said["model"] if "model" in said else said["a"]
-        said["inputs"], expected = given_files.read(Path(inputs), interop.read(model).model.proto)
+        name = "model" if "model" in said else "a"
+        said[name] = interop.read(said[name])
+        said["inputs"], expected = given_files.read(Path(inputs), said[name].model.proto)
         if "expected" in said and said["expected"] is None:
             said["expected"] = expected
