@@ -62,14 +62,15 @@ def _failure_lines(found: "Verification") -> list[str]:
 
 def _how_to_see(given: AssertEquivalentArguments) -> str:
     """Return how to look further: a command where both are files."""
-    files = [getattr(each, "path", each) for each in (given.a, given.b)]  # one may have been read for its inputs
-    if all(isinstance(each, (str, os.PathLike)) for each in files):
+    handed_in = [getattr(each, "path", each) for each in (given.a, given.b)]  # one may have been read for its inputs
+    files = [os.fspath(each) for each in handed_in if isinstance(each, (str, os.PathLike))]
+    if len(files) == len(handed_in):
         flags = [
             f" --{option.name} {getattr(given, option.name)}"
             for option in declared_options(VerificationOptions)
             if getattr(given, option.name) != option.default
         ]
-        return f"see it with: gru-lower verify {' '.join(map(os.fspath, files))}{''.join(flags)} --reduce"
+        return f"see it with: gru-lower verify {' '.join(files)}{''.join(flags)} --reduce"
     return "see it with: gru_lower.verify(a, b, ...).counterexample, the inputs"
 
 

@@ -555,7 +555,8 @@ def test_a_file_of_inputs_makes_no_model_be_read_twice(tmp_path: Path, monkeypat
     digits = Path(__file__).resolve().parents[1] / "fixtures" / "digits_gru.onnx"
     (rows,) = onnx.load(digits).graph.input
     dims = [dim.dim_value or 1 for dim in rows.type.tensor_type.shape.dim]
-    np.savez(tmp_path / "x.npz", **{rows.name: np.zeros(dims, np.float32)})
+    arrays: dict[str, Any] = {rows.name: np.zeros(dims, np.float32)}
+    np.savez(tmp_path / "x.npz", **arrays)
     gru_lower.lower(digits, inputs=tmp_path / "x.npz")
     assert read == [digits]
     assert gru_lower.verify(digits, digits, inputs=tmp_path / "x.npz").holds

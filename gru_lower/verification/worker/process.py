@@ -178,13 +178,13 @@ class Process:
         blob: bytes = b"",
         timeout: float = LONGEST,
     ) -> None:
-        """Send one frame, and leave the answer unread: it matters to nobody."""
+        """Send one frame, and leave the answer unread: it matters to nobody, or is fetched by its number."""
         from gru_lower.verification.worker.frames import write_frame
 
         sent = len(blob) + sum(array.nbytes for array in (feeds or {}).values())
         with suppress(OSError), self._within(timeout, sent):  # it is gone, as the next who asks is told
             write_frame(self._stdin, header, feeds, blob)
-            self._unread += 1
+            self._unread += "number" not in header
 
     def leave_to_parent(self) -> None:
         """In a child that was forked: let go of a process that is the parent's, so that it ends with the parent."""

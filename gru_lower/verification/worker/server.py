@@ -54,14 +54,14 @@ class Models(Service):
         self._begun: dict[int, Begun[Answer]] = {}
         self._work: BegunWork[Answer] = BegunWork()
 
-    def answer(self, frame: Frame) -> Answer:
+    def answer(self, frame: Frame) -> Answer | None:
         """Do what is asked, now or ahead."""
         if frame.header["command"] == "fetch":
             return self._begun.pop(frame.header["number"]).result()
         if "number" not in frame.header:
             return self._done(frame)
         self._begin(frame)
-        return Answer()
+        return None
 
     def _begin(self, frame: Frame) -> None:
         request = frame.header

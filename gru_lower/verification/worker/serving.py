@@ -1,4 +1,4 @@
-"""Answer one frame per frame, in a process of its own, until the parent is gone or has no use for it.
+"""Answer frames one by one, in a process of its own, until the parent is gone or has no use for it.
 
 It speaks on private copies of stdin and stdout: what native code prints goes to stderr and cannot break the protocol.
 It ends when its stdin does, even in the middle of an answer, so it never outlives its parent. Between two uses it
@@ -41,8 +41,8 @@ class Answer:
 class Service:
     """What answers."""
 
-    def answer(self, frame: Frame) -> Answer:
-        """Answer a frame; whatever is raised is the answer, too."""
+    def answer(self, frame: Frame) -> Answer | None:
+        """Answer a frame, unless nobody waits for the answer; whatever is raised is the answer, too."""
         raise NotImplementedError
 
     def make_ready(self) -> None:
@@ -82,13 +82,14 @@ def serve(service: Service, memory: int, *, ahead: bool = False) -> NoReturn:
         resting = frame.header["command"] == "rest"
         try:
             answer = _answer(service, frame)
-            write_frame(replies, {"ok": True, **answer.header}, answer.arrays)
+            if answer is not None:
+                write_frame(replies, {"ok": True, **answer.header}, answer.arrays)
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises is the answer; its types have no base
             write_frame(replies, {"ok": False, "kind": _kind(error), "message": _one_line(error)})
         del frame  # or a large feed would stay until the next one has arrived
 
 
-def _answer(service: Service, frame: Frame) -> Answer:
+def _answer(service: Service, frame: Frame) -> Answer | None:
     match frame.header["command"]:
         case "rest":
             service.rest()
