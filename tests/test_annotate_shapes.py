@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import onnx
 import pytest
 
 import gru_lower
 import zoo
 from gru_lower.graph import annotate_shapes
-from gru_lower.graph.shape_inference import Table
+from gru_lower.graph.shape_inference import Table, infer
 
 CONV_BEFORE = """
     <ir_version: 8, opset_import: ["": 17]>
@@ -27,7 +29,7 @@ CONV_BEFORE = """
 @pytest.mark.parametrize("declares", [True, False])
 @pytest.mark.parametrize("form", ["scan", "unroll", "loop"])
 def test_the_part_that_is_new_has_the_shapes_of_the_whole(
-    form: str, declares: bool, monkeypatch: pytest.MonkeyPatch
+    form: Literal["scan", "unroll", "loop"], *, declares: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = zoo.from_text(CONV_BEFORE)
     if declares:
@@ -41,7 +43,6 @@ def test_the_part_that_is_new_has_the_shapes_of_the_whole(
 
 def test_of_a_large_model_only_the_part_is_inferred(monkeypatch: pytest.MonkeyPatch) -> None:
     inferred: list[onnx.ModelProto] = []
-    infer = annotate_shapes.infer
 
     def seen(part: onnx.ModelProto) -> Table:
         inferred.append(part)

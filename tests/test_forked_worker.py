@@ -165,7 +165,17 @@ def test_what_it_was_asked_ahead_is_fetched() -> None:
     print(it.load(model("g")) == handle, *it.run(handle, X)["y"].tolist(), *it.run(handle, other)["y"].tolist())
     print(it._process.ahead.matters, it.load(model("g")) == handle, it.seconds > 0)
     """
-    assert said(AHEAD + textwrap.dedent(program)) == "True True 2.0 2.0 6.0 6.0 True False True".split()
+    assert said(AHEAD + textwrap.dedent(program)) == [
+        "True",
+        "True",
+        "2.0",
+        "2.0",
+        "6.0",
+        "6.0",
+        "True",
+        "False",
+        "True",
+    ]
 
 
 def test_it_loads_a_file_without_being_asked() -> None:
@@ -177,7 +187,7 @@ def test_it_loads_a_file_without_being_asked() -> None:
     it = worker()
     print(it.load(raw, Path("/")), it.load(raw, Path("/")), it.load(raw), *it.run(0, X)["y"].tolist())
     """
-    assert said(AHEAD + textwrap.dedent(program)) == "0 1 2 2.0 2.0".split()
+    assert said(AHEAD + textwrap.dedent(program)) == ["0", "1", "2", "2.0", "2.0"]
 
 
 @pytest.mark.parametrize("end", ["deadly", "endless"])

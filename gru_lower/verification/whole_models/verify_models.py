@@ -135,9 +135,8 @@ def verify_models(
             RunningModel(running, a, base_dir_a) as original,
             RunningModel(running, b, base_dir_b) as rewrite,
         ):
-            for model in (original, rewrite):
-                model.load_ahead()
             pair = ModelPair(original, rewrite, options, output_limits(a, b), steps or in_lines(progress))
+            pair.load_ahead()
             found = _verify(pair, candidates, overrides, further)
             if found.status == "different" and noise.doubtful:
                 message = f"{noise.doubtful}; {found.message}"
