@@ -69,6 +69,11 @@ def _init(cls: type, fields: Fields) -> Callable[..., None]:
     has_more = hasattr(cls, "__post_init__")
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, N807 - of any class
+        if not args and kwargs.keys() == known and count == len(fields):
+            self.__dict__.update(kwargs)
+            if has_more:
+                self.__post_init__()
+            return
         values = dict(zip(names, args, strict=False))
         if len(args) > count or not (known.issuperset(kwargs) and values.keys().isdisjoint(kwargs)):
             _signature(fields).bind(*args, **kwargs)  # which says what is wrong

@@ -6,7 +6,7 @@ the weights as they are, so external views, bfloat16 and shared tensors never pa
 
 from __future__ import annotations
 
-from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from onnx import GraphProto, TensorProto
@@ -56,7 +56,6 @@ class Assembly:
     """The replacement of one GRU, put together from instantiated templates.
 
     Attributes:
-        op_types: How many nodes of each operator it has.
         reads: The names from around it that its nodes use, once for each use.
         computes: The operators of nodes that read nothing but attached tensors.
 
@@ -85,7 +84,7 @@ class Assembly:
         self._shared = shared or NothingShared()
         self._attached: dict[tuple[str, int], str] = {}
         self._external = False
-        self.op_types: Counter[str] = Counter()
+        self._op_types: list[tuple[str, ...]] = []
         self.reads: list[str] = []
         self.computes: set[str] = set()
 
@@ -108,7 +107,7 @@ class Assembly:
         tensors.update(template.constants)
         actual: dict[str, str] = {name: value for name, value in bindings.items() if isinstance(value, str)}
         actual.update({template.outputs[key]: name for key, name in (results or {}).items()})
-        self.op_types.update(template.op_types)
+        self._op_types.append(template.op_types)
         own = [name for name in template.own_tensors if name in tensors]
         shared = frozenset(name for name in own if self._shared.shares(name, tensors[name]))
         shape = Shape(frozenset(actual), frozenset(tensors), shared)
@@ -122,6 +121,11 @@ class Assembly:
         self.reads += [filled[slot].decode() for slot in skeleton.reads]
         self.computes |= skeleton.computes
         return {key: filled[slot].decode() for key, slot in skeleton.results.items()}
+
+    @property
+    def op_types(self) -> tuple[str, ...]:
+        """The operators of its nodes, those in bodies included, once for each node."""
+        return self._op_types[0] if len(self._op_types) == 1 else tuple(chain.from_iterable(self._op_types))
 
     @property
     def part(self) -> Part:

@@ -18,6 +18,7 @@ A GRU that needs an operator with no other spelling is kept, with a code (GL307)
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import onnx
@@ -85,6 +86,7 @@ class Vocabulary:
         return [op_type for op_type in op_types if not self.has(op_type)]
 
 
+@lru_cache(maxsize=16)
 def vocabulary_of(name: str, forbid: str, bounded: Bounds = ()) -> Vocabulary:
     """Read the options of ``lower-gru``: a name, operators joined by ``+``, and which functions are bounded."""
     plain = Vocabulary(name, frozenset(filter(None, forbid.split("+"))))

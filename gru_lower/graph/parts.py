@@ -48,7 +48,7 @@ class Part(NamedTuple):
         initializers: The constants.
         value_info: The types.
         reads: The names from around them that nodes use, once for each use.
-        op_types: How many nodes of each operator there are, in bodies, too.
+        op_types: The operators of its nodes, those in bodies included, once for each node.
         external: Whether it has external data.
 
     """
@@ -57,7 +57,7 @@ class Part(NamedTuple):
     initializers: bytes
     value_info: bytes
     reads: list[str]
-    op_types: Counter[str]
+    op_types: tuple[str, ...]
     external: bool = False
 
 
@@ -167,8 +167,9 @@ def count_operators(scopes: Iterable[Scope], parts: Sequence[Part | None]) -> Co
     counts: Counter[str] = Counter()
     for (domain, op_type), count in found.items():
         counts[op_type if domain in ONNX_DOMAINS else f"{domain}::{op_type}"] += count
-    for part in filter(None, parts):
-        counts.update(part.op_types)
+    for op_types, times in Counter(part.op_types for part in filter(None, parts)).items():
+        for op_type in op_types:
+            counts[op_type] += times
     if parts:
         del counts[f"{DOMAIN}::{STUB}"]
     return counts

@@ -8,7 +8,6 @@ nothing else used. What was dead before stays.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import field
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -118,7 +117,7 @@ def _put_stubs(model: Model, edits: Sequence[Edit]) -> None:
         else:
             bare = GraphProto(initializer=edit.initializers), GraphProto(value_info=edit.value_info)
             constants, types = (each.SerializeToString() for each in bare)
-            waiting.append(Part(b"", constants, types, [], Counter()))
+            waiting.append(Part(b"", constants, types, [], ()))
             edit.initializers, edit.value_info = [], []
     model.waiting = waiting
 

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def block_diagonal(blocks: Sequence[Array]) -> Array:
-    """Return [..., ΣH, ΣK] of which each block [..., H, K] has its own place on the last two axes, zeros elsewhere."""
+    """Return [..., ΣH, ΣK] of which each block [..., H, K] has its own place on the last two axes, zeros elsewhere.
+
+    One block is returned as it is.
+    """
+    if len(blocks) == 1:
+        return blocks[0]
     height, width = (sum(block.shape[axis] for block in blocks) for axis in (-2, -1))
     result = zeros((*blocks[0].shape[:-2], height, width), blocks[0].dtype)
     row = column = 0

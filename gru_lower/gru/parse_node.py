@@ -45,6 +45,7 @@ ATTRIBUTES: dict[str, tuple[Any, int, int]] = {
 }
 """Attribute: its type, the first and the last operator version that have it."""
 MAX_OUTPUTS = 2
+NEWEST_OPSET = defs.onnx_opset_version()
 REQUIRED = ("X", "W", "R")
 BFLOAT16_VERSION = 22
 
@@ -107,9 +108,8 @@ class _Reader:
     def read(self) -> GruSpec:
         if self.scope.opset < 1:
             raise _Broken("GL112", "the scope imports no opset of ONNX's own domain")
-        newest = defs.onnx_opset_version()
-        if self.scope.opset > newest:
-            raise _Broken("GL114", f"its opset is {self.scope.opset}; the newest known here is {newest}")
+        if self.scope.opset > NEWEST_OPSET:
+            raise _Broken("GL114", f"its opset is {self.scope.opset}; the newest known here is {NEWEST_OPSET}")
         version = max(v for v in VERSIONS if v <= self.scope.opset)
         inputs, outputs = self.names(version)
         values = self.attributes(version)
@@ -250,11 +250,11 @@ class _Reader:
                 self.note("GL105", f"{label} has {len(given)} values, of which {used} are used")
 
     def elem_type(self, inputs: dict[str, str], version: int) -> int:
-        for key, name in inputs.items():
-            tensor = self.facts.constant(self.scope, name)
-            if tensor is not None and not tensor.data_type:
+        seen = {key: self.facts.elem_type(self.scope, name) for key, name in inputs.items()}
+        for key, kind in seen.items():
+            if not kind and self.facts.constant(self.scope, inputs[key]) is not None:
                 raise _Broken("GL109", f"{key} is a constant of undefined type")
-        seen = {key: self.facts.elem_type(self.scope, name) for key, name in inputs.items() if key != "sequence_lens"}
+        lens_type = seen.pop("sequence_lens", 0)
         known = {key: kind for key, kind in seen.items() if kind}
         kinds = set(known.values())
         if len(kinds) > 1:
@@ -267,8 +267,6 @@ class _Reader:
             self.note(
                 "GL203", f"GRU takes bfloat16 from opset {BFLOAT16_VERSION}; this one is of opset {self.scope.opset}"
             )
-        lens = inputs.get("sequence_lens")
-        lens_type = self.facts.elem_type(self.scope, lens) if lens else 0
         if lens_type not in (0, TensorProto.INT32):
             raise _Broken(
                 "GL109",
@@ -305,10 +303,15 @@ class _Reader:
             "initial_h": state,
         }
         for key, wanted in expected.items():
+            if key not in inputs:
+                continue
             shape = self.shape(inputs, key, len(wanted))
-            if key == "X" and (shape is None or not all(isinstance(dim, int) for dim in shape)):
+            if key == "X":
                 # A loop's body does not see the axes that its Unsqueezes take from around it.
-                shape = tuple(axis_length(self.scope, self.facts, inputs[key], axis, 3) for axis in range(3))
+                shape = tuple(
+                    dim if isinstance(dim, int) else axis_length(self.scope, self.facts, inputs[key], axis, 3)
+                    for axis, dim in enumerate(shape or [None] * 3)
+                )
             for axis, (have, want) in enumerate(zip(shape or (), wanted, strict=False)):
                 if not isinstance(have, int):
                     continue

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from gru_lower.emission.template import Binding
     from gru_lower.passes.lower_gru.variant import Variant
 
+Array = np.ndarray[Any, np.dtype[Any]]
+
 LARGE = 1 << 20
 """Bytes of an external matrix from which on it is not read to be transposed."""
 
@@ -53,9 +55,27 @@ def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Pat
             pieces = tensor_values.cut(constants[key], 3 * d, (h, constants[key].dims[2]))
             result |= {f"{p}{key}{gate}": piece for (p, gate), piece in zip(names, pieces, strict=True)}
     if "B" in constants:
-        for direction, piece in zip(spec.directions, tensor_values.cut(constants["B"], d, (6, h)), strict=True):
-            result |= _biases(spec, tensor_values.to_array(piece, base_dir), prefix_of(direction))
+        biases = tensor_values.to_array(constants["B"], base_dir).reshape(d, 2, len(GATES), h)
+        for direction, (of_x, of_state) in zip(spec.directions, biases, strict=True):
+            result |= _biases(spec, of_x, of_state, prefix_of(direction))
     return result
+
+
+def gate_arrays(spec: GruSpec, matrices: TensorProto, base_dir: Path | None) -> dict[str, Array]:
+    """Read R for what is computed of it: ``Rz`` [H, H] and so on, by local name.
+
+    Args:
+        spec: The site.
+        matrices: A constant R.
+        base_dir: Where external data lies.
+
+    """
+    gates = tensor_values.to_array(matrices, base_dir).reshape(-1, len(GATES), spec.hidden_size, spec.hidden_size)
+    return {
+        f"{prefix_of(direction)}R{gate}": matrix
+        for direction, each in zip(spec.directions, gates, strict=True)
+        for gate, matrix in zip(GATES, each, strict=True)
+    }
 
 
 def joined_tensors(
@@ -137,12 +157,11 @@ def _transposed(matrix: TensorProto, base_dir: Path | None, *, read: bool) -> Te
     return tensor_values.from_array(np.ascontiguousarray(tensor_values.to_array(matrix, base_dir).T))
 
 
-def _biases(spec: GruSpec, biases: np.ndarray[Any, np.dtype[Any]], p: str) -> dict[str, TensorProto]:
-    result: dict[str, TensorProto] = {}
-    for i, gate in enumerate(GATES):
-        if gate == "h" and spec.linear_before_reset:
-            result[f"{p}bh"] = tensor_values.from_array(biases[2])
-            result[f"{p}Rbh"] = tensor_values.from_array(biases[5])
-        else:
-            result[f"{p}b{gate}"] = tensor_values.from_array(biases[i] + biases[3 + i])
+def _biases(spec: GruSpec, of_x: Array, of_state: Array, p: str) -> dict[str, TensorProto]:
+    summed = GATES[:-1] if spec.linear_before_reset else GATES
+    both = of_x[: len(summed)] + of_state[: len(summed)]
+    result = {f"{p}b{gate}": tensor_values.from_array(each) for gate, each in zip(summed, both, strict=True)}
+    if spec.linear_before_reset:
+        result[f"{p}bh"] = tensor_values.from_array(of_x[-1])
+        result[f"{p}Rbh"] = tensor_values.from_array(of_state[-1])
     return result

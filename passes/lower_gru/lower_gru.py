@@ -191,7 +191,7 @@ def _is_gru(node: NodeProto) -> bool:
 def _quantised(scope: Scope, spec: GruSpec, facts: Facts) -> dict[str, QuantisedWeights]:
     """Return the weights of a GRU that are quantised, by ONNX's input names."""
     found = {key: quantised_weights(scope, spec.inputs[key], facts) for key in ("W", "R", "B") if key in spec.inputs}
-    known = constant_inputs(scope, spec, facts)
+    known = constant_inputs(scope, spec, facts) if any(found.values()) else {}
     return {key: each for key, each in found.items() if each is not None and key in known}
 
 

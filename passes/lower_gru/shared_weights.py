@@ -58,12 +58,19 @@ class SharedWeights:
 
     def __init__(self, facts: Facts, names: Names) -> None:
         """Count the GRUs that read each constant."""
-        self._facts, self._names = facts, names
-        self._readers: Counter[tuple[str, str]] = Counter()
+        self._names = names
+        readers: Counter[tuple[str, str]] = Counter()
+        sources: dict[tuple[str, str], Source] = {}
         for scope in facts.scopes:
             for index, _ in scope.of_operators("GRU"):
-                places = [facts.constant_place(scope, name) for name in scope.columns.inputs[index][WEIGHTS]]
-                self._readers.update({(place[0].path, place[1]) for place in places if place is not None})
+                read: set[tuple[str, str]] = set()
+                for name in scope.columns.inputs[index][WEIGHTS]:
+                    place = facts.constant_place(scope, name)
+                    if place is not None:
+                        source = sources[scope.path, name] = Source(*place)
+                        read.add(source.key)
+                readers.update(read)
+        self._sources = {where: source for where, source in sources.items() if readers[source.key] >= SEVERAL}
         self._cut: dict[tuple[tuple[str, str], str], list[TensorProto]] = {}
         self._edits: dict[str, Edit] = {}
         self._made: dict[Hashable, dict[str, Binding]] = {}
@@ -75,9 +82,7 @@ class SharedWeights:
 
     def source(self, scope: Scope, name: str) -> Source | None:
         """Return the constant that a GRU's weights are, ``None`` where no other GRU reads it."""
-        place = self._facts.constant_place(scope, name)
-        source = None if place is None else Source(*place)
-        return source if source is not None and self._readers[source.key] >= SEVERAL else None
+        return self._sources.get((scope.path, name))
 
     def constant(self, source: Source, local: str, tensor: TensorProto) -> TensorProto:
         """Return what was cut of a shared constant, the same for all that have the same cut of it.

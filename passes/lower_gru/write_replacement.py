@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,7 +23,7 @@ from gru_lower.passes.lower_gru.choose_packing import UNPACKED, choose_packing, 
 from gru_lower.passes.lower_gru.costs import costs
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks
 from gru_lower.passes.lower_gru.forms.quantised_product import OWN_DOMAIN
-from gru_lower.passes.lower_gru.gate_weights import gate_tensors, joined_tensors, transposed
+from gru_lower.passes.lower_gru.gate_weights import gate_arrays, gate_tensors, joined_tensors, transposed
 from gru_lower.passes.lower_gru.integer_weights import integer_tensors
 from gru_lower.passes.lower_gru.products import FLOAT
 from gru_lower.passes.lower_gru.shared_weights import WeightsOfSite
@@ -119,8 +118,13 @@ def write_replacement(
         v = replace(v, quantised=frozenset(quantised), gates="apart", projection="apart")
     if form in ("unroll", "step"):
         v = replace(v, resets=v.needs_reset)
-    cut = {key: tensor for key, tensor in weights.items() if products.joins_gates or key not in quantised}
-    bindings = shared.once(scope, spec, ("cut", v), lambda: _cut_weights(spec, v, cut, model))
+    packing = "none"
+    if form == "scan":
+        packing = choose_packing(spec, v, options.packing, _batch(spec, options), constants, facts)
+        v = _packed_variant(spec, v, packing, options)
+    packs = packing not in UNPACKED
+    cut = {key: tensor for key, tensor in weights.items() if key not in quantised and not (packs and key == "R")}
+    bindings = shared.once(scope, spec, ("cut", v, packs), lambda: _cut_weights(spec, v, cut, model))
     turns = not v.vocabulary.has("Gemm") and not products.joins_gates
     if turns:
         bindings |= transposed(bindings, model.base_dir, read=runs)
@@ -138,13 +142,13 @@ def write_replacement(
     if gates:
         bindings |= assembly.add(quantised_gates.template(v.opset, v.elem_type, tuple(gates), turns), bindings)
     if form == "scan":
-        packing = choose_packing(spec, v, options.packing, _batch(spec, options), constants, facts)
-        v = packed(v, packing)
-        if packing in UNPACKED and peels(spec, v, options.packing):
-            v = replace(v, peeled=True)
-        if packing not in UNPACKED:
-            whole = dict(bindings)
-            bindings |= shared.once(scope, spec, (packing, v), lambda: _packed_weights(v, packing, whole, model))
+        if packs:
+            bindings |= shared.once(
+                scope,
+                spec,
+                (packing, v),
+                partial(_packed_weights, v, packing, spec, weights["R"], dict(bindings), model),
+            )
         _add_scan(assembly, v, packing, bindings, results)
     else:
         _add_loop_or_steps(assembly, v, form, bindings, results)
@@ -152,15 +156,15 @@ def write_replacement(
     given = constants if v.plain else {}
     if runs or given or options.vocabulary != "gemm" or not assembly.is_final:
         edit = _edit_of(assembly, index, {spec.inputs[key]: tensor for key, tensor in given.items()}, results, facts)
-        op_types = Counter(op_types_of(edit.nodes))
-    lacking = v.vocabulary.lacking(op_types)
+        op_types = tuple(op_types_of(edit.nodes))
+    lacking = v.vocabulary.lacking(dict.fromkeys(op_types))
     if lacking:
         needed = " and ".join(filter(None, (", ".join(lacking[:-1]), lacking[-1])))
         return Choice("", f"form {form} needs {needed} here, which may not be written", "GL307", tuple(lacking))
     weights_of_site.add()
     with_shared = [*edit.initializers, *weights_of_site.constants]
     change = Change(spec, spec.narrowed(node), edit.nodes, with_shared, constants, _opsets(v, scope)) if runs else None
-    return Replacement(edit, change, op_types.total())
+    return Replacement(edit, change, len(op_types))
 
 
 def _cut_weights(spec: GruSpec, v: Variant, weights: dict[str, TensorProto], model: Model) -> dict[str, Binding]:
@@ -170,6 +174,12 @@ def _cut_weights(spec: GruSpec, v: Variant, weights: dict[str, TensorProto], mod
     if (v.gates, v.projection) != ("apart", "apart"):
         return joined_tensors(spec, weights, model.base_dir, v)
     return dict(gate_tensors(spec, weights, model.base_dir))
+
+
+def _packed_variant(spec: GruSpec, v: Variant, packing: str, options: LowerOptions) -> Variant:
+    """Return the variant with what a packing makes of its Scan."""
+    v = packed(v, packing)
+    return replace(v, peeled=True) if packing in UNPACKED and peels(spec, v, options.packing) else v
 
 
 def _add_loop_or_steps(
@@ -202,9 +212,12 @@ def _packed_form(packing: str) -> Any:  # noqa: ANN401 - a module
     return {"double": scan_packed_double, "triple": scan_packed_triple}.get(packing, scan_packed_block)
 
 
-def _packed_weights(v: Variant, packing: str, bindings: dict[str, Binding], model: Model) -> dict[str, Binding]:
-    """Return the packed weights of a Scan's body."""
-    arrays = _arrays(bindings, model, recurrent=packing != "triple")
+def _packed_weights(
+    v: Variant, packing: str, spec: GruSpec, r: TensorProto, bindings: dict[str, Binding], model: Model
+) -> dict[str, Binding]:
+    """Return the packed weights of a Scan's body, of R and what was cut of W and B."""
+    others = _arrays(bindings, model, recurrent=packing != "triple")
+    arrays = others | gate_arrays(spec, r, model.base_dir)
     packed_weights: dict[str, Binding] = _packed_form(packing).weights(v, arrays)
     return packed_weights
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -131,7 +130,7 @@ def write_static(
     change = Change(whole, original, nodes, initializers, constants, scope.opsets)
     edit = splice.Edit(scope, [index], list(graph.node), list(graph.initializer), list(graph.value_info))
     size = sum(len(tensor.raw_data) for tensor in stored.values())
-    return StaticReplacement(edit, change, Counter(assembly.op_types).total(), scales, size)
+    return StaticReplacement(edit, change, len(assembly.op_types), scales, size)
 
 
 def _assemble(
