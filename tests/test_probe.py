@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -456,6 +457,21 @@ def test_int8_is_asked_of_the_runner(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "8 bits" in found.summary
     assert command([*words, "-o", str(tmp_path / "exact.toml"), "--tolerance", "0.001"]) == 2
     assert "GL405" in capsys.readouterr().err
+
+
+def test_columns_are_of_the_spelling_that_ships() -> None:
+    """What is right in another spelling than ``--target`` writes says nothing of what users get."""
+    kept = replace(read_profile.load("portable"), name="npu", steps="gather")
+
+    def refuses_what_is_not_gathered(model: onnx.ModelProto, feeds: Arrays) -> Outcome:
+        kinds = [node.op_type for node in model.graph.node]
+        if kinds.count("Tanh") > 1 and "Gather" not in kinds:
+            return Outcome(None, "it takes steps by Gather alone")
+        return onnxruntime_runner(model, feeds)
+
+    found = probe(refuses_what_is_not_gathered, ProbeOptions("npu", pairs=False, columns=("unroll",), kept=kept))
+    assert found.profile.steps == "gather"
+    assert found.profile.columns["unroll"].cells["lbr1"].verdict == "right"
 
 
 def test_progress_is_told() -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from gru_lower.probing.probe import ProbeOptions, probe
 from gru_lower.probing.runner import Outcome
 from gru_lower.targets import read_profile
-from gru_lower.targets.profile import FOLDER
+from gru_lower.targets.profile import COLUMNS, FOLDER
 from gru_lower.targets.write_profile import to_toml
 from tests_live.engines import KINDS, start
 
@@ -39,6 +39,11 @@ def _held(target: str) -> Profile:
     return replace(read_profile.load("portable"), name=target, summary="", version="", static=False)
 
 
+def _with_rest(found: Profile, held: Profile) -> Profile:
+    """Return a profile of some columns with the others, and what was found of single operators, as they were."""
+    return replace(held, version=found.version, columns={**held.columns, **found.columns})
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -46,6 +51,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="the file to write; the target's own by default")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell each reason for a rejection")
     parser.add_argument("--quick", action="store_true", help="each option by itself, as gru-lower probe has it")
+    parser.add_argument("--columns", help="what to probe, of gru,step,unroll,scan,loop; the rest stays as it is")
     parser.add_argument("--newest", type=int, default=99, help="the newest opset to try")
     given = parser.parse_args()
     target = KINDS[given.engine].target
@@ -70,10 +76,11 @@ def main() -> None:
                 held.version if same else engine.version,
                 pairs=not given.quick,
                 kept=held,
+                columns=tuple(given.columns.split(",")) if given.columns else COLUMNS,
                 tolerance=engine.tolerance,
             ),
         )
-    text = to_toml(found.profile)
+    text = to_toml(_with_rest(found.profile, held) if given.columns else found.profile)
     (given.output or FOLDER / f"{target}.toml").write_text(text, encoding="utf-8")
     if given.verbose:
         for what, reason in found.reasons.items():

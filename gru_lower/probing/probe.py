@@ -131,7 +131,10 @@ class _Probe:
         self._runs = ModelRuns(runner, options.jobs, progress, options.tolerance)
         self._rng = np.random.default_rng(options.seed)
         summary = options.summary or f"as probed with the runner of {options.name}"
-        self._profile = Profile(options.name, summary, (OLDEST, OLDEST), static=True, forms=(), version=options.version)
+        chosen: dict[str, Any] = {key: getattr(options.kept, key) for key in CHOSEN} if options.kept else {}
+        self._profile = Profile(
+            options.name, summary, (OLDEST, OLDEST), static=True, forms=(), version=options.version, **chosen
+        )
         self._opset = OLDEST
 
     def run(self) -> Probed:
@@ -251,5 +254,4 @@ class _Probe:
         dtypes = tuple(dtype for dtype in DTYPES if dtype in every) or ("float32",)
         kept = self._options.kept
         static = not every & {"dynamic_time", "dynamic_batch"} or bool(kept and kept.static)
-        chosen: dict[str, Any] = {} if kept is None else {key: getattr(kept, key) for key in CHOSEN}
-        self._profile = replace(p, **chosen, forms=forms, dtypes=dtypes, static=static)
+        self._profile = replace(p, forms=forms, dtypes=dtypes, static=static)
