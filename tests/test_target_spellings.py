@@ -302,6 +302,25 @@ class TestMnn:
         assert outputs == [["Y"], ["Y2"]]
 
 
+class TestRknn:
+    """A value with an empty name is one that it looks for, and does not find; what it reads next to one it may not survive."""
+
+    @pytest.mark.parametrize("command", ["lower", "legalize"])
+    def test_no_empty_name_at_the_end_of_a_node_that_is_kept(self, command: str) -> None:
+        lens = np.array([T] * N, np.int32)
+        proto = model(["X", "W", "R", "B", "lens", ""], ["Y", ""], weights() | {"lens": lens})
+        (node,) = (node for node in rewritten(command, proto, "rknn").graph.node if node.op_type == "GRU")
+        assert list(node.input) == ["X", "W", "R", "B", "lens"]
+        assert list(node.output) == ["Y"]
+
+    def test_states_have_three_axes(self) -> None:
+        """With two it computes other numbers where there is one sequence of two steps that begins with a state."""
+        proto = model(["X", "W", "R", "B", "", "h0"], ["Y"], weights() | {"h0": STATE})
+        made = onnx.shape_inference.infer_shapes(rewritten("lower", proto, "rknn", form="unroll"))
+        states = {value.name: value.type.tensor_type.shape.dim for value in made.graph.value_info}
+        assert {len(dims) for name, dims in states.items() if name.endswith("/Ht")} == {3}
+
+
 class TestSpecialCases:
     """Options that are special cases of others have their verdicts where a profile does not tell them apart."""
 

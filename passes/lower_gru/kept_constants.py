@@ -1,4 +1,4 @@
-"""GRUs that a target keeps: what nodes compute of constants alone is a constant in the file, and Y may be Y_h."""
+"""GRUs that a target keeps: what is computed of constants alone is stored, no name at the end is empty, Y may be Y_h."""
 
 from __future__ import annotations
 
@@ -76,5 +76,8 @@ class KeptConstants:
             return
         if name_y_h:
             node.output[1] = self._names.value(f"{node.name or spec.Y}/Y_h")
+        for names in (node.input, node.output):
+            while names and not names[-1]:  # says nothing, and there are engines that look for a value of no name
+                names.pop()
         if node != scope.nodes[index]:
             self.edits.append(Edit(scope, [index], [node], keeps_documentation=False))
