@@ -150,6 +150,7 @@ ENGINES = {
     "onnxruntime_webgpu": [],
     "onnxruntime_jsep": [],
     "onnxruntime_webnn": [],
+    "onnxjs": [],
     "openvino": ["openvino"],
     "tract": ["tract"],
     "mnn": ["MNN"],
@@ -190,7 +191,7 @@ UNPACK = "import('@sparticuz/chromium').then((it) => it.default.executablePath()
 PROGRAMS = {
     **dict.fromkeys(BROWSERS, ("npm", os.environ.get("CHROMIUM", "chromium"))),
     "litert_js": ("npm", os.environ.get("CHROMIUM", "chromium")),
-    "onnxruntime_webnn": ("npm", "node"),
+    **dict.fromkeys(("onnxruntime_webnn", "onnxjs"), ("npm", "node")),
     "emx": (os.environ.get("CC", "cc"),),
     "sofie": (os.environ.get("CXX", "c++"),),
 }
@@ -276,6 +277,8 @@ def live(engine: str, packages: list[str]) -> None:
             session.install("--no-deps", *ALONE[engine])
         if engine in BROWSERS:
             env = {"ONNXRUNTIME_WEB": str(from_npm(session, "onnxruntime-web"))}
+        if engine == "onnxjs":
+            env = {"ONNXJS": str(from_npm(session, "onnxjs@0.1.8"))}
         if engine == "litert_js":
             env = {"LITERT_JS": str(from_npm(session, "@litertjs/core@2.5.3").parent)}
         if engine == "onnxruntime_webnn":

@@ -474,6 +474,19 @@ def test_columns_are_of_the_spelling_that_ships() -> None:
     assert found.profile.columns["unroll"].cells["lbr1"].verdict == "right"
 
 
+def test_operators_of_a_profile_are_taken_as_they_are() -> None:
+    """A target may take an operator in a GRU that it does not take alone, as one that quantises takes a comparison."""
+    kept = replace(read_profile.load("portable"), name="npu", opset=(13, 17), forbid=("Split",))
+
+    def refuses_single_operators(model: onnx.ModelProto, feeds: Arrays) -> Outcome:
+        return Outcome(None, "too small") if len(model.graph.node) < 5 else onnxruntime_runner(model, feeds)
+
+    options = ProbeOptions("npu", pairs=False, columns=("unroll",), kept=kept, survey=False)
+    found = probe(refuses_single_operators, options).profile
+    assert (found.opset, found.forbid, found.avoid) == (kept.opset, kept.forbid, kept.avoid)
+    assert found.columns["unroll"].cells["lens"].verdict == "right"
+
+
 def test_progress_is_told() -> None:
     said: list[str] = []
     progress: Callable[[str, int, int], None] = lambda what, _done, _total: said.append(what)  # noqa: E731

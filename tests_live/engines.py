@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 
 from tests_live.engine import PYTHON, Engine
+from tests_live.grid import cells
 
 
 @dataclass(frozen=True)
@@ -325,7 +326,19 @@ KINDS = {
         random_right=2,
         constant_outputs=False,
     ),
-    "onnxjs": Kind(ONNXJS_JSON, "onnxjs", refuses=("float16",), lacks_types=("float16",), constant_outputs=False),
+    "onnxjs": Kind(
+        ONNXJS_JSON,
+        "onnxjs",
+        refuses=(
+            *("layout", "sequence_lens", "clip", "every GRU", "opset 7", "float16", "Softplus", "ThresholdedRelu"),
+            *("activations HardSigmoid", "activations bidirectional"),
+        ),
+        lacks_types=("float16",),
+        not_portable=tuple(cell.name for cell in cells()),  # that is opset 13 and newer, which it does not take
+        form_right=47,
+        random_right=2,
+        constant_outputs=False,
+    ),
     "nxrt": Kind(
         "nxrt",
         "nxrt",

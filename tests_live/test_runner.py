@@ -10,7 +10,7 @@ import onnx
 
 from tests_live.engine import PYTHON
 from tests_live.grid import Cell
-from tests_live.rewriting import rewritten
+from tests_live.rewriting import followed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def command(engine: Engine, model: Path, inputs: Path, outputs: Path) -> subproc
 
 def test_a_model_that_runs(engine: Engine, kind: Kind, tmp_path: Path) -> None:
     case = Cell("plain", {}).case()
-    onnx.save(rewritten("lower", case.model(), kind.target), tmp_path / "model.onnx")
+    onnx.save(followed("lower", case.model(), kind.target, {}).model, tmp_path / "model.onnx")
     np.savez(tmp_path / "inputs.npz", **case.feeds())  # type: ignore[arg-type]
     done = command(engine, tmp_path / "model.onnx", tmp_path / "inputs.npz", tmp_path / "outputs.npz")
     assert done.returncode == 0, done.stderr

@@ -74,6 +74,7 @@ class ProbeOptions:
         kept: A profile of the same name that ships. What was chosen for it stays, such as the vocabulary and the mask,
             and what is not probed: limits of operators other than their opsets, quantised weights.
         columns: What to probe, of :data:`gru_lower.targets.profile.COLUMNS`.
+        survey: Whether to try opsets and operators; if not, they are those of ``kept``.
         jobs: How many runs at a time.
         seed: Of weights, inputs and draws.
         tolerance: How far off a value may be at least, absolutely and relative to the largest of its output, for a
@@ -87,6 +88,7 @@ class ProbeOptions:
     pairs: bool = True
     kept: Profile | None = None
     columns: tuple[str, ...] = COLUMNS
+    survey: bool = True
     jobs: int = 1
     seed: int = 0
     tolerance: float = 0.0
@@ -139,8 +141,11 @@ class _Probe:
 
     def run(self) -> Probed:
         with self._runs:
-            self._find_opsets()
-            self._find_operators()
+            if self._options.survey or self._options.kept is None:
+                self._find_opsets()
+                self._find_operators()
+            else:
+                self._take_operators(self._options.kept)
             columns: dict[str, Column] = {}
             vocabulary_found = False
             for column in self._options.columns:
@@ -174,6 +179,12 @@ class _Probe:
         while high + 1 in right:
             high += 1
         self._profile = replace(self._profile, opset=(low, high))
+
+    def _take_operators(self, kept: Profile) -> None:
+        """Take what a profile says of opsets and operators, as they were found in GRUs, not each alone."""
+        self._opset = min(kept.opset[1], PREFERRED)
+        taken = {key: getattr(kept, key) for key in ("opset", "forbid", "avoid", "ops", "control_flow")}
+        self._profile = replace(self._profile, **taken)
 
     def _runs_nothing(self, hint: str) -> Unsupported:
         """Return the error for a runner that runs nothing; the reason is that of the opset most consumers know."""
