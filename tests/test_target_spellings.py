@@ -303,7 +303,7 @@ class TestMnn:
 
 
 class TestRknn:
-    """A value with an empty name is one that it looks for, and does not find; what it reads next to one it may not survive."""
+    """It looks for a value of an empty name, and does not build a GRU that ends in one."""
 
     @pytest.mark.parametrize("command", ["lower", "legalize"])
     def test_no_empty_name_at_the_end_of_a_node_that_is_kept(self, command: str) -> None:

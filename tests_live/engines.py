@@ -385,11 +385,16 @@ KINDS = {
         "rknn",
         static=True,
         tolerance=HALF,
-        fails={"g2p_encoder legalize": "ended by signal 6"},  # a GRU whose X is constant ends the toolkit
+        fails={
+            "g2p_encoder legalize": "ended by signal 6",  # a GRU whose X is constant ends the toolkit
+            "22": "ended by signal 11",  # a Where of one number, where a single sequence of one unit has a length
+            "42": "is off by nan",  # its Transpose of an X with NaN in the padding is NaN everywhere
+        },
         refuses=("float64",),
         lacks_types=("float64",),
         not_portable=("float64",),
-        random_right=30,
+        random_right=40,
+        constant_outputs=False,
     ),
     "tpu_mlir": Kind(
         "tpu_mlir",

@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="the file to write; the target's own by default")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell each reason for a rejection")
     parser.add_argument("--quick", action="store_true", help="each option by itself, as gru-lower probe has it")
-    parser.add_argument("--columns", help="probe these alone, of gru,step,unroll,scan,loop, with the operators of the profile")
+    parser.add_argument("--columns", help="probe these alone, with the profile's own operators: step,unroll")
     parser.add_argument("--newest", type=int, default=99, help="the newest opset to try")
     given = parser.parse_args()
     target = KINDS[given.engine].target

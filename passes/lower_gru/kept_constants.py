@@ -1,4 +1,4 @@
-"""GRUs that a target keeps: what is computed of constants alone is stored, no name at the end is empty, Y may be Y_h."""
+"""GRUs that a target keeps: what is computed of constants is stored, no last name is empty, and Y may be Y_h."""
 
 from __future__ import annotations
 
