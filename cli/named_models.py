@@ -103,12 +103,12 @@ def named_pairs(a: Path, b: Path | None) -> NamedModels:
 
 def names_several(word: Path) -> bool:
     """Whether a word is a folder of models or a pattern."""
-    from gru_lower.batching.matching_files import may_be_several
+    from gru_lower.batching.matching_files import is_folder, may_be_several
     from gru_lower.graph.file_kinds import FOLDER, recognise_folder
 
     if word == PIPE or not may_be_several(str(word)):
         return False
-    if word.is_dir():  # a slip would search the whole machine
+    if is_folder(word):  # a slip would search the whole machine
         if not os.access(word, os.R_OK | os.X_OK):
             return False
         return recognise_folder(word)[0] == FOLDER and word.resolve().parent != word.resolve()
@@ -123,7 +123,7 @@ def refuse_missing(words: Sequence[Path], hint: str) -> None:
 
     """
     for word in words if len(words) > 1 else ():
-        if word != PIPE and not names_several(word) and not word.exists():
+        if word != PIPE and not names_several(word) and not os.path.lexists(word):
             raise Unsupported(f"{word}: no such file", code="GL008", hint=hint)
 
 
@@ -133,9 +133,10 @@ def result_beside(path: Path, kind: str) -> Path:
 
 
 def _planned(word: Path, folder: str | None) -> list[Planned]:
+    from gru_lower.batching.matching_files import is_file
     from gru_lower.batching.plan import Planned, place_results
 
-    if word != PIPE and (names_several(word) or word.is_file()):
+    if word != PIPE and (names_several(word) or is_file(word)):
         return place_results([str(word)], folder)
     return [Planned(str(word), None)]
 

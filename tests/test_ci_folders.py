@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnx
 import pytest
@@ -169,15 +170,24 @@ def test_what_the_configuration_says_of_one_model_of_several(out: Callable[[], s
     assert [each["verification"]["status"] for each in reports] == ["not_run"] * 2
 
 
-@pytest.mark.parametrize("named", ["models", "models/**/*.onnx", "models/*/*.onnx", "models/deep"])
+@pytest.mark.parametrize(
+    "named", ["models", "models/**/*.onnx", "models/*/*.onnx", "models/deep", "models/deep/b.onnx"]
+)
 @pytest.mark.parametrize("name", ["inspect", "check"])
 def test_a_folder_that_cannot_be_read_is_not_passed_over(
     name: str, named: str, out: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    access = os.access
+    access, stat = os.access, os.stat
+
+    def closed(path: Any, **how: Any) -> os.stat_result:
+        if "deep/" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(os, "stat", closed)
     monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("deep") and access(path, mode))
     code = run(words(name, named, form="json"))
     assert code == 2
     said = out()
     assert "GL001" in said
-    assert "models/deep: cannot be read (Permission denied)" in said
+    assert f"{named if named.endswith('b.onnx') else 'models/deep'}: cannot be read (Permission denied)" in said

@@ -17,6 +17,16 @@ FOREIGN = ("node_modules", "site-packages", "__pycache__")
 """Folders that are looked into only where they are named themselves, as are hidden ones and virtual environments."""
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether something is a folder; it is none, too, where that cannot be seen, of which pathlib makes an error."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether something is a regular file; it is none, too, where that cannot be seen."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def has_wildcards(pattern: str) -> bool:
     """Whether a name is a pattern; a file or folder of exactly that name is meant by itself."""
     return any(sign in pattern for sign in WILDCARDS) and not os.path.lexists(pattern)
@@ -24,7 +34,7 @@ def has_wildcards(pattern: str) -> bool:
 
 def may_be_several(pattern: str) -> bool:
     """Whether a name may stand for several models."""
-    return has_wildcards(pattern) or Path(pattern).is_dir()
+    return has_wildcards(pattern) or is_folder(pattern)
 
 
 def matching_files(pattern: str, folder: str = "") -> list[str]:
@@ -40,17 +50,17 @@ def matching_files(pattern: str, folder: str = "") -> list[str]:
     if folder:
         beside = os.path.join(folder, pattern)  # noqa: PTH118 - as glob spells what it finds
         pattern = beside if os.path.lexists(beside) else os.path.join(glob.escape(folder), pattern)  # noqa: PTH118
-    if Path(pattern).is_dir():
+    if is_folder(pattern):
         return sorted(_models_below(pattern))
     if not has_wildcards(pattern):
-        return [pattern] if Path(pattern).is_file() else []
-    return sorted(each for each in set(_matches(pattern)) if _is_closed(each) or Path(each).is_file())
+        return [pattern] if is_file(pattern) else []
+    return sorted(each for each in set(_matches(pattern)) if _is_closed(each) or is_file(each))
 
 
 def folder_of(pattern: str) -> str:
     """Return the longest folder in front of the first wildcard, with a slash at its end; ``""`` is this folder."""
     path = pattern.replace(os.sep, "/")
-    if Path(path).is_dir():
+    if is_folder(path):
         folder = Path(path).as_posix()
         return "" if folder == "." else f"{folder.rstrip('/')}/"
     first = len(path)
@@ -66,7 +76,7 @@ def _models_below(folder: str) -> Iterator[str]:
             yield str(path)
             continue
         for each in path.iterdir():
-            if each.name.lower().endswith(MODEL) and not each.name.startswith(".") and each.is_file():
+            if each.name.lower().endswith(MODEL) and not each.name.startswith(".") and is_file(each):
                 yield str(each)
 
 
@@ -112,13 +122,13 @@ def _folders_below(folder: str, is_left_out: Callable[[Path], bool]) -> Iterator
         seen.add((about.st_dev, about.st_ino))
         yield path
         for each in inside:
-            if each.is_dir() and not is_left_out(each):
+            if is_folder(each) and not is_left_out(each):
                 (linked if each.is_symlink() else own).append(each)
 
 
 def _is_closed(path: str | Path) -> bool:
     """Whether something is a folder in which it cannot be seen what is there."""
-    return os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK)  # noqa: PTH112 - which raises nothing
+    return is_folder(path) and not os.access(path, os.R_OK | os.X_OK)
 
 
 def _is_hidden(folder: Path) -> bool:
@@ -126,4 +136,4 @@ def _is_hidden(folder: Path) -> bool:
 
 
 def _is_foreign(folder: Path) -> bool:
-    return _is_hidden(folder) or folder.name in FOREIGN or (folder / "pyvenv.cfg").is_file()
+    return _is_hidden(folder) or folder.name in FOREIGN or is_file(folder / "pyvenv.cfg")

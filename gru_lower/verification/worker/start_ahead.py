@@ -28,8 +28,9 @@ def start_for_any(models: Sequence[Path]) -> None:
         models: The models, by name.
 
     """
-    if any(model.is_file() for model in models):
-        start_ahead()
+    with suppress(OSError):  # as whoever reads it will say
+        if any(model.is_file() for model in models):
+            start_ahead()
 
 
 def start_for_gru(models: Sequence[Path]) -> None:
