@@ -48,7 +48,8 @@ def show_summary(terminal: Terminal, tally: Tally, found: Batch) -> None:
     if not terminal.quiet:
         show_table(terminal, ("result", "models", "meaning", "codes"), _rows(tally), right=("models",))
     resumed = f", {tally.resumed} of them by an earlier run" if tally.resumed else ""
-    terminal.line(f"{tally.done} models in {spelled(tally.seconds)}{resumed}; journal: {found.journal.path}")
+    models = f"{tally.done} model{'' if tally.done == 1 else 's'}"
+    terminal.line(f"{models} in {spelled(tally.seconds)}{resumed}; journal: {found.journal.path}")
 
 
 def show_ended_early(terminal: Terminal, tally: Tally, found: Batch) -> None:

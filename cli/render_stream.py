@@ -33,9 +33,8 @@ def show_streaming(terminal: Terminal, streaming: Streaming) -> None:
     if streaming.possible:
         chunk = f"--chunk {streaming.chunk}, " if streaming.chunk > 1 else ""
         along = ", ".join(f"{name}:{axis}" for name, axis in streaming.time.items())
-        terminal.line(
-            f"Streams along {along} ({chunk}lag {streaming.lag}, {streaming.states} states): gru-lower stream"
-        )
+        states = f"{streaming.states} state{'' if streaming.states == 1 else 's'}"
+        terminal.line(f"Streams along {along} ({chunk}lag {streaming.lag}, {states}): gru-lower stream")
         return
     for each in streaming.in_the_way:
         terminal.line(f"Does not stream: {each.code}: {each.message}")

@@ -39,8 +39,8 @@ def show_verdict(terminal: Terminal, found: Verification) -> None:
     terminal.show(text)
     if found.max_abs_error is not None:
         where = "" if found.worst is None else f", at {found.worst.output}{list(found.worst.index)}"
-        relative = "-" if found.max_rel_error is None else f"{found.max_rel_error:.2g}"
-        terminal.show(f"  largest error: {found.max_abs_error:.2g} absolute, {relative} relative{where}")
+        relative = "" if found.max_rel_error is None else f", {found.max_rel_error:.2g} relative"
+        terminal.show(f"  largest error: {found.max_abs_error:.2g} absolute{relative}{where}")
     for output in found.fidelity:
         terminal.show(f"  {output.output}: {output.spelled}")
     for each in found.accuracy:
