@@ -209,11 +209,9 @@ def test_the_memory_asked_for_reaches_the_worker(tmp_path: Path, monkeypatch: py
     asked: list[int] = []
     start = process.Process.__init__
 
-    def noted(
-        self: process.Process, memory: int, timeout: float, module: str = process.MODELS, *, wait: bool = True
-    ) -> None:
+    def noted(self: process.Process, memory: int, *args: Any, **more: Any) -> None:
         asked.append(memory)
-        start(self, memory, timeout, module, wait=wait)
+        start(self, memory, *args, **more)
 
     monkeypatch.setattr(process.Process, "__init__", noted)
     monkeypatch.chdir(tmp_path)
