@@ -49,6 +49,8 @@ BROKEN: dict[str, tuple[NodeProto, ...]] = {
     "an input without a name": (helper.make_node("MatMul", ["X", ""], ["p"]),),
     "no output": (helper.make_node("Neg", ["X"], []),),
     "too many outputs": (helper.make_node("Neg", ["X"], ["p", "q"]),),
+    "a permutation of axes that are not there": (helper.make_node("Transpose", ["X"], ["p"], perm=[1, 0, 7]),),
+    "a permutation that takes an axis twice": (helper.make_node("Transpose", ["X"], ["p"], perm=[1, 1, 2]),),
     "a missing attribute": (helper.make_node("Concat", ["X", "X"], ["p"]),),
     "an attribute of another type": (helper.make_node("Concat", ["X", "X"], ["p"], axis=1.5),),
     "an attribute without a value": (with_type(AttributeProto(name="axis", type=AttributeProto.INTS)),),
@@ -104,6 +106,12 @@ def test_operators_of_opsets_to_come_take_no_less(node: NodeProto) -> None:
     validate_model(beside_a_gru(more, opset=99))
     with pytest.raises(InvalidModel):
         validate_model(beside_a_gru(node, opset=99))
+
+
+def test_a_split_has_a_length_for_each_output() -> None:
+    validate_model(beside_a_gru(helper.make_node("Split", ["X"], ["p", "q"], split=[2, 2]), opset=11))
+    with pytest.raises(InvalidModel, match="its split has 1 number, and it has 2 outputs"):
+        validate_model(beside_a_gru(helper.make_node("Split", ["X"], ["p", "q"], split=[2]), opset=11))
 
 
 def test_operators_are_held_to_the_rules_of_the_opset_imported() -> None:

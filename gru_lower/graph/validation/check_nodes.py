@@ -66,7 +66,7 @@ def what_is_wrong(node: NodeProto, rule: OperatorRule) -> str | None:
         return f"{node.op_type} has {_count(outputs, 'output')}, and its operator gives {_range(least, most)}"
     given_names = set()
     for attribute in node.attribute:
-        wrong = _wrong_attribute(node, attribute, rule)
+        wrong = _wrong_attribute(node, attribute, rule) or _wrong_list(node, attribute, rule)
         if wrong is None and attribute.name in given_names:
             wrong = f"{node.op_type} has the attribute {attribute.name} twice"
         if wrong is not None:
@@ -99,6 +99,18 @@ def _wrong_attribute(node: NodeProto, attribute: AttributeProto, rule: OperatorR
     field = FIELDS.get(found)
     if field is not None and not attribute.ref_attr_name and not attribute.HasField(field):
         return _no_value(node, attribute)
+    return None
+
+
+def _wrong_list(node: NodeProto, attribute: AttributeProto, rule: OperatorRule) -> str | None:
+    """Return what is wrong with a list that says something of each axis, or of each output."""
+    if attribute.ref_attr_name or attribute.name not in rule.attributes or not is_onnx(node):
+        return None
+    numbers = list(attribute.ints)
+    if node.op_type == "Transpose" and attribute.name == "perm" and sorted(numbers) != list(range(len(numbers))):
+        return f"Transpose: its perm {numbers} is no permutation"
+    if node.op_type == "Split" and attribute.name == "split" and numbers and len(numbers) != len(node.output):
+        return f"Split: its split has {_count(len(numbers), 'number')}, and it has {_count(len(node.output), 'output')}"
     return None
 
 

@@ -1,14 +1,15 @@
 """Matrices: blocks of constants, or of values that are only known at run time.
 
 A matrix is held as (out, in): row i makes feature i of the product. Equal numbers are one matrix,
-whatever initializer or node they come from; numbers are hashed once for every block of memory.
+whatever initializer or node they come from. Of those that a few numbers tell apart, the others are not looked at: all
+of a matrix is hashed only where another one is like it in those, once for every block of memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 BLOCK = 1 << 24
 """Bytes that are hashed at once."""
+SAMPLED = 8
+"""Of so many rows, and so many columns, the numbers tell most matrices apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,11 @@ class Matrix:
     block: tuple[int, int, int, int] = (0, 0, 0, 0)
     serial: int = 0
     selects: bool = False
+
+    @cached_property
+    def content(self) -> bytes:
+        """A fingerprint of its numbers."""
+        return b"" if self.array is None else digest(self.array)
 
     @cached_property
     def is_zero(self) -> bool:
@@ -89,39 +97,56 @@ class Matrices:
     def __init__(self) -> None:
         """Start with no matrix."""
         self._by_content: dict[Hashable, Matrix] = {}
+        self._first_of: dict[Hashable, Matrix] = {}
+        self._serials = count()
+        self._negatives: dict[Matrix, Matrix] = {}
         self._by_memory: dict[Hashable, Matrix] = {}
         self._kept: list[Array] = []
         self._made: dict[Hashable, Matrix] = {}
         self._parts: dict[tuple[Matrix, int, int, int, int], Matrix] = {}
         self._diagonal: dict[tuple[Matrix, tuple[int, ...]], bool] = {}
-        self._negatives: dict[Matrix, Hashable] = {}
 
     def constant(self, array: Array) -> Matrix:
         """Return the matrix of an array of two axes, (out, in)."""
         where = (array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str)
         found = self._by_memory.get(where)
         if found is None:
-            content = (array.dtype.str, array.shape, digest(array))
-            whole = (0, array.shape[0], 0, array.shape[1])
-            found = self._by_content.setdefault(content, Matrix(array, block=whole, serial=len(self._by_content)))
+            sample = _sample(array)
+            found = self._equal(array, sample)
+            if found is None:
+                whole = (0, array.shape[0], 0, array.shape[1])
+                found = Matrix(array, block=whole, serial=next(self._serials))
+                if self._first_of.setdefault(sample, found) is not found:
+                    self._by_content[sample, found.content] = found
             self._by_memory[where] = found
             self._kept.append(array)  # lest its address be given to another one
         return found
+
+    def _equal(self, array: Array, sample: Hashable, *, negative: bool = False) -> Matrix | None:
+        """Return the constant matrix that has the numbers of an array, or their negatives, if there is one."""
+        first = self._first_of.get(sample)
+        if first is None:
+            return None
+        content = digest(-array if negative else array)
+        return first if first.content == content else self._by_content.get((sample, content))
 
     def symbol(self, source: Hashable, rows: int, columns: int, *, transposed: bool) -> Matrix:
         """Return the matrix that a run-time value is."""
         key = (source, rows, columns, transposed)
         if key not in self._by_content:
-            self._by_content[key] = Matrix(None, source, transposed, (0, rows, 0, columns), len(self._by_content))
+            self._by_content[key] = Matrix(None, source, transposed, (0, rows, 0, columns), next(self._serials))
         return self._by_content[key]
 
     def negative(self, matrix: Matrix) -> Matrix | None:
         """Return the negative of a constant matrix, if that is one of the matrices."""
         if matrix.array is None:
             return None
-        if matrix not in self._negatives:
-            self._negatives[matrix] = (matrix.array.dtype.str, matrix.array.shape, digest(-matrix.array))
-        return self._by_content.get(self._negatives[matrix])
+        found = self._negatives.get(matrix)
+        if found is None:
+            found = self._equal(matrix.array, _sample(matrix.array, negative=True), negative=True)
+        if found is not None:
+            self._negatives[matrix] = found
+        return found
 
     def scaled(self, matrix: Matrix, factors: Array) -> Matrix:
         """Return a constant matrix with its columns multiplied by numbers."""
@@ -137,7 +162,7 @@ class Matrices:
         if key not in self._by_content:
             array = np.eye(width, dtype=np.float32)[lo:hi]
             whole = (0, hi - lo, 0, width)
-            self._by_content[key] = Matrix(array, block=whole, serial=len(self._by_content), selects=True)
+            self._by_content[key] = Matrix(array, block=whole, serial=next(self._serials), selects=True)
         return self._by_content[key]
 
     def product(self, left: Matrix, right: Matrix) -> Matrix | None:
@@ -176,7 +201,7 @@ class Matrices:
                 first_row, _, first_column, _ = matrix.block
                 block = (first_row + r0, first_row + r1, first_column + c0, first_column + c1)
                 name = (matrix.source, matrix.transposed, block)
-                new = Matrix(None, matrix.source, matrix.transposed, block, len(self._by_content))
+                new = Matrix(None, matrix.source, matrix.transposed, block, next(self._serials))
                 found = self._by_content.setdefault(name, new)
             self._parts[key] = found
         return found
@@ -185,6 +210,15 @@ class Matrices:
 def _in_memory_order(array: Array) -> Array:
     """Return a matrix, or its transposed where that lies in memory row by row: a row of it is not all over a file."""
     return array.T if array.T.flags.c_contiguous else array
+
+
+def _sample(array: Array, *, negative: bool = False) -> Hashable:
+    """Return what equal arrays, or negative ones, have in common: type, shape and some numbers from all over them."""
+    row_step, column_step = (max(1, -(-size // SAMPLED)) for size in array.shape)
+    some = array[::row_step, ::column_step]
+    found = array.dtype.str, array.shape, (-some if negative else some).tobytes()
+    let_go(array)
+    return found
 
 
 def digest(array: Array) -> bytes:
