@@ -173,7 +173,10 @@ KINDS = {
         static=True,
         finite=True,
         tolerance=HALF,
-        refuses=("float16", "float64"),
+        refuses=(
+            *("activations Softsign", "activations ThresholdedRelu", "activations bidirectional", "inputs W R B"),
+            *("Elu", "Softplus", "float16", "float64"),
+        ),
         lacks_types=("float16", "float64"),
         form_right=3,
         random_right=1,
@@ -303,7 +306,12 @@ KINDS = {
         here=True,
         constant_outputs=False,
     ),
-    "onnx2coreml": Kind("onnx2coreml", "onnx2coreml", static=True),  # what converts; it runs on Apple's systems alone
+    "onnx2coreml": Kind(  # what converts; it runs on Apple's systems alone
+        "onnx2coreml",
+        "onnx2coreml",
+        static=True,
+        not_portable=("activations Softsign", "activations bidirectional"),
+    ),
     "nnoir": Kind(
         "nnoir-onnx",
         "nnoir",
@@ -393,7 +401,7 @@ KINDS = {
         refuses=("float64",),
         lacks_types=("float64",),
         not_portable=("float64",),
-        random_right=40,
+        random_right=38,
         constant_outputs=False,
     ),
     "tpu_mlir": Kind(

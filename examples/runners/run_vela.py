@@ -1,6 +1,7 @@
 """Compile a model for Arm's Ethos-U by onnx2tf and vela, and run what vela is given in LiteRT for Microcontrollers.
 
-The NPU computes in whole numbers alone, so without ``--int8`` activations have 16 bits. An operator that vela leaves to
+The NPU computes in whole numbers alone, so without ``--int8`` activations have 16 bits, or 8 where lengths are handed in,
+whose comparison TensorFlow does not quantise beside 16. An operator that vela leaves to
 the CPU is said, and is a rejection where no report is asked for, but for those that make a mask of lengths.
 """
 
@@ -13,6 +14,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
+
 import litert
 from chips import Built, Job, main, once, wholly
 from run_tflite_micro import interpreted
@@ -24,7 +27,7 @@ LENGTHS = ("LESS", "CAST", "QUANTIZE")
 
 def build(job: Job) -> Built:
     """Convert, compile, and count the operators on either side."""
-    whole = replace(job, precision="int8" if job.precision == "int8" else "int16")
+    whole = replace(job, precision=_bits(job) if job.precision == "float" else job.precision)
     model = litert.converted(whole)
     command = [str(Path(sys.executable).with_name("vela")), str(model), "--accelerator-config", NPU]
     done = subprocess.run(
@@ -42,6 +45,13 @@ def build(job: Job) -> Built:
         raise RuntimeError(f"vela counts {counted}, and names {left.total()} operators that it leaves to the CPU")
     placed = {"NPU": {"": counted["NPU"]}, "CPU": dict(left)}
     return Built(interpreted(whole, model), placed)
+
+
+def _bits(job: Job) -> str:
+    """Return the type of activations: of 8 bits where an input is compared as it stands."""
+    graph = onnx.load(job.model).graph
+    compared = {name for node in graph.node if node.op_type == "Less" for name in node.input}
+    return "int8" if compared & {value.name for value in graph.input} else "int16"
 
 
 run = once(wholly(build, but=LENGTHS))
