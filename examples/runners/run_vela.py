@@ -1,8 +1,8 @@
 """Compile a model for Arm's Ethos-U by onnx2tf and vela, and run what vela is given in LiteRT for Microcontrollers.
 
-The NPU computes in whole numbers alone, so without ``--int8`` activations have 16 bits, or 8 where lengths are handed in,
-whose comparison TensorFlow does not quantise beside 16. An operator that vela leaves to
-the CPU is said, and is a rejection where no report is asked for, but for those that make a mask of lengths.
+The NPU computes in whole numbers alone, so without ``--int8`` activations have 16 bits, or 8 where lengths are handed
+in, whose comparison TensorFlow does not quantise beside 16. An operator that vela leaves to the CPU is said, and is a
+rejection where no report is asked for, but for those that make a mask of lengths.
 """
 
 from __future__ import annotations
