@@ -50,8 +50,10 @@ def model_of_all_kinds() -> onnx.ModelProto:
             tensor.doc_string = "recurrent"
     wide = np.arange(6, dtype=np.float32).reshape(2, 3)
     floats = TensorProto(name="floats", data_type=TensorProto.FLOAT, dims=(2, 3), float_data=wide.reshape(-1).tolist())
+    doubles = TensorProto(name="doubles", data_type=TensorProto.DOUBLE, dims=(3,), double_data=[1.0, 2.0, 3.0])
+    doubles.data_location = TensorProto.DEFAULT
     later = TensorProto.FromString(numpy_helper.from_array(wide, "later").SerializeToString() + zoo.UNKNOWN_FIELD)
-    model.graph.initializer.extend([floats, later])
+    model.graph.initializer.extend([floats, doubles, later])
     body = helper.make_graph(
         [helper.make_node("Add", ["later", "inner"], ["sum"])],
         "body",
@@ -65,10 +67,23 @@ def model_of_all_kinds() -> onnx.ModelProto:
     return model
 
 
+def listed(model: onnx.ModelProto) -> onnx.ModelProto:
+    """List the numbers of a model's weights in the field of their type, where they lie as in raw data."""
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and tensor.raw_data:
+            numbers = numpy_helper.to_array(tensor).reshape(-1).tolist()
+            tensor.ClearField("raw_data")
+            tensor.float_data.extend(numbers)
+    return model
+
+
+@pytest.mark.parametrize("lists", [False, True])
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_the_output_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
-    path = tmp_path / "m.onnx"
-    path.write_bytes(model_of_all_kinds().SerializeToString())
+def test_the_output_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], *, lists: bool
+) -> None:
+    path, model = tmp_path / "m.onnx", model_of_all_kinds()
+    path.write_bytes((listed(model) if lists else model).SerializeToString())
     written = []
     for least in (1 << 40, 0):
         monkeypatch.setattr(set_aside, "LARGE_FILE", least)
@@ -90,6 +105,15 @@ def test_what_is_edited_is_whole_again_byte_for_byte(tmp_path: Path) -> None:
     assert held.to_bytes() == proto.SerializeToString()
     save(held, tmp_path / "out.onnx")
     assert (tmp_path / "out.onnx").read_bytes() == proto.SerializeToString()
+
+
+@pytest.mark.usefixtures("everything_aside")
+def test_numbers_that_are_listed_stay_in_the_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(listed(model_of_all_kinds()).SerializeToString())
+    held = graph_model.load(path)
+    assert held.aside is not None
+    assert {"W", "R", "B", "floats", "doubles"} <= {t.name for t in held.proto.graph.initializer if held.aside.holds(t)}
 
 
 @pytest.mark.usefixtures("everything_aside")

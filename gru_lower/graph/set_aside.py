@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import onnx
@@ -16,7 +17,7 @@ from onnx import TensorProto
 from gru_lower.errors import InvalidModel
 from gru_lower.graph.bounded_read import LIMIT
 from gru_lower.graph.external_data import View, is_external, open_file, set_view, view
-from gru_lower.graph.wire_format import TENSOR, delimited, fields, message_of
+from gru_lower.graph.wire_format import LENGTH_DELIMITED, TENSOR, delimited, fields, message_of
 from gru_lower.light_dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -34,11 +35,19 @@ LARGE = 1 << 18
 BLOCK = 1 << 22
 GIVEN = "checksum", "0"
 """A mark on a tensor that says in so many words that its data is inside; runtimes know the key, and pass it over."""
+LISTED = "checksum", "1"
+"""A mark on a tensor that says that its data is listed in the field of its type, number by number as in raw data."""
 RAW_DATA = TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
 OTHER_DATA = {
     field.number for field in TensorProto.DESCRIPTOR.fields if field.name.endswith("_data") and field.number != RAW_DATA
 }
 """Fields for values by their type, and for where they are."""
+LISTS: dict[int, int] = {
+    getattr(TensorProto, kind): TensorProto.DESCRIPTOR.fields_by_name[name].number
+    for kind, name in (("FLOAT", "float_data"), ("DOUBLE", "double_data"))
+    if sys.byteorder == "little"
+}
+"""By element type, the field that lists values as they lie in raw data."""
 
 
 @dataclass(frozen=True)
@@ -158,10 +167,10 @@ def _without(
 
 
 def _tensor_without(buffer: Buffer, start: int, end: int, location: str, budget: Iterator[int]) -> bytes | None:
-    """Return a tensor as a view of the file; ``None`` for one that holds its data otherwise than plain raw."""
+    """Return a tensor as a view of the file; ``None`` for one whose data does not lie in one place as raw data does."""
     data, rest = [], []
     for field in fields(buffer, start, end, budget):
-        if field.number == RAW_DATA:
+        if field.number == RAW_DATA or (field.number in LISTS.values() and field.kind == LENGTH_DELIMITED):
             data.append(field)
         elif field.number in OTHER_DATA:
             return None
@@ -172,8 +181,13 @@ def _tensor_without(buffer: Buffer, start: int, end: int, location: str, budget:
     tensor = TensorProto.FromString(b"".join(rest))
     if tensor.data_location != TensorProto.DEFAULT or tensor.external_data or tensor.data_type == TensorProto.STRING:
         return None
+    is_listed = data[0].number != RAW_DATA
+    if is_listed and LISTS.get(tensor.data_type) != data[0].number:
+        return None
     given = tensor.HasField("data_location")
     set_view(tensor, View(location, data[0].start, data[0].end - data[0].start))
     if given:
         tensor.external_data.add(key=GIVEN[0], value=GIVEN[1])
+    if is_listed:
+        tensor.external_data.add(key=LISTED[0], value=LISTED[1])
     return bytes(tensor.SerializeToString())

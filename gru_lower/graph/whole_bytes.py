@@ -11,7 +11,7 @@ from gru_lower.graph.bounded_read import LIMIT, too_large_to_write
 from gru_lower.graph.copy_plan import Part, blocks
 from gru_lower.graph.external_data import dims_before, open_file, views_before
 from gru_lower.graph.model_tensors import tensors
-from gru_lower.graph.set_aside import GIVEN, RAW_DATA
+from gru_lower.graph.set_aside import GIVEN, LISTED, LISTS, RAW_DATA
 from gru_lower.graph.tensor_size import itemsize
 from gru_lower.graph.wire_format import TENSOR, delimited, fields, message_of
 from gru_lower.light_dataclass import dataclass
@@ -84,7 +84,8 @@ def bring_back(proto: onnx.ModelProto, aside: Aside) -> None:
             if aside.holds(tensor):
                 parts = _parts(tensor, aside)
                 rest = _rest(tensor)
-                rest.raw_data = b"".join(bytes(block) for part in parts for block in blocks(part, reader))
+                data = b"".join(bytes(block) for part in parts for block in blocks(part, reader))
+                rest.MergeFromString(delimited(_field_of(tensor), len(data)) + data)
                 tensor.CopyFrom(rest)
         aside.refuse_changed()
 
@@ -112,12 +113,13 @@ def _whole_tensor(raw: bytes, aside: Aside) -> tuple[list[bytes | Part], int]:
     tensor = TensorProto.FromString(raw)
     if not aside.holds(tensor):
         return [raw], len(raw)
-    parts, rest = _parts(tensor, aside), _rest(tensor)
-    rest.raw_data = b""
+    parts, rest, number = _parts(tensor, aside), _rest(tensor), _field_of(tensor)
+    one = itemsize(tensor.data_type)
+    rest.MergeFromString(delimited(number, one) + bytes(one))
     raw = rest.SerializeToString()
-    place = next(field for field in fields(raw, 0, len(raw)) if field.number == RAW_DATA)
+    place = next(field for field in fields(raw, 0, len(raw)) if field.number == number)
     length = sum(part.end - part.start for part in parts)
-    front, behind = raw[: place.tag] + delimited(RAW_DATA, length), raw[place.end :]
+    front, behind = raw[: place.tag] + delimited(number, length), raw[place.end :]
     return [front, *parts, behind], len(front) + length + len(behind)
 
 
@@ -125,6 +127,12 @@ def _parts(tensor: TensorProto, aside: Aside) -> list[Part]:
     shape, size = dims_before(tensor), itemsize(tensor.data_type)
     places = ((where.offset, where.offset + where.length) for where in views_before(tensor))
     return [Part(aside.path, start, end, 0, shape, size) for start, end in places]
+
+
+def _field_of(tensor: TensorProto) -> int:
+    """Return the number of the field that a tensor's data is in."""
+    listed = any((entry.key, entry.value) == LISTED for entry in tensor.external_data)
+    return LISTS[tensor.data_type] if listed else RAW_DATA
 
 
 def _rest(tensor: TensorProto) -> TensorProto:
