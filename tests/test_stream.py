@@ -63,7 +63,7 @@ def test_a_node_that_is_odd_is_named_and_no_more() -> None:
     text = """<ir_version: 8, opset_import: ["": 17]>
     g (float["T", "B", 2] x, float[1, 6, 2] W, float[1, 6, 2] R) => (float[r, s, t, u] p) {
       y, last = GRU <hidden_size = 2> (x, W, R)
-      p = Transpose <perm = [1, 2, 3, 4]> (y)
+      p = Transpose <perm = [0, 1, 2, 4, 3]> (y)
     }"""
     with pytest.raises(GruLowerError, match="Transpose main#1:p: what it reads does not fit"):
         gru_lower.stream(text_model(text), verify=False)
