@@ -219,6 +219,7 @@ TPU_MLIR = [
         "tqdm",
         "rich",
         "cloudpickle",
+        "filelock",
         "setuptools<70",
     ),
 ]
