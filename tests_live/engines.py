@@ -178,8 +178,9 @@ KINDS = {
             *("Elu", "Softplus", "float16", "float64"),
         ),
         lacks_types=("float16", "float64"),
+        fails={"30": "Y_h is off by"},  # of one unit, with lengths: 0 of 8 bits, right of floats
         form_right=3,
-        random_right=1,
+        random_right=0,
         every=15,
     ),
     "litert_js": Kind(
