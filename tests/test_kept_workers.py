@@ -172,6 +172,18 @@ def test_commands_that_will_run_a_model_start_the_process_first(
     assert bool(ahead) == (words in STARTING)
 
 
+def test_a_model_with_weights_in_other_files_is_not_loaded_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead: list[object] = []
+    monkeypatch.setattr(start_ahead, "start_ahead", ahead.append)
+    apart = tmp_path / "apart.onnx"
+    onnx.save(onnx.load(DIGITS), apart, save_as_external_data=True, size_threshold=0)
+    for model in (DIGITS, apart):
+        start_ahead.start_for_gru([model])
+    assert [each is None for each in ahead] == [False, True]
+
+
 def test_pytest_naming_its_test_is_no_other_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     first = use()
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "another (call)")

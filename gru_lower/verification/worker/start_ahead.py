@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 OPERATOR = b"GRU"
 SEARCHED = 16 << 20
 """Bytes of a file in which the operator is looked for: nodes stand in front of weights."""
+ELSEWHERE = b"location"
+"""What stands in a file some of whose weights lie in other files: they may be of any size."""
 
 
 def start_for_any(models: Sequence[Path]) -> None:
@@ -45,4 +47,5 @@ def start_for_gru(models: Sequence[Path]) -> None:
             with models[0].open("rb") as file:
                 begin = file.read(SEARCHED)
             if OPERATOR in begin:
-                start_ahead(FileAhead(begin, str(models[0].parent.absolute())) if len(begin) < SEARCHED else None)
+                is_small = len(begin) < SEARCHED and ELSEWHERE not in begin
+                start_ahead(FileAhead(begin, str(models[0].parent.absolute())) if is_small else None)
