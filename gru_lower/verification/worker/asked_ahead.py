@@ -32,11 +32,6 @@ def load_header(
     return {"command": "load", "runtime": runtime, "base_dir": folder, "threads": threads, "providers": providers}
 
 
-def load_key(header: Mapping[str, Any], model: bytes) -> tuple[object, ...]:
-    """Return what two loads of the same model in the same way have in common."""
-    return (model, *(header[name] for name in load_header(None)))
-
-
 class AskedAhead:
     """What one process was asked ahead and nobody has fetched.
 
@@ -47,11 +42,28 @@ class AskedAhead:
 
     def __init__(self, file: FileAhead | None) -> None:
         """Know of the file."""
-        self.loads: dict[tuple[object, ...], int] = {} if file is None else {load_key(file.header, file.model): FILE}
+        self._loads: list[tuple[dict[str, Any], bytes]] = [] if file is None else [(file.header, file.model)]
         self._numbers: dict[tuple[object, ...], int] = {} if file is None else {("load", FILE): FILE}
         self._feeds: dict[int, Mapping[str, Array]] = {}  # held, so that no others are taken for them
         self._last = FILE
         self._was_ahead = False
+
+    def handle(self, header: Mapping[str, Any], model: bytes) -> int | None:
+        """Return the handle of a model that is being loaded ahead in the same way, ``None`` where none is."""
+        wanted = {name: header[name] for name in load_header(None)}
+        for begun, other in self._loads:
+            if wanted.items() <= begun.items() and other == model:
+                return int(begun["handle"])
+        return None
+
+    def add_load(self, header: dict[str, Any], model: bytes) -> int:
+        """Enter that a model is loaded ahead; return the number of that."""
+        self._loads.append((header, model))
+        return self.add(("load", header["handle"]))
+
+    def load_is_taken(self, handle: int) -> None:
+        """Enter that a model is loaded for somebody, who may unload it."""
+        self._loads = [each for each in self._loads if each[0]["handle"] != handle]
 
     def add(self, key: tuple[object, ...], feeds: Mapping[str, Array] | None = None) -> int:
         """Enter that something is asked ahead; return its number."""
@@ -76,6 +88,6 @@ class AskedAhead:
 
     def forget(self) -> None:
         """Know of the file alone: the use for which the rest was asked is over."""
-        self.loads = {key: handle for key, handle in self.loads.items() if handle == FILE}
+        self._loads = [each for each in self._loads if each[0]["handle"] == FILE]
         self._numbers = {key: number for key, number in self._numbers.items() if number == FILE}
         self._feeds.clear()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from gru_lower.graph.external_data import total_size
 from gru_lower.isolation.chosen_memory import chosen_memory
 from gru_lower.light_dataclass import dataclass
-from gru_lower.verification.worker.asked_ahead import load_header, load_key
+from gru_lower.verification.worker.asked_ahead import load_header
 from gru_lower.verification.worker.kept_processes import give_back, take
 from gru_lower.verification.worker.linked_data import with_real_places
 from gru_lower.verification.worker.process import Process
@@ -116,9 +116,11 @@ class Worker:
         header, raw = self._to_load(model, base_dir, runtime, threads)
         size = len(model) if isinstance(model, bytes) else total_size(model)
         ahead = self._living().ahead
-        handle = None if ahead is None else ahead.loads.pop(load_key(header, raw), None)
-        if handle is None:
+        handle = None if ahead is None else ahead.handle(header, raw)
+        if handle is None or ahead is None:
             handle = self._next_handle()
+        else:
+            ahead.load_is_taken(handle)
         loaded = _Loaded({**header, "handle": handle}, raw, size > LARGE)
         self._alone_if_need_be(partial(self._place, handle, loaded))
         return handle
@@ -170,14 +172,15 @@ class Worker:
             header, raw = self._to_load(model, base_dir, "onnxruntime", None)
         except RunFailure:  # as whoever loads it is told
             return None
-        ahead, key = process.ahead, load_key(header, raw)
+        ahead = process.ahead
         if ahead is None:
             return None
-        if key not in ahead.loads:
-            handle = ahead.loads[key] = self._next_handle()
-            about = {**header, "handle": handle, "number": ahead.add(("load", handle))}
-            process.tell(about, blob=raw, timeout=self.timeout)
-        return ahead.loads[key]
+        begun = ahead.handle(header, raw)
+        if begun is not None:
+            return begun
+        about = {**header, "handle": self._next_handle()}
+        process.tell({**about, "number": ahead.add_load(about, raw)}, blob=raw, timeout=self.timeout)
+        return int(about["handle"])
 
     def run_ahead(self, handle: int, feeds: Feeds) -> None:
         """Begin to run a model on inputs on which it is likely to be run later.

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MOST_HELD = 256 << 20
 """Bytes of data that this process holds, from which on a copy, whose limit they count for, is no good start."""
 MOST_FILES = 1 << 16
+LARGE_PIPE = 1 << 20
+"""Bytes of a pipe, so that what is written need not be waited for while all cores compute."""
 PAUSE = 0.002
 """Seconds between two looks at a process that is to end."""
 
@@ -39,6 +41,9 @@ def can_fork() -> bool:
 
 class Forked:
     """A copy of this process that runs models; what is asked of it is what :class:`subprocess.Popen` is asked.
+
+    Attributes:
+        room: Bytes that can be written to it before it has read any, as far as that is known.
 
     Args:
         memory: Bytes of data it may hold.
@@ -54,6 +59,7 @@ class Forked:
         """Start it."""
         requests, self.stdin = _pipe()
         self.stdout, replies = _pipe()
+        self.room = _widened(self.stdin)
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():  # numpy's threads are at rest, and shut down by its own handler of forks
@@ -106,6 +112,15 @@ class Forked:
 def _pipe() -> tuple[IO[bytes], IO[bytes]]:
     read, write = os.pipe()
     return os.fdopen(read, "rb"), os.fdopen(write, "wb")
+
+
+def _widened(stream: IO[bytes]) -> int:
+    """Let a pipe take more; return how many bytes it takes now, 0 where that cannot be told."""
+    import fcntl
+
+    with suppress(OSError, AttributeError):  # the user has too many of them, or Python is too old
+        return int(fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, LARGE_PIPE))
+    return 0
 
 
 def _serve(memory: int, requests: int, replies: int, errors: int, file: FileAhead | None) -> NoReturn:

@@ -35,6 +35,8 @@ LONGEST = 1e6
 """Seconds that a pipe can be waited for."""
 ROOM = 32 << 10
 """Bytes that a pipe takes, whatever the process does."""
+HEAD = 1 << 10
+"""Bytes that what is said around a model or inputs takes, about."""
 
 _living: weakref.WeakSet[Process] = weakref.WeakSet()
 
@@ -88,6 +90,8 @@ class Process:
         self.end = weakref.finalize(self, _end, self._popen, self._errors)  # at interpreter exit, if not before
         _living.add(self)
         self._unread = 1  # how many answers are under way, that it is ready is the first
+        self._room = max(ROOM, getattr(self._popen, "room", 0) // 2)
+        self._told = 0  # bytes that it may not have read yet
         if wait:
             self.ask(None, timeout=timeout)
 
@@ -123,6 +127,7 @@ class Process:
                     self._unread -= 1
                     if not self._unread:
                         break
+            self._told = 0
         except (EOFError, OSError) as error:
             is_late = isinstance(error, TimeoutError)
             failure = RunFailure("timeout", f"no answer within {timeout:g} s") if is_late else self._death_cause()
@@ -146,7 +151,8 @@ class Process:
             TimeoutError: The time is over.
 
         """
-        if hasattr(select, "poll") and sent <= ROOM:
+        self._told += sent + HEAD
+        if hasattr(select, "poll") and self._told <= self._room:
             yield _Answers(self._stdout, seconds)
             return
         expired = threading.Event()
