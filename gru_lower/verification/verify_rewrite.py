@@ -48,7 +48,8 @@ def verify_rewrite(
     """
     changed = [site for site in sites if site.change is not None]
     with Worker(timeout=options.timeout, memory=options.memory) as worker:
-        RunningModel(worker, rewritten.proto, original.base_dir).load_ahead()
+        begun = RunningModel(worker, rewritten.proto, original.base_dir)
+        begun.load_ahead()
         by_site = _verify_sites(changed, original, options, worker, progress)
         different = next(((s, v) for s, v in by_site if v.status == "different"), None)
         if different is not None:
@@ -63,6 +64,7 @@ def verify_rewrite(
             base_dir_b=original.base_dir,
             options=options,
             worker=worker,
+            begun=begun,
             steps=lambda what, done, total: progress(f"{whole_model}: {what}", done, total),
         )
     return _combine(by_site, whole)

@@ -61,6 +61,8 @@ class RunningModel:
 
     def load_ahead(self) -> bool:
         """Begin to load it into onnxruntime, where it is likely to run; return whether that is done."""
+        if self._ahead is not None:
+            return True
         if not self.worker.is_ahead or total_size(self.model) > MOST_AHEAD:
             return False
         self._raw = self.model.SerializeToString()

@@ -62,6 +62,7 @@ def verify_models(
     base_dir_a: Path | None = None,
     base_dir_b: Path | None = None,
     worker: Worker | None = None,
+    begun: RunningModel | None = None,
     progress: Callable[[str], None] | None = None,
     steps: Steps | None = None,
 ) -> Verification:
@@ -79,6 +80,7 @@ def verify_models(
         base_dir_a: The folder of the original's external data.
         base_dir_b: The folder of the rewrite's.
         worker: A running worker to use, with its own limits; one is started and ended if None.
+        begun: The rewrite in that worker, where it is being loaded already.
         progress: Called with one line per step.
         steps: Called with ``(what, done, total)`` in its place.
 
@@ -133,7 +135,7 @@ def verify_models(
         with (
             own as running,
             RunningModel(running, a, base_dir_a) as original,
-            RunningModel(running, b, base_dir_b) as rewrite,
+            _taken_up(begun, b) or RunningModel(running, b, base_dir_b) as rewrite,
         ):
             pair = ModelPair(original, rewrite, options, output_limits(a, b), steps or in_lines(progress))
             pair.load_ahead()
@@ -151,6 +153,11 @@ def verify_models(
         if options.shapes or options.inputs is not None:
             raise
         return Verification("different", "model", message=f"no inputs fit both models: {error.message}")
+
+
+def _taken_up(begun: RunningModel | None, model: onnx.ModelProto) -> RunningModel | None:
+    """Return what is being loaded already, if that is what is to run."""
+    return begun if begun is not None and begun.model is model else None
 
 
 def _check_given(options: VerifyOptions) -> None:
@@ -217,12 +224,16 @@ def _verify(
     drawn = DrawnInputs()
     try:
         if found.status == "equivalent" and not by_fidelity:
-            findings = override_runs.run_overrides(pair, runs, overrides(cases[0].feeds))
-            found = judge_runs(pair, runs)
+            before, findings = (
+                _judged_on(pair, runs),
+                override_runs.run_overrides(pair, runs, overrides(cases[0].feeds)),
+            )
+            found = _judged_again(pair, runs, before, found)
         further_wanted = (options.seconds or options.further or options.corners) and not by_fidelity
         if further_wanted and found.status != "inconclusive":
-            apart = further(pair, runs, drawn)
-            found = judge_runs(pair, runs) if apart is None else replace(apart, cases=len(runs.cases) + 1)
+            before, apart = _judged_on(pair, runs), further(pair, runs, drawn)
+            found = _judged_again(pair, runs, before, found)
+            found = found if apart is None else replace(apart, cases=len(runs.cases) + 1)
             found.drawn = drawn if options.inputs is None else None
     except RunFailure as error:
         return found if found.status == "different" else _verdict_on_failure(pair, error, notes, runtime)
@@ -236,6 +247,16 @@ def _verify(
             found = decide_by_labels(found)
     found.evidence = evidence_of_runs(pair, runs, by_tolerance=not by_fidelity)
     return replace(found, message="; ".join(filter(None, (found.message, *notes))), findings=findings)
+
+
+def _judged_on(pair: ModelPair, runs: Runs) -> tuple[object, ...]:
+    """Return what a verdict hangs on."""
+    return len(runs.cases), dict(pair.largest)
+
+
+def _judged_again(pair: ModelPair, runs: Runs, before: tuple[object, ...], found: Verification) -> Verification:
+    """Return the verdict on runs that may be more than those that were judged."""
+    return found if _judged_on(pair, runs) == before else judge_runs(pair, runs)
 
 
 def _run_original(
