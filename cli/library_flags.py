@@ -170,11 +170,12 @@ def library_options(
     names = {option.name for option in declared_options(options)}
     given = {name: value for name, value in o.items() if name in names}
     if model is not None:
-        from gru_lower.verification.inputs import given_files
         from gru_lower.verification.inputs.bind_dims import check_shapes
 
         check_shapes(model, given["shapes"])
         if given["inputs"] is not None:
+            from gru_lower.verification.inputs import given_files
+
             given["inputs"], expected = given_files.read(given["inputs"], model)
             given |= {"expected": expected} if "expected" in names else {}
     return options(**given | more)

@@ -12,6 +12,8 @@ WORD = re.compile(r"\s*\S+\s*")
 CONTROL: dict[int, str | int | None] = dict.fromkeys((7, 8, 11, 12, 13))
 """Characters that would move the cursor, or ring."""
 BRIGHTNESS = ("bold", "dim")
+NARROW: dict[int, str | int | None] = dict.fromkeys(map(ord, "→–✓✗×µ…"), " ")
+"""What is written here, is not in ASCII and is one column wide."""
 
 
 class Styled:
@@ -92,8 +94,8 @@ class Styled:
 
 def width_of(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
-    if text.isascii():
+    if text.isascii() or text.translate(NARROW).isascii():
         return len(text)
-    from rich.cells import cell_len  # for this alone
+    from rich.cells import cell_len  # for names in other scripts
 
     return cell_len(text)

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from gru_lower.cli.ascii_spellings import SPELLINGS
 from gru_lower.cli.printer import Printer
+from gru_lower.cli.styled_text import NARROW, width_of
 from gru_lower.cli.tables import show_table
 from gru_lower.targets.profile import MARKS
 from update_tables import TABLES, printed, texts
@@ -57,3 +58,8 @@ def test_no_word_is_broken() -> None:
 
 def test_an_empty_column_takes_no_room() -> None:
     assert "became" not in _shown(80, [("a", "", "b"), ("c", "", "")])
+
+
+def test_what_is_written_here_is_one_column_wide() -> None:
+    assert [cell_len(chr(sign)) for sign in NARROW] == [1] * len(NARROW)
+    assert width_of("1 → 96, 時系列") == cell_len("1 → 96, 時系列") == 14
