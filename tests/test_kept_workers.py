@@ -65,7 +65,8 @@ def use(**options: Any) -> int:
 
 
 @pytest.fixture(autouse=True)
-def _none_kept() -> Iterator[None]:
+def _none_kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(kept_processes, "SECONDS_TO_REST", 120.0)  # however busy the machine is
     kept_processes.end_kept()
     yield
     kept_processes.end_kept()

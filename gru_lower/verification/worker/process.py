@@ -188,9 +188,15 @@ class Process:
         from gru_lower.verification.worker.frames import write_frame
 
         sent = len(blob) + sum(array.nbytes for array in (feeds or {}).values())
-        with suppress(OSError), self._within(timeout, sent):  # it is gone, as the next who asks is told
-            write_frame(self._stdin, header, feeds, blob)
-            self._unread += "number" not in header
+        try:
+            with self._within(timeout, sent):
+                self._unread += "number" not in header
+                write_frame(self._stdin, header, feeds, blob)
+        except OSError:  # it is gone, as the next who asks is told
+            pass
+        except BaseException:  # KeyboardInterrupt, say: half of a frame may be under way
+            self.end()
+            raise
 
     def leave_to_parent(self) -> None:
         """In a child that was forked: let go of a process that is the parent's, so that it ends with the parent."""
