@@ -313,6 +313,18 @@ class TestRknn:
         assert list(node.input) == ["X", "W", "R", "B", "lens"]
         assert list(node.output) == ["Y"]
 
+    @pytest.mark.parametrize("computed", [False, True])
+    @pytest.mark.parametrize("command", ["lower", "legalize"])
+    def test_one_that_nothing_reads_stays(self, command: str, *, computed: bool) -> None:
+        proto = model(["X", "W", "R", "", "", ""], ["Y"], weights())
+        if computed:
+            proto.graph.node.insert(0, onnx.helper.make_node("Neg", ["R"], ["minus_R"]))
+            proto.graph.node[-1].input[2] = "minus_R"
+        del proto.graph.output[:]
+        proto.graph.node.append(onnx.helper.make_node("Neg", ["X"], ["z"]))
+        proto.graph.output.append(onnx.helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, [T, N, I]))
+        assert "GRU" in {node.op_type for node in rewritten(command, proto, "rknn").graph.node}
+
     def test_states_have_three_axes(self) -> None:
         """With two it computes other numbers where there is one sequence of two steps that begins with a state."""
         proto = model(["X", "W", "R", "B", "", "h0"], ["Y"], weights() | {"h0": STATE})

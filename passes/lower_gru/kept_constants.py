@@ -45,7 +45,7 @@ class KeptConstants:
         name_y_h: bool = False,
         of_y_h: bool = False,
     ) -> None:
-        """Store the inputs of one GRU that are computed of constants.
+        """Store the inputs of one GRU that are computed of constants; one that nothing reads is left as it is.
 
         Args:
             scope: Where it stands.
@@ -56,6 +56,8 @@ class KeptConstants:
             of_y_h: Whether Y is taken of Y_h, if it is a single step that has Y alone.
 
         """
+        if not any(name and scope.uses[name] for name in scope.nodes[index].output):
+            return  # what an edit writes and nothing reads goes, and this is to stay
         node = type(scope.nodes[index])()
         node.CopyFrom(scope.nodes[index])
         for key, name in spec.inputs.items():
