@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
 from gru_lower.cli.main import run
-from gru_lower.graph import copy_plan
+from gru_lower.graph import copy_plan, external_data
 from gru_lower.graph.external_data import TRANSPOSED, is_external, view
 from gru_lower.graph.model_tensors import tensors
 from gru_lower.passes.fuse_gru.writing import weights
@@ -137,4 +137,20 @@ def test_fused_gates_can_be_lowered_again_before_they_are_written(lowered: Path,
     out = lowered.with_name("again.onnx")
     assert run([str(lowered), "-o", str(out), "--passes", f"fuse-gru,lower-gru{options}", "--no-verify", "-q"]) == 0
     assert not any(node.op_type == "GRU" for node in onnx.load(out).graph.node)
+    np.testing.assert_allclose(output(out), output(model), atol=1e-6)
+
+
+@pytest.mark.parametrize("command", ["lower", "fuse"])
+def test_above_what_a_message_holds_all_is_written_and_the_verdict_says_why_nothing_ran(
+    command: str, lowered: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ended with exit code 2 or 3, having read gigabytes, and wrote nothing."""
+    monkeypatch.setattr(external_data, "_TOO_LARGE", 1)
+    out = model.with_name("out.onnx")
+    options = ["--vocabulary", "minimal"] if command == "lower" else ["--passes", "fuse-gru"]
+    assert run([command, str(model if command == "lower" else lowered), "-o", str(out), *options]) == 0
+    said = capsys.readouterr()
+    assert "inconclusive" in said.out
+    assert "above 2 GiB" in said.out + said.err
+    assert any(is_external(tensor) for tensor in tensors(onnx.load(out, load_external_data=False)))
     np.testing.assert_allclose(output(out), output(model), atol=1e-6)

@@ -365,8 +365,9 @@ def test_a_model_too_large_to_send_is_a_failure_not_a_traceback(worker: Worker) 
         def SerializeToString(self) -> bytes:
             raise ValueError("Message onnx.ModelProto exceeds maximum protobuf size of 2GB")
 
-    with pytest.raises(RunFailure, match="2GB"):
+    with pytest.raises(RunFailure, match="2GB") as failure:
         worker.load(TooLarge())  # type: ignore[arg-type]
+    assert failure.value.kind == "memory"  # which is no difference between two models
 
 
 def test_a_worker_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

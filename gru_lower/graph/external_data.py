@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 TRANSPOSED = "gru_lower.transposed"
 """The mark of a view whose bytes are those of matrices before they are transposed: rows, columns, further offsets."""
+_TOO_LARGE = 1 << 31
+"""Bytes that protobuf does not write as one message."""
+_ROOM = 1 << 26
+"""Bytes left for what a pass adds."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,17 @@ def view(tensor: onnx.TensorProto) -> View:
 
 
 def total_size(proto: onnx.ModelProto) -> int:
-    """Return how many bytes a model has, its external data included."""
-    return int(proto.ByteSize()) + sum(view(tensor).length for tensor in tensors(proto) if is_external(tensor))
+    """Return how many bytes a model has, its external data included: 2 GiB at least, where no message holds it."""
+    try:
+        own = int(proto.ByteSize())
+    except Exception:  # noqa: BLE001 - which type protobuf raises depends on its version
+        own = _TOO_LARGE
+    return own + sum(view(tensor).length for tensor in tensors(proto) if is_external(tensor))
+
+
+def fits_a_message(proto: onnx.ModelProto) -> bool:
+    """Whether a model would be one message if all of its external data were read, as what runs is sent."""
+    return total_size(proto) < _TOO_LARGE - _ROOM
 
 
 def set_view(tensor: onnx.TensorProto, where: View) -> None:

@@ -10,6 +10,7 @@ from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InternalError
 from gru_lower.garbage_collection import without_garbage_collection
 from gru_lower.graph import splice
+from gru_lower.graph.external_data import fits_a_message
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.names import Names
 from gru_lower.graph.scan_outputs import corrupted_outputs
@@ -187,13 +188,14 @@ class FuseGru(Pass):
                 everywhere.append(found)
         read_by_inner_grus(everywhere)
         removed = RemovedScopes(model.proto)
+        runs = (ctx.judge is not None or ctx.keep_changes) and fits_a_message(model.proto)
         for done, (interpreter, found) in enumerate(zip(interpreters, everywhere, strict=True), 1):
             ctx.progress("fusing", done, len(interpreters))
             if removed.has(interpreter.scope):
                 continue
             pairs = VerificationPairs(model.proto, interpreter, model.base_dir)
             try:
-                written = self._verified(interpreter, names, facts, found, pairs, ctx)
+                written = self._verified(interpreter, names, facts, found, pairs, ctx, runs=runs)
             except READING_FAILS as error:
                 algebra.note_unread(interpreter.scope.path, "writing GRUs", error)
                 continue
@@ -220,10 +222,12 @@ class FuseGru(Pass):
         found: ScopeRecurrences,
         pairs: VerificationPairs,
         ctx: Context,
+        *,
+        runs: bool,
     ) -> WrittenScope | None:
         """Write, and write again without the sites that turn out different, until none does."""
         while True:
-            guard, runs = self.options.empty == "guard", ctx.judge is not None or ctx.keep_changes
+            guard = self.options.empty == "guard"
             written = write_scope(interpreter, names, facts, found, guard=guard, runs=runs)
             if written is None:
                 return None

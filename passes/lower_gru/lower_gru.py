@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from gru_lower.diagnostics import diagnostic
 from gru_lower.errors import InternalError
 from gru_lower.graph import splice
+from gru_lower.graph.external_data import fits_a_message
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.local_functions import Functions
 from gru_lower.graph.names import Names
@@ -86,7 +87,7 @@ class LowerGru(Pass):
         original = model.copy().proto if model.proto.functions else None
         cloned = Functions(model.proto, _is_gru).specialise()
         facts = self._facts(model)
-        names = Names(model.proto, facts.scopes)
+        names, reads = Names(model.proto, facts.scopes), ctx.keep_changes and fits_a_message(model.proto)
         edits: list[splice.Edit] = []
         shared, kept = SharedWeights(facts, names), KeptConstants(facts, names)
         unrolled, forms, told = UnrolledNodes(self.options, facts), set[str](), list[dict[tuple[str, str], int]]()
@@ -132,6 +133,7 @@ class LowerGru(Pass):
                     quantised={key: each for key, each in quantised.items() if takes and key != "B"},
                     products=products,
                     runs=ctx.keep_changes,
+                    reads=reads,
                 )
             )
             if isinstance(replacement, Choice):

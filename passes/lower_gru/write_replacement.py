@@ -79,6 +79,7 @@ def write_replacement(
     quantised: Mapping[str, QuantisedWeights],
     products: Products = FLOAT,
     runs: bool = True,
+    reads: bool = True,
 ) -> Replacement | Choice:
     """Write what replaces one GRU.
 
@@ -95,6 +96,7 @@ def write_replacement(
         quantised: Those of W and R that stay quantised.
         products: How products are computed; in whole numbers only with constant weights.
         runs: Whether the replacement is run by itself: then large external matrices that it has transposed are read.
+        reads: Whether they can be: the model with all of them would be one message.
 
     Returns:
         The replacement, or why there is none: it needs an operator that may not be written.
@@ -127,7 +129,7 @@ def write_replacement(
     bindings = shared.once(scope, spec, ("cut", v, packs), lambda: _cut_weights(spec, v, cut, model))
     turns = not v.vocabulary.has("Gemm") and not products.joins_gates
     if turns:
-        bindings |= transposed(bindings, model.base_dir, read=runs)
+        bindings |= transposed(bindings, model.base_dir, read=runs and reads)
     gates = {
         gate: tensors
         for key, each in quantised.items()

@@ -6,7 +6,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from gru_lower.graph.external_data import total_size
+from gru_lower.graph.external_data import is_marked, total_size
+from gru_lower.graph.model_tensors import tensors
 from gru_lower.isolation.chosen_memory import chosen_memory
 from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.worker.asked_ahead import load_header
@@ -135,13 +136,16 @@ class Worker:
         """Return how a model is loaded, and its serialisation.
 
         Raises:
-            RunFailure: It cannot be serialised.
+            RunFailure: It is no single message, with weights that no file holds.
 
         """
+        held = isinstance(model, bytes) or base_dir is None or not any(is_marked(each) for each in tensors(model))
+        if not held:
+            raise RunFailure("memory", "with the weights that are transposed when it is written, it is above 2 GiB")
         try:
             raw = model if isinstance(model, bytes) else model.SerializeToString()
-        except Exception as error:  # above 2 GB; which type protobuf raises depends on its version
-            raise RunFailure("error", f"the model cannot be serialised: {error}") from error
+        except Exception as error:  # above 2 GiB; which type protobuf raises depends on its version
+            raise RunFailure("memory", f"with weights that no file holds, it is above 2 GiB: {error}") from error
         if base_dir is not None:
             raw, base_dir = with_real_places(raw, base_dir)
         folder = None if base_dir is None else str(base_dir.absolute())
