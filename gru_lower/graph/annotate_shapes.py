@@ -36,15 +36,15 @@ def annotate(model: Model, before: set[str] | None = None) -> None:
     if len(scopes) > MANY_SCOPES:
         return
     whole = [
-        scope
+        (scope, scope.proto)
         for scope in scopes
         if isinstance(scope.proto, GraphProto) and scope.function is None and not scope.repeated
     ]
-    part = None if before is None else _new_part(model.proto, whole, before)
+    part = None if before is None else _new_part(model.proto, [scope for scope, _ in whole], before)
     inferred = {} if part is None else infer(part)[MAIN]
     facts = Facts(model)
-    for scope in whole:
-        declared = {value.name: value for value in (*scope.proto.value_info, *scope.proto.output)}
+    for scope, graph in whole:
+        declared = {value.name: value for value in (*graph.value_info, *graph.output)}
         for node in scope.nodes:
             for name in node.output:
                 if not name or (before is not None and name in before):
@@ -56,7 +56,7 @@ def annotate(model: Model, before: set[str] | None = None) -> None:
                 if static is None:
                     continue
                 if name not in declared:
-                    scope.proto.value_info.append(static)
+                    graph.value_info.append(static)
                 elif not all(isinstance(dim, int) for dim in dims_of(declared[name])):
                     declared[name].type.CopyFrom(static.type)
 
