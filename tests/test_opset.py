@@ -9,9 +9,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 import gru_lower
+import zoo
+from gru_lower.errors import Unsupported
 from gru_lower.graph import external_data
 from gru_lower.graph.model_tensors import tensors
 from gru_lower.gru import reference
@@ -361,3 +363,24 @@ def test_a_layout_is_not_taken_to_an_opset_without_one() -> None:
         with pytest.raises(gru_lower.Unsupported, match="layout 1 cannot be written at opset") as caught:
             gru_lower.lower(case.model(), opset=to)
         assert "opset 14 or newer" in str(caught.value.hint)
+
+
+def beside_the_gru(node: onnx.NodeProto, opset: int) -> onnx.ModelProto:
+    """Return a model of a GRU with another node that reads X."""
+    model = zoo.gru_model(initializers=zoo.weights().values(), opset=opset)
+    model.graph.node.insert(0, node)
+    return model
+
+
+def test_what_only_the_newer_opset_looks_at_is_refused_and_not_written() -> None:
+    """An axis beyond the rank: at opset 9 a runtime loads it, at 17 none does."""
+    model = beside_the_gru(helper.make_node("Slice", ["X"], ["part"], axes=[13], starts=[0], ends=[1]), 9)
+    with pytest.raises(Unsupported, match=r"at opset 17 the model contradicts itself: .*Slice") as refused:
+        gru_lower.lower(model, opset=17, verify=False)
+    assert refused.value.code == "GL012"
+
+
+def test_what_is_merely_declared_otherwise_is_converted() -> None:
+    model = beside_the_gru(helper.make_node("Slice", ["X"], ["part"], axes=[0], starts=[0], ends=[1]), 9)
+    model.graph.value_info.append(helper.make_tensor_value_info("part", TensorProto.FLOAT, [7, 7]))
+    assert gru_lower.lower(model, opset=17, verify=False).model.opset_import[0].version == 17

@@ -12,6 +12,7 @@ from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.errors import Unsupported
 from gru_lower.graph import model_tensors, onnx_calls
 from gru_lower.graph.scopes import ONNX_DOMAINS, walk
+from gru_lower.graph.shape_inference import inference_errors
 from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
 from gru_lower.passes.convert_opset.new_quantisation import dequantise_what_is_too_new
@@ -32,6 +33,8 @@ FREE_INITIALIZERS_IR_VERSION = 4
 PREFERRED = 17
 """The opset that most consumers know best."""
 NO_ADAPTER = re.compile(r"No Adapter (?:From|To) Version \$\d+ for (\w+)")
+NO_CONTRADICTION = re.compile("existing shape|external tensors")
+"""What shape inference says of shapes that are declared otherwise, and of constants that it cannot read."""
 NOT_YET = re.compile(r"No Previous Version of (\w+) exists")
 
 
@@ -96,6 +99,7 @@ class ConvertOpset(Pass):
             drop_newer_attributes(scope, main.opset, self.options.to)
         result.diagnostics = _losses(functions, annotations.put_back(converted))
         _set_ir_version(converted, self.options.to, down=self.options.to < main.opset)
+        _check_still_fits(model.proto, converted, self.options.to)
         model.proto.CopyFrom(converted)
         model.modified = result.modified = True
         return result
@@ -119,6 +123,29 @@ def _convert(model: Model, nodes: SetAsideNodes, to: int) -> onnx.ModelProto:
             lacking = NO_ADAPTER.search(str(error))
             if lacking is None or not nodes.also(lacking[1]):
                 raise
+
+
+def _check_still_fits(before: onnx.ModelProto, converted: onnx.ModelProto, to: int) -> None:
+    """Refuse what only now contradicts itself: an old operator's shapes may not be looked at before it runs.
+
+    Raises:
+        Unsupported: A runtime would refuse the converted model when it is loaded.
+
+    """
+    found = _contradictions(converted)
+    new = found and [line for key, line in found.items() if key not in _contradictions(before)]
+    if new:
+        raise Unsupported(
+            f"at opset {to} the model contradicts itself: {new[0]}",
+            code="GL012",
+            hint="it does so at its own opset, too, where no runtime may look before the node runs: export it again",
+        )
+
+
+def _contradictions(proto: onnx.ModelProto) -> dict[str, str]:
+    """Return what shape inference finds in a model, by keys without numbers."""
+    lines = (re.sub(r"\[\w+Error\] |Inference error\(s\): ", "", line) for line in inference_errors(proto))
+    return {re.sub(r"\d+", "#", line): line for line in lines if not NO_CONTRADICTION.search(line)}
 
 
 def _way_out(reason: str, given: int, to: int, target: Profile | None) -> str:
