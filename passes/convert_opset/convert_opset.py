@@ -133,7 +133,8 @@ def _check_still_fits(before: onnx.ModelProto, converted: onnx.ModelProto, to: i
 
     """
     found = _contradictions(converted)
-    new = found and [line for key, line in found.items() if key not in _contradictions(before)]
+    known = _contradictions(before) if found else {}
+    new = [line for key, line in found.items() if key not in known]
     if new:
         raise Unsupported(
             f"at opset {to} the model contradicts itself: {new[0]}",
