@@ -5,6 +5,7 @@ Bodies are inferred with the graphs around them, local functions from the types 
 
 from __future__ import annotations
 
+import re
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -61,13 +62,19 @@ def infer(proto: onnx.ModelProto, *, declared: bool = True, scopes: Sequence[Sco
     return table
 
 
-def inference_errors(proto: onnx.ModelProto) -> list[str]:
-    """Return what ONNX's shape inference finds to contradict itself in a model, a line each."""
+def inference_errors(proto: onnx.ModelProto) -> dict[str, str]:
+    """Return what ONNX's shape inference finds to contradict itself in a model: lines, by :func:`without_numbers`."""
     try:
         onnx_calls.call("infer strictly", _skeleton(proto))
     except onnx_calls.OnnxRefusalError as error:
-        return [line.strip() for line in str(error).splitlines() if line.strip()]
-    return []
+        lines = (re.sub(r"\[\w+Error\] |Inference error\(s\): ", "", line) for line in str(error).splitlines())
+        return {without_numbers(line): line.strip() for line in lines if line.strip()}
+    return {}
+
+
+def without_numbers(line: str) -> str:
+    """Return what an error is known by, whatever the lengths are."""
+    return re.sub(r"\d+", "#", line.strip())
 
 
 def _can_be_entered(skeleton: onnx.ModelProto) -> bool:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.facts import Facts
 from gru_lower.graph.scopes import is_onnx, walk
-from gru_lower.graph.shape_inference import inference_errors
+from gru_lower.graph.shape_inference import inference_errors, without_numbers
 from gru_lower.graph.tensor_types import dims_of
 from gru_lower.gru.parse_node import parse
 
@@ -36,15 +35,10 @@ def find_contradictions(model: Model) -> dict[str, str]:
     facts = Facts(model, declared=False)
     found: dict[str, str] = {}
     for line in (*_defaults(model), *_grus(model, facts), *_main_nodes(model, facts)):
-        found.setdefault(_key(line), line)
-    for line in inference_errors(model.proto):
-        node = re.sub(r"\[\w+Error\] |Inference error\(s\): ", "", line)
-        found.setdefault(_key(node), node)
+        found.setdefault(without_numbers(line), line)
+    for key, line in inference_errors(model.proto).items():
+        found.setdefault(key, line)
     return found
-
-
-def _key(line: str) -> str:
-    return re.sub(r"\d+", "#", line)
 
 
 def _defaults(model: Model) -> Iterator[str]:

@@ -132,8 +132,8 @@ def _check_still_fits(before: onnx.ModelProto, converted: onnx.ModelProto, to: i
         Unsupported: A runtime would refuse the converted model when it is loaded.
 
     """
-    found = _contradictions(converted)
-    known = _contradictions(before) if found else {}
+    found = {key: line for key, line in inference_errors(converted).items() if not NO_CONTRADICTION.search(line)}
+    known = inference_errors(before) if found else {}
     new = [line for key, line in found.items() if key not in known]
     if new:
         raise Unsupported(
@@ -141,12 +141,6 @@ def _check_still_fits(before: onnx.ModelProto, converted: onnx.ModelProto, to: i
             code="GL012",
             hint="it does so at its own opset, too, where no runtime may look before the node runs: export it again",
         )
-
-
-def _contradictions(proto: onnx.ModelProto) -> dict[str, str]:
-    """Return what shape inference finds in a model, by keys without numbers."""
-    lines = (re.sub(r"\[\w+Error\] |Inference error\(s\): ", "", line) for line in inference_errors(proto))
-    return {re.sub(r"\d+", "#", line): line for line in lines if not NO_CONTRADICTION.search(line)}
 
 
 def _way_out(reason: str, given: int, to: int, target: Profile | None) -> str:

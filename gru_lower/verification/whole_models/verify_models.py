@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gru_lower.verification.comparing.accuracy import accuracies, checked_expectations, float_errors
 from gru_lower.verification.comparing.decide_by_labels import decide_by_labels, decides_by_fidelity, one_is_quantised
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from gru_lower.verification.steps import Steps
     from gru_lower.verification.worker.client import Worker
     from gru_lower.verification.worker.runtimes import Runtime
+
+T = TypeVar("T")
 
 _SLOW = 0.1  # share of the time limit: an original that takes more may have a correct rewrite that exceeds it
 
@@ -224,15 +226,11 @@ def _verify(
     drawn = DrawnInputs()
     try:
         if found.status == "equivalent" and not by_fidelity:
-            before, findings = (
-                _judged_on(pair, runs),
-                override_runs.run_overrides(pair, runs, overrides(cases[0].feeds)),
-            )
-            found = _judged_again(pair, runs, before, found)
+            override = partial(override_runs.run_overrides, pair, runs, overrides(cases[0].feeds))
+            findings, found = _judged_after(override, pair, runs, found)
         further_wanted = (options.seconds or options.further or options.corners) and not by_fidelity
         if further_wanted and found.status != "inconclusive":
-            before, apart = _judged_on(pair, runs), further(pair, runs, drawn)
-            found = _judged_again(pair, runs, before, found)
+            apart, found = _judged_after(partial(further, pair, runs, drawn), pair, runs, found)
             found = found if apart is None else replace(apart, cases=len(runs.cases) + 1)
             found.drawn = drawn if options.inputs is None else None
     except RunFailure as error:
@@ -254,9 +252,11 @@ def _judged_on(pair: ModelPair, runs: Runs) -> tuple[object, ...]:
     return len(runs.cases), dict(pair.largest)
 
 
-def _judged_again(pair: ModelPair, runs: Runs, before: tuple[object, ...], found: Verification) -> Verification:
-    """Return the verdict on runs that may be more than those that were judged."""
-    return found if _judged_on(pair, runs) == before else judge_runs(pair, runs)
+def _judged_after(work: Callable[[], T], pair: ModelPair, runs: Runs, found: Verification) -> tuple[T, Verification]:
+    """Do what may add runs; return what it gives, and the verdict, which is worked out again if any were added."""
+    before = _judged_on(pair, runs)
+    made = work()
+    return made, found if _judged_on(pair, runs) == before else judge_runs(pair, runs)
 
 
 def _run_original(

@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from gru_lower.verification.worker.asked_ahead import FILE
-from gru_lower.verification.worker.begun_work import BegunWork
 from gru_lower.verification.worker.frames import Frame
 from gru_lower.verification.worker.serving import Answer, Service, serve
 from gru_lower.verification.worker.timing import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.worker.asked_ahead import FileAhead
-    from gru_lower.verification.worker.begun_work import Begun
     from gru_lower.verification.worker.onnxruntime_session import OnnxruntimeSession
+
+
+AT_ONCE = 2
+"""How many pieces of work are under way at once that were asked ahead: as many as a small machine has cores."""
 
 
 class Engine(Protocol):
@@ -50,9 +53,9 @@ class Models(Service):
         """Hold none."""
         self._file = file
         self._engines: dict[int, Engine] = {}
-        self._loading: dict[int, Begun[Answer]] = {}
-        self._begun: dict[int, Begun[Answer]] = {}
-        self._work: BegunWork[Answer] = BegunWork()
+        self._loading: dict[int, Future[Answer]] = {}
+        self._begun: dict[int, Future[Answer]] = {}
+        self._work = ThreadPoolExecutor(AT_ONCE)  # whose threads start with the first piece of work
 
     def answer(self, frame: Frame) -> Answer | None:
         """Do what is asked, now or ahead."""
@@ -65,7 +68,7 @@ class Models(Service):
 
     def _begin(self, frame: Frame) -> None:
         request = frame.header
-        begun = self._begun[request["number"]] = self._work.begin(partial(self._done, frame))
+        begun = self._begun[request["number"]] = self._work.submit(self._done, frame)
         if request["command"] == "load":
             self._loading[request["handle"]] = begun
 
@@ -80,8 +83,7 @@ class Models(Service):
                 arrays = engine.run(frame.arrays, request["outputs"])
                 return Answer({"seconds": time.perf_counter() - start}, arrays)
             case "time":
-                for begun in self._begun.values():
-                    begun.wait()
+                wait(self._begun.values())
                 timed = [cast("OnnxruntimeSession", self._engines[each]) for each in request["handles"]]
                 calls = [each.prepared(frame.arrays) for each in timed]
                 return Answer(arrays={"seconds": in_turn(calls, **request["how"])})
@@ -110,8 +112,7 @@ class Models(Service):
 
     def rest(self) -> None:
         """Forget every model but that of the file, if nobody has fetched it."""
-        for number in self._begun.keys() - {FILE}:
-            self._begun.pop(number).wait()
+        wait([self._begun.pop(number) for number in self._begun.keys() - {FILE}])
         for handle in self._engines.keys() - self._begun.keys():
             del self._engines[handle]
 
