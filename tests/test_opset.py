@@ -384,3 +384,85 @@ def test_what_is_merely_declared_otherwise_is_converted() -> None:
     model = beside_the_gru(helper.make_node("Slice", ["X"], ["part"], axes=[0], starts=[0], ends=[1]), 9)
     model.graph.value_info.append(helper.make_tensor_value_info("part", TensorProto.FLOAT, [7, 7]))
     assert gru_lower.lower(model, opset=17, verify=False).model.opset_import[0].version == 17
+
+
+IMAGE = "(float[1, 2, 5, 8] x) => (float[1, 2, h, w] y) { s = Constant <value = float[4] {1.0, 1.0, %s}> () %s }"
+FRAMES = "(float[2, 3, 4] x) => (float[2, 3, 4] y) { y = %s (x) }"
+UPSAMPLE = (
+    "(float[1, 2, 5, 8] x) => (float[a, b, c, d] y) { y = Upsample <mode = %s, scales = [1.0, 1.0, 1.5, 3.0]> (x) }"
+)
+MODES, AXES = ("linear", "nearest"), ("Softmax", "LogSoftmax", "Hardmax")
+CHANGED = {
+    **{
+        f"Resize by {scales}, {mode}": (10, IMAGE % (scales, f'y = Resize <mode = "{mode}"> (x, s)'))
+        for scales in ("2.0, 1.7", "0.7, 0.4", "1.0, 0.4")
+        for mode in MODES
+    },
+    **{f"Upsample-9, {mode}": (9, IMAGE % ("1.5, 3.0", f'y = Upsample <mode = "{mode}"> (x, s)')) for mode in MODES},
+    **{f"Upsample-7, {mode}": (7, UPSAMPLE % f'"{mode}"') for mode in MODES},
+    **{f"{op} of {axis}": (11, FRAMES % f"{op} <axis = {axis}>") for op in AXES for axis in (0, 1, -1)},
+    "Hardmax": (9, FRAMES % "Hardmax"),
+}
+
+
+@pytest.mark.parametrize(("opset", "text"), CHANGED.values(), ids=CHANGED)
+@pytest.mark.parametrize("to", [13, 17])
+def test_what_changed_its_meaning_means_the_same_when_it_is_newer(opset: int, text: str, to: int) -> None:
+    """The converter of onnx 1.23.2 leaves where a Resize reads, and along what a Hardmax works, to other defaults."""
+    model = onnx.parser.parse_model(f'<ir_version: 4, opset_import: ["": {opset}]> g {text}')
+    result = gru_lower.lower(model, passes=f"convert-opset{{to={to}}}", verify=False).model
+    onnx.checker.check_model(result, full_check=True)
+    shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
+    feeds = {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)}
+    np.testing.assert_allclose(run(result, feeds)["y"], run(model, feeds)["y"], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("op", ["Softmax", "LogSoftmax"])
+@pytest.mark.parametrize(("axis", "to"), [(2, 9), (None, 9), (0, 11), (1, 12), (2, 12), (-1, 11), (-2, 12), (None, 12)])
+def test_what_changed_its_meaning_means_the_same_when_it_is_older(op: str, axis: int | None, to: int) -> None:
+    """The converter of onnx 1.23.2 leaves the axis, from which on all axes count as one before opset 13."""
+    text = FRAMES % (op if axis is None else f"{op} <axis = {axis}>")
+    model = onnx.parser.parse_model(f'<ir_version: 7, opset_import: ["": 17]> g {text}')
+    result = gru_lower.lower(model, passes=f"convert-opset{{to={to}}}", verify=False).model
+    onnx.checker.check_model(result, full_check=True)
+    feeds = {"x": np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)}
+    np.testing.assert_allclose(run(result, feeds)["y"], run(model, feeds)["y"], rtol=1e-5, atol=1e-6)
+
+
+def test_what_changed_its_meaning_is_written_in_bodies_too() -> None:
+    resize = 's = Constant <value = float[4] {1.0, 1.0, 2.0, 2.0}> () %s = Resize <mode = "linear"> (x, s)'
+    text = f"""g (bool c, float[1, 1, 3, 3] x) => (float[1, 1, 6, 6] y) {{ y = If (c) <
+        then_branch = t () => (float[1, 1, 6, 6] a) {{ {resize % "a"} }},
+        else_branch = e () => (float[1, 1, 6, 6] b) {{ {resize % "r"} b = Neg (r) }}> }}"""
+    model = onnx.parser.parse_model(f'<ir_version: 5, opset_import: ["": 10]> {text}')
+    result = gru_lower.lower(model, passes="convert-opset{to=13}", verify=False).model
+    for chosen in (True, False):
+        feeds = {"c": np.array(chosen), "x": np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)}
+        np.testing.assert_allclose(run(result, feeds)["y"], run(model, feeds)["y"], rtol=1e-5)
+
+
+BY_INPUT = "(float[1, 1, 3, 3] x, float[4] s) => (float[1, 1, h, w] y) { y = Resize (x, s) }"
+POOL = "(float[1, 1, 9] x) => (float[1, 1, n] y) { y = AveragePool <kernel_shape = [2], dilations = [2]> (x) }"
+OF_SOME_RANK = "(float x) => (float y) { y = Softmax <axis = 1> (x) }"
+UNSAID = {
+    "longer and shorter": (
+        10,
+        13,
+        IMAGE % ("2.0, 0.5", "y = Resize (x, s)"),
+        "one axis longer and another one shorter",
+    ),
+    "scales that are not known": (10, 13, BY_INPUT, "scales are not known"),
+    "an axis of an unknown rank": (17, 12, OF_SOME_RANK, "rank of its input"),
+    "an attribute that is newer": (19, 17, POOL, "AveragePool has no dilations at opset 17"),
+}
+
+
+@pytest.mark.parametrize(("opset", "to", "text", "words"), UNSAID.values(), ids=UNSAID)
+def test_what_the_other_opset_cannot_say_is_refused(opset: int, to: int, text: str, words: str) -> None:
+    """The converter of onnx 1.23.2 leaves all of these as they are."""
+    model = onnx.parser.parse_model(f'<ir_version: 5, opset_import: ["": {opset}]> g {text}')
+    if "rank" in words:
+        model.graph.input[0].type.tensor_type.ClearField("shape")
+    with pytest.raises(Unsupported, match=words) as refused:
+        gru_lower.lower(model, passes=f"convert-opset{{to={to}}}", verify=False)
+    assert refused.value.code == "GL012"

@@ -15,8 +15,13 @@ from gru_lower.graph.scopes import ONNX_DOMAINS, walk
 from gru_lower.graph.shape_inference import inference_errors
 from gru_lower.light_dataclass import dataclass
 from gru_lower.passes.base import Context, Pass, PassResult
+from gru_lower.passes.convert_opset import changed_meaning
 from gru_lower.passes.convert_opset.new_quantisation import dequantise_what_is_too_new
-from gru_lower.passes.convert_opset.same_meaning import HELD_BODIES, drop_newer_attributes
+from gru_lower.passes.convert_opset.same_meaning import (
+    HELD_BODIES,
+    drop_newer_attributes,
+    refuse_newer_attributes,
+)
 from gru_lower.passes.convert_opset.set_aside_annotations import SetAsideAnnotations
 from gru_lower.passes.convert_opset.set_aside_nodes import SetAsideNodes
 from gru_lower.passes.convert_opset.set_aside_tensors import SetAsideTensors
@@ -65,7 +70,9 @@ class ConvertOpset(Pass):
            time refuses a later one; but not below 4 where inputs have defaults, which then no longer were any.
         5. Local functions are written out where they are called, which is said (GL011).
         6. Constants that are quantised as the older opset cannot say - in blocks, or in 4 or 16 bits - are dequantised.
-        7. External data stays where it is: the converter gets no more of it than what may be axes, shapes or scales.
+        7. What means something else at the other opset, though the converter leaves it, is written so that it means
+           the same: where a Resize reads, along which axes a Softmax works. What no attribute says there is refused.
+        8. External data stays where it is: the converter gets no more of it than what may be axes, shapes or scales.
     """
 
     name = "convert-opset"
@@ -82,6 +89,8 @@ class ConvertOpset(Pass):
         _import_once(model.proto)
         functions = _inline_functions(model, self.options.to)
         dequantise_what_is_too_new(model, self.options.to)
+        changed_meaning.spell_out_axes(model, self.options.to)
+        changed_meaning.spell_out_positions(model, self.options.to)
         annotations = SetAsideAnnotations(model.proto)
         nodes, tensors = SetAsideNodes(model, self.options.to), SetAsideTensors(model.proto, model.base_dir)
         try:
@@ -95,8 +104,11 @@ class ConvertOpset(Pass):
             ) from error
         tensors.put_back(converted)
         nodes.put_back(converted)
+        if main.opset < changed_meaning.HALF_PIXELS <= self.options.to:
+            changed_meaning.spell_out_upsampling(converted)
         for scope in walk(converted) if self.options.to < main.opset else ():
             drop_newer_attributes(scope, main.opset, self.options.to)
+            refuse_newer_attributes(scope, self.options.to)
         result.diagnostics = _losses(functions, annotations.put_back(converted))
         _set_ir_version(converted, self.options.to, down=self.options.to < main.opset)
         _check_still_fits(model.proto, converted, self.options.to)

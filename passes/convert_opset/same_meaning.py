@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from onnx import AttributeProto, TensorProto, defs
 
+from gru_lower.errors import Unsupported
 from gru_lower.graph.scopes import is_onnx
 
 if TYPE_CHECKING:
@@ -81,6 +82,31 @@ def drop_newer_attributes(scope: Scope, given: int, to: int) -> None:
         elif [each.name for each in odd] == [NO_AXES] and node.op_type in HAND_ON:
             node.op_type = "Identity"
             del node.attribute[:]
+
+
+def refuse_newer_attributes(scope: Scope, to: int) -> None:
+    """Refuse nodes with attributes that say more than an older opset can: onnx's converter leaves them.
+
+    Args:
+        scope: Converted, without those that say a default.
+        to: The older opset.
+
+    Raises:
+        Unsupported: There is one.
+
+    """
+    for index, node in enumerate(scope.nodes):
+        if not is_onnx(node) or not defs.has(node.op_type, to):
+            continue
+        known = defs.get_schema(node.op_type, to).attributes
+        odd = next((each.name for each in node.attribute if each.name not in known), None)
+        if odd is not None:
+            raise Unsupported(
+                f"{node.op_type} has no {odd} at opset {to}",
+                code="GL012",
+                node=scope.site(index),
+                hint="name a newer opset, or leave --opset out",
+            )
 
 
 def _signature(schema: defs.OpSchema) -> object:
