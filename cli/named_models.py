@@ -57,10 +57,10 @@ def named_models(words: Sequence[Path], output: Path | None = None, kind: str = 
         Unsupported: A folder or pattern holds none, or there is no place for their results.
 
     """
-    from gru_lower.batching.plan import refuse_collisions
-
     if len(words) == 1 and not names_several(words[0]):
         return NamedModels([NamedModel(words[0], output)], many=False)
+    from gru_lower.batching.plan import refuse_collisions
+
     folder = None if output is None else _folder_for_results(output)
     planned = list(dict.fromkeys(each for word in words for each in _planned(word, folder)))
     refuse_collisions(planned, keeps_different=True)

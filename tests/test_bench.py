@@ -311,6 +311,16 @@ def test_the_fit_finds_the_rectangle_that_wins(part: Callable[[str], Any]) -> No
     assert rows[-1] == fit.Row(8, 0, "double")
 
 
+@pytest.mark.parametrize(
+    ("module", "rows"),
+    [("gru_lower.passes.lower_gru.costs", "packing"), ("gru_lower.passes.quantize_gru.costs", "faster")],
+)
+def test_a_fit_spells_what_ships_as_it_ships(part: Callable[[str], Any], module: str, rows: str) -> None:
+    ours = importlib.import_module(module)
+    shipped = Path(ours.__file__ or "").with_name("costs.json").read_text("utf-8")
+    assert part("spell_costs").spelled(ours.costs(), rows) == shipped
+
+
 def test_the_passes_are_measured_in_a_process_of_their_own(part: Callable[[str], Any], folder: Path) -> None:
     passes = part("passes")
     passes.chain(2)(folder / "chain.onnx")

@@ -15,7 +15,6 @@ from gru_lower.rewriting.prefer import preferring, refuse_without_target
 from gru_lower.rewriting.remaining_nodes import refuse_remaining
 from gru_lower.rewriting.result import restore_kind
 from gru_lower.rewriting.rewrite_model import rewrite_model
-from gru_lower.rewriting.target_options import target_options
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -60,6 +59,8 @@ def lower_model(model: Model, options: LoweringOptions) -> Result[ModelProto]:
     """
     wanted = None
     if options.target is not None:
+        from gru_lower.rewriting.target_options import target_options
+
         wanted = target_options(model, options.target, options.fix_dims, options.opset, options.set, options.assume)
         wanted = preferring(wanted, options.target, options.prefer or "speed", options.precision)
     else:

@@ -80,7 +80,12 @@ def total_size(proto: onnx.ModelProto) -> int:
         own = int(proto.ByteSize())
     except Exception:  # noqa: BLE001 - which type protobuf raises depends on its version
         own = _TOO_LARGE
-    return own + sum(view(tensor).length for tensor in tensors(proto) if is_external(tensor))
+    return own + size_elsewhere(proto)
+
+
+def size_elsewhere(proto: onnx.ModelProto) -> int:
+    """Return how many bytes of a model are in other files."""
+    return sum(view(tensor).length for tensor in tensors(proto) if is_external(tensor))
 
 
 def fits_a_message(proto: onnx.ModelProto) -> bool:

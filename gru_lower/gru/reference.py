@@ -122,6 +122,7 @@ def gru(
     r = _shaped("R", R, (directions, 3 * hidden, hidden))
     b = np.zeros((directions, 6 * hidden)) if B is None else _floats("B", B, (directions, 6 * hidden))
     lens = np.full(batch, steps) if sequence_lens is None else _lengths(sequence_lens, steps, batch)
+    shortest = int(lens.min(initial=steps))
     state_shape = (batch, directions, hidden) if layout else (directions, batch, hidden)
     h0 = np.zeros(state_shape) if initial_h is None else _floats("initial_h", initial_h, state_shape)
     functions = _functions(activations, directions, activation_alpha, activation_beta)
@@ -131,11 +132,12 @@ def gru(
     with np.errstate(over="ignore", invalid="ignore"):
         for d, backward in enumerate(REVERSED[direction]):
             f, g = functions[d]
-            Wz, Wr, Wh = map(_double, np.split(w[d], 3))
-            Rz, Rr, Rh = map(_double, np.split(r[d], 3))
-            Wbz, Wbr, Wbh, Rbz, Rbr, Rbh = np.split(b[d], 6)
+            Wz, Wr, Wh = map(_double, w[d].reshape(3, hidden, inputs))
+            Rz, Rr, Rh = map(_double, r[d].reshape(3, hidden, hidden))
+            Wbz, Wbr, Wbh, Rbz, Rbr, Rbh = b[d].reshape(6, hidden)
             for t in reversed(range(steps)) if backward else range(steps):
-                live = t < lens  # the rows whose sequence has a step t; no other row of X is read
+                # The rows whose sequence has a step t: no other row of X is read.
+                live = slice(None) if t < shortest else t < lens
                 Xt, Ht_1 = x[t, live], Y_h[d, live]
                 zt = f(limited(_times(Xt, Wz) + _times(Ht_1, Rz) + Wbz + Rbz))
                 rt = f(limited(_times(Xt, Wr) + _times(Ht_1, Rr) + Wbr + Rbr))

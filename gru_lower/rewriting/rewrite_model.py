@@ -14,12 +14,8 @@ from gru_lower.passes import pipeline
 from gru_lower.passes.base import Context, Pass
 from gru_lower.report.run_report import Report, count_ops, file_of
 from gru_lower.rewriting.assumed_lengths import FULL, drop_lengths
-from gru_lower.rewriting.fix_lengths import Fixed, fix_lengths
 from gru_lower.rewriting.remaining_nodes import find_remaining, with_their_hints
 from gru_lower.rewriting.result import Result
-from gru_lower.rewriting.set_inputs import apply_settings
-from gru_lower.streaming.description import describe
-from gru_lower.verification.evidence.time_axes import time_axes
 from gru_lower.verification.result import not_run
 from gru_lower.verification.sites.verify_site import site_verifier
 from gru_lower.verification.verify_rewrite import left_padding_diagnostics, verdict_diagnostics, verify_rewrite
@@ -31,6 +27,7 @@ if TYPE_CHECKING:
 
     from gru_lower.graph.model import Model
     from gru_lower.passes.base import PassResult
+    from gru_lower.rewriting.fix_lengths import Fixed
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.result import Verification
@@ -78,9 +75,7 @@ def rewrite_model(
     static = changes or not fixed_dims.open_dims(model)
     counts = count_ops(model)
     names = value_names(model.proto, model.take_scopes(leave=True)) if static and not changes else None
-    fixed = Fixed([], [])
-    if changes:
-        fixed = fix_lengths(model, fix_dims or {}, inputs or {}, Context(progress=progress))
+    fixed = _fix(model, fix_dims or {}, inputs or {}, progress) if changes else None
     if assume == FULL:
         drop_lengths(model)
     # Frame by frame the whole model is compared with itself: fusing on the way has no verdict of its own.
@@ -90,9 +85,11 @@ def rewrite_model(
     _refuse_invalid(result)
     if model.modified and static:
         annotate_shapes.annotate(model, names)
-    report.sites, report.diagnostics = result.sites, model.notes + fixed.said + result.diagnostics
+    report.sites, report.diagnostics = result.sites, model.notes + (fixed.said if fixed else []) + result.diagnostics
     report.diagnostics += budget.notes()
     if any(each.name == "stream" for each in todo):
+        from gru_lower.streaming.description import describe
+
         report.stream = describe(model.proto)
     if target is not None:
         remaining = find_remaining(model, target, result.diagnostics, assume)
@@ -102,11 +99,13 @@ def rewrite_model(
     if model.modified and options is None:
         report.verification = not_run("not asked for")
     if model.modified and options is not None:
-        lengths = fixed.lengths(fix_dims or {})
+        lengths = fixed.lengths(fix_dims or {}) if fixed else {}
         options = replace(options, zero_length_state=_zero_length_state(todo), fixed_dims=lengths)
         if inputs and options.inputs is not None:
             options = replace(options, inputs=[_without(case, inputs) for case in options.inputs])
         if evidence:
+            from gru_lower.verification.evidence.time_axes import time_axes
+
             options = replace(options, time_axes=time_axes(before, model))
         report.verification = _verify(before, model, report, options, progress)
         report.diagnostics += verdict_diagnostics(report.verification, given=options.inputs is not None)
@@ -121,9 +120,23 @@ def rewrite_model(
     return Result(report, model)
 
 
-def _comparable(original: Model, fixed: Fixed, assume: str) -> Model:
+def _fix(
+    model: Model, wanted: Mapping[str, int], inputs: Mapping[str, Any], progress: Callable[[str, int, int], None]
+) -> Fixed:
+    """Write lengths and values into a model."""
+    from gru_lower.rewriting.fix_lengths import (
+        fix_lengths,
+    )  # which most models do not need, as all that comes late here
+
+    return fix_lengths(model, wanted, inputs, Context(progress=progress))
+
+
+def _comparable(original: Model, fixed: Fixed | None, assume: str) -> Model:
     """Return a model as it was, but for what was asked to be settled: inputs that are set, lengths that are dropped."""
-    apply_settings(original, fixed.settings)
+    if fixed is not None:
+        from gru_lower.rewriting.set_inputs import apply_settings
+
+        apply_settings(original, fixed.settings)
     if assume == FULL:
         drop_lengths(original)
     return original

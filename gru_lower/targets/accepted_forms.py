@@ -9,10 +9,6 @@ from gru_lower.diagnostics import DOUBT, diagnostic
 from gru_lower.gru.constant_inputs import has_full_lengths, has_known_lengths, has_zero_initial_state
 from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.light_dataclass import dataclass
-from gru_lower.targets.alike_axes import alike_axes
-from gru_lower.targets.gru_options import options_at
-from gru_lower.targets.judge_gru import UNVERIFIED, judge
-from gru_lower.targets.option_axes import with_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +80,11 @@ def accepted_forms(
     """
     if profile is None:
         return AcceptedForms(forms)
+    from gru_lower.targets.alike_axes import alike_axes  # what it takes to judge a target is imported for one
+    from gru_lower.targets.gru_options import options_at
+    from gru_lower.targets.judge_gru import judge
+    from gru_lower.targets.option_axes import with_options
+
     options = options_at(scope, index, spec, facts)
     idle = ["no_lens"] if has_full_lengths(scope, spec, facts) else []
     idle += ["no_initial_h"] if has_zero_initial_state(scope, spec, facts) else []
@@ -110,6 +111,9 @@ def _takes_quantised(
     profile: Profile, scope: Scope, spec: GruSpec, facts: Facts, options: dict[str, frozenset[str]]
 ) -> frozenset[str]:
     """Return as what a target runs a GRU right whose weights stay quantised, by the options it has as each."""
+    from gru_lower.targets.judge_gru import judge
+    from gru_lower.targets.option_axes import with_options
+
     found = [quantised_weights(scope, spec.inputs[key], facts) for key in ("W", "R", "B") if key in spec.inputs]
     if any(each and not each.is_right(profile.quantised_weights) for each in found):
         return frozenset()
@@ -121,5 +125,7 @@ def warn_if_not_run(label: str, judgement: Judgement) -> list[Diagnostic]:
     """Return a warning where a verdict was not run: what the target takes was read, or is unknown."""
     if judgement.evidence == "run":
         return []
+    from gru_lower.targets.judge_gru import UNVERIFIED
+
     reason = judgement.why or f"what {label} takes was read, not run ({judgement.source})"
     return [diagnostic(DOUBT, f"{UNVERIFIED}; {reason}")]

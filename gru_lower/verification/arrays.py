@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,15 @@ Feeds = dict[str, Array]
 """Arrays by the name of an input or output."""
 
 
+@cache
+def name_of(dtype: np.dtype[Any]) -> str:
+    """Return a dtype's name, which numpy puts together each time that it is asked."""
+    return dtype.name
+
+
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Whether the type is a real or complex float; ml_dtypes's floats are of no kind numpy knows."""
-    return dtype.kind in "fc" or "float" in dtype.name
+    return dtype.kind in "fc" or "float" in name_of(dtype)
 
 
 def is_text(dtype: np.dtype[Any]) -> bool:

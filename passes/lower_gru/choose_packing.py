@@ -1,6 +1,6 @@
 """How the Scan bodies of a GRU are packed, and whether a first step is done outside them.
 
-1. ``packing=auto`` goes by costs.toml: by directions, linear_before_reset, H and the batch to expect.
+1. ``packing=auto`` goes by costs.json: by directions, linear_before_reset, H and the batch to expect.
 2. Where no row fits, ``inside`` serves large batches.
 3. With an external R, auto packs nothing that would read it: ``fused`` at most.
 4. A packing that does not apply gives way to the next best: ``triple`` to ``double``, ``double`` to ``block`` for two

@@ -1,8 +1,8 @@
-"""What ``form=auto`` and ``packing=auto`` go by, read from costs.toml: measured figures that the benchmarks refit."""
+"""What ``form=auto`` and ``packing=auto`` go by, read from costs.json: measured figures that the benchmarks refit."""
 
 from __future__ import annotations
 
-import tomllib
+import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class Packing:
         linear_before_reset: 0 or 1.
         hidden: The largest H it serves.
         batch: The largest batch it serves.
-        unknown: Whether it serves an unknown batch.
+        unknown: Whether it serves a batch that is neither static nor hinted.
         use: One of :data:`gru_lower.passes.lower_gru.choose_packing.PACKINGS`.
 
     """
@@ -39,16 +39,20 @@ class Packing:
 
 @dataclass(frozen=True)
 class Costs:
-    """All of costs.toml.
+    """All of costs.json.
 
     Attributes:
-        unroll_up_to: The longest static sequence that ``auto`` unrolls.
-        peel_from: The smallest H whose first step, from a state of zeros, is done outside a Scan.
+        unroll_up_to: The longest static sequence that ``auto`` unrolls: longer unrolls cost more session time than a
+            Scan costs per run.
+        peel_from: The smallest H whose first step, from a state of zeros, is done outside a Scan: without initial_h it
+            has no recurrent product, which is then worth cutting the projections for it.
         peel_up_to: The longest static sequence for which it is.
-        inside_from: The smallest static batch whose projection may be computed inside a Scan.
+        inside_from: The smallest static batch whose projection may be computed inside a Scan: those of all steps,
+            3·T·B·H values, go through memory, and a step computes its own faster.
         inside_values: How large T·B·H has to be for it.
-        preallocate_up_to: The largest known B·H whose values are all states of a Scan's body.
-        packing: The rows, in order.
+        preallocate_up_to: The largest known B·H whose values are all states of a Scan's body, in two preallocated
+            places each, for which a cache is too small beyond it.
+        packing: How a Scan's body is packed: the first row that fits.
 
     """
 
@@ -83,7 +87,6 @@ class Costs:
 @lru_cache(maxsize=1)
 def costs() -> Costs:
     """Read the file that ships with the package."""
-    with Path(__file__).with_name("costs.toml").open("rb") as handle:
-        data = tomllib.load(handle)
+    data = json.loads(Path(__file__).with_name("costs.json").read_text("utf-8"))
     rows = tuple(Packing(**row) for row in data.pop("packing"))
     return Costs(**data, packing=rows)

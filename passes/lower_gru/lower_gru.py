@@ -18,7 +18,6 @@ from gru_lower.gru.possible_forms import possible_forms
 from gru_lower.gru.quantised_weights import quantised_weights
 from gru_lower.passes.base import Context, Pass, PassResult, visit_grus
 from gru_lower.passes.lower_gru.choose_form import FORMS, Choice, choose_form
-from gru_lower.passes.lower_gru.fold_views import fold_views
 from gru_lower.passes.lower_gru.kept_constants import KeptConstants
 from gru_lower.passes.lower_gru.lower_options import LowerOptions
 from gru_lower.passes.lower_gru.preference import Preference
@@ -148,7 +147,7 @@ class LowerGru(Pass):
         unrolled.refuse_too_many(forms)
         result.modified = splice.apply(model, (edits and [*edits, *shared.edits]) + kept.edits, keeps_order=True)
         if told and not model.proto.training_info:
-            fold_views(model, _made_by(edits), dict(ChainMap(*told)))
+            _fold_views(model, edits, told)
         if cloned and original is not None and not result.modified:
             _take_clones_back(model, original, result)
         return result
@@ -195,6 +194,13 @@ def _quantised(scope: Scope, spec: GruSpec, facts: Facts) -> dict[str, Quantised
     found = {key: quantised_weights(scope, spec.inputs[key], facts) for key in ("W", "R", "B") if key in spec.inputs}
     known = constant_inputs(scope, spec, facts) if any(found.values()) else {}
     return {key: each for key, each in found.items() if each is not None and key in known}
+
+
+def _fold_views(model: Model, edits: Sequence[splice.Edit], told: Sequence[dict[tuple[str, str], int]]) -> None:
+    """Fold away what only views values otherwise around what was written."""
+    from gru_lower.passes.lower_gru.fold_views import fold_views  # which only targets ask for
+
+    fold_views(model, _made_by(edits), dict(ChainMap(*told)))
 
 
 def _made_by(edits: Sequence[splice.Edit]) -> set[str]:

@@ -30,7 +30,7 @@ class LowerOptions:
             ``forms/scan_packed_triple.py``); ``inside`` computes the input's projection in the body, for large batches;
             ``none`` gives each direction a body of its own and computes the projection outside; ``plain`` is ``none``
             with a body that outputs the state and a copy of it, which every runtime with a Scan takes; ``auto`` goes by
-            costs.toml.
+            costs.json.
         batch_hint: The batch size to expect where it is dynamic; 0 for none. The result is right for any.
         mask: How sequence_lens acts: ``auto`` closes the gates outside the body where that is exact,
             ``where`` always takes a Where in the body, which quantisers understand; ``multiply`` is like ``where``, and

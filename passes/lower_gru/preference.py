@@ -10,7 +10,6 @@ from gru_lower.gru.constant_inputs import without_idle_inputs
 from gru_lower.gru.parse_node import parse
 from gru_lower.gru.unread_outputs import without_unread_outputs
 from gru_lower.light_dataclass import dataclass
-from gru_lower.passes.lower_gru.choose_fastest import by_size, choose_fastest
 from gru_lower.passes.lower_gru.choose_form import choose_form
 from gru_lower.targets.accepted_forms import STEPWISE, accepted_forms
 
@@ -83,6 +82,8 @@ class Preference:
         plain = Wanted(wish, options.form, options)
         if self._profile is None or options.form != "auto":
             return plain
+        from gru_lower.passes.lower_gru.choose_fastest import by_size, choose_fastest  # which few targets ask for
+
         if options.prefer == "size":
             return replace(plain, wish=replace(wish, forms=tuple(by_size(wish.forms))), form="auto")
         if options.prefer != "speed":

@@ -1,8 +1,8 @@
-"""What ``quantize`` goes by, read from costs.toml: measured figures that the benchmarks refit."""
+"""What ``quantize`` goes by, read from costs.json: measured figures that the benchmarks refit."""
 
 from __future__ import annotations
 
-import tomllib
+import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,11 +27,12 @@ class Faster:
 
 @dataclass(frozen=True)
 class Costs:
-    """All of costs.toml.
+    """All of costs.json.
 
     Attributes:
-        one_part_from: The least H of which a single step takes X in one part.
-        two_parts_up_to: The largest H of which several steps take it in two.
+        one_part_from: The least H of which a single step takes X in one part of eight bits: without ``all`` int8 is
+            for speed.
+        two_parts_up_to: The largest H of which several steps take it in two parts of seven bits each.
         faster: The rows, in order.
 
     """
@@ -61,7 +62,6 @@ class Costs:
 @lru_cache(maxsize=1)
 def costs() -> Costs:
     """Read the file that ships with the package."""
-    with Path(__file__).with_name("costs.toml").open("rb") as handle:
-        data = tomllib.load(handle)
+    data = json.loads(Path(__file__).with_name("costs.json").read_text("utf-8"))
     rows = tuple(Faster(**row) for row in data.pop("faster"))
     return Costs(**data, faster=rows)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from gru_lower.light_dataclass import dataclass
-from gru_lower.verification.arrays import is_float
+from gru_lower.verification.arrays import is_float, name_of
 from gru_lower.verification.comparing.tolerance import DEFAULTS, Tolerance, tolerance_for
 from gru_lower.verification.comparing.value_origins import coarser, output_origins
 
@@ -55,7 +55,8 @@ class OutputLimits:
         )
         if options.atol is not None or not is_float(dtype):
             return tolerance
-        coarsest = max(filter(None, (self.computed_in, dtype.name)), key=lambda name: DEFAULTS.get(name, _NONE).atol)
+        known = filter(None, (self.computed_in, name_of(dtype)))
+        coarsest = max(known, key=lambda name: DEFAULTS.get(name, _NONE).atol)
         return tolerance.scaled(largest, coarsest)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gru_lower.light_dataclass import dataclass
-from gru_lower.verification.arrays import eps, is_float, is_text
+from gru_lower.verification.arrays import eps, is_float, is_text, name_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,13 +72,13 @@ def tolerance_for(
             labels are exact, whatever their type.
 
     """
-    if dtype.name not in DEFAULTS:
+    if name_of(dtype) not in DEFAULTS:
         if is_float(dtype):  # the 8- and 4-bit floats: two neighbouring values
             default = Tolerance(2 * eps(dtype), 2 * eps(dtype))
         else:
             return _ONE_STEP if quantised and dtype.kind != "b" and not is_text(dtype) else _EXACT
     else:
-        default = DEFAULTS[dtype.name]
+        default = DEFAULTS[name_of(dtype)]
         inside = DEFAULTS.get(computed_in or "", default)
         default = Tolerance(max(default.rtol, inside.rtol), max(default.atol, inside.atol))
     return Tolerance(default.rtol if rtol is None else rtol, default.atol if atol is None else atol)

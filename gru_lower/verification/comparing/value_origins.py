@@ -87,7 +87,7 @@ def _follow(
     """Add what is known of the nodes' outputs to what is known of their inputs."""
     for node in nodes:
         given = [values.get(name, _UNKNOWN) if name else None for name in node.input]
-        key = key_of(node)
+        key = key_of(node) if functions else None
         if key in functions and key not in calls:
             function = functions[key]
             called = {n: o for n, o in zip(function.input, given, strict=False) if o is not None}

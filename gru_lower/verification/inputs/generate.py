@@ -20,7 +20,6 @@ from gru_lower.verification.inputs.draw_values import Wanted, draw_values
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.mask_inputs import paddings
 from gru_lower.verification.inputs.model_inputs import Dim, Input, inputs_of
-from gru_lower.verification.inputs.pad_sequences import pad_sequences
 from gru_lower.verification.inputs.roles import Role, Roles
 from gru_lower.verification.inputs.sequence_lengths import are_lengths, counted_dim
 
@@ -114,7 +113,11 @@ class InputPlan:
                     feeds[name] = draw_values(wanted, rng)
                 except MemoryError as error:  # the rest of the machine is full
                     raise _too_large(self, shapes) from error
-        return feeds if self.side is None else pad_sequences(feeds, self.paddings, self.side, rng)
+        if self.side is None:
+            return feeds
+        from gru_lower.verification.inputs.pad_sequences import pad_sequences  # which few models need
+
+        return pad_sequences(feeds, self.paddings, self.side, rng)
 
 
 def candidate_feeds(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gru_lower.graph.external_data import total_size
+from gru_lower.graph.external_data import size_elsewhere
+from gru_lower.verification.worker.asked_ahead import may_have_data_elsewhere
 from gru_lower.verification.worker.client import MOST_AHEAD
 from gru_lower.verification.worker.run_failure import RunFailure
 
@@ -63,10 +64,16 @@ class RunningModel:
         """Begin to load it into onnxruntime, where it is likely to run; return whether that is done."""
         if self._ahead is not None:
             return True
-        if not self.worker.is_ahead or total_size(self.model) > MOST_AHEAD:
+        if not self.worker.is_ahead:
             return False
-        self._raw = self.model.SerializeToString()
-        self._ahead = self.worker.load_ahead(self._raw, self.base_dir)
+        try:
+            raw = self.model.SerializeToString()
+        except Exception:  # noqa: BLE001 - above 2 GiB; which type protobuf raises depends on its version
+            return False
+        if may_have_data_elsewhere(raw) and len(raw) + size_elsewhere(self.model) > MOST_AHEAD:
+            return False
+        self._ahead = self.worker.load_ahead(raw, self.base_dir)
+        self._raw = b"" if self._ahead is None else raw
         return self._ahead is not None
 
     @property

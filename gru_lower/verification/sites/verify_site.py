@@ -15,7 +15,6 @@ from gru_lower.verification.comparing.compare_site import compare_site
 from gru_lower.verification.comparing.elementwise_errors import magnitudes
 from gru_lower.verification.comparing.output_limits import OutputLimits, output_limits
 from gru_lower.verification.comparing.tally import Tally
-from gru_lower.verification.evidence.time_axes import site_time_axes
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import candidate_feeds, tries
 from gru_lower.verification.result import Verification
@@ -72,23 +71,26 @@ class BegunSite:
         self._pair = pair
         self._options = options
         self._models = [RunningModel(worker, model, pair.base_dir) for model in (pair.original, pair.replacement)]
-        self._feeds: list[Feeds] = []
+        self._candidates: Iterable[Feeds] | None = None
 
     def begin(self) -> None:
         """Begin to run both on the first inputs, where the process that runs models does something ahead."""
         if not all(model.load_ahead() for model in self._models):
             return
         with suppress(Unfeedable, BadInputs, MemoryError):  # as whoever asks for the verdict is told
-            self._feeds = list(islice(candidates(self._pair, self._options), self._options.cases))
-        for feeds in self._feeds:
-            for model in self._models:
-                model.run_ahead(feeds)
+            drawn = iter(candidates(self._pair, self._options))
+            first = list(islice(drawn, self._options.cases))
+            self._candidates = chain(first, drawn)
+            for feeds in first:
+                for model in self._models:
+                    model.run_ahead(feeds)
 
     def verdict(self) -> Verification:
         """Verify it."""
         try:
             with self._models[0] as original, self._models[1] as replacement:
-                return _Site(self._pair, self._options, original, replacement, self._feeds).verify()
+                drawn = candidates(self._pair, self._options) if self._candidates is None else self._candidates
+                return _Site(self._pair, self._options, original, replacement, drawn).verify()
         except Unfeedable as error:
             return Verification("inconclusive", "site", message=error.message)
         except MemoryError:
@@ -157,7 +159,7 @@ class _Site:
     options: VerifyOptions
     original: RunningModel
     replacement: RunningModel
-    begun: list[Feeds]  # the first candidates, on which both may have begun to run
+    candidates: Iterable[Feeds]  # on the first of which both may have begun to run
     tally: Tally = field(default_factory=Tally)
     chaotic: int = 0  # comparisons that fail where float64 itself depends on the last bits
     kept: _Kept = field(default_factory=_Kept)
@@ -172,8 +174,7 @@ class _Site:
         wanted = self.options.cases if self.pair.feeds is None else len(self.pair.feeds)
         cases = 0
         notes: dict[str, None] = {}  # in order, each once
-        begun = self.begun
-        for feeds in chain(begun, islice(candidates(self.pair, self.options), len(begun), None)):
+        for feeds in self.candidates:
             before, refusal = self._run_original(feeds)
             if refusal is not None:
                 notes[f"the original does not run in onnxruntime: {refusal}"] = None
@@ -195,6 +196,8 @@ class _Site:
             return Verification("inconclusive", "site", message="; ".join(notes) or "there were no inputs")
         found = self.tally.verification("site")
         if self.options.evidence:
+            from gru_lower.verification.evidence.time_axes import site_time_axes
+
             found.evidence = self.kept.evidence(site_time_axes(self.pair.original, self.pair.replacement))
         if found.status == "different" and self.chaotic == len(self.tally.failing):
             what = "the original" if self.pair.reference is None else "float64"

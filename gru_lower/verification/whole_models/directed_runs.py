@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.result import Verification
-from gru_lower.verification.whole_models.agree_in_double import agree_in_double
 from gru_lower.verification.whole_models.judge_apart import NotTold, differ_on_empty, differ_on_special
 from gru_lower.verification.worker.run_failure import RunFailure
 
@@ -149,6 +148,8 @@ class DirectedRuns:
 
     def _beyond_double(self, feeds: Feeds) -> bool | None:
         """Whether more than rounding is between the two: whether they differ in float64, too; None if not known."""
+        from gru_lower.verification.whole_models.agree_in_double import agree_in_double  # which few draws need
+
         agree = agree_in_double(self.pair.original, self.pair.rewrite, feeds)
         return None if agree is None else not agree
 

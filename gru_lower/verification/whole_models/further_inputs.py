@@ -19,7 +19,6 @@ from gru_lower.verification.directing.directed_draws import sizes_of
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
 from gru_lower.verification.steps import silent
 from gru_lower.verification.whole_models.directed_runs import DirectedRuns
-from gru_lower.verification.whole_models.search_inputs import distance_in_tolerances, search_inputs
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
@@ -161,6 +160,8 @@ class _Further:
 
     def _search(self, until: float) -> None:
         """Search for inputs on which the two differ, from those on which they are furthest apart."""
+        from gru_lower.verification.whole_models.search_inputs import distance_in_tolerances, search_inputs
+
         pair, runs = self.pair, self.runs
 
         def furthest(place: int) -> float:

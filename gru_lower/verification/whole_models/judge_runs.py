@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gru_lower.verification.arrays import is_float
-from gru_lower.verification.comparing.chaos import movement_if_chaotic, nudge
 from gru_lower.verification.comparing.elementwise_errors import magnitudes
-from gru_lower.verification.comparing.fidelity import FidelityTally
 from gru_lower.verification.comparing.rounding import beyond_rounding
 from gru_lower.verification.running.run_cases import run_rewrite
-from gru_lower.verification.whole_models.before_quantisers import judge_before_quantisers
 from gru_lower.verification.worker.run_failure import RunFailure
 from gru_lower.verification.worker.runtimes import RUNTIME_NAMES
 
@@ -53,6 +50,8 @@ def judge_runs(pair: ModelPair, runs: Runs) -> Verification:
 
 def judge_fidelity(runs: Runs) -> Verification:
     """Return the verdict on a model and a quantised one: by signal to noise, not by tolerances."""
+    from gru_lower.verification.comparing.fidelity import FidelityTally
+
     tally = FidelityTally()
     for case, outputs in zip(runs.cases, runs.outputs, strict=True):
         tally.add(case.outputs, outputs)
@@ -138,6 +137,8 @@ def _why_uncompared(pair: ModelPair, name: str, runs: Runs) -> str:
 
 def _doubt_rounding_and_chaos(pair: ModelPair, runs: Runs, found: Verification) -> Verification:
     """Make a difference none that is one of rounding to quantised values, and inconclusive one that is chaos."""
+    from gru_lower.verification.whole_models.before_quantisers import judge_before_quantisers
+
     before = judge_before_quantisers(pair, runs)
     if before == "agree":
         message = "all values agree before they are quantised; what differs was rounded to the next step"
@@ -147,6 +148,8 @@ def _doubt_rounding_and_chaos(pair: ModelPair, runs: Runs, found: Verification) 
 
 def _doubt_chaos(pair: ModelPair, runs: Runs, found: Verification) -> Verification:
     """Make a difference inconclusive if the original is chaotic enough to explain it in every case that differs."""
+    from gru_lower.verification.comparing.chaos import movement_if_chaotic, nudge
+
     failing = pair.tally(runs.cases, runs.outputs).failing
     largest, change = 0.0, 0.0
     for case, actual in zip(runs.cases, runs.outputs, strict=True):

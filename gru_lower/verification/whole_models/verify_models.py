@@ -18,7 +18,6 @@ from gru_lower.verification.directing.directed_draws import DirectedDraws, sizes
 from gru_lower.verification.drawn_inputs import DrawnInputs
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.inputs.generate import feeds_of, plan_inputs, tries
-from gru_lower.verification.inputs.given_arrays import fitted
 from gru_lower.verification.inputs.override_defaults import overriding_feeds
 from gru_lower.verification.noise.hand_in_noise import hand_in_noise
 from gru_lower.verification.result import Verification
@@ -111,6 +110,8 @@ def verify_models(
 
     def candidates() -> Iterable[Feeds]:
         if options.inputs is not None:
+            from gru_lower.verification.inputs.given_arrays import fitted
+
             return [fitted(a, given, b) for given in options.inputs]
         return islice(feeds_of(plan()), tries(options.cases))
 

@@ -13,6 +13,11 @@ FILE = 0
 """The handle, and the number, of the model of a command's file."""
 
 
+def may_have_data_elsewhere(model: bytes) -> bool:
+    """Whether a serialised model may have weights in other files: then it says where they are."""
+    return b"location" in model
+
+
 class FileAhead(NamedTuple):
     """The model of a command's file, which its process loads without being asked to."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from gru_lower.graph.external_data import is_marked, total_size
@@ -12,7 +12,7 @@ from gru_lower.isolation.chosen_memory import chosen_memory
 from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.worker.asked_ahead import load_header
 from gru_lower.verification.worker.kept_processes import give_back, take
-from gru_lower.verification.worker.linked_data import with_real_places
+from gru_lower.verification.worker.linked_data import has_links, with_real_places
 from gru_lower.verification.worker.process import Process
 from gru_lower.verification.worker.run_failure import RunFailure
 
@@ -82,6 +82,7 @@ class Worker:
         self._resident: set[int] = set()
         self._loaded: dict[int, _Loaded] = {}
         self._handles = 0
+        self._has_links = cache(has_links)  # of each folder, which is looked through once
         self.seconds = 0.0
 
     def __enter__(self) -> Self:
@@ -146,7 +147,7 @@ class Worker:
             raw = model if isinstance(model, bytes) else model.SerializeToString()
         except Exception as error:  # above 2 GiB; which type protobuf raises depends on its version
             raise RunFailure("memory", f"with weights that no file holds, it is above 2 GiB: {error}") from error
-        if base_dir is not None:
+        if base_dir is not None and self._has_links(base_dir):
             raw, base_dir = with_real_places(raw, base_dir)
         folder = None if base_dir is None else str(base_dir.absolute())
         return load_header(folder, runtime, threads, self.providers), raw

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from gru_lower.light_dataclass import dataclass
-from gru_lower.verification.arrays import dtype_of, is_text
+from gru_lower.verification.arrays import dtype_of, is_text, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ def _pack(name: str, value: object) -> tuple[dict[str, Any], memoryview]:
         buffer = memoryview(data)
     else:
         native = array.astype(array.dtype.newbyteorder("="), copy=False)
-        dtype, buffer = native.dtype.name, np.ascontiguousarray(native).reshape(-1).view(np.uint8).data
+        dtype, buffer = name_of(native.dtype), np.ascontiguousarray(native).reshape(-1).view(np.uint8).data
     return about | {"dtype": dtype, "bytes": buffer.nbytes}, buffer
 
 

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def has_links(folder: Path) -> bool:
+    """Whether anything in a folder, or in one right below it, is a link."""
+    return any(_links(folder, depth=1))
+
+
 def with_real_places(model: bytes, base_dir: Path) -> tuple[bytes, Path]:
     """Return a model whose external data is named by where it really is, and the folder that the names are relative to.
 
@@ -27,11 +32,9 @@ def with_real_places(model: bytes, base_dir: Path) -> tuple[bytes, Path]:
         base_dir: The folder its external data lies in, or seems to.
 
     Returns:
-        Both as they are where nothing beside the model is a link.
+        Both as they are where all of it is where it seems to be.
 
     """
-    if not any(_links(base_dir, depth=1)):
-        return model, base_dir
     proto = onnx.ModelProto.FromString(model)
     outside = [tensor for tensor in tensors(proto) if external_data.is_external(tensor)]
     places = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime
 
-from gru_lower.verification.arrays import dtype_of
+from gru_lower.verification.arrays import dtype_of, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +70,7 @@ class OnnxruntimeSession:
         binding = self._session.io_binding()
         kept = []  # onnxruntime reads these buffers, it does not copy them
         for name, array in feeds.items():
-            if array.dtype.name in _RAW_TYPES.values():
+            if name_of(array.dtype) in _RAW_TYPES.values():
                 from onnx.helper import np_dtype_to_tensor_dtype
 
                 raw = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")
@@ -92,7 +92,7 @@ def available_providers() -> list[str]:
 
 
 def _has_raw(feeds: Feeds) -> bool:
-    return any(array.dtype.name in _RAW_TYPES.values() for array in feeds.values())
+    return any(name_of(array.dtype) in _RAW_TYPES.values() for array in feeds.values())
 
 
 def _array_of(value: Any) -> Array:  # noqa: ANN401 - onnxruntime's OrtValue, which has no types

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gru_lower.verification.worker.asked_ahead import FileAhead
+from gru_lower.verification.worker.asked_ahead import FileAhead, may_have_data_elsewhere
 from gru_lower.verification.worker.kept_processes import start_ahead
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 OPERATOR = b"GRU"
 SEARCHED = 16 << 20
 """Bytes of a file in which the operator is looked for: nodes stand in front of weights."""
-ELSEWHERE = b"location"
-"""What stands in a file some of whose weights lie in other files: they may be of any size."""
 
 
 def start_for_any(models: Sequence[Path]) -> None:
@@ -47,5 +45,5 @@ def start_for_gru(models: Sequence[Path]) -> None:
             with models[0].open("rb") as file:
                 begin = file.read(SEARCHED)
             if OPERATOR in begin:
-                is_small = len(begin) < SEARCHED and ELSEWHERE not in begin
+                is_small = len(begin) < SEARCHED and not may_have_data_elsewhere(begin)  # which is of any size
                 start_ahead(FileAhead(begin, str(models[0].parent.absolute())) if is_small else None)

@@ -11,7 +11,6 @@ from gru_lower.graph.bounded_arrays import zeros
 from gru_lower.gru.spec import GATES
 from gru_lower.gru.step_equations import Projection
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks
-from gru_lower.passes.lower_gru.forms.integer_products import projected
 from gru_lower.passes.lower_gru.forms.joined_gates import GateOfBoth, gate_parts
 from gru_lower.passes.lower_gru.local_names import prefix_of
 
@@ -54,6 +53,8 @@ def project_parts(e: Emitter, v: Variant, direction: Direction, given: Inputs) -
 def _products(e: Emitter, v: Variant, direction: Direction, given: Inputs) -> Iterator[Value]:
     p = prefix_of(direction)
     if v.products.joins_gates:
+        from gru_lower.passes.lower_gru.forms.integer_products import projected  # which lowering does not need
+
         yield from projected(e, v, e.shared("valid rows of X", lambda: _valid_rows(e, v, given)), p)
         return
     if v.projection == "whole":

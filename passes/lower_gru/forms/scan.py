@@ -4,7 +4,7 @@
     Ht, Yt = Scan body(Ht_1, Xz[t], Xr[t], Xh[t])                see :mod:`gru_lower.passes.lower_gru.forms.scan_body`
 
 Where so much comes together that Xz, Xr and Xh go through memory, a step reads X[t] and computes its own
-(``packing=inside``). Where a step's products are what counts (costs.toml), a first step from zeros is done outside,
+(``packing=inside``). Where a step's products are what counts (costs.json), a first step from zeros is done outside,
 since it has none. A reverse direction is the same body with scan_input_directions and scan_output_directions of 1.
 """
 

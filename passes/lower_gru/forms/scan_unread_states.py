@@ -5,7 +5,7 @@
 onnxruntime preallocates a Scan's states: a step writes them into buffers made before the first step. Every other value
 of a body is taken from the arena in each step and given back. So whatever a body computes besides its results is a
 state as well, whose input in the body has no reader. At H = 64, batch 1, that makes a step 0.4 µs shorter, of 4
-(docs/decisions/0023). It is done up to a B·H of 8192 (costs.toml): two places for each value have to fit into a cache.
+(docs/decisions/0023). It is done up to a B·H of 8192 (costs.json): two places for each value have to fit into a cache.
 
 One kind of value stays as it is: a float Gemm that onnxruntime computes in one kernel with the function after it. As a
 state its result would have to be written to memory again.

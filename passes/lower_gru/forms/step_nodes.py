@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from gru_lower.graph.bounded_arrays import identity
 from gru_lower.gru.step_equations import step
 from gru_lower.passes.lower_gru.forms import activation_nodes
-from gru_lower.passes.lower_gru.forms.integer_products import IntegerProducts
 from gru_lower.passes.lower_gru.forms.joined_gates import FloatProducts, GateOfBoth, JoinedProducts, ProductsWithX
 from gru_lower.passes.lower_gru.forms.sequence_lens_masks import new_or_old
 from gru_lower.passes.lower_gru.local_names import prefix_of
@@ -18,6 +17,15 @@ if TYPE_CHECKING:
     from gru_lower.gru.spec import Direction
     from gru_lower.gru.step_equations import Projection
     from gru_lower.passes.lower_gru.variant import Variant
+
+
+def _joined_products(v: Variant) -> type[JoinedProducts]:
+    """Return what computes the products of several gates as one."""
+    if v.products.joins_gates:
+        from gru_lower.passes.lower_gru.forms.integer_products import IntegerProducts  # which lowering does not need
+
+        return IntegerProducts
+    return ProductsWithX if v.projection == "with-state" else FloatProducts
 
 
 class StepAlgebra:
@@ -36,8 +44,7 @@ class StepAlgebra:
         self._e, self._v, self._p, self._g = e, v, prefix, g
         self._joined: JoinedProducts | None = None
         if v.joins_gates:
-            of_floats = ProductsWithX if v.projection == "with-state" else FloatProducts
-            self._joined = (IntegerProducts if v.products.joins_gates else of_floats)(e, v, prefix)
+            self._joined = _joined_products(v)(e, v, prefix)
 
     def recurrent(self, gate: str, state: Value, plus: Value) -> Value:
         """Return ``state Rᵀ + plus``, one Gemm; of the update and the reset gate together where they are one value."""
