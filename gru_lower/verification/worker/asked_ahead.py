@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gru_lower.verification.arrays import Array
+    from gru_lower.verification.worker.frames import Frame
 
 FILE = 0
 """The handle, and the number, of the model of a command's file."""
@@ -40,6 +41,9 @@ def load_header(
 class AskedAhead:
     """What one process was asked ahead and nobody has fetched.
 
+    Attributes:
+        answers: What it has answered, by number.
+
     Args:
         file: What it loads without being asked to.
 
@@ -51,6 +55,7 @@ class AskedAhead:
         self._numbers: dict[tuple[object, ...], int] = {} if file is None else {("load", FILE): FILE}
         self._feeds: dict[int, Mapping[str, Array]] = {}  # held, so that no others are taken for them
         self._last = FILE
+        self.answers: dict[int, Frame] = {}
         self._was_ahead = False
 
     def handle(self, header: Mapping[str, Any], model: bytes) -> int | None:
@@ -91,8 +96,14 @@ class AskedAhead:
         """Whether what was fetched last, or asked, may not have been the only thing that the process did."""
         return self._was_ahead or bool(self._numbers)
 
+    @property
+    def has_file(self) -> bool:
+        """Whether the model of the file may still be wanted."""
+        return any(header["handle"] == FILE for header, _ in self._loads)
+
     def forget(self) -> None:
         """Know of the file alone: the use for which the rest was asked is over."""
+        self.answers = {number: answer for number, answer in self.answers.items() if number == FILE}
         self._loads = [each for each in self._loads if each[0]["handle"] == FILE]
         self._numbers = {key: number for key, number in self._numbers.items() if number == FILE}
         self._feeds.clear()

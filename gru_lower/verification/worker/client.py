@@ -204,7 +204,7 @@ class Worker:
             "outputs": None,
             "number": ahead.add(_run_key(handle, feeds), feeds),
         }
-        self._process.tell(header, feeds, timeout=self.timeout)
+        self._process.tell(header, feeds, timeout=self.timeout, at_once=False)
 
     def run(
         self,
@@ -273,7 +273,7 @@ class Worker:
     def _release(self, handle: int) -> None:
         if handle in self._resident and self._process is not None and self._process.alive:
             self._resident.discard(handle)
-            self._process.tell({"command": "unload", "handle": handle})
+            self._process.tell({"command": "unload", "handle": handle}, at_once=False)
 
     def close(self) -> None:
         """Let the process go, if there is one: it is kept for others, or ended. The worker may be used again."""
@@ -339,4 +339,4 @@ def _asked(
     number = None if process.ahead is None else process.ahead.fetch(key)
     if number is None:
         return process.ask(header, feeds, blob=blob, timeout=timeout)
-    return process.ask({"command": "fetch", "number": number}, timeout=timeout)
+    return process.answer_to(number, timeout=timeout)

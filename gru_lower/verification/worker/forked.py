@@ -60,6 +60,7 @@ class Forked:
         requests, self.stdin = _pipe()
         self.stdout, replies = _pipe()
         self.room = _widened(self.stdin)
+        _widened(self.stdout)
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():  # numpy's threads are at rest, and shut down by its own handler of forks

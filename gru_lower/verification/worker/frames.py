@@ -43,9 +43,14 @@ class Frame:
 
 
 def write_frame(
-    stream: BufferedWriter, header: Mapping[str, Any], arrays: Mapping[str, Array] | None = None, blob: bytes = b""
+    stream: BufferedWriter,
+    header: Mapping[str, Any],
+    arrays: Mapping[str, Array] | None = None,
+    blob: bytes = b"",
+    *,
+    at_once: bool = True,
 ) -> None:
-    """Write one frame and flush.
+    """Write one frame, and flush unless that need not be `at_once`.
 
     Raises:
         TypeError: A value is no tensor, but a sequence, a map or an absent optional.
@@ -57,7 +62,8 @@ def write_frame(
     stream.write(head)
     stream.write(blob)
     stream.writelines(buffer for _, buffer in packed)
-    stream.flush()
+    if at_once:
+        stream.flush()
 
 
 def read_frame(stream: Stream) -> Frame:

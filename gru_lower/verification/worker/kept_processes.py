@@ -96,7 +96,8 @@ def give_back(process: Process) -> None:
 def _rest(process: Process) -> bool:
     """Have a process forget its last use; return whether it is fit for another, else it is ended."""
     try:
-        answer = process.ask({"command": "rest"}, timeout=SECONDS_TO_REST)
+        keeps_file = process.ahead is not None and process.ahead.has_file
+        answer = process.ask({"command": "rest", "keeps_file": keeps_file}, timeout=SECONDS_TO_REST)
     except RunFailure:
         process.end()
         return False

@@ -37,6 +37,8 @@ ROOM = 32 << 10
 """Bytes that a pipe takes, whatever the process does."""
 HEAD = 1 << 10
 """Bytes that what is said around a model or inputs takes, about."""
+PIECE = 1 << 16
+"""Bytes of answers that are read at once."""
 
 _living: weakref.WeakSet[Process] = weakref.WeakSet()
 
@@ -87,11 +89,13 @@ class Process:
         self._stdin = cast("BufferedWriter", self._popen.stdin)
         # Without its buffer: whether more is to come is asked of the pipe.
         self._stdout = cast("FileIO", cast("BufferedReader", self._popen.stdout).raw)
+        self._answers = _Answers(self._stdout)
         self.end = weakref.finalize(self, _end, self._popen, self._errors)  # at interpreter exit, if not before
         _living.add(self)
         self._unread = 1  # how many answers are under way, that it is ready is the first
         self._room = max(ROOM, getattr(self._popen, "room", 0) // 2)
-        self._told = 0  # bytes that it may not have read yet
+        self._sent = self._read = 0  # bytes that it was sent, and that it has read for all that is known
+        self._sent_by: dict[int, int] = {}  # the former, when it was asked ahead by number
         if wait:
             self.ask(None, timeout=timeout)
 
@@ -116,18 +120,57 @@ class Process:
         """
         from gru_lower.verification.worker.frames import read_frame, write_frame  # with numpy, which takes long
 
-        sent = len(blob) + sum(array.nbytes for array in (feeds or {}).values())
-        try:
-            with self._within(timeout, sent) as answers:
-                if header is not None:
-                    self._unread += 1
-                    write_frame(self._stdin, header, feeds, blob)
-                while True:
-                    reply = read_frame(answers)
+        with self._answering(timeout, _size(feeds, blob)) as answers:
+            if header is not None:
+                self._unread += 1
+                write_frame(self._stdin, header, feeds, blob)
+            while True:
+                reply = read_frame(answers)
+                if not self._is_ahead(reply):
                     self._unread -= 1
                     if not self._unread:
                         break
-            self._told = 0
+            self._read = self._sent
+        return _checked(reply)
+
+    def answer_to(self, number: int, *, timeout: float) -> Frame:
+        """Return the answer to what was asked ahead.
+
+        Raises:
+            RunFailure: The answer is an error; or there is none, and the process is ended.
+
+        """
+        from gru_lower.verification.worker.frames import read_frame
+
+        there = {} if self.ahead is None else self.ahead.answers
+        if number not in there:
+            with self._answering(timeout, 0) as answers:
+                self._stdin.flush()
+                while number not in there:
+                    if not self._is_ahead(read_frame(answers)):
+                        self._unread -= 1
+        return _checked(there.pop(number))
+
+    def _is_ahead(self, reply: Frame) -> bool:
+        """Whether an answer is one to what was asked ahead: it is kept."""
+        number = reply.header.get("number")
+        if number is None or self.ahead is None:
+            return False
+        self.ahead.answers[number] = reply
+        self._read = max(self._read, self._sent_by.pop(number, 0))
+        return True
+
+    @contextmanager
+    def _answering(self, timeout: float, sent: int) -> Iterator[Stream]:
+        """Give what the process answers, and say why if it does not; then it is ended.
+
+        Raises:
+            RunFailure: It does not answer.
+
+        """
+        try:
+            with self._within(timeout, sent) as answers:
+                yield answers
         except (EOFError, OSError) as error:
             is_late = isinstance(error, TimeoutError)
             failure = RunFailure("timeout", f"no answer within {timeout:g} s") if is_late else self._death_cause()
@@ -136,9 +179,6 @@ class Process:
         except BaseException:  # KeyboardInterrupt, say: an answer may still be under way that nobody waits for
             self.end()
             raise
-        if not reply.header["ok"]:
-            raise RunFailure(reply.header["kind"], reply.header["message"])
-        return reply
 
     @contextmanager
     def _within(self, seconds: float, sent: int) -> Iterator[Stream]:
@@ -151,10 +191,12 @@ class Process:
             TimeoutError: The time is over.
 
         """
-        self._told += sent + HEAD
-        if hasattr(select, "poll") and self._told <= self._room:
-            yield _Answers(self._stdout, seconds)
+        self._sent += sent + HEAD
+        if hasattr(select, "poll") and self._sent - self._read <= self._room:
+            self._answers.wait(seconds)
+            yield self._answers
             return
+        self._answers.wait(None)
         expired = threading.Event()
 
         def expire() -> None:
@@ -165,7 +207,7 @@ class Process:
         timer.daemon = True
         timer.start()
         try:
-            yield self._stdout
+            yield self._answers
         except (EOFError, OSError) as error:
             if expired.is_set():
                 raise TimeoutError from error
@@ -183,15 +225,27 @@ class Process:
         *,
         blob: bytes = b"",
         timeout: float = LONGEST,
+        at_once: bool = True,
     ) -> None:
-        """Send one frame, and leave the answer unread: it matters to nobody, or is fetched by its number."""
+        """Send one frame, and leave the answer unread: it matters to nobody, or comes by its number.
+
+        Args:
+            header: What to say.
+            feeds: Arrays.
+            blob: A serialised model.
+            timeout: Seconds it may take.
+            at_once: Whether the process is to know at once, else when it is asked next.
+
+        """
         from gru_lower.verification.worker.frames import write_frame
 
-        sent = len(blob) + sum(array.nbytes for array in (feeds or {}).values())
         try:
-            with self._within(timeout, sent):
-                self._unread += "number" not in header
-                write_frame(self._stdin, header, feeds, blob)
+            with self._within(timeout, _size(feeds, blob)):
+                if "number" in header:
+                    self._sent_by[header["number"]] = self._sent
+                else:
+                    self._unread += 1
+                write_frame(self._stdin, header, feeds, blob, at_once=at_once)
         except OSError:  # it is gone, as the next who asks is told
             pass
         except BaseException:  # KeyboardInterrupt, say: half of a frame may be under way
@@ -231,14 +285,28 @@ class Process:
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-class _Answers:
-    """What can be read from a pipe until the time is over."""
+def _size(feeds: Mapping[str, Array] | None, blob: bytes) -> int:
+    return len(blob) + sum(array.nbytes for array in (feeds or {}).values())
 
-    def __init__(self, stream: FileIO, seconds: float) -> None:
+
+def _checked(reply: Frame) -> Frame:
+    """Return an answer that is no error."""
+    if not reply.header["ok"]:
+        raise RunFailure(reply.header["kind"], reply.header["message"])
+    return reply
+
+
+class _Answers:
+    """What can be read from a pipe, several answers at once, until the time is over."""
+
+    def __init__(self, stream: FileIO) -> None:
         self._stream = stream
-        self._until = time.monotonic() + seconds
-        self._poll = select.poll()
-        self._poll.register(stream, select.POLLIN)
+        self._until: float | None = None
+        self._read = memoryview(b"")
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait so long at most from now on; ``None`` where somebody else looks after that."""
+        self._until = None if seconds is None else time.monotonic() + seconds
 
     def readinto(self, view: memoryview) -> int | None:
         """Read as :class:`io.RawIOBase` does.
@@ -247,10 +315,23 @@ class _Answers:
             TimeoutError: The time is over.
 
         """
-        left = min(self._until - time.monotonic(), LONGEST)
-        if not self._poll.poll(max(0.0, left) * 1000):
+        if not self._read:
+            if self._until is not None:
+                self._poll(self._until)
+            if len(view) >= PIECE:
+                return self._stream.readinto(view)
+            self._read = memoryview(self._stream.read(PIECE) or b"")
+        count = min(len(view), len(self._read))
+        view[:count] = self._read[:count]
+        self._read = self._read[count:]
+        return count
+
+    def _poll(self, until: float) -> None:
+        poll = select.poll()
+        poll.register(self._stream, select.POLLIN)
+        left = min(until - time.monotonic(), LONGEST)
+        if not poll.poll(max(0.0, left) * 1000):
             raise TimeoutError
-        return self._stream.readinto(view)
 
 
 def _end(popen: subprocess.Popen[bytes] | Forked, errors: IO[bytes]) -> None:

@@ -1,8 +1,8 @@
 """The process in which models run: ``python -P -m gru_lower.verification.worker.server BYTES [ahead]``.
 
 The parent drives it through :class:`gru_lower.verification.worker.client.Worker`; how it is asked, and when it ends,
-says :mod:`gru_lower.verification.worker.serving`. What has a number is done ahead: the answer is kept until it is
-fetched by that number.
+says :mod:`gru_lower.verification.worker.serving`. What has a number is done ahead, and answered by that number as soon
+as it is done.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.worker.asked_ahead import FileAhead
     from gru_lower.verification.worker.onnxruntime_session import OnnxruntimeSession
+    from gru_lower.verification.worker.serving import Reply
 
 
 AT_ONCE = 2
@@ -53,26 +54,19 @@ class Models(Service):
         """Hold none."""
         self._file = file
         self._engines: dict[int, Engine] = {}
-        self._loading: dict[int, Future[Answer]] = {}
-        self._begun: dict[int, Future[Answer]] = {}
+        self._loading: dict[int, Future[None]] = {}
+        self._begun: list[Future[None]] = []
         self._work = ThreadPoolExecutor(AT_ONCE)  # whose threads start with the first piece of work
 
-    def answer(self, frame: Frame) -> Answer | None:
-        """Do what is asked, now or ahead."""
-        if frame.header["command"] == "fetch":
-            return self._begun.pop(frame.header["number"]).result()
-        if "number" not in frame.header:
-            return self._done(frame)
-        self._begin(frame)
-        return None
+    def begin(self, frame: Frame, reply: Reply) -> None:
+        """Do what is asked ahead."""
+        begun = self._work.submit(reply, frame)
+        self._begun = [*(each for each in self._begun if not each.done()), begun]
+        if frame.header["command"] == "load":
+            self._loading[frame.header["handle"]] = begun
 
-    def _begin(self, frame: Frame) -> None:
-        request = frame.header
-        begun = self._begun[request["number"]] = self._work.submit(self._done, frame)
-        if request["command"] == "load":
-            self._loading[request["handle"]] = begun
-
-    def _done(self, frame: Frame) -> Answer:
+    def answer(self, frame: Frame) -> Answer:
+        """Do what is asked."""
         request: dict[str, Any] = frame.header
         handle = request.get("handle", 0)
         match request["command"]:
@@ -83,7 +77,7 @@ class Models(Service):
                 arrays = engine.run(frame.arrays, request["outputs"])
                 return Answer({"seconds": time.perf_counter() - start}, arrays)
             case "time":
-                wait(self._begun.values())
+                wait(self._begun)
                 timed = [cast("OnnxruntimeSession", self._engines[each]) for each in request["handles"]]
                 calls = [each.prepared(frame.arrays) for each in timed]
                 return Answer(arrays={"seconds": in_turn(calls, **request["how"])})
@@ -100,20 +94,23 @@ class Models(Service):
         """Return a model that is loaded, or is being loaded."""
         if handle not in self._engines:
             self._loading[handle].result()
+        if handle not in self._engines:
+            msg = "the model could not be loaded"
+            raise RuntimeError(msg)
         return self._engines[handle]
 
-    def make_ready(self) -> None:
+    def make_ready(self, reply: Reply) -> None:
         """Load onnxruntime, and begin to load the first model; where that fails, whoever loads a model is told."""
         with suppress(Exception):
             from gru_lower.verification.worker import onnxruntime_session  # noqa: F401
         if self._file is not None:
             frame, self._file = Frame(self._file.header, {}, self._file.model), None
-            self._begin(frame)
+            self.begin(frame, reply)
 
-    def rest(self) -> None:
-        """Forget every model but that of the file, if nobody has fetched it."""
-        wait([self._begun.pop(number) for number in self._begun.keys() - {FILE}])
-        for handle in self._engines.keys() - self._begun.keys():
+    def rest(self, *, keeps_file: bool) -> None:
+        """Forget every model, but for that of the file if somebody will want it."""
+        wait(self._begun)
+        for handle in self._engines.keys() - ({FILE} if keeps_file else set()):
             del self._engines[handle]
 
 

@@ -22,10 +22,13 @@ from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.worker.frames import Frame, read_frame, write_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from io import BufferedReader, BufferedWriter
 
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.worker.run_failure import FailureKind
+
+    Reply = Callable[[Frame], None]
 
 SECONDS_OF_REST = 60.0
 
@@ -41,15 +44,19 @@ class Answer:
 class Service:
     """What answers."""
 
-    def answer(self, frame: Frame) -> Answer | None:
-        """Answer a frame, unless nobody waits for the answer; whatever is raised is the answer, too."""
+    def answer(self, frame: Frame) -> Answer:
+        """Answer a frame; whatever is raised is the answer, too."""
         raise NotImplementedError
 
-    def make_ready(self) -> None:
+    def begin(self, frame: Frame, reply: Reply) -> None:
+        """Have a frame answered, by `reply`, beside others: nobody waits for it yet."""
+        raise NotImplementedError
+
+    def make_ready(self, reply: Reply) -> None:
         """Load what will be needed, while nobody waits."""
 
-    def rest(self) -> None:
-        """Forget what the use that is over has left."""
+    def rest(self, *, keeps_file: bool) -> None:
+        """Forget what the use that is over has left, but for the model of the file if somebody will want it."""
 
     def end(self) -> None:
         """Clean up, in the middle of an answer."""
@@ -71,8 +78,20 @@ def serve(service: Service, memory: int, *, ahead: bool = False) -> NoReturn:
     inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests, inbox, service), daemon=True).start()
     write_frame(replies, {"ok": True})
+    writing = threading.Lock()
+
+    def reply(frame: Frame) -> None:
+        number = {"number": frame.header["number"]} if "number" in frame.header else {}
+        try:
+            answer = _answer(service, frame)
+            with writing:
+                write_frame(replies, {"ok": True, **number, **answer.header}, answer.arrays)
+        except Exception as error:  # noqa: BLE001 - whatever a runtime raises is the answer; its types have no base
+            with writing:
+                write_frame(replies, {"ok": False, **number, "kind": _kind(error), "message": _one_line(error)})
+
     if ahead:
-        service.make_ready()
+        service.make_ready(reply)
     resting = False
     while True:
         try:
@@ -80,19 +99,17 @@ def serve(service: Service, memory: int, *, ahead: bool = False) -> NoReturn:
         except queue.Empty:
             os._exit(0)
         resting = frame.header["command"] == "rest"
-        try:
-            answer = _answer(service, frame)
-            if answer is not None:
-                write_frame(replies, {"ok": True, **answer.header}, answer.arrays)
-        except Exception as error:  # noqa: BLE001 - whatever a runtime raises is the answer; its types have no base
-            write_frame(replies, {"ok": False, "kind": _kind(error), "message": _one_line(error)})
+        if "number" in frame.header:
+            service.begin(frame, reply)
+        else:
+            reply(frame)
         del frame  # or a large feed would stay until the next one has arrived
 
 
-def _answer(service: Service, frame: Frame) -> Answer | None:
+def _answer(service: Service, frame: Frame) -> Answer:
     match frame.header["command"]:
         case "rest":
-            service.rest()
+            service.rest(keeps_file=frame.header.get("keeps_file", False))
             free_memory()
             os.chdir(Path(sys.executable).anchor)  # a folder that is a process's own cannot be removed everywhere
             return Answer({"data": held_data()})
