@@ -17,7 +17,6 @@ from gru_lower.cli.report_output import report_output
 from gru_lower.cli.standard_streams import open_closed_streams
 from gru_lower.cli.termination import Terminated, end_at_once, end_by, raise_when_asked_to_end
 from gru_lower.errors import Unsupported
-from gru_lower.garbage_collection import collect_seldom
 from gru_lower.isolation.ends_soon import say_it_ends_soon
 
 if TYPE_CHECKING:
@@ -63,7 +62,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: The arguments, the process's own by default.
 
     """
-    collect_seldom(ends_soon=True)
     say_it_ends_soon()
     open_closed_streams()
     raise_when_asked_to_end()

@@ -132,15 +132,16 @@ def gru(
     with np.errstate(over="ignore", invalid="ignore"):
         for d, backward in enumerate(REVERSED[direction]):
             f, g = functions[d]
-            Wz, Wr, Wh = map(_double, w[d].reshape(3, hidden, inputs))
-            Rz, Rr, Rh = map(_double, r[d].reshape(3, hidden, hidden))
+            Wzr, Wh = map(_double, (w[d, : 2 * hidden], w[d, 2 * hidden :]))
+            Rzr, Rh = map(_double, (r[d, : 2 * hidden], r[d, 2 * hidden :]))
             Wbz, Wbr, Wbh, Rbz, Rbr, Rbh = b[d].reshape(6, hidden)
+            Wbzr, Rbzr = np.concatenate([Wbz, Wbr]), np.concatenate([Rbz, Rbr])
             for t in reversed(range(steps)) if backward else range(steps):
                 # The rows whose sequence has a step t: no other row of X is read.
                 live = slice(None) if t < shortest else t < lens
                 Xt, Ht_1 = x[t, live], Y_h[d, live]
-                zt = f(limited(_times(Xt, Wz) + _times(Ht_1, Rz) + Wbz + Rbz))
-                rt = f(limited(_times(Xt, Wr) + _times(Ht_1, Rr) + Wbr + Rbr))
+                zrt = f(limited(_times(Xt, Wzr) + _times(Ht_1, Rzr) + Wbzr + Rbzr))
+                zt, rt = zrt[:, :hidden], zrt[:, hidden:]
                 if linear_before_reset == 0:
                     ht = g(limited(_times(Xt, Wh) + _times(rt * Ht_1, Rh) + Rbh + Wbh))
                 else:
