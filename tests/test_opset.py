@@ -443,6 +443,8 @@ def test_what_changed_its_meaning_is_written_in_bodies_too() -> None:
 
 BY_INPUT = "(float[1, 1, 3, 3] x, float[4] s) => (float[1, 1, h, w] y) { y = Resize (x, s) }"
 POOL = "(float[1, 1, 9] x) => (float[1, 1, n] y) { y = AveragePool <kernel_shape = [2], dilations = [2]> (x) }"
+SCAN = """(float[1, 3, 2] x, float[1, 2] h) => (float[1, 2] y) { y = Scan <num_scan_inputs = 1,
+    body = b (float[2] s, float[2] f) => (float[2] t) { t = Add (s, f) }> ("", h, x) }"""
 OF_SOME_RANK = "(float x) => (float y) { y = Softmax <axis = 1> (x) }"
 UNSAID = {
     "longer and shorter": (
@@ -453,6 +455,7 @@ UNSAID = {
     ),
     "scales that are not known": (10, 13, BY_INPUT, "scales are not known"),
     "an axis of an unknown rank": (17, 12, OF_SOME_RANK, "rank of its input"),
+    "a batch of a Scan": (8, 11, SCAN, "a Scan of opset 8 runs over a batch"),
     "an attribute that is newer": (19, 17, POOL, "AveragePool has no dilations at opset 17"),
 }
 
@@ -466,3 +469,12 @@ def test_what_the_other_opset_cannot_say_is_refused(opset: int, to: int, text: s
     with pytest.raises(Unsupported, match=words) as refused:
         gru_lower.lower(model, passes=f"convert-opset{{to={to}}}", verify=False)
     assert refused.value.code == "GL012"
+
+
+def test_what_inference_alone_refuses_is_converted() -> None:
+    """Strict inference of onnx 1.23.2 refuses each MeanVarianceNormalization of opset 13 that leaves its axes out."""
+    text = "(float[1, 2, 3, 3] x) => (float[1, 2, 3, 3] y) { y = MeanVarianceNormalization (x) }"
+    model = onnx.parser.parse_model(f'<ir_version: 5, opset_import: ["": 10]> g {text}')
+    result = gru_lower.lower(model, passes="convert-opset{to=17}", verify=False).model
+    feeds = {"x": np.arange(18, dtype=np.float32).reshape(1, 2, 3, 3)}
+    np.testing.assert_allclose(run(result, feeds)["y"], run(model, feeds)["y"], rtol=1e-5)

@@ -2,6 +2,7 @@
 
 - Resize and Upsample, up from opset 10 or older: there an output at x is read at x / scale, which Resize calls
   ``asymmetric`` and no longer does by default; the nearest is the one before for a scale above 1, after for one below.
+- Scan, up from opset 8: there it has a batch of its own, and lengths.
 - Softmax, LogSoftmax and Hardmax across opset 13: before it all axes from ``axis`` on count as one. Up, onnx sees to
   it, but for Hardmax.
 """
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.graph.scopes import Scope
 
+NO_BATCH = 9
+"""From which opset on a Scan runs over one sequence."""
 HALF_PIXELS = 11
 """From which opset on Resize says where it reads, and by default reads at the middle of pixels."""
 ONE_AXIS = 13
@@ -32,6 +35,28 @@ ONE_AXIS = 13
 ALONG_AN_AXIS = ("Softmax", "LogSoftmax", "Hardmax")
 COMPUTED_SHAPES, NEGATIVE_AXES = 5, 11
 """From which opsets on Reshape takes its shape as an input, and axes count from the end."""
+
+
+def refuse_batched_scans(model: Model, to: int) -> None:
+    """Refuse Scans that run over a batch, on their way to an opset in which none does.
+
+    Args:
+        model: Before the conversion.
+        to: The opset that it is about to be converted to.
+
+    Raises:
+        Unsupported: There is one.
+
+    """
+    for scope in walk(model.proto) if to >= NO_BATCH else ():
+        for index, node in enumerate(scope.nodes):
+            if scope.opset < NO_BATCH and is_onnx(node, "Scan"):
+                raise Unsupported(
+                    f"a Scan of opset {scope.opset} runs over a batch: no newer one does",
+                    code="GL012",
+                    node=scope.site(index),
+                    hint=f"leave --opset out, or export the model again with opset {NO_BATCH} or newer",
+                )
 
 
 def spell_out_axes(model: Model, to: int) -> None:

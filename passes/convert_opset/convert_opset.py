@@ -38,8 +38,9 @@ FREE_INITIALIZERS_IR_VERSION = 4
 PREFERRED = 17
 """The opset that most consumers know best."""
 NO_ADAPTER = re.compile(r"No Adapter (?:From|To) Version \$\d+ for (\w+)")
-NO_CONTRADICTION = re.compile("existing shape|external tensors")
-"""What shape inference says of shapes that are declared otherwise, and of constants that it cannot read."""
+NO_CONTRADICTION = re.compile("existing shape|external tensors|One and only one of the attributes")
+"""What shape inference says of shapes that are declared otherwise, of constants that it cannot read, and of each
+MeanVarianceNormalization from opset 13 on that leaves its axes to their default, as onnx 1.23.2 does."""
 NOT_YET = re.compile(r"No Previous Version of (\w+) exists")
 
 
@@ -89,6 +90,7 @@ class ConvertOpset(Pass):
         _import_once(model.proto)
         functions = _inline_functions(model, self.options.to)
         dequantise_what_is_too_new(model, self.options.to)
+        changed_meaning.refuse_batched_scans(model, self.options.to)
         changed_meaning.spell_out_axes(model, self.options.to)
         changed_meaning.spell_out_positions(model, self.options.to)
         annotations = SetAsideAnnotations(model.proto)
