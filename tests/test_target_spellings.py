@@ -25,6 +25,7 @@ from gru_lower.targets.gru_options import options_at
 from gru_lower.targets.judge_gru import judge
 from gru_lower.targets.option_axes import COARSER
 from gru_lower.targets.profile import FOLDER
+from strategies import WEIGHTS, random_case
 
 T, N, I, H = 4, 2, 3, 5
 
@@ -331,6 +332,59 @@ class TestRknn:
         made = onnx.shape_inference.infer_shapes(rewritten("lower", proto, "rknn", form="unroll"))
         states = {value.name: value.type.tensor_type.shape.dim for value in made.graph.value_info}
         assert {len(dims) for name, dims in states.items() if name.endswith("/Ht")} == {3}
+
+
+@pytest.mark.parametrize("target", ["vela", "tflite-micro", "litert-js", "onnx2tf"])
+class TestLiteRt:
+    """TensorFlow's quantizer gives what it thinks of as one thing one scale, that of where it is read."""
+
+    @pytest.mark.parametrize("layout", [0, 1])
+    @pytest.mark.parametrize("lbr", [0, 1])
+    def test_no_clip_bounds_a_step_before_its_scale_is_its_own(self, target: str, lbr: int, layout: int) -> None:
+        """Min and Max, Slice and Reshape have one scale: a Clip of the first step would bound what all others get."""
+        outputs, shown = ["Y", "Y_h"], {"Y_h": [T, 1, H] if layout else [1, N, H]}
+        consts = {key: array for key, array in weights().items() if key != "B" or lbr}
+        inputs = ["X", "W", "R", *(["B"] if lbr else [])]
+        proto = model(inputs, outputs, consts, shown=shown, opset=14, clip=0.3, linear_before_reset=lbr, layout=layout)
+        made = rewritten("lower", proto, target, form="unroll")
+        makers = {name: node for node in made.graph.node for name in node.output}
+        one_scale = {"Clip", "Min", "Max", "Reshape", "Transpose", "Squeeze", "Unsqueeze"}
+        clips = [node for node in made.graph.node if node.op_type == "Clip"]
+        assert clips
+        for clip in clips:
+            before = clip
+            while before.op_type in one_scale:
+                before = makers[before.input[0]]
+            assert before.op_type not in {"Slice", "Split", "Gather"}
+        (gru,) = (node for node in gru_lower.fuse(made).model.graph.node if node.op_type == "GRU")
+        assert {each.name: each.f for each in gru.attribute}["clip"] == pytest.approx(0.3)
+
+    @pytest.mark.parametrize("direction", ["forward", "bidirectional"])
+    def test_no_bias_belongs_to_products_of_several_scales(self, target: str, direction: str) -> None:
+        """Rbh added to each step's product is one bias of all, in the scale of the first, whose state is handed in."""
+        directions = 1 + (direction == "bidirectional")
+        consts = weights(directions) | {"h0": np.full((directions, N, H), 4.0, np.float32)}
+        proto = model(["X", "W", "R", "B", "", "h0"], ["Y"], consts, direction=direction)
+        made = rewritten("lower", proto, target, form="unroll")
+        products = {name for node in made.graph.node if node.op_type in ("MatMul", "Gemm") for name in node.output}
+        constants = {tensor.name for tensor in made.graph.initializer}
+        added = Counter(
+            name
+            for node in made.graph.node
+            if node.op_type == "Add" and products & set(node.input)
+            for name in constants & set(node.input)
+        )
+        assert set(added.values()) <= {1}
+        assert "GRU" in {node.op_type for node in gru_lower.fuse(made).model.graph.node}
+
+    def test_states_of_one_unit_are_chosen_by_broadcasting(self, target: str) -> None:
+        """A Where of three alike shapes becomes a SELECT, of which microcontrollers have none."""
+        fixed: dict[str, Any] = {"opset": 13, "dtype": np.float32, "T": T, "N": N, "I": I, "H": 1, "static": True}
+        case = random_case(np.random.default_rng(0), **fixed, hidden_size=1, sequence_lens=(T, 1), constants=WEIGHTS)
+        made = onnx.shape_inference.infer_shapes(rewritten("lower", case.model(), target, form="unroll"))
+        shaped = {each.name: len(each.type.tensor_type.shape.dim) for each in made.graph.value_info}
+        for node in made.graph.node:
+            assert node.op_type != "Where" or len({shaped.get(name, 0) for name in node.input}) > 1
 
 
 class TestSpecialCases:

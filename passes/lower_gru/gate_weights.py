@@ -61,6 +61,14 @@ def gate_tensors(spec: GruSpec, constants: dict[str, TensorProto], base_dir: Pat
     return result
 
 
+def with_negative_biases(gates: dict[str, TensorProto]) -> dict[str, TensorProto]:
+    """Put ``Rbh_negative``, which is subtracted, in the place of each ``Rbh``."""
+    biases = {name: tensor for name, tensor in gates.items() if name.endswith("Rbh")}
+    negative = {f"{name}_negative": -tensor_values.to_array(tensor, None) for name, tensor in biases.items()}
+    kept = {name: tensor for name, tensor in gates.items() if name not in biases}
+    return kept | {name: tensor_values.from_array(each) for name, each in negative.items()}
+
+
 def gate_arrays(spec: GruSpec, matrices: TensorProto, base_dir: Path | None) -> dict[str, Array]:
     """Read R for what is computed of it: ``Rz`` [H, H] and so on, by local name.
 

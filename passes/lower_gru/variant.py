@@ -189,6 +189,26 @@ class Variant:
         return self.guessed and alike and self.projection == "apart" and not self.vocabulary.has("Gemm")
 
     @property
+    def one_scale_for_cuts(self) -> bool:
+        """Whether a projection and all steps that are cut from it are quantised in one scale, of what reads a step.
+
+        TensorFlow's quantizer has one scale for what a Slice, a Min and a Max read and make. A Clip right behind a
+        step, as the first one has from a state of zeros, would bound every step by its own range.
+        """
+        return self.guessed and (self.seq_length or 0) > 1
+
+    @property
+    def subtracts_bias(self) -> bool:
+        """Whether the steps subtract ``-Rbh`` where others add Rbh.
+
+        TensorFlow makes a product and a bias that is added one operator, and quantises a bias that several have in the
+        scale of the first: beside activations of 16 bits it is another number in all others, and a state handed in is
+        seldom as large as those made of it. Without one the first step multiplies Rbh, which keeps it apart.
+        """
+        constant = "B" in self.has and "initial_h" in self.has and "B" not in self.dynamic
+        return self.one_scale_for_cuts and self.linear_before_reset and constant and not self.vocabulary.has("Gemm")
+
+    @property
     def keeps_axes(self) -> bool:
         """Whether X is multiplied as [T, B, I]: no Reshape has to infer B where T is open as well, for a target.
 

@@ -23,7 +23,13 @@ from gru_lower.passes.lower_gru.choose_packing import UNPACKED, choose_packing, 
 from gru_lower.passes.lower_gru.costs import costs
 from gru_lower.passes.lower_gru.forms import sequence_lens_masks
 from gru_lower.passes.lower_gru.forms.quantised_product import OWN_DOMAIN
-from gru_lower.passes.lower_gru.gate_weights import gate_arrays, gate_tensors, joined_tensors, transposed
+from gru_lower.passes.lower_gru.gate_weights import (
+    gate_arrays,
+    gate_tensors,
+    joined_tensors,
+    transposed,
+    with_negative_biases,
+)
 from gru_lower.passes.lower_gru.integer_weights import integer_tensors
 from gru_lower.passes.lower_gru.products import FLOAT
 from gru_lower.passes.lower_gru.shared_weights import WeightsOfSite
@@ -175,7 +181,8 @@ def _cut_weights(spec: GruSpec, v: Variant, weights: dict[str, TensorProto], mod
         return dict(integer_tensors(spec, weights, model.base_dir, v.products))
     if (v.gates, v.projection) != ("apart", "apart"):
         return joined_tensors(spec, weights, model.base_dir, v)
-    return dict(gate_tensors(spec, weights, model.base_dir))
+    gates = gate_tensors(spec, weights, model.base_dir)
+    return dict(with_negative_biases(gates) if v.subtracts_bias else gates)
 
 
 def _packed_variant(spec: GruSpec, v: Variant, packing: str, options: LowerOptions) -> Variant:

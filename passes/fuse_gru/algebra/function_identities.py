@@ -5,6 +5,7 @@ tanh(-v) = -tanh(v), and likewise Softsign              likewise
 HardSigmoid(α, β)(v) = HardSigmoid(1, ½)(αv + β - ½)
 ½ tanh(v) + ½ = σ(2v), 2σ(v) - 1 = tanh(½v)
 σ(Clip(v, -c, c)) = σ(v) where σ is saturated at c
+2 Clip(½v, -½c, ½c) = Clip(v, -c, c)                    and for any other factor that is in the whole of v
 Clip(-v, -c, c) = -Clip(v, -c, c)                       where asked for: if there is the other, with negated matrices
 """
 
@@ -82,7 +83,9 @@ class FunctionIdentities(Arithmetic):
         return atom if isinstance(atom, Function) and atom.op in ops else None
 
     def _simplified(self, poly: Poly) -> Poly | None:
-        """Return ½ tanh(v) + ½ as a sigmoid of 2v, and 2σ(v) - 1 as a tanh of ½v."""
+        """Return ½ tanh(v) + ½ as a sigmoid of 2v, 2σ(v) - 1 as a tanh of ½v, 2 Clip(½v, -½c, ½c) as Clip(v, -c, c)."""
+        if len(poly.terms) == 1:
+            return self._scaled_back(poly)
         if len(poly.terms) != 2 or poly.terms[0][0] != () or len(poly.terms[1][0]) != 1:
             return None
         (_, constant), ((serial,), factor) = poly.terms
@@ -94,6 +97,19 @@ class FunctionIdentities(Arithmetic):
         if atom.op == "Sigmoid" and (abs(factor), constant) == (2.0, -factor / 2):
             return self.function("Tanh", self.scale(atom.arguments[0], factor / 4))
         return None
+
+    def _scaled_back(self, poly: Poly) -> Poly | None:
+        """Return a Clip that is multiplied by what all it reads is divided by as one that does without either."""
+        ((mono, factor),) = poly.terms
+        inner = self.atoms[mono[0]] if len(mono) == 1 else None
+        if isinstance(factor, Vector) or factor in (1.0, -1.0) or not isinstance(inner, Function) or inner.op != "Clip":
+            return None
+        (clipped,), (low, high) = inner.arguments, inner.parameters
+        numbers = {each for _, each in clipped.terms if not isinstance(each, Vector)}
+        if low != -high or numbers != {1.0 / factor}:
+            return None
+        bound = abs(factor) * high
+        return self.function("Clip", self.scale(clipped, factor), parameters=(-bound, bound))
 
     def _without_wide_clip(self, poly: Poly) -> Poly:
         """Return a sigmoid's or tanh's argument without a Clip whose bounds lie where the function is saturated."""

@@ -61,16 +61,24 @@ class StepAlgebra:
         if self._joined is not None:
             return self._joined.candidate(state)
         weight, one_entry = self._e.value(f"{self._p}Rh"), self._v.hidden_size == 1
+        if self._v.subtracts_bias:
+            product = self._e.gemm(state, weight, None, "recurrent_h_product", one_entry=one_entry)
+            return self._e.sub(product, self._e.value(f"{self._p}Rbh_negative"), "recurrent_h")
         return self._e.gemm(state, weight, bias, "recurrent_h", computed="B" in self._v.dynamic, one_entry=one_entry)
 
     def clip(self, value: Value) -> Value:
-        """Clip, if the variant does."""
+        """Clip, if the variant does; where it would reach back through a Slice, half the value by half the bound."""
         bound = self._v.clip
         if bound is None:
             return value
         if isinstance(value, GateOfBoth):
             return value._replace(both=self._e.shared(f"clipped {value.both.name}", lambda: self.clip(value.both)))
-        return activation_nodes.clip(self._e, value, bound, f"{value.name}_clipped")
+        clipped = f"{value.name}_clipped"
+        if not self._v.one_scale_for_cuts or value.inputs:
+            return activation_nodes.clip(self._e, value, bound, clipped)
+        halved = activation_nodes.affine(self._e, value, 0.5, 0.0, f"{value.name}_halved")
+        halved = activation_nodes.clip(self._e, halved, bound / 2, f"{clipped}_halved")
+        return activation_nodes.affine(self._e, halved, 2.0, 0.0, clipped)
 
     def activation(self, function: Activation, value: Value, name: str) -> Value:
         """Apply an activation; to the update and the reset gate at once where they are one value."""
@@ -192,4 +200,9 @@ def emit_step(
     ht = step(algebra, direction, xt, ht_1, linear_before_reset=v.linear_before_reset)
     if v.mask != "where" or mask is None:
         return ht
-    return new_or_old(e, ht, e.tensor("zero", 0.0) if ht_1 is None else ht_1, mask, "Ht_valid")
+    zero = e.tensor("zero", 0.0)
+    if v.guessed and v.hidden_size == 1 and ht_1 is not None:
+        # A Where that broadcasts nothing becomes a SELECT, of which microcontrollers have none.
+        kept = e.op("Where", [mask, zero, ht_1], "Ht_1_kept")
+        return e.op("Add", [e.op("Where", [mask, ht, zero], "Ht_taken"), kept], "Ht_valid")
+    return new_or_old(e, ht, zero if ht_1 is None else ht_1, mask, "Ht_valid")
