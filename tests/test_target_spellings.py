@@ -387,6 +387,26 @@ class TestLiteRt:
             assert node.op_type != "Where" or len({shaped.get(name, 0) for name in node.input}) > 1
 
 
+class TestMicrocontrollers:
+    """LiteRT for Microcontrollers has few kernels of 16 bits and of bools, Ethos-U fewer."""
+
+    @pytest.mark.parametrize("target", ["vela", "tflite-micro"])
+    def test_rows_within_constant_lengths_are_cut(self, target: str) -> None:
+        consts = weights() | {"lens": np.array([T, 1], np.int32)}
+        made = rewritten("lower", model(["X", "W", "R", "B", "lens"], ["Y"], consts), target)
+        assert not {"Gather", "GRU"} & {node.op_type for node in made.graph.node}
+
+    def test_no_bool_is_reshaped(self) -> None:
+        """Of an initial_h what stands for a sequence of length 0 is zeros: its condition is a number first."""
+        fixed: dict[str, Any] = {"opset": 13, "dtype": np.float32, "T": T, "N": N, "I": I, "H": H, "static": True}
+        given: dict[str, Any] = {"sequence_lens": (T, 0), "initial_h": True, "activations": None, "constants": WEIGHTS}
+        case = random_case(np.random.default_rng(0), **fixed, **given, outputs=("Y_h",), nan_padding=False)
+        made = rewritten("lower", case.model(), "vela")
+        bools = {name for node in made.graph.node if node.op_type == "Less" for name in node.output}
+        readers = {node.op_type for node in made.graph.node if bools & set(node.input)}
+        assert readers == {"Cast"}
+
+
 class TestSpecialCases:
     """Options that are special cases of others have their verdicts where a profile does not tell them apart."""
 

@@ -55,11 +55,7 @@ def make_mask(e: Emitter, v: Variant, x: Value) -> Mask:
     if not v.multiplies:
         return mask
 
-    def as_number(condition: Value, name: str) -> Value:
-        return e.op("Cast", [condition], name, to=v.elem_type)
-
-    nonempty = None if mask.nonempty is None else as_number(mask.nonempty, "nonempty_number")
-    return Mask(as_number(mask.valid, "valid_number"), nonempty)
+    return Mask(e.op("Cast", [mask.valid], "valid_number", to=v.elem_type), mask.nonempty)
 
 
 def can_multiply(v: Variant) -> bool:
@@ -79,6 +75,8 @@ def _mask_of_bools(e: Emitter, v: Variant, x: Value) -> Mask:
     nonempty = None
     if needs_nonempty(v):
         above = e.op("Less", [e.tensor("no_step", 0, TensorProto.INT32), lens], "nonempty")
+        if v.multiplies:  # a column of numbers: Ethos-U reshapes no bools
+            above = e.op("Cast", [above], "nonempty_number", to=v.elem_type)
         nonempty = e.unsqueeze(above, [1], "nonempty_column")
     return Mask(valid, nonempty)
 
