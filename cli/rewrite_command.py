@@ -121,7 +121,7 @@ def rewrite(
     terminal = Terminal(o, to_stderr=current_output().aside, aside=True)
 
     def work(mine: dict[str, Any]) -> Worked:
-        done = _rewritten(mine, kind, options, call, terminal)
+        done = _rewritten(mine, kind, options, call, terminal, is_last=not named.many)
         judge(done)
         path = str(mine["model"])
 
@@ -136,16 +136,26 @@ def rewrite(
 
 
 def _rewritten(
-    o: dict[str, Any], kind: str, options: type[O], call: Callable[[Model, O], Result[Any]], terminal: Terminal
+    o: dict[str, Any],
+    kind: str,
+    options: type[O],
+    call: Callable[[Model, O], Result[Any]],
+    terminal: Terminal,
+    *,
+    is_last: bool,
 ) -> Rewritten:
     """Read one model, rewrite it and write the result."""
     from gru_lower.cli.progress_bar import progress_bar
+    from gru_lower.isolation.ends_soon import ends_soon
     from gru_lower.rewriting.remaining_nodes import remaining_in
+    from gru_lower.verification.worker.kept_processes import dismiss_kept
 
     model = parse_values.read_model(o["model"]).model
     outputs = write_result.choose_outputs(o, kind)
     with progress_bar(terminal) as progress:
         result = call(model, library_options(options, o, model.proto, progress=progress))
+    if is_last and ends_soon():
+        dismiss_kept()
     remains = bool(remaining_in(result.report))
     report = result.report if remains else write_result.write_result(o, outputs, result)
     verdict = report.verification.status

@@ -473,3 +473,13 @@ def test_nothing_is_left_of_pytest_with_workers_of_its_own(tmp_path: Path, sent:
     code = running.wait(60)
     assert sent or code == 0
     assert none_left(mark)
+
+
+def test_those_that_are_dismissed_are_killed_and_waited_for_at_the_end() -> None:
+    process = kept_processes.take(0, 60)
+    kept_processes.give_back(process)
+    kept_processes.dismiss_kept()
+    assert not kept_processes._kept
+    assert process._popen.wait(60)
+    assert process.end.alive  # so that the end of this process cleans up after it
+    kept_processes._dismissed.pop().end()

@@ -31,6 +31,7 @@ SHARE = 8
 SECONDS_TO_REST = 5.0
 
 _kept: list[Process] = []  # its methods are atomic: no lock that a fork could leave locked
+_dismissed: list[Process] = []  # killed, and waited for when this process ends
 
 
 def start_ahead(file: FileAhead | None = None) -> None:
@@ -110,6 +111,14 @@ def _rest(process: Process) -> bool:
     return True
 
 
+def dismiss_kept() -> None:
+    """Kill every process that is kept, and go on: they are taken down while this process does its last things."""
+    while _kept:
+        with suppress(IndexError):
+            _dismissed.append(_kept.pop())
+            _dismissed[-1].kill()
+
+
 def end_kept() -> None:
     """End every process that is kept, as the end of this process does."""
     while _kept:
@@ -126,3 +135,4 @@ def _folder() -> str | None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_kept.clear)  # a child's processes are its own
+    os.register_at_fork(after_in_child=_dismissed.clear)
