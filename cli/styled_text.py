@@ -62,7 +62,9 @@ class Styled:
         end = first + len(self.plain[first:end].rstrip())
         found, place = Styled(), 0
         for text, style in self.parts:
-            found.append(text[max(first - place, 0) : max(end - place, 0)], style)
+            part = text[max(first - place, 0) : max(end - place, 0)]
+            if part:
+                found.parts.append((part, style))
             place += len(text)
         return found
 
@@ -71,7 +73,7 @@ class Styled:
         place = 0
         for line in self.plain.split("\n"):
             first = used = 0
-            for word in WORD.finditer(line) if width is not None else ():
+            for word in WORD.finditer(line) if width is not None and width_of(line) > width else ():
                 if used and used + width_of(word[0].rstrip()) > (width or 0):
                     yield self.between(place + first, place + word.start())
                     first, used = word.start(), 0

@@ -178,6 +178,18 @@ def test_what_it_was_asked_ahead_is_fetched() -> None:
     ]
 
 
+def test_what_was_asked_ahead_is_not_asked_twice() -> None:
+    program = """
+    print(is_forked())
+    it = worker()
+    handle = it.load_ahead(model("g"))
+    for _ in range(2):
+        it.run_ahead(handle, X)
+    print(len(it._process.ahead._numbers), it.load(model("g")) == handle, *it.run(handle, X)["y"].tolist())
+    """
+    assert said(AHEAD + textwrap.dedent(program)) == ["True", "2", "True", "2.0", "2.0"]
+
+
 def test_it_loads_a_file_without_being_asked() -> None:
     program = """
     import onnx

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.verification.inputs.mask_inputs import paddings
-from gru_lower.verification.running.running_model import RunningModel
 from gru_lower.verification.sites.site_models import site_pair
 from gru_lower.verification.sites.verify_site import BegunSite, combined
+from gru_lower.verification.whole_models.begun_models import BegunModels
 from gru_lower.verification.whole_models.verify_models import verify_models
 from gru_lower.verification.worker.client import Worker
 
@@ -48,9 +48,10 @@ def verify_rewrite(
     """
     changed = [site for site in sites if site.change is not None]
     with Worker(timeout=options.timeout, memory=options.memory) as worker:
-        begun = RunningModel(worker, rewritten.proto, original.base_dir)
-        begun.load_ahead()
-        by_site = _verify_sites(changed, original, options, worker, progress)
+        models, base_dir = (original.proto, rewritten.proto), original.base_dir
+        whole_begun = BegunModels(worker, *models, base_dir, base_dir, options)
+        whole_begun.load_ahead()
+        by_site = _verify_sites(changed, original, options, worker, progress, whole_begun)
         different = next(((s, v) for s, v in by_site if v.status == "different"), None)
         if different is not None:
             site, found = different
@@ -58,13 +59,12 @@ def verify_rewrite(
         whole_model = "verifying the whole model"
         progress(whole_model, 0, 1)
         whole = verify_models(
-            original.proto,
-            rewritten.proto,
-            base_dir_a=original.base_dir,
-            base_dir_b=original.base_dir,
+            *models,
+            base_dir_a=base_dir,
+            base_dir_b=base_dir,
             options=options,
             worker=worker,
-            begun=begun,
+            begun=whole_begun,
             steps=lambda what, done, total: progress(f"{whole_model}: {what}", done, total),
         )
     return _combine(by_site, whole)
@@ -76,18 +76,21 @@ def _verify_sites(
     options: VerifyOptions,
     worker: Worker,
     progress: Callable[[str, int, int], None],
+    whole: BegunModels,
 ) -> list[tuple[Site, Verification]]:
-    """Return the verdicts on sites; while one is compared, the models of the next one run already."""
+    """Return the verdicts on sites; while one is compared, the next one's models run already, and the whole ones."""
     begun: dict[int, BegunSite] = {}
 
     def begin(place: int) -> None:
         site = changed[place]
-        if site.verified is not None or options.by_fidelity:
-            return
-        pair = site_pair(site, original.ir_version, original.base_dir, options.zero_length_state or "zero")
+        pair = None
+        if site.verified is None and not options.by_fidelity:
+            pair = site_pair(site, original.ir_version, original.base_dir, options.zero_length_state or "zero")
         if pair is not None:
             begun[place] = BegunSite(pair, options.for_sites(), worker)
             begun[place].begin()
+        if site is changed[-1]:
+            whole.begin()
 
     if changed:
         begin(0)

@@ -59,6 +59,9 @@ def differ_on_empty(pair: ModelPair, feeds: Feeds) -> str:
     in_reference: list[tuple[RunningModel, Runtime]] = [(pair.original, "reference"), (pair.rewrite, "reference")]
     with ExitStack() as stack:
         tried = [_running_on_empty(model, stack) for model in (pair.original, pair.rewrite)]
+        for model, runtime in tried:
+            if runtime == "onnxruntime" and model.load_ahead():
+                model.run_ahead(feeds)
         try:
             reason = _difference(pair, feeds, tried)
         except NotTold:

@@ -46,11 +46,6 @@ class ModelPair:
     say: Steps
     largest: dict[str, float] = field(default_factory=dict)
 
-    def load_ahead(self) -> None:
-        """Begin to load both, where the process that runs models does things ahead."""
-        for model in (self.original, self.rewrite):
-            model.load_ahead()
-
     @property
     def runtimes(self) -> tuple[Runtime, ...]:
         """The runtimes to try; a provider that was asked for is onnxruntime's, and no other runtime replaces it."""

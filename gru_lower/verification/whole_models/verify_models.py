@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from functools import cache, partial
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from gru_lower.verification.comparing.accuracy import accuracies, checked_expectations, float_errors
@@ -17,14 +16,14 @@ from gru_lower.verification.comparing.rounding import overflown
 from gru_lower.verification.directing.directed_draws import DirectedDraws, sizes_of, tied_dims
 from gru_lower.verification.drawn_inputs import DrawnInputs
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
-from gru_lower.verification.inputs.generate import feeds_of, plan_inputs, tries
+from gru_lower.verification.inputs.generate import feeds_of
 from gru_lower.verification.inputs.override_defaults import overriding_feeds
 from gru_lower.verification.noise.hand_in_noise import hand_in_noise
 from gru_lower.verification.result import Verification
 from gru_lower.verification.running.run_cases import run_original, run_rewrite
-from gru_lower.verification.running.running_model import RunningModel
 from gru_lower.verification.steps import in_lines, silent
 from gru_lower.verification.whole_models import override_runs
+from gru_lower.verification.whole_models.begun_models import BegunModels
 from gru_lower.verification.whole_models.evidence_of_runs import evidence_of_runs
 from gru_lower.verification.whole_models.further_inputs import run_further_inputs
 from gru_lower.verification.whole_models.judge_runs import doubt_uncompared, judge_fidelity, judge_runs
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
     from gru_lower.diagnostics import Diagnostic
     from gru_lower.verification.arrays import Feeds
-    from gru_lower.verification.inputs.generate import InputPlan
     from gru_lower.verification.inputs.override_defaults import Override
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.result import Status
@@ -63,7 +61,7 @@ def verify_models(
     base_dir_a: Path | None = None,
     base_dir_b: Path | None = None,
     worker: Worker | None = None,
-    begun: RunningModel | None = None,
+    begun: BegunModels | None = None,
     progress: Callable[[str], None] | None = None,
     steps: Steps | None = None,
 ) -> Verification:
@@ -81,7 +79,7 @@ def verify_models(
         base_dir_a: The folder of the original's external data.
         base_dir_b: The folder of the rewrite's.
         worker: A running worker to use, with its own limits; one is started and ended if None.
-        begun: The rewrite in that worker, where it is being loaded already.
+        begun: The two in that worker, where they may have begun to run.
         progress: Called with one line per step.
         steps: Called with ``(what, done, total)`` in its place.
 
@@ -97,32 +95,21 @@ def verify_models(
     noise = hand_in_noise(a, b)
     a, b = noise.a, noise.b
 
-    @cache
-    def plan() -> InputPlan:
-        return plan_inputs(
-            a,
-            seed=options.seed,
-            shapes=options.shapes,
-            other=b,
-            zero_lengths=options.zero_length_state == "zero",
-            padding=options.padding,
-        )
-
     def candidates() -> Iterable[Feeds]:
         if options.inputs is not None:
             from gru_lower.verification.inputs.given_arrays import fitted
 
             return [fitted(a, given, b) for given in options.inputs]
-        return islice(feeds_of(plan()), tries(options.cases))
+        return models.drawn()
 
     def further(pair: ModelPair, runs: Runs, drawn: DrawnInputs) -> Verification | None:
         if options.inputs is not None:
             return run_further_inputs(pair, runs, (), None, drawn)
-        sizes = [sizes_of(plan(), case.feeds) for case in runs.cases]
+        sizes = [sizes_of(models.plan, case.feeds) for case in runs.cases]
         for case, sized in zip(runs.cases, sizes, strict=True):
             drawn.add("plain", case.feeds, sized)
-        directed = DirectedDraws(plan(), (a, b), sizes[0], tied_dims(sizes))
-        return run_further_inputs(pair, runs, feeds_of(replace(plan(), wild=True)), directed, drawn)
+        directed = DirectedDraws(models.plan, (a, b), sizes[0], tied_dims(sizes))
+        return run_further_inputs(pair, runs, feeds_of(replace(models.plan, wild=True)), directed, drawn)
 
     def overrides(feeds: Feeds) -> Iterable[Override]:
         if options.inputs is not None:
@@ -135,13 +122,11 @@ def verify_models(
     findings = [each for each in findings if options.looks_for(each.code)]
     own = worker_for(options) if worker is None else nullcontext(worker)
     try:
-        with (
-            own as running,
-            RunningModel(running, a, base_dir_a) as original,
-            _taken_up(begun, b) or RunningModel(running, b, base_dir_b) as rewrite,
-        ):
+        with own as running, ExitStack() as stack:
+            models = _taken_up(begun, a, b) or BegunModels(running, a, b, base_dir_a, base_dir_b, options)
+            original, rewrite = stack.enter_context(models.original), stack.enter_context(models.rewrite)
             pair = ModelPair(original, rewrite, options, output_limits(a, b), steps or in_lines(progress))
-            pair.load_ahead()
+            models.load_ahead()
             found = _verify(pair, candidates, overrides, further)
             if found.status == "different" and noise.doubtful:
                 message = f"{noise.doubtful}; {found.message}"
@@ -158,9 +143,9 @@ def verify_models(
         return Verification("different", "model", message=f"no inputs fit both models: {error.message}")
 
 
-def _taken_up(begun: RunningModel | None, model: onnx.ModelProto) -> RunningModel | None:
-    """Return what is being loaded already, if that is what is to run."""
-    return begun if begun is not None and begun.model is model else None
+def _taken_up(begun: BegunModels | None, a: onnx.ModelProto, b: onnx.ModelProto) -> BegunModels | None:
+    """Return what may have begun to run, if that is what is to run."""
+    return begun if begun is not None and begun.original.model is a and begun.rewrite.model is b else None
 
 
 def _check_given(options: VerifyOptions) -> None:

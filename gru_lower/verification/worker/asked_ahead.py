@@ -75,6 +75,10 @@ class AskedAhead:
         """Enter that a model is loaded for somebody, who may unload it."""
         self._loads = [each for each in self._loads if each[0]["handle"] != handle]
 
+    def is_asked(self, key: tuple[object, ...]) -> bool:
+        """Whether something was asked ahead that nobody has fetched."""
+        return key in self._numbers
+
     def add(self, key: tuple[object, ...], feeds: Mapping[str, Array] | None = None) -> int:
         """Enter that something is asked ahead; return its number."""
         self._last += 1

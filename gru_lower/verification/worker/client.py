@@ -198,12 +198,10 @@ class Worker:
         ahead = None if self._process is None or not self._process.alive else self._process.ahead
         if self._process is None or ahead is None or sum(array.nbytes for array in feeds.values()) > MOST_AHEAD:
             return
-        header = {
-            "command": "run",
-            "handle": handle,
-            "outputs": None,
-            "number": ahead.add(_run_key(handle, feeds), feeds),
-        }
+        key = _run_key(handle, feeds)
+        if ahead.is_asked(key):
+            return
+        header = {"command": "run", "handle": handle, "outputs": None, "number": ahead.add(key, feeds)}
         self._process.tell(header, feeds, timeout=self.timeout, at_once=False)
 
     def run(

@@ -1,0 +1,96 @@
+"""Whole models that begin to run before anybody asks how they compare: while each of their sites is compared."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
+from gru_lower.verification.inputs.generate import feeds_of, plan_inputs, tries
+from gru_lower.verification.running.running_model import RunningModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import onnx
+
+    from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.inputs.generate import InputPlan
+    from gru_lower.verification.options import VerifyOptions
+    from gru_lower.verification.worker.client import Worker
+
+
+class BegunModels:
+    """Two models and the inputs that are drawn for them.
+
+    Attributes:
+        original: The original.
+        rewrite: The model that should compute the same.
+
+    Args:
+        worker: Where they run.
+        a: The original.
+        b: The other.
+        base_dir_a: The folder of the original's external data.
+        base_dir_b: The folder of the other's.
+        options: How they are verified.
+
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        a: onnx.ModelProto,
+        b: onnx.ModelProto,
+        base_dir_a: Path | None,
+        base_dir_b: Path | None,
+        options: VerifyOptions,
+    ) -> None:
+        """Run nothing yet."""
+        self.original = RunningModel(worker, a, base_dir_a)
+        self.rewrite = RunningModel(worker, b, base_dir_b)
+        self._options = options
+        self._plan: InputPlan | None = None
+        self._first: list[Feeds] = []
+
+    def load_ahead(self) -> bool:
+        """Begin to load both, where the process that runs models does things ahead; return whether that is done."""
+        loading = [model.load_ahead() for model in (self.original, self.rewrite)]
+        return all(loading)
+
+    def begin(self) -> None:
+        """Begin to run both on the first inputs, where that is done ahead."""
+        if not self.load_ahead() or self._options.inputs is not None:
+            return
+        with suppress(Unfeedable, BadInputs, MemoryError):  # as whoever asks for the verdict is told
+            self._first = list(islice(feeds_of(self.plan), self._options.cases))
+        for feeds in self._first:
+            self.original.run_ahead(feeds)
+            self.rewrite.run_ahead(feeds)
+
+    @property
+    def plan(self) -> InputPlan:
+        """What all inputs drawn for them have in common.
+
+        Raises:
+            Unfeedable: There are none.
+            BadInputs: The shapes in `options` do not fit.
+
+        """
+        if self._plan is None:
+            options = self._options
+            self._plan = plan_inputs(
+                self.original.model,
+                seed=options.seed,
+                shapes=options.shapes,
+                other=self.rewrite.model,
+                zero_lengths=options.zero_length_state == "zero",
+                padding=options.padding,
+            )
+        return self._plan
+
+    def drawn(self) -> Iterator[Feeds]:
+        """Yield as many inputs as are tried, those first on which both may have begun to run."""
+        return chain(self._first, islice(feeds_of(self.plan), len(self._first), tries(self._options.cases)))
