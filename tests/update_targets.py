@@ -23,6 +23,7 @@ tract, MNN, OpenCV 4 and 5, ncnn, tinygrad, OpenVINO, onnx2torch, TVM, emx, IREE
 QNN, RKNN, tpu-mlir, Ethos-U (vela), LiteRT for Microcontrollers, LiteRT.js, Core AI, nxrt, onnx2fx, ezkl, onnx2kerastl,
 onnxruntime, its OpenVINO provider and onnxruntime-web, on the CPU and on the GPU, are held to their profiles
 by [live tests](../tests_live/README.md): the whole grid of GRU features, random GRUs and trained models.
+[What they refuse](refusals.md) of that grid is counted and listed.
 
 OpenCV 5's Tanh is NaN from 45 on: for `opencv5` it is written with Sigmoid. A Tanh of the model's own stays as it
 is, and so

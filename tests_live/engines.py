@@ -107,11 +107,8 @@ KINDS = {
         "ncnn",
         static=True,
         lacks={AECMOS: ("Conv", "ncnn cannot load what pnnx wrote")},
-        refuses=("sequence_lens", "Softsign", "ThresholdedRelu", "activations bidirectional", "float64", "every GRU"),
-        not_portable=(
-            *("activations Softsign", "activations ThresholdedRelu", "activations bidirectional"),
-            *("float16", "float64"),
-        ),
+        refuses=("sequence_lens", "ThresholdedRelu", "float64", "every GRU"),
+        not_portable=("activations ThresholdedRelu", "float16", "float64"),
         random_right=12,
         form_right=50,
     ),
@@ -122,7 +119,6 @@ KINDS = {
         static=True,
         lacks={GTCRN: ("ConvTranspose", "op expected reassociation map")},
         refuses=("float64",),
-        not_portable=("activations Softsign", "activations bidirectional"),
         random_right=10,
         form_right=40,
     ),
@@ -133,8 +129,7 @@ KINDS = {
         lacks={GTCRN: ("Pad", "Pad version 11 is not implemented")},
         refuses=("sequence_lens", "ThresholdedRelu", "every GRU"),
         not_portable=(
-            *("clip lbr1", "clip lbr0", "large Elu"),
-            *(f"activations {name}" for name in ("Elu", "Softsign", "ThresholdedRelu", "bidirectional")),
+            *("clip lbr1", "clip lbr0", "activations ThresholdedRelu", "activations bidirectional"),
             *("activations HardSigmoid", "activations HardSigmoid default"),
         ),
         random_right=15,
@@ -207,7 +202,7 @@ KINDS = {
             GTCRN: ("PRelu", "PRelu is not yet supported"),
         },
         refuses=("float16",),
-        not_portable=("activations Softsign", "activations bidirectional", "float16"),
+        not_portable=("float16",),
         random_right=41,
         form_right=40,
     ),
@@ -221,10 +216,7 @@ KINDS = {
         },
         refuses=("sequence_lens", "a sequence length of 0", "float16", "float64"),
         lacks_types=("float16", "float64"),
-        not_portable=(
-            *("activations Softsign", "activations Elu", "activations bidirectional", "large Elu"),
-            *("float16", "float64"),
-        ),
+        not_portable=("float16", "float64"),
         random_right=12,
     ),
     "esp_ppq": Kind(
@@ -235,7 +227,7 @@ KINDS = {
             GTCRN: ("Reshape", "Op Execution Error"),
             f"{PLCMOS} lower": ("Concat", "Num of Input: 512"),  # onnxsim, which it calls, makes one of our tree
         },
-        not_portable=("activations Softsign", "activations bidirectional", "activations ThresholdedRelu", "float16"),
+        not_portable=("float16",),
         random_right=26,
         constant_outputs=False,
     ),
@@ -247,7 +239,7 @@ KINDS = {
         lacks={GTCRN: ("Reshape", "left to the CPU")},  # of six axes, and what stands before it; two ConvTranspose
         refuses=("float64", "Softplus"),
         lacks_types=("float64",),
-        not_portable=("activations Softsign", "activations bidirectional", "float64", "large Softplus"),
+        not_portable=("float64", "large Softplus", "large Elu"),
         form_right=59,
         random_right=37,
         constant_outputs=False,
@@ -326,14 +318,11 @@ KINDS = {
             "sequence_lens constant": "converting from Constant is undefined",  # a Concat of a constant
             **dict.fromkeys((f"{PLCMOS} lower", f"{PLCMOS} legalize"), "maximum recursion depth exceeded"),
         },
-        refuses=(
-            *("clip", "inputs W R B", "sequence_lens", "every GRU", "Softplus", "Softsign", "ThresholdedRelu"),
-            *("activations bidirectional", "float16", "float64"),
-        ),
+        refuses=("inputs W R B", "sequence_lens", "every GRU", "Softplus", "ThresholdedRelu", "float16", "float64"),
         lacks_types=("float16", "float64"),
         not_portable=(
             *("clip lbr1", "clip lbr0", "sequence_lens constant", "large Softplus", "float16", "float64"),
-            *(f"activations {name}" for name in ("Softsign", "Softplus", "ThresholdedRelu", "bidirectional")),
+            *("activations Softplus", "activations ThresholdedRelu"),
         ),
         form_right=52,
         random_right=2,
@@ -342,10 +331,7 @@ KINDS = {
     "onnxjs": Kind(
         ONNXJS_JSON,
         "onnxjs",
-        refuses=(
-            *("layout", "sequence_lens", "clip", "every GRU", "opset 7", "float16", "Softplus", "ThresholdedRelu"),
-            *("activations HardSigmoid", "activations bidirectional"),
-        ),
+        refuses=("layout", "sequence_lens", "every GRU", "opset 7", "float16", "ThresholdedRelu"),
         lacks_types=("float16",),
         not_portable=tuple(cell.name for cell in cells()),  # that is opset 13 and newer, which it does not take
         form_right=47,
@@ -388,8 +374,6 @@ KINDS = {
             **dict.fromkeys((AECMOS, PLCMOS), ("Squeeze", "[tract] Translating proto model to model")),
             GTCRN: ("Conv", "non unit dilations not supported"),
         },
-        refuses=("activations Softplus", "activations Elu", "large Softplus", "large Elu"),
-        not_portable=("large Elu",),  # beyond the range of its table of Exp
         form_right=58,
         random_right=48,
     ),
@@ -414,8 +398,8 @@ KINDS = {
         "tpu-mlir",
         static=True,
         fails=dict.fromkeys((f"{GTCRN} lower", f"{GTCRN} legalize"), "--codegen="),  # it does not say why
-        refuses=("sequence_lens", "float64", "ScaledTanh", "Softsign", "ThresholdedRelu"),
-        not_portable=("activations ScaledTanh", "activations Softsign", "activations ThresholdedRelu", "float64"),
+        refuses=("sequence_lens", "float64", "ScaledTanh"),
+        not_portable=("activations ScaledTanh", "float64"),
         form_right=11,
         random_right=2,
         constant_outputs=False,

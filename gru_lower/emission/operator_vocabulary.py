@@ -12,6 +12,7 @@ gets it:
     Tanh(x)        →  2 · Sigmoid(2x) - 1, or where only its large values are wrong Tanh(Clip(x))
     Sigmoid(a + b) →  Sigmoid(Clip(a + b)), and so Tanh, where an engine joins them and is less exact for it
     HardSigmoid, LeakyRelu, Elu, ThresholdedRelu, Softsign, Softplus  →  arithmetic, if they are forbidden by name
+    Max, Min, Abs in that arithmetic, and Clip  →  Relu and more of it, Neg  →  Mul, if they are, too
 
 A GRU that needs an operator with no other spelling is kept, with a code (GL307).
 """

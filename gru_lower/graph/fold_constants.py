@@ -1,4 +1,8 @@
-"""Nodes of a replacement that compute constants of constants: masks of constant lengths, a constant initial state."""
+"""Nodes of a replacement that need not be: those that compute constants of constants, and those that nobody reads.
+
+Masks of constant lengths and a constant initial state are computed beforehand. Nobody reads the reset gate of a step
+from zeros, or any projection where every length is 0.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ import numpy as np
 from onnx import NodeProto, TensorProto, numpy_helper
 
 from gru_lower.graph.computed_constants import FOLDED, compute
-from gru_lower.graph.scopes import subgraphs
+from gru_lower.graph.needed_nodes import needed_nodes
+from gru_lower.graph.scopes import node_uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,7 +31,7 @@ def fold_constants(
     opsets: dict[str, int],
     read: Callable[[TensorProto], Array | None],
 ) -> tuple[list[NodeProto], list[TensorProto]]:
-    """Compute the nodes of a replacement beforehand that read constants alone.
+    """Compute the nodes of a replacement beforehand that read constants alone, and leave out those that nobody reads.
 
     Args:
         nodes: The nodes, in order.
@@ -43,7 +48,7 @@ def fold_constants(
     tensors = {**given, **{tensor.name: tensor for tensor in initializers}}
     left: list[NodeProto] = []
     made: list[TensorProto] = []
-    for node in nodes:
+    for node in needed_nodes(nodes, results):
         names = [name for name in node.output if name]
         values = None
         if node.op_type in WRITTEN and not any(name in results for name in names):
@@ -54,10 +59,9 @@ def fold_constants(
         fresh = [numpy_helper.from_array(value, name) for name, value in zip(names, values, strict=True)]
         tensors.update((tensor.name, tensor) for tensor in fresh)
         made += fresh
-    if not made:
-        return list(nodes), list(initializers)
-    used = {name for node in left for name in node.input}
-    used.update(name for node in left for _, body in subgraphs(node) for inner in body.node for name in inner.input)
+    if len(left) == len(nodes):
+        return left, list(initializers)
+    used = {name for node in left for name in node_uses(node)}
     return left, [tensor for tensor in (*initializers, *made) if tensor.name in used]
 
 

@@ -237,6 +237,7 @@ def _edit_of(
     """Return the edit that puts messages in the place of a GRU.
 
     What is made of the model's own constants is folded for targets; onnxruntime does that itself, and proofs read it.
+    What nobody reads is left out.
 
     Args:
         assembly: The replacement.
@@ -250,7 +251,8 @@ def _edit_of(
     nodes, initializers = fold_constants(
         graph.node, graph.initializer, given, results.values(), scope.opsets, facts.read_inside
     )
-    return splice.Edit(scope, [index], nodes, initializers, list(graph.value_info))
+    made = {name for node in nodes for name in node.output}
+    return splice.Edit(scope, [index], nodes, initializers, [each for each in graph.value_info if each.name in made])
 
 
 def _known_lengths(

@@ -1,4 +1,4 @@
-"""Which nodes of a graph something comes of, and dropping the others."""
+"""Which values of a graph something comes of, and dropping the nodes of the others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto, defs, helper
 
+from gru_lower.graph.needed_nodes import needed_nodes
 from gru_lower.graph.scopes import is_onnx, node_uses
 
 if TYPE_CHECKING:
@@ -18,17 +19,6 @@ SHAPES = {"Shape", "Size"}
 RECURRENCES = {"GRU", "LSTM", "RNN"}
 NOTHING = TensorProto(data_type=TensorProto.FLOAT, dims=[0])
 OPTIONAL = defs.OpSchema.FormalParameterOption.Optional
-
-
-def needed_nodes(nodes: Sequence[NodeProto], wanted: Iterable[str]) -> list[NodeProto]:
-    """Return the nodes that something wanted comes of, in order."""
-    needed = set(wanted)
-    kept: list[NodeProto] = []
-    for node in reversed(nodes):
-        if needed.intersection(node.output):
-            kept.append(node)
-            needed.update(node_uses(node))
-    return kept[::-1]
 
 
 def needed_contents(nodes: Sequence[NodeProto], wanted: Iterable[str]) -> set[str]:

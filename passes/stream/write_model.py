@@ -8,9 +8,9 @@ from onnx import helper
 
 from gru_lower.graph.constant_nodes import constant_nodes
 from gru_lower.graph.facts import FREE_INITIALIZERS_IR_VERSION
+from gru_lower.graph.needed_nodes import needed_nodes
 from gru_lower.graph.scopes import node_uses
 from gru_lower.light_dataclass import dataclass
-from gru_lower.passes.stream.needed_nodes import needed_nodes
 from gru_lower.streaming import description
 
 if TYPE_CHECKING:

@@ -69,11 +69,11 @@ def _in_arithmetic(e: Emitter, function: str, x: Value, alpha: float, beta: floa
                 return e.where(passes, x, 0.0, name)
             return e.op("Mul", [x, e.op("Cast", [passes], f"{name}_mask", to=e.elem_type)], name)
         case "Softsign":
-            size = affine(e, e.op("Abs", [x], f"{name}_abs"), 1.0, 1.0, f"{name}_size")
+            size = affine(e, absolute(e, x, f"{name}_abs"), 1.0, 1.0, f"{name}_size")
             return e.op("Div", [x, size], name)
         case "Softplus":
-            size = e.op("Abs", [x], f"{name}_abs")
-            fall = e.op("Exp", [e.op("Neg", [size], f"{name}_neg")], f"{name}_exp")
+            size = absolute(e, x, f"{name}_abs")
+            fall = e.op("Exp", [negative(e, size, f"{name}_neg")], f"{name}_exp")
             tail = e.op("Log", [affine(e, fall, 1.0, 1.0, f"{name}_sum")], f"{name}_log")
             return e.op("Add", [at_least(e, x, 0.0, f"{name}_above"), tail], name)
         case _:  # Sigmoid and Relu are there for every type and opset
@@ -106,15 +106,32 @@ def affine(e: Emitter, x: Value, scale: float, offset: float, name: str) -> Valu
 
 def at_least(e: Emitter, x: Value, bound: float, name: str) -> Value:
     """Return max(x, bound)."""
-    if e.opset >= BROADCAST_MIN_MAX:
+    if e.opset >= BROADCAST_MIN_MAX and "Max" not in e.vocabulary.forbidden:
         return e.op("Max", [x, e.tensor("bound", bound)], name)
+    if not bound:
+        return e.op("Relu", [x], name)
     excess = e.op("Relu", [affine(e, x, 1.0, -bound, f"{name}_rest")], f"{name}_excess")
     return affine(e, excess, 1.0, bound, name)
 
 
 def at_most(e: Emitter, x: Value, bound: float, name: str) -> Value:
     """Return min(x, bound)."""
-    if e.opset >= BROADCAST_MIN_MAX:
+    if e.opset >= BROADCAST_MIN_MAX and "Min" not in e.vocabulary.forbidden:
         return e.op("Min", [x, e.tensor("bound", bound)], name)
+    if not bound:
+        return e.sub(x, e.op("Relu", [x], f"{name}_excess"), name)
     room = e.op("Relu", [affine(e, x, -1.0, bound, f"{name}_rest")], f"{name}_room")
     return affine(e, room, -1.0, bound, name)
+
+
+def absolute(e: Emitter, x: Value, name: str) -> Value:
+    """Return |x|."""
+    if "Abs" not in e.vocabulary.forbidden:
+        return e.op("Abs", [x], name)
+    positive = e.op("Relu", [x], f"{name}_positive")
+    return e.sub(e.op("Add", [positive, positive], f"{name}_twice"), x, name)
+
+
+def negative(e: Emitter, x: Value, name: str) -> Value:
+    """Return -x."""
+    return affine(e, x, -1.0, 0.0, name) if "Neg" in e.vocabulary.forbidden else e.op("Neg", [x], name)
