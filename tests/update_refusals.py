@@ -32,7 +32,7 @@ LEFT = re.compile(r"^.* does not take what is left: [^:]+:[^:]+: ")
 OTHERS = re.compile(r"; main#.*$")
 """The same of a second node."""
 HINT = re.compile(r" \([^()]*\)$")
-WHOLLY = re.compile(r"every GRU is (?:rejected|wrong) on [\w-]+(?: [\w.]+)?, and ")
+WHY_NOT_KEPT = re.compile(r"^[^:;]*? is (?:rejected|wrong) on [\w-]+(?: [\w.]+)?, and ")
 
 
 class Outcome(NamedTuple):
@@ -49,9 +49,9 @@ class Outcome(NamedTuple):
 
 
 def reason_of(said: Refused) -> tuple[str, str]:
-    """Return a refusal's code, and its reason without what every refusal of the target says."""
+    """Return a refusal's code and its reason: why nothing can be written, not why the GRU is not kept."""
     code, _, message = str(said).partition(": ")
-    reason = WHOLLY.sub("", LEFT.sub("", message[: message.rfind(" [")]))
+    reason = WHY_NOT_KEPT.sub("", LEFT.sub("", message[: message.rfind(" [")]))
     return code, HINT.sub("", OTHERS.sub("", reason))
 
 
