@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gru_lower.light_dataclass import dataclass
 from gru_lower.verification.inputs.errors import BadInputs, Unfeedable
 from gru_lower.verification.result import Verification
-from gru_lower.verification.whole_models.judge_apart import NotTold, differ_on_empty, differ_on_special
+from gru_lower.verification.whole_models.judge_apart import NotTold, OnEmpty, differ_on_special
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _CORNER_SECONDS = 0.03  # that one case of lower, fuse and legalize may take, bo
 _OVERHEAD = 1e-4  # seconds of a run that do not grow with its inputs
 _LONGEST_CORNER = 1.0  # seconds that all of them may be expected to take
 _CORNER_SIZES = (300, 130, 64, 24)
-_APART = {"empty": differ_on_empty, "special": differ_on_special}
+_APART = {"empty", "special"}
 _JUDGED_IN_DOUBLE = {"large", "tiny", "number", "zeros"}
 
 
@@ -42,6 +42,7 @@ class DirectedRuns:
         add: Runs both on inputs, adds the case unless rounding explains what differs, and tells whether it differs;
             ``None`` where the original does not run. It is given the inputs, and a function that says whether more than
             rounding is between the two, ``None`` if it cannot.
+        on_empty: The empty case that has begun, if one has.
 
     """
 
@@ -50,6 +51,7 @@ class DirectedRuns:
     draws: DirectedDraws
     drawn: DrawnInputs
     add: Callable[[Feeds, Callable[[Feeds], bool | None] | None], bool | None]
+    on_empty: OnEmpty | None = None
 
     def run_corners(self) -> Verification | None:
         """Run a long, a wide and an empty case, of sizes that take next to no time; return a difference found apart."""
@@ -60,14 +62,18 @@ class DirectedRuns:
 
     def _begun(self, draw: Draw) -> Draw:
         """Begin to run both models on a draw, side by side where that is done; return it with what was drawn."""
-        if draw.kind in _APART or self.draws.elements(draw.sizes) > _MOST_ELEMENTS:
+        if draw.kind == "special" or self.draws.elements(draw.sizes) > _MOST_ELEMENTS:
             return draw
         try:
             feeds = draw.make()
         except (BadInputs, Unfeedable):  # as is told in its turn
             return draw
-        for model in (self.pair.original, self.pair.rewrite):
-            model.run_ahead(feeds)
+        if draw.kind == "empty":
+            self.on_empty = OnEmpty(self.pair, feeds)
+            self.on_empty.begin()
+        else:
+            for model in (self.pair.original, self.pair.rewrite):
+                model.run_ahead(feeds)
         return replace(draw, make=lambda: feeds)
 
     def _corner_size(self, names: list[str]) -> int:
@@ -137,7 +143,7 @@ class DirectedRuns:
 
     def _apart(self, draw: Draw, feeds: Feeds) -> Verification | None:
         try:
-            reason = _APART[draw.kind](self.pair, feeds)
+            reason = self._difference_apart(draw, feeds)
         except NotTold as told:
             self._leave_out(draw, str(told))
             return None
@@ -145,6 +151,12 @@ class DirectedRuns:
         if not reason:
             return None
         return Verification("different", "model", message=f"on {draw.what}, {reason}", counterexample=feeds)
+
+    def _difference_apart(self, draw: Draw, feeds: Feeds) -> str:
+        if draw.kind == "special":
+            return differ_on_special(self.pair, feeds)
+        begun, self.on_empty = self.on_empty, None
+        return (begun or OnEmpty(self.pair, feeds)).difference()
 
     def _beyond_double(self, feeds: Feeds) -> bool | None:
         """Whether more than rounding is between the two: whether they differ in float64, too; None if not known."""

@@ -7,7 +7,7 @@ runtime that was tried is a difference.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,37 +38,65 @@ class NotTold(Exception):  # noqa: N818 - reads as what it says
     """Nothing can be said on these inputs; the message says why."""
 
 
-def differ_on_empty(pair: ModelPair, feeds: Feeds) -> str:
-    """Return what differs on inputs of which one is empty, "" if nothing does.
+class OnEmpty:
+    """Two models on inputs of which one is empty.
 
     Args:
         pair: The models.
         feeds: The inputs.
 
-    Raises:
-        NotTold: A model does not run on them.
-
     """
-    for model in (pair.original, pair.rewrite):
-        if _holds(model.model, {"LSTM", "RNN"}):
-            msg = "onnxruntime may not run LSTM or RNN on it, and nothing stands in for them"
-            raise NotTold(msg)
-        if pair.options.zero_length_state == "initial" and _takes_lengths(model.model):
-            msg = "Y_h of an empty sequence is initial_h in one model"
-            raise NotTold(msg)
-    in_reference: list[tuple[RunningModel, Runtime]] = [(pair.original, "reference"), (pair.rewrite, "reference")]
-    with ExitStack() as stack:
-        tried = [_running_on_empty(model, stack) for model in (pair.original, pair.rewrite)]
-        for model, runtime in tried:
-            if runtime == "onnxruntime" and model.load_ahead():
-                model.run_ahead(feeds)
-        try:
-            reason = _difference(pair, feeds, tried)
-        except NotTold:
-            if all(model.loads(runtime) for model, runtime in tried):
-                raise
-            reason = "onnxruntime does not take it"
-    return _difference(pair, feeds, in_reference) if reason and tried != in_reference else reason
+
+    def __init__(self, pair: ModelPair, feeds: Feeds) -> None:
+        """Run nothing yet."""
+        self._pair, self._feeds, self._stack = pair, feeds, ExitStack()
+        self._tried: list[tuple[RunningModel, Runtime]] = []
+
+    def begin(self) -> None:
+        """Begin to run both, where the process that runs models does things ahead."""
+        with suppress(NotTold):  # as whoever asks what differs is told
+            self._prepare()
+            for model, runtime in self._tried:
+                if runtime == "onnxruntime" and model.load_ahead():
+                    model.run_ahead(self._feeds)
+
+    def difference(self) -> str:
+        """Return what differs, "" if nothing does.
+
+        Raises:
+            NotTold: A model does not run on them.
+
+        """
+        pair, feeds = self._pair, self._feeds
+        in_reference: list[tuple[RunningModel, Runtime]] = [(pair.original, "reference"), (pair.rewrite, "reference")]
+        with self._stack:
+            self._prepare()
+            try:
+                reason = _difference(pair, feeds, self._tried)
+            except NotTold:
+                if all(model.loads(runtime) for model, runtime in self._tried):
+                    raise
+                reason = "onnxruntime does not take it"
+        return _difference(pair, feeds, in_reference) if reason and self._tried != in_reference else reason
+
+    def _prepare(self) -> None:
+        """Find out what runs them.
+
+        Raises:
+            NotTold: Nothing does.
+
+        """
+        if self._tried:
+            return
+        pair = self._pair
+        for model in (pair.original, pair.rewrite):
+            if _holds(model.model, {"LSTM", "RNN"}):
+                msg = "onnxruntime may not run LSTM or RNN on it, and nothing stands in for them"
+                raise NotTold(msg)
+            if pair.options.zero_length_state == "initial" and _takes_lengths(model.model):
+                msg = "Y_h of an empty sequence is initial_h in one model"
+                raise NotTold(msg)
+        self._tried = [_running_on_empty(model, self._stack) for model in (pair.original, pair.rewrite)]
 
 
 def differ_on_special(pair: ModelPair, feeds: Feeds) -> str:
