@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from gru_lower.verification.result import Verification
     from gru_lower.verification.sites.site import Site
 
+AHEAD = 2
+"""How many sites begin to run before the one that is compared is done: some take longer to load than to compare."""
+
 
 def verify_rewrite(
     original: Model,
@@ -78,7 +81,7 @@ def _verify_sites(
     progress: Callable[[str, int, int], None],
     whole: BegunModels,
 ) -> list[tuple[Site, Verification]]:
-    """Return the verdicts on sites; while one is compared, the next one's models run already, and the whole ones."""
+    """Return the verdicts on sites; while one is compared, the next ones' models run already, and the whole ones."""
     begun: dict[int, BegunSite] = {}
 
     def begin(place: int) -> None:
@@ -92,12 +95,12 @@ def _verify_sites(
         if site is changed[-1]:
             whole.begin()
 
-    if changed:
-        begin(0)
+    for place in range(min(AHEAD, len(changed))):
+        begin(place)
     for place, site in enumerate(changed):
         progress("verifying sites", place + 1, len(changed))
-        if place + 1 < len(changed):
-            begin(place + 1)
+        if place + AHEAD < len(changed):
+            begin(place + AHEAD)
         if place in begun:
             site.verified = begun.pop(place).verdict()
     return [(site, site.verified) for site in changed if site.verified is not None]
