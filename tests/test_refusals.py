@@ -13,7 +13,7 @@ QUICK = ("portable", "aidge", "tpu-mlir")
 @pytest.mark.parametrize("target", QUICK)
 def test_a_target(target: str) -> None:
     shown = "\n".join(update_refusals.section(target, update_refusals.outcome_of(target)))
-    assert f"{shown}\n" in update_refusals.PAGE.read_text(encoding="utf-8")
+    assert f"{shown}\n\n" in update_refusals.PAGE.read_text(encoding="utf-8") + "\n"
 
 
 def test_every_target_has_a_row() -> None:

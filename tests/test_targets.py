@@ -150,6 +150,13 @@ class TestTargets:
         assert "needs Greater and Cast here, which may not be written" in caught.value.message
         assert caught.value.hint == "use another target: gru-lower targets lists them"
 
+    def test_whole_numbers_before_opset_9_need_no_float64(self) -> None:
+        """A Constant holds floats alone there, and in such a file there are no other constants."""
+        case = _plain(opset=7)
+        result = gru_lower.lower(case.model(), target="aidge", verify=False)
+        assert "Cast" in op_types(result.model)
+        hold(case, result.model)
+
     def test_clip_is_had_without_the_operator(self) -> None:
         case = _plain(clip=0.3)
         result = gru_lower.lower(case.model(), target="jaxonnxruntime")

@@ -34,7 +34,8 @@ CONSTANT_TYPES = (TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE)
 def constant_nodes(tensor: TensorProto, opset: int) -> list[NodeProto]:
     """Return nodes that produce the tensor under its name: a Constant, where need be with a Cast.
 
-    Before opset 9 a Constant holds floats only; whole numbers are held as float64, which is exact up to 2^53.
+    Before opset 9 a Constant holds floats only: whole numbers are held as float32 where that is exact, since there are
+    runtimes without float64, and else as float64, which is exact up to 2^53.
     """
     node = NodeProto(op_type="Constant", name=tensor.name, output=[tensor.name])
     attribute = node.attribute.add(name="value", type=AttributeProto.TENSOR)
@@ -42,8 +43,10 @@ def constant_nodes(tensor: TensorProto, opset: int) -> list[NodeProto]:
     if opset >= CONSTANT_OF_ANY_TYPE_OPSET or tensor.data_type in CONSTANT_TYPES:
         return [node]
     values = numpy_helper.to_array(tensor).astype(np.float64)
-    attribute.t.CopyFrom(numpy_helper.from_array(values, f"{tensor.name}/float64"))
-    node.name = node.output[0] = f"{tensor.name}/float64"
+    exact = values.astype(np.float32)
+    held = exact if np.array_equal(exact, values) else values
+    node.name = node.output[0] = f"{tensor.name}/{held.dtype}"
+    attribute.t.CopyFrom(numpy_helper.from_array(held, node.name))
     cast = NodeProto(op_type="Cast", name=tensor.name, input=[node.output[0]], output=[tensor.name])
     cast.attribute.add(name="to", type=AttributeProto.INT, i=tensor.data_type)
     return [node, cast]
