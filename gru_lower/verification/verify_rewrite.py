@@ -53,7 +53,6 @@ def verify_rewrite(
     with Worker(timeout=options.timeout, memory=options.memory) as worker:
         models, base_dir = (original.proto, rewritten.proto), original.base_dir
         whole_begun = BegunModels(worker, *models, base_dir, base_dir, options)
-        whole_begun.load_ahead()
         by_site = _verify_sites(changed, original, options, worker, progress, whole_begun)
         different = next(((s, v) for s, v in by_site if v.status == "different"), None)
         if different is not None:
@@ -93,8 +92,9 @@ def _verify_sites(
             begun[place] = BegunSite(pair, options.for_sites(), worker)
             begun[place].begin()
         if site is changed[-1]:
-            whole.begin()
+            whole.begin_rewrite()
 
+    whole.begin_original()
     for place in range(min(AHEAD, len(changed))):
         begin(place)
     for place, site in enumerate(changed):

@@ -60,14 +60,18 @@ class BegunModels:
         loading = [model.load_ahead() for model in (self.original, self.rewrite)]
         return all(loading)
 
-    def begin(self) -> None:
-        """Begin to run both on the first inputs, where that is done ahead."""
+    def begin_original(self) -> None:
+        """Begin to run the original on the first inputs, where that is done ahead."""
         if not self.load_ahead() or self._options.inputs is not None:
             return
         with suppress(Unfeedable, BadInputs, MemoryError):  # as whoever asks for the verdict is told
             self._first = list(islice(feeds_of(self.plan), self._options.cases))
         for feeds in self._first:
             self.original.run_ahead(feeds)
+
+    def begin_rewrite(self) -> None:
+        """Begin to run the other on the inputs on which the original began to."""
+        for feeds in self._first:
             self.rewrite.run_ahead(feeds)
 
     @property
