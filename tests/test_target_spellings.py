@@ -387,6 +387,13 @@ class TestLiteRt:
             assert node.op_type != "Where" or len({shaped.get(name, 0) for name in node.input}) > 1
 
 
+@pytest.mark.parametrize("target", ["litert-js", "onnx2tf"])
+def test_litert_is_given_no_elu(target: str) -> None:
+    """On its CPU it is NaN of a large number."""
+    proto = model(["X", "W", "R", "B"], ["Y"], weights(), activations=["Sigmoid", "Elu"], activation_alpha=[0.3])
+    assert not {"Elu", "GRU"} & {node.op_type for node in rewritten("lower", proto, target).graph.node}
+
+
 class TestMicrocontrollers:
     """LiteRT for Microcontrollers has few kernels of 16 bits and of bools, Ethos-U fewer."""
 
@@ -498,6 +505,12 @@ def test_emx_is_told_activations_in_the_operators_own_letters(command: str) -> N
     kept = [node for node in rewritten(command, proto, "emx").graph.node if node.op_type == "GRU"]
     assert len(kept) == (command == "legalize")
     assert all(list(a.strings) == [b"Sigmoid", b"Tanh"] for n in kept for a in n.attribute if a.name == "activations")
+
+
+def test_onnx2tf_is_told_no_activations_in_other_letters() -> None:
+    """Its conversion ends in KeyError: 'sigmoid'."""
+    proto = model(["X", "W", "R", "B"], ["Y"], weights(), activations=["sigmoid", "tanh"])
+    assert "GRU" not in {node.op_type for node in rewritten("lower", proto, "onnx2tf").graph.node}
 
 
 @pytest.mark.parametrize("target", ["ezkl", "onnxruntime", "tract"])
