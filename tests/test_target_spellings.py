@@ -584,3 +584,20 @@ def test_the_reshape_before_the_products_stays_in_float16() -> None:
     assert products
     assert all(made[node.input[0]] == "Reshape" for node in products)
     assert gru_lower.verify(proto, lowered).status == "equivalent"
+
+
+@pytest.mark.parametrize("function", ["Relu", "Elu", "Softsign"])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_tpu_mlir_gets_no_relu_right_behind_a_sum(function: str, batch: int) -> None:
+    """tpu-mlir 1.30.2 loses the Relu of Add(value, MatMul) for one sequence: RNNoise's gains were off by 0.9."""
+    proto = model(["X", "W", "R", "B"], ["Y"], weights(), activations=["Sigmoid", function])
+    proto.graph.input[0].type.tensor_type.shape.dim[1].dim_value = batch
+    proto.graph.output[0].type.tensor_type.shape.dim[2].dim_value = batch
+    result = gru_lower.lower(proto, target="tpu-mlir")
+    assert result.report.verification.status == "equivalent"
+    made = {name: node.op_type for node in result.model.graph.node for name in node.output}
+    relus = [node for node in result.model.graph.node if node.op_type == "Relu"]
+    assert relus
+    assert {made[node.input[0]] for node in relus} == {"Clip"}
+    if function == "Relu":
+        assert "GRU" in {node.op_type for node in gru_lower.fuse(result.model).model.graph.node}

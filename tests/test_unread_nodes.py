@@ -73,9 +73,7 @@ def test_no_node_of_the_grid_is_unread_in_any_target(target: str, form: str) -> 
 
 
 @pytest.mark.parametrize("vocabulary", ["gemm", "matmul", "minimal"])
-@pytest.mark.parametrize(
-    "knobs", [each.knobs for each in MORE] + [{"linear_before_reset": 0}, {"bias": False}], ids=str
-)
+@pytest.mark.parametrize("knobs", [each.knobs for each in MORE] + [{"linear_before_reset": 0}, {"bias": False}])
 def test_without_a_target_either(vocabulary: str, knobs: dict[str, object]) -> None:
     case = random_case(
         np.random.default_rng(3), **{

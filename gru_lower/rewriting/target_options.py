@@ -85,7 +85,7 @@ def target_options(
         "packing": "plain",
         "target": quoted_target(target),
         **({} if profile.mask == "auto" else {"mask": profile.mask}),
-        **({"functions": "bounded"} if profile.functions == "bounded" else {}),
+        **({} if profile.functions == "auto" else {"functions": profile.functions}),
         **({"axes": "guessed"} if profile.axes == "guessed" else {}),
         **({} if profile.max_nodes is None else {"max_nodes": str(profile.max_nodes)}),
     }

@@ -128,7 +128,7 @@ class Profile:
         state_rank: How many axes the states of an unrolled GRU have, 2 or 3, as ``lower-gru`` takes it.
         steps: ``"auto"`` or ``"gather"``, as ``lower-gru`` takes it.
         mask: ``"auto"``, ``"where"`` or ``"multiply"``, as ``lower-gru`` takes it.
-        functions: ``"auto"`` or ``"bounded"``, as ``lower-gru`` takes it.
+        functions: ``"auto"``, ``"bounded"`` or ``"bounded-relu"``, as ``lower-gru`` takes it.
         axes: ``"told"``, or ``"guessed"`` where it tells axes of computed values from each other by their lengths.
         quantised_weights: Which weights it computes right that are quantised constants behind a DequantizeLinear:
             ``"any"``, ``"symmetric"``, those with a zero point of 0 and no scale for each feature, or ``"tensor"``,

@@ -117,7 +117,7 @@ def parse(text: str) -> Profile:
         state_rank=int(choice_at("state_rank", str(data.get("state_rank", 2)), ("2", "3"))),
         steps=choice_at("steps", data.get("steps", "auto"), ("auto", "gather")),
         mask=choice_at("mask", data.get("mask", "auto"), ("auto", "where", "multiply")),
-        functions=choice_at("functions", data.get("functions", "auto"), ("auto", "bounded")),
+        functions=choice_at("functions", data.get("functions", "auto"), ("auto", "bounded", "bounded-relu")),
         axes=choice_at("axes", data.get("axes", "told"), ("told", "guessed")),
         quantised_weights=choice_at("quantised_weights", data.get("quantised_weights", QUANTISED[0]), QUANTISED),
         own_constants=flag_at("own_constants", data.get("own_constants", False)),

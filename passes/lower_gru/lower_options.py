@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import field
 
 from gru_lower.emission.operator_vocabulary import NAMES, Bounds, refuse_unknown_operators
@@ -52,7 +53,7 @@ class LowerOptions:
             of X and the state joined, else like ``whole``.
         tanh: How Tanh is written: ``auto`` as it is where it may be, ``bounded`` behind a Clip.
         functions: The same of both Sigmoid and Tanh, for targets that are less exact where one stands right behind an
-            Add.
+            Add; ``bounded-relu`` of Relu, for targets that lose it there: its Clip is to the infinities.
         axes: ``guessed`` for targets that tell the axes of what is computed by their lengths: an unrolled GRU has no
             Transpose then, and X with two such axes alike is multiplied before it is reshaped.
         kept_output: Of a single step that a target keeps and whose only output is Y: ``own`` leaves it, ``Y_h`` takes
@@ -80,7 +81,7 @@ class LowerOptions:
     gates: str = field(default="apart", metadata={"choices": ("apart", "joined", "whole")})
     projection: str = field(default="apart", metadata={"choices": ("apart", "whole", "with-state")})
     tanh: str = field(default="auto", metadata={"choices": ("auto", "bounded")})
-    functions: str = field(default="auto", metadata={"choices": ("auto", "bounded")})
+    functions: str = field(default="auto", metadata={"choices": ("auto", "bounded", "bounded-relu")})
     axes: str = field(default="told", metadata={"choices": ("told", "guessed")})
     kept_output: str = field(default="own", metadata={"choices": ("own", "Y_h")})
     prefer: str = field(default="node", metadata={"choices": ("node", "speed", "size")})
@@ -94,6 +95,8 @@ class LowerOptions:
         """The functions that are written behind a Clip, and its bound."""
         if self.functions == "bounded":
             return ("Sigmoid", SATURATED), ("Tanh", SATURATED)
+        if self.functions == "bounded-relu":
+            return (("Relu", math.inf),)
         return (("Tanh", TANH_IS_ONE),) if self.tanh == "bounded" else ()
 
     def __post_init__(self) -> None:

@@ -86,6 +86,11 @@ def _bounded(e: Emitter, function: str, x: Value, name: str) -> Value:
     return x if bound is None else clip(e, x, bound, f"{name}_bounded")
 
 
+def _relu(e: Emitter, x: Value, name: str) -> Value:
+    """Return max(x, 0); of float64, where a Clip may be made of this, as it stands."""
+    return e.op("Relu", [x if e.elem_type == TensorProto.DOUBLE else _bounded(e, "Relu", x, name)], name)
+
+
 def tanh(e: Emitter, x: Value, name: str) -> Value:
     """Return the hyperbolic tangent.
 
@@ -109,8 +114,8 @@ def at_least(e: Emitter, x: Value, bound: float, name: str) -> Value:
     if e.opset >= BROADCAST_MIN_MAX and "Max" not in e.vocabulary.forbidden:
         return e.op("Max", [x, e.tensor("bound", bound)], name)
     if not bound:
-        return e.op("Relu", [x], name)
-    excess = e.op("Relu", [affine(e, x, 1.0, -bound, f"{name}_rest")], f"{name}_excess")
+        return _relu(e, x, name)
+    excess = _relu(e, affine(e, x, 1.0, -bound, f"{name}_rest"), f"{name}_excess")
     return affine(e, excess, 1.0, bound, name)
 
 
@@ -119,8 +124,8 @@ def at_most(e: Emitter, x: Value, bound: float, name: str) -> Value:
     if e.opset >= BROADCAST_MIN_MAX and "Min" not in e.vocabulary.forbidden:
         return e.op("Min", [x, e.tensor("bound", bound)], name)
     if not bound:
-        return e.sub(x, e.op("Relu", [x], f"{name}_excess"), name)
-    room = e.op("Relu", [affine(e, x, -1.0, bound, f"{name}_rest")], f"{name}_room")
+        return e.sub(x, _relu(e, x, f"{name}_excess"), name)
+    room = _relu(e, affine(e, x, -1.0, bound, f"{name}_rest"), f"{name}_room")
     return affine(e, room, -1.0, bound, name)
 
 
@@ -128,7 +133,7 @@ def absolute(e: Emitter, x: Value, name: str) -> Value:
     """Return |x|."""
     if "Abs" not in e.vocabulary.forbidden:
         return e.op("Abs", [x], name)
-    positive = e.op("Relu", [x], f"{name}_positive")
+    positive = _relu(e, x, f"{name}_positive")
     return e.sub(e.op("Add", [positive, positive], f"{name}_twice"), x, name)
 
 
