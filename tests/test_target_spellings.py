@@ -599,5 +599,15 @@ def test_tpu_mlir_gets_no_relu_right_behind_a_sum(function: str, batch: int) -> 
     relus = [node for node in result.model.graph.node if node.op_type == "Relu"]
     assert relus
     assert {made[node.input[0]] for node in relus} == {"Clip"}
-    if function == "Relu":
-        assert "GRU" in {node.op_type for node in gru_lower.fuse(result.model).model.graph.node}
+
+
+@pytest.mark.parametrize("function", ["Relu", "Elu", "Softsign", "HardSigmoid"])
+@pytest.mark.parametrize(
+    "spelling", ["target=portable", "target=tpu-mlir", "vocabulary=matmul,forbid=Elu+Softsign+HardSigmoid"]
+)
+def test_functions_that_are_written_with_others_are_read_back(function: str, spelling: str) -> None:
+    proto = model(["X", "W", "R", "B"], ["Y"], weights(), activations=["Sigmoid", function])
+    lowered = gru_lower.lower(proto, passes=f"lower-gru{{form=unroll,{spelling}}}").model
+    (node,) = (node for node in gru_lower.fuse(lowered).model.graph.node if node.op_type == "GRU")
+    named = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+    assert named["activations"] == [b"Sigmoid", function.encode()]

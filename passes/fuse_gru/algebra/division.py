@@ -3,6 +3,7 @@
 1 / (1 + e⁻ᵛ), eᵛ / (1 + eᵛ)          Sigmoid(v)
 (eᵛ - e⁻ᵛ) / (eᵛ + e⁻ᵛ)               Tanh(v), by way of the sigmoid
 v / (1 + |v|), log(1 + eᵛ)            Softsign(v), Softplus(v)
+v / (1 + 2 Relu(v) - v)               Softsign(v)
 """
 
 from __future__ import annotations
@@ -62,7 +63,12 @@ def _logistic(algebra: Algebra, above: Poly, below: Poly) -> Poly | None:
 
 
 def _softsign(algebra: Algebra, above: Poly, below: Poly) -> Poly | None:
-    """Softsign(v) = v / (1 + |v|)."""
+    """Softsign(v) = v / (1 + |v|), and |v| = 2 Relu(v) - v."""
+    relu = Function("Relu", (), (above,))
+    if algebra.has_atom(relu):
+        twice = algebra.scale(algebra.poly_of_atom(relu), 2.0)
+        if below is algebra.add(algebra.constant(1.0), twice, algebra.scale(above, -1.0)):
+            return algebra.function("Softsign", above)
     if len(below.terms) != 2 or below.terms[0] != ((), 1.0) or below.terms[1][1] != 1.0:
         return None
     absolute = algebra.as_function(algebra.poly({below.terms[1][0]: 1.0}), "Abs")

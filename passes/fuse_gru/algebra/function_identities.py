@@ -5,12 +5,14 @@ tanh(-v) = -tanh(v), and likewise Softsign              likewise
 HardSigmoid(α, β)(v) = HardSigmoid(1, ½)(αv + β - ½)
 ½ tanh(v) + ½ = σ(2v), 2σ(v) - 1 = tanh(½v)
 σ(Clip(v, -c, c)) = σ(v) where σ is saturated at c
+Relu(v) + αe^(v - Relu(v)) - α = Elu(α)(v)              and with Clip(v, -∞, 0) in the place of the difference
 2 Clip(½v, -½c, ½c) = Clip(v, -c, c)                    and for any other factor that is in the whole of v
 Clip(-v, -c, c) = -Clip(v, -c, c)                       where asked for: if there is the other, with negated matrices
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from gru_lower.passes.fuse_gru.algebra.arithmetic import Arithmetic
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 SATURATED = 128.0
 """A sigmoid or tanh of more than this is 1, and of less than its negative is 0 or -1, to any arithmetic of floats."""
+ELU_TERMS = 3
+"""How many terms Elu has where it is written with others."""
 ODD = ("Tanh", "Softsign")
 """Functions with f(-v) = -f(v)."""
 
@@ -86,6 +90,8 @@ class FunctionIdentities(Arithmetic):
         """Return ½ tanh(v) + ½ as a sigmoid of 2v, 2σ(v) - 1 as a tanh of ½v, 2 Clip(½v, -½c, ½c) as Clip(v, -c, c)."""
         if len(poly.terms) == 1:
             return self._scaled_back(poly)
+        if len(poly.terms) == ELU_TERMS:
+            return self._elu(poly)
         if len(poly.terms) != 2 or poly.terms[0][0] != () or len(poly.terms[1][0]) != 1:
             return None
         (_, constant), ((serial,), factor) = poly.terms
@@ -97,6 +103,22 @@ class FunctionIdentities(Arithmetic):
         if atom.op == "Sigmoid" and (abs(factor), constant) == (2.0, -factor / 2):
             return self.function("Tanh", self.scale(atom.arguments[0], factor / 4))
         return None
+
+    def _elu(self, poly: Poly) -> Poly | None:
+        """Return Relu(v) + α(e to the power of the lesser of v and 0) - α as Elu(α)(v)."""
+        (first, constant), *others = poly.terms
+        found = {}
+        for mono, factor in others:
+            atom = self.atoms[mono[0]] if len(mono) == 1 else None
+            if isinstance(atom, Function) and not isinstance(factor, Vector):
+                found[atom.op] = (atom, factor)
+        if first != () or isinstance(constant, Vector) or found.keys() != {"Relu", "Exp"}:
+            return None
+        (relu, one), (exp, alpha) = found["Relu"], found["Exp"]
+        (v,), (below,) = relu.arguments, exp.arguments
+        lesser = (self.subtract(v, self.poly_of_atom(relu)), self.poly_of_atom(Function("Clip", (-inf, 0.0), (v,))))
+        fits = (one, constant) == (1.0, -alpha) and any(below is each for each in lesser)
+        return self.function("Elu", v, parameters=(alpha,)) if fits else None
 
     def _scaled_back(self, poly: Poly) -> Poly | None:
         """Return a Clip that is multiplied by what all it reads is divided by as one that does without either."""
