@@ -103,7 +103,7 @@ def test_wheel_holds_the_package_and_nothing_else(checkout: Path, tmp_path: Path
     with zipfile.ZipFile(build(checkout, "wheel", tmp_path / "wheel")) as wheel:
         files = {PurePosixPath(name) for name in wheel.namelist()}
         entry_points = next(name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
-        assert "gru-lower = gru_lower.cli.main:main" in wheel.read(entry_points).decode()
+        assert "gru-lower = gru_lower.__main__:main" in wheel.read(entry_points).decode()
     installed = {str(file.parent).replace("/", ".") for file in files if file.suffix == ".py"}
     assert installed == set(packages_in_tree())
     assert {file.parts[0] for file in files if ".dist-info" not in file.parts[0]} == {"gru_lower"}
