@@ -46,6 +46,7 @@ class RunningModel:
         self._refused: dict[Runtime, RunFailure] = {}
         self._raw = b""
         self._ahead: int | None = None
+        self._settled: dict[int, tuple[Feeds, Feeds | RunFailure]] = {}  # by the inputs' identity
 
     def __enter__(self) -> Self:
         """Return the model itself."""
@@ -91,6 +92,15 @@ class RunningModel:
         if self._ahead is not None:
             self.worker.run_ahead(self._handles.get("onnxruntime", self._ahead), feeds)
 
+    def settles(self, feeds: Feeds) -> bool:
+        """Wait for what comes of a run that was begun ahead; return whether it is outputs. `run` hands it out."""
+        try:
+            found: Feeds | RunFailure = self.run("onnxruntime", feeds)
+        except RunFailure as failure:
+            found = failure
+        self._settled[id(feeds)] = (feeds, found)
+        return not isinstance(found, RunFailure)
+
     def run(self, runtime: Runtime, feeds: Feeds) -> Feeds:
         """Run once in a runtime, loading the model into it first if need be.
 
@@ -98,6 +108,11 @@ class RunningModel:
             RunFailure: The load or the run failed.
 
         """
+        if runtime == "onnxruntime" and id(feeds) in self._settled:
+            _, found = self._settled.pop(id(feeds))
+            if isinstance(found, RunFailure):
+                raise found
+            return found
         if runtime in self._refused:
             raise self._refused[runtime]
         if runtime not in self._handles:

@@ -70,9 +70,17 @@ class BegunModels:
             self.original.run_ahead(feeds)
 
     def begin_rewrite(self) -> None:
-        """Begin to run the other on the inputs on which the original began to."""
-        for feeds in self._first:
+        """Begin to run the other on the inputs on which the original runs, and that on more for those it refused."""
+        ran = [feeds for feeds in self._first if self.original.settles(feeds)]
+        for feeds in ran:
             self.rewrite.run_ahead(feeds)
+        refused = len(self._first) - len(ran)
+        if refused and ran:
+            known = len(self._first)
+            more = list(islice(feeds_of(self.plan), known, min(known + 2 * refused, tries(self._options.cases))))
+            for feeds in more:
+                self.original.run_ahead(feeds)
+            self._first += more
 
     @property
     def plan(self) -> InputPlan:
