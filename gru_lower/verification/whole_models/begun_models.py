@@ -74,13 +74,14 @@ class BegunModels:
         ran = [feeds for feeds in self._first if self.original.settles(feeds)]
         for feeds in ran:
             self.rewrite.run_ahead(feeds)
-        refused = len(self._first) - len(ran)
-        if refused and ran:
-            known = len(self._first)
-            more = list(islice(feeds_of(self.plan), known, min(known + 2 * refused, tries(self._options.cases))))
-            for feeds in more:
-                self.original.run_ahead(feeds)
-            self._first += more
+        known = len(self._first)
+        wanted = min(known + 2 * (known - len(ran)), tries(self._options.cases))
+        if not ran or wanted <= known:
+            return
+        with suppress(Unfeedable, BadInputs, MemoryError):
+            self._first += islice(feeds_of(self.plan), known, wanted)
+        for feeds in self._first[known:]:
+            self.original.run_ahead(feeds)
 
     @property
     def plan(self) -> InputPlan:
