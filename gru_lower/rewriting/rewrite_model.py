@@ -124,9 +124,8 @@ def _fix(
     model: Model, wanted: Mapping[str, int], inputs: Mapping[str, Any], progress: Callable[[str, int, int], None]
 ) -> Fixed:
     """Write lengths and values into a model."""
-    from gru_lower.rewriting.fix_lengths import (
-        fix_lengths,
-    )  # which most models do not need, as all that comes late here
+    # Imported late, like all that most models do not need.
+    from gru_lower.rewriting.fix_lengths import fix_lengths
 
     return fix_lengths(model, wanted, inputs, Context(progress=progress))
 

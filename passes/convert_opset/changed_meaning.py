@@ -32,7 +32,8 @@ HALF_PIXELS = 11
 """From which opset on Resize says where it reads, and by default reads at the middle of pixels."""
 ONE_AXIS = 13
 """From which opset on these work along one axis."""
-ALONG_AN_AXIS = ("Softmax", "LogSoftmax", "Hardmax")
+ALONG_AN_AXIS, LEFT_ON_THE_WAY_UP = ("Softmax", "LogSoftmax", "Hardmax"), ("Hardmax",)
+"""Those, and the ones that onnx does not write anew for a newer opset."""
 COMPUTED_SHAPES, NEGATIVE_AXES = 5, 11
 """From which opsets on Reshape takes its shape as an input, and axes count from the end."""
 
@@ -70,16 +71,21 @@ def spell_out_axes(model: Model, to: int) -> None:
         Unsupported: The rank is not known, or the opset is too old.
 
     """
+    found = [
+        (scope, index)
+        for scope in walk(model.proto)
+        if (scope.opset < ONE_AXIS) != (to < ONE_AXIS)
+        for index, node in enumerate(scope.nodes)
+        if is_onnx(node) and node.op_type in (ALONG_AN_AXIS if to < ONE_AXIS else LEFT_ON_THE_WAY_UP)
+    ]
+    if not found:
+        return
     facts, names = Facts(model), Names(model.proto)
     edits = []
-    for scope in walk(model.proto):
-        for index, node in enumerate(scope.nodes):
-            if not is_onnx(node) or node.op_type not in ALONG_AN_AXIS:
-                continue
-            if to < ONE_AXIS <= scope.opset:
-                edits.append(splice.Edit(scope, [index], _along_the_last(scope, index, facts, names, to)))
-            elif scope.opset < ONE_AXIS <= to and node.op_type == "Hardmax":
-                edits.append(splice.Edit(scope, [index], _flattened(scope, index, names)))
+    for scope, index in found:
+        down = to < ONE_AXIS
+        nodes = _along_the_last(scope, index, facts, names, to) if down else _flattened(scope, index, names)
+        edits.append(splice.Edit(scope, [index], nodes))
     splice.apply(model, edits)
 
 

@@ -93,7 +93,12 @@ class RunningModel:
             self.worker.run_ahead(self._handles.get("onnxruntime", self._ahead), feeds)
 
     def settles(self, feeds: Feeds) -> bool:
-        """Wait for what comes of a run that was begun ahead; return whether it is outputs. `run` hands it out."""
+        """Wait for what comes of a run that was begun ahead; return whether it is outputs, which `run` then hands out.
+
+        Args:
+            feeds: The inputs; not changed, and the same mapping is handed to `run`.
+
+        """
         try:
             found: Feeds | RunFailure = self.run("onnxruntime", feeds)
         except RunFailure as failure:

@@ -71,17 +71,16 @@ class BegunModels:
 
     def begin_rewrite(self) -> None:
         """Begin to run the other on the inputs on which the original runs, and that on more for those it refused."""
-        ran = [feeds for feeds in self._first if self.original.settles(feeds)]
-        for feeds in ran:
-            self.rewrite.run_ahead(feeds)
-        known = len(self._first)
-        wanted = min(known + 2 * (known - len(ran)), tries(self._options.cases))
-        if not ran or wanted <= known:
-            return
-        with suppress(Unfeedable, BadInputs, MemoryError):
-            self._first += islice(feeds_of(self.plan), known, wanted)
-        for feeds in self._first[known:]:
-            self.original.run_ahead(feeds)
+        with suppress(Unfeedable, BadInputs, MemoryError):  # as whoever asks for the verdict is told
+            ran = [feeds for feeds in self._first if self.original.settles(feeds)]
+            for feeds in ran:
+                self.rewrite.run_ahead(feeds)
+            known = len(self._first)
+            wanted = min(known + 2 * (known - len(ran)), tries(self._options.cases))
+            if ran and known < wanted:
+                self._first += islice(feeds_of(self.plan), known, wanted)
+            for feeds in self._first[known:]:
+                self.original.run_ahead(feeds)
 
     @property
     def plan(self) -> InputPlan:
