@@ -25,7 +25,7 @@ def command(**o: Any) -> int:  # noqa: ANN401 - click's values
     or a Loop where the opset has no Scan that serves.
     onnxruntime's own GRU is faster than any of these: lower for runtimes that lack it.
     """
-    from gru_lower.api.lower import lower_model
+    from gru_lower.api.lower_model import lower_model
     from gru_lower.rewriting.result import kept_grus
 
     def judge(done: Rewritten) -> None:

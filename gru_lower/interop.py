@@ -45,8 +45,8 @@ class Source:
         self.path = path
         odd_models.enter(model)
         held = weakref.ref(model)
-        for enter in (budget.begin, note_model):
-            enter(lambda: 0 if (model := held()) is None else model.data_size())
+        budget.begin(lambda: 0 if (model := held()) is None else model.data_size())
+        note_model(lambda: 0 if (model := held()) is None else model.size_as_read())
         self._back = back
 
     def restore(self, proto: onnx.ModelProto) -> Any:  # noqa: ANN401 - whatever kind was handed in

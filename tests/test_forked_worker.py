@@ -231,3 +231,39 @@ def test_what_fails_by_itself_is_told() -> None:
     print(tried(lambda: it.load(model("deadly"))))
     """
     assert said(AHEAD + textwrap.dedent(program)) == ["True", "crash"]
+
+
+def test_whether_something_is_there_is_told_without_waiting() -> None:
+    program = """
+    import time
+    print(is_forked())
+    it = worker()
+    handle, pid = it.load_ahead(model("g")), it._process._popen.pid
+    print(it.has_run_ahead(handle, X))  # nobody has asked for it
+    os.kill(pid, signal.SIGSTOP)
+    it.run_ahead(handle, X, at_once=True)
+    print(it.has_run_ahead(handle, X))
+    os.kill(pid, signal.SIGCONT)
+    while not it.has_run_ahead(handle, X):
+        time.sleep(0.01)
+    print(it.load(model("g")) == handle)
+    os.kill(pid, signal.SIGSTOP)
+    print(*it.run(handle, X, timeout=0.1)["y"].tolist())  # which it has answered
+    """
+    assert said(AHEAD + textwrap.dedent(program)) == ["True", "False", "False", "True", "2.0", "2.0"]
+
+
+def test_one_that_does_not_read_in_time_is_ended() -> None:
+    """Half of what it was asked may be in its pipe, and the next would be taken for the rest."""
+    program = """
+    print(is_forked())
+    it = worker()
+    handle = it.load(model("g"))
+    first = it._process._popen
+    os.kill(first.pid, signal.SIGSTOP)
+    it.timeout = 0.1
+    it.load_ahead(bytes(8 << 20))  # more than the pipe takes
+    it.timeout = 60
+    print(first.returncode, *it.run(handle, X)["y"].tolist())
+    """
+    assert said(AHEAD + textwrap.dedent(program)) == ["True", str(-signal.SIGKILL), "2.0", "2.0"]

@@ -276,6 +276,22 @@ class TestSave:
         assert onnx.load(tmp_path / "out.onnx").producer_name == "me"
         assert held.raw == SMALL
 
+    def test_what_was_read_stands_for_the_model_until_it_is_edited(self) -> None:
+        held = parse(SMALL)
+        assert held.as_read() == SMALL
+        held.proto.doc_string, held.modified = "edited", True
+        assert held.as_read() is None
+        assert held.size_as_read() == len(SMALL) < held.data_size()
+
+    def test_what_was_read_in_another_order_does_not_stand_for_the_model(self) -> None:
+        """A runtime is given the nodes as they are written, in order."""
+        text = '<ir_version: 8, opset_import: ["": 17]> g (float[n] x) => (float[n] z) { y = Abs(x) z = Neg(y) }'
+        proto = onnx.parser.parse_model(text)
+        first, second = proto.graph.node
+        del proto.graph.node[:]
+        proto.graph.node.extend([second, first])
+        assert parse(proto.SerializeToString()).as_read() is None
+
     def test_a_copy_is_edited_by_itself(self) -> None:
         held = parse(SMALL)
         copy = held.copy()

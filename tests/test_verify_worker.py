@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
 from gru_lower.isolation.environment import environment
+from gru_lower.verification.worker import pipes, process
 from gru_lower.verification.worker.client import Worker
 from gru_lower.verification.worker.kept_processes import end_kept
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -121,6 +122,14 @@ def test_a_hang_is_ended_in_time_and_the_next_run_works(worker: Worker) -> None:
     assert failure.value.kind == "timeout"
     assert time.monotonic() - started < 5
     assert worker.run(double, x)["y"].tolist() == [2, 2]
+
+
+def test_where_pipes_cannot_be_waited_for_a_hang_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows."""
+    for module in (pipes, process):
+        monkeypatch.setattr(module, "CAN_WAIT", False)
+    with Worker(timeout=30, memory=2 << 30, shared=False) as fresh:
+        test_a_hang_is_ended_in_time_and_the_next_run_works(fresh)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not enforce RLIMIT_DATA")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SAME_SHAPE = ("Identity", "Cast", "CastLike", "Dropout")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AxisLength:
     """The length of an axis of a value, for which the model has no name.
 

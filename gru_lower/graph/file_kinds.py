@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 from typing import TYPE_CHECKING
+
+from gru_lower.nearest_word import nearest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,8 +103,8 @@ def missing_hint(path: Path) -> str:
     """Suggest a neighbour with a similar name for a path that does not exist."""
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist either"
-    near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.onnx")], n=1)
-    return f"did you mean {path.parent / near[0]}?" if near else "check the path"
+    near = nearest(path.name, [each.name for each in path.parent.glob("*.onnx")])
+    return "check the path" if near is None else f"did you mean {path.parent / near}?"
 
 
 def _model_of(data: Path) -> Path:

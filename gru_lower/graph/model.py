@@ -121,6 +121,17 @@ class Model:
         """Return how many bytes the model has, its external data included."""
         return external_data.total_size(self.stubbed)
 
+    def as_read(self) -> bytes | None:
+        """Return the bytes that it was read from, if they are the model: all of it, with its nodes in order."""
+        whole = self.aside is None and not self.modified and not any(note.code == UNSORTED for note in self.notes)
+        return self.raw if whole else None
+
+    def size_as_read(self) -> int:
+        """Return how many bytes it had when it was read, its external data included; as it is, where nobody read it."""
+        if self.raw is None:
+            return self.data_size()
+        return len(self.raw) + external_data.size_elsewhere(self.stubbed)
+
     def op_counts(self) -> Counter[str]:
         """Count nodes by operator over every scope, those of other domains with their domain."""
         read = None if self.modified else self.read

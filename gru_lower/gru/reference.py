@@ -24,8 +24,8 @@ REVERSED: Final = {"forward": (False,), "reverse": (True,), "bidirectional": (Fa
 
 
 def _sigmoid(x: Array) -> Array:
-    e: Array = np.exp(-np.abs(x))  # at most 1 on either side, so nothing overflows
-    return np.where(x >= 0, 1.0, e) / (1.0 + e)
+    e: Array = np.exp(np.minimum(x, 0))  # at most 1, like exp(-|x|), so that nothing overflows
+    return e / (1.0 + np.exp(-np.abs(x)))
 
 
 # name -> (function of x, alpha, beta; default alpha; default beta), None where it takes no such parameter.
@@ -132,7 +132,7 @@ def gru(
     with np.errstate(over="ignore", invalid="ignore"):
         for d, backward in enumerate(REVERSED[direction]):
             f, g = functions[d]
-            Wzr, Wh = map(_double, (w[d, : 2 * hidden], w[d, 2 * hidden :]))
+            Wzrh = _double(w[d])
             Rzr, Rh = map(_double, (r[d, : 2 * hidden], r[d, 2 * hidden :]))
             Wbz, Wbr, Wbh, Rbz, Rbr, Rbh = b[d].reshape(6, hidden)
             Wbzr, Rbzr = np.concatenate([Wbz, Wbr]), np.concatenate([Rbz, Rbr])
@@ -140,12 +140,14 @@ def gru(
                 # The rows whose sequence has a step t: no other row of X is read.
                 live = slice(None) if t < shortest else t < lens
                 Xt, Ht_1 = x[t, live], Y_h[d, live]
-                zrt = f(limited(_times(Xt, Wzr) + _times(Ht_1, Rzr) + Wbzr + Rbzr))
+                Xzrht = _times(Xt, Wzrh)
+                Xzrt, Xht = Xzrht[:, : 2 * hidden], Xzrht[:, 2 * hidden :]
+                zrt = f(limited(Xzrt + _times(Ht_1, Rzr) + Wbzr + Rbzr))
                 zt, rt = zrt[:, :hidden], zrt[:, hidden:]
                 if linear_before_reset == 0:
-                    ht = g(limited(_times(Xt, Wh) + _times(rt * Ht_1, Rh) + Rbh + Wbh))
+                    ht = g(limited(Xht + _times(rt * Ht_1, Rh) + Rbh + Wbh))
                 else:
-                    ht = g(limited(_times(Xt, Wh) + rt * (_times(Ht_1, Rh) + Rbh) + Wbh))
+                    ht = g(limited(Xht + rt * (_times(Ht_1, Rh) + Rbh) + Wbh))
                 Y[t, d, live] = Y_h[d, live] = (1 - zt) * ht + zt * Ht_1
     if sequence_lens is not None and zero_length_state == "zero":
         Y_h[:, lens == 0] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,7 @@ from gru_lower.rewriting.assumed_lengths import FULL, drop_lengths
 from gru_lower.rewriting.remaining_nodes import find_remaining, with_their_hints
 from gru_lower.rewriting.result import Result
 from gru_lower.verification.result import not_run
+from gru_lower.verification.sites.begun_sites import begun_sites
 from gru_lower.verification.sites.verify_site import site_verifier
 from gru_lower.verification.verify_rewrite import left_padding_diagnostics, verdict_diagnostics, verify_rewrite
 
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.passes.base import PassResult
     from gru_lower.rewriting.fix_lengths import Fixed
+    from gru_lower.streaming.description import StreamDescription
     from gru_lower.verification.arrays import Feeds
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.result import Verification
+    from gru_lower.verification.sites.begun_sites import BegunSites
 
 
 def rewrite_model(
@@ -73,46 +77,44 @@ def rewrite_model(
     original = _original_of(model) if options is not None or evidence else None
     changes = bool(fix_dims or inputs)
     static = changes or not fixed_dims.open_dims(model)
-    counts = count_ops(model)
+    counts, ir_version = count_ops(model), model.ir_version
+    streams = any(each.name == "stream" for each in todo)
     names = value_names(model.proto, model.take_scopes(leave=True)) if static and not changes else None
     fixed = _fix(model, fix_dims or {}, inputs or {}, progress) if changes else None
     if assume == FULL:
         drop_lengths(model)
     # Frame by frame the whole model is compared with itself: fusing on the way has no verdict of its own.
-    with site_verifier(None if any(each.name == "stream" for each in todo) else options) as judge:
+    with site_verifier(None if streams else options) as judge:
         ctx = Context(keep_changes=options is not None, judge=judge, progress=progress, calibration=calibration)
         result = pipeline.run(todo, model, ctx)
     _refuse_invalid(result)
-    if model.modified and static:
-        annotate_shapes.annotate(model, names)
-    report.sites, report.diagnostics = result.sites, model.notes + (fixed.said if fixed else []) + result.diagnostics
-    report.diagnostics += budget.notes()
-    if any(each.name == "stream" for each in todo):
-        from gru_lower.streaming.description import describe
-
-        report.stream = describe(model.proto)
-    if target is not None:
-        remaining = find_remaining(model, target, result.diagnostics, assume)
-        report.diagnostics = with_their_hints(report.diagnostics, remaining) + remaining
-    report.op_counts = {"before": counts, "after": count_ops(model)}
-    before = _comparable(original(), fixed, assume) if original is not None and model.modified else model
-    if model.modified and options is None:
-        report.verification = not_run("not asked for")
-    if model.modified and options is not None:
-        lengths = fixed.lengths(fix_dims or {}) if fixed else {}
-        options = replace(options, zero_length_state=_zero_length_state(todo), fixed_dims=lengths)
-        if inputs and options.inputs is not None:
-            options = replace(options, inputs=[_without(case, inputs) for case in options.inputs])
-        if evidence:
-            from gru_lower.verification.evidence.time_axes import time_axes
-
-            options = replace(options, time_axes=time_axes(before, model))
-        report.verification = _verify(before, model, report, options, progress)
-        report.diagnostics += verdict_diagnostics(report.verification, given=options.inputs is not None)
-        if original is not None and options.padding is not None and options.inputs is None:
-            report.diagnostics += left_padding_diagnostics(original(), model, options)
-        for site in result.sites:
-            site.change = None
+    with ExitStack() as verifying:
+        begun = None
+        if model.modified and options is not None:
+            options = replace(options, zero_length_state=_zero_length_state(todo))
+            if not streams:
+                begun = verifying.enter_context(begun_sites(result.sites, ir_version, model.base_dir, options))
+        if model.modified and static:
+            annotate_shapes.annotate(model, names)
+        report.sites = result.sites
+        report.diagnostics = [*model.notes, *(fixed.said if fixed else []), *result.diagnostics, *budget.notes()]
+        if streams:
+            report.stream = _described(model)
+        if target is not None:
+            remaining = find_remaining(model, target, result.diagnostics, assume)
+            report.diagnostics = with_their_hints(report.diagnostics, remaining) + remaining
+        report.op_counts = {"before": counts, "after": count_ops(model)}
+        before = _comparable(original(), fixed, assume) if original is not None and model.modified else model
+        if model.modified and options is None:
+            report.verification = not_run("not asked for")
+        if model.modified and options is not None:
+            options = _for_result(options, before, model, fixed.lengths(fix_dims or {}) if fixed else {}, inputs or {})
+            report.verification = _verify(before, model, report, options, progress, begun)
+            report.diagnostics += verdict_diagnostics(report.verification, given=options.inputs is not None)
+            if original is not None and options.padding is not None and options.inputs is None:
+                report.diagnostics += left_padding_diagnostics(original(), model, options)
+            for site in result.sites:
+                site.change = None
     if evidence:
         from gru_lower.rewriting.collect_evidence import collect_evidence
 
@@ -142,14 +144,19 @@ def _comparable(original: Model, fixed: Fixed | None, assume: str) -> Model:
 
 
 def _verify(
-    before: Model, after: Model, report: Report, options: VerifyOptions, progress: Callable[[str, int, int], None]
+    before: Model,
+    after: Model,
+    report: Report,
+    options: VerifyOptions,
+    progress: Callable[[str, int, int], None],
+    begun: BegunSites | None,
 ) -> Verification:
     """Verify what came of a model; of GRUs that were quantised, enter how far they are off."""
     if report.stream is not None:
         from gru_lower.streaming.verify_streamed import verify_streamed  # which most results do not need
 
         return verify_streamed(before, after, options, progress)
-    found = verify_rewrite(before, after, report.sites, options, progress)
+    found = verify_rewrite(before, after, report.sites, options, progress, begun)
     if any(site.quantisation is not None for site in report.sites):
         from gru_lower.calibration.measure_sites import measure_sites
 
@@ -164,6 +171,27 @@ def _original_of(model: Model) -> Callable[[], Model]:
         return lambda: graph_model.parse(raw, path=path, checked=True, aside=aside)
     copy = model.copy()
     return lambda: copy
+
+
+def _described(model: Model) -> StreamDescription | None:
+    """Return how a model that streams is fed."""
+    from gru_lower.streaming.description import describe
+
+    return describe(model.proto)
+
+
+def _for_result(
+    options: VerifyOptions, before: Model, after: Model, lengths: Mapping[str, int], settings: Mapping[str, Any]
+) -> VerifyOptions:
+    """Return how to verify a result in which lengths are fixed and inputs are set."""
+    options = replace(options, fixed_dims=lengths)
+    if settings and options.inputs is not None:
+        options = replace(options, inputs=[_without(case, settings) for case in options.inputs])
+    if options.evidence:
+        from gru_lower.verification.evidence.time_axes import time_axes
+
+        options = replace(options, time_axes=time_axes(before, after))
+    return options
 
 
 def _without(case: Feeds, gone: Collection[str]) -> Feeds:

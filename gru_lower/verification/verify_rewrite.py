@@ -9,16 +9,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gru_lower.diagnostics import Diagnostic, diagnostic
 from gru_lower.verification.inputs.mask_inputs import paddings
-from gru_lower.verification.sites.site_models import site_pair
-from gru_lower.verification.sites.verify_site import BegunSite, combined
+from gru_lower.verification.sites.begun_sites import begun_sites
+from gru_lower.verification.sites.verify_site import combined
 from gru_lower.verification.whole_models.begun_models import BegunModels
 from gru_lower.verification.whole_models.verify_models import verify_models
-from gru_lower.verification.worker.client import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from gru_lower.graph.model import Model
     from gru_lower.verification.options import VerifyOptions
     from gru_lower.verification.result import Verification
+    from gru_lower.verification.sites.begun_sites import BegunSites
     from gru_lower.verification.sites.site import Site
-
-AHEAD = 2
-"""How many sites begin to run before the one that is compared is done: some take longer to load than to compare."""
 
 
 def verify_rewrite(
@@ -38,6 +36,7 @@ def verify_rewrite(
     sites: Sequence[Site],
     options: VerifyOptions,
     progress: Callable[[str, int, int], None],
+    begun: BegunSites | None = None,
 ) -> Verification:
     """Verify every rewritten site and the whole model.
 
@@ -47,13 +46,15 @@ def verify_rewrite(
         sites: What the passes did.
         options: Tolerances, cases, limits.
         progress: Called with ``(what, done, total)``.
+        begun: The sites, where their models may be loaded already.
 
     """
-    changed = [site for site in sites if site.change is not None]
-    with Worker(timeout=options.timeout, memory=options.memory) as worker:
-        models, base_dir = (original.proto, rewritten.proto), original.base_dir
-        whole_begun = BegunModels(worker, *models, base_dir, base_dir, options)
-        by_site = _verify_sites(changed, original, options, worker, progress, whole_begun)
+    models, base_dir = (original.proto, rewritten.proto), original.base_dir
+    own = begun_sites(sites, original.ir_version, base_dir, options) if begun is None else nullcontext(begun)
+    with own as verified:
+        worker = verified.worker
+        whole_begun = BegunModels(worker, *models, base_dir, base_dir, options, original.as_read() or b"")
+        by_site = _verify_sites(verified, progress, whole_begun)
         different = next(((s, v) for s, v in by_site if v.status == "different"), None)
         if different is not None:
             site, found = different
@@ -73,37 +74,21 @@ def verify_rewrite(
 
 
 def _verify_sites(
-    changed: Sequence[Site],
-    original: Model,
-    options: VerifyOptions,
-    worker: Worker,
-    progress: Callable[[str, int, int], None],
-    whole: BegunModels,
+    sites: BegunSites, progress: Callable[[str, int, int], None], whole: BegunModels
 ) -> list[tuple[Site, Verification]]:
     """Return the verdicts on sites; while one is compared, the next ones' models run already, and the whole ones."""
-    begun: dict[int, BegunSite] = {}
-
-    def begin(place: int) -> None:
-        site = changed[place]
-        pair = None
-        if site.verified is None and not options.by_fidelity:
-            pair = site_pair(site, original.ir_version, original.base_dir, options.zero_length_state or "zero")
-        if pair is not None:
-            begun[place] = BegunSite(pair, options.for_sites(), worker)
-            begun[place].begin()
-        if site is changed[-1]:
-            whole.begin_rewrite()
-
+    whole.load_ahead()
     whole.begin_original()
-    for place in range(min(AHEAD, len(changed))):
-        begin(place)
-    for place, site in enumerate(changed):
-        progress("verifying sites", place + 1, len(changed))
-        if place + AHEAD < len(changed):
-            begin(place + AHEAD)
-        if place in begun:
-            site.verified = begun.pop(place).verdict()
-    return [(site, site.verified) for site in changed if site.verified is not None]
+    sites.begin_next()
+    sites.begin_next()
+    whole.go_on()
+    for place in range(len(sites.changed)):
+        progress("verifying sites", place + 1, len(sites.changed))
+        if not sites.begin_next():
+            whole.begin_rewrite()
+        sites.verify(place)
+    whole.load_for_empty()
+    return [(site, site.verified) for site in sites.changed if site.verified is not None]
 
 
 def _combine(by_site: Sequence[tuple[Site, Verification]], whole: Verification) -> Verification:

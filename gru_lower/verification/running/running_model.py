@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gru_lower.graph.external_data import size_elsewhere
+from gru_lower.verification.running.guard_grus import guard_grus
 from gru_lower.verification.worker.asked_ahead import may_have_data_elsewhere
 from gru_lower.verification.worker.client import MOST_AHEAD
 from gru_lower.verification.worker.run_failure import RunFailure
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
 class RunningModel:
     """A model in a worker, loaded into a runtime when it is first run there; leaving the context unloads it.
 
+    Args:
+        worker: Where it runs.
+        model: The model.
+        base_dir: The folder of its external data.
+        raw: Its serialisation, where somebody has it.
+
     Attributes:
         worker: Where it runs.
         model: The model.
@@ -34,7 +42,7 @@ class RunningModel:
 
     """
 
-    def __init__(self, worker: Worker, model: onnx.ModelProto, base_dir: Path | None) -> None:
+    def __init__(self, worker: Worker, model: onnx.ModelProto, base_dir: Path | None, raw: bytes = b"") -> None:
         """Load nothing yet."""
         self.worker = worker
         self.model = model
@@ -44,7 +52,7 @@ class RunningModel:
         self.fastest = 0.0
         self._handles: dict[Runtime, int] = {}
         self._refused: dict[Runtime, RunFailure] = {}
-        self._raw = b""
+        self._raw = raw
         self._ahead: int | None = None
         self._settled: dict[int, tuple[Feeds, Feeds | RunFailure]] = {}  # by the inputs' identity
 
@@ -60,6 +68,18 @@ class RunningModel:
             self.worker.unload(handle)
         self._handles.clear()
         self.runtime = None
+        guarded = self.__dict__.pop("guarded", None)
+        if guarded is not None:
+            guarded.__exit__(kind, error, trace)
+
+    @cached_property
+    def guarded(self) -> RunningModel | None:
+        """The model with an If that keeps what is empty from its GRUs, which is unloaded with it; ``None`` if none can.
+
+        See :mod:`gru_lower.verification.running.guard_grus`.
+        """
+        found = guard_grus(self.model)
+        return None if found is None else RunningModel(self.worker, found, self.base_dir)
 
     def load_ahead(self) -> bool:
         """Begin to load it into onnxruntime, where it is likely to run; return whether that is done."""
@@ -68,7 +88,7 @@ class RunningModel:
         if not self.worker.is_ahead:
             return False
         try:
-            raw = self.model.SerializeToString()
+            raw = self._raw or self.model.SerializeToString()
         except Exception:  # noqa: BLE001 - above 2 GiB; which type protobuf raises depends on its version
             return False
         if may_have_data_elsewhere(raw) and len(raw) + size_elsewhere(self.model) > MOST_AHEAD:
@@ -78,19 +98,35 @@ class RunningModel:
         return self._ahead is not None
 
     @property
+    def size(self) -> int:
+        """Bytes of its serialisation, where that is held to load it from."""
+        return len(self._raw)
+
+    @property
     def is_ahead(self) -> bool:
         """Whether it was begun to load it, and runs can be begun as well."""
         return self._ahead is not None
 
-    def run_ahead(self, feeds: Feeds) -> None:
+    def run_ahead(self, feeds: Feeds, *, at_once: bool = False) -> None:
         """Begin to run it in onnxruntime on inputs that are likely to be run next, if it is being loaded there.
 
         Args:
             feeds: The inputs; not changed, and the same mapping is handed to `run`.
+            at_once: Whether to begin now, else with what is asked of the worker next.
 
         """
         if self._ahead is not None:
-            self.worker.run_ahead(self._handles.get("onnxruntime", self._ahead), feeds)
+            self.worker.run_ahead(self._handles.get("onnxruntime", self._ahead), feeds, at_once=at_once)
+
+    def has_run_ahead(self, feeds: Feeds) -> bool:
+        """Whether what comes of a run that was begun ahead is there already.
+
+        Args:
+            feeds: The inputs.
+
+        """
+        handle = self._handles.get("onnxruntime", self._ahead)
+        return handle is not None and self.worker.has_run_ahead(handle, feeds)
 
     def settles(self, feeds: Feeds) -> bool:
         """Wait for what comes of a run that was begun ahead; return whether it is outputs, which `run` then hands out.

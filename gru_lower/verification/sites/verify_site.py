@@ -73,9 +73,18 @@ class BegunSite:
         self._models = [RunningModel(worker, model, pair.base_dir) for model in (pair.original, pair.replacement)]
         self._candidates: Iterable[Feeds] | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of both models, as far as they were serialised."""
+        return sum(model.size for model in self._models)
+
+    def load_ahead(self) -> bool:
+        """Begin to load both, where the process that runs models does that ahead; return whether that is done."""
+        return all(model.load_ahead() for model in self._models)
+
     def begin(self) -> None:
         """Begin to run both on the first inputs, where the process that runs models does something ahead."""
-        if not all(model.load_ahead() for model in self._models):
+        if not self.load_ahead():
             return
         with suppress(Unfeedable, BadInputs, MemoryError):  # as whoever asks for the verdict is told
             drawn = iter(candidates(self._pair, self._options))

@@ -73,7 +73,7 @@ class DirectedRuns:
             self.on_empty.begin()
         else:
             for model in (self.pair.original, self.pair.rewrite):
-                model.run_ahead(feeds)
+                model.run_ahead(feeds, at_once=True)
         return replace(draw, make=lambda: feeds)
 
     def _corner_size(self, names: list[str]) -> int:

@@ -7,7 +7,7 @@ runtime that was tried is a difference.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +17,7 @@ from gru_lower.graph.scopes import is_onnx, walk
 from gru_lower.verification.arrays import is_float
 from gru_lower.verification.comparing.rounding import overflown
 from gru_lower.verification.running.capture_values import capture_values
-from gru_lower.verification.running.guard_grus import guard_grus
 from gru_lower.verification.running.run_cases import Case
-from gru_lower.verification.running.running_model import RunningModel
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     import onnx
 
     from gru_lower.verification.arrays import Feeds
+    from gru_lower.verification.running.running_model import RunningModel
     from gru_lower.verification.whole_models.model_pair import ModelPair
     from gru_lower.verification.worker.runtimes import Runtime
 
@@ -49,7 +48,7 @@ class OnEmpty:
 
     def __init__(self, pair: ModelPair, feeds: Feeds) -> None:
         """Run nothing yet."""
-        self._pair, self._feeds, self._stack = pair, feeds, ExitStack()
+        self._pair, self._feeds = pair, feeds
         self._tried: list[tuple[RunningModel, Runtime]] = []
 
     def begin(self) -> None:
@@ -69,14 +68,13 @@ class OnEmpty:
         """
         pair, feeds = self._pair, self._feeds
         in_reference: list[tuple[RunningModel, Runtime]] = [(pair.original, "reference"), (pair.rewrite, "reference")]
-        with self._stack:
-            self._prepare()
-            try:
-                reason = _difference(pair, feeds, self._tried)
-            except NotTold:
-                if all(model.loads(runtime) for model, runtime in self._tried):
-                    raise
-                reason = "onnxruntime does not take it"
+        self._prepare()
+        try:
+            reason = _difference(pair, feeds, self._tried)
+        except NotTold:
+            if all(model.loads(runtime) for model, runtime in self._tried):
+                raise
+            reason = "onnxruntime does not take it"
         return _difference(pair, feeds, in_reference) if reason and self._tried != in_reference else reason
 
     def _prepare(self) -> None:
@@ -96,7 +94,7 @@ class OnEmpty:
             if pair.options.zero_length_state == "initial" and _takes_lengths(model.model):
                 msg = "Y_h of an empty sequence is initial_h in one model"
                 raise NotTold(msg)
-        self._tried = [_running_on_empty(model, self._stack) for model in (pair.original, pair.rewrite)]
+        self._tried = [running_on_empty(model) for model in (pair.original, pair.rewrite)]
 
 
 def differ_on_special(pair: ModelPair, feeds: Feeds) -> str:
@@ -140,14 +138,11 @@ def _difference(pair: ModelPair, feeds: Feeds, models: Sequence[tuple[RunningMod
     return f"output {failing[0].output!r} differs: {failing[0].comparison.reason}" if failing else ""
 
 
-def _running_on_empty(model: RunningModel, stack: ExitStack) -> tuple[RunningModel, Runtime]:
+def running_on_empty(model: RunningModel) -> tuple[RunningModel, Runtime]:
     """Return what runs a model on empty inputs: onnxruntime, in which an If keeps them from its GRU."""
     if not _holds(model.model, {"GRU"}):
         return model, "onnxruntime"
-    guarded = guard_grus(model.model)
-    if guarded is None:
-        return model, "reference"
-    return stack.enter_context(RunningModel(model.worker, guarded, model.base_dir)), "onnxruntime"
+    return (model, "reference") if model.guarded is None else (model.guarded, "onnxruntime")
 
 
 def _holds(model: onnx.ModelProto, op_types: set[str]) -> bool:

@@ -75,9 +75,9 @@ class AskedAhead:
         """Enter that a model is loaded for somebody, who may unload it."""
         self._loads = [each for each in self._loads if each[0]["handle"] != handle]
 
-    def is_asked(self, key: tuple[object, ...]) -> bool:
-        """Whether something was asked ahead that nobody has fetched."""
-        return key in self._numbers
+    def number_of(self, key: tuple[object, ...]) -> int | None:
+        """Return the number of what was asked ahead and nobody has fetched, ``None`` if it was not."""
+        return self._numbers.get(key)
 
     def add(self, key: tuple[object, ...], feeds: Mapping[str, Array] | None = None) -> int:
         """Enter that something is asked ahead; return its number."""

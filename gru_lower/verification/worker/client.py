@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from gru_lower.graph.external_data import is_marked, total_size
+from gru_lower.graph.external_data import is_marked, size_elsewhere
 from gru_lower.graph.model_tensors import tensors
 from gru_lower.isolation.chosen_memory import chosen_memory
 from gru_lower.light_dataclass import dataclass
@@ -116,7 +116,7 @@ class Worker:
 
         """
         header, raw = self._to_load(model, base_dir, runtime, threads)
-        size = len(model) if isinstance(model, bytes) else total_size(model)
+        size = len(raw) + (0 if isinstance(model, bytes) else size_elsewhere(model))
         ahead = self._living().ahead
         handle = None if ahead is None else ahead.handle(header, raw)
         if handle is None or ahead is None:
@@ -187,22 +187,37 @@ class Worker:
         process.tell({**about, "number": ahead.add_load(about, raw)}, blob=raw, timeout=self.timeout)
         return int(about["handle"])
 
-    def run_ahead(self, handle: int, feeds: Feeds) -> None:
+    def run_ahead(self, handle: int, feeds: Feeds, *, at_once: bool = False) -> None:
         """Begin to run a model on inputs on which it is likely to be run later.
 
         Args:
             handle: From `load_ahead`.
             feeds: The inputs; they are not changed, and the same mapping is handed to `run`.
+            at_once: Whether to begin now, else with what the process is asked next.
 
         """
         ahead = None if self._process is None or not self._process.alive else self._process.ahead
         if self._process is None or ahead is None or sum(array.nbytes for array in feeds.values()) > MOST_AHEAD:
             return
         key = _run_key(handle, feeds)
-        if ahead.is_asked(key):
+        if ahead.number_of(key) is not None:
             return
         header = {"command": "run", "handle": handle, "outputs": None, "number": ahead.add(key, feeds)}
-        self._process.tell(header, feeds, timeout=self.timeout, at_once=False)
+        self._process.tell(header, feeds, timeout=self.timeout, at_once=at_once)
+
+    def has_run_ahead(self, handle: int, feeds: Feeds) -> bool:
+        """Whether what comes of a run that was begun ahead is there already, so that `run` need not wait for it.
+
+        Args:
+            handle: From `load_ahead`.
+            feeds: The inputs.
+
+        """
+        ahead = None if self._process is None or not self._process.alive else self._process.ahead
+        number = None if ahead is None else ahead.number_of(_run_key(handle, feeds))
+        if self._process is None or number is None:
+            return False
+        return self._process.has_answered(number, timeout=self.timeout)
 
     def run(
         self,

@@ -42,9 +42,6 @@ def can_fork() -> bool:
 class Forked:
     """A copy of this process that runs models; what is asked of it is what :class:`subprocess.Popen` is asked.
 
-    Attributes:
-        room: Bytes that can be written to it before it has read any, as far as that is known.
-
     Args:
         memory: Bytes of data it may hold.
         errors: What it prints.
@@ -59,8 +56,8 @@ class Forked:
         """Start it."""
         requests, self.stdin = _pipe()
         self.stdout, replies = _pipe()
-        self.room = _widened(self.stdin)
-        _widened(self.stdout)
+        _widen(self.stdin)
+        _widen(self.stdout)
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():  # numpy's threads are at rest, and shut down by its own handler of forks
@@ -115,13 +112,12 @@ def _pipe() -> tuple[IO[bytes], IO[bytes]]:
     return os.fdopen(read, "rb"), os.fdopen(write, "wb")
 
 
-def _widened(stream: IO[bytes]) -> int:
-    """Let a pipe take more; return how many bytes it takes now, 0 where that cannot be told."""
+def _widen(stream: IO[bytes]) -> None:
+    """Let a pipe take more."""
     import fcntl
 
     with suppress(OSError, AttributeError):  # the user has too many of them, or Python is too old
-        return int(fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, LARGE_PIPE))
-    return 0
+        fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, LARGE_PIPE)
 
 
 def _serve(memory: int, requests: int, replies: int, errors: int, file: FileAhead | None) -> NoReturn:

@@ -18,11 +18,22 @@ from gru_lower.verification.arrays import dtype_of, is_text, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from io import BufferedWriter
 
     from gru_lower.verification.arrays import Array, Feeds
 
 _LENGTH = struct.Struct("<I")
+
+
+class Sink(Protocol):
+    """What frames are written to."""
+
+    def write(self, data: bytes | memoryview, /) -> object:
+        """Write it all, or keep it until more is written."""
+        ...
+
+    def flush(self) -> None:
+        """Write what was kept."""
+        ...
 
 
 class Stream(Protocol):
@@ -43,7 +54,7 @@ class Frame:
 
 
 def write_frame(
-    stream: BufferedWriter,
+    stream: Sink,
     header: Mapping[str, Any],
     arrays: Mapping[str, Array] | None = None,
     blob: bytes = b"",
@@ -61,7 +72,8 @@ def write_frame(
     stream.write(_LENGTH.pack(len(head)))
     stream.write(head)
     stream.write(blob)
-    stream.writelines(buffer for _, buffer in packed)
+    for _, buffer in packed:
+        stream.write(buffer)
     if at_once:
         stream.flush()
 

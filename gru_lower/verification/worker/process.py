@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 import weakref
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -17,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from gru_lower.isolation.environment import environment
 from gru_lower.verification.worker.asked_ahead import AskedAhead
 from gru_lower.verification.worker.forked import Forked, can_fork
+from gru_lower.verification.worker.pipes import CAN_WAIT, LONGEST, Answers, Requests
 from gru_lower.verification.worker.run_failure import RunFailure
 
 if TYPE_CHECKING:
@@ -25,20 +24,12 @@ if TYPE_CHECKING:
 
     from gru_lower.verification.arrays import Array
     from gru_lower.verification.worker.asked_ahead import FileAhead
-    from gru_lower.verification.worker.frames import Frame, Stream
+    from gru_lower.verification.worker.frames import Frame
 
 MODELS = "gru_lower.verification.worker.server"
 """The module whose process runs models."""
 AHEAD = "ahead"
 """A word for a process that nobody waits for yet: it loads meanwhile what it will need."""
-LONGEST = 1e6
-"""Seconds that a pipe can be waited for."""
-ROOM = 32 << 10
-"""Bytes that a pipe takes, whatever the process does."""
-HEAD = 1 << 10
-"""Bytes that what is said around a model or inputs takes, about."""
-PIECE = 1 << 16
-"""Bytes of answers that are read at once."""
 
 _living: weakref.WeakSet[Process] = weakref.WeakSet()
 
@@ -86,16 +77,13 @@ class Process:
         except OSError as error:
             self._errors.close()
             raise RunFailure("crash", f"the worker process cannot be started: {error}") from error
-        self._stdin = cast("BufferedWriter", self._popen.stdin)
-        # Without its buffer: whether more is to come is asked of the pipe.
+        # Without their buffers: whether there is more, or room for more, is asked of the pipes.
+        self._stdin = cast("FileIO", cast("BufferedWriter", self._popen.stdin).raw)
         self._stdout = cast("FileIO", cast("BufferedReader", self._popen.stdout).raw)
-        self._answers = _Answers(self._stdout)
+        self._requests, self._answers = Requests(self._stdin), Answers(self._stdout)
         self.end = weakref.finalize(self, _end, self._popen, self._errors)  # at interpreter exit, if not before
         _living.add(self)
         self._unread = 1  # how many answers are under way, that it is ready is the first
-        self._room = max(ROOM, getattr(self._popen, "room", 0) // 2)
-        self._sent = self._read = 0  # bytes that it was sent, and that it has read for all that is known
-        self._sent_by: dict[int, int] = {}  # the former, when it was asked ahead by number
         if wait:
             self.ask(None, timeout=timeout)
 
@@ -124,17 +112,16 @@ class Process:
         """
         from gru_lower.verification.worker.frames import read_frame, write_frame  # with numpy, which takes long
 
-        with self._answering(timeout, _size(feeds, blob)) as answers:
+        with self._answering(timeout):
             if header is not None:
                 self._unread += 1
-                write_frame(self._stdin, header, feeds, blob)
+                write_frame(self._requests, header, feeds, blob)
             while True:
-                reply = read_frame(answers)
+                reply = read_frame(self._answers)
                 if not self._is_ahead(reply):
                     self._unread -= 1
                     if not self._unread:
                         break
-            self._read = self._sent
         return _checked(reply)
 
     def answer_to(self, number: int, *, timeout: float) -> Frame:
@@ -148,12 +135,24 @@ class Process:
 
         there = {} if self.ahead is None else self.ahead.answers
         if number not in there:
-            with self._answering(timeout, 0) as answers:
-                self._stdin.flush()
+            with self._answering(timeout):
+                self._requests.flush()
                 while number not in there:
-                    if not self._is_ahead(read_frame(answers)):
+                    if not self._is_ahead(read_frame(self._answers)):
                         self._unread -= 1
         return _checked(there.pop(number))
+
+    def has_answered(self, number: int, *, timeout: float) -> bool:
+        """Whether what was asked ahead is answered already: no answer is waited for that has not begun to come."""
+        from gru_lower.verification.worker.frames import read_frame
+
+        there = {} if self.ahead is None else self.ahead.answers
+        with suppress(RunFailure):  # as whoever wants the answer is told
+            while number not in there and self._answers.has_more():
+                with self._answering(timeout):
+                    if not self._is_ahead(read_frame(self._answers)):
+                        self._unread -= 1
+        return number in there
 
     def _is_ahead(self, reply: Frame) -> bool:
         """Whether an answer is one to what was asked ahead: it is kept."""
@@ -161,20 +160,19 @@ class Process:
         if number is None or self.ahead is None:
             return False
         self.ahead.answers[number] = reply
-        self._read = max(self._read, self._sent_by.pop(number, 0))
         return True
 
     @contextmanager
-    def _answering(self, timeout: float, sent: int) -> Iterator[Stream]:
-        """Give what the process answers, and say why if it does not; then it is ended.
+    def _answering(self, timeout: float) -> Iterator[None]:
+        """Give the process time to answer, and say why if it does not; then it is ended.
 
         Raises:
             RunFailure: It does not answer.
 
         """
         try:
-            with self._within(timeout, sent) as answers:
-                yield answers
+            with self._within(timeout):
+                yield
         except (EOFError, OSError) as error:
             is_late = isinstance(error, TimeoutError)
             failure = RunFailure("timeout", f"no answer within {timeout:g} s") if is_late else self._death_cause()
@@ -185,22 +183,20 @@ class Process:
             raise
 
     @contextmanager
-    def _within(self, seconds: float, sent: int) -> Iterator[Stream]:
-        """Give what the process answers, as long as there is time.
+    def _within(self, seconds: float) -> Iterator[None]:
+        """Give the process time to read and to answer.
 
-        A thread watches over what a pipe does not take at once, and over pipes that cannot be waited for (Windows):
-        a process that takes too long is killed. For a model of a few kilobytes it would take longer than the model.
+        A thread watches over pipes that cannot be waited for (Windows): a process that takes too long is killed.
 
         Raises:
             TimeoutError: The time is over.
 
         """
-        self._sent += sent + HEAD
-        if hasattr(select, "poll") and self._sent - self._read <= self._room:
-            self._answers.wait(seconds)
-            yield self._answers
+        self._requests.wait(seconds)
+        self._answers.wait(seconds)
+        if CAN_WAIT:
+            yield
             return
-        self._answers.wait(None)
         expired = threading.Event()
 
         def expire() -> None:
@@ -211,7 +207,7 @@ class Process:
         timer.daemon = True
         timer.start()
         try:
-            yield self._answers
+            yield
         except (EOFError, OSError) as error:
             if expired.is_set():
                 raise TimeoutError from error
@@ -244,12 +240,12 @@ class Process:
         from gru_lower.verification.worker.frames import write_frame
 
         try:
-            with self._within(timeout, _size(feeds, blob)):
-                if "number" in header:
-                    self._sent_by[header["number"]] = self._sent
-                else:
+            with self._within(timeout):
+                if "number" not in header:
                     self._unread += 1
-                write_frame(self._stdin, header, feeds, blob, at_once=at_once)
+                write_frame(self._requests, header, feeds, blob, at_once=at_once)
+        except TimeoutError:  # half of a frame may be under way
+            self.end()
         except OSError:  # it is gone, as the next who asks is told
             pass
         except BaseException:  # KeyboardInterrupt, say: half of a frame may be under way
@@ -289,53 +285,11 @@ class Process:
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _size(feeds: Mapping[str, Array] | None, blob: bytes) -> int:
-    return len(blob) + sum(array.nbytes for array in (feeds or {}).values())
-
-
 def _checked(reply: Frame) -> Frame:
     """Return an answer that is no error."""
     if not reply.header["ok"]:
         raise RunFailure(reply.header["kind"], reply.header["message"])
     return reply
-
-
-class _Answers:
-    """What can be read from a pipe, several answers at once, until the time is over."""
-
-    def __init__(self, stream: FileIO) -> None:
-        self._stream = stream
-        self._until: float | None = None
-        self._read = memoryview(b"")
-
-    def wait(self, seconds: float | None) -> None:
-        """Wait so long at most from now on; ``None`` where somebody else looks after that."""
-        self._until = None if seconds is None else time.monotonic() + seconds
-
-    def readinto(self, view: memoryview) -> int | None:
-        """Read as :class:`io.RawIOBase` does.
-
-        Raises:
-            TimeoutError: The time is over.
-
-        """
-        if not self._read:
-            if self._until is not None:
-                self._poll(self._until)
-            if len(view) >= PIECE:
-                return self._stream.readinto(view)
-            self._read = memoryview(self._stream.read(PIECE) or b"")
-        count = min(len(view), len(self._read))
-        view[:count] = self._read[:count]
-        self._read = self._read[count:]
-        return count
-
-    def _poll(self, until: float) -> None:
-        poll = select.poll()
-        poll.register(self._stream, select.POLLIN)
-        left = min(until - time.monotonic(), LONGEST)
-        if not poll.poll(max(0.0, left) * 1000):
-            raise TimeoutError
 
 
 def _end(popen: subprocess.Popen[bytes] | Forked, errors: IO[bytes]) -> None:
