@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Self
 
@@ -47,7 +46,7 @@ class AtomicFile:
 
     def __enter__(self) -> Self:
         """Open a temporary file beside the target."""
-        name = f".{self.target.name[:PREFIX_LENGTH]}.{secrets.token_hex(4)}.tmp"
+        name = f".{self.target.name[:PREFIX_LENGTH]}.{os.urandom(4).hex()}.tmp"
         self.temporary = self.target.with_name(name)
         _unfinished.add(self.temporary)  # before it is there: a signal may come at any time
         self.handle = os.fdopen(os.open(self.temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")

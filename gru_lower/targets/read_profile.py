@@ -13,7 +13,6 @@ A column lists options under ``right``, ``wrong`` and ``rejected``, and need not
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +83,7 @@ def load(target: str) -> Profile:
         raise Unsupported(f"there is no target {target!r}", code="GL401", hint=hint)
     try:
         return parse(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise InvalidModel(
             f"{path}: not a target profile: {error}", code="GL402", hint=f"see {FOLDER / 'portable.toml'} for one"
         ) from error
@@ -97,6 +96,8 @@ def parse(text: str) -> Profile:
         ValueError: It is none; the message names the key and what it has to be.
 
     """
+    import tomllib  # which a command without a target does not need
+
     data = tomllib.loads(text)
     check_keys("", data, REQUIRED, OPTIONAL)
     for key in ("name", "summary", "version", "source"):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING
 
 from gru_lower.errors import Unsupported
 from gru_lower.graph.scopes import is_onnx
+from gru_lower.nearest_word import did_you_mean
 from gru_lower.passes.stream.sizes import Sizes
 from gru_lower.passes.stream.timing import LONG
 
@@ -33,8 +33,7 @@ def named_axes(dims: InputDims, wanted: Mapping[str, int]) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, axis in wanted.items():
         if name not in dims.dims:
-            near = difflib.get_close_matches(name, dims.dims, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"inputs: {', '.join(dims.dims)}"
+            hint = did_you_mean(name, dims.dims, f"inputs: {', '.join(dims.dims)}")
             raise Unsupported(f"--time {name}:{axis}: there is no input {name!r}", code="GL862", hint=hint)
         rank = len(dims.dims[name])
         if not -rank <= axis < rank:
