@@ -82,7 +82,7 @@ def run(folder: Path, *, quick: bool, tolerance: float) -> int:
     )
     (folder / "commands.md").write_text(said + "\n".join(lines) + "\n", "utf-8")
     print(*lines, sep="\n")
-    return int(any(each.limit is not None and ratio > each.limit * (1 + tolerance) for each, ratio, _ in rows))
+    return int(any(each.limit is not None and max(took) > each.limit * (1 + tolerance) for each, *took in rows))
 
 
 def _commands(place: Path) -> list[Command]:
