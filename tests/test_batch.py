@@ -441,6 +441,13 @@ def test_python_that_lacks_dask_says_what_to_install(zoo: Path, monkeypatch: pyt
     assert zoo.exists()
 
 
+def test_what_is_refused_leaves_no_folder(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(Unsupported, match="Dask is not installed"):
+        batch(cluster="local", out="some/where")
+    assert not (zoo / "some").exists()
+
+
 def validator(name: str) -> jsonschema.Draft202012Validator:
     documents = [json.loads(path.read_text(encoding="utf-8")) for path in SCHEMAS.glob("*.json")]
     registry: Any = Registry().with_resources((each["$id"], Resource.from_contents(each)) for each in documents)

@@ -67,8 +67,17 @@ def test_a_call_describes_each_of_its_parameters(name: str) -> None:
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_refuses_what_it_does_not_know(name: str) -> None:
     required = [each.name for each in inspect.signature(CALLS[name]).parameters.values() if each.default is each.empty]
-    with pytest.raises(TypeError, match=rf"^{name}\(\) got an unexpected keyword argument 'colour'$"):
-        CALLS[name](**dict.fromkeys(required, ""), colour=1)
+    with pytest.raises(TypeError, match=rf"^{name}\(\) got an unexpected keyword argument 'zigzag'$"):
+        CALLS[name](**dict.fromkeys(required, ""), zigzag=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "slip", "meant"),
+    [("lower", "frm", "form"), ("lower", "fix_dim", "fix_dims"), ("fuse", "requir", "require")],
+)
+def test_a_call_says_which_option_may_have_been_meant(name: str, slip: str, meant: str) -> None:
+    with pytest.raises(TypeError, match=rf"unexpected keyword argument '{slip}'; did you mean '{meant}'\?$"):
+        CALLS[name](b"", **{slip: 1})
 
 
 def test_a_call_refuses_what_is_missing() -> None:

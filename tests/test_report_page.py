@@ -99,6 +99,14 @@ def test_every_command_writes_a_page_and_the_same_as_markdown(call: Callable[...
         assert site["site"] in page.text
 
 
+def test_a_report_that_is_there_is_kept_and_the_hint_names_the_flags(call: Callable[..., Said]) -> None:
+    Path("r.html").write_text("mine", encoding="utf-8")
+    code, _, said = call("lower", "m.onnx", "--dry-run", "--report", "r.html")
+    assert code == 2
+    assert "choose another --report, or allow it with --overwrite" in said
+    assert Path("r.html").read_text(encoding="utf-8") == "mine"
+
+
 def test_nothing_else_changes(call: Callable[..., Said]) -> None:
     words = ("lower", "m.onnx", "--no-verify", "--output-format", "json")  # what is drawn depends on time, too
     _, plain, _ = call(*words, "-o", "a.onnx")

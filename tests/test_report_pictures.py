@@ -46,6 +46,16 @@ def test_names_of_a_hostile_model_stay_text() -> None:
     assert "x" not in rendered.ids
 
 
+def test_bold_text_is_bold_where_a_space_ends_it() -> None:
+    from markdown_it import MarkdownIt
+
+    model = with_chain(1)
+    text = markdown(report_text(reported(model)))
+    rendered = MarkdownIt("commonmark").enable("table").render(text)
+    assert "**" not in rendered
+    assert "<strong>GRU</strong> <code>" in rendered
+
+
 def test_pages_of_very_many_nodes_stay_small() -> None:
     made = page(report_text(reported(with_chain(10_000), verify=False)))
     assert len(made.html.encode()) - made.picture_size < KEPT_BYTES

@@ -12,6 +12,7 @@ from gru_lower.cli.ascii_spellings import SPELLINGS
 from gru_lower.cli.printer import Printer
 from gru_lower.cli.styled_text import NARROW, width_of
 from gru_lower.cli.tables import show_table
+from gru_lower.report import markdown
 from gru_lower.targets.profile import MARKS
 from update_tables import TABLES, printed, texts
 
@@ -33,6 +34,12 @@ def test_targets_fit_the_terminal(file: Path) -> None:
 def test_marks_stay_apart_in_ascii() -> None:
     assert len({SPELLINGS.get(mark, mark) for mark in MARKS.values()}) == len(MARKS)
     assert all(len(SPELLINGS.get(mark, mark)) == 1 for mark in MARKS.values())
+
+
+def test_verdicts_have_signs_of_their_own_in_ascii() -> None:
+    spelled = ["".join(SPELLINGS.get(sign, sign) for sign in mark) for mark in markdown.MARKS.values()]
+    assert all(each.isascii() for each in spelled)
+    assert len(set(spelled)) == len(spelled)
 
 
 class _Terminal:

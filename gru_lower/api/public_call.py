@@ -16,7 +16,7 @@ from gru_lower.isolation.chosen_memory import asked_memory
 from gru_lower.isolation.odd_numbers import odd_numbers_expected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
 
     from gru_lower.api.declared_options import Option
 
@@ -54,7 +54,7 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
             try:
                 signature.bind(*args, **kwargs)
             except TypeError as error:
-                raise TypeError(f"{function.__name__}() {error}") from None
+                raise TypeError(f"{function.__name__}() {error}{_meant(kwargs, options)}") from None
             given = arguments(*args, **kwargs)
             try:
                 refuse_values(options, given)
@@ -73,6 +73,15 @@ def public_call(arguments: Callable[P, A]) -> Callable[[Callable[[A], R]], Calla
         return call
 
     return decorate
+
+
+def _meant(given: Collection[str], options: Sequence[Option]) -> str:
+    """Return what to say of a name that no option has: the nearest one that there is."""
+    from gru_lower.nearest_word import nearest
+
+    known = [option.name for option in options]
+    found = next((nearest(name, known) for name in given if name not in known), None)
+    return "" if found is None else f"; did you mean {found!r}?"
 
 
 def _or_refusal(function: Callable[[A], R], given: A) -> R:

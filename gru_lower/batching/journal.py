@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from gru_lower.batching.data_files import data_marks
@@ -59,6 +60,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Read what is there."""
         self.path = path
+        self._made = [] if path.exists() else [path, *(each for each in path.parents if not each.exists())]
         self._begun: dict[str, dict[str, str]] = {}
         self._done: dict[str, Line] = {}
         try:
@@ -89,8 +91,14 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what was made for it goes where nothing was entered."""
         self._file.close()
+        made, self._made = self._made, []
+        with suppress(OSError):  # somebody put something else there
+            if made and not self.path.stat().st_size:
+                self.path.unlink()
+                for folder in made[1:]:
+                    folder.rmdir()
 
     def was_begun(self, job: Job) -> bool:
         """Whether an earlier run began this very job, so that what lies in its output's place is its own."""

@@ -79,7 +79,7 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Line]], right: Sequence[str]) -> Iterator[str]:
-    yield f"**{_plain(caption)}**"
+    yield _bold(caption)
     yield ""
     yield f"| {' | '.join(_plain(each) for each in head)} |"
     yield f"|{'|'.join('---:' if each in right else '---' for each in head)}|"
@@ -135,13 +135,20 @@ def _piece(piece: Piece) -> str:
             pad = " " if "`" in text else ""
             return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|") if text else ""
         case Strong():
-            return f"**{_plain(piece.text)}**"
+            return _bold(piece.text)
         case Badge():
-            return f"{MARKS[piece.tone]}**{_plain(piece.text)}**"
+            return f"{MARKS[piece.tone]}{_bold(piece.text)}"
         case Link():
             return _plain(piece.text)
         case _:
             return _plain(piece)
+
+
+def _bold(text: str) -> str:
+    """Return a text in bold, which no space may begin or end."""
+    plain = _plain(text)
+    inner = plain.strip()
+    return plain.replace(inner, f"**{inner}**") if inner else plain
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 STDOUT = "-"
 HTML, MARKDOWN = (".html", ".htm"), (".md", ".markdown")
+OUTPUT_FLAG = re.compile(r"(?<!\S)-o\b")
 CODE = "GL970"
 
 
@@ -57,7 +59,7 @@ def report_file(place: str | os.PathLike[str], *, overwrite: bool) -> ReportFile
     try:
         check_target(path, overwrite=overwrite)
     except Unsupported as error:
-        hint = (error.hint or "").replace("-o", "--report")
+        hint = OUTPUT_FLAG.sub("--report", error.hint or "")
         raise Unsupported(error.message, code=error.code, hint=hint) from error
     return ReportFile(path, is_page=ending in HTML, overwrite=overwrite)
 
