@@ -12,6 +12,7 @@ from gru_lower.cli.report_output import current_output, interrupted
 from gru_lower.cli.standard_streams import give_up, say_aside
 from gru_lower.cli.termination import Terminated
 from gru_lower.errors import GruLowerError, InternalError, Unsupported
+from gru_lower.nearest_word import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +109,17 @@ def _wrong_usage(error: click.ClickException) -> Unsupported:
     hint = f"see {'gru-lower' if ctx is None else ctx.command_path} --help"
     if "extra argument" in message and ctx is not None and ctx.info_name == DEFAULT:
         hint = f"name the output with -o; {hint}"
+    if isinstance(error, click.NoSuchOption) and ctx is not None:
+        message, hint = f"there is no option {error.option_name}", _meant(error.option_name, ctx, hint)
     return Unsupported(message, code="GL008", hint=hint)
+
+
+def _meant(option: str, ctx: click.Context, otherwise: str) -> str:
+    """Return what may have been meant by an option that there is not; without a command, the group's count, too."""
+    groups = [ctx.parent] if ctx.parent is not None and ctx.info_name == DEFAULT else []
+    parameters = [each for one in (ctx, *groups) for each in one.command.get_params(one)]
+    known = [name for each in parameters for name in (*each.opts, *each.secondary_opts) if name.startswith("-")]
+    return did_you_mean(option, known, otherwise)
 
 
 def _end_with(error: GruLowerError, plain: bool) -> None:

@@ -80,7 +80,10 @@ def report_formats(command: Callable[P, R]) -> Callable[P, R]:
             "--output-file",
             type=click.Path(path_type=Path, allow_dash=True),
             metavar="FILE",
-            help="Write the report there, in place of an older one; stdout then has the text, if that is not what is asked for.",
+            help=(
+                "Write the report there, in place of an older one; stdout then has the text, if that is not what is "
+                "asked for."
+            ),
         ),
         click.option(
             "--output-format",

@@ -159,6 +159,24 @@ def test_options_stand_before_or_after_the_model(call: Callable[..., Said], word
     assert "Scan" in [node.op_type for node in onnx.load("model.lowered.onnx").graph.node]
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["--verison"], "--version"),
+        (["model.onnx", "--fix-dims", "T=1"], "--fix-dim"),
+        (["fuse", "model.onnx", "--requir", "1"], "--require"),
+        (["check", "--explan", "GL711"], "--explain"),
+    ],
+)
+def test_an_option_that_there_is_not_is_answered_with_the_nearest(
+    call: Callable[..., Said], words: list[str], meant: str
+) -> None:
+    gru("model.onnx")
+    said = call(*words)
+    assert said.code == 2
+    assert said.err.splitlines()[-1] == f"  hint: did you mean {meant}?"
+
+
 def test_a_file_named_like_a_command_is_reached_by_its_path(call: Callable[..., Said]) -> None:
     for name in COMMANDS:
         gru(name)
@@ -207,7 +225,7 @@ def test_wrong_usage_is_one_line_and_a_hint(
     before = snapshot(folder)
     err = call(*words).refused("GL008")
     assert wrong in err
-    assert "--help" in err
+    assert "--help" in err or "did you mean" in err
     assert snapshot(folder) == before
 
 
