@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import gru_lower
 from gru_lower.isolation.environment import environment
+from gru_lower.verification.running.running_model import RunningModel
 from gru_lower.verification.worker import pipes, process
 from gru_lower.verification.worker.client import Worker
 from gru_lower.verification.worker.kept_processes import end_kept
@@ -359,6 +360,26 @@ def test_the_reference_knows_the_gru_in_functions_and_bodies(worker: Worker) -> 
     returned = worker.run(worker.load(parsed(text), runtime="reference"), feeds)
     plain = worker.run(worker.load(gru_model(hidden_size=3, activations=["Relu", "Relu"])), feeds)
     np.testing.assert_allclose(returned["Y"], plain["Y"], atol=1e-5)
+
+
+def test_what_is_not_loaded_ahead_counts_with_its_external_data(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two large models would be held at once if one of them passed for its own bytes."""
+    given: list[object] = []
+    load = Worker.load
+
+    def noted(it: Worker, model: onnx.ModelProto | bytes, *more: Any) -> int:
+        given.append(model)
+        return load(it, model, *more)
+
+    monkeypatch.setattr(Worker, "load", noted)
+    model = parsed(DOUBLE)
+    assert not worker.is_ahead
+    with RunningModel(worker, model, None, model.SerializeToString()) as running:
+        assert not running.load_ahead()
+        assert running.run("onnxruntime", {"x": np.ones(2, np.float32)})["y"].tolist() == [2, 2]
+    assert given == [model]
 
 
 def test_unloading_frees_the_model(worker: Worker) -> None:

@@ -132,7 +132,7 @@ def gru(
     with np.errstate(over="ignore", invalid="ignore"):
         for d, backward in enumerate(REVERSED[direction]):
             f, g = functions[d]
-            Wzrh = _double(w[d])
+            Wzr, Wh = map(_double, (w[d, : 2 * hidden], w[d, 2 * hidden :]))
             Rzr, Rh = map(_double, (r[d, : 2 * hidden], r[d, 2 * hidden :]))
             Wbz, Wbr, Wbh, Rbz, Rbr, Rbh = b[d].reshape(6, hidden)
             Wbzr, Rbzr = np.concatenate([Wbz, Wbr]), np.concatenate([Rbz, Rbr])
@@ -140,14 +140,12 @@ def gru(
                 # The rows whose sequence has a step t: no other row of X is read.
                 live = slice(None) if t < shortest else t < lens
                 Xt, Ht_1 = x[t, live], Y_h[d, live]
-                Xzrht = _times(Xt, Wzrh)
-                Xzrt, Xht = Xzrht[:, : 2 * hidden], Xzrht[:, 2 * hidden :]
-                zrt = f(limited(Xzrt + _times(Ht_1, Rzr) + Wbzr + Rbzr))
+                zrt = f(limited(_times(Xt, Wzr) + _times(Ht_1, Rzr) + Wbzr + Rbzr))
                 zt, rt = zrt[:, :hidden], zrt[:, hidden:]
                 if linear_before_reset == 0:
-                    ht = g(limited(Xht + _times(rt * Ht_1, Rh) + Rbh + Wbh))
+                    ht = g(limited(_times(Xt, Wh) + _times(rt * Ht_1, Rh) + Rbh + Wbh))
                 else:
-                    ht = g(limited(Xht + rt * (_times(Ht_1, Rh) + Rbh) + Wbh))
+                    ht = g(limited(_times(Xt, Wh) + rt * (_times(Ht_1, Rh) + Rbh) + Wbh))
                 Y[t, d, live] = Y_h[d, live] = (1 - zt) * ht + zt * Ht_1
     if sequence_lens is not None and zero_length_state == "zero":
         Y_h[:, lens == 0] = 0

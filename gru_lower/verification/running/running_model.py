@@ -52,7 +52,8 @@ class RunningModel:
         self.fastest = 0.0
         self._handles: dict[Runtime, int] = {}
         self._refused: dict[Runtime, RunFailure] = {}
-        self._raw = raw
+        self._read = raw
+        self._raw = b""  # once it is being loaded ahead
         self._ahead: int | None = None
         self._settled: dict[int, tuple[Feeds, Feeds | RunFailure]] = {}  # by the inputs' identity
 
@@ -88,7 +89,7 @@ class RunningModel:
         if not self.worker.is_ahead:
             return False
         try:
-            raw = self._raw or self.model.SerializeToString()
+            raw = self._read or self.model.SerializeToString()
         except Exception:  # noqa: BLE001 - above 2 GiB; which type protobuf raises depends on its version
             return False
         if may_have_data_elsewhere(raw) and len(raw) + size_elsewhere(self.model) > MOST_AHEAD:

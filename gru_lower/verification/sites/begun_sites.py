@@ -53,9 +53,9 @@ class BegunSites:
         room = MOST_AHEAD
         for place in range(min(LOADED, len(self.changed))):
             begun = self._begin(place)
-            if begun is not None:
-                begun.load_ahead()
-                room -= begun.size
+            if begun is not None and not begun.load_ahead():
+                return
+            room -= 0 if begun is None else begun.size
             if room < 0:
                 return
 
