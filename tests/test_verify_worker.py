@@ -254,9 +254,9 @@ def test_what_a_model_prints_does_not_reach_the_protocol() -> None:
         assert stdout is not None
         assert stderr is not None
         read_frame(stdout)  # type: ignore[arg-type]
-        write_frame(stdin, {"command": "load", "handle": 1, "runtime": "", "base_dir": None})  # type: ignore[arg-type]
+        write_frame(stdin, {"command": "load", "handle": 1, "runtime": "", "base_dir": None})
         read_frame(stdout)  # type: ignore[arg-type]
-        write_frame(stdin, {"command": "run", "handle": 1, "outputs": None}, {"x": np.arange(3)})  # type: ignore[arg-type]
+        write_frame(stdin, {"command": "run", "handle": 1, "outputs": None}, {"x": np.arange(3)})
         assert read_frame(stdout).arrays["x"].tolist() == [0, 1, 2]  # type: ignore[arg-type]
         stdin.close()
         assert b"native noise" in stderr.read()
