@@ -225,7 +225,7 @@ def test_wrong_usage_is_one_line_and_a_hint(
     before = snapshot(folder)
     err = call(*words).refused("GL008")
     assert wrong in err
-    assert "--help" in err or "did you mean" in err
+    assert f"did you mean {wrong}?" in err or "--help" in err
     assert snapshot(folder) == before
 
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from gru_lower.verification.sites.begun_sites import BegunSites
     from gru_lower.verification.sites.site import Site
 
+AHEAD = 2
+"""How many sites begin to run before the one that is compared is done: some take longer to load than to compare."""
+
 
 def verify_rewrite(
     original: Model,
@@ -79,8 +82,8 @@ def _verify_sites(
     """Return the verdicts on sites; while one is compared, the next ones' models run already, and the whole ones."""
     whole.load_ahead()
     whole.begin_original()
-    sites.begin_next()
-    sites.begin_next()
+    for _ in range(AHEAD):
+        sites.begin_next()
     whole.go_on()
     for place in range(len(sites.changed)):
         progress("verifying sites", place + 1, len(sites.changed))

@@ -85,7 +85,7 @@ class BegunModels:
 
     def load_for_empty(self) -> None:
         """Begin to load what will run on empty inputs, where there are to be some and that is done ahead."""
-        if not self._options.corners or self._options.inputs is not None:
+        if not self._options.corners or self._options.inputs is not None or not self.original.is_ahead:
             return
         with suppress(*FOREIGN_FAILURES, GruLowerError):  # as whoever asks for the verdict is told
             for model in (self.original, self.rewrite) if self.plan.unknown() else ():
